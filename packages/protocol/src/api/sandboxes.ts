@@ -1,0 +1,109 @@
+import { z } from "zod";
+import { environmentNameSchema } from "../environment-name.ts";
+import { timestampSchema } from "../identifiers.ts";
+import { limits } from "../limits.ts";
+
+const octets = new TextEncoder();
+
+export const environmentSchema = z
+  .record(
+    environmentNameSchema,
+    z
+      .string()
+      .refine((value) => octets.encode(value).length <= limits.environmentValueBytesMax, {
+        error: `must be at most ${limits.environmentValueBytesMax} octets`,
+      })
+      .refine((value) => !value.includes("\0"), { error: "must not contain NUL" }),
+  )
+  .refine((variables) => Object.keys(variables).length <= limits.environmentVariablesMax, {
+    error: `must have at most ${limits.environmentVariablesMax} variables`,
+  });
+
+export const metadataSchema = z
+  .record(
+    z.string().min(1).max(limits.metadataCharactersMax),
+    z.string().max(limits.metadataCharactersMax),
+  )
+  .refine((entries) => Object.keys(entries).length <= limits.metadataEntriesMax, {
+    error: `must have at most ${limits.metadataEntriesMax} entries`,
+  });
+
+/** Idle time-out in whole seconds; 0 means never. */
+export const idleTimeoutSchema = z
+  .int()
+  .min(0, "must be positive, or 0 for never")
+  .max(limits.idleTimeoutSecondsMax);
+
+/**
+ * Body of `POST /sandboxes`. Zero, the empty string and the template `base`
+ * mean that the caller did not choose, so a project's value can apply.
+ */
+export const createSandboxRequestSchema = z.object({
+  templateID: z.string().max(limits.objectNameCharactersMax).optional(),
+  timeout: idleTimeoutSchema.optional(),
+  envs: environmentSchema.optional(),
+  metadata: metadataSchema.optional(),
+  cpuCount: z
+    .union([z.literal(0), z.int().min(limits.cpuCountMin).max(limits.cpuCountMax)])
+    .optional(),
+  memoryMB: z
+    .union([z.literal(0), z.int().min(limits.memoryMBMin).max(limits.memoryMBMax)])
+    .optional(),
+  diskMB: z.union([z.literal(0), z.int().min(limits.diskMBMin).max(limits.diskMBMax)]).optional(),
+  project: z.string().max(limits.objectNameCharactersMax).optional(),
+  secretStore: z.string().max(limits.objectNameCharactersMax).optional(),
+});
+export type CreateSandboxRequest = z.infer<typeof createSandboxRequestSchema>;
+
+export const sandboxStatusSchema = z.enum(["running", "hibernated", "stopped"]);
+export type SandboxStatus = z.infer<typeof sandboxStatusSchema>;
+
+/** One row of `GET /sandboxes`. `endAt` is when the idle time-out falls due; null when it never does. */
+export const sandboxSummarySchema = z.object({
+  sandboxID: z.string(),
+  templateID: z.string(),
+  template: z.string(),
+  status: sandboxStatusSchema,
+  cpuCount: z.int(),
+  memoryMB: z.int(),
+  startedAt: timestampSchema,
+  endAt: timestampSchema.nullable(),
+  metadata: z.record(z.string(), z.string()),
+  tags: z.record(z.string(), z.string()),
+});
+export type SandboxSummary = z.infer<typeof sandboxSummarySchema>;
+
+/**
+ * Answer of `GET /sandboxes/:id`. `token` opens the data routes of this one
+ * sandbox as `Authorization: Bearer`, without an API key.
+ */
+export const sandboxDetailSchema = sandboxSummarySchema.extend({
+  sandboxDomain: z.string(),
+  token: z.string(),
+  secretStore: z.string().optional(),
+  baseSecretStore: z.string().optional(),
+  project: z.string().optional(),
+});
+export type SandboxDetail = z.infer<typeof sandboxDetailSchema>;
+
+/** Answer of `POST /sandboxes`: sent when the sandbox takes commands. */
+export const createdSandboxSchema = sandboxDetailSchema.omit({
+  template: true,
+  tags: true,
+  secretStore: true,
+  baseSecretStore: true,
+  project: true,
+});
+export type CreatedSandbox = z.infer<typeof createdSandboxSchema>;
+
+export const setTimeoutRequestSchema = z.object({ timeout: idleTimeoutSchema });
+
+/** What the proxy enforces for a sandbox now. Secrets without host limits are left out. */
+export const allowedHostsSchema = z.object({
+  sandboxID: z.string(),
+  secretStore: z.string().optional(),
+  baseSecretStore: z.string().optional(),
+  egressAllowlist: z.array(z.string()),
+  perSecretAllowedHosts: z.record(z.string(), z.array(z.string())),
+});
+export type AllowedHosts = z.infer<typeof allowedHostsSchema>;

@@ -1,0 +1,86 @@
+import { z } from "zod";
+
+/**
+ * What can go wrong, as a word that programs may compare, with the HTTP
+ * status it travels under. The one list for every wire of the product.
+ */
+export const errorStatuses = {
+  invalid_request: 400,
+  invalid_json: 400,
+  invalid_host_pattern: 400,
+  invalid_secret_name: 400,
+  limit_exceeded: 400,
+  project_not_found: 400,
+  secret_store_not_found: 400,
+  unsupported_option: 400,
+  command_not_found: 400,
+  working_directory_not_found: 400,
+  not_a_file: 400,
+  not_a_directory: 400,
+  missing_api_key: 401,
+  invalid_api_key: 403,
+  forbidden: 403,
+  not_found: 404,
+  sandbox_not_found: 404,
+  file_not_found: 404,
+  method_not_allowed: 405,
+  name_in_use: 409,
+  sandbox_not_running: 409,
+  file_exists: 409,
+  body_too_large: 413,
+  directory_too_large: 413,
+  unsupported_media_type: 415,
+  too_many_requests: 429,
+  internal_error: 500,
+  guest_failed: 502,
+  worker_unavailable: 503,
+  egress_proxy_unavailable: 503,
+  capacity_exhausted: 503,
+  guest_storage_full: 507,
+} as const satisfies Record<string, number>;
+
+export type ErrorCode = keyof typeof errorStatuses;
+
+/** Body of every error answer: text for people, a code for programs. */
+export const errorBodySchema = z.object({
+  error: z.string(),
+  code: z.string(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+export type ErrorBody = z.infer<typeof errorBodySchema>;
+
+/**
+ * The one error that crosses a wire of the product.
+ *
+ * `message` names the thing, what was expected and what was found; `status`
+ * follows from `code`.
+ */
+export class WireError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Record<string, unknown> | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; details?: Record<string, unknown> } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "WireError";
+    this.code = code;
+    this.details = options.details;
+  }
+
+  get status(): number {
+    return errorStatuses[this.code];
+  }
+
+  toBody(): ErrorBody {
+    return this.details === undefined
+      ? { error: this.message, code: this.code }
+      : { error: this.message, code: this.code, details: this.details };
+  }
+}
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorStatuses, text);
+}

@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { commandResultSchema } from "../api/commands.ts";
+import { limits } from "../limits.ts";
+
+/** TCP port of the agent inside the guest, at `guestNetwork.guestAddress`. */
+export const agentPort = 7070;
+
+/** The addresses that every guest sees, the same in each. */
+export const guestNetwork = {
+  guestAddress: "169.254.0.2",
+  gatewayAddress: "169.254.0.1",
+  prefixLength: 30,
+  guestMacAddress: "02:6f:63:00:00:02",
+} as const;
+
+/** Where the guest keeps its trust anchors, and the user its commands run as. */
+export const guestLayout = {
+  trustBundle: "/etc/ssl/certs/ca-certificates.crt",
+  installationAuthority: "/usr/local/share/ca-certificates/opencomputer.crt",
+  user: "sandbox",
+  userId: 1000,
+  home: "/home/sandbox",
+  workspace: "/workspace",
+} as const;
+
+/**
+ * Body of `POST /v1/configure`, the first call after each restore. It makes
+ * the guest a machine of its own: clock, entropy, host name, machine id, the
+ * environment of every command, and the CPUs that are to be online.
+ */
+export const configureGuestRequestSchema = z.object({
+  timeUnixMilliseconds: z.int(),
+  entropyBase64: z.base64(),
+  hostname: z.string().regex(/^[a-z0-9-]{1,63}$/),
+  machineId: z.string().regex(/^[0-9a-f]{32}$/),
+  environment: z.record(z.string(), z.string()),
+  cpuCount: z.int().min(limits.cpuCountMin).max(limits.cpuCountMax),
+});
+export type ConfigureGuestRequest = z.infer<typeof configureGuestRequestSchema>;
+
+/** Answer of `POST /v1/configure`: what the guest has after it. */
+export const configuredGuestSchema = z.object({
+  cpuCount: z.int().min(1),
+  memoryMB: z.int().min(1),
+});
+
+/**
+ * Body of `POST /v1/exec/run`. `command` is an argv; a shell script arrives
+ * as `["/bin/bash", "-c", script]`. `asRoot` is for the worker's own set-up.
+ */
+export const agentRunRequestSchema = z.object({
+  command: z.array(z.string()).min(1),
+  environment: z.record(z.string(), z.string()),
+  workingDirectory: z.string().nullable(),
+  timeoutMilliseconds: z.int().min(1),
+  outputBytesMax: z.int().min(1),
+  asRoot: z.boolean(),
+});
+export type AgentRunRequest = z.infer<typeof agentRunRequestSchema>;
+export const agentRunResponseSchema = commandResultSchema;
+
+export const agentHealthSchema = z.object({ version: z.string() });

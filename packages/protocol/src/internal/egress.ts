@@ -1,0 +1,99 @@
+import { z } from "zod";
+import { sandboxIdSchema } from "../identifiers.ts";
+import { sealedToken } from "../sealed-token.ts";
+
+/**
+ * How a sandbox reaches the network.
+ *
+ * - `open`: ordinary NAT; private ranges are refused.
+ * - `intercepted`: tcp/443 and tcp/80 pass the proxy, the rest as `open`.
+ * - `allowlisted`: tcp/443 and tcp/80 pass the proxy, nothing else leaves.
+ */
+export const egressModeSchema = z.enum(["open", "intercepted", "allowlisted"]);
+export type EgressMode = z.infer<typeof egressModeSchema>;
+
+/** The mode that follows from a sandbox's store and the merged allowlist. */
+export function egressModeFor(policy: {
+  hasSecretStore: boolean;
+  egressAllowlist: readonly string[];
+}): EgressMode {
+  if (policy.egressAllowlist.length > 0) return "allowlisted";
+  return policy.hasSecretStore ? "intercepted" : "open";
+}
+
+/** A secret as the proxy holds it. No `allowedHosts` means every host the sandbox may reach. */
+export const egressSecretSchema = z.object({
+  name: z.string(),
+  token: z.string().regex(sealedToken.pattern),
+  value: z.string(),
+  allowedHosts: z.array(z.string()),
+});
+export type EgressSecret = z.infer<typeof egressSecretSchema>;
+
+/**
+ * Body of `PUT /v1/sessions/:sandboxId`, control plane to egress proxy: all
+ * the proxy knows of a sandbox. `sourceAddress` is the address that the
+ * sandbox's slot gives its packets; it alone identifies the sandbox. A second
+ * PUT replaces the first at once, for requests that have not begun.
+ */
+export const egressSessionSchema = z.object({
+  sandboxId: sandboxIdSchema,
+  sourceAddress: z.ipv4(),
+  mode: egressModeSchema,
+  egressAllowlist: z.array(z.string()),
+  secrets: z.array(egressSecretSchema),
+});
+export type EgressSession = z.infer<typeof egressSessionSchema>;
+
+/** Answer of `GET /v1/sessions/:sandboxId`: the policy in force, without tokens and values. */
+export const egressPolicySchema = z.object({
+  sandboxId: sandboxIdSchema,
+  sourceAddress: z.ipv4(),
+  mode: egressModeSchema,
+  egressAllowlist: z.array(z.string()),
+  perSecretAllowedHosts: z.record(z.string(), z.array(z.string())),
+});
+export type EgressPolicy = z.infer<typeof egressPolicySchema>;
+
+/** Body of `PUT /v1/certificate-authority`. The key stays in the proxy's memory. */
+export const certificateAuthoritySchema = z.object({
+  certificatePem: z.string().startsWith("-----BEGIN CERTIFICATE-----"),
+  privateKeyPem: z.string().startsWith("-----BEGIN PRIVATE KEY-----"),
+});
+export type CertificateAuthorityKeys = z.infer<typeof certificateAuthoritySchema>;
+
+/** Answer of `GET /v1/status`. A new `instanceId` means that the proxy restarted and holds nothing. */
+export const egressProxyStatusSchema = z.object({
+  instanceId: z.uuid(),
+  hasCertificateAuthority: z.boolean(),
+  sessionCount: z.int().min(0),
+});
+export type EgressProxyStatus = z.infer<typeof egressProxyStatusSchema>;
+
+/**
+ * One line of the audit log. Names of secrets, never values; `path` is
+ * without its query.
+ */
+export const auditLineSchema = z.object({
+  time: z.iso.datetime(),
+  kind: z.enum(["https", "http", "tls", "dns"]),
+  sandboxId: z.string().nullable(),
+  sourceAddress: z.string(),
+  host: z.string().nullable(),
+  method: z.string().nullable(),
+  path: z.string().nullable(),
+  decision: z.enum(["allowed", "refused"]),
+  /** Why it was refused, or failed after it was allowed. */
+  reason: z.string().nullable(),
+  status: z.int().nullable(),
+  /** Secrets whose value went upstream. */
+  substituted: z.array(z.string()),
+  /** Secrets whose token was seen but may not be used at this host. */
+  withheld: z.array(z.string()),
+  /** Secrets whose value came back and was sealed again. */
+  resealed: z.array(z.string()),
+  requestBytes: z.number().int().min(0),
+  responseBytes: z.number().int().min(0),
+  durationMilliseconds: z.number().min(0),
+});
+export type AuditLine = z.infer<typeof auditLineSchema>;

@@ -1,0 +1,85 @@
+/**
+ * Every bound that a caller or a guest can run into, in one place.
+ *
+ * Names end in their unit. The comment gives the error that going over it
+ * produces: an API error code, or what the proxy does to the request.
+ */
+export const limits = {
+  /** Body of an API request that is JSON. 413 `body_too_large`. */
+  apiBodyBytesMax: 1024 * 1024,
+  /** Head of an API request. 431 from the HTTP server. */
+  apiHeaderBytesMax: 32 * 1024,
+
+  /** Size of one secret value. 400 `invalid_request`. */
+  secretValueBytesMax: 64 * 1024,
+  /** Secrets in one store. 400 `limit_exceeded`. */
+  secretsPerStoreMax: 200,
+  /** Patterns in an allowlist or in a secret's host limits. 400 `invalid_request`. */
+  hostPatternsMax: 200,
+  /** Length of a store or project name. 400 `invalid_request`. */
+  objectNameCharactersMax: 128,
+
+  /** Plain environment variables of a sandbox or a command. 400 `invalid_request`. */
+  environmentVariablesMax: 200,
+  /** One plain environment value. 400 `invalid_request`. */
+  environmentValueBytesMax: 128 * 1024,
+  /** Metadata and tag entries of a sandbox. 400 `invalid_request`. */
+  metadataEntriesMax: 50,
+  /** One metadata key or value. 400 `invalid_request`. */
+  metadataCharactersMax: 1024,
+  /** Idle time-out: one year. 400 `invalid_request`. */
+  idleTimeoutSecondsMax: 365 * 24 * 3600,
+
+  cpuCountMin: 1,
+  cpuCountMax: 8,
+  memoryMBMin: 256,
+  memoryMBMax: 16384,
+  diskMBMin: 1024,
+  diskMBMax: 262144,
+
+  /** Text of a command, or of one argument. 400 `invalid_request`. */
+  commandBytesMax: 256 * 1024,
+  commandArgumentsMax: 4096,
+  /** Longest a command may run before it is killed. 400 `invalid_request`. */
+  commandTimeoutSecondsMax: 24 * 3600,
+  /** Output kept of one stream of one command; the rest is dropped and `truncated` is true. */
+  commandOutputBytesMax: 32 * 1024 * 1024,
+  /** Commands at the same time in one sandbox. 429 `limit_exceeded`. */
+  commandsPerSandboxMax: 256,
+  /** A path inside the guest. 400 `invalid_request`. */
+  pathBytesMax: 4096,
+  /** Entries in one directory listing. 413 `directory_too_large`. */
+  directoryEntriesMax: 100_000,
+
+  /** Head of a request or response that passes the proxy. 431 to the guest, 502 for a response. */
+  httpHeadBytesMax: 64 * 1024,
+  /** Header fields in one head. 431 to the guest, 502 for a response. */
+  httpFieldsMax: 200,
+  /** A request body up to this size is measured after substitution and keeps an exact Content-Length. */
+  measuredBodyBytesMax: 1024 * 1024,
+  /** What all measured bodies may hold together; over it a body is streamed instead. */
+  measuredBodyBytesTotalMax: 16 * 1024 * 1024,
+  /** Connections that one sandbox may hold open through the proxy. Further ones are reset. */
+  egressConnectionsPerSandboxMax: 256,
+  /** A guest has this long for a TLS handshake and for each request head. The connection is closed. */
+  egressHeadTimeoutSeconds: 60,
+  /** An upstream has this long to accept a connection and finish its handshake. 504 to the guest. */
+  egressConnectTimeoutSeconds: 15,
+  /** Neither side has sent an octet for this long. 504 to the guest, or the connection is closed. */
+  egressIdleTimeoutSeconds: 300,
+  /** DNS questions a sandbox may have open at once. Further ones are dropped. */
+  dnsQuestionsPerSandboxMax: 64,
+  /** Shortest value that is searched for in responses: shorter ones would match by chance. */
+  resealedValueBytesMin: 8,
+} as const;
+
+export const defaults = {
+  cpuCount: 1,
+  memoryMB: 1024,
+  idleTimeoutSeconds: 300,
+  commandTimeoutSeconds: 60,
+  apiPort: 8080,
+  apiHost: "127.0.0.1",
+  dataDirectory: "/var/lib/opencomputer",
+  sandboxDomain: "sandbox.localhost",
+} as const;

@@ -1,0 +1,107 @@
+import { z } from "zod";
+import { normalizeHost } from "./host-pattern.ts";
+import { apiKeySchema } from "./identifiers.ts";
+import { defaults } from "./limits.ts";
+
+/** An operator's address for a name: the only way to a private address. */
+export interface EgressHost {
+  host: string;
+  /** Port that the guest asks for; null for both 80 and 443. */
+  guestPort: number | null;
+  address: string;
+  port: number;
+}
+
+const portSchema = z.coerce.number().int().min(1).max(65535);
+
+/** `host=address:port,…`; `host:80=address:port` limits an entry to one port of the guest's. */
+export const egressHostsSchema = z.string().transform((text, context): EgressHost[] => {
+  const hosts: EgressHost[] = [];
+  for (const entry of text.split(",").map((part) => part.trim())) {
+    if (entry === "") continue;
+    const parsed = parseEgressHost(entry);
+    if (parsed === undefined) {
+      context.addIssue({
+        code: "custom",
+        message: `expected host=address:port, got ${JSON.stringify(entry)}`,
+        input: text,
+      });
+      return z.NEVER;
+    }
+    hosts.push(parsed);
+  }
+  return hosts;
+});
+
+/** Every variable of the product that a process may read, each with its form. */
+export const settingSchemas = {
+  OPENCOMPUTER_DATA_DIR: z
+    .string()
+    .regex(/^\/[^\0]*[^/\0]$/, "expected an absolute path without a trailing slash")
+    .default(defaults.dataDirectory),
+  OPENCOMPUTER_HOST: z
+    .union([z.ipv4(), z.ipv6(), z.literal("localhost")])
+    .default(defaults.apiHost),
+  OPENCOMPUTER_PORT: portSchema.default(defaults.apiPort),
+  OPENCOMPUTER_API_KEY: apiKeySchema.optional(),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  OPENSANDBOX_SECRET_ENCRYPTION_KEY: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "expected 64 hexadecimal digits (32 octets)")
+    .optional(),
+  OPENCOMPUTER_SANDBOX_DOMAIN: z
+    .string()
+    .refine((text) => normalizeHost(text) === text, { error: "expected a lower-case host name" })
+    .default(defaults.sandboxDomain),
+  OPENCOMPUTER_EGRESS_HOSTS: egressHostsSchema.default([]),
+  OPENCOMPUTER_EGRESS_CA_FILE: z.string().startsWith("/", "expected an absolute path").optional(),
+  OPENCOMPUTER_ACCEL: z.enum(["auto", "kvm", "tcg"]).default("auto"),
+} as const;
+
+/** Thrown at start, before anything is opened: names the variable and what it should be. */
+export class SettingsError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "SettingsError";
+  }
+}
+
+/**
+ * The settings of one process from its environment. An empty variable counts
+ * as absent. Values are never part of the message: some are secret.
+ *
+ * @throws {SettingsError} naming every malformed variable.
+ */
+export function readSettings<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  environment: Record<string, string | undefined>,
+): z.infer<z.ZodObject<Shape>> {
+  const present = Object.fromEntries(
+    Object.keys(shape).flatMap((name) => {
+      const value = environment[name];
+      return value === undefined || value === "" ? [] : [[name, value]];
+    }),
+  );
+  const parsed = z.object(shape).safeParse(present, { reportInput: false });
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new SettingsError(`Settings are malformed:\n  ${lines.join("\n  ")}`);
+}
+
+function parseEgressHost(entry: string): EgressHost | undefined {
+  const match =
+    /^(?<name>[^=:]+)(?::(?<guestPort>\d+))?=(?<address>\[[0-9a-fA-F:.]+\]|[0-9.]+):(?<port>\d+)$/.exec(
+      entry,
+    );
+  const { name, guestPort, address, port } = match?.groups ?? {};
+  if (name === undefined || address === undefined) return undefined;
+  const host = normalizeHost(name);
+  const bareAddress = address.replace(/^\[|\]$/g, "");
+  const isAddress = z.union([z.ipv4(), z.ipv6()]).safeParse(bareAddress).success;
+  const parsedPort = portSchema.safeParse(port);
+  const parsedGuestPort = guestPort === undefined ? null : portSchema.safeParse(guestPort).data;
+  if (host === undefined || !isAddress || !parsedPort.success || parsedGuestPort === undefined) {
+    return undefined;
+  }
+  return { host, guestPort: parsedGuestPort, address: bareAddress, port: parsedPort.data };
+}

@@ -67,8 +67,20 @@ export const limits = {
   egressConnectTimeoutSeconds: 15,
   /** Neither side has sent an octet for this long. 504 to the guest, or the connection is closed. */
   egressIdleTimeoutSeconds: 300,
+  /** Body of a session that the control plane gives the proxy. 413 `body_too_large`. */
+  egressSessionBytesMax: 64 * 1024 * 1024,
+  /** Leaf certificates that the proxy keeps; the one used longest ago is made again when needed. */
+  leafCertificatesMax: 2048,
   /** DNS questions a sandbox may have open at once. Further ones are dropped. */
   dnsQuestionsPerSandboxMax: 64,
+  /** One DNS message from a guest over TCP. The connection is reset. */
+  dnsMessageBytesMax: 4096,
+  /** DNS connections over TCP that one sandbox may hold open. Further ones are reset. */
+  dnsConnectionsPerSandboxMax: 16,
+  /** A DNS connection over TCP without a question for this long is closed. */
+  dnsIdleTimeoutSeconds: 10,
+  /** All nameservers together have this long for one question. SERVFAIL to the guest. */
+  dnsTimeoutSeconds: 8,
   /** Shortest value that is searched for in responses: shorter ones would match by chance. */
   resealedValueBytesMin: 8,
 } as const;

@@ -3,6 +3,22 @@ import { sandboxIdSchema } from "../identifiers.ts";
 import { sealedToken } from "../sealed-token.ts";
 
 /**
+ * Where the proxy listens on the egress address. A slot's rules send the
+ * guest's tcp/443, tcp/80 and port 53 here.
+ */
+export const egressPorts = {
+  /** TLS that guests open to port 443. TCP. */
+  tls: 8443,
+  /** Plain HTTP that guests open to port 80. TCP. */
+  http: 8080,
+  /** The guest's resolver. UDP and TCP. */
+  dns: 5353,
+} as const;
+
+/** The address that every guest knows as its gateway; names that the proxy answers for point here. */
+export const guestGatewayAddress = "169.254.0.1";
+
+/**
  * How a sandbox reaches the network.
  *
  * - `open`: ordinary NAT; private ranges are refused.

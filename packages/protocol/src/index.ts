@@ -1,4 +1,5 @@
 export * from "./api/commands.ts";
+export * from "./api/projects.ts";
 export * from "./api/sandboxes.ts";
 export * from "./api/secret-stores.ts";
 export * from "./environment-name.ts";

@@ -1,0 +1,80 @@
+// @ts-check
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { preflight } from "./preflight.mjs";
+import { createProgress } from "./progress.mjs";
+import {
+  buildGuestImage,
+  compileTypeScript,
+  installNodePackages,
+  projectDirectory,
+} from "./project-steps.mjs";
+import { runForeground } from "./run-command.mjs";
+import { SetupError } from "./setup-error.mjs";
+import { installSystemPackages } from "./system-packages.mjs";
+
+const gibibyte = 1024 ** 3;
+const fromSource = ["--conditions=source", "--import", "tsx"];
+
+/**
+ * The commands of package.json. Each says what has to stand before it runs.
+ *
+ * @type {Record<string, { purpose: "check" | "host" | "test", program: string[] }>}
+ */
+const commands = {
+  quickstart: { purpose: "host", program: ["quickstart/dist/main.js"] },
+  serve: { purpose: "host", program: ["packages/standalone/dist/main.js"] },
+  bench: { purpose: "host", program: ["bench/dist/main.js"] },
+  test: { purpose: "test", program: [...fromSource, "setup/test.mjs"] },
+  check: { purpose: "check", program: ["setup/check.mjs"] },
+};
+
+const [name = "", ...commandArguments] = process.argv.slice(2);
+try {
+  process.exitCode = await runNamed(name, commandArguments);
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  process.stderr.write(`\n${error.message}\n`);
+  process.exitCode = 1;
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} commandArguments
+ */
+async function runNamed(name, commandArguments) {
+  const command = commands[name];
+  if (command === undefined) {
+    throw new SetupError(
+      `Unknown command ${JSON.stringify(name)}: expected ${Object.keys(commands).join(", ")}.`,
+    );
+  }
+  preflight({ needsRoot: command.purpose !== "check", diskNeeds: diskNeeds(command.purpose) });
+
+  process.stdout.write("Set-up\n");
+  const progress = createProgress();
+  await progress.step("system packages", (report) =>
+    installSystemPackages(command.purpose, report),
+  );
+  await progress.step("npm packages", installNodePackages);
+  if (command.purpose !== "check") {
+    await progress.step("TypeScript", compileTypeScript);
+    await progress.step("guest agent and image", buildGuestImage);
+  }
+  process.stdout.write("\n");
+  return runForeground(process.execPath, [...command.program, ...commandArguments], {
+    cwd: projectDirectory,
+  });
+}
+
+/** @param {"check" | "host" | "test"} purpose */
+function diskNeeds(purpose) {
+  if (purpose === "check") return [];
+  const imageIsBuilt = existsSync(join(projectDirectory, "guest-image/build/image.json"));
+  const dataDirectory = process.env["OPENCOMPUTER_DATA_DIR"] || "/var/lib/opencomputer";
+  return [
+    { path: projectDirectory, bytes: (imageIsBuilt ? 1 : 5) * gibibyte },
+    { path: dataDirectory, bytes: 3 * gibibyte },
+  ];
+}

@@ -1,0 +1,92 @@
+// @ts-check
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { findCommand } from "./preflight.mjs";
+import { runCommand } from "./run-command.mjs";
+import { SetupError } from "./setup-error.mjs";
+
+/** What a host needs to build guests and run them. */
+const hostPackages = [
+  "qemu-system-x86",
+  "qemu-utils",
+  "mmdebstrap",
+  "e2fsprogs",
+  "nftables",
+  "iproute2",
+  "busybox-static",
+  "cpio",
+  "zstd",
+  "kmod",
+  "util-linux",
+  "ca-certificates",
+  "debian-archive-keyring",
+];
+
+/** What the tests bring to life besides: real servers and real clients. */
+const testPackages = ["postgresql", "curl", "git", "openssl"];
+
+const goMinorMin = 19;
+const clusterConfiguration = "/etc/postgresql-common/createcluster.conf";
+
+/**
+ * Installs the missing ones of the packages.
+ *
+ * @param {"check" | "host" | "test"} purpose
+ * @param {(text: string) => void} report
+ * @returns {Promise<string | null>}
+ */
+export async function installSystemPackages(purpose, report) {
+  const wanted = [
+    ...(purpose === "check" ? [] : hostPackages),
+    ...(purpose === "test" ? testPackages : []),
+    ...((await hasGo()) ? [] : ["golang-go"]),
+  ];
+  const missing = [];
+  for (const name of wanted) if (!(await isInstalled(name))) missing.push(name);
+  if (missing.length === 0) return null;
+  if (process.getuid?.() !== 0) {
+    throw new SetupError(
+      `These packages are missing: run as root \`apt-get install ${missing.join(" ")}\`.`,
+    );
+  }
+  report("apt-get update");
+  await runCommand("apt-get", ["update"]);
+  report(`installing ${missing.join(" ")}`);
+  const restore = missing.includes("postgresql") ? withoutDefaultCluster() : () => undefined;
+  try {
+    await runCommand(
+      "apt-get",
+      ["install", "--yes", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0", ...missing],
+      { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }, onLine: report },
+    );
+  } finally {
+    restore();
+  }
+  return `installed ${missing.join(", ")}`;
+}
+
+/** @param {string} name */
+async function isInstalled(name) {
+  try {
+    const status = await runCommand("dpkg-query", ["--show", "--showformat=${Status}", name]);
+    return status.startsWith("install ok installed");
+  } catch (error) {
+    // dpkg-query ends with 1 for a package that it does not know.
+    if (error instanceof SetupError) return false;
+    throw error;
+  }
+}
+
+async function hasGo() {
+  if (findCommand("go") === undefined) return false;
+  const version = /go1\.(\d+)/.exec(await runCommand("go", ["version"]));
+  return Number(version?.[1] ?? 0) >= goMinorMin;
+}
+
+/** The tests start clusters of their own: the package should not start one on port 5432. */
+function withoutDefaultCluster() {
+  if (existsSync(clusterConfiguration)) return () => undefined;
+  mkdirSync("/etc/postgresql-common", { recursive: true });
+  writeFileSync(clusterConfiguration, "create_main_cluster = false\n");
+  return () => rmSync(clusterConfiguration, { force: true });
+}

@@ -1,0 +1,64 @@
+// @ts-check
+import { join } from "node:path";
+import process from "node:process";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { projectDirectory } from "./project-steps.mjs";
+import { runForeground } from "./run-command.mjs";
+import { findTestFiles } from "./test-files.mjs";
+
+// npm test [-- [unit|integration|e2e|go] [part of a path …]]
+const stageNames = ["unit", "integration", "e2e", "go"];
+const wantedStages = process.argv.slice(2).filter((argument) => stageNames.includes(argument));
+const wantedPaths = process.argv.slice(2).filter((argument) => !stageNames.includes(argument));
+const wantsStage = (/** @type {string} */ stage) =>
+  wantedStages.length === 0 || wantedStages.includes(stage);
+
+let passed = 0;
+let failed = 0;
+/** @type {string[]} */
+const skipped = [];
+
+if (wantsStage("go") && wantedPaths.length === 0) {
+  process.stdout.write("go: guest agent\n");
+  const exitCode = await runForeground("go", ["test", "./..."], {
+    cwd: join(projectDirectory, "guest-agent"),
+  });
+  if (exitCode === 0) passed += 1;
+  else failed += 1;
+}
+
+for (const { stage, files, concurrency } of findTestFiles(projectDirectory)) {
+  const chosen = files.filter(
+    (file) => wantedPaths.length === 0 || wantedPaths.some((part) => file.includes(part)),
+  );
+  if (!wantsStage(stage) || chosen.length === 0) continue;
+  process.stdout.write(`\n${stage}: ${chosen.length} files\n`);
+  await runFiles(chosen, concurrency);
+}
+
+process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped.length} skipped\n`);
+for (const name of skipped) process.stdout.write(`  skipped: ${name}\n`);
+if (passed + failed === 0) {
+  process.stderr.write(`No test matches ${process.argv.slice(2).join(" ")}.\n`);
+}
+const skipsAreFailures = process.env["CI"] === "true" && skipped.length > 0;
+if (skipsAreFailures) process.stderr.write("In CI a skipped test is a failed one.\n");
+process.exitCode = failed > 0 || skipsAreFailures || passed === 0 ? 1 : 0;
+
+/**
+ * @param {string[]} files
+ * @param {number} concurrency
+ */
+async function runFiles(files, concurrency) {
+  const events = run({ files: files.map((file) => join(projectDirectory, file)), concurrency });
+  events.on("test:pass", (event) => {
+    if (event.details.type === "suite") return;
+    if (event.skip !== undefined || event.todo !== undefined) skipped.push(event.name);
+    else passed += 1;
+  });
+  events.on("test:fail", (event) => {
+    if (event.details.type !== "suite") failed += 1;
+  });
+  for await (const text of events.compose(new spec())) process.stdout.write(text);
+}

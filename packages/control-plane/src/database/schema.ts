@@ -1,0 +1,179 @@
+import { sql } from "drizzle-orm";
+import {
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+
+/**
+ * Every table. The only columns that hold anything confidential are the
+ * `sealed` ones, each beside the version of the key that sealed it.
+ */
+
+const time = (name: string) => timestamp(name, { withTimezone: true, mode: "date", precision: 3 });
+const createdAt = () => time("created_at").notNull().defaultNow();
+const updatedAt = () => time("updated_at").notNull().defaultNow();
+
+/** One row: what belongs to the installation as a whole. */
+export const installations = pgTable(
+  "installations",
+  {
+    singleton: integer("singleton").primaryKey().default(1),
+    /** 8 hexadecimal digits, for people to tell installations apart. */
+    shortId: text("short_id").notNull(),
+    /** A known text, sealed: opening it at start proves that the key is the right one. */
+    checkSealed: text("check_sealed").notNull(),
+    checkKeyVersion: text("check_key_version").notNull(),
+    caCertificatePem: text("ca_certificate_pem").notNull(),
+    caKeySealed: text("ca_key_sealed").notNull(),
+    caKeyVersion: text("ca_key_version").notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [check("installations_singleton", sql`${table.singleton} = 1`)],
+);
+
+export const orgs = pgTable("orgs", {
+  id: uuid("id").primaryKey().defaultRandom(),
+  name: text("name").notNull().unique(),
+  createdAt: createdAt(),
+});
+
+/** `kind` is `preset` (from the environment), `initial` (made at first start) or `created`. */
+export const apiKeys = pgTable(
+  "api_keys",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    orgId: uuid("org_id")
+      .notNull()
+      .references(() => orgs.id, { onDelete: "cascade" }),
+    kind: text("kind", { enum: ["preset", "initial", "created"] }).notNull(),
+    /** SHA-256 of the key, hexadecimal. The key itself is nowhere. */
+    sha256: text("sha256").notNull().unique(),
+    createdAt: createdAt(),
+  },
+  (table) => [index("api_keys_org").on(table.orgId)],
+);
+
+/** `template`, `cpuCount`, `memoryMB` and `timeoutSec` are empty or 0 when the platform's value applies. */
+export const projects = pgTable(
+  "projects",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    orgId: uuid("org_id")
+      .notNull()
+      .references(() => orgs.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    template: text("template").notNull(),
+    cpuCount: integer("cpu_count").notNull(),
+    memoryMB: integer("memory_mb").notNull(),
+    timeoutSec: integer("timeout_sec").notNull(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [uniqueIndex("projects_org_name").on(table.orgId, table.name)],
+);
+
+/** A store that a project owns has its `projectId` and is reached only through the project. */
+export const secretStores = pgTable(
+  "secret_stores",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    orgId: uuid("org_id")
+      .notNull()
+      .references(() => orgs.id, { onDelete: "cascade" }),
+    projectId: uuid("project_id")
+      .unique()
+      .references(() => projects.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    egressAllowlist: jsonb("egress_allowlist").$type<string[]>().notNull(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    uniqueIndex("secret_stores_org_name")
+      .on(table.orgId, table.name)
+      .where(sql`${table.projectId} is null`),
+  ],
+);
+
+export const storeSecrets = pgTable(
+  "store_secrets",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    orgId: uuid("org_id")
+      .notNull()
+      .references(() => orgs.id, { onDelete: "cascade" }),
+    storeId: uuid("store_id")
+      .notNull()
+      .references(() => secretStores.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    sealed: text("sealed").notNull(),
+    keyVersion: text("key_version").notNull(),
+    allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [uniqueIndex("store_secrets_store_name").on(table.storeId, table.name)],
+);
+
+/** Names of project and stores are those at the time of the create: a sandbox outlives all three. */
+export const sandboxes = pgTable(
+  "sandboxes",
+  {
+    id: text("id").primaryKey(),
+    orgId: uuid("org_id")
+      .notNull()
+      .references(() => orgs.id, { onDelete: "cascade" }),
+    state: text("state", { enum: ["creating", "running", "killing", "stopped"] }).notNull(),
+    templateId: text("template_id").notNull(),
+    cpuCount: integer("cpu_count").notNull(),
+    memoryMB: integer("memory_mb").notNull(),
+    diskMB: integer("disk_mb"),
+    /** 0 means never. */
+    idleTimeoutSeconds: integer("idle_timeout_seconds").notNull(),
+    metadata: jsonb("metadata").$type<Record<string, string>>().notNull(),
+    tags: jsonb("tags").$type<Record<string, string>>().notNull(),
+    projectName: text("project_name"),
+    secretStoreName: text("secret_store_name"),
+    baseSecretStoreName: text("base_secret_store_name"),
+    egressMode: text("egress_mode", { enum: ["open", "intercepted", "allowlisted"] }).notNull(),
+    egressAllowlist: jsonb("egress_allowlist").$type<string[]>().notNull(),
+    /** The address that its packets come from; null until the worker has given it a slot. */
+    sourceAddress: text("source_address"),
+    startedAt: time("started_at").notNull(),
+    lastActiveAt: time("last_active_at").notNull(),
+    stoppedAt: time("stopped_at"),
+  },
+  (table) => [index("sandboxes_org").on(table.orgId), index("sandboxes_state").on(table.state)],
+);
+
+/** The sealed copies that a sandbox lives on: independent of the store they came from. */
+export const sandboxSecrets = pgTable(
+  "sandbox_secrets",
+  {
+    orgId: uuid("org_id")
+      .notNull()
+      .references(() => orgs.id, { onDelete: "cascade" }),
+    sandboxId: text("sandbox_id")
+      .notNull()
+      .references(() => sandboxes.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    token: text("token").notNull().unique(),
+    sealed: text("sealed").notNull(),
+    keyVersion: text("key_version").notNull(),
+    allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
+    /** Where rotation finds it. Deliberately no foreign key: the store may be deleted. */
+    sourceStoreId: uuid("source_store_id").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.sandboxId, table.name] }),
+    index("sandbox_secrets_source").on(table.sourceStoreId, table.name),
+  ],
+);

@@ -51,6 +51,17 @@ export const limits = {
   /** Entries in one directory listing. 413 `directory_too_large`. */
   directoryEntriesMax: 100_000,
 
+  /** One answer of an agent, as JSON. 502 `guest_failed`. */
+  agentAnswerBytesMax: 160 * 1024 * 1024,
+  /** Answers of all agents of a host that are being received. 429 `too_many_requests`. */
+  agentAnswersBytesTotalMax: 512 * 1024 * 1024,
+  /** Text of an agent's error that is passed on; the rest is cut. */
+  agentErrorCharactersMax: 2000,
+  /** Connections and flows that one sandbox may have open. Further ones are reset. */
+  networkConnectionsPerSandboxMax: 4096,
+  /** What QEMU printed for one machine; the file is emptied when it is longer. */
+  machineLogBytesMax: 256 * 1024,
+
   /** Head of a request or response that passes the proxy. 431 to the guest, 502 for a response. */
   httpHeadBytesMax: 64 * 1024,
   /** Header fields in one head. 431 to the guest, 502 for a response. */

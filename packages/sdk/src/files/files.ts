@@ -1,0 +1,165 @@
+import { type DirectoryEntry, directoryListingSchema } from "@opencomputer/protocol";
+import type { Connection } from "../connection.ts";
+import { OpenComputerError } from "../open-computer-error.ts";
+import { type ApiRequest, type ApiRequestBody, apiPath } from "../request/api-request.ts";
+import { networkFailure } from "../request/network-failure.ts";
+import {
+  requestDeletion,
+  requestJson,
+  requestNothing,
+  sendRequest,
+} from "../request/send-request.ts";
+import { downloadStream } from "./download-stream.ts";
+import { type StreamSource, uploadStream } from "./upload-source.ts";
+
+/** Options of a call on an existing sandbox. */
+export interface CallOptions {
+  /** Aborts the call, which then rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Content that is in memory; text is written as UTF-8. */
+export type FileContent = string | Uint8Array | ArrayBuffer | Blob;
+
+/** The files of one sandbox. Paths are absolute, or relative to `/home/sandbox`. */
+export interface Files {
+  /** A file's content as UTF-8 text. @throws {OpenComputerError} `file_not_found`. */
+  read(path: string, options?: CallOptions): Promise<string>;
+  /** A file's octets. @throws {OpenComputerError} `file_not_found`. */
+  readBytes(path: string, options?: CallOptions): Promise<Uint8Array>;
+  /**
+   * A file as a stream that holds little in memory, whatever the file's size.
+   * Read it to its end or cancel it. It errors with `connection_failed` when
+   * the connection breaks.
+   *
+   * @throws {OpenComputerError} `file_not_found`.
+   */
+  readStream(path: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>>;
+  /** Writes a file, over an older one of the path; a stream goes to {@link writeStream}. */
+  write(path: string, content: FileContent | StreamSource, options?: CallOptions): Promise<void>;
+  /**
+   * Writes a file from a web stream or an async iterable (a Node stream is
+   * one), taking from it only as fast as the sandbox stores. An error of the
+   * source rejects with that error. It is never sent twice.
+   *
+   * Of browsers, only those with streamed request bodies can do this (over
+   * HTTP/2 or later); elsewhere pass a `Blob` to {@link write}.
+   */
+  writeStream(path: string, source: StreamSource, options?: CallOptions): Promise<void>;
+  /** The entries of a directory; `size` is in octets. */
+  list(path: string, options?: CallOptions): Promise<DirectoryEntry[]>;
+  /** Makes a directory and those above it. */
+  makeDir(path: string, options?: CallOptions): Promise<void>;
+  /** Removes a file, or a directory with all it holds. */
+  remove(path: string, options?: CallOptions): Promise<void>;
+  /** Whether there is a file or a directory at the path. */
+  exists(path: string, options?: CallOptions): Promise<boolean>;
+}
+
+export function createFiles(connection: Connection, sandboxId: string): Files {
+  const base = apiPath`/sandboxes/${sandboxId}/files`;
+  const at = (options: CallOptions | undefined): Connection => ({
+    ...connection,
+    signal: options?.signal,
+  });
+  const contentOf = (path: string): ApiRequest => ({ method: "GET", path: base, query: { path } });
+
+  async function upload(path: string, body: ApiRequestBody, options?: CallOptions): Promise<void> {
+    const request: ApiRequest = { method: "PUT", path: base, query: { path }, body };
+    await requestNothing(at(options), { ...request, deadlineSeconds: null });
+  }
+
+  async function readBytes(path: string, options?: CallOptions): Promise<Uint8Array> {
+    const request = { ...contentOf(path), deadlineSeconds: null };
+    return await sendRequest(
+      at(options),
+      request,
+      async (response) => new Uint8Array(await response.arrayBuffer()),
+    );
+  }
+
+  async function readStream(
+    path: string,
+    options?: CallOptions,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const request = contentOf(path);
+    return await sendRequest(at(options), request, async (response) =>
+      downloadStream(response.body, (cause) =>
+        options?.signal?.aborted === true
+          ? options.signal.reason
+          : networkFailure(connection.baseUrl, request, cause),
+      ),
+    );
+  }
+
+  async function writeStream(
+    path: string,
+    source: StreamSource,
+    options?: CallOptions,
+  ): Promise<void> {
+    const { stream, failure } = uploadStream(source);
+    try {
+      await upload(path, { kind: "stream", value: stream }, options);
+    } catch (error) {
+      const failed = failure();
+      throw failed === undefined ? error : failed.error;
+    }
+  }
+
+  async function exists(path: string, options?: CallOptions): Promise<boolean> {
+    try {
+      const stream = await readStream(path, options);
+      await stream.cancel();
+      return true;
+    } catch (error) {
+      if (!(error instanceof OpenComputerError)) throw error;
+      if (error.code === "not_a_file") return true;
+      if (error.code === "file_not_found") return false;
+      throw error;
+    }
+  }
+
+  return {
+    readBytes,
+    readStream,
+    writeStream,
+    exists,
+    async read(path, options) {
+      return new TextDecoder().decode(await readBytes(path, options));
+    },
+    async write(path, content, options) {
+      if (isStreamSource(content)) return await writeStream(path, content, options);
+      const value = content instanceof Blob ? content : octetsOf(content);
+      await upload(path, { kind: "octets", value }, options);
+    },
+    async list(path, options) {
+      const request: ApiRequest = { method: "GET", path: `${base}/list`, query: { path } };
+      return await requestJson(at(options), request, directoryListingSchema);
+    },
+    async makeDir(path, options) {
+      const request: ApiRequest = { method: "POST", path: `${base}/mkdir`, query: { path } };
+      await requestNothing(at(options), { ...request, idempotent: true });
+    },
+    async remove(path, options) {
+      await requestDeletion(at(options), { method: "DELETE", path: base, query: { path } });
+    },
+  };
+}
+
+function isStreamSource(content: FileContent | StreamSource): content is StreamSource {
+  return (
+    typeof content !== "string" &&
+    !(content instanceof Blob) &&
+    ("getReader" in content || Symbol.asyncIterator in content)
+  );
+}
+
+/** The content's octets, without a copy where `fetch` can take them as they are. */
+function octetsOf(content: string | Uint8Array | ArrayBuffer): Uint8Array<ArrayBuffer> {
+  if (typeof content === "string") return new TextEncoder().encode(content);
+  if (content instanceof ArrayBuffer) return new Uint8Array(content);
+  const { buffer, byteOffset, byteLength } = content;
+  return buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer, byteOffset, byteLength)
+    : new Uint8Array(content);
+}

@@ -1,0 +1,49 @@
+/** What a file can be written from without holding it in memory. */
+export type StreamSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** A source as a web stream that is read only as fast as the connection takes it. */
+export interface UploadStream {
+  stream: ReadableStream<Uint8Array>;
+  /** The source's own error, once it has failed. */
+  failure(): { error: unknown } | undefined;
+}
+
+export function uploadStream(source: StreamSource): UploadStream {
+  const iterator = iterate(source);
+  let failed: { error: unknown } | undefined;
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const next = await iterator.next();
+          if (next.done === true) controller.close();
+          else controller.enqueue(next.value);
+        } catch (error) {
+          failed = { error };
+          controller.error(error);
+        }
+      },
+      async cancel(reason) {
+        await iterator.return?.(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return { stream, failure: () => failed };
+}
+
+/** Browsers differ in whether their streams are async iterable; a reader works in all. */
+function iterate(source: StreamSource): AsyncIterator<Uint8Array> {
+  if (!("getReader" in source)) return source[Symbol.asyncIterator]();
+  const reader = source.getReader();
+  return {
+    async next() {
+      const part = await reader.read();
+      return part.done ? { done: true, value: undefined } : { done: false, value: part.value };
+    },
+    async return(reason) {
+      await reader.cancel(reason);
+      return { done: true, value: undefined };
+    },
+  };
+}

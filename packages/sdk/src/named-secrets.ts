@@ -1,0 +1,42 @@
+import { setSecretResponseSchema } from "@opencomputer/protocol";
+import { type ConnectionOptions, resolveConnection } from "./connection.ts";
+import { apiPath } from "./request/api-request.ts";
+import { requestDeletion, requestJson } from "./request/send-request.ts";
+
+export interface SetSecretOptions extends ConnectionOptions {
+  /**
+   * Hosts that the value may be sent to: `api.example.com`, `*.example.com`.
+   * Absent keeps the limits set earlier (none for a new secret); `[]` lifts
+   * them, so that every host the sandbox may reach receives the value.
+   */
+  allowedHosts?: readonly string[] | undefined;
+}
+
+/** Stores and projects keep secrets under the same routes below their own path. */
+export async function putSecret(
+  ownerPath: string,
+  name: string,
+  value: string,
+  options: SetSecretOptions,
+): Promise<void> {
+  await requestJson(
+    resolveConnection(options),
+    {
+      method: "PUT",
+      path: ownerPath + apiPath`/secrets/${name}`,
+      body: { kind: "json", value: { value, allowedHosts: options.allowedHosts } },
+    },
+    setSecretResponseSchema,
+  );
+}
+
+export async function removeSecret(
+  ownerPath: string,
+  name: string,
+  options: ConnectionOptions,
+): Promise<void> {
+  await requestDeletion(resolveConnection(options), {
+    method: "DELETE",
+    path: ownerPath + apiPath`/secrets/${name}`,
+  });
+}

@@ -1,0 +1,54 @@
+import type { ErrorCode } from "@opencomputer/protocol";
+
+/**
+ * What went wrong before or instead of an answer of the service.
+ *
+ * - `missing_api_key`, `invalid_api_key`, `invalid_api_url`, `invalid_request`:
+ *   refused before anything was sent.
+ * - `connection_failed`: the service was not reached, or the connection broke.
+ * - `request_timed_out`: no answer came within the SDK's own deadline.
+ * - `unexpected_answer`: something answered, but not as OpenComputer does.
+ */
+export type ClientErrorCode =
+  | "missing_api_key"
+  | "invalid_api_key"
+  | "invalid_api_url"
+  | "invalid_request"
+  | "connection_failed"
+  | "request_timed_out"
+  | "unexpected_answer";
+
+/** A code of this SDK, one of the service, or one of a service newer than this SDK. */
+export type OpenComputerErrorCode = ErrorCode | ClientErrorCode | (string & {});
+
+/**
+ * The one error that the SDK throws, except for a caller's own: an aborted
+ * `signal` rejects with its reason, a failing upload source with its error.
+ *
+ * `message` names the thing, what was expected and what was found. It never
+ * holds an API key or the value of a secret.
+ */
+export class OpenComputerError extends Error {
+  /** A word that programs may compare, such as `sandbox_not_found`. */
+  readonly code: OpenComputerErrorCode;
+  /** HTTP status of the answer; undefined when there was none. */
+  readonly status: number | undefined;
+  /** What the service adds for programs; undefined when it adds nothing. */
+  readonly details: Record<string, unknown> | undefined;
+
+  constructor(
+    code: OpenComputerErrorCode,
+    message: string,
+    options: {
+      status?: number | undefined;
+      details?: Record<string, unknown> | undefined;
+      cause?: unknown;
+    } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "OpenComputerError";
+    this.code = code;
+    this.status = options.status;
+    this.details = options.details;
+  }
+}

@@ -1,0 +1,21 @@
+/** What the SDK asks of a `fetch`: a part of what browsers, Node and undici all have. */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
+
+export interface FetchInit {
+  method: string;
+  headers: Record<string, string>;
+  body?: string | Uint8Array<ArrayBuffer> | Blob | ReadableStream<Uint8Array>;
+  /** Set with a streamed body, as the Fetch standard asks. */
+  duplex?: "half";
+  /** The API never redirects; following one would carry the API key elsewhere. */
+  redirect: "manual";
+  signal?: AbortSignal;
+}
+
+export interface FetchResponse {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: ReadableStream<Uint8Array> | null;
+  text(): Promise<string>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}

@@ -1,0 +1,131 @@
+import {
+  type ProjectRecord,
+  projectSchema,
+  projectSecretNamesSchema,
+} from "@opencomputer/protocol";
+import { type ConnectionOptions, resolveConnection } from "./connection.ts";
+import { putSecret, removeSecret, type SetSecretOptions } from "./named-secrets.ts";
+import { apiPath } from "./request/api-request.ts";
+import { requestDeletion, requestJson } from "./request/send-request.ts";
+
+/** What a sandbox of the project gets unless it is created with a value of its own. */
+export interface ProjectDefaults {
+  /** Template; the platform's when absent. */
+  template?: string | undefined;
+  /** Virtual CPUs, 1–8. */
+  cpuCount?: number | undefined;
+  /** Memory in MB, 256–16384. */
+  memoryMB?: number | undefined;
+  /** Idle time-out in seconds. */
+  timeoutSec?: number | undefined;
+  /** Hosts that a sandbox may reach; empty or absent: all hosts. */
+  egressAllowlist?: readonly string[] | undefined;
+}
+
+export interface CreateProjectOptions extends ConnectionOptions, ProjectDefaults {
+  /** Unique in the org, at most 128 characters. A sandbox names its project by it. */
+  name: string;
+}
+
+/** Absent fields are kept; `egressAllowlist: []` clears the list. */
+export interface UpdateProjectOptions extends ConnectionOptions, ProjectDefaults {
+  name?: string | undefined;
+}
+
+/**
+ * Projects group sandboxes: they hold defaults for them and encrypted secrets.
+ * Every call throws {@link OpenComputerError}.
+ */
+export const Project = {
+  /** Creates a project. @throws `name_in_use`, `invalid_request`. */
+  async create(options: CreateProjectOptions): Promise<ProjectRecord> {
+    return await requestJson(
+      resolveConnection(options),
+      { method: "POST", path: "/projects", body: { kind: "json", value: projectFields(options) } },
+      projectSchema,
+    );
+  },
+
+  /** All projects of the org, by name. */
+  async list(options: ConnectionOptions = {}): Promise<ProjectRecord[]> {
+    return await requestJson(
+      resolveConnection(options),
+      { method: "GET", path: "/projects" },
+      projectSchema.array(),
+    );
+  },
+
+  /** One project, by its UUID. @throws `not_found`. */
+  async get(projectId: string, options: ConnectionOptions = {}): Promise<ProjectRecord> {
+    return await requestJson(
+      resolveConnection(options),
+      { method: "GET", path: projectPath(projectId) },
+      projectSchema,
+    );
+  },
+
+  /** Changes the fields that are given. @throws `not_found`, `name_in_use`. */
+  async update(projectId: string, options: UpdateProjectOptions): Promise<ProjectRecord> {
+    return await requestJson(
+      resolveConnection(options),
+      {
+        method: "PUT",
+        path: projectPath(projectId),
+        body: { kind: "json", value: projectFields(options) },
+      },
+      projectSchema,
+    );
+  },
+
+  /** Deletes a project and its secrets. Running sandboxes are not affected. @throws `not_found`. */
+  async delete(projectId: string, options: ConnectionOptions = {}): Promise<void> {
+    await requestDeletion(resolveConnection(options), {
+      method: "DELETE",
+      path: projectPath(projectId),
+    });
+  },
+
+  /**
+   * Sets a secret of the project, or replaces its value.
+   *
+   * @param name Environment variable that holds the token in a sandbox.
+   * @param value 1 octet to 64 KiB.
+   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`.
+   */
+  async setSecret(
+    projectId: string,
+    name: string,
+    value: string,
+    options: SetSecretOptions = {},
+  ): Promise<void> {
+    await putSecret(projectPath(projectId), name, value, options);
+  },
+
+  /** Names of the project's secrets. @throws `not_found`. */
+  async listSecrets(projectId: string, options: ConnectionOptions = {}): Promise<string[]> {
+    return await requestJson(
+      resolveConnection(options),
+      { method: "GET", path: `${projectPath(projectId)}/secrets` },
+      projectSecretNamesSchema,
+    );
+  },
+
+  /** Deletes a secret. Running sandboxes are not affected. @throws `not_found`. */
+  async deleteSecret(
+    projectId: string,
+    name: string,
+    options: ConnectionOptions = {},
+  ): Promise<void> {
+    await removeSecret(projectPath(projectId), name, options);
+  },
+};
+
+function projectPath(projectId: string): string {
+  return apiPath`/projects/${projectId}`;
+}
+
+/** The part of the options that goes over the wire. */
+function projectFields(options: ProjectDefaults & { name?: string | undefined }) {
+  const { name, template, cpuCount, memoryMB, timeoutSec, egressAllowlist } = options;
+  return { name, template, cpuCount, memoryMB, timeoutSec, egressAllowlist };
+}

@@ -1,0 +1,50 @@
+import { OpenComputerError } from "../open-computer-error.ts";
+
+/** One call of the HTTP API, before it meets a connection. */
+export interface ApiRequest {
+  method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Below `/api`, made with {@link apiPath}. */
+  path: string;
+  query?: Record<string, string | undefined>;
+  body?: ApiRequestBody;
+  /**
+   * Whether doing it twice is the same as doing it once, so that it may be
+   * sent again after a failure. Default: all but POST and streamed bodies.
+   */
+  idempotent?: boolean;
+  /** How long to wait for the answer; null waits for ever. Default 300. */
+  deadlineSeconds?: number | null;
+}
+
+export type ApiRequestBody =
+  | { kind: "json"; value: unknown }
+  | { kind: "octets"; value: Uint8Array<ArrayBuffer> | Blob }
+  | { kind: "stream"; value: ReadableStream<Uint8Array> };
+
+/**
+ * A path whose parameters cannot step out of their segment.
+ *
+ * @throws {OpenComputerError} `invalid_request` for an empty parameter, `.` and `..`.
+ */
+export function apiPath(segments: TemplateStringsArray, ...parameters: string[]): string {
+  return segments.reduce((path, segment, index) => {
+    const parameter = parameters[index - 1] ?? "";
+    if (parameter === "" || parameter === "." || parameter === "..") {
+      throw new OpenComputerError(
+        "invalid_request",
+        `Cannot address ${path}…: expected an id or a name, got ${JSON.stringify(parameter)}`,
+      );
+    }
+    return path + encodeURIComponent(parameter) + segment;
+  });
+}
+
+/** Address of a request, with the query's absent entries left out. */
+export function requestUrl(baseUrl: string, request: ApiRequest): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(request.query ?? {})) {
+    if (value !== undefined) query.set(name, value);
+  }
+  const text = query.toString();
+  return `${baseUrl}${request.path}${text === "" ? "" : `?${text}`}`;
+}

@@ -1,0 +1,133 @@
+import type { Connection } from "../connection.ts";
+import { OpenComputerError } from "../open-computer-error.ts";
+import type { FetchInit, FetchResponse } from "../platform/fetch.ts";
+import { type AnswerSchema, readError, readJson } from "./answer.ts";
+import { type ApiRequest, requestUrl } from "./api-request.ts";
+import { delay, startDeadline } from "./deadline.ts";
+import { networkFailure } from "./network-failure.ts";
+
+const defaultDeadlineSeconds = 300;
+const retryDelayMilliseconds = 250;
+/** A gateway or the service says that it has not acted. */
+const retriedStatuses = new Set([502, 503, 504]);
+
+/** Sends a request and parses its JSON answer. */
+export function requestJson<Answer>(
+  connection: Connection,
+  request: ApiRequest,
+  schema: AnswerSchema<Answer>,
+): Promise<Answer> {
+  return sendRequest(connection, request, (response) => readJson(request, response, schema));
+}
+
+/** Sends a request whose answer has no body. */
+export async function requestNothing(connection: Connection, request: ApiRequest): Promise<void> {
+  await sendRequest(connection, request, discardBody);
+}
+
+/**
+ * Deletes an object. When the first answer was lost on the way and the second
+ * says 404, the first request has done it.
+ */
+export async function requestDeletion(
+  connection: Connection,
+  request: ApiRequest & { method: "DELETE" },
+): Promise<void> {
+  let answerWasLost = false;
+  try {
+    await attempt(connection, request, discardBody);
+    return;
+  } catch (error) {
+    if (!isRetried(request, error)) throw error;
+    answerWasLost = error instanceof OpenComputerError && error.status === undefined;
+  }
+  await delay(retryDelayMilliseconds, connection.signal);
+  try {
+    await attempt(connection, request, discardBody);
+  } catch (error) {
+    if (answerWasLost && error instanceof OpenComputerError && error.status === 404) return;
+    throw error;
+  }
+}
+
+/**
+ * Sends a request and hands its 2xx answer to `read`. A request that may be
+ * repeated is sent once more, 250 ms later, when the connection fails or the
+ * answer is 502, 503 or 504.
+ *
+ * @throws {OpenComputerError} for every other answer and every failure; the
+ * reason of the caller's signal when that was aborted.
+ */
+export async function sendRequest<Result>(
+  connection: Connection,
+  request: ApiRequest,
+  read: (response: FetchResponse) => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await attempt(connection, request, read);
+  } catch (error) {
+    if (!isRetried(request, error)) throw error;
+  }
+  await delay(retryDelayMilliseconds, connection.signal);
+  return await attempt(connection, request, read);
+}
+
+async function attempt<Result>(
+  connection: Connection,
+  request: ApiRequest,
+  read: (response: FetchResponse) => Promise<Result>,
+): Promise<Result> {
+  const seconds =
+    request.deadlineSeconds === undefined ? defaultDeadlineSeconds : request.deadlineSeconds;
+  const url = requestUrl(connection.baseUrl, request);
+  const init = fetchInit(connection, request);
+  connection.signal?.throwIfAborted();
+  const deadline = startDeadline(seconds, connection.signal);
+  try {
+    const response = await connection.fetch(url, { ...init, signal: deadline.signal });
+    if (response.status >= 200 && response.status < 300) return await read(response);
+    throw await readError(request, response);
+  } catch (error) {
+    connection.signal?.throwIfAborted();
+    if (deadline.hasPassed()) {
+      throw new OpenComputerError(
+        "request_timed_out",
+        `${request.method} ${request.path} was not answered within ${seconds} s: ` +
+          "the service at the API URL may hang; it may still carry the request out",
+        { cause: error },
+      );
+    }
+    if (error instanceof OpenComputerError) throw error;
+    throw networkFailure(connection.baseUrl, request, error);
+  } finally {
+    deadline.release();
+  }
+}
+
+async function discardBody(response: FetchResponse): Promise<void> {
+  await response.arrayBuffer();
+}
+
+function isRetried(request: ApiRequest, error: unknown): boolean {
+  const repeatable = request.idempotent ?? request.method !== "POST";
+  if (!repeatable || request.body?.kind === "stream") return false;
+  if (!(error instanceof OpenComputerError)) return false;
+  return (
+    error.code === "connection_failed" ||
+    (error.status !== undefined && retriedStatuses.has(error.status))
+  );
+}
+
+function fetchInit(connection: Connection, request: ApiRequest): FetchInit {
+  const headers: Record<string, string> = {
+    "x-api-key": connection.apiKey,
+    accept: "application/json",
+  };
+  const init: FetchInit = { method: request.method, headers, redirect: "manual" };
+  const body = request.body;
+  if (body === undefined) return init;
+  headers["content-type"] = body.kind === "json" ? "application/json" : "application/octet-stream";
+  if (body.kind === "json") return { ...init, body: JSON.stringify(body.value) };
+  if (body.kind === "octets") return { ...init, body: body.value };
+  return { ...init, body: body.value, duplex: "half" };
+}

@@ -1,0 +1,126 @@
+import {
+  type SecretEntry,
+  type SecretStoreRecord,
+  secretEntrySchema,
+  secretStoreSchema,
+} from "@opencomputer/protocol";
+import { type ConnectionOptions, resolveConnection } from "./connection.ts";
+import { putSecret, removeSecret, type SetSecretOptions } from "./named-secrets.ts";
+import { apiPath } from "./request/api-request.ts";
+import { requestDeletion, requestJson } from "./request/send-request.ts";
+
+export interface CreateSecretStoreOptions extends ConnectionOptions {
+  /** Unique in the org, at most 128 characters. */
+  name: string;
+  /** Hosts that a sandbox may reach: `api.example.com`, `*.example.com`. Empty or absent: all hosts. */
+  egressAllowlist?: readonly string[] | undefined;
+}
+
+export interface UpdateSecretStoreOptions extends ConnectionOptions {
+  /** Absent keeps the name. */
+  name?: string | undefined;
+  /** Absent keeps the list; `[]` clears it, so that all hosts may be reached. */
+  egressAllowlist?: readonly string[] | undefined;
+}
+
+/**
+ * Named sets of encrypted secrets, with the hosts that a sandbox may reach.
+ *
+ * Values go in and never come out: in a sandbox each secret is a sealed token
+ * that becomes the value only in requests that leave for an allowed host.
+ * Every call throws {@link OpenComputerError}.
+ */
+export const SecretStore = {
+  /** Creates a store. @throws `name_in_use`; `invalid_request` for a malformed host. */
+  async create(options: CreateSecretStoreOptions): Promise<SecretStoreRecord> {
+    const { name, egressAllowlist } = options;
+    return await requestJson(
+      resolveConnection(options),
+      {
+        method: "POST",
+        path: "/secret-stores",
+        body: { kind: "json", value: { name, egressAllowlist } },
+      },
+      secretStoreSchema,
+    );
+  },
+
+  /** All stores of the org. */
+  async list(options: ConnectionOptions = {}): Promise<SecretStoreRecord[]> {
+    return await requestJson(
+      resolveConnection(options),
+      { method: "GET", path: "/secret-stores" },
+      secretStoreSchema.array(),
+    );
+  },
+
+  /** One store, by its UUID. @throws `not_found`. */
+  async get(storeId: string, options: ConnectionOptions = {}): Promise<SecretStoreRecord> {
+    return await requestJson(
+      resolveConnection(options),
+      { method: "GET", path: storePath(storeId) },
+      secretStoreSchema,
+    );
+  },
+
+  /** Changes the fields that are given. @throws `not_found`, `name_in_use`. */
+  async update(storeId: string, options: UpdateSecretStoreOptions): Promise<SecretStoreRecord> {
+    const { name, egressAllowlist } = options;
+    return await requestJson(
+      resolveConnection(options),
+      {
+        method: "PUT",
+        path: storePath(storeId),
+        body: { kind: "json", value: { name, egressAllowlist } },
+      },
+      secretStoreSchema,
+    );
+  },
+
+  /** Deletes a store and all its secrets. Running sandboxes are not affected. @throws `not_found`. */
+  async delete(storeId: string, options: ConnectionOptions = {}): Promise<void> {
+    await requestDeletion(resolveConnection(options), {
+      method: "DELETE",
+      path: storePath(storeId),
+    });
+  },
+
+  /**
+   * Sets a secret, or replaces its value: running sandboxes then use the new
+   * value under the same token.
+   *
+   * @param name Environment variable that holds the token in a sandbox.
+   * @param value 1 octet to 64 KiB.
+   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`.
+   */
+  async setSecret(
+    storeId: string,
+    name: string,
+    value: string,
+    options: SetSecretOptions = {},
+  ): Promise<void> {
+    await putSecret(storePath(storeId), name, value, options);
+  },
+
+  /** What is known of a store's secrets: everything but their values. @throws `not_found`. */
+  async listSecrets(storeId: string, options: ConnectionOptions = {}): Promise<SecretEntry[]> {
+    return await requestJson(
+      resolveConnection(options),
+      { method: "GET", path: `${storePath(storeId)}/secrets` },
+      secretEntrySchema.array(),
+    );
+  },
+
+  /** Deletes a secret. Running sandboxes are not affected. @throws `not_found`. */
+  async deleteSecret(
+    storeId: string,
+    name: string,
+    options: ConnectionOptions = {},
+  ): Promise<void> {
+    await removeSecret(storePath(storeId), name, options);
+  },
+};
+
+function storePath(storeId: string): string {
+  return apiPath`/secret-stores/${storeId}`;
+}

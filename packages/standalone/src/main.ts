@@ -1,0 +1,62 @@
+import { existsSync } from "node:fs";
+import { SettingsError } from "@opencomputer/protocol";
+import { describeInstallation } from "./installation.ts";
+import { createProgressLine } from "./progress-line.ts";
+import { apiOrigin, startService } from "./service.ts";
+import { readServeSettings } from "./settings.ts";
+
+try {
+  await serve();
+} catch (error) {
+  if (!(error instanceof Error)) throw error;
+  process.stderr.write(`\n${error.message}\n`);
+  process.exit(error instanceof SettingsError ? 2 : 1);
+}
+
+async function serve(): Promise<void> {
+  const settings = readServeSettings(process.env);
+  const installation = describeInstallation(settings.OPENCOMPUTER_DATA_DIR);
+  process.stdout.write("OpenComputer\n");
+  const startedAt = Date.now();
+  const progress = createProgressLine(process.stdout);
+  const service = await startService({
+    settings,
+    installation,
+    environment: process.env,
+    onStage: (stage) => progress.show(stage),
+    onNote: (text) => process.stderr.write(`${text}\n`),
+  });
+
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= service.stop();
+    return stopping;
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => void stop().then(() => process.exit(0)));
+  }
+
+  try {
+    await service.ready;
+  } catch (error) {
+    progress.end("  ✗ the service could not start");
+    await stop();
+    throw error;
+  }
+  progress.end(`  ✓ ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+
+  const presetKey = settings.OPENCOMPUTER_API_KEY !== undefined;
+  const keyPlace = presetKey ? "the one in OPENCOMPUTER_API_KEY" : installation.apiKeyFile;
+  if (!presetKey && !existsSync(installation.apiKeyFile)) {
+    throw new Error(`${installation.apiKeyFile} is missing: the API key cannot be shown`);
+  }
+  process.stdout.write(`
+  API      ${apiOrigin(settings)}/api
+  API key  ${keyPlace}
+  logs     ${installation.logDirectory}
+
+  export OPENCOMPUTER_API_URL=${apiOrigin(settings)}
+${presetKey ? "" : `  export OPENCOMPUTER_API_KEY=$(cat ${installation.apiKeyFile})\n`}
+Ctrl-C stops the service. Sandboxes go on and are found again at the next start.
+`);
+}

@@ -1,0 +1,79 @@
+import { fileURLToPath } from "node:url";
+import type { Installation } from "./installation.ts";
+import { egressAddressOf } from "./network-block.ts";
+import type { ServeSettings } from "./settings.ts";
+import type { ProcessDefinition } from "./supervised-process.ts";
+
+/**
+ * The processes in the order of their start, each with its own variables and
+ * no others: the worker never sees the encryption key, nor the proxy the
+ * database.
+ */
+export function defineProcesses({
+  settings,
+  installation,
+  networkBlock,
+  environment,
+}: {
+  settings: ServeSettings;
+  installation: Installation;
+  networkBlock: string;
+  environment: NodeJS.ProcessEnv;
+}): { worker: ProcessDefinition; egressProxy: ProcessDefinition; controlPlane: ProcessDefinition } {
+  const pass = (names: readonly string[]) => pick(environment, ["PATH", "LANG", "TZ", ...names]);
+  return {
+    worker: {
+      name: "worker",
+      mainFile: mainFileOf("worker"),
+      capabilities: "all",
+      environment: {
+        ...pass(["OPENCOMPUTER_ACCEL", "OPENCOMPUTER_WARM_POOL_SIZE"]),
+        OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
+        OPENCOMPUTER_WORKER_SOCKET: installation.workerSocket,
+        OPENCOMPUTER_RUNTIME_DIR: installation.runtimeDirectory,
+        OPENCOMPUTER_INSTALLATION_ID: installation.id,
+        OPENCOMPUTER_NETWORK_BLOCK: networkBlock,
+        OPENCOMPUTER_GUEST_IMAGE_DIR: fileURLToPath(
+          new URL("../../../guest-image/build", import.meta.url),
+        ),
+      },
+    },
+    egressProxy: {
+      name: "egress-proxy",
+      mainFile: mainFileOf("egress-proxy"),
+      capabilities: "none",
+      environment: {
+        ...pass(["OPENCOMPUTER_EGRESS_HOSTS", "OPENCOMPUTER_EGRESS_CA_FILE"]),
+        OPENCOMPUTER_EGRESS_PROXY_SOCKET: installation.egressProxySocket,
+        OPENCOMPUTER_EGRESS_ADDRESS: egressAddressOf(networkBlock),
+      },
+    },
+    controlPlane: {
+      name: "control-plane",
+      mainFile: mainFileOf("control-plane"),
+      capabilities: "none",
+      environment: {
+        ...pass(["OPENCOMPUTER_API_KEY", "DATABASE_URL", "OPENSANDBOX_SECRET_ENCRYPTION_KEY"]),
+        OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
+        OPENCOMPUTER_HOST: settings.OPENCOMPUTER_HOST,
+        OPENCOMPUTER_PORT: String(settings.OPENCOMPUTER_PORT),
+        OPENCOMPUTER_SANDBOX_DOMAIN: settings.OPENCOMPUTER_SANDBOX_DOMAIN,
+        OPENCOMPUTER_WORKER_SOCKET: installation.workerSocket,
+        OPENCOMPUTER_EGRESS_PROXY_SOCKET: installation.egressProxySocket,
+      },
+    },
+  };
+}
+
+function mainFileOf(name: string): string {
+  return fileURLToPath(new URL(`../../${name}/dist/main.js`, import.meta.url));
+}
+
+function pick(environment: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = environment[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}

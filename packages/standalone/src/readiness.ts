@@ -1,0 +1,87 @@
+import { egressProxyStatusSchema, workerStatusSchema } from "@opencomputer/protocol";
+import { Client } from "undici";
+import { z } from "zod";
+import type { Installation } from "./installation.ts";
+
+const pollMilliseconds = 100;
+const requestMilliseconds = 5_000;
+const apiHealthSchema = z.object({ ready: z.boolean() });
+
+/** Waits until the process behind a Unix socket answers its status route. */
+export async function untilAnswering(socketPath: string, signal: AbortSignal): Promise<void> {
+  const schema = z.union([workerStatusSchema, egressProxyStatusSchema]);
+  await poll(signal, async () => {
+    const status = await readJson({ origin: "http://status", socketPath, path: "/v1/status" });
+    return status !== undefined && schema.safeParse(status).success;
+  });
+}
+
+/**
+ * Waits until sandboxes can be made. `onStage` hears what the worker does
+ * meanwhile.
+ *
+ * @throws when the worker says that it can never become ready.
+ */
+export async function untilReady({
+  installation,
+  apiOrigin,
+  onStage,
+  signal,
+}: {
+  installation: Installation;
+  apiOrigin: string;
+  onStage: (stage: string) => void;
+  signal: AbortSignal;
+}): Promise<void> {
+  await poll(signal, async () => {
+    const status = workerStatusSchema.safeParse(
+      await readJson({
+        origin: "http://worker",
+        socketPath: installation.workerSocket,
+        path: "/v1/status",
+      }),
+    );
+    if (status.success) {
+      if (status.data.failure !== null) throw new Error(`worker: ${status.data.failure}`);
+      onStage(status.data.ready ? "starting the API" : status.data.stage);
+    }
+    const health = apiHealthSchema.safeParse(
+      await readJson({ origin: apiOrigin, path: "/health" }),
+    );
+    return health.success && health.data.ready;
+  });
+}
+
+async function poll(signal: AbortSignal, isDone: () => Promise<boolean>): Promise<void> {
+  while (!(await isDone())) {
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+  }
+}
+
+/** The JSON at a path; `undefined` while nothing answers there. */
+async function readJson({
+  origin,
+  socketPath,
+  path,
+}: {
+  origin: string;
+  socketPath?: string;
+  path: string;
+}): Promise<unknown> {
+  const client = new Client(origin, socketPath === undefined ? {} : { socketPath });
+  try {
+    const { body } = await client.request({
+      method: "GET",
+      path,
+      signal: AbortSignal.timeout(requestMilliseconds),
+    });
+    return await body.json();
+  } catch (error) {
+    // The process is still starting, or is being started again.
+    if (error instanceof Error) return undefined;
+    throw error;
+  } finally {
+    await client.destroy();
+  }
+}

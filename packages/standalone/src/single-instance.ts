@@ -1,0 +1,37 @@
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+
+/**
+ * Holds the installation for this process: a second service on the same data
+ * directory is refused while the first one lives, however it was started.
+ *
+ * @returns a function that gives the installation free again.
+ */
+export async function holdInstallation(supervisorSocket: string): Promise<() => Promise<void>> {
+  if (await answers(supervisorSocket)) {
+    throw new Error(
+      `OpenComputer already runs on this data directory (${supervisorSocket} answers): stop it first, or set OPENCOMPUTER_DATA_DIR and OPENCOMPUTER_PORT for a second one.`,
+    );
+  }
+  await rm(supervisorSocket, { force: true });
+  const server = createServer((socket) => socket.destroy());
+  server.listen(supervisorSocket);
+  await once(server, "listening");
+  return async () => {
+    server.close();
+    await once(server, "close");
+  };
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // Nobody listens: the socket file is absent, or left by a process that was killed.
+    socket.once("error", () => resolve(false));
+  });
+}

@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { Writable } from "node:stream";
+import { noteworthy } from "./process-log.ts";
+
+const restartDelayMillisecondsMin = 200;
+const restartDelayMillisecondsMax = 5_000;
+/** A process that lived this long starts over with the shortest delay. */
+const steadyMilliseconds = 10_000;
+const earlyExitsMax = 3;
+const stopMilliseconds = 20_000;
+
+/**
+ * No core dumps, since memory may hold secrets; no new privileges; and no
+ * capabilities where the process needs none.
+ */
+function confined(command: string[], capabilities: "all" | "none"): string[] {
+  const privileges =
+    capabilities === "all"
+      ? []
+      : ["setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"];
+  return ["prlimit", "--core=0:0", ...privileges, ...command];
+}
+
+export interface ProcessDefinition {
+  readonly name: string;
+  /** The program's main file. */
+  readonly mainFile: string;
+  readonly environment: Record<string, string>;
+  readonly capabilities: "all" | "none";
+}
+
+export interface SupervisedProcess {
+  readonly name: string;
+  /** Process id of the one that runs now; undefined between two lives. */
+  pid(): number | undefined;
+  /** Ends it and keeps it ended: SIGTERM, and SIGKILL after 20 s. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Keeps one process alive: started again after it ends, at growing intervals.
+ * `onGiveUp` is called when it cannot even start: three early exits in a row.
+ */
+export function superviseProcess({
+  definition,
+  log,
+  onNote,
+  onGiveUp,
+}: {
+  definition: ProcessDefinition;
+  log: Writable;
+  onNote: (text: string) => void;
+  onGiveUp: (reason: string) => void;
+}): SupervisedProcess {
+  let child: ChildProcess | undefined;
+  let restartTimer: NodeJS.Timeout | undefined;
+  let restartDelayMilliseconds = restartDelayMillisecondsMin;
+  let earlyExits = 0;
+  let stopping = false;
+
+  const start = () => {
+    const startedAt = Date.now();
+    const [command = "", ...args] = confined(
+      [process.execPath, "--enable-source-maps", definition.mainFile],
+      definition.capabilities,
+    );
+    // A process group of its own, so that Ctrl-C reaches the supervisor alone
+    // and the processes are stopped in their order.
+    const started = spawn(command, args, {
+      env: definition.environment,
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      detached: true,
+    });
+    child = started;
+    for (const stream of [started.stdout, started.stderr]) {
+      if (stream === null) continue;
+      stream.pipe(log, { end: false });
+      createInterface({ input: stream }).on("line", (line) => {
+        const note = noteworthy(line);
+        if (note !== null) onNote(`${definition.name}: ${note}`);
+      });
+    }
+    started.once("error", (error) => onNote(`${definition.name}: ${error.message}`));
+    started.once("close", (code, signal) => {
+      child = undefined;
+      if (stopping) return;
+      const ending = signal === null ? `exit code ${code}` : `signal ${signal}`;
+      const steady = Date.now() - startedAt >= steadyMilliseconds;
+      earlyExits = steady ? 0 : earlyExits + 1;
+      if (earlyExits >= earlyExitsMax) {
+        onGiveUp(`${definition.name} ended ${earlyExits} times right after its start (${ending})`);
+        return;
+      }
+      if (steady) restartDelayMilliseconds = restartDelayMillisecondsMin;
+      onNote(`${definition.name} ended with ${ending}; starting it again`);
+      restartTimer = setTimeout(start, restartDelayMilliseconds);
+      restartDelayMilliseconds = Math.min(
+        restartDelayMilliseconds * 2,
+        restartDelayMillisecondsMax,
+      );
+    });
+  };
+  start();
+
+  return {
+    name: definition.name,
+    pid: () => child?.pid,
+    async stop() {
+      stopping = true;
+      clearTimeout(restartTimer);
+      if (child === undefined) return;
+      const closed = once(child, "close");
+      child.kill("SIGTERM");
+      const killTimer = setTimeout(() => child?.kill("SIGKILL"), stopMilliseconds);
+      await closed;
+      clearTimeout(killTimer);
+    },
+  };
+}

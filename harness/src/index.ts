@@ -1,0 +1,4 @@
+export * from "./installation.ts";
+export * from "./internet.ts";
+export * from "./leak-search.ts";
+export * from "./leftovers.ts";

@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { readdir, readFile, readlink } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+
+const mainFile = fileURLToPath(new URL("../../packages/standalone/dist/main.js", import.meta.url));
+const pollMilliseconds = 100;
+const stopMilliseconds = 60_000;
+const outputCharactersKept = 20_000;
+const apiHealthSchema = z.object({ ready: z.boolean() });
+
+/** The service as `npm run serve` starts it, in a process of its own. */
+export interface RunningInstallation {
+  readonly dataDirectory: string;
+  /** 8 hexadecimal digits: part of every name that the installation makes on the host. */
+  readonly id: string;
+  readonly apiUrl: string;
+  readonly apiKey: string;
+  /** What the service printed so far. */
+  output(): string;
+  /** Process ids of a part of the service, such as `worker`. */
+  pidsOf(name: "control-plane" | "worker" | "egress-proxy" | "standalone"): Promise<number[]>;
+  /** Waits until sandboxes can be made: right after the start, or after a part was killed. */
+  untilReady(): Promise<void>;
+  /** SIGTERM, and waits for the end. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the service on a data directory and waits until it is ready.
+ * `environment` holds settings besides the data directory and the port.
+ */
+export async function startInstallation({
+  dataDirectory,
+  environment = {},
+  port,
+  onOutput,
+}: {
+  dataDirectory: string;
+  environment?: Record<string, string>;
+  /** A free one when absent. */
+  port?: number;
+  onOutput?: (text: string) => void;
+}): Promise<RunningInstallation> {
+  const apiPort = port ?? (await findFreePort());
+  const apiUrl = `http://127.0.0.1:${apiPort}`;
+  const child = spawn(process.execPath, ["--enable-source-maps", mainFile], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      OPENCOMPUTER_DATA_DIR: dataDirectory,
+      OPENCOMPUTER_PORT: String(apiPort),
+      ...environment,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output = (output + text).slice(-outputCharactersKept);
+      onOutput?.(text);
+    });
+  }
+  const untilReady = async () => {
+    while (!(await isReady(apiUrl))) {
+      if (child.exitCode !== null) {
+        throw new Error(`The service ended with exit code ${child.exitCode}:\n${output}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+    }
+  };
+  await untilReady();
+
+  return {
+    dataDirectory,
+    id: createHash("sha256").update(dataDirectory).digest("hex").slice(0, 8),
+    apiUrl,
+    apiKey:
+      environment["OPENCOMPUTER_API_KEY"] ??
+      (await readFile(join(dataDirectory, "api-key"), "utf8")).trim(),
+    output: () => output,
+    pidsOf: (name) => findProcesses(dataDirectory, name),
+    untilReady,
+    stop: () => stopChild(child),
+  };
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const closed = once(child, "close");
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), stopMilliseconds);
+  await closed;
+  clearTimeout(timer);
+}
+
+async function isReady(apiUrl: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${apiUrl}/health`);
+    const health = apiHealthSchema.safeParse(await response.json());
+    return health.success && health.data.ready;
+  } catch (error) {
+    // Nothing listens yet.
+    if (error instanceof TypeError || error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
+/** The processes of one part whose environment names this data directory or its sockets. */
+async function findProcesses(dataDirectory: string, name: string): Promise<number[]> {
+  const id = createHash("sha256").update(dataDirectory).digest("hex").slice(0, 8);
+  const found: number[] = [];
+  for (const entry of await readdir("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    const [commandLine, environment, executable] = await Promise.all([
+      readProcFile(`/proc/${entry}/cmdline`),
+      readProcFile(`/proc/${entry}/environ`),
+      readlink(`/proc/${entry}/exe`).catch(() => ""),
+    ]);
+    const isNode = executable.endsWith("/node");
+    const isPart = commandLine.includes(`/${name}/dist/main.js`);
+    const isOurs = environment.includes(dataDirectory) || environment.includes(`-${id}/`);
+    if (isNode && isPart && isOurs) found.push(Number(entry));
+  }
+  return found;
+}
+
+/** Empty when the process has ended meanwhile. */
+async function readProcFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return "";
+    throw error;
+  }
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}

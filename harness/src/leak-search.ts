@@ -1,0 +1,147 @@
+import { execFile } from "node:child_process";
+import { createReadStream } from "node:fs";
+import { mkdtemp, open, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+const chunkBytes = 8 * 1024 * 1024;
+
+/** Where a value was found, and in which form. */
+export interface Leak {
+  place: string;
+  form: string;
+  offset: number;
+}
+
+/** What a search went through, so that an empty result means something. */
+export interface SearchResult {
+  leaks: Leak[];
+  bytesSearched: number;
+}
+
+interface Needle {
+  form: string;
+  octets: Buffer;
+}
+
+/** A value as text, in hexadecimal, and as any base64 text that holds it would show it. */
+export function formsOf(value: string): Needle[] {
+  const octets = Buffer.from(value);
+  const hex = octets.toString("hex");
+  return [
+    { form: "raw", octets },
+    { form: "UTF-16", octets: Buffer.from(value, "utf16le") },
+    { form: "hex", octets: Buffer.from(hex) },
+    { form: "HEX", octets: Buffer.from(hex.toUpperCase()) },
+    ...[0, 1, 2].map((alignment) => ({
+      form: `base64 at ${alignment}`,
+      octets: Buffer.from(base64Core(octets, alignment)),
+    })),
+  ];
+}
+
+/** Searches every file below a directory. */
+export async function searchDirectory(directory: string, values: string[]): Promise<SearchResult> {
+  const total: SearchResult = { leaks: [], bytesSearched: 0 };
+  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile()) continue;
+    merge(total, await searchFile(join(entry.parentPath, entry.name), values));
+  }
+  return total;
+}
+
+/** Searches the octets of one file. */
+export async function searchFile(path: string, values: string[]): Promise<SearchResult> {
+  const search = createSearch(path, values);
+  for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes })) {
+    search.feed(chunk as Buffer);
+  }
+  return search.result();
+}
+
+/** Searches what a guest sees of its disk: the image with all its backing files, as raw octets. */
+export async function searchDisk(imagePath: string, values: string[]): Promise<SearchResult> {
+  const directory = await mkdtemp(join(tmpdir(), "opencomputer-disk-"));
+  const raw = join(directory, "disk.raw");
+  try {
+    await promisify(execFile)("qemu-img", ["convert", "-U", "-O", "raw", imagePath, raw]);
+    const result = await searchFile(raw, values);
+    return { ...result, leaks: result.leaks.map((leak) => ({ ...leak, place: imagePath })) };
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** Searches every readable page of a process: for QEMU that is the guest's whole memory too. */
+export async function searchProcessMemory(pid: number, values: string[]): Promise<SearchResult> {
+  const total: SearchResult = { leaks: [], bytesSearched: 0 };
+  const memory = await open(`/proc/${pid}/mem`);
+  try {
+    for (const line of (await readFile(`/proc/${pid}/maps`, "utf8")).split("\n")) {
+      const mapping = /^([0-9a-f]+)-([0-9a-f]+) r\S+ \S+ \S+ \S+\s*(.*)$/.exec(line);
+      const name = mapping?.[3] ?? "";
+      // The kernel's own pages cannot be read through /proc and hold nothing of the process.
+      if (
+        mapping === null ||
+        name === "[vvar]" ||
+        name === "[vvar_vclock]" ||
+        name === "[vsyscall]"
+      ) {
+        continue;
+      }
+      const start = Number.parseInt(mapping[1] ?? "", 16);
+      const end = Number.parseInt(mapping[2] ?? "", 16);
+      const search = createSearch(`memory of process ${pid} ${name}`, values);
+      const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, end - start));
+      for (let position = start; position < end; ) {
+        const { bytesRead } = await memory.read(
+          buffer,
+          0,
+          Math.min(buffer.length, end - position),
+          position,
+        );
+        if (bytesRead === 0) break;
+        search.feed(Buffer.from(buffer.subarray(0, bytesRead)));
+        position += bytesRead;
+      }
+      merge(total, search.result());
+    }
+  } finally {
+    await memory.close();
+  }
+  return total;
+}
+
+function createSearch(place: string, values: string[]) {
+  const needles = values.flatMap(formsOf);
+  const overlapBytes = Math.max(...needles.map((needle) => needle.octets.length)) - 1;
+  const leaks: Leak[] = [];
+  let tail: Buffer = Buffer.alloc(0);
+  let bytesSearched = 0;
+  return {
+    feed(chunk: Buffer) {
+      const window = Buffer.concat([tail, chunk]);
+      for (const { form, octets } of needles) {
+        const index = window.indexOf(octets);
+        if (index !== -1) leaks.push({ place, form, offset: bytesSearched - tail.length + index });
+      }
+      tail = window.subarray(Math.max(0, window.length - overlapBytes));
+      bytesSearched += chunk.length;
+    },
+    result: (): SearchResult => ({ leaks, bytesSearched }),
+  };
+}
+
+/** The characters of a base64 text that depend on the value alone, whatever stands around it. */
+function base64Core(octets: Buffer, alignment: number): string {
+  const padded = Buffer.concat([Buffer.alloc(alignment), octets]);
+  const firstWhole = alignment === 0 ? 0 : 4;
+  const wholeGroups = Math.floor(padded.length / 3);
+  return padded.toString("base64").slice(firstWhole, wholeGroups * 4);
+}
+
+function merge(total: SearchResult, part: SearchResult): void {
+  total.leaks.push(...part.leaks);
+  total.bytesSearched += part.bytesSearched;
+}

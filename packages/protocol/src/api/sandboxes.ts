@@ -19,11 +19,15 @@ export const environmentSchema = z
     error: `must have at most ${limits.environmentVariablesMax} variables`,
   });
 
+/** Text that a database can store: no NUL, and no half of a surrogate pair. */
+const storableTextPattern = /^[^\0\p{Surrogate}]*$/u;
+const metadataTextSchema = z
+  .string()
+  .max(limits.metadataCharactersMax)
+  .regex(storableTextPattern, "must be well-formed Unicode without NUL");
+
 export const metadataSchema = z
-  .record(
-    z.string().min(1).max(limits.metadataCharactersMax),
-    z.string().max(limits.metadataCharactersMax),
-  )
+  .record(metadataTextSchema.min(1), metadataTextSchema)
   .refine((entries) => Object.keys(entries).length <= limits.metadataEntriesMax, {
     error: `must have at most ${limits.metadataEntriesMax} entries`,
   });

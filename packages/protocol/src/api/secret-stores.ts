@@ -24,7 +24,7 @@ export const objectNameSchema = z
   .trim()
   .min(1, "must not be empty")
   .max(limits.objectNameCharactersMax)
-  .regex(/^[^\p{Cc}]*$/u, "must not contain control characters");
+  .regex(/^[^\p{Cc}\p{Surrogate}]*$/u, "must be well-formed Unicode without control characters");
 
 export const createSecretStoreRequestSchema = z.object({
   name: objectNameSchema,
@@ -55,6 +55,7 @@ const octets = new TextEncoder();
 export const secretValueSchema = z
   .string()
   .min(1, "must not be empty")
+  .regex(/^[^\p{Surrogate}]*$/u, "must be well-formed Unicode")
   .refine((value) => octets.encode(value).length <= limits.secretValueBytesMax, {
     error: `must be at most ${limits.secretValueBytesMax} octets`,
   });

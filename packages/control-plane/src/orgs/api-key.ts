@@ -1,0 +1,11 @@
+import { createHash, randomBytes } from "node:crypto";
+
+/** A new key: `osb_` and 64 hexadecimal digits, 256 bits that cannot be guessed. */
+export function mintApiKey(): string {
+  return `osb_${randomBytes(32).toString("hex")}`;
+}
+
+/** What is stored of a key. A plain hash is enough: the key has 256 random bits. */
+export function hashApiKey(key: string): string {
+  return createHash("sha256").update(key, "utf8").digest("hex");
+}

@@ -1,0 +1,13 @@
+import { eq } from "drizzle-orm";
+import type { Database } from "../database/database.ts";
+import { orgs } from "../database/schema.ts";
+
+export const defaultOrgName = "default";
+
+/** The id of the org of that name, made when it is absent. */
+export async function ensureOrg(database: Database, name: string): Promise<string> {
+  await database.insert(orgs).values({ name }).onConflictDoNothing();
+  const [row] = await database.select({ id: orgs.id }).from(orgs).where(eq(orgs.name, name));
+  if (row === undefined) throw new Error(`Org ${name} is absent right after its insert`);
+  return row.id;
+}

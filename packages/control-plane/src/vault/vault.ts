@@ -1,0 +1,115 @@
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import type { KeyRing } from "./key-ring.ts";
+import { SecretValue } from "./secret-value.ts";
+
+const algorithm = "aes-256-gcm";
+/** NIST SP 800-38D, section 5.2.1.1: a 96-bit nonce and a 128-bit tag. */
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** What a database row holds of a secret: `sealed` is base64 of nonce, tag and ciphertext. */
+export interface SealedValue {
+  sealed: string;
+  keyVersion: string;
+}
+
+/**
+ * What a value is bound to. It is authenticated and not stored with the
+ * value: a row that is moved to another owner, store or name does not open.
+ */
+export type SealContext =
+  | { kind: "store-secret"; orgId: string; storeId: string; name: string }
+  | { kind: "sandbox-secret"; orgId: string; sandboxId: string; name: string }
+  | { kind: "certificate-authority-key"; shortId: string }
+  | { kind: "key-check" };
+
+/** Thrown when a sealed value does not open: wrong key, altered octets, or another row's value. */
+export class VaultError extends Error {
+  constructor(message: string, options?: { cause: unknown }) {
+    super(message, options);
+    this.name = "VaultError";
+  }
+}
+
+export interface Vault {
+  seal(value: SecretValue, context: SealContext): SealedValue;
+  /** @throws {VaultError | KeyRingError} */
+  open(value: SealedValue, context: SealContext): SecretValue;
+}
+
+/** Seals with AES-256-GCM under the newest key of the ring, with a random nonce each time. */
+export function createVault(ring: KeyRing): Vault {
+  return {
+    seal(value, context) {
+      const keyVersion = ring.newestVersion;
+      const nonce = randomBytes(nonceBytes);
+      const cipher = createCipheriv(algorithm, ring.key(keyVersion), nonce, {
+        authTagLength: tagBytes,
+      });
+      cipher.setAAD(authenticatedData(keyVersion, context));
+      const ciphertext = Buffer.concat([cipher.update(value.reveal(), "utf8"), cipher.final()]);
+      const sealed = Buffer.concat([nonce, cipher.getAuthTag(), ciphertext]).toString("base64");
+      return { sealed, keyVersion };
+    },
+
+    open({ sealed, keyVersion }, context) {
+      const octets = Buffer.from(sealed, "base64");
+      if (octets.length < nonceBytes + tagBytes) {
+        throw new VaultError(
+          `${describe(context)} is damaged: its sealed form has only ${octets.length} octets`,
+        );
+      }
+      const decipher = createDecipheriv(
+        algorithm,
+        ring.key(keyVersion),
+        octets.subarray(0, nonceBytes),
+        { authTagLength: tagBytes },
+      );
+      decipher.setAAD(authenticatedData(keyVersion, context));
+      decipher.setAuthTag(octets.subarray(nonceBytes, nonceBytes + tagBytes));
+      try {
+        const text = Buffer.concat([
+          decipher.update(octets.subarray(nonceBytes + tagBytes)),
+          decipher.final(),
+        ]);
+        return new SecretValue(text.toString("utf8"));
+      } catch (error) {
+        throw new VaultError(
+          `${describe(context)} does not open with key ${keyVersion}: the key is another one, or the row was altered or moved`,
+          { cause: error },
+        );
+      }
+    },
+  };
+}
+
+/** JSON of an array has no two readings, whatever the names contain. */
+function authenticatedData(keyVersion: string, context: SealContext): Buffer {
+  return Buffer.from(JSON.stringify([keyVersion, ...parts(context)]), "utf8");
+}
+
+function parts(context: SealContext): string[] {
+  switch (context.kind) {
+    case "store-secret":
+      return [context.kind, context.orgId, context.storeId, context.name];
+    case "sandbox-secret":
+      return [context.kind, context.orgId, context.sandboxId, context.name];
+    case "certificate-authority-key":
+      return [context.kind, context.shortId];
+    case "key-check":
+      return [context.kind];
+  }
+}
+
+function describe(context: SealContext): string {
+  switch (context.kind) {
+    case "store-secret":
+      return `Secret ${context.name} of store ${context.storeId}`;
+    case "sandbox-secret":
+      return `Secret ${context.name} of sandbox ${context.sandboxId}`;
+    case "certificate-authority-key":
+      return "The key of the certificate authority";
+    case "key-check":
+      return "The check value of the encryption key";
+  }
+}

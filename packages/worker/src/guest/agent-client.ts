@@ -1,0 +1,222 @@
+import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  type AgentRunRequest,
+  agentHealthSchema,
+  agentRunResponseSchema,
+  type CommandResult,
+  type ConfigureGuestRequest,
+  configuredGuestSchema,
+  type DirectoryEntry,
+  directoryListingSchema,
+  type ErrorCode,
+  errorBodySchema,
+  isErrorCode,
+  limits,
+  WireError,
+} from "@opencomputer/protocol";
+import { type Dispatcher, Pool } from "undici";
+import type { z } from "zod";
+import type { ByteBudget } from "./byte-budget.ts";
+import { readBounded } from "./read-bounded.ts";
+
+/** Which errors a guest may give its caller. It is hostile: any other becomes `guest_failed`. */
+const errorsOfGuests: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "invalid_request",
+  "limit_exceeded",
+  "command_not_found",
+  "working_directory_not_found",
+  "not_a_file",
+  "not_a_directory",
+  "file_not_found",
+  "file_exists",
+  "forbidden",
+  "directory_too_large",
+  "too_many_requests",
+  "guest_storage_full",
+]);
+
+/** A guest has this long beyond a command's own time-out to answer. */
+const answerGraceSeconds = 15;
+/** A guest has this long to answer a call that runs no command. */
+const callTimeoutSeconds = 60;
+const smallAnswerBytesMax = 64 * 1024;
+const listingBytesMax = 64 * 1024 * 1024;
+
+/** A file on its way out of a guest. `sizeBytes` is what the guest says it is. */
+export interface GuestFile {
+  readonly sizeBytes: number | undefined;
+  readonly content: Readable;
+}
+
+/** Calls to the agent of one guest. All of its answers are untrusted, so each is bounded and parsed. */
+export interface AgentClient {
+  /** Returns when the agent answers. @throws {WireError} when it does not within the time. */
+  waitUntilHealthy(timeoutSeconds: number): Promise<void>;
+  configure(request: ConfigureGuestRequest): Promise<z.infer<typeof configuredGuestSchema>>;
+  /** @throws {WireError} `guest_failed` for an agent that breaks the rules or falls silent. */
+  run(request: AgentRunRequest, signal?: AbortSignal): Promise<CommandResult>;
+  readFile(path: string, signal: AbortSignal): Promise<GuestFile>;
+  writeFile(path: string, content: Readable | string, signal?: AbortSignal): Promise<void>;
+  removeFile(path: string): Promise<void>;
+  listDirectory(path: string): Promise<DirectoryEntry[]>;
+  makeDirectory(path: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createAgentClient(options: { origin: string; budget: ByteBudget }): AgentClient {
+  const pool = new Pool(options.origin, {
+    connections: limits.commandsPerSandboxMax + 16,
+    pipelining: 1,
+    keepAliveTimeout: 30_000,
+    connect: { timeout: 5_000 },
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    maxHeaderSize: 16 * 1024,
+  });
+
+  async function call(
+    request: Omit<Dispatcher.RequestOptions, "origin">,
+  ): Promise<Dispatcher.ResponseData> {
+    let response: Dispatcher.ResponseData;
+    try {
+      response = await pool.request(request);
+    } catch (error) {
+      throw guestFailure("did not answer", error);
+    }
+    if (response.statusCode >= 200 && response.statusCode < 300) return response;
+    throw await guestError(response);
+  }
+
+  async function guestError(response: Dispatcher.ResponseData): Promise<WireError> {
+    const text = await read(response, smallAnswerBytesMax);
+    const parsed = errorBodySchema.safeParse(parseJson(text));
+    if (!parsed.success) return guestFailure(`answered ${response.statusCode}`, undefined);
+    const { code, error } = parsed.data;
+    const message = error.slice(0, limits.agentErrorCharactersMax);
+    return isErrorCode(code) && errorsOfGuests.has(code)
+      ? new WireError(code, message)
+      : new WireError("guest_failed", message);
+  }
+
+  async function read(response: Dispatcher.ResponseData, bytesMax: number): Promise<string> {
+    try {
+      return await readBounded(response.body, { bytesMax, budget: options.budget });
+    } catch (error) {
+      if (error instanceof WireError) throw error;
+      throw guestFailure("broke off its answer", error);
+    }
+  }
+
+  async function parse<Schema extends z.ZodType>(
+    response: Dispatcher.ResponseData,
+    schema: Schema,
+    bytesMax: number,
+  ): Promise<z.infer<Schema>> {
+    const parsed = schema.safeParse(parseJson(await read(response, bytesMax)));
+    if (parsed.success) return parsed.data;
+    throw guestFailure("answered in an unknown form", parsed.error);
+  }
+
+  const shortly = () => AbortSignal.timeout(callTimeoutSeconds * 1000);
+  const json = { "content-type": "application/json" };
+
+  return {
+    async waitUntilHealthy(timeoutSeconds) {
+      const deadline = Date.now() + timeoutSeconds * 1000;
+      for (;;) {
+        try {
+          const signal = AbortSignal.timeout(Math.max(1, Math.min(5000, deadline - Date.now())));
+          const response = await call({ method: "GET", path: "/v1/health", signal });
+          await parse(response, agentHealthSchema, smallAnswerBytesMax);
+          return;
+        } catch (error) {
+          if (Date.now() >= deadline) {
+            throw guestFailure(`was silent for ${timeoutSeconds} seconds`, error);
+          }
+          await delay(25);
+        }
+      }
+    },
+    async configure(request) {
+      const response = await call({
+        method: "POST",
+        path: "/v1/configure",
+        headers: json,
+        body: JSON.stringify(request),
+        signal: shortly(),
+      });
+      return parse(response, configuredGuestSchema, smallAnswerBytesMax);
+    },
+    async run(request, signal) {
+      const timeout = AbortSignal.timeout(request.timeoutMilliseconds + answerGraceSeconds * 1000);
+      const response = await call({
+        method: "POST",
+        path: "/v1/exec/run",
+        headers: json,
+        body: JSON.stringify(request),
+        signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+      });
+      return parse(response, agentRunResponseSchema, limits.agentAnswerBytesMax);
+    },
+    async readFile(path, signal) {
+      const response = await call({ method: "GET", path: filesPath("files", path), signal });
+      const length = Number(response.headers["content-length"]);
+      return {
+        sizeBytes: Number.isSafeInteger(length) && length >= 0 ? length : undefined,
+        content: response.body,
+      };
+    },
+    async writeFile(path, content, signal) {
+      const response = await call({
+        method: "PUT",
+        path: filesPath("files", path),
+        headers: { "content-type": "application/octet-stream" },
+        body: content,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      await read(response, smallAnswerBytesMax);
+    },
+    async removeFile(path) {
+      const request = {
+        method: "DELETE",
+        path: filesPath("files", path),
+        signal: shortly(),
+      } as const;
+      await read(await call(request), smallAnswerBytesMax);
+    },
+    async listDirectory(path) {
+      const response = await call({
+        method: "GET",
+        path: filesPath("files/list", path),
+        signal: shortly(),
+      });
+      return parse(response, directoryListingSchema, listingBytesMax);
+    },
+    async makeDirectory(path) {
+      const request = {
+        method: "POST",
+        path: filesPath("files/mkdir", path),
+        signal: shortly(),
+      } as const;
+      await read(await call(request), smallAnswerBytesMax);
+    },
+    close: () => pool.destroy(),
+  };
+}
+
+function filesPath(route: string, path: string): string {
+  return `/v1/${route}?${new URLSearchParams({ path })}`;
+}
+
+function guestFailure(what: string, cause: unknown): WireError {
+  return new WireError("guest_failed", `The agent in the sandbox ${what}`, { cause });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw guestFailure("sent an answer that is no JSON", error);
+  }
+}

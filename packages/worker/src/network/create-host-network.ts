@@ -1,0 +1,55 @@
+import { existsSync } from "node:fs";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { runProgram } from "../process/run-program.ts";
+import { hostRules, hostTableName } from "./host-rules.ts";
+import type { NetworkBlock } from "./network-block.ts";
+
+const forwardingPath = "/proc/sys/net/ipv4/ip_forward";
+
+/** What all slots of an installation share on the host: its rules, the egress address, forwarding. */
+export interface HostNetwork {
+  /** Doing it again is no error. */
+  setUp(): Promise<void>;
+  /** Takes back all that `setUp` did. */
+  tearDown(): Promise<void>;
+}
+
+/**
+ * `markerPath` is a file that says that forwarding was off before: it outlives
+ * a killed worker, and not a reboot.
+ */
+export function createHostNetwork(options: {
+  installationId: string;
+  block: NetworkBlock;
+  markerPath: string;
+}): HostNetwork {
+  const { installationId, block, markerPath } = options;
+  const table = hostTableName(installationId);
+  return {
+    async setUp() {
+      await runProgram("nft", ["-f", "-"], { input: hostRules(installationId, block) });
+      await runProgram("ip", ["addr", "replace", `${block.egressAddress}/32`, "dev", "lo"]);
+      if ((await readFile(forwardingPath, "utf8")).trim() === "0") {
+        await writeFile(markerPath, "off\n");
+        await writeFile(forwardingPath, "1");
+      }
+    },
+    async tearDown() {
+      await runProgram("ip", ["addr", "del", `${block.egressAddress}/32`, "dev", "lo"]).catch(
+        (error: unknown) => ignoreMissing(error, "Cannot assign requested address"),
+      );
+      await runProgram("nft", ["delete", "table", "inet", table]).catch((error: unknown) =>
+        ignoreMissing(error, "No such file or directory"),
+      );
+      const otherInstallations = /^table inet opencomputer_/m.test(
+        await runProgram("nft", ["list", "tables"]),
+      );
+      if (existsSync(markerPath) && !otherInstallations) await writeFile(forwardingPath, "0");
+      await rm(markerPath, { force: true });
+    },
+  };
+}
+
+function ignoreMissing(error: unknown, text: string): void {
+  if (!(error instanceof Error) || !error.message.includes(text)) throw error;
+}

@@ -1,0 +1,91 @@
+import {
+  agentPort,
+  type EgressMode,
+  egressPorts,
+  guestNetwork,
+  limits,
+} from "@opencomputer/protocol";
+import type { Slot } from "./slot.ts";
+import { slotInterfaces } from "./slot.ts";
+import { specialRanges } from "./special-ranges.ts";
+
+/** `closed`: no sandbox owns the slot, and nothing leaves it, not even a question to the resolver. */
+export type SlotMode = EgressMode | "closed";
+
+const guest = `iifname "${slotInterfaces.guest}"`;
+
+/**
+ * The nftables rules inside a slot's namespace: all that decides where the
+ * packets of its guest may go. Loading them replaces the ones before in one
+ * transaction, so there is no moment without rules.
+ */
+export function slotRules(slot: Slot, mode: SlotMode): string {
+  return `table inet slot
+delete table inet slot
+table inet slot {
+  chain raw {
+    type filter hook prerouting priority raw; policy accept;
+    ${guest} meta nfproto ipv6 drop
+    ${guest} ip saddr != ${guestNetwork.guestAddress} drop
+  }
+  chain translate_destination {
+    type nat hook prerouting priority dstnat; policy accept;
+    iifname "${slotInterfaces.host}" ip saddr ${slot.hostAddress} ip daddr ${slot.slotAddress} tcp dport ${agentPort} dnat ip to ${guestNetwork.guestAddress}:${agentPort}
+${indent(redirections(slot.egressAddress, mode))}
+  }
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    ct state established,related accept
+    iifname "${slotInterfaces.host}" ct status dnat ip saddr ${slot.hostAddress} ip daddr ${guestNetwork.guestAddress} tcp dport ${agentPort} accept
+    ${guest} ct state new ct count over ${limits.networkConnectionsPerSandboxMax} jump refuse
+${indent(openings(slot.egressAddress, mode))}
+    ${guest} jump refuse
+  }
+  chain refuse {
+    meta l4proto tcp reject with tcp reset
+    reject with icmp admin-prohibited
+  }
+  chain input {
+    type filter hook input priority filter; policy drop;
+    ct state established,related accept
+    ${guest} ip daddr ${guestNetwork.gatewayAddress} icmp type echo-request accept
+    ${guest} jump refuse
+  }
+  chain translate_source {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "${slotInterfaces.host}" snat ip to ${slot.slotAddress}
+  }
+}
+`;
+}
+
+function redirections(egressAddress: string, mode: SlotMode): string[] {
+  if (mode === "closed") return [];
+  const only = mode === "open" ? `ip daddr ${guestNetwork.gatewayAddress} ` : "";
+  return [
+    `${guest} udp dport 53 dnat ip to ${egressAddress}:${egressPorts.dns}`,
+    `${guest} tcp dport 53 dnat ip to ${egressAddress}:${egressPorts.dns}`,
+    `${guest} ${only}tcp dport 443 dnat ip to ${egressAddress}:${egressPorts.tls}`,
+    `${guest} ${only}tcp dport 80 dnat ip to ${egressAddress}:${egressPorts.http}`,
+  ];
+}
+
+function openings(egressAddress: string, mode: SlotMode): string[] {
+  if (mode === "closed") return [];
+  const toProxy = [
+    `${guest} ct status dnat ip daddr ${egressAddress} udp dport ${egressPorts.dns} accept`,
+    `${guest} ct status dnat ip daddr ${egressAddress} tcp dport { ${egressPorts.tls}, ${egressPorts.http}, ${egressPorts.dns} } accept`,
+  ];
+  if (mode === "allowlisted") return toProxy;
+  return [
+    ...toProxy,
+    `${guest} ip daddr { ${specialRanges.join(", ")} } jump refuse`,
+    // QUIC would carry HTTPS past the proxy: clients fall back to TCP once it is refused.
+    ...(mode === "intercepted" ? [`${guest} udp dport 443 jump refuse`] : []),
+    `${guest} accept`,
+  ];
+}
+
+function indent(lines: readonly string[]): string {
+  return lines.map((line) => `    ${line}`).join("\n");
+}

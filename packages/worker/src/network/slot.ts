@@ -1,0 +1,36 @@
+import type { NetworkBlock } from "./network-block.ts";
+
+/** A place for one virtual machine on the network of its host. Everything follows from the index. */
+export interface Slot {
+  readonly index: number;
+  /** Name of the network namespace and of the host's end of its veth pair: at most 15 characters. */
+  readonly name: string;
+  readonly hostAddress: string;
+  readonly slotAddress: string;
+  readonly egressAddress: string;
+  /** The unprivileged user and group that QEMU becomes; of this slot and installation only. */
+  readonly userId: number;
+}
+
+/** Inside a slot's namespace: the device facing the guest, and the one facing the host. */
+export const slotInterfaces = { guest: "tap0", host: "veth0" } as const;
+
+const userIdBase = 0x2000_0000;
+const installationsOfUserIds = 2 ** 18;
+const userIdsPerInstallation = 1024;
+
+/** What every slot, and every name on the host, of an installation starts with. */
+export function slotNamePrefix(installationId: string): string {
+  return `oc${installationId}-`;
+}
+
+export function slotAt(installationId: string, block: NetworkBlock, index: number): Slot {
+  const installation = Number.parseInt(installationId, 16) % installationsOfUserIds;
+  return {
+    index,
+    name: `${slotNamePrefix(installationId)}${index}`,
+    ...block.slotAddresses(index),
+    egressAddress: block.egressAddress,
+    userId: userIdBase + installation * userIdsPerInstallation + index,
+  };
+}

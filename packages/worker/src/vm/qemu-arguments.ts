@@ -1,0 +1,130 @@
+import { guestNetwork, limits } from "@opencomputer/protocol";
+import { slotInterfaces } from "../network/slot.ts";
+
+export type Accelerator = "kvm" | "tcg";
+
+/** The machine that every guest sees. A snapshot restores only into the very same one. */
+export interface MachineShape {
+  readonly accelerator: Accelerator;
+  /** Memory of a machine before any is plugged. */
+  readonly baseMemoryMB: number;
+}
+
+/** One QEMU process: which files and interfaces stand behind the machine. */
+export interface QemuLaunch {
+  readonly name: string;
+  readonly shape: MachineShape;
+  readonly kernel: { readonly path: string; readonly commandLine: string };
+  readonly initramfsPath: string;
+  /** Holds the base memory. `shared`: what the guest writes goes into the file; else it is private. */
+  readonly memory: { readonly path: string; readonly shared: boolean };
+  readonly diskPath: string;
+  readonly qmpSocketPath: string;
+  /** User and group that QEMU becomes once it has opened its files. */
+  readonly userId: number;
+  /** Waits for a saved state instead of booting. */
+  readonly incoming: boolean;
+  /** Takes the guest's console; without one its output is dropped. */
+  readonly consoleLogPath?: string;
+}
+
+/** Octets of translated code that a software-emulated machine may keep. */
+const translationCacheMB = 128;
+/** Names in QEMU's object tree that other files use. */
+export const qemuNames = { disk: "disk0", memoryDevice: "memory-device0" } as const;
+
+/**
+ * QEMU's argument vector, for QEMU 7.2 and later. Nothing but what is listed
+ * here exists in the machine: no default devices, no configuration files, one
+ * monitor, which is QMP.
+ */
+export function qemuArguments(launch: QemuLaunch): string[] {
+  const { shape } = launch;
+  const pluggableMB = limits.memoryMBMax - shape.baseMemoryMB;
+  return [
+    "-name",
+    launch.name,
+    "-nodefaults",
+    "-no-user-config",
+    "-display",
+    "none",
+    // The process holds no capability after it became another user, so it cannot become a third.
+    "-sandbox",
+    "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny",
+    "-runas",
+    `${launch.userId}:${launch.userId}`,
+    "-machine",
+    "q35,memory-backend=memory0,vmport=off,smm=off,sata=off,smbus=off,hpet=off,graphics=off",
+    ...acceleratorArguments(shape.accelerator),
+    "-smp",
+    `1,maxcpus=${limits.cpuCountMax}`,
+    "-m",
+    `${shape.baseMemoryMB}M,maxmem=${limits.memoryMBMax}M`,
+    "-object",
+    JSON.stringify({
+      "qom-type": "memory-backend-file",
+      id: "memory0",
+      size: shape.baseMemoryMB * 1024 * 1024,
+      "mem-path": launch.memory.path,
+      share: launch.memory.shared,
+    }),
+    // Anonymous memory: the device discards its whole backend when it is made.
+    "-object",
+    JSON.stringify({
+      "qom-type": "memory-backend-ram",
+      id: "memory1",
+      size: pluggableMB * 1024 * 1024,
+      reserve: false,
+    }),
+    "-device",
+    `virtio-mem-pci,id=${qemuNames.memoryDevice},memdev=memory1,requested-size=0`,
+    "-blockdev",
+    JSON.stringify({
+      driver: "qcow2",
+      "node-name": qemuNames.disk,
+      discard: "unmap",
+      file: { driver: "file", filename: launch.diskPath, discard: "unmap" },
+    }),
+    "-device",
+    `virtio-blk-pci,drive=${qemuNames.disk},disable-legacy=on`,
+    "-netdev",
+    `tap,id=net0,ifname=${slotInterfaces.guest},script=no,downscript=no,vhost=off`,
+    "-device",
+    `virtio-net-pci,netdev=net0,mac=${guestNetwork.guestMacAddress},disable-legacy=on,romfile=`,
+    "-object",
+    "rng-random,id=rng0,filename=/dev/urandom",
+    "-device",
+    "virtio-rng-pci,rng=rng0,disable-legacy=on",
+    "-chardev",
+    launch.consoleLogPath === undefined
+      ? "null,id=console0"
+      : `file,id=console0,path=${escapeCommas(launch.consoleLogPath)}`,
+    "-device",
+    "isa-serial,chardev=console0",
+    "-qmp",
+    `unix:${escapeCommas(launch.qmpSocketPath)},server=on,wait=off`,
+    "-rtc",
+    "base=utc",
+    // A guest that reboots would come up without its configuration: its machine ends instead.
+    "-action",
+    "reboot=shutdown,panic=shutdown",
+    "-kernel",
+    launch.kernel.path,
+    "-initrd",
+    launch.initramfsPath,
+    "-append",
+    launch.kernel.commandLine,
+    ...(launch.incoming ? ["-incoming", "defer"] : []),
+  ];
+}
+
+function acceleratorArguments(accelerator: Accelerator): string[] {
+  return accelerator === "kvm"
+    ? ["-accel", "kvm", "-cpu", "host"]
+    : ["-accel", `tcg,thread=multi,tb-size=${translationCacheMB}`, "-cpu", "max"];
+}
+
+/** QEMU's option lists end a value at a comma; a doubled one stands for itself. */
+function escapeCommas(text: string): string {
+  return text.replaceAll(",", ",,");
+}

@@ -1,0 +1,57 @@
+import type { ProcessIdentity } from "../process/process-identity.ts";
+import type { QemuLaunch } from "./qemu-arguments.ts";
+
+/** What a machine has beyond its shape, plugged in while it stands or runs. */
+export interface MachineSize {
+  readonly cpuCount: number;
+  readonly memoryMB: number;
+}
+
+/** A running virtual machine. It outlives the worker; `attach` finds it again. */
+export interface VirtualMachine {
+  readonly process: ProcessIdentity;
+  /** Stops its CPUs; done already is no error. */
+  pause(): Promise<void>;
+  /** Lets its CPUs run; done already is no error. */
+  resume(): Promise<void>;
+  /** Saves a paused machine's state but its memory, which is in the shared file. It cannot resume. */
+  saveState(statePath: string): Promise<void>;
+  /** Plugs CPUs until the machine has so many. The guest has to bring them online. */
+  plugCpus(cpuCount: number): Promise<void>;
+  /** Asks the guest to take memory until it has so much. */
+  plugMemory(memoryMB: number): Promise<void>;
+  /** How much memory the guest has taken up to now. */
+  currentMemoryMB(): Promise<number>;
+  growDisk(diskMB: number): Promise<void>;
+  /** Calls back when the machine has ended by itself or was killed. At once when it has already. */
+  onEnd(callback: () => void): void;
+  /** Ends it at once, and returns when nothing of it runs. Done already is no error. */
+  kill(): Promise<void>;
+  /** Lets go of it; it goes on. */
+  release(): void;
+}
+
+/** The seam to what runs virtual machines. */
+export interface Hypervisor {
+  /** What the installed program calls itself, for instance `7.2.22 (Debian 1:7.2+dfsg-7)`. */
+  version(): Promise<string>;
+  /**
+   * Starts a machine in a slot's network namespace. With `statePath` it goes
+   * on where the saved machine stood, and runs when this returns.
+   *
+   * @throws {Error} with the end of the program's own messages.
+   */
+  start(options: {
+    launch: QemuLaunch;
+    namespace: string;
+    logPath: string;
+    statePath?: string;
+  }): Promise<VirtualMachine>;
+  /** Finds a machine of an earlier worker again; undefined when it is gone. */
+  attach(options: {
+    process: ProcessIdentity;
+    launch: QemuLaunch;
+  }): Promise<VirtualMachine | undefined>;
+  /** Kills every machine whose name starts so and that is not among the kept ones. */
+  killStrays(namePrefix: string, kept: ReadonlySet<number>): Promise<void>;
+}

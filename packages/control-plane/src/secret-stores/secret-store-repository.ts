@@ -7,7 +7,8 @@ import { isUniqueViolation } from "../database/unique-violation.ts";
 
 /** The stores that users name. Those that projects own are not among them. */
 export function createSecretStoreRepository(database: Database) {
-  const ofOrg = (orgId: string) => and(eq(secretStores.orgId, orgId), isNull(secretStores.projectId));
+  const ofOrg = (orgId: string) =>
+    and(eq(secretStores.orgId, orgId), isNull(secretStores.projectId));
 
   return {
     /** @throws {WireError} `name_in_use` */

@@ -1,0 +1,72 @@
+/** How often the time of the last operation is written down, at most. */
+const writeIntervalMilliseconds = 5_000;
+
+interface Activity {
+  lastActiveAt: number;
+  writtenAt: number;
+  operations: number;
+}
+
+/**
+ * When each sandbox was last used, ahead of the database: an operation costs
+ * a write only every few seconds, and one under way counts as use until it
+ * ends. After a crash the idle timer is off by those few seconds.
+ */
+export interface SandboxActivity {
+  /** Begins an operation; the function that is returned ends it, once. */
+  begin(sandboxId: string): () => void;
+  /** The later of the stored time and the time known here. */
+  lastActiveAt(sandboxId: string, stored: Date): Date;
+  /** How many operations are under way. */
+  operations(sandboxId: string): number;
+  forget(sandboxId: string): void;
+}
+
+/** @param write Stores the time of the last operation; handles its own failures. */
+export function createSandboxActivity(options: {
+  now: () => number;
+  write: (sandboxId: string, at: Date) => void;
+}): SandboxActivity {
+  const { now, write } = options;
+  const activities = new Map<string, Activity>();
+
+  function touch(sandboxId: string, activity: Activity): void {
+    activity.lastActiveAt = now();
+    if (activity.lastActiveAt - activity.writtenAt < writeIntervalMilliseconds) return;
+    activity.writtenAt = activity.lastActiveAt;
+    write(sandboxId, new Date(activity.lastActiveAt));
+  }
+
+  return {
+    begin(sandboxId) {
+      const activity = activities.get(sandboxId) ?? {
+        lastActiveAt: 0,
+        writtenAt: 0,
+        operations: 0,
+      };
+      activities.set(sandboxId, activity);
+      activity.operations += 1;
+      touch(sandboxId, activity);
+      let ended = false;
+      return () => {
+        if (ended) return;
+        ended = true;
+        activity.operations -= 1;
+        if (activities.get(sandboxId) === activity) touch(sandboxId, activity);
+      };
+    },
+
+    lastActiveAt(sandboxId, stored) {
+      const activity = activities.get(sandboxId);
+      if (activity === undefined) return stored;
+      const known = activity.operations > 0 ? now() : activity.lastActiveAt;
+      return known > stored.getTime() ? new Date(known) : stored;
+    },
+
+    operations: (sandboxId) => activities.get(sandboxId)?.operations ?? 0,
+
+    forget(sandboxId) {
+      activities.delete(sandboxId);
+    },
+  };
+}

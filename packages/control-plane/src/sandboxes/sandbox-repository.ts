@@ -1,0 +1,138 @@
+import { sandboxIdPattern } from "@opencomputer/protocol";
+import { and, desc, eq, inArray, lt, sql } from "drizzle-orm";
+import type { Database } from "../database/database.ts";
+import { sandboxes, sandboxSecrets } from "../database/schema.ts";
+
+export type SandboxRow = typeof sandboxes.$inferSelect;
+export type NewSandboxRow = typeof sandboxes.$inferInsert;
+export type SandboxSecretRow = typeof sandboxSecrets.$inferSelect;
+
+/** A sandbox as the installation's own upkeep sees it: with the org that owns it. */
+export type OwnedSandbox = Pick<SandboxRow, "id" | "orgId" | "state" | "sourceAddress">;
+
+/** Sandboxes by org. */
+export function createSandboxRepository(database: Database) {
+  const ofOrg = (orgId: string, id: string) =>
+    and(eq(sandboxes.orgId, orgId), eq(sandboxes.id, id));
+
+  return {
+    async insert(
+      transaction: Database,
+      row: NewSandboxRow,
+      secrets: SandboxSecretRow[],
+    ): Promise<void> {
+      await transaction.insert(sandboxes).values(row);
+      if (secrets.length > 0) await transaction.insert(sandboxSecrets).values(secrets);
+    },
+
+    async find(orgId: string, id: string): Promise<SandboxRow | undefined> {
+      if (!sandboxIdPattern.test(id)) return undefined;
+      const [row] = await database.select().from(sandboxes).where(ofOrg(orgId, id));
+      return row;
+    },
+
+    async list(orgId: string, states: SandboxRow["state"][]): Promise<SandboxRow[]> {
+      return database
+        .select()
+        .from(sandboxes)
+        .where(and(eq(sandboxes.orgId, orgId), inArray(sandboxes.state, states)))
+        .orderBy(desc(sandboxes.startedAt));
+    },
+
+    /** Changes a row that is in one of the states `from`, and says whether it was. */
+    async change(
+      orgId: string,
+      id: string,
+      from: SandboxRow["state"][],
+      changes: Partial<
+        Pick<
+          SandboxRow,
+          | "state"
+          | "sourceAddress"
+          | "startedAt"
+          | "lastActiveAt"
+          | "stoppedAt"
+          | "idleTimeoutSeconds"
+        >
+      >,
+    ): Promise<boolean> {
+      const rows = await database
+        .update(sandboxes)
+        .set(changes)
+        .where(and(ofOrg(orgId, id), inArray(sandboxes.state, from)))
+        .returning({ id: sandboxes.id });
+      return rows.length > 0;
+    },
+
+    async delete(orgId: string, id: string): Promise<void> {
+      await database.delete(sandboxes).where(ofOrg(orgId, id));
+    },
+
+    async listSecrets(orgId: string, sandboxId: string): Promise<SandboxSecretRow[]> {
+      return database
+        .select()
+        .from(sandboxSecrets)
+        .where(and(eq(sandboxSecrets.orgId, orgId), eq(sandboxSecrets.sandboxId, sandboxId)));
+    },
+
+    async deleteSecrets(orgId: string, sandboxId: string): Promise<void> {
+      await database
+        .delete(sandboxSecrets)
+        .where(and(eq(sandboxSecrets.orgId, orgId), eq(sandboxSecrets.sandboxId, sandboxId)));
+    },
+  };
+}
+export type SandboxRepository = ReturnType<typeof createSandboxRepository>;
+
+/**
+ * What the installation's own upkeep asks across orgs: reconciling with the
+ * worker, refilling the proxy, sweeping. No request of a caller ends here.
+ */
+export function createSandboxUpkeepRepository(database: Database) {
+  const owned = {
+    id: sandboxes.id,
+    orgId: sandboxes.orgId,
+    state: sandboxes.state,
+    sourceAddress: sandboxes.sourceAddress,
+  };
+
+  return {
+    async listOwned(states: SandboxRow["state"][]): Promise<OwnedSandbox[]> {
+      return database.select(owned).from(sandboxes).where(inArray(sandboxes.state, states));
+    },
+
+    /** Running sandboxes whose idle time-out has passed, as far as the database knows. */
+    async listIdle(now: Date) {
+      return database
+        .select({
+          ...owned,
+          lastActiveAt: sandboxes.lastActiveAt,
+          idleTimeoutSeconds: sandboxes.idleTimeoutSeconds,
+        })
+        .from(sandboxes)
+        .where(
+          and(
+            eq(sandboxes.state, "running"),
+            sql`${sandboxes.idleTimeoutSeconds} > 0`,
+            sql`${sandboxes.lastActiveAt} + make_interval(secs => ${sandboxes.idleTimeoutSeconds}) <= ${now.toISOString()}::timestamptz`,
+          ),
+        );
+    },
+
+    async touch(id: string, at: Date): Promise<void> {
+      await database
+        .update(sandboxes)
+        .set({ lastActiveAt: at })
+        .where(
+          and(eq(sandboxes.id, id), eq(sandboxes.state, "running"), lt(sandboxes.lastActiveAt, at)),
+        );
+    },
+
+    async deleteStoppedBefore(time: Date): Promise<void> {
+      await database
+        .delete(sandboxes)
+        .where(and(eq(sandboxes.state, "stopped"), lt(sandboxes.stoppedAt, time)));
+    },
+  };
+}
+export type SandboxUpkeepRepository = ReturnType<typeof createSandboxUpkeepRepository>;

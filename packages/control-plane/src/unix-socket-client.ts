@@ -1,0 +1,189 @@
+import type { Readable } from "node:stream";
+import { type ErrorCode, errorBodySchema, isErrorCode, WireError } from "@opencomputer/protocol";
+import { type Dispatcher, errors, Pool } from "undici";
+import type { z } from "zod";
+
+/** Longest answer that is held in memory: two streams of output, each octet escaped in JSON. */
+const answerBytesMax = 2 * 32 * 1024 * 1024 * 6 + 64 * 1024;
+
+export interface WireRequest {
+  method: "GET" | "PUT" | "POST" | "DELETE";
+  path: string;
+  /** Sent as JSON. */
+  body?: unknown;
+  /** The whole exchange has this long. */
+  timeoutMilliseconds: number;
+  signal?: AbortSignal;
+}
+
+export interface StreamedAnswer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Readable;
+}
+
+/**
+ * HTTP with another process of the product over a Unix socket, by kept-alive
+ * connections. What the peer answers is an error body or is parsed; both ends
+ * speak the shapes of `protocol`.
+ *
+ * Every method throws a {@link WireError}: the peer's own, `unavailable` when
+ * the peer could not be reached, `outcome_unknown` when it was lost after it
+ * may have acted.
+ */
+export interface UnixSocketClient {
+  /** The parsed answer of a 2xx. */
+  request<Schema extends z.ZodType>(request: WireRequest, schema: Schema): Promise<z.infer<Schema>>;
+  /** For answers whose body says nothing more. */
+  send(request: WireRequest): Promise<void>;
+  /** Octets in either direction, with back-pressure and without a limit in size or time. */
+  stream(request: {
+    method: "GET" | "PUT";
+    path: string;
+    body?: Readable;
+    headers?: Record<string, string>;
+    signal: AbortSignal;
+  }): Promise<StreamedAnswer>;
+  close(): Promise<void>;
+}
+
+export function createUnixSocketClient(options: {
+  socketPath: string;
+  /** For messages, such as `worker`. */
+  peer: string;
+  unavailable: Extract<ErrorCode, "worker_unavailable" | "egress_proxy_unavailable">;
+}): UnixSocketClient {
+  const { peer, unavailable } = options;
+  // Time-outs are given with each request: a command may be silent for hours.
+  const pool = new Pool("http://localhost", {
+    socketPath: options.socketPath,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: 60_000,
+  });
+
+  async function exchange(request: WireRequest): Promise<{ text: string; path: string }> {
+    const timeout = AbortSignal.timeout(request.timeoutMilliseconds);
+    const signal =
+      request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
+    try {
+      const answer = await pool.request({
+        method: request.method,
+        path: request.path,
+        signal,
+        ...(request.body === undefined
+          ? {}
+          : {
+              headers: { "content-type": "application/json" },
+              body: JSON.stringify(request.body),
+            }),
+      });
+      const text = await readText(answer.body);
+      if (answer.statusCode >= 200 && answer.statusCode < 300) {
+        return { text, path: request.path };
+      }
+      throw errorFrom(text, answer.statusCode);
+    } catch (error) {
+      throw toWireError(error, request.method, timeout.aborted);
+    }
+  }
+
+  function errorFrom(text: string, status: number): WireError {
+    const body = errorBodySchema.safeParse(parseJson(text));
+    if (!body.success || !isErrorCode(body.data.code)) {
+      return new WireError("internal_error", `The ${peer} answered ${status} without a reason`);
+    }
+    const { error, code, details } = body.data;
+    return new WireError(code, error, details === undefined ? {} : { details });
+  }
+
+  function toWireError(error: unknown, method: string, timedOut: boolean): unknown {
+    if (error instanceof WireError) return error;
+    if (isConnectFailure(error)) {
+      return new WireError(unavailable, `The ${peer} is not running; it is started again soon`, {
+        cause: error,
+      });
+    }
+    const what = timedOut ? "did not answer in time" : "was lost before it answered";
+    return new WireError(
+      method === "POST" ? "outcome_unknown" : unavailable,
+      method === "POST"
+        ? `The ${peer} ${what}: the request may or may not have taken effect`
+        : `The ${peer} ${what}; try again`,
+      { cause: error },
+    );
+  }
+
+  return {
+    async request(request, schema) {
+      const { text, path } = await exchange(request);
+      const parsed = schema.safeParse(parseJson(text));
+      if (parsed.success) return parsed.data;
+      const [issue] = parsed.error.issues;
+      throw new WireError(
+        "internal_error",
+        `The ${peer}'s answer to ${request.method} ${withoutQuery(path)} is malformed at ${issue?.path.join(".") || "its root"}`,
+      );
+    },
+
+    async send(request) {
+      await exchange(request);
+    },
+
+    async stream({ method, path, body, headers, signal }) {
+      try {
+        const answer = await pool.request({
+          method,
+          path,
+          signal,
+          ...(headers === undefined ? {} : { headers }),
+          ...(body === undefined ? {} : { body }),
+        });
+        if (answer.statusCode >= 200 && answer.statusCode < 300) {
+          return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+        }
+        throw errorFrom(await readText(answer.body), answer.statusCode);
+      } catch (error) {
+        throw toWireError(error, method, false);
+      }
+    },
+
+    close: () => pool.destroy(),
+  };
+}
+
+async function readText(body: Dispatcher.ResponseData["body"]): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    const octets = Buffer.from(chunk);
+    bytes += octets.length;
+    if (bytes > answerBytesMax) throw new Error(`The answer is over ${answerBytesMax} octets`);
+    chunks.push(octets);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function isConnectFailure(error: unknown): boolean {
+  if (error instanceof errors.ConnectTimeoutError) return true;
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    "syscall" in error &&
+    error.syscall === "connect" &&
+    (error.code === "ENOENT" || error.code === "ECONNREFUSED" || error.code === "EACCES")
+  );
+}
+
+function withoutQuery(path: string): string {
+  return path.split("?", 1)[0] ?? path;
+}

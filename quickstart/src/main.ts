@@ -1,0 +1,138 @@
+import { randomBytes } from "node:crypto";
+import {
+  listLeftovers,
+  type RunningInstallation,
+  startInstallation,
+  startInternet,
+} from "@opencomputer/harness";
+import { readSettings, SettingsError, settingSchemas } from "@opencomputer/protocol";
+import { OpenComputerError, Sandbox, SecretStore } from "@opencomputer/sdk";
+import {
+  type Connection,
+  createSandbox,
+  createStore,
+  forbiddenHost,
+  keyHost,
+  otherHost,
+  showRefusals,
+  showToken,
+  useSecret,
+} from "./main-job.ts";
+import { createNarration, QuickstartError } from "./narration.ts";
+import { type QuickstartOptions, readOptions } from "./options.ts";
+import { searchForKey } from "./search-for-key.ts";
+
+const narration = createNarration(process.stdout);
+try {
+  const key = `sk-ant-demo-${randomBytes(24).toString("hex")}`;
+  await quickstart(readOptions(process.argv.slice(2), process.env, key));
+} catch (error) {
+  if (
+    !(error instanceof QuickstartError) &&
+    !(error instanceof OpenComputerError) &&
+    !(error instanceof SettingsError)
+  ) {
+    throw error;
+  }
+  process.stderr.write(`\n${error.message}\n`);
+  process.exitCode = 1;
+}
+
+async function quickstart(options: QuickstartOptions): Promise<void> {
+  const settings = readSettings(settingSchemas, process.env);
+  const internet = options.live
+    ? undefined
+    : await startInternet({ hosts: [keyHost, otherHost, forbiddenHost] });
+  process.stdout.write(
+    options.live
+      ? `Live: requests go to the real ${keyHost}.\n\n`
+      : `Offline: ${keyHost} and the other hosts are servers on this machine, made known to the\nproxy by OPENCOMPUTER_EGRESS_HOSTS and OPENCOMPUTER_EGRESS_CA_FILE. --live uses the real ones.\n\n`,
+  );
+  try {
+    const installation = await startInstallation({
+      dataDirectory: settings.OPENCOMPUTER_DATA_DIR,
+      port: settings.OPENCOMPUTER_PORT,
+      environment: {
+        ...definedSettings(process.env),
+        ...(internet === undefined
+          ? {}
+          : {
+              OPENCOMPUTER_EGRESS_HOSTS: internet.egressHosts,
+              OPENCOMPUTER_EGRESS_CA_FILE: internet.caFile,
+            }),
+      },
+      onOutput: (text) => process.stdout.write(text),
+    });
+    try {
+      const others = await Sandbox.list(connectionTo(installation));
+      await mainJob(installation, internet ?? null, options.key);
+      await endService(installation, others.length);
+    } finally {
+      await installation.stop();
+    }
+  } finally {
+    await internet?.close();
+  }
+  process.stdout.write(
+    "\nThat is the main job. Next: `npm run serve`, then `npx oc create` or the README's TypeScript example.\n",
+  );
+}
+
+async function mainJob(
+  installation: RunningInstallation,
+  internet: Awaited<ReturnType<typeof startInternet>> | null,
+  key: string,
+): Promise<void> {
+  const connection = connectionTo(installation);
+  const storeName = `quickstart-${randomBytes(4).toString("hex")}`;
+  const storeId = await createStore(narration, connection, { storeName, key });
+  const sandbox = await createSandbox(narration, connection, storeName);
+  try {
+    const token = await showToken(narration, sandbox);
+    await useSecret(narration, sandbox, {
+      key,
+      received: internet === null ? null : () => internet.requestsTo(keyHost),
+    });
+    await showRefusals(narration, sandbox, {
+      token,
+      received: internet === null ? null : (host) => internet.requestsTo(host),
+    });
+    await searchForKey(narration, installation, { key, token });
+  } finally {
+    narration.step("The end of the sandbox, and of everything that ran");
+    await sandbox.kill();
+    await SecretStore.delete(storeId, connection);
+  }
+  narration.shown(`${sandbox.sandboxId} is killed, its store deleted`);
+}
+
+async function endService(
+  installation: RunningInstallation,
+  sandboxesOfTheUser: number,
+): Promise<void> {
+  await installation.stop();
+  if (sandboxesOfTheUser > 0) {
+    narration.note(`${sandboxesOfTheUser} sandboxes from before go on running`);
+    return;
+  }
+  const leftovers = await listLeftovers(installation);
+  narration.expect(
+    leftovers.length === 0,
+    "no process, namespace, socket or filter is left",
+    leftovers.join("\n"),
+  );
+}
+
+function connectionTo(installation: RunningInstallation): Connection {
+  return { apiUrl: installation.apiUrl, apiKey: installation.apiKey };
+}
+
+/** The product's settings that are set here, handed on as they are. */
+function definedSettings(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.keys(settingSchemas).flatMap((name) => {
+      const value = environment[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}

@@ -1,0 +1,64 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  listMachines,
+  type RunningInstallation,
+  type SearchResult,
+  searchDirectory,
+  searchDisk,
+  searchProcessMemory,
+} from "@opencomputer/harness";
+import type { Narration } from "./narration.ts";
+
+/**
+ * Step 6: looks for the key everywhere but in the proxy. That the same search
+ * finds the token in the machine, and the key in the proxy, shows that it can
+ * find something.
+ */
+export async function searchForKey(
+  narration: Narration,
+  installation: RunningInstallation,
+  { key, token }: { key: string; token: string },
+): Promise<void> {
+  narration.step("The key is nowhere in the machine, on the disk or in a log");
+  const machines = await listMachines(installation);
+  const disks = (await readdir(installation.dataDirectory, { recursive: true }))
+    .filter((name) => name.endsWith(".qcow2"))
+    .map((name) => join(installation.dataDirectory, name));
+
+  let tokenFound = false;
+  const memory: SearchResult = { leaks: [], bytesSearched: 0 };
+  for (const pid of machines) {
+    const found = await searchProcessMemory(pid, [key]);
+    memory.leaks.push(...found.leaks);
+    memory.bytesSearched += found.bytesSearched;
+    tokenFound ||= (await searchProcessMemory(pid, [token])).leaks.length > 0;
+  }
+  report(narration, `memory of ${machines.length} virtual machines`, memory);
+  narration.expect(tokenFound, "the same search finds the token there", "nothing");
+
+  for (const disk of disks) report(narration, `disk ${disk}`, await searchDisk(disk, [key]));
+  report(
+    narration,
+    `every file below ${installation.dataDirectory}, logs and database included`,
+    await searchDirectory(installation.dataDirectory, [key]),
+  );
+
+  const [proxy = 0] = await installation.pidsOf("egress-proxy");
+  const inProxy = await searchProcessMemory(proxy, [key]);
+  narration.expect(
+    inProxy.leaks.length > 0,
+    "the same search finds the key where it belongs, in the proxy's memory",
+    "nothing",
+  );
+}
+
+function report(narration: Narration, place: string, result: SearchResult): void {
+  const size = `${(result.bytesSearched / 1024 ** 2).toFixed(0)} MiB`;
+  narration.expect(
+    result.leaks.length === 0 && result.bytesSearched > 0,
+    `${place}: 0 hits in ${size}`,
+    result.leaks.map((leak) => `${leak.form} at ${leak.offset} of ${leak.place}`).join("; ") ||
+      "nothing to search",
+  );
+}

@@ -1,0 +1,32 @@
+import type { AuditLine } from "@opencomputer/protocol";
+
+/** What there is to say of a connection or question that was refused before it became a request. */
+export interface Refusal {
+  kind: AuditLine["kind"];
+  sandboxId: string | null;
+  sourceAddress: string;
+  host: string | null;
+  reason: string;
+}
+
+/** The audit line of a refusal: nothing was substituted and nothing sent. */
+export function refusalLine(refusal: Refusal, time: Date): AuditLine {
+  return {
+    time: time.toISOString(),
+    kind: refusal.kind,
+    sandboxId: refusal.sandboxId,
+    sourceAddress: refusal.sourceAddress,
+    host: refusal.host,
+    method: null,
+    path: null,
+    decision: "refused",
+    reason: refusal.reason,
+    status: null,
+    substituted: [],
+    withheld: [],
+    resealed: [],
+    requestBytes: 0,
+    responseBytes: 0,
+    durationMilliseconds: 0,
+  };
+}

@@ -1,0 +1,25 @@
+/**
+ * What may be logged of an error that this process did not make: its class,
+ * its code and where it came from. Never the message: libraries quote their
+ * input in it, and the input may be a secret.
+ */
+export interface ErrorDescription {
+  name: string;
+  code: string | null;
+  frames: string[];
+}
+
+export function describeError(error: unknown): ErrorDescription {
+  if (!(error instanceof Error)) return { name: typeof error, code: null, frames: [] };
+  const frames = (error.stack ?? "")
+    .split("\n")
+    .filter((line) => line.startsWith("    at "))
+    .map((line) => line.trim());
+  return { name: error.name, code: errorCode(error), frames };
+}
+
+/** The `code` of a system or OpenSSL error, such as `ECONNREFUSED`; null when there is none. */
+export function errorCode(error: unknown): string | null {
+  if (typeof error !== "object" || error === null || !("code" in error)) return null;
+  return typeof error.code === "string" ? error.code : null;
+}

@@ -1,0 +1,61 @@
+import { limits, readSettings } from "@opencomputer/protocol";
+import { destination as openDestination, pino, stdTimeFunctions } from "pino";
+import { createAuditWriter } from "./audit/audit-writer.ts";
+import { describeError } from "./describe-error.ts";
+import { createServeConnection } from "./exchange/serve-connection.ts";
+import { egressProxySettings } from "./settings.ts";
+import { type EgressProxy, startEgressProxy } from "./start-egress-proxy.ts";
+import { createReadNameservers } from "./upstream/nameservers.ts";
+import { createUpstreamContext } from "./upstream/trusted-roots.ts";
+
+// Standard output is written synchronously: what is said before a crash is seen.
+const output = openDestination({ fd: 1, sync: true });
+const log = pino({ name: "egress-proxy", timestamp: stdTimeFunctions.isoTime }, output);
+const audit = createAuditWriter({ write: (text) => output.write(text) });
+let proxy: EgressProxy | undefined;
+let stopping = false;
+
+/** Ends the process; whoever supervises it starts it again. */
+function crash(error: unknown, message: string): never {
+  audit.flush();
+  log.fatal({ error: describeError(error) }, message);
+  process.exit(1);
+}
+
+async function stop(reason: string): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  log.info({ reason }, "the egress proxy stops");
+  await proxy?.stop();
+  audit.flush();
+  process.exit(0);
+}
+
+process.on("uncaughtException", (error) => crash(error, "the egress proxy failed"));
+process.on("unhandledRejection", (error) => crash(error, "the egress proxy failed"));
+process.on("SIGTERM", () => void stop("SIGTERM"));
+process.on("SIGINT", () => void stop("SIGINT"));
+process.on("disconnect", () => void stop("the process that started it is gone"));
+// Without a listener this signal opens Node's debugger, and with it the memory that holds the secrets.
+process.on("SIGUSR1", () => log.warn("the debugger of the egress proxy stays closed"));
+
+try {
+  const settings = readSettings(egressProxySettings, process.env);
+  proxy = await startEgressProxy({
+    egressHosts: settings.OPENCOMPUTER_EGRESS_HOSTS,
+    upstreamContext: createUpstreamContext(settings.OPENCOMPUTER_EGRESS_CA_FILE),
+    readNameservers: createReadNameservers({
+      path: settings.OPENCOMPUTER_EGRESS_RESOLV_CONF,
+      now: Date.now,
+    }),
+    address: settings.OPENCOMPUTER_EGRESS_ADDRESS,
+    socketPath: settings.OPENCOMPUTER_EGRESS_PROXY_SOCKET,
+    createServe: createServeConnection,
+    writeAudit: audit.write,
+    log,
+  });
+} catch (error) {
+  // Nothing secret has reached the process yet, so its words may be repeated.
+  const reason = error instanceof Error ? error.message : String(error);
+  crash(error, `The egress proxy cannot start: ${reason}`);
+}

@@ -1,0 +1,38 @@
+import { inspect } from "node:util";
+import type { EgressSecret } from "@opencomputer/protocol";
+
+/**
+ * A secret whose value can be read by name and by no accident: it is no own
+ * property, so printing, spreading, cloning and JSON leave it out.
+ */
+export class SealedSecret implements EgressSecret {
+  readonly name: string;
+  readonly token: string;
+  readonly allowedHosts: string[];
+  readonly #value: string;
+
+  constructor(secret: EgressSecret) {
+    this.name = secret.name;
+    this.token = secret.token;
+    this.allowedHosts = [...secret.allowedHosts];
+    this.#value = secret.value;
+    Object.freeze(this.allowedHosts);
+    Object.freeze(this);
+  }
+
+  get value(): string {
+    return this.#value;
+  }
+
+  toJSON(): Record<string, unknown> {
+    return { name: this.name, allowedHosts: this.allowedHosts, value: "[secret]" };
+  }
+
+  toString(): string {
+    return `[secret ${this.name}]`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}

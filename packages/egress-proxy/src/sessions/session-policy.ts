@@ -1,0 +1,77 @@
+import {
+  anyHostMatches,
+  type EgressMode,
+  type EgressSecret,
+  type EgressSession,
+} from "@opencomputer/protocol";
+import { LRUCache } from "lru-cache";
+import type { SessionPolicy } from "../contract.ts";
+import { SealedSecret } from "./sealed-secret.ts";
+
+interface Verdict {
+  readonly refusal: string | null;
+  readonly usable: readonly EgressSecret[];
+  readonly withheld: readonly EgressSecret[];
+}
+
+/** Hosts whose verdict one policy remembers: a guest chooses the names, so they are bounded. */
+const rememberedHostsMax = 64;
+const namedPatternsMax = 8;
+
+/**
+ * The policy that follows from a session.
+ *
+ * A non-empty allowlist holds in every mode, and mode `allowlisted` refuses
+ * what the list does not cover even when the list is empty. A secret without
+ * host limits is usable at every host that the sandbox may reach; no secret
+ * is usable at a host that it may not reach, nor in mode `open`.
+ */
+export function createSessionPolicy(session: EgressSession): SessionPolicy {
+  const secrets = Object.freeze(session.secrets.map((secret) => new SealedSecret(secret)));
+  const egressAllowlist = Object.freeze([...session.egressAllowlist]);
+  const restricted = session.mode === "allowlisted" || egressAllowlist.length > 0;
+  const remembered = new LRUCache<string, Verdict>({ max: rememberedHostsMax });
+
+  const judge = (host: string): Verdict => {
+    const refusal =
+      restricted && !anyHostMatches(egressAllowlist, host) ? refusalFrom(egressAllowlist) : null;
+    const isUsable = (secret: EgressSecret): boolean =>
+      refusal === null && session.mode !== "open" && mayReceive(secret, host);
+    return {
+      refusal,
+      usable: Object.freeze(secrets.filter(isUsable)),
+      withheld: Object.freeze(secrets.filter((secret) => !isUsable(secret))),
+    };
+  };
+
+  const verdictFor = (host: string): Verdict => {
+    const known = remembered.get(host);
+    if (known !== undefined) return known;
+    const verdict = Object.freeze(judge(host));
+    remembered.set(host, verdict);
+    return verdict;
+  };
+
+  return Object.freeze({
+    sandboxId: session.sandboxId,
+    sourceAddress: session.sourceAddress,
+    mode: session.mode satisfies EgressMode,
+    egressAllowlist,
+    secrets,
+    refusalFor: (host: string) => verdictFor(host).refusal,
+    secretsFor: verdictFor,
+  });
+}
+
+function mayReceive(secret: EgressSecret, host: string): boolean {
+  return secret.allowedHosts.length === 0 || anyHostMatches(secret.allowedHosts, host);
+}
+
+function refusalFrom(egressAllowlist: readonly string[]): string {
+  if (egressAllowlist.length === 0) return "the sandbox's egress allowlist is empty";
+  const named = egressAllowlist.slice(0, namedPatternsMax).join(", ");
+  const more = egressAllowlist.length - namedPatternsMax;
+  return more > 0
+    ? `the sandbox's egress allowlist names only ${named} and ${more} more`
+    : `the sandbox's egress allowlist names only ${named}`;
+}

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { otherSandboxId, testSandboxId, testSession } from "../testing/sessions.ts";
+import { createSessions } from "./sessions.ts";
+
+function scenario() {
+  const released: string[] = [];
+  const taken: unknown[] = [];
+  const sessions = createSessions({
+    onAddressReleased: (sourceAddress) => released.push(sourceAddress),
+    onAddressTaken: (change) => taken.push(change),
+  });
+  return { sessions, released, taken };
+}
+
+describe("Sessions", () => {
+  test("finds a policy by its source address and by no other", () => {
+    const { sessions } = scenario();
+    sessions.put(testSession({ sourceAddress: "198.18.4.6" }));
+    assert.equal(sessions.findPolicy("198.18.4.6")?.sandboxId, testSandboxId);
+    assert.equal(sessions.findPolicy("198.18.4.10"), undefined);
+    assert.equal(sessions.count, 1);
+  });
+
+  test("a second put of a sandbox replaces the policy and keeps its connections", () => {
+    const { sessions, released } = scenario();
+    sessions.put(testSession());
+    sessions.put(testSession({ egressAllowlist: ["other.example.com"] }));
+    assert.deepEqual(sessions.get(testSandboxId)?.egressAllowlist, ["other.example.com"]);
+    assert.equal(sessions.findPolicy("198.18.4.6"), sessions.get(testSandboxId));
+    assert.deepEqual(released, []);
+    assert.equal(sessions.count, 1);
+  });
+
+  test("a sandbox that moves leaves its former address without a policy", () => {
+    const { sessions, released } = scenario();
+    sessions.put(testSession({ sourceAddress: "198.18.4.6" }));
+    sessions.put(testSession({ sourceAddress: "198.18.4.10" }));
+    assert.equal(sessions.findPolicy("198.18.4.6"), undefined);
+    assert.equal(sessions.findPolicy("198.18.4.10")?.sandboxId, testSandboxId);
+    assert.deepEqual(released, ["198.18.4.6"]);
+  });
+
+  test("the newest owner of an address wins, the older session ends and is told of", () => {
+    const { sessions, released, taken } = scenario();
+    sessions.put(testSession());
+    sessions.put(testSession({ sandboxId: otherSandboxId }));
+    assert.equal(sessions.findPolicy("198.18.4.6")?.sandboxId, otherSandboxId);
+    assert.equal(sessions.get(testSandboxId), undefined);
+    assert.equal(sessions.count, 1);
+    assert.deepEqual(released, ["198.18.4.6"]);
+    assert.deepEqual(taken, [
+      { sourceAddress: "198.18.4.6", formerSandboxId: testSandboxId, sandboxId: otherSandboxId },
+    ]);
+  });
+
+  test("remove ends a session once", () => {
+    const { sessions, released } = scenario();
+    sessions.put(testSession());
+    assert.equal(sessions.remove(testSandboxId), true);
+    assert.equal(sessions.findPolicy("198.18.4.6"), undefined);
+    assert.equal(sessions.remove(testSandboxId), false);
+    assert.deepEqual(released, ["198.18.4.6"]);
+    assert.equal(sessions.count, 0);
+  });
+});

@@ -1,0 +1,27 @@
+import type { EgressSecret, EgressSession } from "@opencomputer/protocol";
+
+export const testSandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";
+export const otherSandboxId = "sb-bbbbbbbbbbbbbbbbbbbb";
+
+/** A session of mode `allowlisted` for `api.example.com`, with what the test says of it. */
+export function testSession(changes: Partial<EgressSession> = {}): EgressSession {
+  return {
+    sandboxId: testSandboxId,
+    sourceAddress: "198.18.4.6",
+    mode: "allowlisted",
+    egressAllowlist: ["api.example.com"],
+    secrets: [],
+    ...changes,
+  };
+}
+
+/** A secret whose token ends in `digit`. */
+export function testSecret(digit: string, changes: Partial<EgressSecret> = {}): EgressSecret {
+  return {
+    name: `SECRET_${digit}`,
+    token: `osb_sealed_${digit.repeat(32)}`,
+    value: `canary-value-${digit}`,
+    allowedHosts: [],
+    ...changes,
+  };
+}

@@ -1,0 +1,3 @@
+import { prepareTemplate } from "@opencomputer/harness";
+
+await prepareTemplate((text) => process.stdout.write(text));

@@ -1,0 +1,90 @@
+import { randomBytes } from "node:crypto";
+import { type CreateSandboxOptions, Sandbox, SecretStore } from "@opencomputer/sdk";
+import { type RunningInstallation, startInstallation } from "./installation.ts";
+import { type Handler, type Internet, startInternet } from "./internet.ts";
+import { listLeftovers } from "./leftovers.ts";
+import { copyTemplate, removeDataDirectory } from "./template.ts";
+
+/** A real installation with an internet of its own, for one test file. */
+export interface Scenario {
+  readonly installation: RunningInstallation;
+  readonly internet: Internet;
+  /** Options that lead the SDK to this installation. */
+  readonly connection: { apiUrl: string; apiKey: string };
+  /** A new store with these secrets; its name. A plain string is a secret for every allowed host. */
+  createStore(options: {
+    egressAllowlist?: string[];
+    secrets?: Record<string, string | { value: string; allowedHosts: string[] }>;
+  }): Promise<{ id: string; name: string }>;
+  createSandbox(options?: CreateSandboxOptions): Promise<Sandbox>;
+  /**
+   * Kills what still runs and stops the installation. Answers what is left on
+   * the host, for the test to find empty.
+   */
+  end(): Promise<string[]>;
+}
+
+export async function startScenario({
+  hosts = [],
+  plainHosts = [],
+  handler,
+  streamed = false,
+  environment = {},
+}: {
+  hosts?: string[];
+  plainHosts?: string[];
+  handler?: Handler;
+  streamed?: boolean;
+  environment?: Record<string, string>;
+} = {}): Promise<Scenario> {
+  const internet = await startInternet({
+    hosts,
+    plainHosts,
+    streamed,
+    ...(handler === undefined ? {} : { handler }),
+  });
+  const dataDirectory = await copyTemplate();
+  const { OPENCOMPUTER_EGRESS_HOSTS: moreHosts, ...settings } = environment;
+  const installation = await startInstallation({
+    dataDirectory,
+    environment: {
+      OPENCOMPUTER_EGRESS_HOSTS: [internet.egressHosts, moreHosts].filter(Boolean).join(","),
+      OPENCOMPUTER_EGRESS_CA_FILE: internet.caFile,
+      ...settings,
+    },
+  });
+  const connection = { apiUrl: installation.apiUrl, apiKey: installation.apiKey };
+
+  return {
+    installation,
+    internet,
+    connection,
+    async createStore({ egressAllowlist = [], secrets = {} }) {
+      const name = `store-${randomBytes(4).toString("hex")}`;
+      const store = await SecretStore.create({ ...connection, name, egressAllowlist });
+      for (const [secretName, secret] of Object.entries(secrets)) {
+        const { value, allowedHosts } =
+          typeof secret === "string" ? { value: secret, allowedHosts: undefined } : secret;
+        await SecretStore.setSecret(store.id, secretName, value, {
+          ...connection,
+          ...(allowedHosts === undefined ? {} : { allowedHosts }),
+        });
+      }
+      return { id: store.id, name };
+    },
+    createSandbox: (options = {}) => Sandbox.create({ ...connection, timeout: 0, ...options }),
+    async end() {
+      try {
+        for (const { sandboxID } of await Sandbox.list(connection)) {
+          await Sandbox.kill(sandboxID, connection);
+        }
+        await installation.stop();
+        return await listLeftovers(installation);
+      } finally {
+        await installation.stop();
+        await internet.close();
+        await removeDataDirectory(dataDirectory);
+      }
+    },
+  };
+}

@@ -46,11 +46,14 @@ export interface Internet {
 export async function startInternet({
   hosts,
   plainHosts = [],
+  misnamedHosts = [],
   handler = answerOk,
   streamed = false,
 }: {
   hosts: string[];
   plainHosts?: string[];
+  /** Names whose server shows the certificate of the other hosts. */
+  misnamedHosts?: string[];
   handler?: Handler;
   /** Hands requests to the handler before their body, which is neither kept nor recorded. */
   streamed?: boolean;
@@ -76,7 +79,7 @@ export async function startInternet({
 
   return {
     egressHosts: [
-      ...hosts.map((host) => `${host}=127.0.0.1:${httpsPort}`),
+      ...[...hosts, ...misnamedHosts].map((host) => `${host}=127.0.0.1:${httpsPort}`),
       ...plainHosts.map((host) => `${host}:80=127.0.0.1:${httpPort}`),
     ].join(","),
     caFile,

@@ -27,12 +27,14 @@ export interface Scenario {
 export async function startScenario({
   hosts = [],
   plainHosts = [],
+  misnamedHosts = [],
   handler,
   streamed = false,
   environment = {},
 }: {
   hosts?: string[];
   plainHosts?: string[];
+  misnamedHosts?: string[];
   handler?: Handler;
   streamed?: boolean;
   environment?: Record<string, string>;
@@ -40,6 +42,7 @@ export async function startScenario({
   const internet = await startInternet({
     hosts,
     plainHosts,
+    misnamedHosts,
     streamed,
     ...(handler === undefined ? {} : { handler }),
   });

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { type Scenario, startScenario } from "@opencomputer/harness";
+import type { Sandbox } from "@opencomputer/sdk";
+
+describe("what a sandbox is made of", () => {
+  let scenario: Scenario;
+  before(async () => {
+    scenario = await startScenario();
+  });
+  after(async () => assert.deepEqual(await scenario.end(), []));
+
+  const measure = async (sandbox: Sandbox) => {
+    const { stdout } = await sandbox.exec.run("nproc; free -m | awk '/^Mem:/ { print $2 }'");
+    const [cpuCount, memoryMB] = stdout.trim().split("\n").map(Number);
+    return { cpuCount, memoryMB: memoryMB ?? 0 };
+  };
+  /** The kernel keeps a part for itself before `free` counts. */
+  const isAbout = (found: number, wanted: number) => found > wanted * 0.85 && found <= wanted;
+
+  test("by default one CPU and 1024 MB", async () => {
+    const sandbox = await scenario.createSandbox();
+    const { cpuCount, memoryMB } = await measure(sandbox);
+    assert.equal(cpuCount, 1);
+    assert.ok(isAbout(memoryMB, 1024), `${memoryMB} MB`);
+    await sandbox.kill();
+  });
+
+  for (const { cpuCount, memoryMB } of [
+    { cpuCount: 2, memoryMB: 2048 },
+    { cpuCount: 1, memoryMB: 512 },
+  ]) {
+    test(`${cpuCount} CPUs and ${memoryMB} MB when asked for`, async () => {
+      const sandbox = await scenario.createSandbox({ cpuCount, memoryMB });
+      const found = await measure(sandbox);
+      assert.equal(found.cpuCount, cpuCount);
+      assert.ok(isAbout(found.memoryMB, memoryMB), `${found.memoryMB} MB`);
+      await sandbox.kill();
+    });
+  }
+
+  test("a size outside the limits is refused by name", async () => {
+    await assert.rejects(scenario.createSandbox({ memoryMB: 128 }), /memoryMB/);
+    await assert.rejects(scenario.createSandbox({ cpuCount: 99 }), /cpuCount/);
+  });
+
+  test("a larger disk when asked for", async () => {
+    const sandbox = await scenario.createSandbox({ diskMB: 20_480 });
+    const { stdout } = await sandbox.exec.run("df --output=size -BM / | tail -1");
+    assert.ok(Number.parseInt(stdout, 10) > 18_000, stdout);
+    await sandbox.kill();
+  });
+
+  test("the tools an agent expects, and a user who may become root", async () => {
+    const sandbox = await scenario.createSandbox({ envs: { GREETING: 'it\'s "here"\n$HOME' } });
+    const { stdout, exitCode, stderr } = await sandbox.exec.run(
+      'set -e; id -un; pwd; sudo id -un; for t in python3 pip node npm git curl gcc make; do command -v $t > /dev/null || echo missing $t; done; touch /workspace/mine; printf %s "$GREETING"',
+    );
+    assert.equal(exitCode, 0, stderr);
+    assert.equal(stdout, 'sandbox\n/home/sandbox\nroot\nit\'s "here"\n$HOME');
+    await sandbox.kill();
+  });
+
+  test("separate streams, exit code, environment and directory of a command", async () => {
+    const sandbox = await scenario.createSandbox();
+    const result = await sandbox.exec.run("echo out; echo err >&2; printenv A; pwd; exit 7", {
+      envs: { A: "b" },
+      cwd: "/tmp",
+    });
+    assert.deepEqual(
+      [result.exitCode, result.stdout, result.stderr],
+      [7, "out\nb\n/tmp\n", "err\n"],
+    );
+    await sandbox.kill();
+  });
+
+  test("files go in and out octet by octet, in any size", async () => {
+    const sandbox = await scenario.createSandbox();
+    const small = randomBytes(1000);
+    await sandbox.files.write("notes/small.bin", small);
+    assert.deepEqual(
+      Buffer.from(await sandbox.files.readBytes("/home/sandbox/notes/small.bin")),
+      small,
+    );
+    const large = randomBytes(64 * 1024 * 1024);
+    await sandbox.files.write("/workspace/large.bin", large);
+    const { stdout } = await sandbox.exec.run("sha256sum < /workspace/large.bin");
+    assert.equal(stdout.split(" ")[0], createHash("sha256").update(large).digest("hex"));
+    const digest = createHash("sha256");
+    for await (const chunk of await sandbox.files.readStream("/workspace/large.bin"))
+      digest.update(chunk);
+    assert.equal(digest.digest("hex"), stdout.split(" ")[0]);
+    assert.deepEqual(
+      (await sandbox.files.list("/workspace")).map(({ name, isDir, size }) => ({
+        name,
+        isDir,
+        size,
+      })),
+      [{ name: "large.bin", isDir: false, size: large.length }],
+    );
+    assert.equal(await sandbox.files.exists("/workspace/large.bin"), true);
+    await sandbox.files.remove("/workspace/large.bin");
+    assert.equal(await sandbox.files.exists("/workspace/large.bin"), false);
+    await sandbox.kill();
+  });
+});

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { listMachines, type Scenario, startScenario } from "@opencomputer/harness";
+import { Sandbox } from "@opencomputer/sdk";
+
+const host = "api.example.test";
+const key = "canary-restarts-90aa";
+const pollMilliseconds = 100;
+
+describe("killing one process loses no sandbox and no secret", () => {
+  let scenario: Scenario;
+  let sandbox: Sandbox;
+  let machine: number[];
+
+  before(async () => {
+    scenario = await startScenario({
+      hosts: [host],
+      environment: { OPENCOMPUTER_WARM_POOL_SIZE: "0" },
+    });
+    const store = await scenario.createStore({
+      egressAllowlist: [host],
+      secrets: { API_KEY: key },
+    });
+    sandbox = await scenario.createSandbox({ secretStore: store.name });
+    await sandbox.exec.run("nohup sleep 3600 > /dev/null 2>&1 & echo kept > /workspace/file");
+    machine = await listMachines(scenario.installation);
+  });
+  after(async () => assert.deepEqual(await scenario.end(), []));
+
+  const useSecret = async () => {
+    const result = await sandbox.exec.run(`curl -sS https://${host}/ -H "x-api-key: $API_KEY"`);
+    return { result, received: scenario.internet.requests.at(-1)?.headers["x-api-key"] };
+  };
+  const killAndWait = async (name: "worker" | "egress-proxy" | "control-plane") => {
+    const [pid = 0] = await scenario.installation.pidsOf(name);
+    process.kill(pid, "SIGKILL");
+    while ((await scenario.installation.pidsOf(name)).includes(pid)) await pause();
+    await scenario.installation.untilReady();
+  };
+
+  for (const name of ["worker", "egress-proxy", "control-plane"] as const) {
+    test(`${name}: the same machine, its processes, files and token go on`, async () => {
+      await killAndWait(name);
+      await untilHolds(async () => (await useSecret()).received === key);
+      assert.deepEqual(await listMachines(scenario.installation), machine);
+      const { stdout } = await sandbox.exec.run("pgrep -c sleep; cat /workspace/file");
+      assert.equal(stdout, "1\nkept\n");
+      assert.deepEqual(
+        (await Sandbox.list(scenario.connection)).map((one) => [one.sandboxID, one.status]),
+        [[sandbox.sandboxId, "running"]],
+      );
+    });
+  }
+
+  test("a stopped proxy lets nothing through", async () => {
+    const [pid = 0] = await scenario.installation.pidsOf("egress-proxy");
+    const before = scenario.internet.requests.length;
+    process.kill(pid, "SIGSTOP");
+    try {
+      const result = await sandbox.exec.run(
+        `curl -sS -m 5 https://${host}/ -H "x-api-key: $API_KEY"`,
+      );
+      assert.notEqual(result.exitCode, 0);
+      assert.equal(scenario.internet.requests.length, before);
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    assert.equal((await useSecret()).received, key);
+  });
+
+  test("a machine that dies by itself is told of, and leaves nothing", async () => {
+    const other = await scenario.createSandbox();
+    const [pid = 0] = (await listMachines(scenario.installation)).filter(
+      (one) => !machine.includes(one),
+    );
+    process.kill(pid, "SIGKILL");
+    await assert.rejects(other.exec.run("true"));
+    await untilHolds(async () => !(await other.isRunning()));
+    assert.equal(await sandbox.isRunning(), true);
+  });
+});
+
+async function untilHolds(holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error("It did not come to hold within 30 s");
+    await pause();
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+}

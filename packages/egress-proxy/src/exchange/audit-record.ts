@@ -1,0 +1,86 @@
+import type { AuditLine } from "@opencomputer/protocol";
+import type { GuestConnection, SessionPolicy } from "../contract.ts";
+import type { RequestHead } from "../http1/request-head.ts";
+import { SeenSecrets } from "../substitution/seen-secrets.ts";
+import type { Clock } from "./clock.ts";
+
+/** Gathers what the audit log is told of one request. */
+export class AuditRecord {
+  readonly seen = new SeenSecrets();
+  readonly #connection: GuestConnection;
+  readonly #clock: Clock;
+  readonly #startedWall: number;
+  readonly #started: number;
+  #sandboxId: string | null = null;
+  #host: string | null;
+  #method: string | null = null;
+  #path: string | null = null;
+  #refused = false;
+  #reason: string | null = null;
+  status: number | null = null;
+  requestBytes = 0;
+  responseBytes = 0;
+
+  constructor(connection: GuestConnection, clock: Clock) {
+    this.#connection = connection;
+    this.#clock = clock;
+    this.#startedWall = clock.wallMilliseconds();
+    this.#started = clock.monotonicMilliseconds();
+    this.#host = connection.serverName;
+  }
+
+  session(policy: SessionPolicy): void {
+    this.#sandboxId = policy.sandboxId;
+  }
+
+  request(head: RequestHead): void {
+    this.#method = head.method;
+    this.#path = pathOf(head.target);
+  }
+
+  host(host: string): void {
+    this.#host = host;
+  }
+
+  /** The host for people to read. */
+  get hostText(): string {
+    return this.#host ?? "the host";
+  }
+
+  refused(reason: string): void {
+    this.#refused = true;
+    this.#reason ??= reason;
+  }
+
+  failed(reason: string): void {
+    this.#reason ??= reason;
+  }
+
+  finish(): AuditLine {
+    return {
+      time: new Date(this.#startedWall).toISOString(),
+      kind: this.#connection.scheme,
+      sandboxId: this.#sandboxId,
+      sourceAddress: this.#connection.sourceAddress,
+      host: this.#host,
+      method: this.#method,
+      path: this.#path,
+      decision: this.#refused ? "refused" : "allowed",
+      reason: this.#reason,
+      status: this.status,
+      substituted: this.seen.substituted,
+      withheld: this.seen.withheld,
+      resealed: this.seen.resealed,
+      requestBytes: this.requestBytes,
+      responseBytes: this.responseBytes,
+      durationMilliseconds: this.#clock.monotonicMilliseconds() - this.#started,
+    };
+  }
+}
+
+/** The path of a target in origin form or absolute form, without its query. */
+function pathOf(target: string): string {
+  const query = target.indexOf("?");
+  const path = query === -1 ? target : target.slice(0, query);
+  return /^https?:\/\//i.test(path) ? path.replace(/^https?:\/\/[^/]*/i, "") || "/" : path;
+}

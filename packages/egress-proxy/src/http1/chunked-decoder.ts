@@ -1,0 +1,94 @@
+import { limits } from "@opencomputer/protocol";
+import { type Field, parseFieldLines, refuseForbiddenOctets } from "./fields.ts";
+import { HttpSyntaxError, malformed } from "./http-syntax-error.ts";
+
+const lineFeed = 0x0a;
+/** Size and extensions of one chunk; extensions are dropped, so nobody needs long ones. */
+const chunkLineOctetsMax = 1024;
+const chunkLinePattern = /^([0-9a-fA-F]{1,12})(?:;.*)?$/;
+
+/**
+ * Decodes a chunked body (RFC 9112 §7.1), fed with octets split anywhere.
+ *
+ * Strict: every line ends in CRLF, no whitespace follows the size. Extensions
+ * are dropped.
+ */
+export class ChunkedDecoder {
+  #state: "size" | "data" | "data_end" | "trailers" | "done" = "size";
+  #remaining = 0;
+  #line = "";
+  #trailerLines: string[] = [];
+  #trailerOctets = 0;
+  #trailers: readonly Field[] = [];
+
+  get done(): boolean {
+    return this.#state === "done";
+  }
+
+  /** The trailer fields, once done. */
+  get trailers(): readonly Field[] {
+    return this.#trailers;
+  }
+
+  /**
+   * Takes octets from `octets[from]` on, appends the body data among them to
+   * `data`, and answers where it stopped: the length, or the end of the body.
+   *
+   * @throws {HttpSyntaxError}
+   */
+  push(octets: Buffer, from: number, data: Buffer[]): number {
+    let at = from;
+    while (at < octets.length && this.#state !== "done") {
+      if (this.#state === "data") {
+        const end = Math.min(octets.length, at + this.#remaining);
+        data.push(octets.subarray(at, end));
+        this.#remaining -= end - at;
+        at = end;
+        if (this.#remaining === 0) this.#state = "data_end";
+      } else {
+        at = this.#readLine(octets, at);
+      }
+    }
+    return at;
+  }
+
+  #readLine(octets: Buffer, from: number): number {
+    const end = octets.indexOf(lineFeed, from);
+    const upTo = end === -1 ? octets.length : end + 1;
+    if (this.#line.length + upTo - from > this.#lineOctetsMax()) {
+      throw new HttpSyntaxError("too_large", "a line of the chunked body is too long");
+    }
+    this.#line += octets.toString("latin1", from, upTo);
+    if (end === -1) return upTo;
+    if (!this.#line.endsWith("\r\n")) throw malformed("a line of the chunked body lacks its CR");
+    refuseForbiddenOctets(this.#line);
+    const line = this.#line.slice(0, -2);
+    this.#line = "";
+    this.#takeLine(line);
+    return upTo;
+  }
+
+  #lineOctetsMax(): number {
+    if (this.#state === "data_end") return 2;
+    if (this.#state === "size") return chunkLineOctetsMax;
+    return limits.httpHeadBytesMax - this.#trailerOctets;
+  }
+
+  #takeLine(line: string): void {
+    if (this.#state === "data_end") {
+      if (line !== "") throw malformed("chunk data is longer than its chunk size");
+      this.#state = "size";
+    } else if (this.#state === "size") {
+      const [, digits] = chunkLinePattern.exec(line) ?? [];
+      if (digits === undefined) throw malformed("a chunk size is not a hexadecimal number");
+      this.#remaining = Number.parseInt(digits, 16);
+      this.#state = this.#remaining === 0 ? "trailers" : "data";
+    } else if (line === "") {
+      this.#trailers = parseFieldLines(this.#trailerLines, 0);
+      this.#state = "done";
+    } else {
+      this.#trailerLines.push(line);
+      this.#trailerOctets += line.length + 2;
+    }
+  }
+}

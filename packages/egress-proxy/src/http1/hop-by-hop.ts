@@ -1,0 +1,48 @@
+import { type Field, fieldValues, listMembers } from "./fields.ts";
+
+/** Fields that concern one connection only, whether `Connection` lists them or not (RFC 9110 §7.6.1). */
+const alwaysHopByHop = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authentication-info",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+const noOptions: ReadonlySet<string> = new Set();
+
+/** The options of every `Connection` field, in lower case. */
+export function connectionOptions(fields: readonly Field[]): ReadonlySet<string> {
+  const values = fieldValues(fields, "connection");
+  return values.length === 0 ? noOptions : new Set(listMembers(values));
+}
+
+/** Whether a field stays behind on the connection that it came on. */
+export function isHopByHop(lowerName: string, options: ReadonlySet<string>): boolean {
+  return alwaysHopByHop.has(lowerName) || options.has(lowerName);
+}
+
+/** Whether `TE` says that trailers are welcome: all of it that may be passed on. */
+export function wantsTrailers(fields: readonly Field[]): boolean {
+  return listMembers(fieldValues(fields, "te")).includes("trailers");
+}
+
+/**
+ * The protocol that a message asks or agrees to switch to, as it stood;
+ * undefined when it does not. HTTP and TLS are not passed on as upgrades:
+ * inside them the proxy would see neither host nor tokens.
+ */
+export function upgradeProtocol(
+  fields: readonly Field[],
+  options: ReadonlySet<string>,
+): string | undefined {
+  if (!options.has("upgrade")) return undefined;
+  const values = fieldValues(fields, "upgrade");
+  const [value] = values;
+  if (value === undefined || values.length > 1) return undefined;
+  return /^[^,]+$/.test(value) && !/^(?:h2c|http|tls)\b/i.test(value) ? value : undefined;
+}

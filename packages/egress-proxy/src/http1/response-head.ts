@@ -1,0 +1,33 @@
+import { type Field, parseFieldLines, refuseForbiddenOctets } from "./fields.ts";
+import { malformed } from "./http-syntax-error.ts";
+
+export interface ResponseHead {
+  /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
+  readonly minorVersion: 0 | 1;
+  readonly status: number;
+  readonly reason: string;
+  readonly fields: readonly Field[];
+}
+
+const statusLinePattern = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
+
+/**
+ * Parses the head of a response (RFC 9112 §4 and §5), without its final empty line.
+ *
+ * @throws {HttpSyntaxError}
+ */
+export function parseResponseHead(octets: Buffer): ResponseHead {
+  const text = octets.toString("latin1");
+  refuseForbiddenOctets(text);
+  const lines = text.split("\r\n");
+  const [, minor, status, reason] = statusLinePattern.exec(lines[0] ?? "") ?? [];
+  if (minor === undefined || status === undefined) {
+    throw malformed("the status line is not of the form HTTP/1.1 200 reason");
+  }
+  return {
+    minorVersion: minor === "1" ? 1 : 0,
+    status: Number(status),
+    reason: reason ?? "",
+    fields: parseFieldLines(lines, 1),
+  };
+}

@@ -30,8 +30,51 @@ export interface QemuLaunch {
 
 /** Octets of translated code that a software-emulated machine may keep. */
 const translationCacheMB = 128;
+const mebi = 1024 * 1024;
 /** Names in QEMU's object tree that other files use. */
 export const qemuNames = { disk: "disk0", memoryDevice: "memory-device0" } as const;
+
+/**
+ * The part of QEMU's arguments that is the same for every machine of a shape.
+ * A snapshot restores only where it is.
+ */
+export function machineArguments(shape: MachineShape): string[] {
+  const pluggableMB = limits.memoryMBMax - shape.baseMemoryMB;
+  return [
+    "-machine",
+    "q35,memory-backend=memory0,vmport=off,smm=off,sata=off,smbus=off,hpet=off,graphics=off",
+    ...acceleratorArguments(shape.accelerator),
+    "-smp",
+    `1,maxcpus=${limits.cpuCountMax}`,
+    "-m",
+    `${shape.baseMemoryMB}M,maxmem=${limits.memoryMBMax}M`,
+    // Anonymous memory: the device discards its whole backend when it is made.
+    "-object",
+    JSON.stringify({
+      "qom-type": "memory-backend-ram",
+      id: "memory1",
+      size: pluggableMB * mebi,
+      reserve: false,
+    }),
+    "-device",
+    `virtio-mem-pci,id=${qemuNames.memoryDevice},memdev=memory1,requested-size=0`,
+    "-device",
+    `virtio-blk-pci,drive=${qemuNames.disk},disable-legacy=on`,
+    "-device",
+    `virtio-net-pci,netdev=net0,mac=${guestNetwork.guestMacAddress},disable-legacy=on,romfile=`,
+    "-object",
+    "rng-random,id=rng0,filename=/dev/urandom",
+    "-device",
+    "virtio-rng-pci,rng=rng0,disable-legacy=on",
+    "-device",
+    "isa-serial,chardev=console0",
+    "-rtc",
+    "base=utc",
+    // A guest that reboots would come up without its configuration: its machine ends instead.
+    "-action",
+    "reboot=shutdown,panic=shutdown",
+  ];
+}
 
 /**
  * QEMU's argument vector, for QEMU 7.2 and later. Nothing but what is listed
@@ -39,8 +82,6 @@ export const qemuNames = { disk: "disk0", memoryDevice: "memory-device0" } as co
  * monitor, which is QMP.
  */
 export function qemuArguments(launch: QemuLaunch): string[] {
-  const { shape } = launch;
-  const pluggableMB = limits.memoryMBMax - shape.baseMemoryMB;
   return [
     "-name",
     launch.name,
@@ -53,31 +94,14 @@ export function qemuArguments(launch: QemuLaunch): string[] {
     "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny",
     "-runas",
     `${launch.userId}:${launch.userId}`,
-    "-machine",
-    "q35,memory-backend=memory0,vmport=off,smm=off,sata=off,smbus=off,hpet=off,graphics=off",
-    ...acceleratorArguments(shape.accelerator),
-    "-smp",
-    `1,maxcpus=${limits.cpuCountMax}`,
-    "-m",
-    `${shape.baseMemoryMB}M,maxmem=${limits.memoryMBMax}M`,
     "-object",
     JSON.stringify({
       "qom-type": "memory-backend-file",
       id: "memory0",
-      size: shape.baseMemoryMB * 1024 * 1024,
+      size: launch.shape.baseMemoryMB * mebi,
       "mem-path": launch.memory.path,
       share: launch.memory.shared,
     }),
-    // Anonymous memory: the device discards its whole backend when it is made.
-    "-object",
-    JSON.stringify({
-      "qom-type": "memory-backend-ram",
-      id: "memory1",
-      size: pluggableMB * 1024 * 1024,
-      reserve: false,
-    }),
-    "-device",
-    `virtio-mem-pci,id=${qemuNames.memoryDevice},memdev=memory1,requested-size=0`,
     "-blockdev",
     JSON.stringify({
       driver: "qcow2",
@@ -85,29 +109,15 @@ export function qemuArguments(launch: QemuLaunch): string[] {
       discard: "unmap",
       file: { driver: "file", filename: launch.diskPath, discard: "unmap" },
     }),
-    "-device",
-    `virtio-blk-pci,drive=${qemuNames.disk},disable-legacy=on`,
     "-netdev",
     `tap,id=net0,ifname=${slotInterfaces.guest},script=no,downscript=no,vhost=off`,
-    "-device",
-    `virtio-net-pci,netdev=net0,mac=${guestNetwork.guestMacAddress},disable-legacy=on,romfile=`,
-    "-object",
-    "rng-random,id=rng0,filename=/dev/urandom",
-    "-device",
-    "virtio-rng-pci,rng=rng0,disable-legacy=on",
     "-chardev",
     launch.consoleLogPath === undefined
       ? "null,id=console0"
       : `file,id=console0,path=${escapeCommas(launch.consoleLogPath)}`,
-    "-device",
-    "isa-serial,chardev=console0",
     "-qmp",
     `unix:${escapeCommas(launch.qmpSocketPath)},server=on,wait=off`,
-    "-rtc",
-    "base=utc",
-    // A guest that reboots would come up without its configuration: its machine ends instead.
-    "-action",
-    "reboot=shutdown,panic=shutdown",
+    ...machineArguments(launch.shape),
     "-kernel",
     launch.kernel.path,
     "-initrd",

@@ -1,0 +1,109 @@
+import { mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { guestLayout } from "@opencomputer/protocol";
+import { writeJsonFile } from "../files/write-json-file.ts";
+import type { AgentClient } from "../guest/agent-client.ts";
+import type { Image } from "../images/import-image.ts";
+import type { BootMachine } from "../machines/boot-machine.ts";
+import { runProgram } from "../process/run-program.ts";
+import type { MachineShape } from "../vm/qemu-arguments.ts";
+import { type GoldenSnapshot, goldenPaths, openGolden } from "./golden-snapshot.ts";
+
+const bootTimeoutSeconds = 180;
+const setUpTimeoutSeconds = 300;
+
+/** Run once as the user, so that their files are in the snapshot's memory already. */
+const warmUpScripts = [
+  "true; ls -la / >/dev/null; id >/dev/null; env >/dev/null; cat /etc/os-release >/dev/null",
+  "python3 -c 'import json, os, re, ssl, subprocess, urllib.request'",
+  'node -e \'require("node:https"); require("node:crypto").randomBytes(8)\'',
+  "curl --version >/dev/null; git --version >/dev/null; sudo -n true",
+];
+
+/**
+ * Boots the image, makes its guest trust the installation's CA, warms it up
+ * and saves it. A bake that is broken off leaves nothing that is taken for a
+ * snapshot.
+ */
+export async function bakeGolden(options: {
+  goldenDirectory: string;
+  fingerprint: string;
+  image: Image;
+  shape: MachineShape;
+  certificatePem: string;
+  bootMachine: BootMachine;
+  onStage: (stage: string) => void;
+}): Promise<GoldenSnapshot> {
+  const { goldenDirectory, fingerprint, image, shape, onStage } = options;
+  const directory = join(goldenDirectory, fingerprint);
+  const temporaryDirectory = `${directory}.new`;
+  const paths = goldenPaths(temporaryDirectory);
+  await rm(temporaryDirectory, { recursive: true, force: true });
+  await mkdir(temporaryDirectory, { recursive: true });
+  onStage("booting the guest image");
+  const machine = await options.bootMachine({
+    image,
+    shape,
+    memoryPath: paths.memoryPath,
+    diskPath: paths.diskPath,
+    directory: temporaryDirectory,
+  });
+  try {
+    await machine.agent.waitUntilHealthy(bootTimeoutSeconds);
+    onStage("making the guest trust the installation");
+    await installAuthority(machine.agent, options.certificatePem);
+    onStage("warming up the guest");
+    await warmUp(machine.agent);
+    onStage("saving the golden snapshot");
+    await machine.vm.pause();
+    await machine.vm.saveState(paths.statePath);
+  } finally {
+    await machine.discard();
+  }
+  await createOverlay(paths.overlayPath, `../../../golden/${fingerprint}/disk.qcow2`, image.diskMB);
+  await writeJsonFile(paths.manifestPath, {
+    imageFingerprint: image.fingerprint,
+    baseMemoryMB: shape.baseMemoryMB,
+    diskMB: image.diskMB,
+  });
+  await rm(directory, { recursive: true, force: true });
+  await rename(temporaryDirectory, directory);
+  const golden = await openGolden(goldenDirectory, fingerprint);
+  if (golden === undefined) throw new Error(`The golden snapshot ${directory} vanished`);
+  return golden;
+}
+
+/** The backing file is not looked at: it is named from where the overlay's copies will be. */
+async function createOverlay(path: string, backingPath: string, diskMB: number): Promise<void> {
+  await runProgram("qemu-img", [
+    ...["create", "-q", "-u", "-f", "qcow2"],
+    ...["-F", "qcow2", "-b", backingPath, path, `${diskMB}M`],
+  ]);
+}
+
+async function installAuthority(agent: AgentClient, certificatePem: string): Promise<void> {
+  await agent.writeFile(guestLayout.installationAuthority, certificatePem);
+  const path = guestLayout.installationAuthority;
+  await runInGuest(agent, `chown root:root ${path} && chmod 644 ${path}`, true);
+  await runInGuest(agent, "update-ca-certificates", true);
+}
+
+async function warmUp(agent: AgentClient): Promise<void> {
+  for (const script of warmUpScripts) await runInGuest(agent, script, false);
+  await runInGuest(agent, "sync; fstrim / || true; sync", true);
+}
+
+async function runInGuest(agent: AgentClient, script: string, asRoot: boolean): Promise<void> {
+  const result = await agent.run({
+    command: ["/bin/bash", "-c", script],
+    environment: {},
+    workingDirectory: "/",
+    timeoutMilliseconds: setUpTimeoutSeconds * 1000,
+    outputBytesMax: 64 * 1024,
+    asRoot,
+  });
+  if (result.exitCode === 0) return;
+  throw new Error(
+    `In the guest, ${JSON.stringify(script)} ended with ${result.exitCode}: ${result.stderr.slice(-1000)}`,
+  );
+}

@@ -1,0 +1,78 @@
+import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { readJsonFile } from "../files/write-json-file.ts";
+import { runProgram } from "../process/run-program.ts";
+
+/** What the worker reads of a guest image's `image.json`. */
+export const imageManifestSchema = z.object({
+  fingerprint: z.string().regex(/^[0-9A-Za-z_-]{8,128}$/),
+  kernelCommandLine: z.string().min(1),
+});
+
+/** A guest image inside the data directory. It never changes. */
+export interface Image {
+  readonly fingerprint: string;
+  readonly kernelPath: string;
+  readonly initramfsPath: string;
+  readonly diskPath: string;
+  readonly kernelCommandLine: string;
+  /** Size of its disk as the guest sees it. */
+  readonly diskMB: number;
+}
+
+const parts = ["kernel", "initramfs", "base.raw", "image.json"] as const;
+
+/**
+ * Copies a built guest image into the data directory, unless it is there
+ * already: rebuilding the image then leaves running sandboxes alone. A copy
+ * that is broken off is not taken for an image.
+ *
+ * @throws {Error} when `sourceDirectory` holds no built image.
+ */
+export async function importImage(
+  sourceDirectory: string,
+  imagesDirectory: string,
+): Promise<Image> {
+  const manifest = await readJsonFile(join(sourceDirectory, "image.json"), imageManifestSchema);
+  if (manifest === undefined) {
+    throw new Error(
+      `There is no guest image in ${sourceDirectory}: build it with guest-image/src/main.ts`,
+    );
+  }
+  const directory = join(imagesDirectory, manifest.fingerprint);
+  if ((await readJsonFile(join(directory, "image.json"), imageManifestSchema)) === undefined) {
+    const temporaryDirectory = `${directory}.new`;
+    await rm(temporaryDirectory, { recursive: true, force: true });
+    await mkdir(temporaryDirectory, { recursive: true });
+    await runProgram(
+      "cp",
+      [
+        "--sparse=always",
+        "--reflink=auto",
+        "--",
+        ...parts.map((part) => join(sourceDirectory, part)),
+        temporaryDirectory,
+      ],
+      { timeoutSeconds: 600 },
+    );
+    await rename(temporaryDirectory, directory);
+  }
+  return openImage(imagesDirectory, manifest.fingerprint);
+}
+
+/** An image of the data directory. @throws {Error} when it is not there. */
+export async function openImage(imagesDirectory: string, fingerprint: string): Promise<Image> {
+  const directory = join(imagesDirectory, fingerprint);
+  const manifest = await readJsonFile(join(directory, "image.json"), imageManifestSchema);
+  if (manifest === undefined) throw new Error(`There is no image in ${directory}`);
+  const diskPath = join(directory, "base.raw");
+  return {
+    fingerprint,
+    kernelPath: join(directory, "kernel"),
+    initramfsPath: join(directory, "initramfs"),
+    diskPath,
+    kernelCommandLine: manifest.kernelCommandLine,
+    diskMB: Math.floor((await stat(diskPath)).size / (1024 * 1024)),
+  };
+}

@@ -1,0 +1,55 @@
+import { rm } from "node:fs/promises";
+import { readSettings, SettingsError } from "@opencomputer/protocol";
+import { pino } from "pino";
+import { createServer } from "./api/create-server.ts";
+import { createWorker } from "./create-worker.ts";
+import { parseNetworkBlock } from "./network/network-block.ts";
+import { workerSettingSchemas } from "./worker-settings.ts";
+
+/** All files and sockets that the worker makes are the operator's alone. */
+const privateFiles = 0o077;
+
+async function main(): Promise<void> {
+  const log = pino({ name: "worker" });
+  process.umask(privateFiles);
+  const settings = readSettings(workerSettingSchemas, process.env);
+  const worker = await createWorker(
+    {
+      dataDirectory: settings.OPENCOMPUTER_DATA_DIR,
+      runtimeDirectory: settings.OPENCOMPUTER_RUNTIME_DIR,
+      installationId: settings.OPENCOMPUTER_INSTALLATION_ID,
+      networkBlock: parseNetworkBlock(settings.OPENCOMPUTER_NETWORK_BLOCK),
+      guestImageDirectory: settings.OPENCOMPUTER_GUEST_IMAGE_DIR,
+      accelerator: settings.OPENCOMPUTER_ACCEL,
+      warmPoolSize: settings.OPENCOMPUTER_WARM_POOL_SIZE,
+    },
+    log,
+  );
+  const server = createServer(worker, log);
+  await rm(settings.OPENCOMPUTER_WORKER_SOCKET, { force: true });
+  await server.listen({ path: settings.OPENCOMPUTER_WORKER_SOCKET });
+
+  let stopping = false;
+  async function stop(reason: string): Promise<void> {
+    if (stopping) return;
+    stopping = true;
+    log.info({ reason }, "Stopping; sandboxes run on");
+    try {
+      await server.close();
+      await worker.close();
+      process.exit(0);
+    } catch (error) {
+      log.fatal({ err: error }, "The worker could not stop in an orderly way");
+      process.exit(1);
+    }
+  }
+  process.once("SIGTERM", () => void stop("SIGTERM"));
+  process.once("SIGINT", () => void stop("SIGINT"));
+  process.once("disconnect", () => void stop("the parent process has gone"));
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof SettingsError) process.stderr.write(`${error.message}\n`);
+  else pino({ name: "worker" }).fatal({ err: error }, "The worker could not start");
+  process.exitCode = 1;
+});

@@ -1,0 +1,91 @@
+/** Things made ahead of time, because making one takes long. */
+export interface Pool<Item> {
+  /** One that is ready; undefined when there is none. A new one is made once it is quiet. */
+  take(): Item | undefined;
+  /** Removes one that broke while it waited. False when it is not there. */
+  remove(item: Item): boolean;
+  /** Tells that something more urgent than refilling goes on. */
+  noteActivity(): void;
+  /** Stops refilling and discards what is ready, and what is just being made. */
+  close(): Promise<void>;
+}
+
+/**
+ * Keeps `size` items ready. Refilling waits until nothing has been noted for
+ * `quietMilliseconds`, yet never longer than `patienceMilliseconds`, and makes
+ * one item at a time. When making fails, `onFailure` hears of it and the next
+ * attempt comes after `patienceMilliseconds`.
+ */
+export function createPool<Item>(options: {
+  size: number;
+  make: () => Promise<Item>;
+  discard: (item: Item) => Promise<void>;
+  quietMilliseconds: number;
+  patienceMilliseconds: number;
+  onFailure: (error: unknown) => void;
+}): Pool<Item> {
+  const { size, make, discard, quietMilliseconds, patienceMilliseconds, onFailure } = options;
+  const ready: Item[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let making: Promise<void> | undefined;
+  let waitingSince: number | undefined;
+  let closed = false;
+
+  function schedule(delayMilliseconds: number): void {
+    clearTimeout(timer);
+    timer = undefined;
+    if (closed || making !== undefined || ready.length >= size) {
+      waitingSince = undefined;
+      return;
+    }
+    waitingSince ??= Date.now();
+    const patienceLeft = Math.max(0, waitingSince + patienceMilliseconds - Date.now());
+    timer = setTimeout(makeOne, Math.min(delayMilliseconds, patienceLeft));
+  }
+
+  function makeOne(): void {
+    waitingSince = undefined;
+    timer = undefined;
+    making = make()
+      .then(
+        async (item) => {
+          if (closed) await discard(item);
+          else ready.push(item);
+          return 0;
+        },
+        (error: unknown) => {
+          onFailure(error);
+          return patienceMilliseconds;
+        },
+      )
+      .then((pauseMilliseconds) => {
+        making = undefined;
+        schedule(pauseMilliseconds);
+      });
+  }
+
+  schedule(0);
+  return {
+    take() {
+      const item = ready.shift();
+      schedule(quietMilliseconds);
+      return item;
+    },
+    remove(item) {
+      const index = ready.indexOf(item);
+      if (index === -1) return false;
+      ready.splice(index, 1);
+      schedule(quietMilliseconds);
+      return true;
+    },
+    noteActivity() {
+      if (timer !== undefined) schedule(quietMilliseconds);
+    },
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      await making;
+      await Promise.all(ready.splice(0).map(discard));
+    },
+  };
+}

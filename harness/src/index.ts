@@ -1,3 +1,4 @@
+export * from "./certificates.ts";
 export * from "./installation.ts";
 export * from "./internet.ts";
 export * from "./leak-search.ts";

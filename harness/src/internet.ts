@@ -1,5 +1,3 @@
-import "reflect-metadata";
-import { webcrypto } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -7,10 +5,8 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as x509 from "@peculiar/x509";
+import { type Authority, createAuthority, issueCertificate } from "./certificates.ts";
 
-const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-const dayMilliseconds = 24 * 3600 * 1000;
 const recordedBodyBytesMax = 8 * 1024 * 1024;
 
 /** A request as one of the hosts received it. */
@@ -32,6 +28,7 @@ export interface Internet {
   readonly egressHosts: string;
   /** Value for `OPENCOMPUTER_EGRESS_CA_FILE`. */
   readonly caFile: string;
+  readonly authority: Authority;
   readonly httpsPort: number;
   /** Every request so far, in the order of their end. */
   readonly requests: ReceivedRequest[];
@@ -60,8 +57,9 @@ export async function startInternet({
 }): Promise<Internet> {
   const directory = await mkdtemp(join(tmpdir(), "opencomputer-internet-"));
   const caFile = join(directory, "ca.pem");
-  const { authorityPem, certificatePem, privateKeyPem } = await issueCertificate(hosts);
-  await writeFile(caFile, authorityPem);
+  const authority = await createAuthority("Stand-in internet");
+  const { certificatePem, privateKeyPem } = await issueCertificate(authority, hosts);
+  await writeFile(caFile, authority.certificatePem);
 
   const requests: ReceivedRequest[] = [];
   const listen = (request: IncomingMessage, response: ServerResponse) => {
@@ -83,6 +81,7 @@ export async function startInternet({
       ...plainHosts.map((host) => `${host}:80=127.0.0.1:${httpPort}`),
     ].join(","),
     caFile,
+    authority,
     httpsPort,
     requests,
     requestsTo: (host) => requests.filter((request) => request.host === host),
@@ -130,42 +129,4 @@ async function receive(
 function answerOk(_request: IncomingMessage, response: ServerResponse): void {
   response.writeHead(200, { "content-type": "application/json" });
   response.end('{"ok":true}\n');
-}
-
-async function issueCertificate(hosts: string[]) {
-  const notBefore = new Date(Date.now() - dayMilliseconds);
-  const notAfter = new Date(Date.now() + 30 * dayMilliseconds);
-  const authorityKeys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const authority = await x509.X509CertificateGenerator.createSelfSigned({
-    name: "CN=Stand-in internet",
-    notBefore,
-    notAfter,
-    keys: authorityKeys,
-    signingAlgorithm: algorithm,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
-    ],
-  });
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const certificate = await x509.X509CertificateGenerator.create({
-    subject: "CN=stand-in host",
-    issuer: authority.subject,
-    notBefore,
-    notAfter,
-    publicKey: keys.publicKey,
-    signingKey: authorityKeys.privateKey,
-    signingAlgorithm: algorithm,
-    extensions: [
-      new x509.SubjectAlternativeNameExtension(
-        hosts.map((host) => ({ type: "dns" as const, value: host })),
-      ),
-    ],
-  });
-  const pkcs8 = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);
-  return {
-    authorityPem: authority.toString("pem"),
-    certificatePem: certificate.toString("pem"),
-    privateKeyPem: x509.PemConverter.encode(pkcs8, "PRIVATE KEY"),
-  };
 }

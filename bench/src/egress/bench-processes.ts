@@ -1,0 +1,117 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Authority } from "@opencomputer/harness";
+import type { EgressSession } from "@opencomputer/protocol";
+import { Client } from "undici";
+import { listeningSchema } from "./message.ts";
+
+const pollMilliseconds = 50;
+
+/** A bare process of the bench: told its settings, answers its port. */
+export async function startPeer(
+  name: "origin" | "relay",
+  settings: Record<string, string | number>,
+): Promise<{ port: number; stop(): void }> {
+  const child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)));
+  child.send(settings);
+  const [message] = await once(child, "message");
+  const { port } = listeningSchema.parse(message);
+  return { port, stop: () => void child.kill() };
+}
+
+/** The real egress proxy on a loopback address, with one session. */
+export interface BenchProxy {
+  readonly pid: number;
+  putSession(session: EgressSession): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startProxy({
+  address,
+  egressHosts,
+  originAuthority,
+  guestAuthority,
+}: {
+  address: string;
+  egressHosts: string;
+  originAuthority: Authority;
+  guestAuthority: Authority;
+}): Promise<BenchProxy> {
+  const directory = await mkdtemp(join(tmpdir(), "opencomputer-bench-"));
+  const socketPath = join(directory, "proxy.sock");
+  const caFile = join(directory, "ca.pem");
+  await writeFile(caFile, originAuthority.certificatePem);
+  const child = fork(
+    fileURLToPath(new URL("../../../packages/egress-proxy/dist/main.js", import.meta.url)),
+    {
+      env: {
+        PATH: process.env["PATH"],
+        OPENCOMPUTER_EGRESS_HOSTS: egressHosts,
+        OPENCOMPUTER_EGRESS_CA_FILE: caFile,
+        OPENCOMPUTER_EGRESS_PROXY_SOCKET: socketPath,
+        OPENCOMPUTER_EGRESS_ADDRESS: address,
+      },
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    },
+  );
+  const client = new Client("http://egress-proxy", { socketPath });
+  await untilAnswering(child, client);
+  const put = async (path: string, body: unknown) => {
+    const response = await client.request({
+      method: "PUT",
+      path,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    const text = await response.body.text();
+    if (response.statusCode >= 300)
+      throw new Error(`PUT ${path} answered ${response.statusCode}: ${text}`);
+  };
+  await put("/v1/certificate-authority", {
+    certificatePem: guestAuthority.certificatePem,
+    privateKeyPem: guestAuthority.privateKeyPem,
+  });
+  return {
+    pid: child.pid ?? 0,
+    putSession: (session) => put(`/v1/sessions/${session.sandboxId}`, session),
+    async stop() {
+      await client.destroy();
+      child.kill();
+      await once(child, "exit");
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** Octets of memory that a process holds now, and the most it held since `resetPeakMemory`. */
+export async function readMemory(pid: number): Promise<{ now: number; peak: number }> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const field = (name: string) =>
+    Number(new RegExp(`^${name}:\\s*(\\d+) kB`, "m").exec(status)?.[1] ?? Number.NaN) * 1024;
+  return { now: field("VmRSS"), peak: field("VmHWM") };
+}
+
+/** proc(5), `/proc/pid/clear_refs`: 5 sets the peak back to what is held now. */
+export async function resetPeakMemory(pid: number): Promise<void> {
+  await writeFile(`/proc/${pid}/clear_refs`, "5");
+}
+
+async function untilAnswering(child: ChildProcess, client: Client): Promise<void> {
+  for (;;) {
+    if (child.exitCode !== null)
+      throw new Error(`The proxy ended with exit code ${child.exitCode}`);
+    try {
+      const { body, statusCode } = await client.request({ method: "GET", path: "/v1/status" });
+      await body.dump();
+      if (statusCode === 200) return;
+    } catch (error) {
+      // It does not listen yet.
+      if (!(error instanceof Error)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+  }
+}

@@ -1,0 +1,38 @@
+import Table from "cli-table3";
+import { median, percentile } from "./statistics.ts";
+
+/** One row of the table: what was measured, its floor, and what it must reach. */
+export interface Figure {
+  name: string;
+  measured: string;
+  floor: string;
+  result: string;
+  mustReach: string;
+  /** Null for a figure that is reported and not judged. */
+  reached: boolean | null;
+}
+
+export function describeSamples(samples: readonly number[], unit: string): string {
+  const digits = median(samples) < 100 ? 1 : 0;
+  return `${median(samples).toFixed(digits)} / ${percentile(samples, 0.95).toFixed(digits)} ${unit}`;
+}
+
+const heads = ["figure", "measured (median / p95)", "floor (median / p95)", "result", "must reach"];
+
+export function printFigures(figures: Figure[], stream: NodeJS.WriteStream): void {
+  const table = new Table({ head: heads, style: { head: [], border: [] }, wordWrap: true });
+  for (const figure of figures) table.push(cells(figure));
+  stream.write(`${table.toString()}\n`);
+}
+
+export function asMarkdown(figures: Figure[]): string {
+  const row = (texts: string[]) => `| ${texts.join(" | ")} |`;
+  return [row(heads), row(heads.map(() => "---")), ...figures.map((one) => row(cells(one)))].join(
+    "\n",
+  );
+}
+
+function cells({ name, measured, floor, result, mustReach, reached }: Figure): string[] {
+  const mark = reached === null ? "" : reached ? " ✓" : " ✗";
+  return [name, measured, floor, `${result}${mark}`, mustReach];
+}

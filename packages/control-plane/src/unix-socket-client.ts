@@ -22,14 +22,17 @@ export interface StreamedAnswer {
   body: Readable;
 }
 
+/** The peer does not run: nothing reached it, and it holds nothing. */
+export class PeerAbsentError extends WireError {}
+
 /**
  * HTTP with another process of the product over a Unix socket, by kept-alive
  * connections. What the peer answers is an error body or is parsed; both ends
  * speak the shapes of `protocol`.
  *
- * Every method throws a {@link WireError}: the peer's own, `unavailable` when
- * the peer could not be reached, `outcome_unknown` when it was lost after it
- * may have acted.
+ * Every method throws a {@link WireError}: the peer's own, a
+ * {@link PeerAbsentError} when it does not run, `unavailable` when it did not
+ * answer, `outcome_unknown` when it was lost after it may have acted on a POST.
  */
 export interface UnixSocketClient {
   /** The parsed answer of a 2xx. */
@@ -100,9 +103,13 @@ export function createUnixSocketClient(options: {
   function toWireError(error: unknown, method: string, timedOut: boolean): unknown {
     if (error instanceof WireError) return error;
     if (isConnectFailure(error)) {
-      return new WireError(unavailable, `The ${peer} is not running; it is started again soon`, {
-        cause: error,
-      });
+      return new PeerAbsentError(
+        unavailable,
+        `The ${peer} is not running; it is started again soon`,
+        {
+          cause: error,
+        },
+      );
     }
     const what = timedOut ? "did not answer in time" : "was lost before it answered";
     return new WireError(

@@ -1,0 +1,184 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { limits } from "@opencomputer/protocol";
+import type { Logger } from "pino";
+import type { OpenDatabase } from "./database/database.ts";
+import { createEgressProxyClient } from "./egress-proxy/egress-proxy-client.ts";
+import { createEgressProxyLink } from "./egress-proxy/egress-proxy-link.ts";
+import { createProxyHandOver } from "./egress-proxy/proxy-hand-over.ts";
+import { createAuthentication } from "./http/authentication.ts";
+import { createApiServer } from "./http/create-api-server.ts";
+import { createBeginOperation } from "./http/routed-operation.ts";
+import { openInstallation } from "./installation.ts";
+import { createApiKeyRepository } from "./orgs/api-key-repository.ts";
+import { defaultOrgName, ensureOrg } from "./orgs/org-repository.ts";
+import { prepareFirstKey } from "./orgs/prepare-first-key.ts";
+import { createProjectRepository } from "./projects/project-repository.ts";
+import { startRepeatingTask } from "./repeating-task.ts";
+import { createCreateSandbox } from "./sandboxes/create-sandbox.ts";
+import { createIdleSweep } from "./sandboxes/idle-sweep.ts";
+import { createReadAllowedHosts } from "./sandboxes/read-allowed-hosts.ts";
+import { createReconcileWithWorker } from "./sandboxes/reconcile-with-worker.ts";
+import { createSandboxActivity } from "./sandboxes/sandbox-activity.ts";
+import { createSandboxAnswers } from "./sandboxes/sandbox-answers.ts";
+import { createSandboxTokens } from "./sandboxes/sandbox-identity.ts";
+import { createSandboxRemoval } from "./sandboxes/sandbox-removal.ts";
+import {
+  createSandboxRepository,
+  createSandboxUpkeepRepository,
+} from "./sandboxes/sandbox-repository.ts";
+import { createSecretRepository } from "./secret-stores/secret-repository.ts";
+import { createSecretStoreRepository } from "./secret-stores/secret-store-repository.ts";
+import { createSetSecret } from "./secret-stores/set-secret.ts";
+import { loadKeyRing } from "./vault/load-key-ring.ts";
+import { createVault } from "./vault/vault.ts";
+import { createWorkerClient } from "./worker/worker-client.ts";
+import { createWorkerLink } from "./worker/worker-link.ts";
+
+const pollMilliseconds = 1_000;
+const upkeepMilliseconds = 15_000;
+
+export interface ControlPlaneOptions {
+  dataDirectory: string;
+  host: string;
+  /** 0 for any free port. */
+  port: number;
+  presetApiKey: string | undefined;
+  encryptionKey: string | undefined;
+  sandboxDomain: string;
+  workerSocket: string;
+  egressProxySocket: string;
+}
+
+export interface ControlPlane {
+  /** The base of the API's URL, such as `http://127.0.0.1:8080`. */
+  url: string;
+  /** Ends what is under way, then everything else. The database stays open. */
+  close(): Promise<void>;
+}
+
+/** Starts the control plane on an open database; rejects when it cannot run at all. */
+export async function startControlPlane(
+  { database }: OpenDatabase,
+  options: ControlPlaneOptions,
+  logger: Logger,
+): Promise<ControlPlane> {
+  await mkdir(options.dataDirectory, { recursive: true, mode: 0o700 });
+  const keyRing = await loadKeyRing({
+    configuredKey: options.encryptionKey,
+    dataDirectory: options.dataDirectory,
+    logger,
+  });
+  const vault = createVault(keyRing);
+  const { certificateAuthority } = await openInstallation(database, vault);
+  const apiKeys = createApiKeyRepository(database);
+  await prepareFirstKey({
+    apiKeys,
+    orgId: await ensureOrg(database, defaultOrgName),
+    presetKey: options.presetApiKey,
+    dataDirectory: options.dataDirectory,
+    logger,
+  });
+
+  const worker = createWorkerClient(options.workerSocket);
+  const egressProxy = createEgressProxyClient(options.egressProxySocket);
+  const projects = createProjectRepository(database);
+  const stores = createSecretStoreRepository(database);
+  const secrets = createSecretRepository(database, vault);
+  const sandboxes = createSandboxRepository(database);
+  const upkeep = createSandboxUpkeepRepository(database);
+  const tokens = createSandboxTokens(keyRing);
+  const activity = createSandboxActivity({
+    now: Date.now,
+    write: (sandboxId, at) => {
+      upkeep.touch(sandboxId, at).catch((error: unknown) => {
+        logger.warn({ sandboxId, err: error }, "the idle timer was not written");
+      });
+    },
+  });
+  const handOver = createProxyHandOver({ sandboxes, vault, certificateAuthority, egressProxy });
+  const removal = createSandboxRemoval({
+    sandboxes,
+    upkeep,
+    worker,
+    handOver,
+    activity,
+    logger,
+  });
+  const reconcile = createReconcileWithWorker({
+    sandboxes,
+    upkeep,
+    worker,
+    handOver,
+    removal,
+    logger,
+  });
+  const workerLink = createWorkerLink({
+    worker,
+    certificatePem: certificateAuthority.certificatePem,
+    reconcile,
+    logger,
+  });
+  const egressProxyLink = createEgressProxyLink({ egressProxy, upkeep, handOver, logger });
+  const app = createApiServer({
+    logger,
+    authenticate: createAuthentication({ apiKeys, tokens }),
+    isReady: () => workerLink.ready() && egressProxyLink.ready(),
+    routes: {
+      sandboxes,
+      createSandbox: createCreateSandbox({
+        database,
+        sandboxes,
+        projects,
+        vault,
+        worker,
+        workerLink,
+        egressProxyLink,
+        handOver,
+        removal,
+        logger,
+      }),
+      readAllowedHosts: createReadAllowedHosts(egressProxy),
+      removal,
+      answers: createSandboxAnswers({ activity, tokens, sandboxDomain: options.sandboxDomain }),
+      worker,
+      beginOperation: createBeginOperation(
+        { sandboxes, activity },
+        { operationsMax: limits.commandsPerSandboxMax },
+      ),
+      stores,
+      secrets,
+      setSecret: createSetSecret({ secrets, handOver, logger }),
+      projects,
+    },
+  });
+
+  await removal.abandonCreates();
+  const url = await app.listen({ host: options.host, port: options.port });
+  const repeat = (name: string, intervalMilliseconds: number, work: () => Promise<void>) =>
+    startRepeatingTask({ name, intervalMilliseconds, work, logger });
+  const tasks = [
+    repeat("worker poll", pollMilliseconds, workerLink.poll),
+    repeat("egress proxy poll", pollMilliseconds, egressProxyLink.poll),
+    repeat(
+      "idle sweep",
+      pollMilliseconds,
+      createIdleSweep({ upkeep, activity, removal, now: Date.now, logger }),
+    ),
+    repeat("upkeep", upkeepMilliseconds, async () => {
+      if (!workerLink.ready()) return;
+      await removal.finishInterrupted();
+      await reconcile();
+    }),
+  ];
+  logger.info({ url, apiKeyFile: join(options.dataDirectory, "api-key") }, "control plane listens");
+
+  return {
+    url,
+    async close() {
+      await app.close();
+      await Promise.all(tasks.map((task) => task.stop()));
+      await Promise.all([worker.close(), egressProxy.close()]);
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { WireError } from "@opencomputer/protocol";
+import type { Logger } from "pino";
+import type { SandboxUpkeepRepository } from "../sandboxes/sandbox-repository.ts";
+import { VaultError } from "../vault/vault.ts";
+import type { EgressProxyClient } from "./egress-proxy-client.ts";
+import type { ProxyHandOver } from "./proxy-hand-over.ts";
+
+/** What the control plane knows of the proxy, and what it does when the proxy is new. */
+export interface EgressProxyLink {
+  /** Asks the proxy. A new instance is given the CA and every live session. Never rejects. */
+  poll(): Promise<void>;
+  ready(): boolean;
+  /** @throws {WireError} `egress_proxy_unavailable` */
+  assertReady(): Promise<void>;
+}
+
+export function createEgressProxyLink(deps: {
+  egressProxy: EgressProxyClient;
+  upkeep: SandboxUpkeepRepository;
+  handOver: ProxyHandOver;
+  logger: Logger;
+}): EgressProxyLink {
+  const { egressProxy, upkeep, handOver, logger } = deps;
+  let isReady = false;
+  let filled: string | undefined;
+  let polling: Promise<void> | undefined;
+
+  async function fill(): Promise<number> {
+    await handOver.putCertificateAuthority();
+    const live = await upkeep.listOwned(["creating", "running"]);
+    for (const { orgId, id } of live) {
+      try {
+        await handOver.putSession(orgId, id);
+      } catch (error) {
+        if (!(error instanceof VaultError)) throw error;
+        logger.error({ sandboxId: id, err: error }, "a sandbox stays without network");
+      }
+    }
+    return live.length;
+  }
+
+  async function pollOnce(): Promise<void> {
+    try {
+      const { instanceId, hasCertificateAuthority } = await egressProxy.status();
+      if (instanceId !== filled || !hasCertificateAuthority) {
+        const sessions = await fill();
+        filled = instanceId;
+        logger.info({ instanceId, sessions }, "egress proxy filled");
+      }
+      isReady = true;
+    } catch (error) {
+      if (isReady) logger.warn({ err: error }, "egress proxy lost");
+      isReady = false;
+    }
+  }
+
+  const poll = (): Promise<void> => {
+    polling ??= pollOnce().finally(() => {
+      polling = undefined;
+    });
+    return polling;
+  };
+
+  return {
+    poll,
+    ready: () => isReady,
+    async assertReady() {
+      if (!isReady) await poll();
+      if (isReady) return;
+      throw new WireError(
+        "egress_proxy_unavailable",
+        "The egress proxy is not running, so a sandbox would have no network; it is started again soon",
+      );
+    },
+  };
+}

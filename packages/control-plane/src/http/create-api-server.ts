@@ -1,0 +1,77 @@
+import { limits } from "@opencomputer/protocol";
+import { fastify } from "fastify";
+import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import type { Logger } from "pino";
+import type { createAuthentication } from "./authentication.ts";
+import { answerError, answerUnknownRoute, rawErrorAnswer } from "./error-answers.ts";
+import { validateRequest } from "./request-validation.ts";
+import { type CommandRoutes, commandRoutes } from "./routes/commands.ts";
+import { type FileRoutes, fileRoutes } from "./routes/files.ts";
+import { type ProjectRoutes, projectRoutes } from "./routes/projects.ts";
+import { type SandboxRoutes, sandboxRoutes } from "./routes/sandboxes.ts";
+import { type SecretStoreRoutes, secretStoreRoutes } from "./routes/secret-stores.ts";
+
+interface ApiServer {
+  logger: Logger;
+  authenticate: ReturnType<typeof createAuthentication>;
+  /** Whether sandboxes can be created now. */
+  isReady: () => boolean;
+  routes: SandboxRoutes & CommandRoutes & FileRoutes & SecretStoreRoutes & ProjectRoutes;
+}
+
+/** The public API, not yet listening. */
+export function createApiServer({ logger, authenticate, isReady, routes }: ApiServer) {
+  const app = fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    exposeHeadRoutes: false,
+    bodyLimit: limits.apiBodyBytesMax,
+    http: { maxHeaderSize: limits.apiHeaderBytesMax },
+    routerOptions: { maxParamLength: 256 },
+    clientErrorHandler: (error, socket) => {
+      if (socket.writable) socket.write(rawErrorAnswer(error));
+      socket.destroy();
+    },
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
+  }).withTypeProvider<ZodTypeProvider>();
+
+  app.setValidatorCompiler(validateRequest);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(answerUnknownRoute);
+  app.decorateRequest("orgId", "");
+
+  // Clients send `Content-Type: application/json` with requests that have no body.
+  const parseJson = app.getDefaultJsonParser("error", "ignore");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body === "") done(null, undefined);
+    else parseJson(request, body.toString(), done);
+  });
+
+  app.addHook("onResponse", async (request, reply) => {
+    request.log.info(
+      {
+        method: request.method,
+        route: request.routeOptions.url ?? null,
+        status: reply.statusCode,
+        durationMilliseconds: Math.round(reply.elapsedTime * 10) / 10,
+      },
+      "request",
+    );
+  });
+
+  app.get("/health", async () => ({ status: "ok", ready: isReady() }));
+
+  app.register(
+    async (api) => {
+      api.addHook("onRequest", authenticate);
+      await api.register(sandboxRoutes, routes);
+      await api.register(commandRoutes, routes);
+      await api.register(fileRoutes, routes);
+      await api.register(secretStoreRoutes, routes);
+      await api.register(projectRoutes, routes);
+    },
+    { prefix: "/api" },
+  );
+  return app;
+}

@@ -1,0 +1,62 @@
+import { type ErrorCode, WireError } from "@opencomputer/protocol";
+import type { FastifySchemaCompiler } from "fastify";
+import type { z } from "zod";
+
+/** Fields that may hold a secret, or something as private: never quoted in an error. */
+const unquotedFields = new Set<PropertyKey>(["value", "envs", "cmd", "args", "metadata"]);
+const quotedCharactersMax = 80;
+const issuesShownMax = 5;
+
+/**
+ * Holds a part of a request against its schema. What it reports names the
+ * field, what was expected and what was found.
+ */
+export const validateRequest: FastifySchemaCompiler<z.ZodType> =
+  ({ schema, httpPart }) =>
+  (data: unknown) => {
+    const input = httpPart === "body" ? (data ?? {}) : data;
+    const parsed = schema.safeParse(input);
+    if (parsed.success) return { value: parsed.data };
+    return { error: toWireError(parsed.error.issues, input) };
+  };
+
+function toWireError(issues: z.core.$ZodIssue[], input: unknown): WireError {
+  const lines = issues.slice(0, issuesShownMax).map((issue) => describeIssue(issue, input));
+  return new WireError(codeFor(issues[0]), lines.join("; "));
+}
+
+function codeFor(issue: z.core.$ZodIssue | undefined): ErrorCode {
+  const [field, index] = issue?.path ?? [];
+  if (issue?.code !== "custom" || typeof index !== "number") return "invalid_request";
+  const isPattern = field === "egressAllowlist" || field === "allowedHosts";
+  return isPattern ? "invalid_host_pattern" : "invalid_request";
+}
+
+function describeIssue(issue: z.core.$ZodIssue, input: unknown): string {
+  const field = issue.path.map(String).join(".");
+  const expectation = describeExpectation(issue);
+  const found = describeFound(issue.path, input);
+  return `${field === "" ? "The request" : field}: ${expectation}, found ${found}`;
+}
+
+function describeExpectation(issue: z.core.$ZodIssue): string {
+  if (issue.code !== "invalid_union") return issue.message;
+  const choices = issue.errors.flat().map((choice) => choice.message);
+  return [...new Set(choices)].join(" or ");
+}
+
+function describeFound(path: readonly PropertyKey[], input: unknown): string {
+  let found = input;
+  for (const key of path) {
+    if (typeof found !== "object" || found === null) return "nothing";
+    found = Object.getOwnPropertyDescriptor(found, key)?.value;
+  }
+  if (found === undefined) return "nothing";
+  if (found === null) return "null";
+  if (Array.isArray(found)) return "a list";
+  if (typeof found === "object") return "an object";
+  const [field] = path;
+  if (field === undefined || unquotedFields.has(field)) return `a ${typeof found}`;
+  const text = JSON.stringify(found);
+  return text.length > quotedCharactersMax ? `a long ${typeof found}` : text;
+}

@@ -1,0 +1,29 @@
+import { commandResultSchema, runCommandRequestSchema } from "@opencomputer/protocol";
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import type { WorkerClient } from "../../worker/worker-client.ts";
+import type { BeginOperation } from "../routed-operation.ts";
+
+export interface CommandRoutes {
+  worker: WorkerClient;
+  beginOperation: BeginOperation;
+}
+
+export const commandRoutes: FastifyPluginAsyncZod<CommandRoutes> = async (app, deps) => {
+  app.post(
+    "/sandboxes/:id/exec/run",
+    {
+      config: { acceptsSandboxToken: true },
+      schema: {
+        params: z.object({ id: z.string() }),
+        body: runCommandRequestSchema,
+        response: { 200: commandResultSchema },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const signal = await deps.beginOperation(request, reply, id);
+      return deps.worker.run(id, request.body, signal);
+    },
+  );
+};

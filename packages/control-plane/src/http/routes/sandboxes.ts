@@ -1,0 +1,119 @@
+import {
+  allowedHostsSchema,
+  createdSandboxSchema,
+  createSandboxRequestSchema,
+  sandboxDetailSchema,
+  sandboxStatusSchema,
+  sandboxSummarySchema,
+  setTimeoutRequestSchema,
+  WireError,
+} from "@opencomputer/protocol";
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import type { CreateSandbox } from "../../sandboxes/create-sandbox.ts";
+import type { ReadAllowedHosts } from "../../sandboxes/read-allowed-hosts.ts";
+import type { SandboxAnswers } from "../../sandboxes/sandbox-answers.ts";
+import type { SandboxRemoval } from "../../sandboxes/sandbox-removal.ts";
+import type { SandboxRepository, SandboxRow } from "../../sandboxes/sandbox-repository.ts";
+import { clientGone } from "../client-gone.ts";
+import { findRunningSandbox, findSandbox } from "../routed-operation.ts";
+
+export interface SandboxRoutes {
+  sandboxes: SandboxRepository;
+  createSandbox: CreateSandbox;
+  readAllowedHosts: ReadAllowedHosts;
+  removal: SandboxRemoval;
+  answers: SandboxAnswers;
+}
+
+const paramsSchema = z.object({ id: z.string() });
+
+/** Options of the API that need a capability which this server does not have. */
+const unsupportedOptions = ["image", "snapshot", "previewAuth"] as const;
+const createBodySchema = createSandboxRequestSchema.extend({
+  image: z.unknown(),
+  snapshot: z.unknown(),
+  previewAuth: z.unknown(),
+});
+
+const statesByStatus: Record<z.infer<typeof sandboxStatusSchema>, SandboxRow["state"][]> = {
+  running: ["running"],
+  hibernated: [],
+  stopped: ["killing", "stopped"],
+};
+
+export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, deps) => {
+  const { sandboxes, createSandbox, readAllowedHosts, removal, answers } = deps;
+
+  app.post(
+    "/sandboxes",
+    { schema: { body: createBodySchema, response: { 201: createdSandboxSchema } } },
+    async (request, reply) => {
+      const { image, snapshot, previewAuth, ...body } = request.body;
+      assertSupported({ image, snapshot, previewAuth });
+      const row = await createSandbox(request.orgId, body, clientGone(reply));
+      return reply.code(201).send(answers.created(row));
+    },
+  );
+
+  app.get(
+    "/sandboxes",
+    {
+      schema: {
+        querystring: z.object({
+          status: z.union([z.literal(""), sandboxStatusSchema]).optional(),
+        }),
+        response: { 200: z.array(sandboxSummarySchema) },
+      },
+    },
+    async (request) => {
+      const { status } = request.query;
+      const states = status ? statesByStatus[status] : statesByStatus.running;
+      const rows = await sandboxes.list(request.orgId, states);
+      return rows.map((row) => answers.summary(row));
+    },
+  );
+
+  app.get(
+    "/sandboxes/:id",
+    { schema: { params: paramsSchema, response: { 200: sandboxDetailSchema } } },
+    async (request) =>
+      answers.detail(await findSandbox(sandboxes, request.orgId, request.params.id)),
+  );
+
+  app.delete("/sandboxes/:id", { schema: { params: paramsSchema } }, async (request, reply) => {
+    await removal.kill(request.orgId, request.params.id, "killed by its owner");
+    return reply.code(204).send();
+  });
+
+  app.post(
+    "/sandboxes/:id/timeout",
+    { schema: { params: paramsSchema, body: setTimeoutRequestSchema } },
+    async (request, reply) => {
+      const { orgId } = request;
+      const { id } = await findRunningSandbox(sandboxes, orgId, request.params.id);
+      await sandboxes.change(orgId, id, ["running"], {
+        idleTimeoutSeconds: request.body.timeout,
+        lastActiveAt: new Date(),
+      });
+      return reply.code(204).send();
+    },
+  );
+
+  app.get(
+    "/sandboxes/:id/allowed-hosts",
+    { schema: { params: paramsSchema, response: { 200: allowedHostsSchema } } },
+    async (request) =>
+      readAllowedHosts(await findRunningSandbox(sandboxes, request.orgId, request.params.id)),
+  );
+};
+
+function assertSupported(options: Record<(typeof unsupportedOptions)[number], unknown>): void {
+  for (const name of unsupportedOptions) {
+    if (options[name] === undefined || options[name] === null || options[name] === "") continue;
+    throw new WireError(
+      "unsupported_option",
+      `${name}: this server does not support it; leave it out`,
+    );
+  }
+}

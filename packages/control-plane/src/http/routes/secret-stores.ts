@@ -1,0 +1,117 @@
+import {
+  createSecretStoreRequestSchema,
+  secretEntrySchema,
+  secretStoreSchema,
+  setSecretRequestSchema,
+  setSecretResponseSchema,
+  updateSecretStoreRequestSchema,
+} from "@opencomputer/protocol";
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { assertNoPublicSuffix } from "../../secret-stores/assert-no-public-suffix.ts";
+import type { SecretRepository } from "../../secret-stores/secret-repository.ts";
+import type { SecretStoreRepository } from "../../secret-stores/secret-store-repository.ts";
+import type { SetSecret } from "../../secret-stores/set-secret.ts";
+import { SecretValue } from "../../vault/secret-value.ts";
+import { parseSecretName } from "../secret-name.ts";
+
+export interface SecretStoreRoutes {
+  stores: SecretStoreRepository;
+  secrets: SecretRepository;
+  setSecret: SetSecret;
+}
+
+const paramsSchema = z.object({ id: z.string() });
+const secretParamsSchema = z.object({ id: z.string(), name: z.string() });
+
+export const secretStoreRoutes: FastifyPluginAsyncZod<SecretStoreRoutes> = async (app, deps) => {
+  const { stores, secrets, setSecret } = deps;
+
+  app.post(
+    "/secret-stores",
+    { schema: { body: createSecretStoreRequestSchema, response: { 201: secretStoreSchema } } },
+    async (request, reply) => {
+      const { name } = request.body;
+      const egressAllowlist = request.body.egressAllowlist ?? [];
+      assertNoPublicSuffix(egressAllowlist);
+      return reply.code(201).send(await stores.create(request.orgId, { name, egressAllowlist }));
+    },
+  );
+
+  app.get(
+    "/secret-stores",
+    { schema: { response: { 200: z.array(secretStoreSchema) } } },
+    async (request) => stores.list(request.orgId),
+  );
+
+  app.get(
+    "/secret-stores/:id",
+    { schema: { params: paramsSchema, response: { 200: secretStoreSchema } } },
+    async (request) => stores.get(request.orgId, request.params.id),
+  );
+
+  app.put(
+    "/secret-stores/:id",
+    {
+      schema: {
+        params: paramsSchema,
+        body: updateSecretStoreRequestSchema,
+        response: { 200: secretStoreSchema },
+      },
+    },
+    async (request) => {
+      const { name, egressAllowlist } = request.body;
+      assertNoPublicSuffix(egressAllowlist ?? []);
+      return stores.update(request.orgId, request.params.id, {
+        ...(name ? { name } : {}),
+        ...(egressAllowlist ? { egressAllowlist } : {}),
+      });
+    },
+  );
+
+  app.delete("/secret-stores/:id", { schema: { params: paramsSchema } }, async (request, reply) => {
+    await stores.delete(request.orgId, request.params.id);
+    return reply.code(204).send();
+  });
+
+  app.get(
+    "/secret-stores/:id/secrets",
+    { schema: { params: paramsSchema, response: { 200: z.array(secretEntrySchema) } } },
+    async (request) => {
+      const store = await stores.get(request.orgId, request.params.id);
+      return secrets.list(request.orgId, store.id);
+    },
+  );
+
+  app.put(
+    "/secret-stores/:id/secrets/:name",
+    {
+      schema: {
+        params: secretParamsSchema,
+        body: setSecretRequestSchema,
+        response: { 200: setSecretResponseSchema },
+      },
+    },
+    async (request) => {
+      const { value, allowedHosts } = request.body;
+      const store = await stores.get(request.orgId, request.params.id);
+      const name = parseSecretName(request.params.name);
+      await setSecret(request.orgId, store.id, {
+        name,
+        value: new SecretValue(value),
+        allowedHosts: allowedHosts ?? undefined,
+      });
+      return { name, status: "set" as const };
+    },
+  );
+
+  app.delete(
+    "/secret-stores/:id/secrets/:name",
+    { schema: { params: secretParamsSchema } },
+    async (request, reply) => {
+      const store = await stores.get(request.orgId, request.params.id);
+      await secrets.delete(request.orgId, store.id, parseSecretName(request.params.name));
+      return reply.code(204).send();
+    },
+  );
+};

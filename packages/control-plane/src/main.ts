@@ -1,0 +1,80 @@
+import { join } from "node:path";
+import { readSettings, SettingsError, settingSchemas } from "@opencomputer/protocol";
+import { z } from "zod";
+import { startControlPlane } from "./control-plane.ts";
+import { openEmbeddedDatabase } from "./database/open-embedded-database.ts";
+import { openServerDatabase } from "./database/open-server-database.ts";
+import { createLogger } from "./logging.ts";
+
+/** Longest that requests under way may hold up the end of the process. */
+const shutdownMilliseconds = 10_000;
+
+const logger = createLogger();
+try {
+  await run();
+} catch (error) {
+  if (error instanceof SettingsError) logger.fatal(error.message);
+  else logger.fatal({ err: error }, "the control plane cannot run");
+  process.exit(1);
+}
+
+async function run(): Promise<void> {
+  const socketPath = z.string().startsWith("/", "expected an absolute path");
+  const settings = readSettings(
+    {
+      OPENCOMPUTER_DATA_DIR: settingSchemas.OPENCOMPUTER_DATA_DIR,
+      OPENCOMPUTER_HOST: settingSchemas.OPENCOMPUTER_HOST,
+      OPENCOMPUTER_PORT: settingSchemas.OPENCOMPUTER_PORT,
+      OPENCOMPUTER_API_KEY: settingSchemas.OPENCOMPUTER_API_KEY,
+      DATABASE_URL: settingSchemas.DATABASE_URL,
+      OPENSANDBOX_SECRET_ENCRYPTION_KEY: settingSchemas.OPENSANDBOX_SECRET_ENCRYPTION_KEY,
+      OPENCOMPUTER_SANDBOX_DOMAIN: settingSchemas.OPENCOMPUTER_SANDBOX_DOMAIN,
+      OPENCOMPUTER_WORKER_SOCKET: socketPath,
+      OPENCOMPUTER_EGRESS_PROXY_SOCKET: socketPath,
+    },
+    process.env,
+  );
+  const dataDirectory = settings.OPENCOMPUTER_DATA_DIR;
+  const openDatabase =
+    settings.DATABASE_URL === undefined
+      ? await openEmbeddedDatabase(join(dataDirectory, "database"))
+      : await openServerDatabase(settings.DATABASE_URL, logger);
+  const controlPlane = await startControlPlane(
+    openDatabase,
+    {
+      dataDirectory,
+      host: settings.OPENCOMPUTER_HOST,
+      port: settings.OPENCOMPUTER_PORT,
+      presetApiKey: settings.OPENCOMPUTER_API_KEY,
+      encryptionKey: settings.OPENSANDBOX_SECRET_ENCRYPTION_KEY,
+      sandboxDomain: settings.OPENCOMPUTER_SANDBOX_DOMAIN,
+      workerSocket: settings.OPENCOMPUTER_WORKER_SOCKET,
+      egressProxySocket: settings.OPENCOMPUTER_EGRESS_PROXY_SOCKET,
+    },
+    logger,
+  );
+
+  let ending = false;
+  const end = (reason: string) => {
+    if (ending) return;
+    ending = true;
+    logger.info({ reason }, "control plane ends");
+    setTimeout(() => {
+      logger.error("requests under way did not end in time");
+      process.exit(1);
+    }, shutdownMilliseconds).unref();
+    controlPlane
+      .close()
+      .then(() => openDatabase.close())
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          logger.error({ err: error }, "the control plane did not end cleanly");
+          process.exit(1);
+        },
+      );
+  };
+  process.on("SIGTERM", () => end("SIGTERM"));
+  process.on("SIGINT", () => end("SIGINT"));
+  process.on("disconnect", () => end("the parent process is gone"));
+}

@@ -1,0 +1,81 @@
+import { type CreateSandboxRequest, WireError } from "@opencomputer/protocol";
+import type { Logger } from "pino";
+import type { Database } from "../database/database.ts";
+import type { EgressProxyLink } from "../egress-proxy/egress-proxy-link.ts";
+import type { ProxyHandOver } from "../egress-proxy/proxy-hand-over.ts";
+import type { ProjectRepository } from "../projects/project-repository.ts";
+import type { Vault } from "../vault/vault.ts";
+import type { WorkerClient } from "../worker/worker-client.ts";
+import type { WorkerLink } from "../worker/worker-link.ts";
+import { admitSandbox } from "./admit-sandbox.ts";
+import type { SandboxRemoval } from "./sandbox-removal.ts";
+import type { SandboxRepository, SandboxRow } from "./sandbox-repository.ts";
+
+export type CreateSandbox = (
+  orgId: string,
+  request: CreateSandboxRequest,
+  signal: AbortSignal,
+) => Promise<SandboxRow>;
+
+/**
+ * Makes a sandbox: row, machine, session, and only then the guest's first
+ * instruction. It is there wholly when the promise resolves; when it rejects,
+ * or the signal says that the caller has gone, nothing is left of it.
+ */
+export function createCreateSandbox(deps: {
+  database: Database;
+  sandboxes: SandboxRepository;
+  projects: ProjectRepository;
+  vault: Vault;
+  worker: WorkerClient;
+  workerLink: WorkerLink;
+  egressProxyLink: EgressProxyLink;
+  handOver: ProxyHandOver;
+  removal: SandboxRemoval;
+  logger: Logger;
+}): CreateSandbox {
+  const { sandboxes, worker, handOver, removal } = deps;
+
+  async function build(
+    orgId: string,
+    sandboxId: string,
+    prepare: Parameters<WorkerClient["prepare"]>[0],
+    signal: AbortSignal,
+  ): Promise<SandboxRow> {
+    const { sourceAddress } = await worker.prepare(prepare);
+    throwIfGone(signal);
+    await sandboxes.change(orgId, sandboxId, ["creating"], { sourceAddress });
+    await handOver.putSession(orgId, sandboxId);
+    throwIfGone(signal);
+    await worker.start(sandboxId);
+    throwIfGone(signal);
+    const now = new Date();
+    await sandboxes.change(orgId, sandboxId, ["creating"], {
+      state: "running",
+      startedAt: now,
+      lastActiveAt: now,
+    });
+    const row = await sandboxes.find(orgId, sandboxId);
+    if (row?.state === "running") return row;
+    throw new WireError("internal_error", `Sandbox ${sandboxId} was removed while it was made`);
+  }
+
+  return async (orgId, request, signal) => {
+    const host = await deps.workerLink.assertReady();
+    await deps.egressProxyLink.assertReady();
+    const prepare = await admitSandbox(deps, orgId, request, host);
+    const { sandboxId } = prepare;
+    try {
+      return await build(orgId, sandboxId, prepare, signal);
+    } catch (error) {
+      deps.logger.warn({ sandboxId, err: error }, "a create failed and is undone");
+      await removal.discard(orgId, sandboxId);
+      throw error;
+    }
+  };
+}
+
+function throwIfGone(signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw new WireError("invalid_request", "The client closed its connection during the create");
+}

@@ -1,0 +1,25 @@
+/** Runs work one after the other for each key; keys do not wait for one another. */
+export interface KeyedLock {
+  run<Result>(key: string, work: () => Promise<Result>): Promise<Result>;
+}
+
+export function createKeyedLock(): KeyedLock {
+  const tails = new Map<string, Promise<void>>();
+  return {
+    async run(key, work) {
+      const previous = tails.get(key);
+      let release = (): void => undefined;
+      const tail = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      tails.set(key, tail);
+      await previous;
+      try {
+        return await work();
+      } finally {
+        if (tails.get(key) === tail) tails.delete(key);
+        release();
+      }
+    },
+  };
+}

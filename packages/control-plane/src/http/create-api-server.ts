@@ -1,5 +1,5 @@
 import { limits } from "@opencomputer/protocol";
-import { fastify } from "fastify";
+import { fastify, LogController } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { createAuthentication } from "./authentication.ts";
@@ -23,7 +23,7 @@ interface ApiServer {
 export function createApiServer({ logger, authenticate, isReady, routes }: ApiServer) {
   const app = fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     bodyLimit: limits.apiBodyBytesMax,
     http: { maxHeaderSize: limits.apiHeaderBytesMax },

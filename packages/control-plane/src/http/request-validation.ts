@@ -35,11 +35,15 @@ function codeFor(issue: z.core.$ZodIssue | undefined): ErrorCode {
 function describeIssue(issue: z.core.$ZodIssue, input: unknown): string {
   const field = issue.path.map(String).join(".");
   const expectation = describeExpectation(issue);
-  const found = describeFound(issue.path, input);
-  return `${field === "" ? "The request" : field}: ${expectation}, found ${found}`;
+  const subject = field === "" ? "The request" : field;
+  if (issue.code === "invalid_key") return `${subject}: ${expectation}`;
+  return `${subject}: ${expectation}, found ${describeFound(issue.path, input)}`;
 }
 
 function describeExpectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_key") {
+    return `its name ${issue.issues.map((inner) => inner.message).join(" and ")}`;
+  }
   if (issue.code !== "invalid_union") return issue.message;
   const choices = issue.errors.flat().map((choice) => choice.message);
   return [...new Set(choices)].join(" or ");

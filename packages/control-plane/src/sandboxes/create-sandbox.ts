@@ -56,6 +56,7 @@ export function createCreateSandbox(deps: {
       lastActiveAt: now,
     });
     const row = await sandboxes.find(orgId, sandboxId);
+    throwIfGone(signal);
     if (row?.state === "running") return row;
     throw new WireError("internal_error", `Sandbox ${sandboxId} was removed while it was made`);
   }

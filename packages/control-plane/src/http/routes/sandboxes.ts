@@ -31,9 +31,9 @@ const paramsSchema = z.object({ id: z.string() });
 /** Options of the API that need a capability which this server does not have. */
 const unsupportedOptions = ["image", "snapshot", "previewAuth"] as const;
 const createBodySchema = createSandboxRequestSchema.extend({
-  image: z.unknown(),
-  snapshot: z.unknown(),
-  previewAuth: z.unknown(),
+  image: z.unknown().optional(),
+  snapshot: z.unknown().optional(),
+  previewAuth: z.unknown().optional(),
 });
 
 const statesByStatus: Record<z.infer<typeof sandboxStatusSchema>, SandboxRow["state"][]> = {

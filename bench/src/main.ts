@@ -1,0 +1,59 @@
+import { writeFile } from "node:fs/promises";
+import { cpus, release, totalmem } from "node:os";
+import { copyTemplate, removeDataDirectory, startInstallation } from "@opencomputer/harness";
+import { measureRequests, measureUpload } from "./egress/proxy-figures.ts";
+import { asMarkdown, type Figure, printFigures } from "./figure.ts";
+import { measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
+
+const usage = "Usage: npm run bench [-- sandboxes|egress] [--markdown FILE]";
+const commandArguments = process.argv.slice(2);
+const markdownAt = commandArguments.indexOf("--markdown");
+const markdownFile = markdownAt === -1 ? undefined : commandArguments[markdownAt + 1];
+const parts = commandArguments.filter(
+  (argument, index) => index !== markdownAt && index !== markdownAt + 1,
+);
+if (parts.some((part) => part !== "sandboxes" && part !== "egress")) {
+  process.stderr.write(`${usage}\n`);
+  process.exit(1);
+}
+const wants = (part: string) => parts.length === 0 || parts.includes(part);
+
+const figures: Figure[] = [];
+if (wants("sandboxes")) figures.push(...(await sandboxFigures()));
+if (wants("egress")) {
+  figures.push(await measureRequests((text) => say(`proxy and relay: ${text}`)));
+  say("1 GiB upload");
+  figures.push(await measureUpload());
+}
+process.stdout.write(`\n${describeHost()}\n`);
+printFigures(figures, process.stdout);
+if (markdownFile !== undefined) {
+  await writeFile(markdownFile, `${describeHost()}\n\n${asMarkdown(figures)}\n`);
+}
+process.exitCode = figures.some((figure) => figure.reached === false) ? 1 : 0;
+
+async function sandboxFigures(): Promise<Figure[]> {
+  say("starting the service");
+  const dataDirectory = await copyTemplate();
+  const installation = await startInstallation({ dataDirectory });
+  try {
+    const commands = await measureCommands(installation, (text) =>
+      say(`sandbox and floor: ${text}`),
+    );
+    say("10 sandboxes at once");
+    return [...commands, ...(await measureMany(installation))];
+  } finally {
+    await installation.stop();
+    await removeDataDirectory(dataDirectory);
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(`  … ${text}\n`);
+}
+
+function describeHost(): string {
+  const [processor] = cpus();
+  const memory = `${(totalmem() / 1024 ** 3).toFixed(0)} GiB`;
+  return `${cpus().length} × ${processor?.model ?? "unknown processor"}, ${memory}, Linux ${release()}, Node ${process.version}`;
+}

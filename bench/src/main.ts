@@ -1,17 +1,17 @@
 import { writeFile } from "node:fs/promises";
 import { cpus, release, totalmem } from "node:os";
+import { parseArgs } from "node:util";
 import { copyTemplate, removeDataDirectory, startInstallation } from "@opencomputer/harness";
 import { measureRequests, measureUpload } from "./egress/proxy-figures.ts";
 import { asMarkdown, type Figure, printFigures } from "./figure.ts";
 import { measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
 
 const usage = "Usage: npm run bench [-- sandboxes|egress] [--markdown FILE]";
-const commandArguments = process.argv.slice(2);
-const markdownAt = commandArguments.indexOf("--markdown");
-const markdownFile = markdownAt === -1 ? undefined : commandArguments[markdownAt + 1];
-const parts = commandArguments.filter(
-  (argument, index) => index !== markdownAt && index !== markdownAt + 1,
-);
+const { positionals: parts, values } = parseArgs({
+  allowPositionals: true,
+  options: { markdown: { type: "string" } },
+});
+const markdownFile = values.markdown;
 if (parts.some((part) => part !== "sandboxes" && part !== "egress")) {
   process.stderr.write(`${usage}\n`);
   process.exit(1);

@@ -2,6 +2,9 @@ import { limits, readSettings } from "@opencomputer/protocol";
 import { destination as openDestination, pino, stdTimeFunctions } from "pino";
 import { createAuditWriter } from "./audit/audit-writer.ts";
 import { describeError } from "./describe-error.ts";
+import { systemClock } from "./exchange/clock.ts";
+import { defaultExchangeOptions } from "./exchange/exchange-options.ts";
+import { createMeasuredBodyBudget } from "./exchange/measured-body-budget.ts";
 import { createServeConnection } from "./exchange/serve-connection.ts";
 import { egressProxySettings } from "./settings.ts";
 import { type EgressProxy, startEgressProxy } from "./start-egress-proxy.ts";
@@ -50,7 +53,13 @@ try {
     }),
     address: settings.OPENCOMPUTER_EGRESS_ADDRESS,
     socketPath: settings.OPENCOMPUTER_EGRESS_PROXY_SOCKET,
-    createServe: createServeConnection,
+    createServe: (deps) =>
+      createServeConnection({
+        ...deps,
+        measuredBodyBudget: createMeasuredBodyBudget(limits.measuredBodyBytesTotalMax),
+        clock: systemClock,
+        options: defaultExchangeOptions,
+      }),
     writeAudit: audit.write,
     log,
   });

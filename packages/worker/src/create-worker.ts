@@ -275,6 +275,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       preparation = preparation
         .then(() => (closed ? undefined : prepareFor(certificatePem)))
         .catch((error: unknown) => {
+          if (closed) return log.info({ err: error }, "Getting ready was broken off");
           log.error({ err: error }, "The worker cannot get ready");
           failure = describeFailure(error);
           stage = "failed";
@@ -287,11 +288,13 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     async close() {
       closed = true;
       clearInterval(trimming);
+      const processesOfSandboxes = await sandboxes.settle();
+      // Ends a bake, whose end `preparation` waits for, and the pool's machines.
+      await hypervisor.killStrays(machineNamePrefix, processesOfSandboxes);
       await preparation;
       await pool?.close();
       await sandboxes.release();
       if (sandboxes.list().length > 0) return;
-      await hypervisor.killStrays(machineNamePrefix, new Set());
       await slots.closeStrays();
       await cgroups.removeStrays(new Set());
       await cgroups.tearDown();

@@ -23,6 +23,9 @@ export function handshakeFailure(facts: {
   if (facts.code === "ERR_SSL_NO_APPLICATION_PROTOCOL") {
     return "the client does not offer HTTP/1.1";
   }
+  if (facts.code === "ERR_SSL_UNSUPPORTED_PROTOCOL") {
+    return "the client offers no version of TLS from 1.2 on";
+  }
   if (facts.serverName === null) return "the client named no server (SNI)";
   if (hostFromServerName(facts.serverName) === undefined) {
     return "the server name (SNI) is no host name";

@@ -11,6 +11,7 @@ export function createHttpListener(deps: {
   log: Logger;
 }): Server {
   const listener = createServer({
+    allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveDelayMilliseconds,

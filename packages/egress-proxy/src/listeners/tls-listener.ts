@@ -91,6 +91,7 @@ export function createTlsListener(deps: {
   });
 
   const listener = createTcpServer({
+    allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveDelayMilliseconds,

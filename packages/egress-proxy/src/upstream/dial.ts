@@ -33,10 +33,10 @@ export function createDial(deps: {
       destination,
       signal,
     );
-    let failure = new DialError("timed_out", `${destination.host} did not answer in time`);
+    let failure = new DialError("timed_out", `${destination.host} was not found in time`);
     for (const [index, target] of targets.entries()) {
       const remaining = deadline - deps.now();
-      if (remaining <= 0 || signal.aborted) break;
+      if (remaining <= 0) break;
       const isLast = index === targets.length - 1;
       const timeoutMilliseconds = isLast
         ? remaining
@@ -44,7 +44,8 @@ export function createDial(deps: {
       try {
         return await deps.connect({ destination, target, timeoutMilliseconds, signal });
       } catch (error) {
-        if (!(error instanceof DialError) || error.failure === "certificate_invalid") throw error;
+        if (!(error instanceof DialError) || signal.aborted) throw error;
+        if (error.failure === "certificate_invalid") throw error;
         failure = error;
       }
     }

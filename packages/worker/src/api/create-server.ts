@@ -29,7 +29,7 @@ const sandboxParamsSchema = z.object({ sandboxId: sandboxIdSchema });
 export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyInstance {
   const server = fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: { disableRequestLogging: true },
     bodyLimit: bodyBytesMax,
     // A command and a file take as long as they take; each has a bound of its own.
     requestTimeout: 0,

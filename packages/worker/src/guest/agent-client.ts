@@ -61,6 +61,7 @@ export interface AgentClient {
   removeFile(path: string): Promise<void>;
   listDirectory(path: string): Promise<DirectoryEntry[]>;
   makeDirectory(path: string): Promise<void>;
+  /** Ends every call. Done already is no error. */
   close(): Promise<void>;
 }
 
@@ -131,6 +132,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
           await parse(response, agentHealthSchema, smallAnswerBytesMax);
           return;
         } catch (error) {
+          if (pool.destroyed) throw guestFailure("ended before it answered", error);
           if (Date.now() >= deadline) {
             throw guestFailure(`was silent for ${timeoutSeconds} seconds`, error);
           }
@@ -201,7 +203,9 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
       } as const;
       await read(await call(request), smallAnswerBytesMax);
     },
-    close: () => pool.destroy(),
+    async close() {
+      if (!pool.destroyed) await pool.destroy();
+    },
   };
 }
 

@@ -65,6 +65,7 @@ export function createBootMachine(deps: {
         origin: `http://${slot.slotAddress}:${agentPort}`,
         budget: deps.budget,
       });
+      vm.onEnd(() => void agent.close());
       return {
         vm,
         agent,

@@ -66,11 +66,16 @@ export function createMachines(deps: {
   const directoryOf = (id: string) => join(directories.machines, id);
   const recordPath = (id: string) => join(directoryOf(id), "machine.json");
   const logPath = (id: string) => join(directoryOf(id), "qemu.log");
-  const agentOf = (slot: Slot) =>
-    createAgentClient({
-      origin: `http://${slot.slotAddress}:${agentPort}`,
+
+  /** Calls to a machine that has ended fail at once: nobody is there to refuse them. */
+  function machineOf(parts: Omit<Machine, "agent">): Machine {
+    const agent = createAgentClient({
+      origin: `http://${parts.slot.slotAddress}:${agentPort}`,
       budget: deps.budget,
     });
+    parts.vm?.onEnd(() => void agent.close());
+    return { ...parts, agent };
+  }
 
   function launchOf(options: {
     id: string;
@@ -109,7 +114,7 @@ export function createMachines(deps: {
     const { accelerator } = record;
     const launch = launchOf({ id, slot, golden, image, accelerator });
     const vm = await hypervisor.attach({ process: record.process, launch });
-    return { id, slot, vm, agent: agentOf(slot), record };
+    return machineOf({ id, slot, vm, record });
   }
 
   return {
@@ -139,7 +144,7 @@ export function createMachines(deps: {
           isStarted: false,
         };
         await cgroups.add(id, vm.process.pid);
-        return { id, slot, vm, agent: agentOf(slot), record };
+        return machineOf({ id, slot, vm, record });
       } catch (error) {
         await vm?.kill();
         await removeHeld(id, slot);

@@ -46,6 +46,8 @@ export interface Sandboxes {
   goldenFingerprints(): ReadonlySet<string>;
   /** Keeps the logs of machines within their limit. */
   trimLogs(): Promise<void>;
+  /** Returns when no sandbox is being prepared any more; the processes of those there are. */
+  settle(): Promise<ReadonlySet<number>>;
   /** Lets go of every machine; they run on. */
   release(): Promise<void>;
 }
@@ -195,8 +197,15 @@ export function createSandboxes(deps: {
       await Promise.all(present.map(({ machine }) => machines.trimLog(machine)));
     },
 
+    async settle() {
+      // Whoever asked for a sandbox that cannot be prepared hears of it.
+      await Promise.allSettled([...preparing.values()].map(({ done }) => done));
+      return new Set(
+        [...sandboxes.values()].flatMap(({ machine }) => machine.vm?.process.pid ?? []),
+      );
+    },
+
     async release() {
-      await Promise.all([...preparing.values()].map(({ done }) => done.catch(() => undefined)));
       for (const { machine } of sandboxes.values()) {
         machine.vm?.release();
         await machine.agent.close();

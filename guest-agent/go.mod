@@ -1,0 +1,3 @@
+module opencomputer/guest-agent
+
+go 1.19

@@ -1,0 +1,67 @@
+// Package command runs the commands of a sandbox.
+package command
+
+import (
+	"strings"
+
+	"opencomputer/guest-agent/internal/limit"
+	"opencomputer/guest-agent/internal/wire"
+)
+
+// Request is the body of POST /v1/exec/run. Command is an argv. Without a
+// WorkingDirectory the command starts in the home of the sandbox's user.
+type Request struct {
+	Command             []string          `json:"command"`
+	Environment         map[string]string `json:"environment"`
+	WorkingDirectory    *string           `json:"workingDirectory"`
+	TimeoutMilliseconds int64             `json:"timeoutMilliseconds"`
+	OutputBytesMax      int64             `json:"outputBytesMax"`
+	AsRoot              bool              `json:"asRoot"`
+}
+
+// Check refuses what no command can be started with.
+func (r *Request) Check() error {
+	if len(r.Command) == 0 || r.Command[0] == "" {
+		return wire.Errorf(wire.InvalidRequest, "command must have a program as its first element")
+	}
+	if len(r.Command) > limit.CommandArgumentsMax+3 {
+		return wire.Errorf(wire.InvalidRequest, "command may have at most %d arguments, got %d", limit.CommandArgumentsMax, len(r.Command))
+	}
+	for index, argument := range r.Command {
+		if strings.IndexByte(argument, 0) >= 0 {
+			return wire.Errorf(wire.InvalidRequest, "command[%d] must not contain NUL", index)
+		}
+		if len(argument) > limit.ArgumentBytesMax {
+			return wire.Errorf(wire.InvalidRequest, "command[%d] has %d octets, Linux takes at most %d in one argument: put a longer script into a file", index, len(argument), limit.ArgumentBytesMax)
+		}
+	}
+	if err := CheckEnvironment(r.Environment); err != nil {
+		return err
+	}
+	if r.WorkingDirectory != nil && strings.IndexByte(*r.WorkingDirectory, 0) >= 0 {
+		return wire.Errorf(wire.InvalidRequest, "workingDirectory must not contain NUL")
+	}
+	if r.TimeoutMilliseconds < 1 || r.TimeoutMilliseconds > limit.CommandTimeoutSecondsMax*1000 {
+		return wire.Errorf(wire.InvalidRequest, "timeoutMilliseconds must be from 1 to %d, got %d", limit.CommandTimeoutSecondsMax*1000, r.TimeoutMilliseconds)
+	}
+	if r.OutputBytesMax < 1 || r.OutputBytesMax > limit.CommandOutputBytesMax {
+		return wire.Errorf(wire.InvalidRequest, "outputBytesMax must be from 1 to %d, got %d", limit.CommandOutputBytesMax, r.OutputBytesMax)
+	}
+	return nil
+}
+
+// CheckEnvironment refuses variables that a process cannot be given.
+func CheckEnvironment(variables map[string]string) error {
+	for name, value := range variables {
+		if name == "" || len(name) > limit.EnvironmentNameCharactersMax || strings.ContainsAny(name, "=\x00") {
+			return wire.Errorf(wire.InvalidRequest, "environment has the name %.140q: expected 1 to %d characters without = and NUL", name, limit.EnvironmentNameCharactersMax)
+		}
+		if strings.IndexByte(value, 0) >= 0 {
+			return wire.Errorf(wire.InvalidRequest, "environment variable %s must not contain NUL", name)
+		}
+		if length := len(name) + 1 + len(value); length > limit.ArgumentBytesMax {
+			return wire.Errorf(wire.InvalidRequest, "environment variable %s has %d octets with its name, Linux takes at most %d", name, length, limit.ArgumentBytesMax)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package command
+
+import (
+	"bufio"
+	"io"
+	"strconv"
+
+	"opencomputer/guest-agent/internal/wire"
+)
+
+const timeoutNotice = "\nProcess timed out"
+
+// Result is what a finished command left. Its memory is to be released.
+type Result struct {
+	ExitCode       int
+	TimedOut       bool
+	stdout, stderr *capture
+}
+
+// WriteJSON writes the answer of POST /v1/exec/run. Output is text on this
+// wire: octets that are not UTF-8 become U+FFFD.
+func (r *Result) WriteJSON(destination io.Writer) error {
+	out := bufio.NewWriterSize(destination, 4<<10)
+	out.WriteString(`{"exitCode":`)
+	out.WriteString(strconv.Itoa(r.ExitCode))
+	if r.stdout.truncated || r.stderr.truncated {
+		out.WriteString(`,"truncated":true`)
+	}
+	out.WriteString(`,"stdout":"`)
+	writeText(out, r.stdout, "")
+	out.WriteString(`","stderr":"`)
+	notice := ""
+	if r.TimedOut {
+		notice = timeoutNotice
+	}
+	writeText(out, r.stderr, notice)
+	out.WriteString(`"}`)
+	return out.Flush()
+}
+
+// Release gives the memory of the output back.
+func (r *Result) Release() {
+	r.stdout.release()
+	r.stderr.release()
+}
+
+func writeText(out *bufio.Writer, output *capture, notice string) {
+	text := wire.NewTextWriter(out)
+	output.chunks(func(chunk []byte) { text.Write(chunk) })
+	text.Close()
+	text.Write([]byte(notice))
+	text.Close()
+}

@@ -1,0 +1,101 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"opencomputer/guest-agent/internal/account"
+	"opencomputer/guest-agent/internal/wire"
+)
+
+// process is a command that was started, the leader of its own session and
+// process group.
+type process struct {
+	id             int
+	stdout, stderr *stream
+}
+
+// start runs the request as the account and returns once the program has
+// been loaded.
+func (r *Runner) start(request *Request, user account.Account, home string) (*process, error) {
+	directory, err := findWorkingDirectory(request.WorkingDirectory, home)
+	if err != nil {
+		return nil, err
+	}
+	variables := r.environment.For(accountVariables(user), request.Environment)
+	program, err := findProgram(request.Command[0], variables["PATH"], directory)
+	if err != nil {
+		return nil, err
+	}
+	stdout, stdoutEnd, err := openStream(r.budget, request.OutputBytesMax)
+	if err != nil {
+		return nil, err
+	}
+	defer syscall.Close(stdoutEnd)
+	stderr, stderrEnd, err := openStream(r.budget, request.OutputBytesMax)
+	if err != nil {
+		stdout.pipe.Close()
+		return nil, err
+	}
+	defer syscall.Close(stderrEnd)
+
+	attributes := &syscall.ProcAttr{
+		Dir:   directory,
+		Env:   environmentList(variables),
+		Files: []uintptr{r.emptyInput.Fd(), uintptr(stdoutEnd), uintptr(stderrEnd)},
+		Sys: &syscall.SysProcAttr{
+			Setsid: true,
+			Credential: &syscall.Credential{
+				Uid: user.UserID, Gid: user.GroupID, Groups: user.GroupIDs,
+			},
+		},
+	}
+	id, err := r.fork(program, request.Command, attributes)
+	if err != nil {
+		stdout.pipe.Close()
+		stderr.pipe.Close()
+		return nil, explainStart(request.Command[0], directory, user, err)
+	}
+	go stdout.read()
+	go stderr.read()
+	return &process{id: id, stdout: stdout, stderr: stderr}, nil
+}
+
+// fork starts the program. A script without an interpreter line is given to
+// the shell, as execvp(3) does.
+func (r *Runner) fork(program string, argv []string, attributes *syscall.ProcAttr) (int, error) {
+	id, err := r.protection.forkWithout(program, argv, attributes)
+	if errors.Is(err, syscall.ENOEXEC) {
+		argv = append([]string{"/bin/sh", program}, argv[1:]...)
+		return r.protection.forkWithout("/bin/sh", argv, attributes)
+	}
+	return id, err
+}
+
+func explainStart(program, directory string, user account.Account, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOENT):
+		return wire.Errorf(wire.CommandNotFound, "%s: found, but its interpreter is not", program)
+	case errors.Is(err, syscall.EACCES):
+		return wire.Errorf(wire.CommandNotFound, "%s: user %s may not run it, or may not enter the working directory %s", program, user.Name, directory)
+	case errors.Is(err, syscall.E2BIG):
+		return wire.Errorf(wire.InvalidRequest, "%s: the arguments and the environment together are longer than Linux takes", program)
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
+		return wire.Errorf(wire.TooManyRequests, "%s: the sandbox has no room for another process: %v", program, err)
+	default:
+		return fmt.Errorf("cannot start %s: %w", program, err)
+	}
+}
+
+func accountVariables(user account.Account) map[string]string {
+	return map[string]string{"HOME": user.Home, "USER": user.Name, "LOGNAME": user.Name}
+}
+
+func environmentList(variables map[string]string) []string {
+	list := make([]string, 0, len(variables))
+	for name, value := range variables {
+		list = append(list, name+"="+value)
+	}
+	return list
+}

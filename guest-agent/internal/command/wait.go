@@ -1,0 +1,86 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"syscall"
+	"time"
+)
+
+// ending is how a command came to its end.
+type ending struct {
+	exitCode int
+	timedOut bool
+}
+
+// wait returns when the command itself has ended, by itself, after its time
+// or because ctx is done. In the latter two cases its process group is
+// killed. The leader is not reaped before that, so its number, which is also
+// the group's, cannot belong to any other process.
+func (p *process) wait(ctx context.Context, timeout time.Duration) (ending, error) {
+	exited := make(chan error, 1)
+	go func() { exited <- waitUntilExited(p.id) }()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+
+	var end ending
+	var waitErr error
+	select {
+	case waitErr = <-exited:
+	case <-timer.C:
+		end.timedOut = true
+		p.killGroup()
+		waitErr = <-exited
+	case <-ctx.Done():
+		p.killGroup()
+		waitErr = <-exited
+	}
+	if waitErr != nil {
+		return end, waitErr
+	}
+	var status syscall.WaitStatus
+	if _, err := retry(func() (int, error) { return syscall.Wait4(p.id, &status, 0, nil) }); err != nil {
+		return end, fmt.Errorf("cannot reap process %d: %w", p.id, err)
+	}
+	switch {
+	case end.timedOut:
+		end.exitCode = -1
+	case status.Signaled():
+		end.exitCode = 128 + int(status.Signal())
+	default:
+		end.exitCode = status.ExitStatus()
+	}
+	return end, nil
+}
+
+func (p *process) killGroup() {
+	if err := syscall.Kill(-p.id, syscall.SIGKILL); err != nil {
+		log.Printf("cannot kill process group %d: %v", p.id, err)
+	}
+}
+
+// waitUntilExited waits without reaping.
+func waitUntilExited(id int) error {
+	const byProcessID, exited, leaveIt = 1, 4, 0x01000000 // P_PID, WEXITED, WNOWAIT
+	_, err := retry(func() (int, error) {
+		_, _, number := syscall.Syscall6(syscall.SYS_WAITID, byProcessID, uintptr(id), 0, exited|leaveIt, 0, 0)
+		if number != 0 {
+			return 0, number
+		}
+		return 0, nil
+	})
+	if err != nil {
+		return fmt.Errorf("cannot wait for process %d: %w", id, err)
+	}
+	return nil
+}
+
+func retry(call func() (int, error)) (int, error) {
+	for {
+		result, err := call()
+		if err != syscall.EINTR {
+			return result, err
+		}
+	}
+}

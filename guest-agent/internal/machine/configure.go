@@ -1,0 +1,97 @@
+// Package machine makes a restored guest a machine of its own.
+package machine
+
+import (
+	"encoding/base64"
+	"sync"
+
+	"opencomputer/guest-agent/internal/command"
+	"opencomputer/guest-agent/internal/environment"
+	"opencomputer/guest-agent/internal/limit"
+	"opencomputer/guest-agent/internal/wire"
+)
+
+// Request is the body of POST /v1/configure.
+type Request struct {
+	TimeUnixMilliseconds int64             `json:"timeUnixMilliseconds"`
+	EntropyBase64        string            `json:"entropyBase64"`
+	Hostname             string            `json:"hostname"`
+	MachineID            string            `json:"machineId"`
+	Environment          map[string]string `json:"environment"`
+	CPUCount             int               `json:"cpuCount"`
+}
+
+// Answer is what the guest has after it was configured. MemoryMB is what the
+// kernel manages: the machine's memory less what the kernel keeps for itself.
+type Answer struct {
+	CPUCount int `json:"cpuCount"`
+	MemoryMB int `json:"memoryMB"`
+}
+
+// Configurator applies one Request at a time.
+type Configurator struct {
+	environment *environment.Store
+	mutex       sync.Mutex
+}
+
+// NewConfigurator makes a Configurator that keeps the environment in store.
+func NewConfigurator(store *environment.Store) *Configurator {
+	return &Configurator{environment: store}
+}
+
+// Configure applies the request. It stands between a restore and the first
+// command, in code that the processor runs for the first time, so it starts
+// no process. Doing it again is harmless.
+func (c *Configurator) Configure(request *Request) (Answer, error) {
+	entropy, err := request.check()
+	if err != nil {
+		return Answer{}, err
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if err := setClock(request.TimeUnixMilliseconds); err != nil {
+		return Answer{}, err
+	}
+	if err := addEntropy(entropy); err != nil {
+		return Answer{}, err
+	}
+	if err := setIdentity(request.Hostname, request.MachineID); err != nil {
+		return Answer{}, err
+	}
+	if err := c.environment.Configure(request.Environment); err != nil {
+		return Answer{}, err
+	}
+	cpuCount, err := bringProcessorsOnline(request.CPUCount)
+	if err != nil {
+		return Answer{}, err
+	}
+	memoryMB, err := managedMemoryMB()
+	if err != nil {
+		return Answer{}, err
+	}
+	return Answer{CPUCount: cpuCount, MemoryMB: memoryMB}, nil
+}
+
+// check validates the request and returns its entropy.
+func (r *Request) check() ([]byte, error) {
+	if r.TimeUnixMilliseconds < 0 {
+		return nil, wire.Errorf(wire.InvalidRequest, "timeUnixMilliseconds must not be negative, got %d", r.TimeUnixMilliseconds)
+	}
+	entropy, err := base64.StdEncoding.DecodeString(r.EntropyBase64)
+	if err != nil {
+		return nil, wire.Errorf(wire.InvalidRequest, "entropyBase64 is not base64: %v", err)
+	}
+	if len(entropy) < entropyBytesMin || len(entropy) > entropyBytesMax {
+		return nil, wire.Errorf(wire.InvalidRequest, "entropyBase64 must stand for %d to %d octets, got %d", entropyBytesMin, entropyBytesMax, len(entropy))
+	}
+	if !isHostname(r.Hostname) {
+		return nil, wire.Errorf(wire.InvalidRequest, "hostname must be 1 to 63 of a-z, 0-9 and -, got %.80q", r.Hostname)
+	}
+	if !isMachineID(r.MachineID) {
+		return nil, wire.Errorf(wire.InvalidRequest, "machineId must be 32 lowercase hexadecimal digits, got %.80q", r.MachineID)
+	}
+	if r.CPUCount < 1 || r.CPUCount > limit.CPUCountMax {
+		return nil, wire.Errorf(wire.InvalidRequest, "cpuCount must be from 1 to %d, got %d", limit.CPUCountMax, r.CPUCount)
+	}
+	return entropy, command.CheckEnvironment(r.Environment)
+}

@@ -1,0 +1,71 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"opencomputer/guest-agent/internal/limit"
+)
+
+const (
+	processorsDirectory = "/sys/devices/system/cpu"
+	// The kernel shows a processor that was just plugged in a little later.
+	plugWaitMax  = 2 * time.Second
+	plugWaitStep = 5 * time.Millisecond
+)
+
+// bringProcessorsOnline has exactly count processors run, or as many as there
+// are, and returns how many do. The first one cannot be taken offline.
+func bringProcessorsOnline(count int) (int, error) {
+	online := 0
+	deadline := time.Now().Add(plugWaitMax)
+	for number := 0; number < limit.CPUCountMax; number++ {
+		present, err := switchProcessor(number, online < count)
+		for err == nil && !present && online < count && time.Now().Before(deadline) {
+			time.Sleep(plugWaitStep)
+			present, err = switchProcessor(number, true)
+		}
+		if err != nil {
+			return 0, err
+		}
+		if present && online < count {
+			online++
+		}
+	}
+	return online, nil
+}
+
+// switchProcessor turns one processor on or off and tells whether it is there.
+func switchProcessor(number int, on bool) (present bool, err error) {
+	directory := processorsDirectory + "/cpu" + strconv.Itoa(number)
+	if number == 0 {
+		return true, nil
+	}
+	file, err := os.OpenFile(directory+"/online", os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("cannot switch processor %d: %w", number, err)
+	}
+	defer file.Close()
+	wanted := byte('0')
+	if on {
+		wanted = '1'
+	}
+	var state [2]byte
+	if _, err := file.ReadAt(state[:1], 0); err != nil {
+		return false, fmt.Errorf("cannot read the state of processor %d: %w", number, err)
+	}
+	if state[0] == wanted {
+		return true, nil
+	}
+	if _, err := file.WriteAt([]byte{wanted}, 0); err != nil {
+		return false, fmt.Errorf("cannot switch processor %d: %w", number, err)
+	}
+	return true, nil
+}

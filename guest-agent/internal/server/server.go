@@ -1,0 +1,107 @@
+// Package server is the agent's HTTP face. Its wire is defined in
+// packages/protocol/src/internal/agent.ts.
+package server
+
+import (
+	"log"
+	"net/http"
+	"sort"
+	"strings"
+	"time"
+
+	"opencomputer/guest-agent/internal/command"
+	"opencomputer/guest-agent/internal/files"
+	"opencomputer/guest-agent/internal/limit"
+	"opencomputer/guest-agent/internal/machine"
+	"opencomputer/guest-agent/internal/wire"
+)
+
+// Parts are what the routes lead to.
+type Parts struct {
+	Version      string
+	Runner       *command.Runner
+	Configurator *machine.Configurator
+	Files        *files.Service
+}
+
+type handler func(http.ResponseWriter, *http.Request) error
+
+// New makes the server. Only the host reaches it from outside; processes in
+// the guest reach it too and gain nothing, as they may become root anyway.
+func New(address string, parts Parts) *http.Server {
+	routes := map[string]map[string]handler{
+		"/v1/health":      {"GET": parts.health},
+		"/v1/configure":   {"POST": parts.configure},
+		"/v1/exec/run":    {"POST": parts.run},
+		"/v1/files":       {"GET": parts.Files.Read, "PUT": parts.Files.Write, "DELETE": parts.Files.Remove},
+		"/v1/files/list":  {"GET": parts.Files.List},
+		"/v1/files/mkdir": {"POST": parts.Files.MakeDirectory},
+	}
+	return &http.Server{
+		Addr:              address,
+		Handler:           dispatch(routes),
+		ReadHeaderTimeout: 30 * time.Second,
+		MaxHeaderBytes:    limit.HeaderBytesMax,
+	}
+}
+
+func dispatch(routes map[string]map[string]handler) http.Handler {
+	return http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+		methods, known := routes[request.URL.Path]
+		if !known {
+			wire.WriteError(response, wire.Errorf(wire.NotFound, "the guest agent has no %s", request.URL.Path))
+			return
+		}
+		handle, known := methods[request.Method]
+		if !known {
+			allowed := make([]string, 0, len(methods))
+			for method := range methods {
+				allowed = append(allowed, method)
+			}
+			sort.Strings(allowed)
+			response.Header().Set("Allow", strings.Join(allowed, ", "))
+			wire.WriteError(response, wire.Errorf(wire.MethodNotAllowed, "%s takes %s, not %s", request.URL.Path, strings.Join(allowed, ", "), request.Method))
+			return
+		}
+		if err := handle(response, request); err != nil {
+			wire.WriteError(response, err)
+		}
+	})
+}
+
+func (p Parts) health(response http.ResponseWriter, _ *http.Request) error {
+	wire.WriteJSON(response, struct {
+		Version string `json:"version"`
+	}{p.Version})
+	return nil
+}
+
+func (p Parts) configure(response http.ResponseWriter, request *http.Request) error {
+	var wanted machine.Request
+	if err := wire.ReadJSON(response, request, &wanted); err != nil {
+		return err
+	}
+	answer, err := p.Configurator.Configure(&wanted)
+	if err != nil {
+		return err
+	}
+	wire.WriteJSON(response, answer)
+	return nil
+}
+
+func (p Parts) run(response http.ResponseWriter, request *http.Request) error {
+	var wanted command.Request
+	if err := wire.ReadJSON(response, request, &wanted); err != nil {
+		return err
+	}
+	result, err := p.Runner.Run(request.Context(), &wanted)
+	if err != nil {
+		return err
+	}
+	defer result.Release()
+	response.Header().Set("Content-Type", "application/json")
+	if err := result.WriteJSON(response); err != nil {
+		log.Printf("the client went away before its answer: %v", err)
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+// Command opencomputer-agent runs inside every sandbox. As the first process
+// it boots the guest; under any other number it is the agent, which serves
+// the host's requests for commands and files.
+package main
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"runtime/debug"
+
+	"opencomputer/guest-agent/internal/account"
+	"opencomputer/guest-agent/internal/boot"
+	"opencomputer/guest-agent/internal/command"
+	"opencomputer/guest-agent/internal/environment"
+	"opencomputer/guest-agent/internal/files"
+	"opencomputer/guest-agent/internal/machine"
+	"opencomputer/guest-agent/internal/server"
+)
+
+// version is set by the linker.
+var version = "development"
+
+const (
+	address              = ":7070"
+	user                 = "sandbox"
+	imageEnvironmentPath = "/etc/opencomputer/environment"
+	savedEnvironmentPath = "/run/opencomputer-environment.json"
+
+	// The heap is collected when it comes near this size and at no other
+	// time, so an idle guest stays idle and its memory stays as it was saved.
+	heapBytesSoftMax = 24 << 20
+)
+
+func main() {
+	log.SetFlags(0)
+	var err error
+	if os.Getpid() == 1 {
+		err = boot.Run()
+	} else {
+		err = serve()
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+func serve() error {
+	log.SetPrefix("agent: ")
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(heapBytesSoftMax)
+	protection, err := command.Protect()
+	if err != nil {
+		return err
+	}
+	store, err := environment.Open(imageEnvironmentPath, savedEnvironmentPath)
+	if err != nil {
+		return err
+	}
+	accounts := account.NewBook("/etc/passwd", "/etc/group")
+	runner, err := command.NewRunner(store, accounts, user, protection)
+	if err != nil {
+		return err
+	}
+	httpServer := server.New(address, server.Parts{
+		Version:      version,
+		Runner:       runner,
+		Configurator: machine.NewConfigurator(store),
+		Files:        files.NewService(accounts, user),
+	})
+	if err := httpServer.ListenAndServe(); err != nil {
+		return fmt.Errorf("cannot serve on %s: %w", address, err)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+import { chmod, copyFile, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { guestLayout } from "@opencomputer/protocol";
+import { runProgram } from "../run-program.ts";
+import { rootFiles } from "./root-files.ts";
+
+/** The program is the guest's init and its agent, told apart by its process number. */
+const agentPath = "usr/local/sbin/opencomputer-agent";
+
+/** Makes Debian's root a sandbox: its user, its files, and the agent as init. */
+export async function customizeRoot(options: { root: string; agent: string }): Promise<void> {
+  const { root } = options;
+  await addUser(root);
+  for (const { path, content, mode } of rootFiles()) {
+    const target = join(root, path);
+    await mkdir(dirname(target), { recursive: true });
+    await rm(target, { force: true });
+    await writeFile(target, content);
+    await chmod(target, mode);
+  }
+  await copyFile(options.agent, join(root, agentPath));
+  await chmod(join(root, agentPath), 0o755);
+  await rm(join(root, "usr/sbin/init"), { force: true });
+  await symlink(`/${agentPath}`, join(root, "usr/sbin/init"));
+  await removeBuildTraces(root);
+}
+
+async function addUser(root: string): Promise<void> {
+  const { user, userId, home, workspace } = guestLayout;
+  await runProgram([
+    "chroot",
+    root,
+    "useradd",
+    "--create-home",
+    `--home-dir=${home}`,
+    `--uid=${userId}`,
+    "--user-group",
+    "--groups=sudo",
+    "--shell=/bin/bash",
+    user,
+  ]);
+  await runProgram([
+    "chroot",
+    root,
+    "install",
+    "--directory",
+    `--owner=${user}`,
+    `--group=${user}`,
+    workspace,
+  ]);
+}
+
+/** What belongs to the host that built the image, or only costs space. */
+async function removeBuildTraces(root: string): Promise<void> {
+  for (const path of [
+    "etc/apt/apt.conf.d/99mmdebstrap",
+    "etc/apt/sources.list.d/0000build.sources",
+    "var/log/apt",
+    "var/log/dpkg.log",
+    "var/log/bootstrap.log",
+    "var/log/alternatives.log",
+    "var/cache/debconf/config.dat-old",
+    "var/cache/debconf/templates.dat-old",
+    "var/lib/dpkg/status-old",
+  ]) {
+    await rm(join(root, path), { recursive: true, force: true });
+  }
+}

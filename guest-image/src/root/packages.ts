@@ -1,0 +1,49 @@
+/** What every sandbox finds installed, besides Debian's minimal base. */
+export const packages: readonly string[] = [
+  "bind9-dnsutils",
+  "build-essential",
+  "bzip2",
+  "ca-certificates",
+  "curl",
+  "e2fsprogs",
+  "file",
+  "git",
+  "iproute2",
+  "iputils-ping",
+  "jq",
+  "kmod",
+  "less",
+  "nano",
+  "netcat-openbsd",
+  "nodejs",
+  "openssh-client",
+  "openssl",
+  "procps",
+  "psmisc",
+  "python3",
+  "python3-dev",
+  "python3-pip",
+  "python3-venv",
+  "rsync",
+  "sudo",
+  "tzdata",
+  "unzip",
+  "vim-tiny",
+  "wget",
+  "xz-utils",
+  "zip",
+];
+
+/**
+ * Paths that dpkg leaves out, at build and in sandboxes: documentation and
+ * translations for size, and Python's mark that it is managed by Debian,
+ * because in a sandbox `pip install` is expected to work as it stands.
+ */
+export const excludedPaths: readonly string[] = [
+  "/usr/share/doc/*",
+  "/usr/share/info/*",
+  "/usr/share/man/*",
+  "/usr/share/locale/*",
+  "/usr/share/lintian/*",
+  "/usr/lib/python3.*/EXTERNALLY-MANAGED",
+];

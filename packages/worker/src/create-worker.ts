@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { availableParallelism, cpus, release as kernelRelease, totalmem } from "node:os";
 import { join } from "node:path";
 import {
@@ -67,6 +67,8 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     sockets: join(runtimeDirectory, "machines"),
   };
   for (const directory of Object.values(directories)) await mkdir(directory, { recursive: true });
+  // A machine's user connects to a socket there that is its own; it cannot list the directory.
+  for (const directory of [runtimeDirectory, directories.sockets]) await chmod(directory, 0o711);
 
   const hypervisor = createQemu();
   const budget = createByteBudget(limits.agentAnswersBytesTotalMax);

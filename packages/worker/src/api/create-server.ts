@@ -8,7 +8,13 @@ import {
   workerSandboxSchema,
   workerStatusSchema,
 } from "@opencomputer/protocol";
-import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify } from "fastify";
+import {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  fastify,
+  LogController,
+} from "fastify";
 import {
   hasZodFastifySchemaValidationErrors,
   serializerCompiler,
@@ -29,7 +35,7 @@ const sandboxParamsSchema = z.object({ sandboxId: sandboxIdSchema });
 export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyInstance {
   const server = fastify({
     loggerInstance: log,
-    logController: { disableRequestLogging: true },
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyBytesMax,
     // A command and a file take as long as they take; each has a bound of its own.
     requestTimeout: 0,

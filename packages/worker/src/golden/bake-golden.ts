@@ -1,5 +1,5 @@
 import { mkdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { guestLayout } from "@opencomputer/protocol";
 import { writeJsonFile } from "../files/write-json-file.ts";
 import type { AgentClient } from "../guest/agent-client.ts";
@@ -81,11 +81,25 @@ async function createOverlay(path: string, backingPath: string, diskMB: number):
   ]);
 }
 
+/**
+ * What `update-ca-certificates` would do for one more certificate, without its
+ * minute of hashing all the others again under emulation. Running it later
+ * changes nothing.
+ */
 async function installAuthority(agent: AgentClient, certificatePem: string): Promise<void> {
-  await agent.writeFile(guestLayout.installationAuthority, certificatePem);
-  const path = guestLayout.installationAuthority;
-  await runInGuest(agent, `chown root:root ${path} && chmod 644 ${path}`, true);
-  await runInGuest(agent, "update-ca-certificates", true);
+  const { installationAuthority, trustBundle } = guestLayout;
+  await agent.writeFile(installationAuthority, `${certificatePem.trim()}\n`);
+  const link = `${dirname(trustBundle)}/opencomputer.pem`;
+  await runInGuest(
+    agent,
+    `set -e
+chown root:root ${installationAuthority}
+chmod 644 ${installationAuthority}
+cat ${installationAuthority} >> ${trustBundle}
+ln -sf ${installationAuthority} ${link}
+ln -sf ${basename(link)} "${dirname(trustBundle)}/$(openssl x509 -hash -noout -in ${link}).0"`,
+    true,
+  );
 }
 
 async function warmUp(agent: AgentClient): Promise<void> {

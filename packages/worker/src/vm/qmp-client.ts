@@ -8,9 +8,7 @@ export const qmpMessageBytesMax = 1024 * 1024;
 
 const messageSchema = z.union([
   z.object({ QMP: z.unknown() }).transform(() => ({ kind: "greeting" as const })),
-  z
-    .object({ event: z.string() })
-    .transform(({ event }) => ({ kind: "event" as const, event })),
+  z.object({ event: z.string() }).transform(({ event }) => ({ kind: "event" as const, event })),
   z
     .object({ return: z.unknown(), id: z.int() })
     .transform((message) => ({ kind: "result" as const, id: message.id, value: message.return })),

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { parseNetworkBlock } from "./network-block.ts";
+import { slotAt } from "./slot.ts";
+import { type SlotMode, slotRules } from "./slot-rules.ts";
+
+const slot = slotAt("00c0ffee", parseNetworkBlock("198.18.4.0/22"), 3);
+
+/** Which statements each mode has. All that a mode lacks falls to the last rule, which refuses. */
+const statements: Record<string, { text: string; modes: readonly SlotMode[] }> = {
+  "every question for a name goes to the proxy's resolver, by UDP": {
+    text: 'iifname "tap0" udp dport 53 dnat ip to 198.18.4.1:5353',
+    modes: ["open", "intercepted", "allowlisted"],
+  },
+  "every question for a name goes to the proxy's resolver, by TCP": {
+    text: 'iifname "tap0" tcp dport 53 dnat ip to 198.18.4.1:5353',
+    modes: ["open", "intercepted", "allowlisted"],
+  },
+  "all HTTPS goes to the proxy": {
+    text: 'iifname "tap0" tcp dport 443 dnat ip to 198.18.4.1:8443',
+    modes: ["intercepted", "allowlisted"],
+  },
+  "all plain HTTP goes to the proxy": {
+    text: 'iifname "tap0" tcp dport 80 dnat ip to 198.18.4.1:8080',
+    modes: ["intercepted", "allowlisted"],
+  },
+  "HTTPS to the gateway goes to the proxy": {
+    text: 'iifname "tap0" ip daddr 169.254.0.1 tcp dport 443 dnat ip to 198.18.4.1:8443',
+    modes: ["open"],
+  },
+  "HTTP to the gateway goes to the proxy": {
+    text: 'iifname "tap0" ip daddr 169.254.0.1 tcp dport 80 dnat ip to 198.18.4.1:8080',
+    modes: ["open"],
+  },
+  "the public internet is open": {
+    text: '    iifname "tap0" accept\n',
+    modes: ["open", "intercepted"],
+  },
+  "QUIC is refused": { text: 'iifname "tap0" udp dport 443 jump refuse', modes: ["intercepted"] },
+  "what is left is refused": {
+    text: '    iifname "tap0" jump refuse\n  }\n  chain refuse',
+    modes: ["closed", "open", "intercepted", "allowlisted"],
+  },
+  "nothing is forwarded by default": {
+    text: "type filter hook forward priority filter; policy drop;",
+    modes: ["closed", "open", "intercepted", "allowlisted"],
+  },
+  "a guest cannot take another address": {
+    text: 'iifname "tap0" ip saddr != 169.254.0.2 drop',
+    modes: ["closed", "open", "intercepted", "allowlisted"],
+  },
+  "only the host calls the agent": {
+    text: 'iifname "veth0" ip saddr 198.18.4.17 ip daddr 198.18.4.18 tcp dport 7070 dnat ip to 169.254.0.2:7070',
+    modes: ["closed", "open", "intercepted", "allowlisted"],
+  },
+};
+
+describe("slotRules", () => {
+  for (const mode of ["closed", "open", "intercepted", "allowlisted"] as const) {
+    for (const [meaning, { text, modes }] of Object.entries(statements)) {
+      const expected = modes.includes(mode);
+      test(`${mode}: ${expected ? "" : "not: "}${meaning}`, () => {
+        assert.equal(slotRules(slot, mode).includes(text), expected);
+      });
+    }
+  }
+
+  test("open and intercepted refuse special ranges before they accept the rest", () => {
+    for (const mode of ["open", "intercepted"] as const) {
+      const rules = slotRules(slot, mode);
+      const refusal = rules.indexOf("192.168.0.0/16");
+      assert.ok(refusal > 0 && refusal < rules.indexOf('    iifname "tap0" accept\n'));
+    }
+  });
+
+  test("replaces the rules before in the same transaction", () => {
+    assert.match(
+      slotRules(slot, "open"),
+      /^table inet slot\ndelete table inet slot\ntable inet slot \{/,
+    );
+  });
+});

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { z } from "zod";
+import { seededRandom } from "../testing/seeded-random.ts";
+import { connectQmp, createQmpParser, QmpError, qmpMessageBytesMax } from "./qmp-client.ts";
+
+describe("createQmpParser", () => {
+  test("parses the four kinds of message", () => {
+    const text = `{"QMP": {"version": {}, "capabilities": []}}\r
+{"return": {"status": "running"}, "id": 1}\r
+{"error": {"class": "GenericError", "desc": "no such device"}, "id": 2}\r
+{"event": "STOP", "timestamp": {"seconds": 1}}\r
+`;
+    assert.deepEqual(createQmpParser()(Buffer.from(text)), [
+      { kind: "greeting" },
+      { kind: "result", id: 1, value: { status: "running" } },
+      { kind: "failure", id: 2, description: "no such device" },
+      { kind: "event", event: "STOP" },
+    ]);
+  });
+
+  test("joins messages that arrive octet by octet, in UTF-8", () => {
+    const parse = createQmpParser();
+    const octets = Buffer.from('{"return": "Größe ✓", "id": 7}\n');
+    const messages = [...octets].flatMap((octet) => parse(Buffer.from([octet])));
+    assert.deepEqual(messages, [{ kind: "result", id: 7, value: "Größe ✓" }]);
+  });
+
+  test("refuses a message without end", () => {
+    const parse = createQmpParser();
+    assert.throws(() => parse(Buffer.alloc(qmpMessageBytesMax + 1, 0x20)), /longer than/);
+  });
+
+  test("gives messages or a QmpError for any octets, seed 1 to 2000", () => {
+    const alphabet = '{}[]":,\n\r\\ 0123456789truefalsnid"event""return""error""QMP"é';
+    for (let seed = 1; seed <= 2000; seed += 1) {
+      const random = seededRandom(seed);
+      const parse = createQmpParser();
+      try {
+        for (let chunk = 0; chunk < 4; chunk += 1) {
+          const length = Math.floor(random() * 60);
+          const text = Array.from(
+            { length },
+            () => alphabet[Math.floor(random() * alphabet.length)],
+          ).join("");
+          parse(Buffer.from(text));
+        }
+      } catch (error) {
+        assert.ok(error instanceof QmpError, `seed ${seed}: ${String(error)}`);
+      }
+    }
+  });
+});
+
+/** A monitor that answers each command by the given function. */
+async function scenario(answer: (command: string, id: number, socket: Socket) => string) {
+  const directory = await mkdtemp(join(tmpdir(), "qmp-"));
+  const path = join(directory, "qmp");
+  const server = createServer((socket) => {
+    socket.write('{"QMP": {}}\n');
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (octets) => {
+      for (const line of octets.toString().trim().split("\n")) {
+        const { execute, id } = z
+          .object({ execute: z.string(), id: z.int() })
+          .parse(JSON.parse(line));
+        socket.write(
+          execute === "qmp_capabilities"
+            ? `{"return": {}, "id": ${id}}\n`
+            : answer(execute, id, socket),
+        );
+      }
+    });
+  });
+  server.listen(path);
+  await once(server, "listening");
+  const client = await connectQmp(path, { timeoutSeconds: 5 });
+  return {
+    client,
+    async end() {
+      client.disconnect();
+      server.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+describe("connectQmp", () => {
+  test("runs a command and parses its answer", async () => {
+    const { client, end } = await scenario(
+      (_, id) => `{"return": {"status": "paused"}, "id": ${id}}\n`,
+    );
+    const schema = z.object({ status: z.string() });
+    assert.deepEqual(await client.execute("query-status", {}, schema), { status: "paused" });
+    await end();
+  });
+
+  test("rejects with what QEMU says, and goes on", async () => {
+    const { client, end } = await scenario((command, id) =>
+      command === "cont"
+        ? `{"error": {"class": "X", "desc": "Device is locked"}, "id": ${id}}\n`
+        : `{"return": 1, "id": ${id}}\n`,
+    );
+    await assert.rejects(client.execute("cont", {}, z.unknown()), /refused cont: Device is locked/);
+    assert.equal(await client.execute("query", {}, z.number()), 1);
+    await end();
+  });
+
+  test("rejects an answer of another form", async () => {
+    const { client, end } = await scenario((_, id) => `{"return": "text", "id": ${id}}\n`);
+    await assert.rejects(
+      client.execute("query", {}, z.number()),
+      /answered query in an unknown form/,
+    );
+    await end();
+  });
+
+  test("rejects what is under way, and tells of the end, when QEMU ends", async () => {
+    const { client, end } = await scenario((_, __, socket) => {
+      socket.destroy();
+      return "";
+    });
+    const told = new Promise<void>((resolve) => client.onClose(resolve));
+    await assert.rejects(client.execute("quit", {}, z.unknown()), QmpError);
+    await told;
+    await assert.rejects(client.execute("cont", {}, z.unknown()), QmpError);
+    await end();
+  });
+
+  test("ends the connection on a line that is no JSON", async () => {
+    const { client, end } = await scenario(() => "not json\n");
+    await assert.rejects(client.execute("query", {}, z.unknown()), /no JSON/);
+    await end();
+  });
+
+  test("gives up when there is no monitor", async () => {
+    await assert.rejects(
+      connectQmp("/nonexistent/qmp", { timeoutSeconds: 60, isStarting: () => false }),
+      /does not answer on \/nonexistent\/qmp/,
+    );
+  });
+});

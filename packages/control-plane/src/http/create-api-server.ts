@@ -60,7 +60,7 @@ export function createApiServer({ logger, authenticate, isReady, routes }: ApiSe
     );
   });
 
-  app.get("/health", async () => ({ status: "ok", ready: isReady() }));
+  app.get("/health", { logLevel: "warn" }, async () => ({ status: "ok", ready: isReady() }));
 
   app.register(
     async (api) => {

@@ -12,7 +12,8 @@ export function answerError(
 ) {
   const answer = toWireError(error);
   if (answer.status >= 500) {
-    request.log.error({ err: error, route: request.routeOptions.url }, "a request failed");
+    const level = answer.status === 503 ? "warn" : "error";
+    request.log[level]({ err: error, route: request.routeOptions.url }, "a request failed");
   }
   return reply.code(answer.status).type("application/json").send(answer.toBody());
 }

@@ -20,7 +20,7 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { createUnixSocketPeer } from "./serve-unix-socket.ts";
 
-interface FakeMachine {
+export interface FakeMachine {
   request: PrepareSandboxRequest;
   state: WorkerSandbox["state"];
   sourceAddress: string;

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { WireError } from "@opencomputer/protocol";
+import { DrizzleQueryError } from "drizzle-orm";
+import { describeError } from "./logging.ts";
+import { createRecordingLogger } from "./testing/recording-logger.ts";
+
+const canary = "sk-canary-3c3c";
+
+function log(error: unknown): string {
+  const { logger, lines } = createRecordingLogger();
+  logger.error({ err: error }, "failed");
+  return lines();
+}
+
+describe("createLogger", () => {
+  test("tells type, text, code and causes of an error", () => {
+    const cause = Object.assign(new TypeError("socket closed"), { code: "ECONNRESET" });
+    const line = JSON.parse(log(new WireError("worker_unavailable", "no worker", { cause })));
+    assert.equal(line.process, "control-plane");
+    assert.equal(line.err.message, "no worker");
+    assert.equal(line.err.code, "worker_unavailable");
+    assert.equal(line.err.cause.type, "TypeError");
+    assert.equal(line.err.cause.code, "ECONNRESET");
+  });
+
+  const leaking: [string, unknown][] = [
+    [
+      "the parameters of a query",
+      new DrizzleQueryError("insert into t values ($1)", [canary], new Error("duplicate key")),
+    ],
+    ["further properties", Object.assign(new Error("x"), { config: { value: canary } })],
+    ["details for the caller", new WireError("forbidden", "x", { details: { value: canary } })],
+    ["a request in an error", Object.assign(new Error("x"), { request: { body: canary } })],
+    [
+      "parameters in a cause",
+      new Error("x", { cause: new DrizzleQueryError("q", [canary], undefined) }),
+    ],
+  ];
+  for (const [what, error] of leaking) {
+    test(`does not tell ${what}`, () => assert.ok(!log(error).includes(canary)));
+  }
+
+  test("still tells why a query failed", () => {
+    const error = new DrizzleQueryError("q", [canary], new Error("duplicate key"));
+    assert.match(log(error), /A database query failed.*duplicate key/);
+  });
+});
+
+describe("describeError", () => {
+  test("cuts a chain of causes that has no end", () => {
+    const error = new Error("loop");
+    error.cause = error;
+    assert.ok(JSON.stringify(describeError(error)).length < 50_000);
+  });
+  test("has nothing to tell of what is no error", () =>
+    assert.equal(describeError(canary), undefined));
+});

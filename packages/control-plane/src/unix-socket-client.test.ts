@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { WireError } from "@opencomputer/protocol";
+import { z } from "zod";
+import { seededBytes } from "./testing/seeded-random.ts";
+import { createUnixSocketClient, PeerAbsentError, type WireRequest } from "./unix-socket-client.ts";
+
+const schema = z.object({ answer: z.int() });
+
+describe("UnixSocketClient", () => {
+  let directory: string;
+  let server: Server;
+  let answer: RequestListener;
+  const get: WireRequest = { method: "GET", path: "/x?secret=1", timeoutMilliseconds: 5000 };
+  const post: WireRequest = { ...get, method: "POST", body: { a: 1 } };
+  const client = (path = "peer.sock") =>
+    createUnixSocketClient({
+      socketPath: join(directory, path),
+      peer: "worker",
+      unavailable: "worker_unavailable",
+    });
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "opencomputer-wire-"));
+    server = createServer((request, response) => answer(request, response));
+    await new Promise<void>((resolve) => server.listen(join(directory, "peer.sock"), resolve));
+  });
+  after(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  async function failure(work: Promise<unknown>): Promise<WireError> {
+    try {
+      await work;
+    } catch (error) {
+      assert.ok(error instanceof WireError, String(error));
+      return error;
+    }
+    return assert.fail("expected a failure");
+  }
+
+  test("gives the parsed answer", async () => {
+    answer = (_request, response) => response.end('{"answer":1,"more":2}');
+    const peer = client();
+    assert.deepEqual(await peer.request(get, schema), { answer: 1 });
+    await peer.close();
+  });
+
+  test("passes the peer's own error on, with its code and details", async () => {
+    answer = (_request, response) =>
+      response.writeHead(404).end('{"error":"no x","code":"file_not_found","details":{"a":1}}');
+    const peer = client();
+    const error = await failure(peer.request(post, schema));
+    assert.deepEqual(error.toBody(), { error: "no x", code: "file_not_found", details: { a: 1 } });
+    await peer.close();
+  });
+
+  test("an answer of another shape is an internal error that names the route without its query", async () => {
+    answer = (_request, response) => response.end('{"answer":"sk-canary"}');
+    const peer = client();
+    const error = await failure(peer.request(get, schema));
+    assert.equal(error.code, "internal_error");
+    assert.equal(error.message, "The worker's answer to GET /x is malformed at answer");
+    await peer.close();
+  });
+
+  test("a peer that does not run is absent", async () => {
+    const peer = client("nobody.sock");
+    for (const request of [get, post]) {
+      const error = await failure(peer.send(request));
+      assert.ok(error instanceof PeerAbsentError);
+      assert.equal(error.code, "worker_unavailable");
+    }
+    await peer.close();
+  });
+
+  test("a peer lost midway: a POST may have acted, anything else can be tried again", async () => {
+    answer = (request) => request.socket.destroy();
+    const peer = client();
+    assert.equal((await failure(peer.send(post))).code, "outcome_unknown");
+    const error = await failure(peer.send({ ...get, method: "PUT" }));
+    assert.equal(error.code, "worker_unavailable");
+    assert.ok(!(error instanceof PeerAbsentError));
+    await peer.close();
+  });
+
+  test("a peer that never answers is given up after the time-out", async () => {
+    answer = () => undefined;
+    const peer = client();
+    const error = await failure(peer.send({ ...get, timeoutMilliseconds: 30 }));
+    assert.match(error.message, /did not answer in time/);
+    await peer.close();
+  });
+
+  test("fuzz: arbitrary octets as an answer give a WireError", async () => {
+    let round = 0;
+    answer = (_request, response) => {
+      const octets = seededBytes(`wire ${round}`, 1 + (round % 200));
+      response.writeHead(round % 2 === 0 ? 200 : 400 + (round % 150)).end(octets);
+    };
+    const peer = client();
+    for (round = 0; round < 200; round += 1) {
+      const error = await failure(peer.request(get, schema));
+      assert.equal(error.code, "internal_error");
+    }
+    await peer.close();
+  });
+});

@@ -97,12 +97,14 @@ export function createFiles(connection: Connection, sandboxId: string): Files {
     source: StreamSource,
     options?: CallOptions,
   ): Promise<void> {
-    const { stream, failure } = uploadStream(source);
+    const { stream, failure, stop } = uploadStream(source);
     try {
       await upload(path, { kind: "stream", value: stream }, options);
     } catch (error) {
       const failed = failure();
       throw failed === undefined ? error : failed.error;
+    } finally {
+      await stop();
     }
   }
 

@@ -6,30 +6,46 @@ export interface UploadStream {
   stream: ReadableStream<Uint8Array>;
   /** The source's own error, once it has failed. */
   failure(): { error: unknown } | undefined;
+  /**
+   * Ends the reading of the source, to be called when the request is over:
+   * undici goes on reading a body whose request was aborted.
+   */
+  stop(): Promise<void>;
 }
 
 export function uploadStream(source: StreamSource): UploadStream {
   const iterator = iterate(source);
   let failed: { error: unknown } | undefined;
+  let isOver = false;
+
+  async function stop(reason?: unknown): Promise<void> {
+    if (isOver) return;
+    isOver = true;
+    await iterator.return?.(reason);
+  }
+
   const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
-          const next = await iterator.next();
-          if (next.done === true) controller.close();
-          else controller.enqueue(next.value);
+          const next = isOver ? undefined : await iterator.next();
+          if (next === undefined || next.done === true) {
+            isOver = true;
+            controller.close();
+          } else {
+            controller.enqueue(next.value);
+          }
         } catch (error) {
+          isOver = true;
           failed = { error };
           controller.error(error);
         }
       },
-      async cancel(reason) {
-        await iterator.return?.(reason);
-      },
+      cancel: stop,
     },
     { highWaterMark: 0 },
   );
-  return { stream, failure: () => failed };
+  return { stream, failure: () => failed, stop };
 }
 
 /** Browsers differ in whether their streams are async iterable; a reader works in all. */

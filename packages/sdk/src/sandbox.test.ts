@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { ConnectionOptions } from "./connection.ts";
+import { Project } from "./project.ts";
+import { Sandbox } from "./sandbox.ts";
+import { SecretStore } from "./secret-store.ts";
+import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
+
+describe("Sandbox", () => {
+  let server: ContractServer;
+  let connection: ConnectionOptions;
+  before(async () => {
+    server = await startContractServer();
+    connection = { apiKey: server.apiKey, apiUrl: server.url };
+  });
+  after(() => server.close());
+
+  test("create gives a store's secrets as tokens, and the caller's variables as they are", async () => {
+    const store = await SecretStore.create({ name: "create-store", ...connection });
+    await SecretStore.setSecret(store.id, "API_KEY", "the-real-value", connection);
+    const sandbox = await Sandbox.create({
+      secretStore: "create-store",
+      envs: { PLAIN: "as is" },
+      ...connection,
+    });
+    const result = await sandbox.exec.run('echo "$API_KEY|$PLAIN"');
+    assert.match(result.stdout, /^osb_sealed_[0-9a-f]{32}\|as is\n$/);
+  });
+
+  test("create sends only what was passed", async () => {
+    const bodies: string[] = [];
+    const fetch: ConnectionOptions["fetch"] = async (url, init) => {
+      bodies.push(String(init.body));
+      return await globalThis.fetch(url, init);
+    };
+    await Project.create({ name: "sizes", cpuCount: 2, memoryMB: 2048, ...connection });
+    const sandbox = await Sandbox.create({ project: "sizes", memoryMB: 512, ...connection, fetch });
+    assert.deepEqual(bodies, ['{"project":"sizes","memoryMB":512}']);
+    assert.deepEqual([sandbox.info.cpuCount, sandbox.info.memoryMB], [2, 512]);
+  });
+
+  test("create names a store or a project that does not exist", async () => {
+    await assert.rejects(Sandbox.create({ secretStore: "absent", ...connection }), {
+      code: "secret_store_not_found",
+      status: 400,
+    });
+    await assert.rejects(Sandbox.create({ project: "absent", ...connection }), {
+      code: "project_not_found",
+      message: "project not found: absent",
+    });
+  });
+
+  test("connect finds the same sandbox, and refuses an unknown id", async () => {
+    const { sandboxId } = await Sandbox.create({ metadata: { owner: "me" }, ...connection });
+    const found = await Sandbox.connect(sandboxId, connection);
+    assert.deepEqual([found.id, found.info.metadata], [sandboxId, { owner: "me" }]);
+    await assert.rejects(Sandbox.connect("sb-absent", connection), { code: "sandbox_not_found" });
+  });
+
+  test("list and get tell what create made", async () => {
+    const { sandboxId } = await Sandbox.create({ cpuCount: 4, ...connection });
+    const listed = (await Sandbox.list(connection)).find((row) => row.sandboxID === sandboxId);
+    assert.equal(listed?.cpuCount, 4);
+    assert.equal((await Sandbox.get(sandboxId, connection)).cpuCount, 4);
+    assert.deepEqual(await Sandbox.list({ status: "hibernated", ...connection }), []);
+  });
+
+  test("kill ends it: it no longer runs, and a second kill says so", async () => {
+    const sandbox = await Sandbox.create(connection);
+    assert.equal(await sandbox.isRunning(), true);
+    await sandbox.kill();
+    assert.equal(await sandbox.isRunning(), false);
+    await assert.rejects(sandbox.kill(), { code: "sandbox_not_found", status: 404 });
+    await assert.rejects(Sandbox.kill(sandbox.id, connection), { code: "sandbox_not_found" });
+  });
+
+  test("isRunning does not take a broken service for a stopped sandbox", async () => {
+    const sandbox = await Sandbox.create(connection);
+    server.interceptNext((_, response) => response.writeHead(500).end("{}"));
+    await assert.rejects(sandbox.isRunning(), { status: 500 });
+  });
+
+  test("setTimeout moves the end, 0 takes it away, and a negative one is refused", async () => {
+    const sandbox = await Sandbox.create({ timeout: 10, ...connection });
+    const before = (await sandbox.getInfo()).endAt;
+    await sandbox.setTimeout(600);
+    assert.ok(Date.parse((await sandbox.getInfo()).endAt ?? "") > Date.parse(before ?? ""));
+    await sandbox.setTimeout(0);
+    assert.equal((await sandbox.getInfo()).endAt, null);
+    await assert.rejects(sandbox.setTimeout(-1), { status: 400, message: /positive/ });
+  });
+
+  test("allowedHosts leaves secrets without host limits out", async () => {
+    const store = await SecretStore.create({
+      name: "hosts",
+      egressAllowlist: ["API.example.com."],
+      ...connection,
+    });
+    await SecretStore.setSecret(store.id, "LIMITED", "value-1", {
+      allowedHosts: ["*.example.com"],
+      ...connection,
+    });
+    await SecretStore.setSecret(store.id, "FREE", "value-2", connection);
+    const sandbox = await Sandbox.create({ secretStore: "hosts", ...connection });
+    assert.deepEqual(await sandbox.allowedHosts(), {
+      sandboxID: sandbox.id,
+      secretStore: "hosts",
+      egressAllowlist: ["api.example.com"],
+      perSecretAllowedHosts: { LIMITED: ["*.example.com"] },
+    });
+  });
+
+  test("a signal of create does not reach later calls", async () => {
+    const controller = new AbortController();
+    const sandbox = await Sandbox.create({ ...connection, signal: controller.signal });
+    controller.abort();
+    assert.equal((await sandbox.exec.run("echo still")).stdout, "still\n");
+  });
+});

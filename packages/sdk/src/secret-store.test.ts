@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { ConnectionOptions } from "./connection.ts";
+import { Project } from "./project.ts";
+import { SecretStore } from "./secret-store.ts";
+import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
+
+let server: ContractServer;
+let connection: ConnectionOptions;
+before(async () => {
+  server = await startContractServer();
+  connection = { apiKey: server.apiKey, apiUrl: server.url };
+});
+after(() => server.close());
+
+describe("SecretStore", () => {
+  test("create, get, list, update and delete", async () => {
+    const store = await SecretStore.create({
+      name: "life",
+      egressAllowlist: ["api.anthropic.com"],
+      ...connection,
+    });
+    assert.deepEqual(await SecretStore.get(store.id, connection), store);
+    assert.deepEqual(await SecretStore.list(connection), [store]);
+    const renamed = await SecretStore.update(store.id, { name: "renamed", ...connection });
+    assert.deepEqual([renamed.name, renamed.egressAllowlist], ["renamed", ["api.anthropic.com"]]);
+    const cleared = await SecretStore.update(store.id, { egressAllowlist: [], ...connection });
+    assert.deepEqual([cleared.name, cleared.egressAllowlist], ["renamed", []]);
+    await SecretStore.delete(store.id, connection);
+    await assert.rejects(SecretStore.get(store.id, connection), { code: "not_found", status: 404 });
+  });
+
+  test("refuses a name in use and a malformed host", async () => {
+    await SecretStore.create({ name: "taken", ...connection });
+    await assert.rejects(SecretStore.create({ name: "taken", ...connection }), {
+      code: "name_in_use",
+      status: 409,
+    });
+    await assert.rejects(
+      SecretStore.create({ name: "hosts", egressAllowlist: ["https://x.example"], ...connection }),
+      { status: 400, message: /scheme/ },
+    );
+  });
+
+  test("setSecret keeps host limits that it does not name, and lifts them with []", async () => {
+    const store = await SecretStore.create({ name: "limits", ...connection });
+    const limitsOf = async () =>
+      (await SecretStore.listSecrets(store.id, connection))[0]?.allowedHosts;
+    const allowedHosts = ["api.anthropic.com"];
+    await SecretStore.setSecret(store.id, "KEY", "value-1", { allowedHosts, ...connection });
+    assert.deepEqual(await limitsOf(), allowedHosts);
+    await SecretStore.setSecret(store.id, "KEY", "value-2", connection);
+    assert.deepEqual(await limitsOf(), allowedHosts);
+    await SecretStore.setSecret(store.id, "KEY", "value-3", { allowedHosts: [], ...connection });
+    assert.deepEqual(await limitsOf(), []);
+  });
+
+  test("listSecrets has no values, and deleteSecret takes a secret away", async () => {
+    const store = await SecretStore.create({ name: "values", ...connection });
+    await SecretStore.setSecret(store.id, "KEY", "sk-canary-value", connection);
+    const entries = await SecretStore.listSecrets(store.id, connection);
+    assert.equal(entries[0]?.name, "KEY");
+    assert.doesNotMatch(JSON.stringify(entries), /canary/);
+    await SecretStore.deleteSecret(store.id, "KEY", connection);
+    assert.deepEqual(await SecretStore.listSecrets(store.id, connection), []);
+    await assert.rejects(SecretStore.deleteSecret(store.id, "KEY", connection), { status: 404 });
+  });
+
+  test("no error holds the value that failed to be set", async () => {
+    const store = await SecretStore.create({ name: "leaks", ...connection });
+    const value = "sk-canary-value";
+    const seen = (error: unknown) => {
+      for (let cause = error; cause instanceof Error; cause = cause.cause) {
+        assert.doesNotMatch(`${cause.stack} ${JSON.stringify(cause)}`, /canary/);
+      }
+      return error instanceof Error;
+    };
+    await assert.rejects(SecretStore.setSecret(store.id, "PATH", value, connection), seen);
+    await assert.rejects(SecretStore.setSecret("absent", "KEY", value, connection), seen);
+    server.interceptNext((request) => request.socket.destroy());
+    server.interceptNext((request) => request.socket.destroy());
+    await assert.rejects(SecretStore.setSecret(store.id, "KEY", value, connection), seen);
+  });
+});
+
+describe("Project", () => {
+  test("create, get, list, update and delete; an update keeps what it does not name", async () => {
+    const project = await Project.create({
+      name: "my-agent",
+      cpuCount: 2,
+      memoryMB: 1024,
+      timeoutSec: 600,
+      egressAllowlist: ["api.anthropic.com"],
+      ...connection,
+    });
+    assert.deepEqual(await Project.get(project.id, connection), project);
+    assert.deepEqual(await Project.list(connection), [project]);
+    const updated = await Project.update(project.id, { memoryMB: 2048, ...connection });
+    assert.deepEqual(updated, { ...project, memoryMB: 2048 });
+    await Project.delete(project.id, connection);
+    await assert.rejects(Project.get(project.id, connection), { code: "not_found" });
+  });
+
+  test("keeps secrets, and lists their names only", async () => {
+    const { id } = await Project.create({ name: "with-secrets", ...connection });
+    await Project.setSecret(id, "SECOND", "value-2", connection);
+    await Project.setSecret(id, "FIRST", "value-1", connection);
+    assert.deepEqual(await Project.listSecrets(id, connection), ["FIRST", "SECOND"]);
+    await Project.deleteSecret(id, "FIRST", connection);
+    assert.deepEqual(await Project.listSecrets(id, connection), ["SECOND"]);
+  });
+});

@@ -1,0 +1,150 @@
+import { randomBytes } from "node:crypto";
+import {
+  type AllowedHosts,
+  allowedHostsSchema,
+  createdSandboxSchema,
+  createSandboxRequestSchema,
+  defaults,
+  type SandboxDetail,
+  sandboxDetailSchema,
+  sandboxSummarySchema,
+  sealedTokenFrom,
+  setTimeoutRequestSchema,
+  WireError,
+} from "@opencomputer/protocol";
+import type { Exchange, Route } from "./route.ts";
+import type { Owner, SecretState } from "./secret-routes.ts";
+
+/** A sandbox of the contract server: a folder and variables on this machine. */
+export interface FakeSandbox {
+  detail: SandboxDetail;
+  environment: Record<string, string>;
+  allowedHosts: AllowedHosts;
+}
+
+export type SandboxState = Map<string, FakeSandbox>;
+
+/** The life of a sandbox, without a machine behind it. */
+export function sandboxRoutes(sandboxes: SandboxState, secrets: SecretState): Route[] {
+  return [
+    {
+      method: "POST",
+      path: "/sandboxes",
+      async handle(exchange) {
+        const request = await exchange.body(createSandboxRequestSchema);
+        const project = named(secrets.projects, request.project);
+        if (request.project !== undefined && project === undefined) {
+          throw new WireError("project_not_found", `project not found: ${request.project}`);
+        }
+        const store = named(secrets.stores, request.secretStore);
+        if (request.secretStore !== undefined && store === undefined) {
+          throw new WireError(
+            "secret_store_not_found",
+            `secret store not found: ${request.secretStore}`,
+          );
+        }
+        const sandboxID = `sb-${randomBytes(20).map((octet) => 97 + (octet % 26))}`;
+        const timeout = request.timeout ?? (project?.row.timeoutSec || defaults.idleTimeoutSeconds);
+        const now = Date.now();
+        const detail: SandboxDetail = {
+          sandboxID,
+          templateID: "base",
+          template: "base",
+          status: "running",
+          cpuCount: request.cpuCount || project?.row.cpuCount || defaults.cpuCount,
+          memoryMB: request.memoryMB || project?.row.memoryMB || defaults.memoryMB,
+          startedAt: new Date(now).toISOString(),
+          endAt: timeout === 0 ? null : new Date(now + timeout * 1000).toISOString(),
+          metadata: request.metadata ?? {},
+          tags: {},
+          sandboxDomain: defaults.sandboxDomain,
+          token: randomBytes(16).toString("hex"),
+          ...(store === undefined ? {} : { secretStore: store.row.name }),
+          ...(project === undefined ? {} : { project: project.row.name }),
+        };
+        const owned = [...(project?.secrets ?? []), ...(store?.secrets ?? [])];
+        const tokens = owned.map(([name]) => [name, sealedTokenFrom(randomBytes(16))]);
+        const limited = owned.filter(([, { entry }]) => entry.allowedHosts.length > 0);
+        sandboxes.set(sandboxID, {
+          detail,
+          environment: { ...Object.fromEntries(tokens), ...request.envs },
+          allowedHosts: {
+            sandboxID,
+            ...(store === undefined ? {} : { secretStore: store.row.name }),
+            egressAllowlist: [
+              ...new Set([
+                ...(project?.row.egressAllowlist ?? []),
+                ...(store?.row.egressAllowlist ?? []),
+              ]),
+            ],
+            perSecretAllowedHosts: Object.fromEntries(
+              limited.map(([name, { entry }]) => [name, entry.allowedHosts]),
+            ),
+          },
+        });
+        await exchange.answer(201, createdSandboxSchema, detail);
+      },
+    },
+    {
+      method: "GET",
+      path: "/sandboxes",
+      async handle(exchange) {
+        const status = exchange.query.get("status");
+        const rows = [...sandboxes.values()].map((sandbox) => sandbox.detail);
+        const kept = rows.filter((row) => status === null || row.status === status);
+        await exchange.answer(200, sandboxSummarySchema.array(), kept);
+      },
+    },
+    {
+      method: "GET",
+      path: "/sandboxes/:id",
+      async handle(exchange) {
+        const { detail } = findSandbox(sandboxes, exchange);
+        await exchange.answer(200, sandboxDetailSchema, detail);
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/sandboxes/:id",
+      handle(exchange) {
+        findSandbox(sandboxes, exchange);
+        sandboxes.delete(exchange.parameter("id"));
+        exchange.done();
+      },
+    },
+    {
+      method: "POST",
+      path: "/sandboxes/:id/timeout",
+      async handle(exchange) {
+        const { detail } = findSandbox(sandboxes, exchange);
+        const { timeout } = await exchange.body(setTimeoutRequestSchema);
+        detail.endAt = timeout === 0 ? null : new Date(Date.now() + timeout * 1000).toISOString();
+        exchange.done();
+      },
+    },
+    {
+      method: "GET",
+      path: "/sandboxes/:id/allowed-hosts",
+      async handle(exchange) {
+        const { allowedHosts } = findSandbox(sandboxes, exchange);
+        await exchange.answer(200, allowedHostsSchema, allowedHosts);
+      },
+    },
+  ];
+}
+
+export function findSandbox(sandboxes: SandboxState, exchange: Exchange): FakeSandbox {
+  const id = exchange.parameter("id");
+  const sandbox = sandboxes.get(id);
+  if (sandbox === undefined) {
+    throw new WireError("sandbox_not_found", `There is no sandbox ${id}`);
+  }
+  return sandbox;
+}
+
+function named<Row extends { name: string }>(
+  owners: Map<string, Owner<Row>>,
+  name: string | undefined,
+): Owner<Row> | undefined {
+  return [...owners.values()].find((owner) => owner.row.name === name);
+}

@@ -1,0 +1,136 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { json } from "node:stream/consumers";
+import { errorBodySchema, limits, WireError } from "@opencomputer/protocol";
+import { guestRoutes } from "./guest-routes.ts";
+import { type Exchange, matchRoute, parseOrRefuse, type Route } from "./route.ts";
+import { type SandboxState, sandboxRoutes } from "./sandbox-routes.ts";
+import { type SecretState, secretRoutes } from "./secret-routes.ts";
+
+/** Answers a request in the place of the contract, to show a client a failure. */
+export type Interception = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A server that speaks the HTTP contract from memory, for the tests of its clients. */
+export interface ContractServer {
+  url: string;
+  apiKey: string;
+  /** Every request line so far, such as `GET /api/sandboxes`. */
+  requests: string[];
+  /** State that tests may look into and change. */
+  secrets: SecretState;
+  sandboxes: SandboxState;
+  /**
+   * The next request meets this and no route; several wait in line. With
+   * `part`, the next one whose request line holds that text.
+   */
+  interceptNext(interception: Interception, part?: string): void;
+  close(): Promise<void>;
+}
+
+export async function startContractServer(): Promise<ContractServer> {
+  const folder = await mkdtemp(join(tmpdir(), "contract-server-"));
+  const apiKey = `osb_${randomBytes(32).toString("hex")}`;
+  const secrets: SecretState = { stores: new Map(), projects: new Map() };
+  const sandboxes: SandboxState = new Map();
+  const routes = [
+    ...secretRoutes(secrets),
+    ...sandboxRoutes(sandboxes, secrets),
+    ...guestRoutes(sandboxes, folder),
+  ];
+  const requests: string[] = [];
+  const interceptions: { interception: Interception; part: string }[] = [];
+
+  const server = createServer((request, response) => {
+    const line = `${request.method} ${request.url}`;
+    requests.push(line);
+    const index = interceptions.findIndex(({ part }) => line.includes(part));
+    const [found] = index === -1 ? [] : interceptions.splice(index, 1);
+    if (found !== undefined) return found.interception(request, response);
+    serve(routes, apiKey, request, response).catch((error: unknown) => refuse(response, error));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("expected a TCP address");
+
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    apiKey,
+    requests,
+    secrets,
+    sandboxes,
+    interceptNext: (interception, part = "") => void interceptions.push({ interception, part }),
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+async function serve(
+  routes: Route[],
+  apiKey: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const given = request.headers["x-api-key"];
+  if (given === undefined) throw new WireError("missing_api_key", "missing API key");
+  if (given !== apiKey) throw new WireError("invalid_api_key", "invalid API key");
+  const url = new URL(request.url ?? "/", "http://contract");
+  const path = url.pathname.replace(/^\/api/, "");
+  for (const route of routes) {
+    const parameters = route.method === request.method ? matchRoute(route, path) : undefined;
+    if (parameters === undefined) continue;
+    return await route.handle(createExchange(request, response, url.searchParams, parameters));
+  }
+  throw new WireError("not_found", `There is no route ${request.method} ${url.pathname}`);
+}
+
+function createExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  query: URLSearchParams,
+  parameters: Record<string, string>,
+): Exchange {
+  return {
+    request,
+    response,
+    query,
+    parameter(name) {
+      const value = parameters[name];
+      if (value === undefined) throw new Error(`the route has no parameter ${name}`);
+      return value;
+    },
+    async body(schema) {
+      if (Number(request.headers["content-length"]) > limits.apiBodyBytesMax) {
+        throw new WireError("body_too_large", "The body is too large");
+      }
+      return parseOrRefuse(schema, await json(request));
+    },
+    async answer(status, schema, value) {
+      sendJson(response, status, schema.parse(value));
+    },
+    done() {
+      response.writeHead(204).end();
+    },
+  };
+}
+
+function refuse(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const wireError =
+    error instanceof WireError
+      ? error
+      : new WireError("internal_error", `contract server: ${String(error)}`);
+  sendJson(response, wireError.status, errorBodySchema.parse(wireError.toBody()));
+}
+
+function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
+}

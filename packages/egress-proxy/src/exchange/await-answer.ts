@@ -4,7 +4,7 @@ import { parseResponseHead } from "../http1/response-head.ts";
 import type { SeenSecrets } from "../substitution/seen-secrets.ts";
 import { type AnswerHead, answerHeadText, bodilessFraming } from "./answer-head.ts";
 import type { OutgoingRequest } from "./outgoing-request.ts";
-import { Refusal, upstreamClosed } from "./refusal.ts";
+import { Refusal, upstreamClosed, upstreamRefusal } from "./refusal.ts";
 
 const interimAnswersMax = 64;
 
@@ -12,39 +12,46 @@ const interimAnswersMax = 64;
  * Reads heads from the upstream until the final one and passes the interim
  * ones (100, 102, 103) on to the guest (RFC 9110 §15.2). 101 is final here.
  *
- * @throws {HttpSyntaxError} for a malformed head
  * @throws {ChannelLostError}
- * @throws {Refusal} when the upstream ends, sends interim answers without end,
- * or switches protocols unasked
+ * @throws {Refusal} for a malformed head, when the upstream ends, sends
+ * interim answers without end, or switches protocols unasked
  */
 export async function awaitAnswer(
-  guest: ByteChannel,
-  upstream: ByteChannel,
+  sides: {
+    readonly guest: ByteChannel;
+    readonly upstream: ByteChannel;
+    readonly guestTakesInterim: boolean;
+  },
   request: OutgoingRequest,
-  guestTakesInterim: boolean,
   host: string,
   seen: SeenSecrets,
 ): Promise<AnswerHead> {
   for (let interim = 0; interim <= interimAnswersMax; interim += 1) {
-    const octets = await readHead(upstream);
-    if (octets === null) throw upstreamClosed(host);
-    const answer = { octets, head: parseResponseHead(octets) };
-    if (answer.head.status === 101 && request.upgrade === undefined) {
-      throw new Refusal("upstream_malformed", `${host} switched protocols without being asked`, {
-        wasAllowed: true,
-      });
+    const answer = await readAnswerHead(sides.upstream, host);
+    const { status } = answer.head;
+    if (status === 101 && request.upgrade === undefined) {
+      throw malformedAnswer(`${host} switched protocols without being asked`);
     }
-    if (answer.head.status >= 200 || answer.head.status === 101) return answer;
-    if (guestTakesInterim) {
-      const blocked = guest.write(answerHeadText(answer, bodilessFraming, request.matcher, seen));
+    if (status >= 200 || status === 101) return answer;
+    if (sides.guestTakesInterim) {
+      const text = answerHeadText(answer, bodilessFraming, request.matcher, seen);
+      const blocked = sides.guest.write(text);
       if (blocked !== undefined) await blocked;
     }
   }
-  throw new Refusal(
-    "upstream_malformed",
-    `${host} sent more than ${interimAnswersMax} interim answers`,
-    {
-      wasAllowed: true,
-    },
-  );
+  throw malformedAnswer(`${host} sent more than ${interimAnswersMax} interim answers`);
+}
+
+async function readAnswerHead(upstream: ByteChannel, host: string): Promise<AnswerHead> {
+  try {
+    const octets = await readHead(upstream);
+    if (octets === null) throw upstreamClosed(host);
+    return { octets, head: parseResponseHead(octets) };
+  } catch (error) {
+    throw upstreamRefusal(error, host);
+  }
+}
+
+function malformedAnswer(message: string): Refusal {
+  return new Refusal("upstream_malformed", message, { wasAllowed: true });
 }

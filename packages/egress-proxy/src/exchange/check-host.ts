@@ -35,7 +35,8 @@ export function checkHost(connection: GuestConnection, head: RequestHead): Check
   const [value] = values;
   if (value === undefined) throw malformed("the Host header is missing");
   if (values.length > 1) throw malformed("the Host header is given more than once");
-  const { host, port } = parseAuthority(value);
+  const { host, port } =
+    value === connection.serverName ? { host: value, port: undefined } : parseAuthority(value);
   const target = originTarget(connection, head, host, port);
   const expectedPort = ports[connection.scheme];
   if (port !== undefined && port !== expectedPort) {

@@ -147,14 +147,20 @@ async function exchangeWithUpstream(
     : deps.options.unrepeatableReuseSeconds;
   let measured: MeasuredBody | undefined;
   for (;;) {
-    const lease = await link.lease(destination, idleSecondsMax);
+    const lease = link.reuse(destination, idleSecondsMax) ?? (await link.open(destination));
     if (measures) measured ??= await measureBody(guest, request, body, audit.seen);
     const receivedBefore = lease.channel.received;
     exchange.sending = streams
       ? sendStreamed(lease.channel, request, body, audit.seen)
       : sendMeasured(lease.channel, request, measured);
     try {
-      return { lease, answer: await receiveAnswer(exchange, lease, request, destination.host) };
+      const answer = await awaitAnswer(
+        { guest, upstream: lease.channel, guestTakesInterim: exchange.head?.minorVersion === 1 },
+        request,
+        destination.host,
+        audit.seen,
+      );
+      return { lease, answer };
     } catch (error) {
       const wasIdleClose = lease.reused && lease.channel.received === receivedBefore;
       if (!wasIdleClose || !isRepeatable || watchdog.expired || !guest.writable) throw error;
@@ -173,27 +179,6 @@ function reserveMeasured(exchange: Exchange, request: OutgoingRequest): boolean 
   if (!measuredBodyBudget.tryTake(framing.length)) return false;
   exchange.reservedOctets = framing.length;
   return true;
-}
-
-async function receiveAnswer(
-  exchange: Exchange,
-  lease: UpstreamLease,
-  request: OutgoingRequest,
-  host: string,
-): Promise<AnswerHead> {
-  const { connection, audit } = exchange;
-  try {
-    return await awaitAnswer(
-      connection.guest,
-      lease.channel,
-      request,
-      exchange.head?.minorVersion === 1,
-      host,
-      audit.seen,
-    );
-  } catch (error) {
-    throw upstreamRefusal(error, host);
-  }
 }
 
 async function passAnswerOn(

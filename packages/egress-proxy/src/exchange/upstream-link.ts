@@ -29,22 +29,26 @@ export class UpstreamLink {
     this.#onActivity = deps.onActivity;
   }
 
+  /** The kept connection, when it is fit and has not been idle for longer; otherwise it is closed. */
+  reuse(destination: Destination, idleSecondsMax: number): UpstreamLease | undefined {
+    const idle = this.#idle;
+    if (idle === undefined) return undefined;
+    this.#idle = undefined;
+    const idleSeconds = (this.#clock.monotonicMilliseconds() - idle.since) / 1000;
+    if (idle.host !== destination.host || !idle.channel.quiet || idleSeconds > idleSecondsMax) {
+      idle.channel.destroy();
+      return undefined;
+    }
+    this.#inUse = idle;
+    return { channel: idle.channel, reused: true };
+  }
+
   /**
-   * The kept connection when it is fit and has not been idle for longer, or a fresh one.
+   * A fresh connection.
    *
    * @throws {DialError}
    */
-  async lease(destination: Destination, idleSecondsMax: number): Promise<UpstreamLease> {
-    const idle = this.#idle;
-    this.#idle = undefined;
-    if (idle !== undefined) {
-      const idleSeconds = (this.#clock.monotonicMilliseconds() - idle.since) / 1000;
-      if (idle.host === destination.host && idle.channel.quiet && idleSeconds <= idleSecondsMax) {
-        this.#inUse = idle;
-        return { channel: idle.channel, reused: true };
-      }
-      idle.channel.destroy();
-    }
+  async open(destination: Destination): Promise<UpstreamLease> {
     const dialing = new AbortController();
     this.#dialing = dialing;
     try {
@@ -64,7 +68,8 @@ export class UpstreamLink {
   /** The exchange is over, and the connection may carry another. */
   keep(): void {
     if (this.#inUse === undefined) return;
-    this.#idle = { ...this.#inUse, since: this.#clock.monotonicMilliseconds() };
+    const { host, channel } = this.#inUse;
+    this.#idle = { host, channel, since: this.#clock.monotonicMilliseconds() };
     this.#inUse = undefined;
   }
 

@@ -81,10 +81,9 @@ export class BodyReader {
 /** Reads the rest of a body, which the caller knows to be bounded. */
 export async function readWhole(body: BodyReader): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for (;;) {
+  while (!body.complete) {
     const data = await body.read();
-    if (data === null) break;
-    parts.push(...data);
+    if (data !== null) parts.push(...data);
   }
   const [only] = parts;
   return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);

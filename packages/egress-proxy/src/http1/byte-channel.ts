@@ -17,6 +17,11 @@ export interface ByteChannelHooks {
   onClosed(): void;
 }
 
+interface PendingRead {
+  resolve(octets: Buffer | null): void;
+  reject(failure: ChannelLostError): void;
+}
+
 const queuedOctetsMax = 64 * 1024;
 
 /**
@@ -37,7 +42,7 @@ export class ByteChannel {
   #received = 0;
   #failure: ChannelLostError | undefined;
   #readingStopped: ChannelLostError | undefined;
-  #wakeReader: (() => void) | undefined;
+  #reader: PendingRead | undefined;
   #wakeWriter: (() => void) | undefined;
 
   constructor(socket: Duplex, hooks: ByteChannelHooks) {
@@ -52,7 +57,7 @@ export class ByteChannel {
     });
     socket.on("end", () => {
       this.#ended = true;
-      this.#wakeReaders();
+      this.#settleReader();
     });
     socket.on("finish", () => {
       this.#finished = true;
@@ -62,7 +67,7 @@ export class ByteChannel {
     socket.on("close", () => {
       if (!this.#ended) this.#fail("the connection was closed");
       this.#closed = true;
-      this.#wakeReaders();
+      this.#settleReader();
       this.#wakeWriters();
       hooks.onClosed();
     });
@@ -109,17 +114,13 @@ export class ByteChannel {
    *
    * @throws {ChannelLostError}
    */
-  async read(): Promise<Buffer | null> {
-    for (;;) {
-      const octets = this.take();
-      if (octets !== undefined) return octets;
-      const failure = this.#failure ?? this.#readingStopped;
-      if (failure !== undefined) throw failure;
-      if (this.#ended) return null;
-      await new Promise<void>((resolve) => {
-        this.#wakeReader = resolve;
-      });
-    }
+  read(): Promise<Buffer | null> {
+    const octets = this.take();
+    if (octets !== undefined) return Promise.resolve(octets);
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+      this.#settleReader();
+    });
   }
 
   /** Puts octets back to be read next. */
@@ -146,7 +147,7 @@ export class ByteChannel {
   /** Makes the pending read, and each later one that finds nothing, fail. Writing goes on. */
   stopReading(message: string): void {
     this.#readingStopped ??= new ChannelLostError(message);
-    this.#wakeReaders();
+    this.#settleReader();
   }
 
   /** Gathers the writes up to the end of this turn of the event loop into one. */
@@ -204,10 +205,15 @@ export class ByteChannel {
   #arrive(octets: Buffer): void {
     this.#received += octets.length;
     if (this.#discarding) return;
+    const reader = this.#reader;
+    if (reader !== undefined) {
+      this.#reader = undefined;
+      reader.resolve(octets);
+      return;
+    }
     this.#queue.push(octets);
     this.#queuedOctets += octets.length;
-    if (this.#wakeReader !== undefined) this.#wakeReaders();
-    else if (this.#queuedOctets >= queuedOctetsMax) {
+    if (this.#queuedOctets >= queuedOctetsMax) {
       this.#paused = true;
       this.#socket.pause();
     }
@@ -223,14 +229,18 @@ export class ByteChannel {
 
   #fail(message: string, cause?: unknown): void {
     this.#failure ??= new ChannelLostError(message, cause === undefined ? undefined : { cause });
-    this.#wakeReaders();
+    this.#settleReader();
     this.#wakeWriters();
   }
 
-  #wakeReaders(): void {
-    const wake = this.#wakeReader;
-    this.#wakeReader = undefined;
-    wake?.();
+  /** Ends the pending read when nothing more can come. */
+  #settleReader(): void {
+    const reader = this.#reader;
+    const failure = this.#failure ?? this.#readingStopped;
+    if (reader === undefined || (failure === undefined && !this.#ended)) return;
+    this.#reader = undefined;
+    if (failure !== undefined) reader.reject(failure);
+    else reader.resolve(null);
   }
 
   #wakeWriters(): void {

@@ -3,6 +3,7 @@ import type { ByteChannel } from "./byte-channel.ts";
 import { HttpSyntaxError, malformed } from "./http-syntax-error.ts";
 
 const headEnd = Buffer.from("\r\n\r\n");
+const nothing: Buffer = Buffer.alloc(0);
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 
@@ -16,7 +17,7 @@ const carriageReturn = 0x0d;
  * @throws {ChannelLostError}
  */
 export async function readHead(channel: ByteChannel): Promise<Buffer | null> {
-  let octets: Buffer = Buffer.alloc(0);
+  let octets = nothing;
   let mayStartWithEmptyLine = true;
   for (;;) {
     const arrived = channel.take() ?? (await channel.read());
@@ -39,7 +40,8 @@ export async function readHead(channel: ByteChannel): Promise<Buffer | null> {
       );
     }
     if (end !== -1) {
-      channel.unread(octets.subarray(end + headEnd.length));
+      const bodyStart = end + headEnd.length;
+      if (bodyStart < octets.length) channel.unread(octets.subarray(bodyStart));
       return octets.subarray(0, end);
     }
     refuseBareLineFeed(octets, searchedUpTo);

@@ -1,0 +1,198 @@
+import { once } from "node:events";
+import http from "node:http";
+import net from "node:net";
+import type { Duplex } from "node:stream";
+import { type AuditLine, auditLineSchema } from "@opencomputer/protocol";
+import { type Dial, DialError, type Scheme, type SessionPolicy } from "../contract.ts";
+import type { ExchangeOptions } from "../exchange/exchange-options.ts";
+import { createMeasuredBodyBudget } from "../exchange/measured-body-budget.ts";
+import { createServeConnection } from "../exchange/serve-connection.ts";
+
+export interface ExchangeFixtureOptions {
+  /** An HTTP server's listener, or `raw` for one that is given each connection. */
+  readonly upstream?: http.RequestListener;
+  readonly raw?: (socket: net.Socket, connectionCount: number) => void;
+  readonly dial?: Dial;
+  readonly scheme?: Scheme;
+  readonly serverName?: string;
+  readonly policy?: SessionPolicy | undefined;
+  readonly options?: Partial<ExchangeOptions>;
+  readonly budgetOctets?: number;
+}
+
+export interface ExchangeFixture {
+  /** Port on loopback where a guest may connect. */
+  readonly port: number;
+  readonly audits: AuditLine[];
+  /** The policy for requests that have not begun; undefined for no session. */
+  policy: SessionPolicy | undefined;
+  /** Hosts that were dialled. */
+  readonly dialled: string[];
+  connect(): net.Socket;
+  /** Sends octets as they are and answers all that comes until the proxy closes. */
+  send(octets: string | Buffer): Promise<string>;
+  /** Resolves when this many audit lines have been written. */
+  audited(count: number): Promise<AuditLine[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * The data path between a guest on loopback and an upstream on loopback, all
+ * without TLS: the scheme and the server name are what the fixture says.
+ */
+export async function startExchange(given: ExchangeFixtureOptions): Promise<ExchangeFixture> {
+  const sockets = new Set<Duplex>();
+  const track = (socket: Duplex) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  };
+  let connectionCount = 0;
+  const upstream = given.raw === undefined ? http.createServer(given.upstream) : net.createServer();
+  upstream.on("connection", (socket: net.Socket) => {
+    track(socket);
+    socket.on("error", () => socket.destroy());
+    connectionCount += 1;
+    given.raw?.(socket, connectionCount);
+  });
+  const upstreamPort = await listen(upstream);
+  const audits: AuditLine[] = [];
+  const waiting: { count: number; resolve(lines: AuditLine[]): void }[] = [];
+  const dialled: string[] = [];
+  const scheme = given.scheme ?? "https";
+  const state = { policy: given.policy };
+  const serve = createServeConnection({
+    findPolicy: () => state.policy,
+    writeAudit(line) {
+      audits.push(auditLineSchema.parse(line));
+      for (const { count, resolve } of waiting) if (audits.length >= count) resolve(audits);
+    },
+    measuredBodyBudget: createMeasuredBodyBudget(given.budgetOctets ?? 16 * 1024 * 1024),
+    options: { lingerSeconds: 1, timeoutCheckSeconds: 0.02, ...given.options },
+    dial: (destination, signal) => {
+      dialled.push(destination.host);
+      return (given.dial ?? dialLoopback(upstreamPort))(destination, signal);
+    },
+  });
+  const listener = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    track(socket);
+    void serve({
+      socket,
+      scheme,
+      sourceAddress: "198.18.4.6",
+      serverName: scheme === "https" ? (given.serverName ?? "api.example.com") : null,
+    });
+  });
+  const port = await listen(listener);
+
+  const connect = () => {
+    const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    track(socket);
+    return socket;
+  };
+  return {
+    port,
+    audits,
+    dialled,
+    get policy() {
+      return state.policy;
+    },
+    set policy(policy) {
+      state.policy = policy;
+    },
+    connect,
+    async send(octets) {
+      const socket = connect();
+      socket.write(octets);
+      return await readToEnd(socket);
+    },
+    audited: (count) =>
+      new Promise((resolve) => {
+        if (audits.length >= count) resolve(audits);
+        else waiting.push({ count, resolve });
+      }),
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      listener.close();
+      upstream.close();
+      await Promise.all([once(listener, "close"), once(upstream, "close")]);
+    },
+  };
+}
+
+/** Everything that a socket gives until its end, a reset included, as latin1; ends our side then. */
+export async function readToEnd(socket: net.Socket): Promise<string> {
+  const parts: Buffer[] = [];
+  socket.on("data", (octets: Buffer) => parts.push(octets));
+  socket.once("end", () => socket.end());
+  socket.on("error", () => socket.destroy());
+  if (!socket.destroyed) await once(socket, "close");
+  return Buffer.concat(parts).toString("latin1");
+}
+
+/** Reads until the text so far satisfies `isEnough`, and answers it. */
+export async function readUntil(
+  socket: net.Socket,
+  isEnough: (text: string) => boolean,
+): Promise<string> {
+  let text = "";
+  for await (const octets of on(socket)) {
+    text += octets.toString("latin1");
+    if (isEnough(text)) return text;
+  }
+  throw new Error(`The connection ended after ${JSON.stringify(text)}`);
+}
+
+async function* on(socket: net.Socket): AsyncGenerator<Buffer> {
+  const queue: Buffer[] = [];
+  let wake: (() => void) | undefined;
+  let ended = false;
+  const onData = (octets: Buffer) => {
+    queue.push(octets);
+    wake?.();
+  };
+  const onEnd = () => {
+    ended = true;
+    wake?.();
+  };
+  socket.on("data", onData);
+  socket.once("end", onEnd);
+  socket.once("close", onEnd);
+  try {
+    for (;;) {
+      const octets = queue.shift();
+      if (octets !== undefined) yield octets;
+      else if (ended) return;
+      else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    socket.off("data", onData);
+    socket.off("end", onEnd);
+    socket.off("close", onEnd);
+  }
+}
+
+function dialLoopback(port: number): Dial {
+  return (_destination, signal) =>
+    new Promise((resolve, reject) => {
+      const socket = net.connect({ port, host: "127.0.0.1", noDelay: true, signal });
+      const onError = (cause: Error) =>
+        reject(new DialError("connection_failed", "the upstream is not there", { cause }));
+      socket.once("error", onError);
+      socket.once("connect", () => {
+        socket.off("error", onError);
+        resolve(socket);
+      });
+    });
+}
+
+async function listen(server: net.Server): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The server has no port");
+  return address.port;
+}

@@ -77,6 +77,8 @@ export function createTlsListener(deps: {
 
   tls.on("secureConnection", (socket) => {
     socket.on("error", logSocketError(log));
+    // Only from here on: a guest that ends its side during the handshake is gone.
+    socket.allowHalfOpen = true;
     const sourceAddress = socket.remoteAddress;
     const host = hostFromServerName(socket.servername || "");
     if (sourceAddress === undefined || host === undefined) {
@@ -91,7 +93,6 @@ export function createTlsListener(deps: {
   });
 
   const listener = createTcpServer({
-    allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveDelayMilliseconds,

@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectTcp, type Socket } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
+import type { Refusal } from "../audit/audit-refusal.ts";
+import { createLeafKey } from "../certificates/leaf-certificate.ts";
+import { createLeafContexts } from "../certificates/leaf-contexts.ts";
+import type { GuestConnection } from "../contract.ts";
+import { createSessions } from "../sessions/sessions.ts";
+import { createTestAuthority } from "../testing/certificates.ts";
+import { createEchoServe } from "../testing/echo-serve.ts";
+import { testSandboxId, testSession } from "../testing/sessions.ts";
+import { createTestLog } from "../testing/silent-log.ts";
+import { createAdmitGuest } from "./admit-guest.ts";
+import { createConnectionTable } from "./connection-table.ts";
+import { close, listen } from "./listen.ts";
+import { createTlsListener } from "./tls-listener.ts";
+
+const guestAddress = "127.0.1.7";
+const connectionsMax = 3;
+
+describe("createTlsListener", async () => {
+  const authority = await createTestAuthority();
+  const contexts = createLeafContexts({
+    leafKey: await createLeafKey(),
+    contextsMax: 10,
+    now: () => new Date(),
+  });
+  const connections = createConnectionTable({ perAddressMax: connectionsMax });
+  const sessions = createSessions({
+    onAddressReleased: connections.destroyAllOf,
+    onAddressTaken: () => assert.fail("no address changes its owner here"),
+  });
+  const refusals: Refusal[] = [];
+  const served: GuestConnection[] = [];
+  const { findPolicy } = sessions;
+  const auditRefusal = (refusal: Refusal) => void refusals.push(refusal);
+  const listener = createTlsListener({
+    admitGuest: createAdmitGuest({ kind: "https", findPolicy, connections, auditRefusal }),
+    contexts,
+    serveConnection: createEchoServe(served),
+    findPolicy,
+    auditRefusal,
+    log: createTestLog(),
+  });
+  let port = 0;
+
+  before(async () => {
+    await listen(listener, { host: "127.0.0.1", port: 0 });
+    const address = listener.address();
+    port = typeof address === "object" && address !== null ? address.port : 0;
+    sessions.put(testSession({ sourceAddress: guestAddress }));
+  });
+  after(async () => {
+    connections.destroyAll();
+    await close(listener);
+  });
+
+  function open(options: ConnectionOptions, localAddress = guestAddress): TLSSocket {
+    const socket = connectTcp({ host: "127.0.0.1", port, localAddress });
+    socket.on("error", () => socket.destroy());
+    const secured = connectTls({ socket, ca: authority.certificatePem, ...options });
+    secured.on("error", () => secured.destroy());
+    return secured;
+  }
+
+  async function outcome(socket: TLSSocket): Promise<string> {
+    return await new Promise((resolve) => {
+      socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+      socket.on("close", () => resolve("closed"));
+      socket.on("secureConnect", () => resolve("connected"));
+    });
+  }
+
+  async function refusalAfter(act: () => Promise<unknown>): Promise<Refusal | undefined> {
+    refusals.length = 0;
+    await act();
+    for (let turn = 0; turn < 200 && refusals.length === 0; turn += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return refusals[0];
+  }
+
+  async function gone(): Promise<void> {
+    while (connections.count > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  test("refuses a handshake before there is a CA, and says why", async () => {
+    const refusal = await refusalAfter(() => outcome(open({ servername: "api.example.com" })));
+    assert.equal(refusal?.reason, "the proxy has not been given its CA yet");
+    assert.equal(refusal?.host, "api.example.com");
+    assert.equal(refusal?.sandboxId, testSandboxId);
+    await contexts.setAuthority(authority);
+    await gone();
+  });
+
+  test("proves the host that the guest names and hands the connection on", async () => {
+    const socket = open({ servername: "API.example.com", ALPNProtocols: ["h2", "http/1.1"] });
+    await once(socket, "secureConnect");
+    assert.equal(socket.authorized, true);
+    assert.equal(socket.alpnProtocol, "http/1.1");
+    assert.equal(socket.getPeerCertificate().subjectaltname, "DNS:api.example.com");
+    socket.write("x");
+    const [answer] = await once(socket, "data");
+    assert.deepEqual(JSON.parse(String(answer)), {
+      scheme: "https",
+      sourceAddress: guestAddress,
+      serverName: "api.example.com",
+    });
+    socket.destroy();
+    await gone();
+  });
+
+  test("a resumed session is identified by its source address and names its host", async () => {
+    const first = open({ servername: "api.example.com" });
+    const [session] = await once(first, "session");
+    first.destroy();
+    const second = open({ servername: "api.example.com", session });
+    await once(second, "secureConnect");
+    assert.equal(second.isSessionReused(), true);
+    second.write("x");
+    const [answer] = await once(second, "data");
+    assert.match(String(answer), /"serverName":"api\.example\.com"/);
+    second.destroy();
+    await gone();
+  });
+
+  test("a session of TLS 1.2 that is resumed under another name is ended, not served", async () => {
+    const first = open({ servername: "api.example.com", maxVersion: "TLSv1.2" });
+    await once(first, "secureConnect");
+    const session = first.getSession();
+    assert.ok(session !== undefined);
+    first.destroy();
+    await gone();
+    served.length = 0;
+    const second = open({ servername: "other.example.com", maxVersion: "TLSv1.2", session });
+    await once(second.resume(), "close");
+    await gone();
+    assert.deepEqual(served, []);
+  });
+
+  const refused: { name: string; options: ConnectionOptions; reason: RegExp }[] = [
+    { name: "no server name", options: { servername: "" }, reason: /named no server \(SNI\)/ },
+    {
+      name: "a server name that is none",
+      options: { servername: "a..b" },
+      reason: /is no host name/,
+    },
+    {
+      name: "HTTP/2 alone",
+      options: { servername: "api.example.com", ALPNProtocols: ["h2"] },
+      reason: /does not offer HTTP\/1\.1/,
+    },
+    {
+      name: "TLS 1.1",
+      options: {
+        servername: "api.example.com",
+        minVersion: "TLSv1",
+        maxVersion: "TLSv1.1",
+        ciphers: "DEFAULT@SECLEVEL=0",
+      },
+      reason: /no version of TLS from 1\.2 on/,
+    },
+  ];
+  for (const { name, options, reason } of refused) {
+    test(`refuses ${name}, with an audit line`, async () => {
+      served.length = 0;
+      const refusal = await refusalAfter(() => outcome(open(options)));
+      assert.equal(refusal?.kind, "tls");
+      assert.equal(refusal?.sandboxId, testSandboxId);
+      assert.match(refusal?.reason ?? "", reason);
+      assert.deepEqual(served, []);
+      await gone();
+    });
+  }
+
+  test("plain HTTP sent to the TLS port is refused", async () => {
+    const refusal = await refusalAfter(async () => {
+      const socket = connectTcp({ host: "127.0.0.1", port, localAddress: guestAddress });
+      socket.on("error", () => socket.destroy());
+      socket.end("GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
+      await once(socket.resume(), "close");
+    });
+    assert.equal(refusal?.reason, "the client sent plain HTTP to the TLS port");
+    await gone();
+  });
+
+  test("an address without a session is reset before the handshake", async () => {
+    const refusal = await refusalAfter(async () => {
+      assert.notEqual(await outcome(open({ servername: "a.test" }, "127.0.1.8")), "connected");
+    });
+    assert.equal(refusal?.reason, "no sandbox has this source address");
+    assert.equal(refusal?.sandboxId, null);
+    assert.equal(connections.count, 0);
+  });
+
+  test("one connection too many is reset, and room is made when one ends", async () => {
+    const held: Socket[] = [];
+    for (let index = 0; index < connectionsMax; index += 1) {
+      const socket = open({ servername: "api.example.com" });
+      await once(socket, "secureConnect");
+      held.push(socket);
+    }
+    const refusal = await refusalAfter(async () => {
+      assert.notEqual(await outcome(open({ servername: "api.example.com" })), "connected");
+    });
+    assert.equal(refusal?.reason, "the sandbox holds too many connections");
+    for (const socket of held) socket.destroy();
+    await gone();
+    const next = open({ servername: "api.example.com" });
+    assert.equal(await outcome(next), "connected");
+    next.destroy();
+    await gone();
+  });
+
+  test("the end of a session ends its connections", async () => {
+    const socket = open({ servername: "api.example.com" });
+    await once(socket, "secureConnect");
+    const closed = once(socket, "close");
+    sessions.remove(testSandboxId);
+    await closed;
+    await gone();
+    assert.equal(connections.count, 0);
+  });
+});

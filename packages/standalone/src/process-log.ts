@@ -6,7 +6,8 @@ const fileSizeMax = "20M";
 const errorLevel = 50;
 
 const logLineSchema = z.object({
-  level: z.number(),
+  /** Absent in lines that are no log entries, such as the audit's. */
+  level: z.number().default(0),
   msg: z.string().optional(),
   err: z.object({ message: z.string() }).optional(),
 });

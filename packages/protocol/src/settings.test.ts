@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { egressHostsSchema, readSettings, SettingsError, settingSchemas } from "./settings.ts";
+
+describe("readSettings", () => {
+  test("gives the defaults for an empty environment", () => {
+    assert.deepEqual(readSettings(settingSchemas, {}), {
+      OPENCOMPUTER_DATA_DIR: "/var/lib/opencomputer",
+      OPENCOMPUTER_HOST: "127.0.0.1",
+      OPENCOMPUTER_PORT: 8080,
+      OPENCOMPUTER_SANDBOX_DOMAIN: "sandbox.localhost",
+      OPENCOMPUTER_EGRESS_HOSTS: [],
+      OPENCOMPUTER_ACCEL: "auto",
+    });
+  });
+
+  test("takes an empty variable as absent", () => {
+    assert.equal(readSettings(settingSchemas, { OPENCOMPUTER_PORT: "" }).OPENCOMPUTER_PORT, 8080);
+  });
+
+  const malformed: [string, string][] = [
+    ["OPENCOMPUTER_DATA_DIR", "relative/path"],
+    ["OPENCOMPUTER_HOST", "not a host"],
+    ["OPENCOMPUTER_PORT", "0"],
+    ["OPENCOMPUTER_PORT", "eighty"],
+    ["OPENCOMPUTER_API_KEY", "osb_short"],
+    ["DATABASE_URL", "mysql://localhost/x"],
+    ["OPENSANDBOX_SECRET_ENCRYPTION_KEY", "abc123-too-short"],
+    ["OPENCOMPUTER_SANDBOX_DOMAIN", "Not A Domain"],
+    ["OPENCOMPUTER_EGRESS_HOSTS", "api.example.test"],
+    ["OPENCOMPUTER_EGRESS_CA_FILE", "ca.pem"],
+    ["OPENCOMPUTER_ACCEL", "xen"],
+  ];
+  for (const [name, value] of malformed) {
+    test(`refuses ${name}=${value}, names it and keeps its value to itself`, () => {
+      assert.throws(
+        () => readSettings(settingSchemas, { [name]: value }),
+        (error) => error instanceof SettingsError && error.message.includes(name),
+      );
+    });
+  }
+
+  test("does not print a secret that is malformed", () => {
+    const value = "0123456789-not-hexadecimal";
+    assert.throws(
+      () => readSettings(settingSchemas, { OPENSANDBOX_SECRET_ENCRYPTION_KEY: value }),
+      (error) => error instanceof Error && !error.message.includes(value),
+    );
+  });
+});
+
+describe("OPENCOMPUTER_EGRESS_HOSTS", () => {
+  test("reads hosts with and without a port of the guest's, IPv4 and IPv6", () => {
+    assert.deepEqual(
+      egressHostsSchema.parse("API.example.test=127.0.0.1:8443, plain.test:80=[fd00::1]:8080,"),
+      [
+        { host: "api.example.test", guestPort: null, address: "127.0.0.1", port: 8443 },
+        { host: "plain.test", guestPort: 80, address: "fd00::1", port: 8080 },
+      ],
+    );
+  });
+  for (const text of [
+    "a.test=1.2.3.4",
+    "a.test=b.test:80",
+    "a.test=999.2.3.4:80",
+    "a.test=1.2.3.4:99999",
+    "a.test:0=1.2.3.4:80",
+    "*.a.test=1.2.3.4:80",
+    "=1.2.3.4:80",
+  ]) {
+    test(`refuses ${text}`, () => {
+      const parsed = egressHostsSchema.safeParse(text);
+      assert.equal(parsed.success, false);
+      assert.match(parsed.error?.message ?? "", /host=address:port/);
+    });
+  }
+});

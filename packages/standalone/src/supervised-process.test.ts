@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { after, before, describe, test } from "node:test";
+import { type ProcessDefinition, superviseProcess } from "./supervised-process.ts";
+
+describe("superviseProcess", () => {
+  let directory: string;
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "supervised-"));
+  });
+  after(() => rm(directory, { recursive: true }));
+
+  const define = async (script: string, environment = {}): Promise<ProcessDefinition> => {
+    const mainFile = join(directory, `${Math.random().toString(36).slice(2)}.mjs`);
+    await writeFile(mainFile, script);
+    const path = process.env["PATH"] ?? "";
+    return {
+      name: "sample",
+      mainFile,
+      environment: { PATH: path, ...environment },
+      capabilities: "none",
+    };
+  };
+  const supervise = (definition: ProcessDefinition) => {
+    const notes: string[] = [];
+    const ended = new EventEmitter();
+    const gaveUp = once(ended, "gave up").then(([reason]) => String(reason));
+    const supervised = superviseProcess({
+      definition,
+      log: new PassThrough().resume(),
+      onNote: (text) => notes.push(text),
+      onGiveUp: (reason) => void ended.emit("gave up", reason),
+    });
+    return { supervised, notes, gaveUp };
+  };
+  const untilWritten = async (file: string, lines: number) => {
+    for (;;) {
+      const text = await readFile(file, "utf8").catch(() => "");
+      if (text.trim().split("\n").filter(Boolean).length >= lines) return text;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+
+  test("starts a process that was killed again, and stops it for good", async () => {
+    const file = join(directory, "lives");
+    const definition = await define(
+      `import { appendFileSync } from "node:fs";
+       appendFileSync(process.env.FILE, process.pid + "\\n");
+       setInterval(() => {}, 1e6);`,
+      { FILE: file },
+    );
+    const { supervised } = supervise(definition);
+    const [first = ""] = (await untilWritten(file, 1)).split("\n");
+    process.kill(Number(first), "SIGKILL");
+    await untilWritten(file, 2);
+    await supervised.stop();
+    assert.equal(supervised.pid(), undefined);
+  });
+
+  test("gives a process its own variables, no core dumps and no capabilities", async () => {
+    const file = join(directory, "seen");
+    const definition = await define(
+      `import { readFileSync, writeFileSync } from "node:fs";
+       const status = readFileSync("/proc/self/status", "utf8");
+       const limits = readFileSync("/proc/self/limits", "utf8");
+       writeFileSync(process.env.FILE, JSON.stringify({
+         names: Object.keys(process.env).sort(),
+         capabilities: /CapEff:\\s*(\\S+)/.exec(status)[1],
+         core: /core file size +(\\S+)/.exec(limits)[1] }));
+       setInterval(() => {}, 1e6);`,
+      { FILE: file },
+    );
+    const { supervised } = supervise(definition);
+    const seen: unknown = JSON.parse(await untilWritten(file, 1));
+    await supervised.stop();
+    assert.deepEqual(seen, {
+      names: ["FILE", "PATH"],
+      capabilities: "0000000000000000",
+      core: "0",
+    });
+  });
+
+  test("gives up a process that cannot start, and says how it ended", async () => {
+    const definition = await define("process.exit(7);");
+    const { gaveUp, notes, supervised } = supervise(definition);
+    assert.match(await gaveUp, /sample ended 3 times .*exit code 7/);
+    assert.ok(notes.some((note) => note.includes("starting it again")));
+    await supervised.stop();
+  });
+});

@@ -136,7 +136,6 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       const isBackground = warm !== undefined;
       await machines.limit(machine, { cpuCount: 1, memoryMB: baseMemoryMB }, isBackground);
       await warm?.(machine);
-      await machine.vm?.pause();
       return machine;
     } catch (error) {
       await machines.discard(machine);

@@ -28,7 +28,7 @@ export interface Machine {
 }
 
 export interface Machines {
-  /** Restores a machine in a closed slot. Its guest runs. */
+  /** Restores a machine in a closed slot. It stands paused. */
   restore(golden: GoldenSnapshot, accelerator: Accelerator): Promise<Machine>;
   /** Replaces a machine's record. */
   save(machine: Machine, record: MachineRecord): Promise<void>;

@@ -5,10 +5,12 @@ const healthTimeoutSeconds = 30;
 
 /**
  * Has a fresh machine do once what every sandbox does first, so that the
- * emulator has that code translated, and the connection is open. Nothing of
+ * emulator has that code translated, and the connection is open; it stands paused before
+ * and after. Nothing of
  * any sandbox's is in it: the identity is random and replaced at the start.
  */
-export async function warmMachine({ agent }: Machine): Promise<void> {
+export async function warmMachine({ agent, vm }: Machine): Promise<void> {
+  await vm?.resume();
   await agent.waitUntilHealthy(healthTimeoutSeconds);
   await agent.configure(guestIdentity({ hostname: "sandbox", cpuCount: 1, environment: {} }));
   await agent.run({
@@ -19,4 +21,5 @@ export async function warmMachine({ agent }: Machine): Promise<void> {
     outputBytesMax: 1024,
     asRoot: false,
   });
+  await vm?.pause();
 }

@@ -29,7 +29,7 @@ const mebi = 1024 * 1024;
 
 /** A machine whose saved state can still be loaded into it. */
 export interface QemuMachine extends VirtualMachine {
-  /** Loads a saved state from a source such as `fd:3`; the machine then runs. */
+  /** Loads the state of a machine that was paused from a source such as `fd:3`; it stands paused. */
   loadState(source: string): Promise<void>;
 }
 
@@ -76,9 +76,9 @@ export function qemuMachine(options: {
       await leaveMemoryOut();
       await qmp.execute("migrate-incoming", { uri: source }, z.unknown());
       await waitUntil(
-        async () => (await qmp.execute("query-status", {}, statusSchema)).status === "running",
+        async () => (await qmp.execute("query-status", {}, statusSchema)).status === "paused",
         "Loading a saved machine",
-        4,
+        3,
       );
     },
     async saveState(statePath) {

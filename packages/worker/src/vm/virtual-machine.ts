@@ -36,8 +36,8 @@ export interface Hypervisor {
   /** What the installed program calls itself, for instance `7.2.22 (Debian 1:7.2+dfsg-7)`. */
   version(): Promise<string>;
   /**
-   * Starts a machine in a slot's network namespace. With `statePath` it goes
-   * on where the saved machine stood, and runs when this returns.
+   * Starts a machine in a slot's network namespace. With `statePath` it stands
+   * paused where the saved machine stood; without, it boots.
    *
    * @throws {Error} with the end of the program's own messages.
    */

@@ -34,7 +34,9 @@ export function createSessionPolicy(session: EgressSession): SessionPolicy {
 
   const judge = (host: string): Verdict => {
     const refusal =
-      restricted && !anyHostMatches(egressAllowlist, host) ? refusalFrom(egressAllowlist) : null;
+      restricted && !anyHostMatches(egressAllowlist, host)
+        ? refusalFrom(host, egressAllowlist)
+        : null;
     const isUsable = (secret: EgressSecret): boolean =>
       refusal === null && session.mode !== "open" && mayReceive(secret, host);
     return {
@@ -67,11 +69,10 @@ function mayReceive(secret: EgressSecret, host: string): boolean {
   return secret.allowedHosts.length === 0 || anyHostMatches(secret.allowedHosts, host);
 }
 
-function refusalFrom(egressAllowlist: readonly string[]): string {
-  if (egressAllowlist.length === 0) return "the sandbox's egress allowlist is empty";
+function refusalFrom(host: string, egressAllowlist: readonly string[]): string {
+  const beginning = `egress to ${host} is not allowed: the sandbox's egress allowlist`;
+  if (egressAllowlist.length === 0) return `${beginning} is empty`;
   const named = egressAllowlist.slice(0, namedPatternsMax).join(", ");
   const more = egressAllowlist.length - namedPatternsMax;
-  return more > 0
-    ? `the sandbox's egress allowlist names only ${named} and ${more} more`
-    : `the sandbox's egress allowlist names only ${named}`;
+  return `${beginning} names only ${named}${more > 0 ? ` and ${more} more` : ""}`;
 }

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type Answer, encode, type Packet } from "dns-packet";
+import { startNameserver, type TestNameserver } from "../testing/nameserver.ts";
+import { createSeededRandom } from "../testing/seeded-random.ts";
+import type { DnsQuestion } from "./dns-question.ts";
+import { filterAnswer } from "./filter-answer.ts";
+import { acceptAnswer, createForwardQuestion } from "./forward-question.ts";
+
+const question: DnsQuestion = {
+  id: 9,
+  recursionDesired: true,
+  name: "api.example.com",
+  type: "A",
+  udpPayloadBytes: null,
+};
+
+function address(data: string): Answer {
+  return { type: "A", class: "IN", name: "api.example.com", ttl: 30, data };
+}
+
+describe("createForwardQuestion", () => {
+  let nameserver: TestNameserver;
+  let respond: (transport: string) => Packet | undefined = () => undefined;
+  before(async () => {
+    nameserver = await startNameserver((_query, transport) => respond(transport));
+  });
+  after(() => nameserver.close());
+
+  const forward = (nameservers = ["127.0.0.1"], signal = AbortSignal.timeout(5_000)) =>
+    createForwardQuestion({
+      readNameservers: async () => nameservers,
+      nameserverPort: nameserver.port,
+    })(question, signal);
+
+  test("gives the answer of a nameserver", async () => {
+    respond = () => ({ answers: [address("8.8.8.8")] });
+    assert.deepEqual((await forward())?.answers?.length, 1);
+  });
+
+  test("asks again over TCP when the answer is truncated", async () => {
+    respond = (transport) =>
+      transport === "udp" ? { flags: 0x0200 } : { answers: [address("8.8.4.4")] };
+    const [answer] = (await forward())?.answers ?? [];
+    assert.ok(answer?.type === "A" && answer.data === "8.8.4.4");
+  });
+
+  test("asks the next nameserver when one refuses or is not there", async () => {
+    respond = () => ({ answers: [address("8.8.8.8")] });
+    assert.notEqual(await forward(["127.0.0.9", "127.0.0.1"]), undefined);
+    respond = () => ({ flags: 5 });
+    assert.equal(await forward(["127.0.0.1", "127.0.0.1"]), undefined);
+  });
+
+  test("does not take an answer to another id or question", async () => {
+    for (const wrong of [
+      { id: 1 },
+      { questions: [{ name: "evil.test", type: "A", class: "IN" }] },
+      { questions: [{ name: "api.example.com", type: "TXT", class: "IN" }] },
+      { questions: [] },
+    ] satisfies Packet[]) {
+      respond = () => ({ answers: [address("6.6.6.6")], ...wrong });
+      assert.equal(await forward(["127.0.0.1"], AbortSignal.timeout(60)), undefined);
+    }
+  });
+
+  test("stops when the signal says so", async () => {
+    respond = () => undefined;
+    assert.equal(await forward(["127.0.0.1", "127.0.0.1"], AbortSignal.timeout(30)), undefined);
+  });
+});
+
+describe("acceptAnswer", () => {
+  const good = encode({
+    type: "response",
+    id: 9,
+    questions: [{ name: "API.example.COM", type: "A", class: "IN" }],
+    answers: [address("8.8.8.8")],
+  });
+
+  test("compares names without regard to case", () => {
+    assert.notEqual(acceptAnswer(good, 9, question), undefined);
+    assert.equal(acceptAnswer(good, 10, question), undefined);
+  });
+
+  test("refuses counts that the message cannot hold, before it decodes them", () => {
+    const message = Buffer.from(good);
+    message.writeUInt16BE(0xffff, 6);
+    assert.equal(acceptAnswer(message, 9, question), undefined);
+  });
+
+  test("fuzz: damaged answers never throw, nor does filtering what is accepted", () => {
+    const random = createSeededRandom(5452);
+    for (let round = 0; round < 20_000; round += 1) {
+      const message = Buffer.from(good);
+      for (let change = random.below(5); change > 0; change -= 1) {
+        message[2 + random.below(message.length - 2)] = random.below(256);
+      }
+      const packet = acceptAnswer(message, 9, question);
+      if (packet === undefined) continue;
+      for (const record of filterAnswer(packet).reply.answers) assert.notEqual(record.type, "AAAA");
+    }
+  });
+});
+
+describe("filterAnswer", () => {
+  const decoded = (packet: Packet) => {
+    const message = encode({
+      type: "response",
+      id: 9,
+      questions: [{ name: "api.example.com", type: "A", class: "IN" }],
+      ...packet,
+    });
+    return acceptAnswer(message, 9, question) ?? assert.fail("the answer is well-formed");
+  };
+
+  test("takes private and IPv6 addresses out and leaves the rest", () => {
+    const alias: Answer = {
+      type: "CNAME",
+      class: "IN",
+      name: "api.example.com",
+      ttl: 9,
+      data: "b.test",
+    };
+    const six: Answer = { type: "AAAA", class: "IN", name: "b.test", ttl: 9, data: "2606:4700::1" };
+    const { reply, removedAddresses } = filterAnswer(
+      decoded({
+        answers: [alias, address("10.0.0.1"), address("8.8.8.8"), address("169.254.169.254"), six],
+      }),
+    );
+    assert.deepEqual(
+      reply.answers.map((record) => ("data" in record ? record.data : null)),
+      ["b.test", "8.8.8.8"],
+    );
+    assert.deepEqual(removedAddresses, ["10.0.0.1", "169.254.169.254"]);
+  });
+
+  test("keeps the SOA record of an empty answer and no other record beside it", () => {
+    const soa: Answer = {
+      type: "SOA",
+      class: "IN",
+      name: "example.com",
+      ttl: 9,
+      data: { mname: "ns.example.com", rname: "hostmaster.example.com", serial: 1 },
+    };
+    const ns: Answer = { type: "NS", class: "IN", name: "example.com", ttl: 9, data: "ns.test" };
+    const { reply } = filterAnswer(
+      decoded({ flags: 3, authorities: [soa, ns], additionals: [address("10.0.0.1")] }),
+    );
+    assert.equal(reply.responseCode, 3);
+    assert.deepEqual(
+      reply.authorities.map((record) => record.type),
+      ["SOA"],
+    );
+  });
+});

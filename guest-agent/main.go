@@ -49,7 +49,7 @@ func serve() error {
 	log.SetPrefix("agent: ")
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(heapBytesSoftMax)
-	protection, err := command.Protect()
+	protection, err := command.Protect(command.Scores{Agent: -1000, Commands: 0})
 	if err != nil {
 		return err
 	}

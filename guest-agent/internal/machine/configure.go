@@ -61,7 +61,7 @@ func (c *Configurator) Configure(request *Request) (Answer, error) {
 	if err := c.environment.Configure(request.Environment); err != nil {
 		return Answer{}, err
 	}
-	cpuCount, err := bringProcessorsOnline(request.CPUCount)
+	cpuCount, err := bringProcessorsOnline(kernelProcessors, request.CPUCount, plugWaitMax)
 	if err != nil {
 		return Answer{}, err
 	}

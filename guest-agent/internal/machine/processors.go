@@ -12,22 +12,23 @@ import (
 )
 
 const (
-	processorsDirectory = "/sys/devices/system/cpu"
+	kernelProcessors = "/sys/devices/system/cpu"
 	// The kernel shows a processor that was just plugged in a little later.
 	plugWaitMax  = 2 * time.Second
 	plugWaitStep = 5 * time.Millisecond
 )
 
 // bringProcessorsOnline has exactly count processors run, or as many as there
-// are, and returns how many do. The first one cannot be taken offline.
-func bringProcessorsOnline(count int) (int, error) {
+// are after wait, and returns how many do. The first one cannot be taken
+// offline. The directory is the kernel's, in the form of sysfs.
+func bringProcessorsOnline(directory string, count int, wait time.Duration) (int, error) {
 	online := 0
-	deadline := time.Now().Add(plugWaitMax)
+	deadline := time.Now().Add(wait)
 	for number := 0; number < limit.CPUCountMax; number++ {
-		present, err := switchProcessor(number, online < count)
+		present, err := switchProcessor(directory, number, online < count)
 		for err == nil && !present && online < count && time.Now().Before(deadline) {
 			time.Sleep(plugWaitStep)
-			present, err = switchProcessor(number, true)
+			present, err = switchProcessor(directory, number, true)
 		}
 		if err != nil {
 			return 0, err
@@ -40,12 +41,11 @@ func bringProcessorsOnline(count int) (int, error) {
 }
 
 // switchProcessor turns one processor on or off and tells whether it is there.
-func switchProcessor(number int, on bool) (present bool, err error) {
-	directory := processorsDirectory + "/cpu" + strconv.Itoa(number)
+func switchProcessor(directory string, number int, on bool) (present bool, err error) {
 	if number == 0 {
 		return true, nil
 	}
-	file, err := os.OpenFile(directory+"/online", os.O_RDWR, 0)
+	file, err := os.OpenFile(directory+"/cpu"+strconv.Itoa(number)+"/online", os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

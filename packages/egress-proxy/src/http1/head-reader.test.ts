@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { limits } from "@opencomputer/protocol";
+import { channelOf } from "../testing/http-channel.ts";
+import type { ByteChannel } from "./byte-channel.ts";
+import { readHead } from "./head-reader.ts";
+import { HttpSyntaxError } from "./http-syntax-error.ts";
+
+const head = "GET / HTTP/1.1\r\nHost: x";
+
+async function readBoth(channel: ByteChannel): Promise<[string, string]> {
+  const octets = await readHead(channel);
+  let rest = "";
+  for (;;) {
+    const part = await channel.read();
+    if (part === null) return [octets?.toString("latin1") ?? "", rest];
+    rest += part.toString("latin1");
+  }
+}
+
+describe("readHead", () => {
+  test("gives the same head and the same rest, wherever the octets are split", async () => {
+    const whole = `${head}\r\n\r\nbody`;
+    for (let first = 0; first <= whole.length; first += 1) {
+      for (const second of [first, first + 1, first + 5]) {
+        const parts = [whole.slice(0, first), whole.slice(first, second), whole.slice(second)];
+        const channel = channelOf(parts.filter((part) => part !== ""));
+        assert.deepEqual(await readBoth(channel), [head, "body"]);
+      }
+    }
+  });
+
+  test("gives the same head, octet by octet", async () => {
+    assert.deepEqual(await readBoth(channelOf([...`${head}\r\n\r\n`])), [head, ""]);
+  });
+
+  test("skips one empty line in front", async () => {
+    assert.deepEqual(await readBoth(channelOf([`\r\n${head}\r\n\r\n`])), [head, ""]);
+    assert.deepEqual(await readBoth(channelOf(["\r", "\n", `${head}\r\n\r\n`])), [head, ""]);
+  });
+
+  test("is null at the end before the first octet", async () => {
+    assert.equal(await readHead(channelOf([])), null);
+  });
+
+  const refused = [
+    { name: "an end inside a head", parts: ["GET / HTTP/1.1\r\nHo"], fault: "truncated" },
+    { name: "LF line ends, at once", parts: ["GET / HTTP/1.1\nHost: x\n"], fault: "malformed" },
+    {
+      name: "a head without end",
+      parts: Array.from({ length: 70 }, () => "x".repeat(1024)),
+      fault: "too_large",
+    },
+    {
+      name: "a head one octet over the limit",
+      parts: [`${"x".repeat(limits.httpHeadBytesMax + 1)}\r\n\r\n`],
+      fault: "too_large",
+    },
+  ];
+  for (const { name, parts, fault } of refused) {
+    test(`refuses ${name}`, async () => {
+      await assert.rejects(
+        readHead(channelOf(parts)),
+        (error: unknown) => error instanceof HttpSyntaxError && error.fault === fault,
+      );
+    });
+  }
+
+  test("takes a head as large as the limit says", async () => {
+    const largest = "x".repeat(limits.httpHeadBytesMax);
+    const octets = await readHead(channelOf([`${largest}\r\n\r\n`]));
+    assert.equal(octets?.length, limits.httpHeadBytesMax);
+  });
+});

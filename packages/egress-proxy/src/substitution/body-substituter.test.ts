@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
+import { splitAtRandom } from "../testing/http-split.ts";
+import { createSeededRandom } from "../testing/seeded-random.ts";
+import { BodySubstituter } from "./body-substituter.ts";
+import { SeenSecrets } from "./seen-secrets.ts";
+import { tokenTableFor } from "./token-table.ts";
+import type { BodyForm } from "./value-forms.ts";
+
+const policy = policyOf([
+  secretOf("KEY", "a", 'sk-"real"'),
+  secretOf("LONG", "b", "x".repeat(5000)),
+  secretOf("ELSEWHERE", "c", "other-value", ["other.example"]),
+]);
+const table = tokenTableFor(policy, "https", "api.example.com");
+
+function substitute(parts: readonly (Buffer | string)[], form: BodyForm = "raw") {
+  const seen = new SeenSecrets();
+  const substituter = new BodySubstituter(table, form, seen);
+  const out: Buffer[] = [];
+  for (const part of parts) out.push(...substituter.push(Buffer.from(part)));
+  out.push(...substituter.end());
+  return { text: Buffer.concat(out).toString("latin1"), seen };
+}
+
+describe("BodySubstituter", () => {
+  const cases: { name: string; body: string; expected: string; form?: BodyForm }[] = [
+    { name: "nothing", body: "hello", expected: "hello" },
+    { name: "a token", body: `<${tokenOf("a")}>`, expected: '<sk-"real">' },
+    { name: "tokens side by side", body: tokenOf("a").repeat(2), expected: 'sk-"real"'.repeat(2) },
+    {
+      name: "JSON",
+      body: `{"k":"${tokenOf("a")}"}`,
+      expected: '{"k":"sk-\\"real\\""}',
+      form: "json",
+    },
+    {
+      name: "a form",
+      body: `k=${tokenOf("a")}&x=1`,
+      expected: "k=sk-%22real%22&x=1",
+      form: "form",
+    },
+    { name: "an unknown token", body: tokenOf("f"), expected: tokenOf("f") },
+    { name: "a token of another host", body: tokenOf("c"), expected: tokenOf("c") },
+    {
+      name: "the beginning of a token at the end",
+      body: "osb_sealed_aa",
+      expected: "osb_sealed_aa",
+    },
+    {
+      name: "a token after a false start",
+      body: `osb_osb_sealed_${tokenOf("a")}`,
+      expected: 'osb_osb_sealed_sk-"real"',
+    },
+  ];
+  for (const { name, body, expected, form } of cases) {
+    test(`passes ${name}, whole and octet by octet`, () => {
+      assert.equal(substitute([body], form).text, expected);
+      assert.equal(substitute([...body], form).text, expected);
+    });
+  }
+
+  test("names what it substituted and what it withheld", () => {
+    const { seen } = substitute([`${tokenOf("a")} ${tokenOf("c")} ${tokenOf("a")}`]);
+    assert.deepEqual(seen.substituted, ["KEY"]);
+    assert.deepEqual(seen.withheld, ["ELSEWHERE"]);
+  });
+
+  test("holds back only what could begin a token", () => {
+    const substituter = new BodySubstituter(table, "raw", new SeenSecrets());
+    const push = (text: string) =>
+      Buffer.concat([...substituter.push(Buffer.from(text))]).toString();
+    assert.equal(push("data: hello\n"), "data: hello\n");
+    assert.equal(push("data: osb_se"), "data: ");
+    assert.equal(push("cret"), "osb_secret");
+    assert.equal(push(`osb_sealed_${"a".repeat(31)}`), "");
+    assert.equal(push("g"), `osb_sealed_${"a".repeat(31)}g`);
+  });
+
+  test("shares one copy of a value, however often it stands in a body", () => {
+    const substituter = new BodySubstituter(table, "raw", new SeenSecrets());
+    const parts = [...substituter.push(Buffer.from(tokenOf("b").repeat(100)))];
+    assert.equal(parts.length, 100);
+    assert.equal(new Set(parts).size, 1);
+  });
+
+  test("gives what replacing in the whole body gives, wherever it is split", () => {
+    const random = createSeededRandom(13);
+    const pieces = [
+      tokenOf("a"),
+      tokenOf("b"),
+      tokenOf("c"),
+      tokenOf("f"),
+      "osb_sealed_",
+      "osb_",
+      "o",
+      "abc",
+      "\xff",
+    ];
+    for (let round = 0; round < 500; round += 1) {
+      const text = Array.from({ length: random.below(12) }, () => {
+        const piece = random.pick(pieces);
+        return random.below(4) === 0 ? piece.slice(0, random.below(piece.length + 1)) : piece;
+      }).join("");
+      const expected = text
+        .replaceAll(tokenOf("a"), 'sk-"real"')
+        .replaceAll(tokenOf("b"), "x".repeat(5000));
+      const parts = splitAtRandom(Buffer.from(text, "latin1"), 1 + random.below(60), random);
+      assert.equal(substitute(parts).text, expected);
+    }
+  });
+});

@@ -10,6 +10,8 @@ export type {
   SecretEntry,
   SecretStoreRecord,
 } from "@opencomputer/protocol";
+/** Every bound that a caller can run into, and what applies to what is not passed. */
+export { defaults, environmentNamePattern, limits } from "@opencomputer/protocol";
 export type { Commands, RunOptions } from "./commands/commands.ts";
 export { type ConnectionOptions, defaultApiUrl } from "./connection.ts";
 export type { CallOptions, FileContent, Files } from "./files/files.ts";

@@ -1,0 +1,12 @@
+import type { Readable, Writable } from "node:stream";
+
+/** What the command line takes from the process it runs in. */
+export interface CliContext {
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Where the settings of `oc config` lie. */
+  configPath: string;
+  version: string;
+  stdin: Readable;
+  stdout: Writable;
+  stderr: Writable & { isTTY?: boolean };
+}

@@ -1,0 +1,66 @@
+import { defaults, Sandbox } from "@opencomputer/sdk";
+import type { Command } from "commander";
+import { z } from "zod";
+import { defineCommand, readOptions } from "../../arguments/define-command.ts";
+import { collectPairs, collectVariables, wholeNumber } from "../../arguments/option-parsers.ts";
+import type { CliContext } from "../../cli-context.ts";
+import { openInvocation } from "../../invocation.ts";
+
+const optionsSchema = z.object({
+  timeout: z.number(),
+  cpu: z.number(),
+  memory: z.number(),
+  disk: z.number(),
+  template: z.string().optional(),
+  env: z.record(z.string(), z.string()).optional(),
+  metadata: z.record(z.string(), z.string()).optional(),
+  project: z.string().optional(),
+  secretStore: z.string().optional(),
+});
+
+export function addCreate(parent: Command, context: CliContext): void {
+  defineCommand(parent, "create", {
+    summary: "Create a sandbox and print its id",
+    examples: [
+      "oc create",
+      "oc create --timeout 600 --cpu 2 --memory 1024 --env NODE_ENV=production",
+      "oc create --secret-store my-agent-secrets",
+      "oc create --project my-agent          # size, time-out and secrets of the project",
+      "id=$(oc create) && oc exec $id -- uname -a",
+    ],
+  })
+    .option(
+      "--timeout <seconds>",
+      "idle time-out; 0 is never; a project's own applies when left out",
+      wholeNumber,
+      defaults.idleTimeoutSeconds,
+    )
+    .option("--cpu <count>", "CPU cores (0 = platform default)", wholeNumber, 0)
+    .option("--memory <MB>", "memory in MB (0 = platform default)", wholeNumber, 0)
+    .option("--disk <MB>", "disk in MB (0 = platform default)", wholeNumber, 0)
+    .option("--template <name>", "template (default: base)")
+    .option("--env <NAME=VALUE>", "environment variable (repeatable)", collectVariables)
+    .option("--metadata <KEY=VALUE>", "metadata (repeatable)", collectPairs)
+    .option("--project <name>", "project to inherit settings and secrets from")
+    .option("--secret-store <name>", "secret store whose secrets the sandbox gets, sealed")
+    .action(async (_options: unknown, command: Command) => {
+      const invocation = openInvocation(context, command);
+      const options = readOptions(command, optionsSchema);
+      const leavesTimeoutToProject =
+        options.project !== undefined && command.getOptionValueSource("timeout") === "default";
+      const created = Sandbox.create({
+        ...(await invocation.connection()),
+        timeout: leavesTimeoutToProject ? undefined : options.timeout,
+        cpuCount: options.cpu || undefined,
+        memoryMB: options.memory || undefined,
+        diskMB: options.disk || undefined,
+        templateID: options.template,
+        envs: options.env,
+        metadata: options.metadata,
+        project: options.project,
+        secretStore: options.secretStore,
+      });
+      const { info } = await invocation.progress("Creating a sandbox", created);
+      invocation.print(info.sandboxID, info);
+    });
+}

@@ -1,0 +1,132 @@
+import { SecretStore, type SecretStoreRecord } from "@opencomputer/sdk";
+import type { Command } from "commander";
+import { z } from "zod";
+import { defineCommand, defineGroup, readOptions } from "../arguments/define-command.ts";
+import type { CliContext } from "../cli-context.ts";
+import { openInvocation } from "../invocation.ts";
+import { formatAge } from "../output/age.ts";
+import { formatFields, formatTable } from "../output/table.ts";
+import {
+  addEgressAllowlistOption,
+  addEgressAllowlistOptions,
+  chosenEgressAllowlist,
+  egressAllowlistSchema,
+  formatEgressAllowlist,
+} from "./egress-allowlist.ts";
+
+const createOptionsSchema = egressAllowlistSchema.extend({ name: z.string() });
+const updateOptionsSchema = egressAllowlistSchema.extend({ name: z.string().optional() });
+
+/** `oc secret-store`: named sets of secrets, with the hosts that sandboxes may reach. */
+export function addSecretStore(program: Command, context: CliContext): void {
+  const group = defineGroup(program, "secret-store", {
+    summary: "Manage secret stores",
+    examples: [
+      "oc secret-store create --name my-agent-secrets --egress-allowlist api.anthropic.com",
+      "oc secret-store list",
+    ],
+  });
+  addCreate(group, context);
+  addList(group, context);
+  addGet(group, context);
+  addUpdate(group, context);
+  addDelete(group, context);
+}
+
+function addCreate(group: Command, context: CliContext): void {
+  const command = defineCommand(group, "create", {
+    summary: "Create a secret store and print its id",
+    examples: [
+      "oc secret-store create --name my-agent-secrets --egress-allowlist api.anthropic.com",
+      "oc secret-store create --name two-hosts --egress-allowlist api.anthropic.com --egress-allowlist '*.openai.com'",
+    ],
+  }).requiredOption("--name <name>", "name, unique in the organization");
+  addEgressAllowlistOption(command).action(async (_options: unknown, command: Command) => {
+    const invocation = openInvocation(context, command);
+    const { name, egressAllowlist } = readOptions(command, createOptionsSchema);
+    const connection = await invocation.connection();
+    const creating = SecretStore.create({ ...connection, name, egressAllowlist });
+    const store = await invocation.progress("Creating the store", creating);
+    invocation.print(store.id, store);
+  });
+}
+
+function addList(group: Command, context: CliContext): void {
+  defineCommand(group, "list", {
+    summary: "List secret stores",
+    examples: ["oc secret-store list", "oc secret-store list --json"],
+  }).action(async (_options: unknown, command: Command) => {
+    const invocation = openInvocation(context, command);
+    const listing = SecretStore.list(await invocation.connection());
+    const stores = await invocation.progress("Listing stores", listing);
+    if (stores.length === 0) {
+      invocation.note("No secret stores. Make one with: oc secret-store create --name NAME");
+    }
+    const rows = stores.map((store) => [
+      store.id,
+      store.name,
+      formatEgressAllowlist(store.egressAllowlist),
+      formatAge(store.createdAt, Date.now()),
+    ]);
+    const head = ["ID", "NAME", "EGRESS", "AGE"];
+    invocation.print(rows.length === 0 ? "" : formatTable(head, rows), stores);
+  });
+}
+
+function addGet(group: Command, context: CliContext): void {
+  defineCommand(group, "get <id>", {
+    summary: "Show a secret store",
+    examples: ["oc secret-store get <id>"],
+  }).action(async (id: string, _options: unknown, command: Command) => {
+    const invocation = openInvocation(context, command);
+    const getting = SecretStore.get(id, await invocation.connection());
+    const store = await invocation.progress("Getting the store", getting);
+    invocation.print(formatStore(store), store);
+  });
+}
+
+function addUpdate(group: Command, context: CliContext): void {
+  const command = defineCommand(group, "update <id>", {
+    summary: "Change a secret store; only what you pass is changed",
+    examples: [
+      "oc secret-store update <id> --name new-name",
+      "oc secret-store update <id> --egress-allowlist api.anthropic.com",
+      "oc secret-store update <id> --clear-egress-allowlist",
+    ],
+  }).option("--name <name>", "new name");
+  addEgressAllowlistOptions(command).action(
+    async (id: string, _options: unknown, command: Command) => {
+      const invocation = openInvocation(context, command);
+      const options = readOptions(command, updateOptionsSchema);
+      const updating = SecretStore.update(id, {
+        ...(await invocation.connection()),
+        name: options.name,
+        egressAllowlist: chosenEgressAllowlist(options),
+      });
+      const store = await invocation.progress("Changing the store", updating);
+      invocation.print(formatStore(store), store);
+    },
+  );
+}
+
+function addDelete(group: Command, context: CliContext): void {
+  defineCommand(group, "delete <id>", {
+    summary: "Delete a secret store and its secrets; running sandboxes are not affected",
+    examples: ["oc secret-store delete <id>"],
+  }).action(async (id: string, _options: unknown, command: Command) => {
+    const invocation = openInvocation(context, command);
+    const deleting = SecretStore.delete(id, await invocation.connection());
+    await invocation.progress("Deleting the store", deleting);
+    invocation.print(`Deleted ${id}`, { id, status: "deleted" });
+  });
+}
+
+function formatStore(store: SecretStoreRecord): string {
+  return formatFields([
+    ["ID", store.id],
+    ["Name", store.name],
+    ["Egress", formatEgressAllowlist(store.egressAllowlist)],
+    ["Created", store.createdAt],
+    ["Updated", store.updatedAt],
+  ]);
+}

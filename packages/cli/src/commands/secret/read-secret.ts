@@ -1,0 +1,42 @@
+import type { Readable } from "node:stream";
+import { limits } from "@opencomputer/sdk";
+import { CliError } from "../../cli-error.ts";
+
+/**
+ * A secret from the whole of an input, without the newline that ends it.
+ *
+ * @throws {CliError} when it is empty, too long, or no UTF-8: what cannot be
+ * kept exactly is not kept at all.
+ */
+export async function readSecret(stdin: Readable): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of stdin) {
+    const octets: Uint8Array = typeof part === "string" ? Buffer.from(part) : part;
+    length += octets.length;
+    if (length > limits.secretValueBytesMax + 2) {
+      throw new CliError(
+        "invalid_request",
+        `The value on stdin is too long: expected at most ${limits.secretValueBytesMax} octets`,
+      );
+    }
+    parts.push(octets);
+  }
+  const value = decode(Buffer.concat(parts)).replace(/\r?\n$/, "");
+  if (value === "") {
+    throw new CliError("invalid_request", "There is no value on stdin: pipe it in");
+  }
+  return value;
+}
+
+function decode(octets: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets);
+  } catch (cause) {
+    throw new CliError(
+      "invalid_request",
+      "The value on stdin is not UTF-8 text: encode it first, for instance with base64",
+      { cause },
+    );
+  }
+}

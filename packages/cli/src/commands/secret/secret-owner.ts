@@ -1,0 +1,30 @@
+import { type ConnectionOptions, OpenComputerError, Project, SecretStore } from "@opencomputer/sdk";
+
+/** The calls on secrets that a project and a store have in common. */
+export type SecretOwner =
+  | Pick<typeof SecretStore, "setSecret" | "listSecrets" | "deleteSecret">
+  | Pick<typeof Project, "setSecret" | "listSecrets" | "deleteSecret">;
+
+/** What an id names: a store or a project. @throws {OpenComputerError} `not_found`. */
+export async function findSecretOwner(
+  id: string,
+  connection: ConnectionOptions,
+): Promise<SecretOwner> {
+  if (await exists(SecretStore.get(id, connection))) return SecretStore;
+  if (await exists(Project.get(id, connection))) return Project;
+  throw new OpenComputerError(
+    "not_found",
+    `There is no project and no secret store with the id ${id}: \`oc project list\` and \`oc secret-store list\` show the ids`,
+    { status: 404 },
+  );
+}
+
+async function exists(getting: Promise<unknown>): Promise<boolean> {
+  try {
+    await getting;
+    return true;
+  } catch (error) {
+    if (error instanceof OpenComputerError && error.status === 404) return false;
+    throw error;
+  }
+}

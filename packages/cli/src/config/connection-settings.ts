@@ -1,0 +1,48 @@
+import { defaultApiUrl } from "@opencomputer/sdk";
+import type { CliContext } from "../cli-context.ts";
+import { readConfig } from "./config-file.ts";
+
+/** A setting and where it comes from, for `oc config show`. */
+export interface Setting {
+  value: string | undefined;
+  source: string;
+}
+
+export interface ConnectionFlags {
+  apiKey?: string | undefined;
+  apiUrl?: string | undefined;
+}
+
+/** The key and the URL in force: flag, then environment, then file, then default. */
+export async function resolveSettings(
+  context: CliContext,
+  flags: ConnectionFlags,
+): Promise<{ apiKey: Setting; apiUrl: Setting }> {
+  const config = await readConfig(context.configPath);
+  const choose = (
+    flag: { name: string; value: string | undefined },
+    variable: string,
+    inFile: string | undefined,
+    fallback: string | undefined,
+  ): Setting => {
+    const inEnvironment = context.environment[variable];
+    if (flag.value !== undefined) return { value: flag.value, source: flag.name };
+    if (inEnvironment) return { value: inEnvironment, source: variable };
+    if (inFile) return { value: inFile, source: context.configPath };
+    return { value: fallback, source: fallback === undefined ? "not set" : "default" };
+  };
+  return {
+    apiKey: choose(
+      { name: "--api-key", value: flags.apiKey },
+      "OPENCOMPUTER_API_KEY",
+      config["api-key"],
+      undefined,
+    ),
+    apiUrl: choose(
+      { name: "--api-url", value: flags.apiUrl },
+      "OPENCOMPUTER_API_URL",
+      config["api-url"],
+      defaultApiUrl,
+    ),
+  };
+}

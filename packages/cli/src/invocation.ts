@@ -1,0 +1,52 @@
+import type { ConnectionOptions } from "@opencomputer/sdk";
+import type { Command } from "commander";
+import { globalOptionsSchema, readOptions } from "./arguments/define-command.ts";
+import type { CliContext } from "./cli-context.ts";
+import { CliError } from "./cli-error.ts";
+import { resolveSettings } from "./config/connection-settings.ts";
+import { withProgress } from "./output/with-progress.ts";
+
+/** One run of a command: how it prints and whom it talks to. */
+export interface Invocation {
+  json: boolean;
+  /** The connection of the flags, the environment and the file. @throws {CliError} without a key. */
+  connection(): Promise<ConnectionOptions>;
+  /** Prints a result: `text` for people, `value` with `--json`. */
+  print(text: string, value: unknown): void;
+  /** Says something that is no result, on stderr; left out with `--json`. */
+  note(text: string): void;
+  /** Warns on stderr, with `--json` as `{"warning"}`. */
+  warn(text: string): void;
+  /** Waits for work; a terminal shows what for. */
+  progress<Result>(text: string, work: Promise<Result>): Promise<Result>;
+}
+
+export function openInvocation(context: CliContext, command: Command): Invocation {
+  const flags = readOptions(command, globalOptionsSchema);
+  return {
+    json: flags.json,
+    async connection() {
+      const { apiKey, apiUrl } = await resolveSettings(context, flags);
+      if (apiKey.value === undefined) {
+        throw new CliError(
+          "missing_api_key",
+          "No API key: run `oc config set api-key --from-stdin`, set OPENCOMPUTER_API_KEY, or pass --api-key (`npm run serve` prints where the key is)",
+        );
+      }
+      return { apiKey: apiKey.value, apiUrl: apiUrl.value };
+    },
+    print(text, value) {
+      const output = flags.json ? JSON.stringify(value, null, 2) : text;
+      if (output !== "") context.stdout.write(`${output}\n`);
+    },
+    note(text) {
+      if (!flags.json) context.stderr.write(`${text}\n`);
+    },
+    warn(text) {
+      context.stderr.write(
+        flags.json ? `${JSON.stringify({ warning: text })}\n` : `warning: ${text}\n`,
+      );
+    },
+    progress: (text, work) => withProgress(context.stderr, text, work),
+  };
+}

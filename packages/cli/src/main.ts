@@ -1,0 +1,24 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { runCli } from "./run-cli.ts";
+
+const manifest: unknown = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+);
+
+/** A reader that has seen enough, such as `head`, is no error. */
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  environment: process.env,
+  configPath: join(process.env["HOME"] || homedir(), ".oc", "config.json"),
+  version: z.object({ version: z.string() }).parse(manifest).version,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+});

@@ -116,7 +116,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   async function makePooledMachine(snapshot: GoldenSnapshot): Promise<Machine> {
     const machine = await restorePaused(snapshot, warmMachine);
     machine.vm?.onEnd(() => {
-      if (pool?.remove(machine) === true) {
+      if (!closed && pool?.remove(machine) === true) {
         log.warn({ machineId: machine.id }, "A machine ended while it waited in the pool");
         machines
           .discard(machine)
@@ -228,7 +228,9 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       discard: (machine) => machines.discard(machine),
       quietMilliseconds: refillQuietMilliseconds,
       patienceMilliseconds: refillPatienceMilliseconds,
-      onFailure: (error) => log.error({ err: error }, "A machine for the pool could not be made"),
+      onFailure: (error) => {
+        if (!closed) log.error({ err: error }, "A machine for the pool could not be made");
+      },
     });
     stage = "ready";
     log.info({ accelerator, golden: fingerprint }, "Ready for sandboxes");
@@ -312,9 +314,6 @@ function checkSize(spec: PrepareSandboxRequest, diskMBMin: number): void {
   const memoryMBMax = Math.min(limits.memoryMBMax, hostMemoryMB());
   if (spec.memoryMB > memoryMBMax) {
     throw unsupported("memoryMB", `at most ${memoryMBMax} on this host`, spec.memoryMB);
-  }
-  if (spec.memoryMB < baseMemoryMB) {
-    throw unsupported("memoryMB", `at least ${baseMemoryMB}`, spec.memoryMB);
   }
   if (spec.diskMB !== null && spec.diskMB < diskMBMin) {
     throw unsupported("diskMB", `at least ${diskMBMin}, the base image's disk`, spec.diskMB);

@@ -4,6 +4,7 @@ import type { GoldenSnapshot } from "../golden/golden-snapshot.ts";
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { VirtualMachine } from "../vm/virtual-machine.ts";
 import { guestIdentity } from "./guest-identity.ts";
+import { shrinkGuestMemory } from "./shrink-guest-memory.ts";
 
 /** A guest has this long to take the CPUs and the memory that were plugged. */
 const plugTimeoutSeconds = 20;
@@ -28,6 +29,7 @@ export async function startGuest(options: {
   await vm.resume();
   await configure(agent, spec, deadline);
   if (spec.memoryMB > golden.baseMemoryMB) await awaitMemory(vm, spec.memoryMB, deadline);
+  else await shrinkGuestMemory({ agent, ...golden, memoryMB: spec.memoryMB });
   if (spec.diskMB !== null && spec.diskMB > golden.diskMB) await growFileSystem(agent);
 }
 

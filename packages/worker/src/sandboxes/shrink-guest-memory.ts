@@ -1,0 +1,59 @@
+import { WireError } from "@opencomputer/protocol";
+import type { AgentClient } from "../guest/agent-client.ts";
+
+/** Linux gives x86 memory back in blocks of this size. */
+export const memoryBlockMB = 128;
+const shrinkTimeoutMilliseconds = 60_000;
+const digits = /^\d+$/;
+
+/** How many blocks a guest gives back to have at least `memoryMB` left. */
+export function memoryBlocksToGiveBack(baseMemoryMB: number, memoryMB: number): number {
+  return Math.max(0, Math.floor((baseMemoryMB - memoryMB) / memoryBlockMB));
+}
+
+/**
+ * Takes memory out of the guest's use. The kernel keeps the blocks that hold
+ * its own tables, so a guest may stay one block above what was asked for; the
+ * host's limit on the machine holds all the same.
+ *
+ * @throws {WireError} `guest_failed` when the guest keeps more than that.
+ */
+export async function shrinkGuestMemory(options: {
+  agent: Pick<AgentClient, "run">;
+  baseMemoryMB: number;
+  memoryMB: number;
+}): Promise<void> {
+  const blockCount = memoryBlocksToGiveBack(options.baseMemoryMB, options.memoryMB);
+  if (blockCount === 0) return;
+  const blocks = Array.from(
+    { length: options.baseMemoryMB / memoryBlockMB - 1 },
+    (_, index) => index + 1,
+  );
+  const result = await options.agent.run({
+    command: ["/bin/bash", "-c", giveBackScript(blocks, blockCount)],
+    environment: {},
+    workingDirectory: "/",
+    timeoutMilliseconds: shrinkTimeoutMilliseconds,
+    outputBytesMax: 4096,
+    asRoot: true,
+  });
+  const given = result.stdout.trim();
+  if (result.exitCode === 0 && digits.test(given) && Number(given) >= blockCount - 1) return;
+  throw new WireError(
+    "guest_failed",
+    `The guest gave back ${digits.test(given) ? given : "no"} blocks of ${memoryBlockMB} MB, of ${blockCount}`,
+  );
+}
+
+/** Prints how many blocks are offline in the end. */
+function giveBackScript(blocks: readonly number[], blockCount: number): string {
+  return `given=0
+for block in ${blocks.join(" ")}; do
+  [ "$given" -lt ${blockCount} ] || break
+  state=/sys/devices/system/memory/memory$block/state
+  if [ "$(<"$state")" = offline ] || echo offline 2>/dev/null >"$state"; then
+    given=$((given + 1))
+  fi
+done 2>/dev/null
+echo "$given"`;
+}

@@ -1,0 +1,286 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import {
+  type EgressSession,
+  egressPolicySchema,
+  egressProxyStatusSchema,
+  errorBodySchema,
+  limits,
+} from "@opencomputer/protocol";
+import { createLeafKey } from "../certificates/leaf-certificate.ts";
+import { createLeafContexts } from "../certificates/leaf-contexts.ts";
+import { createSessions } from "../sessions/sessions.ts";
+import { createTestAuthority } from "../testing/certificates.ts";
+import { createSeededRandom } from "../testing/seeded-random.ts";
+import { otherSandboxId, testSandboxId, testSecret, testSession } from "../testing/sessions.ts";
+import { createTestLog } from "../testing/silent-log.ts";
+import { createControlApi } from "./control-api.ts";
+import { listenOnSocket } from "./listen-on-socket.ts";
+
+async function scenario() {
+  const logLines: string[] = [];
+  const sessions = createSessions({
+    onAddressReleased: () => undefined,
+    onAddressTaken: () => undefined,
+  });
+  const contexts = createLeafContexts({
+    leafKey: await createLeafKey(),
+    contextsMax: 10,
+    now: () => new Date(),
+  });
+  const instanceId = randomUUID();
+  const server = createControlApi({ instanceId, sessions, contexts, log: createTestLog(logLines) });
+  const put = (path: string, body: unknown) => {
+    const payload = typeof body === "string" ? body : JSON.stringify(body);
+    return server.inject({
+      method: "PUT",
+      url: path,
+      headers: { "content-type": "application/json" },
+      payload,
+    });
+  };
+  const putSession = (session: EgressSession) => put(`/v1/sessions/${session.sandboxId}`, session);
+  const get = (path: string) => server.inject({ method: "GET", url: path });
+  const remove = (id: string) => server.inject({ method: "DELETE", url: `/v1/sessions/${id}` });
+  return { server, sessions, instanceId, logLines, put, putSession, get, remove };
+}
+
+describe("createControlApi: sessions", () => {
+  test("PUT puts a session in force, GET tells its policy without tokens and values", async () => {
+    const { putSession, get, sessions } = await scenario();
+    const limited = testSecret("b", { allowedHosts: ["api.example.com"] });
+    const answer = await putSession(testSession({ secrets: [testSecret("a"), limited] }));
+    assert.equal(answer.statusCode, 204);
+    assert.equal(answer.body, "");
+    assert.equal(sessions.findPolicy("198.18.4.6")?.secrets[0]?.value, "canary-value-a");
+    const told = await get(`/v1/sessions/${testSandboxId}`);
+    assert.equal(told.statusCode, 200);
+    assert.deepEqual(egressPolicySchema.parse(told.json()), {
+      sandboxId: testSandboxId,
+      sourceAddress: "198.18.4.6",
+      mode: "allowlisted",
+      egressAllowlist: ["api.example.com"],
+      perSecretAllowedHosts: { SECRET_b: ["api.example.com"] },
+    });
+    assert.ok(!told.body.includes("canary") && !told.body.includes("osb_sealed"));
+  });
+
+  test("a second PUT rotates: same token, new value", async () => {
+    const { putSession, sessions } = await scenario();
+    await putSession(testSession({ secrets: [testSecret("a")] }));
+    await putSession(testSession({ secrets: [testSecret("a", { value: "rotated" })] }));
+    const [secret] = sessions.get(testSandboxId)?.secrets ?? [];
+    assert.deepEqual([secret?.token, secret?.value], [testSecret("a").token, "rotated"]);
+  });
+
+  test("DELETE ends a session and may be repeated; GET then answers 404", async () => {
+    const { putSession, get, remove, sessions } = await scenario();
+    await putSession(testSession());
+    assert.equal((await remove(testSandboxId)).statusCode, 204);
+    assert.equal((await remove(testSandboxId)).statusCode, 204);
+    assert.equal(sessions.findPolicy("198.18.4.6"), undefined);
+    const answer = await get(`/v1/sessions/${testSandboxId}`);
+    assert.equal(answer.statusCode, 404);
+    assert.equal(errorBodySchema.parse(answer.json()).code, "sandbox_not_found");
+  });
+
+  test("status counts sessions and tells whether there is a CA", async () => {
+    const { put, putSession, get, instanceId } = await scenario();
+    const status = async () => egressProxyStatusSchema.parse((await get("/v1/status")).json());
+    assert.deepEqual(await status(), {
+      instanceId,
+      hasCertificateAuthority: false,
+      sessionCount: 0,
+    });
+    const { certificatePem, privateKeyPem } = await createTestAuthority();
+    const answer = await put("/v1/certificate-authority", { certificatePem, privateKeyPem });
+    assert.equal(answer.statusCode, 204);
+    await putSession(testSession());
+    assert.deepEqual(await status(), {
+      instanceId,
+      hasCertificateAuthority: true,
+      sessionCount: 1,
+    });
+  });
+
+  test("takes a session with as many and as long secrets as there may be", async () => {
+    const { putSession, sessions } = await scenario();
+    const secrets = Array.from({ length: limits.secretsPerStoreMax }, (_, index) => ({
+      name: `SECRET_${index}`,
+      token: `osb_sealed_${index.toString(16).padStart(32, "0")}`,
+      value: '"'.repeat(limits.secretValueBytesMax),
+      allowedHosts: [],
+    }));
+    assert.equal((await putSession(testSession({ secrets }))).statusCode, 204);
+    assert.equal(sessions.get(testSandboxId)?.secrets.length, limits.secretsPerStoreMax);
+  });
+});
+
+describe("createControlApi: errors", () => {
+  const canary = "canary-value-0123456789";
+  const secret = { ...testSecret("a"), value: canary };
+  const path = `/v1/sessions/${testSandboxId}`;
+  const cases: { name: string; path?: string; body: unknown; status: number; code: string }[] = [
+    {
+      name: "no JSON",
+      body: `{"secrets":[{"value":"${canary}"`,
+      status: 400,
+      code: "invalid_json",
+    },
+    {
+      name: "JSON that is no object",
+      body: JSON.stringify(canary),
+      status: 400,
+      code: "invalid_request",
+    },
+    { name: "no body", body: "", status: 400, code: "invalid_json" },
+    {
+      name: "a token of the wrong form",
+      body: testSession({ secrets: [{ ...secret, token: canary }] }),
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      name: "a value that is no string",
+      body: { ...testSession(), secrets: [{ ...secret, value: { [canary]: 1 } }] },
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      name: "an unknown mode",
+      body: { ...testSession({ secrets: [secret] }), mode: canary },
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      name: "an IPv6 source address",
+      body: testSession({ secrets: [secret], sourceAddress: "::1" }),
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      name: "a session of another sandbox",
+      body: testSession({ secrets: [secret], sandboxId: otherSandboxId }),
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      name: "a pattern that is not canonical",
+      body: testSession({ secrets: [secret], egressAllowlist: ["A.example.com"] }),
+      status: 400,
+      code: "invalid_host_pattern",
+    },
+    {
+      name: "a CA key that is none",
+      path: "/v1/certificate-authority",
+      body: {
+        certificatePem: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
+        privateKeyPem: `-----BEGIN PRIVATE KEY-----\n${canary}`,
+      },
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      name: "a body over the limit",
+      body: testSession({
+        secrets: [{ ...secret, value: canary.padEnd(limits.egressSessionBytesMax, "x") }],
+      }),
+      status: 413,
+      code: "body_too_large",
+    },
+    { name: "an unknown route", path: "/v1/other", body: {}, status: 404, code: "not_found" },
+    {
+      name: "an id that is none",
+      path: "/v1/sessions/sb-1",
+      body: testSession(),
+      status: 400,
+      code: "invalid_request",
+    },
+  ];
+  for (const { name, path: url = path, body, status, code } of cases) {
+    test(`${name} is ${status} ${code}, and nothing of the body is repeated or logged`, async () => {
+      const { put, sessions, logLines } = await scenario();
+      const answer = await put(url, body);
+      assert.equal(answer.statusCode, status, answer.body);
+      assert.equal(errorBodySchema.parse(answer.json()).code, code);
+      assert.ok(!answer.body.includes(canary), answer.body);
+      assert.ok(!logLines.join("").includes(canary));
+      assert.equal(sessions.count, 0);
+    });
+  }
+
+  test("a body that is not declared as JSON is 415", async () => {
+    const { server } = await scenario();
+    const answer = await server.inject({
+      method: "PUT",
+      url: path,
+      headers: { "content-type": "text/plain" },
+      payload: canary,
+    });
+    assert.equal(answer.statusCode, 415);
+    assert.equal(errorBodySchema.parse(answer.json()).code, "unsupported_media_type");
+  });
+
+  test("fuzz: damaged sessions are refused with an error body or taken whole, never 500", async () => {
+    const { put, sessions, logLines } = await scenario();
+    const random = createSeededRandom(8259);
+    const good = JSON.stringify(testSession({ secrets: [secret] }));
+    const pieces = [
+      '"',
+      "{",
+      "}",
+      "[",
+      "]",
+      ",",
+      ":",
+      "null",
+      "\\u0000",
+      "1e999",
+      "__proto__",
+      "é",
+    ];
+    for (let round = 0; round < 2_000; round += 1) {
+      let body = good;
+      for (let change = 1 + random.below(3); change > 0; change -= 1) {
+        const at = random.below(body.length);
+        body = body.slice(0, at) + random.pick(pieces) + body.slice(at + random.below(6));
+      }
+      const answer = await put(path, body);
+      if (answer.statusCode === 204) continue;
+      assert.equal(answer.statusCode, 400, `${answer.statusCode} for ${body}`);
+      errorBodySchema.parse(answer.json());
+      assert.ok(!answer.body.includes("canary-value"), answer.body);
+    }
+    assert.ok(!logLines.join("").includes("canary-value"));
+    sessions.remove(testSandboxId);
+    assert.equal(sessions.count, 0);
+  });
+});
+
+describe("listenOnSocket", () => {
+  const directory = mkdtempSync(join(tmpdir(), "egress-socket-"));
+  const path = join(directory, "control.sock");
+  after(() => rmSync(directory, { recursive: true }));
+
+  test("makes a socket that only its owner may use, and takes it away again", async () => {
+    const { server } = await scenario();
+    const maskBefore = process.umask();
+    await listenOnSocket(server, path);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.equal(process.umask(), maskBefore);
+    await server.close();
+    assert.equal(existsSync(path), false);
+  });
+
+  test("refuses a socket that a living process serves", async () => {
+    const living = createServer().listen(path);
+    const { server } = await scenario();
+    await assert.rejects(listenOnSocket(server, path), /another process serves it/);
+    await new Promise((resolve) => living.close(resolve));
+  });
+});

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
+import { z } from "zod";
 import { runProgram } from "../process/run-program.ts";
 import { hostRules, hostTableName } from "./host-rules.ts";
 import type { NetworkBlock } from "./network-block.ts";
@@ -35,12 +36,12 @@ export function createHostNetwork(options: {
       }
     },
     async tearDown() {
-      await runProgram("ip", ["addr", "del", `${block.egressAddress}/32`, "dev", "lo"]).catch(
-        (error: unknown) => ignoreMissing(error, "Cannot assign requested address"),
-      );
-      await runProgram("nft", ["delete", "table", "inet", table]).catch((error: unknown) =>
-        ignoreMissing(error, "No such file or directory"),
-      );
+      if (await hasAddress(block.egressAddress)) {
+        await runProgram("ip", ["addr", "del", `${block.egressAddress}/32`, "dev", "lo"]);
+      }
+      await runProgram("nft", ["-f", "-"], {
+        input: `table inet ${table}\ndelete table inet ${table}\n`,
+      });
       const otherInstallations = /^table inet opencomputer_/m.test(
         await runProgram("nft", ["list", "tables"]),
       );
@@ -50,6 +51,12 @@ export function createHostNetwork(options: {
   };
 }
 
-function ignoreMissing(error: unknown, text: string): void {
-  if (!(error instanceof Error) || !error.message.includes(text)) throw error;
+const interfacesSchema = z.array(
+  z.object({ addr_info: z.array(z.object({ local: z.string().optional() })) }),
+);
+
+async function hasAddress(address: string): Promise<boolean> {
+  const output = await runProgram("ip", ["-json", "-4", "addr", "show", "dev", "lo"]);
+  const interfaces = interfacesSchema.parse(JSON.parse(output));
+  return interfaces.some(({ addr_info }) => addr_info.some(({ local }) => local === address));
 }

@@ -32,7 +32,8 @@ table inet ${table} {
     iifname ${slots} ct state established,related accept
     iifname ${slots} ip daddr ${egress} udp dport ${egressPorts.dns} accept
     iifname ${slots} ip daddr ${egress} tcp dport { ${egressPorts.tls}, ${egressPorts.http}, ${egressPorts.dns} } accept
-    iifname ${slots} drop
+    iifname ${slots} meta l4proto tcp reject with tcp reset
+    iifname ${slots} reject with icmpx admin-prohibited
     iifname != "lo" ip daddr ${block.cidr} drop
   }
   chain forward {

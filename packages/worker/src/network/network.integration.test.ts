@@ -1,0 +1,338 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { runProgram } from "../process/run-program.ts";
+import {
+  attachInternet,
+  attachStandInGuest,
+  runIn,
+  type StandInGuest,
+  serveAsProxy,
+  standInGuestName,
+} from "../testing/network-scene.ts";
+import { createHostNetwork } from "./create-host-network.ts";
+import { createSlots } from "./create-slots.ts";
+import { parseNetworkBlock } from "./network-block.ts";
+import type { Slot } from "./slot.ts";
+import type { SlotMode } from "./slot-rules.ts";
+
+const installationId = "00ae7001";
+const block = parseNetworkBlock("198.18.204.0/22");
+const internetName = "internet-00ae70";
+const publicAddress = "44.130.0.9";
+const privateAddress = "10.77.0.9";
+
+/** What a guest can reach in each mode. A deny must be a refusal: silence would hang its programs. */
+const table: {
+  what: string;
+  protocol: "tcp" | "udp";
+  address: string;
+  port: number;
+  reached: readonly SlotMode[];
+  /** Reached at the proxy, not at the address that was asked for. */
+  atProxy?: readonly SlotMode[];
+}[] = [
+  {
+    what: "HTTPS",
+    protocol: "tcp",
+    address: publicAddress,
+    port: 443,
+    reached: ["open", "intercepted", "allowlisted"],
+    atProxy: ["intercepted", "allowlisted"],
+  },
+  {
+    what: "plain HTTP",
+    protocol: "tcp",
+    address: publicAddress,
+    port: 80,
+    reached: ["open", "intercepted", "allowlisted"],
+    atProxy: ["intercepted", "allowlisted"],
+  },
+  {
+    what: "another TCP port",
+    protocol: "tcp",
+    address: publicAddress,
+    port: 8022,
+    reached: ["open", "intercepted"],
+  },
+  { what: "QUIC", protocol: "udp", address: publicAddress, port: 443, reached: ["open"] },
+  {
+    what: "another UDP port",
+    protocol: "udp",
+    address: publicAddress,
+    port: 8022,
+    reached: ["open", "intercepted"],
+  },
+  {
+    what: "a resolver by UDP, whichever was asked for",
+    protocol: "udp",
+    address: publicAddress,
+    port: 53,
+    reached: ["open", "intercepted", "allowlisted"],
+    atProxy: ["open", "intercepted", "allowlisted"],
+  },
+  {
+    what: "a resolver by TCP, whichever was asked for",
+    protocol: "tcp",
+    address: privateAddress,
+    port: 53,
+    reached: ["open", "intercepted", "allowlisted"],
+    atProxy: ["open", "intercepted", "allowlisted"],
+  },
+  {
+    what: "the gateway's HTTPS",
+    protocol: "tcp",
+    address: "169.254.0.1",
+    port: 443,
+    reached: ["open", "intercepted", "allowlisted"],
+    atProxy: ["open", "intercepted", "allowlisted"],
+  },
+  {
+    what: "the gateway's plain HTTP",
+    protocol: "tcp",
+    address: "169.254.0.1",
+    port: 80,
+    reached: ["open", "intercepted", "allowlisted"],
+    atProxy: ["open", "intercepted", "allowlisted"],
+  },
+  { what: "a private address", protocol: "tcp", address: privateAddress, port: 8022, reached: [] },
+  {
+    what: "the proxy's port at its own address",
+    protocol: "tcp",
+    address: block.egressAddress,
+    port: 8443,
+    reached: [],
+  },
+  {
+    what: "another service at the egress address",
+    protocol: "tcp",
+    address: block.egressAddress,
+    port: 9999,
+    reached: [],
+  },
+  {
+    what: "the host's public address",
+    protocol: "tcp",
+    address: "44.128.0.1",
+    port: 9999,
+    reached: [],
+  },
+  {
+    what: "the metadata address",
+    protocol: "tcp",
+    address: "169.254.169.254",
+    port: 8022,
+    reached: [],
+  },
+  {
+    what: "the agent port of the gateway",
+    protocol: "tcp",
+    address: "169.254.0.1",
+    port: 7070,
+    reached: [],
+  },
+];
+
+describe("network slots", () => {
+  const slots = createSlots(installationId, block);
+  const hostNetwork = createHostNetwork({
+    installationId,
+    block,
+    markerPath: `/run/opencomputer-${installationId}-forwarding`,
+  });
+  let internet: Awaited<ReturnType<typeof attachInternet>>;
+  let internetServer: ChildProcess;
+  let proxy: Awaited<ReturnType<typeof serveAsProxy>>;
+  let slot: Slot;
+  let otherSlot: Slot;
+  let guest: StandInGuest;
+  let otherGuest: StandInGuest;
+  const hostService = createServer((socket) => socket.end());
+  let forwardingBefore: string;
+
+  before(async () => {
+    forwardingBefore = await readFile("/proc/sys/net/ipv4/ip_forward", "utf8");
+    await hostNetwork.setUp();
+    internet = await attachInternet(internetName, [publicAddress, privateAddress]);
+    internetServer = spawn(
+      "nsenter",
+      [
+        `--net=/run/netns/${internetName}`,
+        process.execPath,
+        new URL("../testing/internet-server.mjs", import.meta.url).pathname,
+        ...[443, 80, 8022, 53].flatMap((port) => [
+          `${publicAddress}:${port}`,
+          `${privateAddress}:${port}`,
+        ]),
+      ],
+      { stdio: ["pipe", "pipe", "inherit"] },
+    );
+    if (internetServer.stdout !== null) await once(internetServer.stdout, "data");
+    proxy = await serveAsProxy(block.egressAddress);
+    hostService.listen(9999, "0.0.0.0");
+    await once(hostService, "listening");
+    slot = await slots.open();
+    otherSlot = await slots.open();
+    guest = await attachStandInGuest(slot);
+    otherGuest = await attachStandInGuest(otherSlot);
+  });
+
+  after(async () => {
+    hostService.close();
+    proxy.close();
+    internetServer.kill();
+    await guest.close();
+    await otherGuest.close();
+    await internet.close();
+    await slots.close(slot);
+    await slots.close(otherSlot);
+    await hostNetwork.tearDown();
+  });
+
+  for (const mode of ["closed", "open", "intercepted", "allowlisted"] as const) {
+    describe(mode, () => {
+      before(async () => {
+        await slots.setMode(slot, mode);
+        proxy.takeCallers();
+      });
+
+      for (const { what, protocol, address, port, reached, atProxy } of table) {
+        const expected = reached.includes(mode) ? "reached" : "refused";
+        test(`${what} (${protocol} ${address}:${port}) is ${expected}`, async () => {
+          assert.equal(await guest[protocol](address, port), expected);
+          const callers = proxy.takeCallers();
+          if (atProxy?.includes(mode) === true) {
+            assert.equal(callers.length, 1);
+            assert.ok(callers[0]?.endsWith(`from ${slot.slotAddress}`), callers[0]);
+          } else {
+            assert.deepEqual(callers, []);
+          }
+        });
+      }
+    });
+  }
+
+  test("a guest that takes another address is not heard", async () => {
+    await slots.setMode(slot, "open");
+    const name = standInGuestName(slot);
+    await runProgram("ip", ["-n", name, "addr", "add", "172.20.0.9/32", "dev", "eth0"]);
+    await runProgram("ip", [
+      "-n",
+      name,
+      "addr",
+      "add",
+      `${otherSlot.slotAddress}/32`,
+      "dev",
+      "eth0",
+    ]);
+    assert.equal(await guest.tcp(publicAddress, 8022, "172.20.0.9"), "silent");
+    assert.equal(await guest.tcp(publicAddress, 443, otherSlot.slotAddress), "silent");
+    assert.equal(await guest.tcp(publicAddress, 8022), "reached");
+  });
+
+  test("two sandboxes differ at the proxy, and cannot reach each other", async () => {
+    await slots.setMode(slot, "intercepted");
+    await slots.setMode(otherSlot, "intercepted");
+    proxy.takeCallers();
+    await guest.tcp(publicAddress, 443);
+    await otherGuest.tcp(publicAddress, 443);
+    const [first, second] = proxy.takeCallers();
+    assert.equal(first, `tcp 8443 from ${slot.slotAddress}`);
+    assert.equal(second, `tcp 8443 from ${otherSlot.slotAddress}`);
+    for (const port of [7070, 443, 22]) {
+      assert.notEqual(
+        await guest.tcp(otherSlot.slotAddress, port),
+        port === 443 ? "silent" : "reached",
+      );
+    }
+    assert.deepEqual(
+      proxy.takeCallers().filter((caller) => !caller.includes(slot.slotAddress)),
+      [],
+    );
+  });
+
+  test("the host reaches the agent, and nothing else in the guest; others reach neither", async () => {
+    const agent = spawn(
+      "nsenter",
+      [
+        `--net=/run/netns/${standInGuestName(slot)}`,
+        process.execPath,
+        new URL("../testing/internet-server.mjs", import.meta.url).pathname,
+        ...["169.254.0.2:7070", "169.254.0.2:7071"],
+      ],
+      { stdio: ["pipe", "pipe", "inherit"] },
+    );
+    try {
+      await once(agent.stdout, "data");
+      const answer = (port: number, user?: number) =>
+        runProgram("setpriv", [
+          ...(user === undefined ? [] : [`--reuid=${user}`, `--regid=${user}`, "--clear-groups"]),
+          process.execPath,
+          "-e",
+          `require("node:net").connect(${port}, "${slot.slotAddress}").on("data", (d) => { console.log("answered"); process.exit(); }).on("error", () => { console.log("refused"); process.exit(); }); setTimeout(() => { console.log("silent"); process.exit(); }, 1500)`,
+        ]);
+      assert.equal((await answer(7070)).trim(), "answered");
+      assert.notEqual((await answer(7071)).trim(), "answered");
+      assert.notEqual((await answer(7070, 65534)).trim(), "answered");
+      const route = ["route", "add", `${slot.slotAddress}/32`, "via", internet.hostAddress];
+      await runProgram("ip", ["-n", internetName, ...route]);
+      const fromOutside = await runIn(
+        internetName,
+        `require("node:net").connect(7070, "${slot.slotAddress}").on("connect", () => { console.log("reached"); process.exit(); }).on("error", () => { console.log("refused"); process.exit(); }); setTimeout(() => { console.log("silent"); process.exit(); }, 1500)`,
+      );
+      assert.notEqual(fromOutside.trim(), "reached");
+    } finally {
+      agent.kill();
+    }
+  });
+
+  test("the proxy cannot be reached from beyond the host", async () => {
+    proxy.takeCallers();
+    const name = internetName;
+    const route = ["route", "add", `${block.egressAddress}/32`, "via", internet.hostAddress];
+    await runProgram("ip", ["-n", name, ...route]);
+    const script = `require("node:net").connect(8443, "${block.egressAddress}").on("connect", () => { console.log("reached"); process.exit(); }).on("error", () => { console.log("refused"); process.exit(); }); setTimeout(() => { console.log("silent"); process.exit(); }, 1500)`;
+    assert.notEqual((await runIn(name, script)).trim(), "reached");
+    assert.deepEqual(proxy.takeCallers(), []);
+  });
+
+  test("IPv6 is off in a slot and on its interface of the host", async () => {
+    const inside = await runProgram("ip", ["-n", slot.name, "-6", "addr"]);
+    const outside = await runProgram("ip", ["-6", "addr", "show", "dev", slot.name]);
+    assert.equal(inside.trim(), "");
+    assert.equal(outside.trim(), "");
+  });
+
+  test("strays of the installation are removed, and what is open is kept", async () => {
+    const earlier = createSlots(installationId, block);
+    earlier.adopt(slot.index);
+    earlier.adopt(otherSlot.index);
+    const stray = await earlier.open();
+    await slots.closeStrays();
+    const namespaces = await runProgram("ip", ["netns", "list"]);
+    const links = await runProgram("ip", ["-brief", "link"]);
+    for (const text of [namespaces, links]) {
+      assert.ok(text.includes(slot.name));
+      assert.ok(text.includes(otherSlot.name));
+      assert.ok(!text.includes(stray.name));
+    }
+  });
+
+  test("tearing down leaves nothing on the host", async () => {
+    const network = createHostNetwork({
+      installationId: "00ae7002",
+      block: parseNetworkBlock("198.18.208.0/22"),
+      markerPath: "/run/opencomputer-00ae7002-forwarding",
+    });
+    await network.setUp();
+    await network.setUp();
+    await network.tearDown();
+    await network.tearDown();
+    assert.ok(!(await runProgram("ip", ["addr"])).includes("198.18.208."));
+    assert.ok(!(await runProgram("nft", ["list", "tables"])).includes("00ae7002"));
+    assert.ok(["0\n", "1\n"].includes(forwardingBefore));
+  });
+});

@@ -2,12 +2,15 @@ import type { ErrorBody } from "@opencomputer/protocol";
 import type { ByteChannel } from "../http1/byte-channel.ts";
 import type { Refusal } from "./refusal.ts";
 
-/** Answers in the upstream's stead: JSON that people can read in a terminal. */
+/**
+ * Answers in the upstream's stead: JSON that people can read in a terminal.
+ * Returns the octets of its body.
+ */
 export function answerRefusal(
   guest: ByteChannel,
   refusal: Refusal,
   request: { readonly method: string | undefined; readonly close: boolean },
-): void {
+): number {
   const body: ErrorBody = { error: refusal.message, code: refusal.code };
   const octets = Buffer.from(`${JSON.stringify(body)}\n`, "utf8");
   const head =
@@ -15,9 +18,12 @@ export function answerRefusal(
     "Content-Type: application/json\r\n" +
     `Content-Length: ${octets.length}\r\n` +
     (request.close ? "Connection: close\r\n\r\n" : "\r\n");
-  guest.write(
-    request.method === "HEAD" ? head : Buffer.concat([Buffer.from(head, "latin1"), octets]),
-  );
+  if (request.method === "HEAD") {
+    guest.write(head);
+    return 0;
+  }
+  guest.write(Buffer.concat([Buffer.from(head, "latin1"), octets]));
+  return octets.length;
 }
 
 const reasonPhrases: Readonly<Record<number, string>> = {

@@ -17,6 +17,8 @@ export class AuditRecord {
   #path: string | null = null;
   #refused = false;
   #reason: string | null = null;
+  /** Whether any of the request went to the upstream. */
+  sentUpstream = false;
   status: number | null = null;
   requestBytes = 0;
   responseBytes = 0;
@@ -68,7 +70,7 @@ export class AuditRecord {
       decision: this.#refused ? "refused" : "allowed",
       reason: this.#reason,
       status: this.status,
-      substituted: this.seen.substituted,
+      substituted: this.sentUpstream ? this.seen.substituted : [],
       withheld: this.seen.withheld,
       resealed: this.seen.resealed,
       requestBytes: this.requestBytes,

@@ -1,0 +1,79 @@
+import type { Destination } from "../contract.ts";
+import type { BodyReader } from "../http1/body-reader.ts";
+import type { AnswerHead } from "./answer-head.ts";
+import { awaitAnswer } from "./await-answer.ts";
+import type { Exchange } from "./exchange.ts";
+import { measureBody } from "./measure-body.ts";
+import type { OutgoingRequest } from "./outgoing-request.ts";
+import { type MeasuredBody, sendMeasured, sendStreamed } from "./send-request.ts";
+import type { UpstreamLease } from "./upstream-link.ts";
+
+/** Methods that may be sent twice without harm (RFC 9110 §9.2.2). */
+const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/** A request that went out, with the final answer's head. */
+export interface Answered {
+  readonly lease: UpstreamLease;
+  readonly answer: AnswerHead;
+}
+
+/**
+ * Sends the request and awaits the head of its final answer. When a kept
+ * connection proves to have been closed meanwhile, a request that may be sent
+ * twice, and of which everything is at hand, is sent once more on a fresh one.
+ *
+ * @throws {DialError}
+ * @throws {HttpSyntaxError} for the guest's body
+ * @throws {ChannelLostError}
+ * @throws {Refusal} for what the upstream sent
+ */
+export async function askUpstream(
+  exchange: Exchange,
+  request: OutgoingRequest,
+  destination: Destination,
+  body: BodyReader,
+): Promise<Answered> {
+  const { connection, deps, audit } = exchange;
+  const { guest, link, watchdog } = connection;
+  const measures = reserveMeasured(exchange, request);
+  const streams = request.framing.kind !== "none" && !measures;
+  const isRepeatable = idempotentMethods.has(request.method) && !streams;
+  let idleSecondsMax = isRepeatable
+    ? Number.POSITIVE_INFINITY
+    : deps.options.unrepeatableReuseSeconds;
+  let measured: MeasuredBody | undefined;
+  for (;;) {
+    const lease = link.reuse(destination, idleSecondsMax) ?? (await link.open(destination));
+    if (measures) measured ??= await measureBody(guest, request, body, audit.seen);
+    audit.sentUpstream = true;
+    const receivedBefore = lease.channel.received;
+    exchange.sending = streams
+      ? sendStreamed(lease.channel, request, body, audit.seen)
+      : sendMeasured(lease.channel, request, measured);
+    try {
+      const answer = await awaitAnswer(
+        { guest, upstream: lease.channel, guestTakesInterim: exchange.head?.minorVersion === 1 },
+        request,
+        destination.host,
+        audit.seen,
+      );
+      return { lease, answer };
+    } catch (error) {
+      const wasIdleClose = lease.reused && lease.channel.received === receivedBefore;
+      if (!wasIdleClose || !isRepeatable || watchdog.expired || !guest.writable) throw error;
+      link.drop();
+      idleSecondsMax = -1;
+    }
+  }
+}
+
+/** Whether the body will be collected, so that its length after substitution is known. */
+function reserveMeasured(exchange: Exchange, request: OutgoingRequest): boolean {
+  const { measuredBodyBudget, options } = exchange.deps;
+  const { framing } = request;
+  if (framing.kind !== "length" || !request.searchesBody || !request.tokens.hasUsable) return false;
+  if (framing.length > options.measuredBodyBytesMax) return false;
+  if (!measuredBodyBudget.tryTake(framing.length)) return false;
+  exchange.reservedOctets = framing.length;
+  return true;
+}

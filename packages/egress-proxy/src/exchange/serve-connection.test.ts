@@ -1,30 +1,499 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { startExchange } from "../testing/http-exchange-fixture.ts";
+import { describe, type TestContext, test } from "node:test";
+import { limits } from "@opencomputer/protocol";
+import {
+  type ExchangeFixture,
+  type ExchangeFixtureOptions,
+  readToEnd,
+  readUntil,
+  startExchange,
+} from "../testing/http-exchange-fixture.ts";
 import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
+import { recordingUpstream } from "../testing/http-recording-upstream.ts";
 
-test("substitutes", async (t) => {
-  const exchange = await startExchange({
-    policy: policyOf([secretOf("KEY", "a", "sk-real-value-1")]),
-    upstream: (request, response) => {
-      const parts: Buffer[] = [];
-      request.on("data", (part) => parts.push(part));
-      request.on("end", () => {
-        response.end(
-          JSON.stringify({
-            got: request.headers["x-api-key"],
-            length: request.headers["x-api-key"]?.length,
-            body: Buffer.concat(parts).toString().length,
-          }),
-        );
-      });
-    },
-  });
+const host = "Host: api.example.com\r\n";
+
+async function start(t: TestContext, options: ExchangeFixtureOptions): Promise<ExchangeFixture> {
+  const exchange = await startExchange({ policy: policyOf([]), ...options });
   t.after(() => exchange.close());
-  const answer = await exchange.send(
-    `POST /v1/messages?x=1 HTTP/1.1\r\nHost: api.example.com\r\nX-Api-Key: ${tokenOf("a")}\r\nConnection: close\r\nContent-Length: 43\r\n\r\n${tokenOf("a")}`,
-  );
-  console.log(answer);
-  console.log(exchange.audits);
-  assert.match(answer, /200 OK/);
+  return exchange;
+}
+
+describe("serveConnection: requests on one connection", () => {
+  test("serves pipelined requests in order over one upstream connection", async (t) => {
+    const upstream = recordingUpstream((response, { url }) => response.end(`answer to ${url}`));
+    const exchange = await start(t, { upstream: upstream.listener });
+    const answers = await exchange.send(
+      `GET /1 HTTP/1.1\r\n${host}\r\n` +
+        `POST /2 HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc` +
+        `POST /3 HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n2\r\nxy\r\n0\r\n\r\n` +
+        `GET /4 HTTP/1.1\r\n${host}Connection: close\r\n\r\n`,
+    );
+    assert.deepEqual(
+      answers.match(/answer to \/\d/g),
+      [1, 2, 3, 4].map((n) => `answer to /${n}`),
+    );
+    assert.deepEqual(
+      upstream.requests.map(({ url, body }) => [url, body]),
+      [
+        ["/1", ""],
+        ["/2", "abc"],
+        ["/3", "xy"],
+        ["/4", ""],
+      ],
+    );
+    assert.deepEqual(exchange.dialled, ["api.example.com"]);
+    assert.deepEqual(
+      exchange.audits.map(({ path, status, requestBytes, responseBytes }) => [
+        path,
+        status,
+        requestBytes,
+        responseBytes,
+      ]),
+      [
+        ["/1", 200, 0, 12],
+        ["/2", 200, 3, 12],
+        ["/3", 200, 2, 12],
+        ["/4", 200, 0, 12],
+      ],
+    );
+  });
+
+  test("asks for the policy anew with each request", async (t) => {
+    const upstream = recordingUpstream();
+    const exchange = await start(t, {
+      upstream: upstream.listener,
+      policy: policyOf([secretOf("KEY", "a", "value-before")]),
+    });
+    const guest = exchange.connect();
+    const request = `GET / HTTP/1.1\r\n${host}X-Key: ${tokenOf("a")}\r\n\r\n`;
+    guest.write(request);
+    await readUntil(guest, (text) => text.endsWith("ok"));
+    exchange.policy = policyOf([secretOf("KEY", "a", "value-after")]);
+    guest.write(request);
+    await readUntil(guest, (text) => text.endsWith("ok"));
+    exchange.policy = undefined;
+    guest.write(request);
+    assert.match(await readToEnd(guest), /^HTTP\/1\.1 403 .*"code":"no_session"/s);
+    assert.deepEqual(
+      upstream.requests.map(({ headers }) => headers["x-key"]),
+      ["value-before", "value-after"],
+    );
+    assert.equal(exchange.audits[2]?.decision, "refused");
+    assert.equal(exchange.audits[2]?.sandboxId, null);
+  });
+
+  test("sends a request once more when its kept connection was closed, unless it must not be repeated", async (t) => {
+    for (const [method, body, expected] of [
+      ["GET", "", 200],
+      ["PUT", "abc", 200],
+      ["POST", "abc", 502],
+    ] as const) {
+      const exchange = await start(t, {
+        policy: policyOf([secretOf("KEY", "a", "some-value")]),
+        raw(socket, count) {
+          let answered = 0;
+          socket.on("data", () => {
+            answered += 1;
+            if (count === 1 && answered === 2) socket.resetAndDestroy();
+            else socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+          });
+        },
+      });
+      const guest = exchange.connect();
+      guest.write(`GET / HTTP/1.1\r\n${host}\r\n`);
+      await readUntil(guest, (text) => text.endsWith("ok"));
+      guest.write(
+        `${method} / HTTP/1.1\r\n${host}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      );
+      assert.match(await readToEnd(guest), new RegExp(`^HTTP/1.1 ${expected} `), method);
+      assert.equal(exchange.dialled.length, expected === 200 ? 2 : 1);
+    }
+  });
+
+  test("dials again when the kept connection has been closed in the meantime", async (t) => {
+    const exchange = await start(t, {
+      raw(socket) {
+        socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+      },
+    });
+    const guest = exchange.connect();
+    for (let round = 0; round < 3; round += 1) {
+      guest.write(`POST / HTTP/1.1\r\n${host}Content-Length: 1\r\n\r\nx`);
+      await readUntil(guest, (text) => text.endsWith("ok"));
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    assert.equal(exchange.dialled.length, 3);
+  });
+});
+
+describe("serveConnection: versions and connections", () => {
+  test("answers HTTP/1.0 with a close, and a chunked answer by the close", async (t) => {
+    const exchange = await start(t, {
+      upstream: (_request, response) => {
+        response.write("part one, ");
+        response.end("part two");
+      },
+    });
+    const answer = await exchange.send(`GET / HTTP/1.0\r\n${host}\r\n`);
+    assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+    assert.match(answer, /\r\nConnection: close\r\n/);
+    assert.doesNotMatch(answer, /Transfer-Encoding|Content-Length/i);
+    assert.ok(answer.endsWith("\r\n\r\npart one, part two"));
+  });
+
+  test("passes an HTTP/1.0 answer that ends by the close as chunks", async (t) => {
+    const exchange = await start(t, {
+      raw(socket) {
+        socket.once("data", () => socket.end("HTTP/1.0 200 OK\r\nX-A: b\r\n\r\nwhole body"));
+      },
+    });
+    const guest = exchange.connect();
+    guest.write(`GET / HTTP/1.1\r\n${host}\r\n`);
+    const answer = await readUntil(guest, (text) => text.endsWith("0\r\n\r\n"));
+    assert.equal(
+      answer,
+      "HTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\na\r\nwhole body\r\n0\r\n\r\n",
+    );
+  });
+
+  test("answers a guest that has ended its sending side", async (t) => {
+    const exchange = await start(t, {
+      upstream: (_request, response) => setTimeout(() => response.end("late"), 30),
+    });
+    const guest = exchange.connect();
+    guest.end(`GET / HTTP/1.1\r\n${host}\r\n`);
+    assert.match(await readToEnd(guest), /late$/);
+  });
+
+  test("keeps hop-by-hop fields to itself, both ways", async (t) => {
+    const upstream = recordingUpstream((response) => {
+      response.setHeader("Keep-Alive", "timeout=9");
+      response.setHeader("X-Local", "1");
+      response.setHeader("X-Through", "2");
+      response.setHeader("Connection", "X-Local");
+      response.end("ok");
+    });
+    const exchange = await start(t, { upstream: upstream.listener });
+    const answer = await exchange.send(
+      `GET / HTTP/1.1\r\n${host}Connection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: x\r\n` +
+        "Proxy-Authorization: Basic abc\r\nTE: gzip, trailers\r\nX-Kept: 2\r\n\r\n",
+    );
+    const [request] = upstream.requests;
+    assert.deepEqual(request?.rawHeaders, [
+      "Host",
+      "api.example.com",
+      "X-Kept",
+      "2",
+      "TE",
+      "trailers",
+      "Connection",
+      "TE",
+    ]);
+    assert.match(answer, /X-Through: 2/);
+    assert.doesNotMatch(answer, /X-Local|Keep-Alive/i);
+  });
+
+  test("passes trailers on, both ways", async (t) => {
+    const upstream = recordingUpstream((response) => {
+      response.setHeader("Trailer", "X-After");
+      response.write("body");
+      response.addTrailers({ "X-After": "sum" });
+      response.end();
+    });
+    const exchange = await start(t, { upstream: upstream.listener });
+    const answer = await exchange.send(
+      `POST / HTTP/1.1\r\n${host}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n` +
+        "3;ext=1\r\nabc\r\n0\r\nX-Sum: 7\r\nContent-Length: 9\r\n\r\n",
+    );
+    assert.equal(upstream.requests[0]?.body, "abc");
+    assert.deepEqual({ ...upstream.requests[0]?.trailers }, { "x-sum": "7" });
+    assert.ok(answer.endsWith("0\r\nX-After: sum\r\n\r\n"), answer);
+  });
+
+  test("keeps the length of a HEAD answer, and sends no body with 204 and 304", async (t) => {
+    const exchange = await start(t, {
+      policy: policyOf([secretOf("KEY", "a", "some-long-value")]),
+      upstream: (request, response) => {
+        if (request.url === "/204") response.writeHead(204).end();
+        else if (request.url === "/304") response.writeHead(304, { "Content-Length": "7" }).end();
+        else if (request.url === "/0") response.writeHead(200, { "Content-Length": "0" }).end();
+        else response.writeHead(200, { "Content-Length": "12345" }).end();
+      },
+    });
+    const answers = await exchange.send(
+      `HEAD / HTTP/1.1\r\n${host}\r\nGET /204 HTTP/1.1\r\n${host}\r\nGET /304 HTTP/1.1\r\n${host}\r\n` +
+        `GET /0 HTTP/1.1\r\n${host}Connection: close\r\n\r\n`,
+    );
+    const heads = answers.split("\r\n\r\n");
+    assert.match(heads[0] ?? "", /^HTTP\/1\.1 200 .*\r\nContent-Length: 12345$/s);
+    assert.match(heads[1] ?? "", /^HTTP\/1\.1 204 /);
+    assert.doesNotMatch(heads[1] ?? "", /Content-Length|Transfer-Encoding/i);
+    assert.match(heads[2] ?? "", /^HTTP\/1\.1 304 .*\r\nContent-Length: 7$/s);
+    assert.match(heads[3] ?? "", /^HTTP\/1\.1 200 .*\r\nContent-Length: 0\r\nConnection: close$/s);
+    assert.equal(heads[4], "");
+  });
+});
+
+describe("serveConnection: 100-continue and early hints", () => {
+  const expecting = `POST / HTTP/1.1\r\n${host}Expect: 100-continue\r\nConnection: close\r\nContent-Length: 5\r\n\r\n`;
+
+  test("passes the expectation and the upstream's 100 when the body is streamed", async (t) => {
+    const exchange = await start(t, {
+      raw(socket) {
+        socket.once("data", (head) => {
+          assert.match(head.toString(), /\r\nExpect: 100-continue\r\n/);
+          socket.write("HTTP/1.1 100 Continue\r\n\r\n");
+          socket.once("data", (body) => socket.end(`HTTP/1.1 200 OK\r\n\r\ngot ${body}`));
+        });
+      },
+    });
+    const guest = exchange.connect();
+    guest.write(expecting);
+    assert.equal(
+      await readUntil(guest, (text) => text.endsWith("\r\n\r\n")),
+      "HTTP/1.1 100 Continue\r\n\r\n",
+    );
+    guest.write("hello");
+    assert.match(await readToEnd(guest), /got hello/);
+  });
+
+  test("passes the upstream's refusal, without having read the body", async (t) => {
+    const exchange = await start(t, {
+      raw(socket) {
+        socket.once("data", () => socket.write("HTTP/1.1 417 No\r\nContent-Length: 2\r\n\r\nno"));
+      },
+    });
+    const guest = exchange.connect();
+    guest.write(expecting);
+    const answer = await readToEnd(guest);
+    assert.match(answer, /^HTTP\/1\.1 417 No\r\n.*\r\nConnection: close\r\n\r\nno$/s);
+  });
+
+  test("answers 100 by itself when the body is measured first, and drops the expectation", async (t) => {
+    const upstream = recordingUpstream();
+    const exchange = await start(t, {
+      upstream: upstream.listener,
+      policy: policyOf([secretOf("KEY", "a", "some-value")]),
+    });
+    const guest = exchange.connect();
+    guest.write(expecting);
+    assert.equal(
+      await readUntil(guest, (text) => text.endsWith("\r\n\r\n")),
+      "HTTP/1.1 100 Continue\r\n\r\n",
+    );
+    guest.write("hello");
+    assert.match(await readToEnd(guest), /^HTTP\/1\.1 200 OK/);
+    assert.equal(upstream.requests[0]?.headers["expect"], undefined);
+    assert.equal(upstream.requests[0]?.headers["content-length"], "5");
+  });
+
+  test("sends no 100 to a host that is refused", async (t) => {
+    const exchange = await start(t, {
+      policy: policyOf([secretOf("KEY", "a", "some-value")], ["api.example.com"]),
+    });
+    const guest = exchange.connect();
+    guest.write(expecting);
+    assert.match(await readToEnd(guest), /^HTTP\/1\.1 403 /);
+    assert.deepEqual(exchange.dialled, []);
+  });
+
+  test("passes 103 on to HTTP/1.1 and not to HTTP/1.0", async (t) => {
+    const exchange = await start(t, {
+      upstream: (_request, response) =>
+        response.writeEarlyHints({ link: "</a>; rel=preload" }, () => response.end("ok")),
+    });
+    const modern = await exchange.send(`GET / HTTP/1.1\r\n${host}Connection: close\r\n\r\n`);
+    assert.match(
+      modern,
+      /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>; rel=preload\r\n\r\nHTTP\/1\.1 200 OK/i,
+    );
+    assert.match(await exchange.send(`GET / HTTP/1.0\r\n${host}\r\n`), /^HTTP\/1\.1 200 OK/);
+  });
+});
+
+describe("serveConnection: upgrades", () => {
+  const upgrade = (protocol: string) =>
+    `GET /chat HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: ${protocol}\r\nAuthorization: Bearer ${tokenOf("a")}\r\n\r\n`;
+
+  test("passes a WebSocket through after 101, with the value in its request only", async (t) => {
+    const heads: string[] = [];
+    const exchange = await start(t, {
+      policy: policyOf([secretOf("KEY", "a", "some-real-value")]),
+      raw(socket) {
+        socket.once("data", (head) => {
+          heads.push(head.toString());
+          socket.write(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Echo: some-real-value\r\n\r\nfirst",
+          );
+          socket.on("data", (octets) => socket.write(`<${octets}>`));
+          socket.once("end", () => socket.end());
+        });
+      },
+    });
+    const guest = exchange.connect();
+    guest.write(upgrade("websocket"));
+    const answer = await readUntil(guest, (text) => text.endsWith("first"));
+    assert.match(
+      answer,
+      /^HTTP\/1\.1 101 .*\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nfirst$/s,
+    );
+    assert.match(answer, new RegExp(`X-Echo: ${tokenOf("a")}`));
+    assert.match(heads[0] ?? "", /Authorization: Bearer some-real-value\r\n/);
+    assert.match(heads[0] ?? "", /Upgrade: websocket\r\nConnection: Upgrade\r\n/);
+    guest.write(tokenOf("a"));
+    assert.equal(await readUntil(guest, (text) => text.endsWith(">")), `<${tokenOf("a")}>`);
+    guest.end();
+    await readToEnd(guest);
+    const [line] = await exchange.audited(1);
+    assert.equal(line?.status, 101);
+    assert.equal(line?.requestBytes, 43);
+    assert.equal(line?.responseBytes, 50);
+    assert.deepEqual(line?.substituted, ["KEY"]);
+  });
+
+  test("does not ask for h2c upstream, and refuses a switch that nobody asked for", async (t) => {
+    const exchange = await start(t, {
+      raw(socket) {
+        socket.once("data", (head) => {
+          assert.doesNotMatch(head.toString(), /upgrade/i);
+          socket.write(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+          );
+        });
+      },
+    });
+    const guest = exchange.connect();
+    guest.write(upgrade("h2c"));
+    assert.match(
+      await readUntil(guest, (text) => text.includes("}")),
+      /^HTTP\/1\.1 502 .*"code":"upstream_malformed"/s,
+    );
+    guest.destroy();
+  });
+});
+
+describe("serveConnection: time-outs", () => {
+  test("ends a head that does not come to its end, however busily it drips", async (t) => {
+    const exchange = await start(t, { options: { headTimeoutSeconds: 0.1 } });
+    const guest = exchange.connect();
+    const drip = setInterval(() => guest.write("X: y\r\n"), 10);
+    t.after(() => clearInterval(drip));
+    guest.write(`GET / HTTP/1.1\r\n${host}`);
+    assert.match(await readToEnd(guest), /^HTTP\/1\.1 408 /);
+    clearInterval(drip);
+    assert.equal(exchange.audits.length, 1);
+  });
+
+  test("closes a connection that sends nothing, without an audit line", async (t) => {
+    const exchange = await start(t, { options: { headTimeoutSeconds: 0.05 } });
+    assert.equal(await readToEnd(exchange.connect()), "");
+    assert.deepEqual(exchange.audits, []);
+  });
+
+  test("answers 504 when the upstream says nothing", async (t) => {
+    const exchange = await start(t, {
+      raw: (socket) => socket.resume(),
+      options: { idleTimeoutSeconds: 0.1 },
+    });
+    const answer = await exchange.send(`GET / HTTP/1.1\r\n${host}\r\n`);
+    assert.match(answer, /^HTTP\/1\.1 504 .*"code":"timed_out"/s);
+    assert.equal(exchange.audits[0]?.status, 504);
+  });
+
+  test("answers 504 when the guest does not send the body it announced", async (t) => {
+    const exchange = await start(t, {
+      policy: policyOf([secretOf("KEY", "a", "some-value")]),
+      upstream: recordingUpstream().listener,
+      options: { idleTimeoutSeconds: 0.1 },
+    });
+    const guest = exchange.connect();
+    guest.write(`POST / HTTP/1.1\r\n${host}Content-Length: 10\r\n\r\nabc`);
+    assert.match(await readToEnd(guest), /^HTTP\/1\.1 504 /);
+  });
+});
+
+describe("serveConnection: smuggling", () => {
+  const smuggled = "GET /smuggled HTTP/1.1\r\nHost: api.example.com\r\n\r\n";
+  const cases: { name: string; octets: string; status?: number }[] = [
+    {
+      name: "both framings",
+      octets: `POST / HTTP/1.1\r\n${host}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    },
+    {
+      name: "two lengths",
+      octets: `POST / HTTP/1.1\r\n${host}Content-Length: 0\r\nContent-Length: 60\r\n\r\n`,
+    },
+    {
+      name: "a coding in disguise",
+      octets: `POST / HTTP/1.1\r\n${host}Transfer-Encoding: xchunked\r\n\r\n`,
+    },
+    {
+      name: "a coding with a vertical tab",
+      octets: `POST / HTTP/1.1\r\n${host}Transfer-Encoding:\x0bchunked\r\n\r\n`,
+    },
+    {
+      name: "a space before the colon",
+      octets: `POST / HTTP/1.1\r\n${host}Content-Length : 60\r\n\r\n`,
+    },
+    {
+      name: "a folded length",
+      octets: `POST / HTTP/1.1\r\n${host}X: y\r\n Content-Length: 60\r\n\r\n`,
+    },
+    { name: "a bare CR", octets: `GET / HTTP/1.1\r\n${host}X: y\rZ: z\r\n\r\n` },
+    { name: "a bare LF", octets: `GET / HTTP/1.1\r\n${host}X: y\nZ: z\r\n\r\n` },
+    { name: "a NUL", octets: `GET / HTTP/1.1\r\n${host}X: \0\r\n\r\n` },
+    { name: "no Host", octets: "GET / HTTP/1.1\r\n\r\n" },
+    { name: "two Hosts", octets: `GET / HTTP/1.1\r\n${host}${host}\r\n` },
+    {
+      name: "a target that disagrees with Host",
+      octets: `GET https://evil.example/ HTTP/1.1\r\n${host}\r\n`,
+    },
+    { name: "another protocol", octets: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", status: 505 },
+    {
+      name: "too many fields",
+      octets: `GET / HTTP/1.1\r\n${host}${"X: y\r\n".repeat(limits.httpFieldsMax)}\r\n`,
+      status: 431,
+    },
+    {
+      name: "too large a head",
+      octets: `GET / HTTP/1.1\r\n${host}X: ${"y".repeat(limits.httpHeadBytesMax)}\r\n\r\n`,
+      status: 431,
+    },
+  ];
+  for (const { name, octets, status = 400 } of cases) {
+    test(`refuses ${name} with ${status}, sends nothing upstream and reads nothing behind it`, async (t) => {
+      const upstream = recordingUpstream();
+      const exchange = await start(t, { upstream: upstream.listener });
+      const answer = await exchange.send(octets + smuggled);
+      assert.match(
+        answer,
+        new RegExp(`^HTTP/1.1 ${status} .*\\r\\nConnection: close\\r\\n\\r\\n\\{.*\\}\\n$`, "s"),
+      );
+      assert.deepEqual(upstream.requests, []);
+      assert.deepEqual(exchange.dialled, []);
+      assert.equal(exchange.audits.length, 1);
+      assert.equal(exchange.audits[0]?.decision, "refused");
+      assert.equal(exchange.audits[0]?.status, status);
+    });
+  }
+
+  test("refuses a chunked body that is malformed after it has begun, and breaks off upstream", async (t) => {
+    const upstream = recordingUpstream();
+    const exchange = await start(t, { upstream: upstream.listener });
+    const answer = await exchange.send(
+      `POST / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n${smuggled}`,
+    );
+    assert.match(answer, /^HTTP\/1\.1 400 /);
+    assert.deepEqual(upstream.requests, []);
+  });
+
+  test("refuses CONNECT", async (t) => {
+    const exchange = await start(t, {});
+    const answer = await exchange.send(
+      "CONNECT api.example.com:443 HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n",
+    );
+    assert.match(answer, /^HTTP\/1\.1 405 .*"code":"method_not_allowed"/s);
+    assert.deepEqual(exchange.dialled, []);
+  });
 });

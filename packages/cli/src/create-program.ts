@@ -41,7 +41,7 @@ export function createProgram(context: CliContext, outcome: ProgramOutcome): Com
         "  $ oc create --secret-store my-agent-secrets",
         "  $ oc exec <sandbox-id> -- echo '$ANTHROPIC_API_KEY'",
         "\nExit codes: 0 done, 1 local error, 3 refused (4xx), 4 conflict (409), 5 service failed (5xx);",
-        "`oc exec` ends with the command's own.\n",
+        "`oc exec` ends with the command's own.",
       ].join("\n"),
     );
   addCreate(program, context);

@@ -13,7 +13,7 @@ export function defineCommand(parent: Command, usage: string, text: CommandText)
   return parent
     .command(usage)
     .description(text.summary)
-    .addHelpText("after", `\nExamples:\n${examples}\n`);
+    .addHelpText("after", `\nExamples:\n${examples}`);
 }
 
 /** Adds a command that only holds others. */

@@ -11,7 +11,7 @@ export async function withProgress<Result>(
   work: Promise<Result>,
 ): Promise<Result> {
   if (stderr.isTTY !== true) return await work;
-  const spinner = ora({ text, stream: process.stderr, discardStdin: false });
+  const spinner = ora({ text, stream: stderr, discardStdin: false });
   const timer = setTimeout(() => spinner.start(), patienceMilliseconds);
   try {
     return await work;

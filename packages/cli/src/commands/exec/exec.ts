@@ -34,7 +34,6 @@ export function addExec(
       "oc exec sb-abc123 --cwd /workspace --env CI=1 --timeout 900 -- npm test",
     ],
   })
-    .passThroughOptions()
     .option("--cwd <path>", "working directory (default: /home/sandbox)")
     .option(
       "--env <NAME=VALUE>",

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type Oc, startOc } from "../testing/start-oc.ts";
+
+let oc: Oc;
+before(async () => {
+  oc = await startOc();
+});
+after(() => oc.end());
+
+describe("oc project", () => {
+  test("create prints the id, list prints the table of the manual", async () => {
+    const flags = ["--name", "my-agent", "--cpu", "2", "--memory", "1024", "--timeout", "600"];
+    const id = (await oc.done(["project", "create", ...flags])).trim();
+    assert.equal(
+      await oc.done(["project", "list"]),
+      `ID                                    NAME      TEMPLATE  CPU  MEMORY  TIMEOUT
+${id}  my-agent  default   2    1024    600
+`,
+    );
+  });
+
+  test("update changes only what is passed", async () => {
+    const id = (
+      await oc.done([
+        ...["project", "create", "--name", "update", "--template", "base", "--cpu", "2"],
+        ...["--egress-allowlist", "api.anthropic.com"],
+      ])
+    ).trim();
+    const before = JSON.parse(await oc.done(["project", "get", id, "--json"]));
+    await oc.done(["project", "update", id, "--memory", "2048"]);
+    const after = JSON.parse(await oc.done(["project", "get", id, "--json"]));
+    assert.deepEqual(after, { ...before, memoryMB: 2048 });
+    assert.match(await oc.done(["project", "get", id]), /^Memory: +2048 MB\nTimeout: +-$/m);
+    await oc.done(["project", "update", id, "--clear-egress-allowlist", "--name", "renamed"]);
+    const cleared = JSON.parse(await oc.done(["project", "get", id, "--json"]));
+    assert.deepEqual([cleared.egressAllowlist, cleared.name], [[], "renamed"]);
+  });
+
+  test("a name in use exits with 4, a missing name with 1", async () => {
+    await oc.done(["project", "create", "--name", "taken"]);
+    const conflict = await oc.run(["project", "create", "--name", "taken", "--json"]);
+    assert.equal(conflict.exitCode, 4);
+    assert.equal(JSON.parse(conflict.stderr).code, "name_in_use");
+    assert.equal((await oc.run(["project", "create"])).exitCode, 1);
+  });
+
+  test("delete takes it away", async () => {
+    const id = (await oc.done(["project", "create", "--name", "gone"])).trim();
+    assert.equal(await oc.done(["project", "delete", id]), `Deleted ${id}\n`);
+    assert.equal((await oc.run(["project", "get", id])).exitCode, 3);
+  });
+});
+
+describe("oc secret-store", () => {
+  test("create takes repeated hosts, list and get show them", async () => {
+    const hosts = ["--egress-allowlist", "api.anthropic.com", "--egress-allowlist", "*.openai.com"];
+    const id = (await oc.done(["secret-store", "create", "--name", "hosts", ...hosts])).trim();
+    const table = await oc.done(["secret-store", "list"]);
+    assert.match(table, /^ID +NAME +EGRESS +AGE\n/);
+    assert.match(
+      table,
+      new RegExp(`^${id} {2}hosts {2}api.anthropic.com, \\*.openai.com {2}`, "m"),
+    );
+    assert.match(await oc.done(["secret-store", "get", id]), /^Name: +hosts$/m);
+  });
+
+  test("update changes only what is passed, and clears", async () => {
+    const flags = ["--name", "before", "--egress-allowlist", "a.example.com"];
+    const id = (await oc.done(["secret-store", "create", ...flags])).trim();
+    const updated = async (...words: string[]) => {
+      const store = JSON.parse(await oc.done(["secret-store", "update", id, ...words, "--json"]));
+      return [store.name, store.egressAllowlist];
+    };
+    assert.deepEqual(await updated("--name", "after"), ["after", ["a.example.com"]]);
+    assert.deepEqual(await updated("--egress-allowlist", "b.example.com"), [
+      ...["after", ["b.example.com"]],
+    ]);
+    assert.deepEqual(await updated("--clear-egress-allowlist"), ["after", []]);
+    const both = ["--clear-egress-allowlist", "--egress-allowlist", "c.example.com"];
+    assert.equal((await oc.run(["secret-store", "update", id, ...both])).exitCode, 1);
+  });
+
+  test("a malformed host exits with 3 and says why", async () => {
+    const flags = ["--name", "bad", "--egress-allowlist", "https://api.example.com"];
+    const result = await oc.run(["secret-store", "create", ...flags]);
+    assert.equal(result.exitCode, 3);
+    assert.match(result.stderr, /has a scheme/);
+  });
+
+  test("delete takes it away", async () => {
+    const id = (await oc.done(["secret-store", "create", "--name", "gone"])).trim();
+    await oc.done(["secret-store", "delete", id]);
+    assert.equal((await oc.run(["secret-store", "get", id])).exitCode, 3);
+  });
+});

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type Oc, startOc } from "../../testing/start-oc.ts";
+import { formatAllowedHosts } from "./allowed-hosts.ts";
+
+describe("oc sandbox", () => {
+  let oc: Oc;
+  before(async () => {
+    oc = await startOc();
+  });
+  after(() => oc.end());
+
+  const detailOf = (id: string) => oc.server.sandboxes.get(id.trim())?.detail;
+
+  test("create prints the id alone, so that a script can take it", async () => {
+    const stdout = await oc.done(["create"]);
+    assert.match(stdout, /^sb-[a-z2-7]{20}\n$/);
+    assert.equal(
+      await oc.done(["sandbox", "create"]).then((id) => detailOf(id)?.status),
+      "running",
+    );
+  });
+
+  test("create passes every flag on, repeated ones whole", async () => {
+    const id = await oc.done([
+      ...["create", "--timeout", "600", "--cpu", "2", "--memory", "2048"],
+      ...["--env", "LIST=a,b=c", "--env", "EMPTY=", "--metadata", "a.b/c=1,2"],
+    ]);
+    const detail = detailOf(id);
+    assert.deepEqual([detail?.cpuCount, detail?.memoryMB], [2, 2048]);
+    assert.deepEqual(detail?.metadata, { "a.b/c": "1,2" });
+    assert.deepEqual(oc.server.sandboxes.get(id.trim())?.environment, { LIST: "a,b=c", EMPTY: "" });
+  });
+
+  test("create leaves the time-out to a project unless the flag is there", async () => {
+    await oc.done(["project", "create", "--name", "slow", "--timeout", "9000"]);
+    const seconds = async (...flags: string[]) => {
+      const detail = detailOf(await oc.done(["create", ...flags]));
+      return (Date.parse(detail?.endAt ?? "") - Date.parse(detail?.startedAt ?? "")) / 1000;
+    };
+    assert.equal(await seconds(), 300);
+    assert.equal(await seconds("--project", "slow"), 9000);
+    assert.equal(await seconds("--project", "slow", "--timeout", "300"), 300);
+  });
+
+  test("create refuses malformed flags before it asks the service", async () => {
+    for (const [flag, value, message] of [
+      ["--timeout", "soon", /--timeout.*whole number/],
+      ["--cpu", "1.5", /--cpu.*whole number/],
+      ["--memory", "-1", /--memory/],
+      ["--env", "NOVALUE", /NAME=VALUE|KEY=VALUE/],
+      ["--env", "1ST=x", /NAME=VALUE/],
+      ["--metadata", "=x", /KEY=VALUE/],
+      ["--unknown", "x", /unknown option/],
+    ] as const) {
+      const before = oc.server.requests.length;
+      const result = await oc.run(["create", flag, value]);
+      assert.equal(result.exitCode, 1);
+      assert.match(result.stderr, message);
+      assert.equal(oc.server.requests.length, before);
+    }
+  });
+
+  test("ls has the columns of the manual; --json has everything", async () => {
+    const id = (await oc.done(["create", "--cpu", "4"])).trim();
+    const lines = (await oc.done(["ls"])).split("\n");
+    assert.match(lines[0] ?? "", /^ID +TEMPLATE {2}STATUS +CPU {2}MEM +AGE$/);
+    const row = lines.find((line) => line.startsWith(id));
+    assert.match(row ?? "", new RegExp(`^${id} {2}base {6}running {2}4 {4}1024 {2}\\d+s$`));
+    const listed: unknown = JSON.parse(await oc.done(["sandbox", "list", "--json"]));
+    assert.deepEqual(listed, JSON.parse(await oc.done(["--json", "ls"])));
+    assert.ok(Array.isArray(listed) && listed.some((sandbox) => sandbox.sandboxID === id));
+  });
+
+  test("ls of nothing prints nothing on stdout, and [] with --json", async () => {
+    const result = await oc.run(["ls", "--status", "hibernated"]);
+    assert.deepEqual([result.exitCode, result.stdout], [0, ""]);
+    assert.match(result.stderr, /oc create/);
+    const json = await oc.run(["ls", "--status", "hibernated", "--json"]);
+    assert.deepEqual(json, { exitCode: 0, stdout: "[]\n", stderr: "" });
+  });
+
+  test("get shows the fields of the manual", async () => {
+    const id = (await oc.done(["create", "--timeout", "0"])).trim();
+    const text = await oc.done(["get", id]);
+    const names = text.split("\n").map((line) => line.split(":")[0]);
+    assert.deepEqual(names.slice(0, 7), [
+      ...["ID", "Template", "Status", "CPU", "Memory", "Started", "Ends"],
+    ]);
+    assert.match(text, /^Ends: +never$/m);
+    assert.equal(await oc.done(["sandbox", "get", id]), text);
+  });
+
+  test("kill and its alias end a sandbox; a second time exits with 3", async () => {
+    for (const words of [["kill"], ["delete"], ["sandbox", "kill"], ["sandbox", "delete"]]) {
+      const id = (await oc.done(["create"])).trim();
+      assert.equal(await oc.done([...words, id]), `Killed ${id}\n`);
+      const again = await oc.run([...words, id, "--json"]);
+      assert.deepEqual([again.exitCode, again.stdout], [3, ""]);
+      assert.deepEqual(JSON.parse(again.stderr), {
+        error: `There is no sandbox ${id}`,
+        code: "sandbox_not_found",
+      });
+    }
+  });
+
+  test("set-timeout sets it", async () => {
+    const id = (await oc.done(["create"])).trim();
+    await oc.done(["sandbox", "set-timeout", id, "0"]);
+    assert.equal(detailOf(id)?.endAt, null);
+    assert.equal((await oc.run(["sandbox", "set-timeout", id, "soon"])).exitCode, 1);
+    assert.equal((await oc.run(["sandbox", "set-timeout", "sb-absent", "5"])).exitCode, 3);
+  });
+
+  test("allowed-hosts prints the layout of the manual", async () => {
+    const store = (
+      await oc.done([
+        ...["secret-store", "create", "--name", "my-store"],
+        ...["--egress-allowlist", "api.openai.com", "--egress-allowlist", "api.anthropic.com"],
+      ])
+    ).trim();
+    const hosts = ["--allowed-hosts", "api.openai.com"];
+    await oc.done(["secret", "set", store, "OPENAI_API_KEY", "--from-stdin", ...hosts], "sk-1");
+    const id = (await oc.done(["create", "--secret-store", "my-store"])).trim();
+    assert.equal(
+      await oc.done(["sandbox", "allowed-hosts", id]),
+      `Sandbox ${id} (secret store: my-store)
+
+Egress allowlist:
+  • api.openai.com
+  • api.anthropic.com
+
+Per-secret allowed hosts:
+  OPENAI_API_KEY:
+    • api.openai.com
+`,
+    );
+    assert.deepEqual(JSON.parse(await oc.done(["sandbox", "allowed-hosts", id, "--json"])), {
+      sandboxID: id,
+      secretStore: "my-store",
+      egressAllowlist: ["api.openai.com", "api.anthropic.com"],
+      perSecretAllowedHosts: { OPENAI_API_KEY: ["api.openai.com"] },
+    });
+  });
+
+  test("allowed-hosts names a base store, and says what an empty list means", () => {
+    const allowed = { sandboxID: "sb-1", egressAllowlist: [], perSecretAllowedHosts: {} };
+    assert.match(
+      formatAllowedHosts({ ...allowed, secretStore: "top", baseSecretStore: "base" }),
+      /^Sandbox sb-1 \(secret store: top, on top of base\)$/m,
+    );
+    assert.equal(
+      formatAllowedHosts(allowed),
+      `Sandbox sb-1 (no secret store)
+
+Egress allowlist:
+  (empty: all hosts are allowed)
+
+Per-secret allowed hosts:
+  (none)`,
+    );
+  });
+});

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type Oc, startOc } from "../../testing/start-oc.ts";
+
+const canary = "sk-canary-value";
+
+describe("oc secret", () => {
+  let oc: Oc;
+  let store: string;
+  let project: string;
+  before(async () => {
+    oc = await startOc();
+    store = (await oc.done(["secret-store", "create", "--name", "store"])).trim();
+    project = (await oc.done(["project", "create", "--name", "project"])).trim();
+  });
+  after(() => oc.end());
+
+  const kept = (id: string, name: string) =>
+    (oc.server.secrets.stores.get(id) ?? oc.server.secrets.projects.get(id))?.secrets.get(name);
+
+  test("set takes a store's or a project's id", async () => {
+    for (const id of [store, project]) {
+      assert.equal(
+        await oc.done(["secret", "set", id, "KEY", "--from-stdin"], canary),
+        "Set KEY\n",
+      );
+      assert.equal(kept(id, "KEY")?.value, canary);
+    }
+    const unknown = await oc.run(
+      ["secret", "set", "00000000-0000-4000-8000-000000000000", "KEY", "--from-stdin"],
+      { input: canary },
+    );
+    assert.equal(unknown.exitCode, 3);
+    assert.match(unknown.stderr, /no project and no secret store/);
+  });
+
+  test("set --from-stdin keeps the whole input but one newline at its end", async () => {
+    for (const [input, value] of [
+      ["one line\n", "one line"],
+      ["windows\r\n", "windows"],
+      ["two newlines\n\n", "two newlines\n"],
+      ["-----BEGIN-----\nü\n-----END-----\n", "-----BEGIN-----\nü\n-----END-----"],
+      [" spaces ", " spaces "],
+      ["\uFEFFmark", "\uFEFFmark"],
+    ] as const) {
+      await oc.done(["secret", "set", store, "LINES", "--from-stdin"], input);
+      assert.equal(kept(store, "LINES")?.value, value);
+    }
+  });
+
+  test("set --from-stdin refuses what it cannot keep exactly", async () => {
+    for (const input of ["", "\n", Uint8Array.of(0x61, 0xff), "x".repeat(64 * 1024 + 3)]) {
+      const result = await oc.run(["secret", "set", store, "BAD", "--from-stdin"], { input });
+      assert.deepEqual([result.exitCode, result.stdout], [1, ""]);
+      assert.match(result.stderr, /on stdin/);
+    }
+    assert.equal(kept(store, "BAD"), undefined);
+  });
+
+  test("set warns of a value on the command line, and never echoes one", async () => {
+    const result = await oc.run(["secret", "set", store, "ARGUMENT", canary]);
+    assert.equal(result.exitCode, 0);
+    assert.match(result.stderr, /^warning: .*--from-stdin/);
+    const json = await oc.run(["secret", "set", store, "ARGUMENT", canary, "--json"]);
+    assert.match(JSON.parse(json.stderr).warning, /--from-stdin/);
+    const refused = await oc.run(["secret", "set", store, "PATH", canary]);
+    assert.equal(refused.exitCode, 3);
+    const piped = await oc.run(["secret", "set", store, "KEY", "--from-stdin"], { input: canary });
+    assert.equal(piped.stderr, "");
+    for (const { stdout, stderr } of [result, json, refused, piped]) {
+      assert.doesNotMatch(stdout + stderr, /canary/);
+    }
+  });
+
+  test("set wants the value exactly once", async () => {
+    assert.equal((await oc.run(["secret", "set", store, "KEY"])).exitCode, 1);
+    assert.equal((await oc.run(["secret", "set", store, "KEY", "x", "--from-stdin"])).exitCode, 1);
+  });
+
+  test("set limits hosts by repeated flags, keeps the limits, and lifts them", async () => {
+    const set = async (...flags: string[]) => {
+      await oc.done(["secret", "set", store, "LIMITED", "--from-stdin", ...flags], canary);
+      return kept(store, "LIMITED")?.entry.allowedHosts;
+    };
+    const hosts = ["api.anthropic.com", "*.openai.com"];
+    const flags = hosts.flatMap((host) => ["--allowed-hosts", host]);
+    assert.deepEqual(await set(...flags), hosts);
+    assert.deepEqual(await set(), hosts);
+    assert.deepEqual(await set("--all-hosts"), []);
+    const comma = await oc.run(
+      ["secret", "set", store, "LIMITED", "--from-stdin", "--allowed-hosts", hosts.join(",")],
+      { input: canary },
+    );
+    assert.equal(comma.exitCode, 3);
+  });
+
+  test("list prints names only, of stores and projects", async () => {
+    await oc.done(["secret", "set", project, "DATABASE_URL", "--from-stdin"], canary);
+    assert.equal(await oc.done(["secret", "list", project]), "DATABASE_URL\nKEY\n");
+    assert.deepEqual(JSON.parse(await oc.done(["secret", "list", project, "--json"])), [
+      ...["DATABASE_URL", "KEY"],
+    ]);
+    assert.match(await oc.done(["secret", "list", store]), /^ARGUMENT\nKEY\n/);
+    assert.doesNotMatch(await oc.done(["secret", "list", store, "--json"]), /canary/);
+  });
+
+  test("delete takes a secret away; a second time exits with 3", async () => {
+    await oc.done(["secret", "delete", project, "DATABASE_URL"]);
+    assert.equal(await oc.done(["secret", "list", project]), "KEY\n");
+    assert.equal((await oc.run(["secret", "delete", project, "DATABASE_URL"])).exitCode, 3);
+  });
+});

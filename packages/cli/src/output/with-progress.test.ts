@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { Writable } from "node:stream";
+import { describe, test } from "node:test";
+import { withProgress } from "./with-progress.ts";
+
+function terminal(isTTY: boolean) {
+  let text = "";
+  const stream = new Writable({
+    write(part, _encoding, done) {
+      text += String(part);
+      done();
+    },
+  });
+  return { stderr: Object.assign(stream, { isTTY }), written: () => text };
+}
+
+describe("withProgress", () => {
+  for (const [name, isTTY, shows] of [
+    ["shows on a terminal what is waited for", true, true],
+    ["writes nothing into a file or a pipe", false, false],
+  ] as const) {
+    test(name, async (context) => {
+      context.mock.timers.enable({ apis: ["setTimeout"] });
+      const { stderr, written } = terminal(isTTY);
+      let finish: (value: number) => void = () => assert.fail("not started");
+      const work = new Promise<number>((resolve) => {
+        finish = resolve;
+      });
+      const waiting = withProgress(stderr, "Creating a sandbox", work);
+      context.mock.timers.tick(1000);
+      finish(7);
+      assert.equal(await waiting, 7);
+      assert.equal(written().includes("Creating a sandbox"), shows);
+    });
+  }
+
+  test("shows nothing for work that is done at once", async () => {
+    const { stderr, written } = terminal(true);
+    assert.equal(await withProgress(stderr, "Quick", Promise.resolve(1)), 1);
+    assert.equal(written(), "");
+  });
+
+  test("passes a failure on", async () => {
+    const { stderr } = terminal(true);
+    await assert.rejects(withProgress(stderr, "Failing", Promise.reject(new Error("no"))), /no/);
+  });
+});

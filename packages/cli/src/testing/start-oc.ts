@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable, Writable } from "node:stream";
+import { type ContractServer, startContractServer } from "@opencomputer/sdk/testing";
+import { runCli } from "../run-cli.ts";
+
+export interface OcResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** The command line in this process, against a server that speaks the contract. */
+export interface Oc {
+  server: ContractServer;
+  configPath: string;
+  /** Runs one command line. `environment` is added to the URL and the key of the server. */
+  run(
+    words: readonly string[],
+    options?: { input?: string | Uint8Array; environment?: Record<string, string> },
+  ): Promise<OcResult>;
+  /** As `run`, for a command line that must succeed; returns its stdout. */
+  done(words: readonly string[], input?: string): Promise<string>;
+  end(): Promise<void>;
+}
+
+export async function startOc(): Promise<Oc> {
+  const server = await startContractServer();
+  const folder = await mkdtemp(join(tmpdir(), "oc-test-"));
+  const configPath = join(folder, ".oc", "config.json");
+
+  const run: Oc["run"] = async (words, options = {}) => {
+    const stdout = collector();
+    const stderr = collector();
+    const exitCode = await runCli(words, {
+      environment: {
+        OPENCOMPUTER_API_URL: server.url,
+        OPENCOMPUTER_API_KEY: server.apiKey,
+        ...options.environment,
+      },
+      configPath,
+      version: "1.2.3",
+      stdin: Readable.from([Buffer.from(options.input ?? "")]),
+      stdout: stdout.stream,
+      stderr: stderr.stream,
+    });
+    return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
+  };
+
+  return {
+    server,
+    configPath,
+    run,
+    async done(words, input = "") {
+      const result = await run(words, { input });
+      if (result.exitCode !== 0) {
+        throw new Error(`oc ${words.join(" ")} ended with ${result.exitCode}: ${result.stderr}`);
+      }
+      return result.stdout;
+    },
+    async end() {
+      await server.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+function collector(): { stream: Writable; text(): string } {
+  const parts: Buffer[] = [];
+  const stream = new Writable({
+    write(part: Buffer, _encoding, done) {
+      parts.push(part);
+      done();
+    },
+  });
+  return { stream, text: () => Buffer.concat(parts).toString() };
+}

@@ -15,25 +15,29 @@ import * as schema from "./schema.ts";
  * @throws when another process has the directory open.
  */
 export async function openEmbeddedDatabase(directory?: string): Promise<OpenDatabase> {
-  if (directory === undefined) return open(new PGlite(), async () => undefined);
+  if (directory === undefined) return openPGlite(new PGlite());
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const unlock = await lockDirectory(directory);
   try {
-    return await open(new PGlite(directory), unlock);
+    return await openPGlite(new PGlite(directory), unlock);
   } catch (error) {
     await unlock();
     throw new Error(`Cannot open the embedded database in ${directory}`, { cause: error });
   }
 }
 
-async function open(client: PGlite, afterClose: () => Promise<void>): Promise<OpenDatabase> {
+/** Migrates a PGlite that the caller has made. */
+export async function openPGlite(
+  client: PGlite,
+  afterClose?: () => Promise<void>,
+): Promise<OpenDatabase> {
   const database = drizzle({ client, schema });
   await migrate(database, { migrationsFolder });
   return {
     database,
     close: async () => {
       await client.close();
-      await afterClose();
+      await afterClose?.();
     },
   };
 }

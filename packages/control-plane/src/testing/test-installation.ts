@@ -7,12 +7,12 @@ import {
   startControlPlane,
 } from "../control-plane.ts";
 import type { OpenDatabase } from "../database/database.ts";
-import { createLogger } from "../logging.ts";
 import { mintApiKey } from "../orgs/api-key.ts";
 import { createApiKeyRepository } from "../orgs/api-key-repository.ts";
 import { ensureOrg } from "../orgs/org-repository.ts";
 import { createFakeEgressProxy } from "./fake-egress-proxy.ts";
 import { createFakeWorker } from "./fake-worker.ts";
+import { createRecordingLogger } from "./recording-logger.ts";
 
 export interface ApiAnswer {
   status: number;
@@ -44,13 +44,9 @@ export async function startTestInstallation(
   await egressProxy.start();
   const opened = await openDatabase();
   const { database } = opened;
-  let recorded = "";
-  const logger = createLogger({
-    write: (line) => {
-      recorded += line;
-    },
-  });
-  const start = (): Promise<ControlPlane> =>
+  const { logger, lines } = createRecordingLogger();
+  let answers = "";
+  const start = (changes: Partial<ControlPlaneOptions> = {}): Promise<ControlPlane> =>
     startControlPlane(
       opened,
       {
@@ -63,6 +59,7 @@ export async function startTestInstallation(
         workerSocket: join(directory, "worker.sock"),
         egressProxySocket: join(directory, "egress-proxy.sock"),
         ...options,
+        ...changes,
       },
       logger,
     );
@@ -78,7 +75,7 @@ export async function startTestInstallation(
     apiKey,
     url: () => controlPlane.url,
     /** Every log line and every answer so far. */
-    recorded: () => recorded,
+    recorded: () => lines() + answers,
 
     async call(method: string, path: string, call: CallOptions = {}): Promise<ApiAnswer> {
       const key = call.key === undefined ? apiKey : call.key;
@@ -95,7 +92,7 @@ export async function startTestInstallation(
         ...(call.signal === undefined ? {} : { signal: call.signal }),
       });
       const text = await response.text();
-      recorded += text;
+      answers += text;
       const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
       return {
         status: response.status,
@@ -117,9 +114,9 @@ export async function startTestInstallation(
     },
 
     /** Ends the control plane and starts another on the same database and directory. */
-    async restart(): Promise<void> {
+    async restart(changes: Partial<ControlPlaneOptions> = {}): Promise<void> {
       await controlPlane.close();
-      controlPlane = await start();
+      controlPlane = await start(changes);
     },
 
     async close(): Promise<void> {

@@ -125,7 +125,7 @@ export async function readToEnd(socket: net.Socket): Promise<string> {
   socket.on("data", (octets: Buffer) => parts.push(octets));
   socket.once("end", () => socket.end());
   socket.on("error", () => socket.destroy());
-  if (!socket.destroyed) await once(socket, "close");
+  if (!socket.destroyed) await new Promise((resolve) => socket.once("close", resolve));
   return Buffer.concat(parts).toString("latin1");
 }
 

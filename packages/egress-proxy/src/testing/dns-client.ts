@@ -1,0 +1,61 @@
+import { createSocket } from "node:dgram";
+import { connect } from "node:net";
+import { decode, encode, type RecordType } from "dns-packet";
+import { createMessageFrames, frameMessage } from "../resolver/message-frames.ts";
+
+export interface ResolverAnswer {
+  readonly responseCode: number;
+  /** The data of the answer records. */
+  readonly data: unknown[];
+}
+
+/** Asks one question from a source address, as a sandbox does. `undefined` when no answer came. */
+export function askResolver(question: {
+  server: { address: string; port: number };
+  localAddress: string;
+  transport: "udp" | "tcp";
+  name: string;
+  type: RecordType;
+  timeoutMilliseconds: number;
+}): Promise<ResolverAnswer | undefined> {
+  const { server, localAddress, name, type } = question;
+  const message = encode({
+    type: "query",
+    id: 4711,
+    flags: 0x0100,
+    questions: [{ name, type, class: "IN" }],
+  });
+  const exchange = new Promise<Buffer | undefined>((resolve) => {
+    const timer = setTimeout(() => finish(), question.timeoutMilliseconds);
+    let release: () => void;
+    const finish = (answer?: Buffer): void => {
+      clearTimeout(timer);
+      release();
+      resolve(answer);
+    };
+    if (question.transport === "udp") {
+      const socket = createSocket("udp4");
+      release = () => socket.close();
+      socket.once("message", finish);
+      socket.bind(0, localAddress, () => socket.send(message, server.port, server.address));
+      return;
+    }
+    const socket = connect({ host: server.address, port: server.port, localAddress });
+    const frames = createMessageFrames({ messageBytesMax: 65_535 });
+    release = () => socket.destroy();
+    socket.on("error", () => finish());
+    socket.on("data", (chunk: Buffer) => {
+      const [answer] = frames.push(chunk) ?? [];
+      if (answer !== undefined) finish(answer);
+    });
+    socket.write(frameMessage(message));
+  });
+  return exchange.then((answer) => {
+    if (answer === undefined) return undefined;
+    const packet = decode(answer);
+    return {
+      responseCode: (packet.flags ?? 0) & 0xf,
+      data: (packet.answers ?? []).map((record) => ("data" in record ? record.data : null)),
+    };
+  });
+}

@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { request } from "node:http";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { type AuditLine, auditLineSchema } from "@opencomputer/protocol";
+
+const mainFile = fileURLToPath(new URL("../main.ts", import.meta.url));
+
+export interface ControlAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** The real proxy as a process of its own. */
+export interface EgressProxyProcess {
+  readonly child: ChildProcess;
+  /** Everything that it printed. */
+  output(): string;
+  auditLines(): AuditLine[];
+  /** The audit line that the condition picks, once it is there. */
+  auditLine(condition: (line: AuditLine) => boolean): Promise<AuditLine>;
+  control(method: string, path: string, body?: unknown): Promise<ControlAnswer>;
+  residentBytes(): number;
+  /** Sends the signal and tells how the process ended. */
+  end(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+/** Starts the proxy and waits until it serves. Rejects with its output when it ends instead. */
+export async function startEgressProxyProcess(
+  environment: Record<string, string> & { OPENCOMPUTER_EGRESS_PROXY_SOCKET: string },
+): Promise<EgressProxyProcess> {
+  const child = spawn(process.execPath, ["--conditions=source", "--import", "tsx", mainFile], {
+    env: { PATH: process.env["PATH"], ...environment },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  const lines: string[] = [];
+  const ended = once(child, "close");
+  const serving = new Promise<void>((resolve) => {
+    for (const input of [child.stdout, child.stderr]) {
+      if (input === null) continue;
+      createInterface({ input }).on("line", (line) => {
+        lines.push(line);
+        if (line.includes('"msg":"the egress proxy serves guests"')) resolve();
+      });
+    }
+  });
+  const endedEarly = ended.then(() => {
+    throw new Error(`The egress proxy ended:\n${lines.join("\n")}`);
+  });
+  await Promise.race([serving, endedEarly]);
+
+  const auditLines = (): AuditLine[] =>
+    lines
+      .filter((line) => line.includes('"audit":true'))
+      .map((line) => auditLineSchema.parse(JSON.parse(line)));
+
+  return {
+    child,
+    output: () => lines.join("\n"),
+    auditLines,
+    async auditLine(condition) {
+      for (let attempt = 0; attempt < 200; attempt += 1) {
+        const found = auditLines().findLast(condition);
+        if (found !== undefined) return found;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      throw new Error(`No such audit line:\n${lines.join("\n")}`);
+    },
+    control: (method, path, body) =>
+      sendControl(environment.OPENCOMPUTER_EGRESS_PROXY_SOCKET, method, path, body),
+    residentBytes() {
+      const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
+      return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+    },
+    async end(signal) {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill(signal);
+        await ended;
+      }
+      return { code: child.exitCode, signal: child.signalCode };
+    },
+  };
+}
+
+function sendControl(
+  socketPath: string,
+  method: string,
+  path: string,
+  body: unknown,
+): Promise<ControlAnswer> {
+  return new Promise((resolve, reject) => {
+    const headers = body === undefined ? {} : { "content-type": "application/json" };
+    const call = request({ socketPath, method, path, headers, agent: false }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (chunk: string) => {
+        text += chunk;
+      });
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body: text }));
+    });
+    call.on("error", reject);
+    call.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}

@@ -110,8 +110,12 @@ describe("a sandbox that uses a secret it can never see", () => {
     assert.ok(machines.length > 0);
     let tokenSeen = false;
     for (const pid of machines) {
-      assert.deepEqual((await searchProcessMemory(pid, [key])).leaks, []);
-      tokenSeen ||= (await searchProcessMemory(pid, [token])).leaks.length > 0;
+      const { leaks } = await searchProcessMemory(pid, [key, token]);
+      assert.deepEqual(
+        leaks.filter((leak) => leak.valueIndex === 0),
+        [],
+      );
+      tokenSeen ||= leaks.length > 0;
     }
     assert.ok(tokenSeen, "the search finds the token in the machine that holds it");
     assert.deepEqual((await searchDirectory(scenario.installation.dataDirectory, [key])).leaks, []);

@@ -1,14 +1,17 @@
 import { execFile } from "node:child_process";
 import { createReadStream } from "node:fs";
-import { mkdtemp, open, readdir, readFile, rm } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
 const chunkBytes = 8 * 1024 * 1024;
+const pageBytes = 4096;
 
 /** Where a value was found, and in which form. */
 export interface Leak {
+  /** Which of the values that were searched for. */
+  valueIndex: number;
   place: string;
   form: string;
   offset: number;
@@ -73,10 +76,15 @@ export async function searchDisk(imagePath: string, values: string[]): Promise<S
   }
 }
 
-/** Searches every readable page of a process: for QEMU that is the guest's whole memory too. */
+/**
+ * Searches every page that a process has in memory: for QEMU that is the
+ * guest's memory too. Pages of a mapped file that it never touched are in the
+ * file and not searched here.
+ */
 export async function searchProcessMemory(pid: number, values: string[]): Promise<SearchResult> {
   const total: SearchResult = { leaks: [], bytesSearched: 0 };
   const memory = await open(`/proc/${pid}/mem`);
+  const pageMap = await open(`/proc/${pid}/pagemap`);
   try {
     for (const line of (await readFile(`/proc/${pid}/maps`, "utf8")).split("\n")) {
       const mapping = /^([0-9a-f]+)-([0-9a-f]+) r\S+ \S+ \S+ \S+\s*(.*)$/.exec(line);
@@ -94,27 +102,39 @@ export async function searchProcessMemory(pid: number, values: string[]): Promis
       const end = Number.parseInt(mapping[2] ?? "", 16);
       const search = createSearch(`memory of process ${pid} ${name}`, values);
       const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, end - start));
-      for (let position = start; position < end; ) {
-        const { bytesRead } = await memory.read(
-          buffer,
-          0,
-          Math.min(buffer.length, end - position),
-          position,
-        );
-        if (bytesRead === 0) break;
+      for (let position = start; position < end; position += buffer.length) {
+        const length = Math.min(buffer.length, end - position);
+        if (!(await isAnyPagePresent(pageMap, position, length))) continue;
+        const { bytesRead } = await memory.read(buffer, 0, length, position);
         search.feed(Buffer.from(buffer.subarray(0, bytesRead)));
-        position += bytesRead;
       }
       merge(total, search.result());
     }
   } finally {
     await memory.close();
+    await pageMap.close();
   }
   return total;
 }
 
+/** proc(5), `/proc/pid/pagemap`: 8 octets a page, the top two bits say present and swapped. */
+async function isAnyPagePresent(
+  pageMap: FileHandle,
+  position: number,
+  length: number,
+): Promise<boolean> {
+  const entries = Buffer.alloc(Math.ceil(length / pageBytes) * 8);
+  await pageMap.read(entries, 0, entries.length, (position / pageBytes) * 8);
+  for (let at = 7; at < entries.length; at += 8) {
+    if ((entries.readUInt8(at) & 0xc0) !== 0) return true;
+  }
+  return false;
+}
+
 function createSearch(place: string, values: string[]) {
-  const needles = values.flatMap(formsOf);
+  const needles = values.flatMap((value, valueIndex) =>
+    formsOf(value).map((needle) => ({ ...needle, valueIndex })),
+  );
   const overlapBytes = Math.max(...needles.map((needle) => needle.octets.length)) - 1;
   const leaks: Leak[] = [];
   let tail: Buffer = Buffer.alloc(0);
@@ -122,9 +142,10 @@ function createSearch(place: string, values: string[]) {
   return {
     feed(chunk: Buffer) {
       const window = Buffer.concat([tail, chunk]);
-      for (const { form, octets } of needles) {
+      for (const { valueIndex, form, octets } of needles) {
         const index = window.indexOf(octets);
-        if (index !== -1) leaks.push({ place, form, offset: bytesSearched - tail.length + index });
+        if (index === -1) continue;
+        leaks.push({ valueIndex, place, form, offset: bytesSearched - tail.length + index });
       }
       tail = window.subarray(Math.max(0, window.length - overlapBytes));
       bytesSearched += chunk.length;

@@ -25,9 +25,7 @@ export async function listLeftovers({
     ...(await lines("ip", ["netns", "list"])).map((line) => `namespace ${line}`),
     ...(await lines("ip", ["-brief", "link"])).map((line) => `interface ${line}`),
     ...(await lines("nft", ["list", "tables"])).map((line) => `filter ${line}`),
-    ...(existsSync(`/run/opencomputer-${id}`)
-      ? (await readdir(`/run/opencomputer-${id}`)).map((name) => `runtime file ${name}`)
-      : []),
+    ...(existsSync(`/run/opencomputer-${id}`) ? [`runtime directory /run/opencomputer-${id}`] : []),
     ...(await lines("find", ["/sys/fs/cgroup", "-type", "d", "-name", `*${id}*`])).map(
       (line) => `control group ${line}`,
     ),

@@ -29,10 +29,10 @@ export async function searchForKey(
   let tokenFound = false;
   const memory: SearchResult = { leaks: [], bytesSearched: 0 };
   for (const pid of machines) {
-    const found = await searchProcessMemory(pid, [key]);
-    memory.leaks.push(...found.leaks);
+    const found = await searchProcessMemory(pid, [key, token]);
+    memory.leaks.push(...found.leaks.filter((leak) => leak.valueIndex === 0));
     memory.bytesSearched += found.bytesSearched;
-    tokenFound ||= (await searchProcessMemory(pid, [token])).leaks.length > 0;
+    tokenFound ||= found.leaks.some((leak) => leak.valueIndex === 1);
   }
   report(narration, `memory of ${machines.length} virtual machines`, memory);
   narration.expect(tokenFound, "the same search finds the token there", "nothing");

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 /** `sun_path` of unix(7), less the terminating NUL. */
@@ -54,4 +54,12 @@ export async function makeDirectories(installation: Installation): Promise<void>
     await mkdir(directory, { recursive: true, mode: 0o700 });
   }
   await chmod(installation.runtimeDirectory, 0o700);
+}
+
+/** Takes the runtime directory away, unless machines that run on have their sockets there. */
+export async function removeRuntimeDirectory(installation: Installation): Promise<void> {
+  const { runtimeDirectory } = installation;
+  const entries = await readdir(runtimeDirectory, { withFileTypes: true, recursive: true });
+  if (entries.every((entry) => entry.isDirectory()))
+    await rm(runtimeDirectory, { recursive: true });
 }

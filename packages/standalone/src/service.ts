@@ -1,4 +1,4 @@
-import { type Installation, makeDirectories } from "./installation.ts";
+import { type Installation, makeDirectories, removeRuntimeDirectory } from "./installation.ts";
 import { loadNetworkBlock } from "./network-block.ts";
 import { openProcessLog } from "./process-log.ts";
 import { defineProcesses } from "./processes.ts";
@@ -78,6 +78,7 @@ export async function startService({
       ending.abort(new Error("The service was stopped before it was ready"));
       for (const supervised of running.reverse()) await supervised.stop();
       await release();
+      await removeRuntimeDirectory(installation);
     },
   };
 }

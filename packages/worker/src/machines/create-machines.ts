@@ -213,6 +213,10 @@ export function createMachines(deps: {
       for (const id of ids.filter((found) => !adopted.has(found))) {
         await rm(directoryOf(id), { recursive: true, force: true });
       }
+      const sockets = await readdir(directories.sockets);
+      for (const name of sockets.filter((found) => !adopted.has(found.split(".")[0] ?? ""))) {
+        await rm(join(directories.sockets, name), { force: true });
+      }
       return machines;
     },
   };

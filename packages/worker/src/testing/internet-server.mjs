@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 for (const [address, port] of process.argv.slice(2).map((text) => text.split(":"))) {
   const server = createServer((socket) => {
     socket.on("error", () => socket.destroy());
-    socket.end(socket.remoteAddress);
+    socket.end("answered");
   });
   server.listen(Number(port), address);
   const echo = createSocket("udp4");

@@ -1,0 +1,230 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  type CommandResult,
+  commandResultSchema,
+  type PrepareSandboxRequest,
+  type WorkerStatus,
+  workerStatusSchema,
+} from "@opencomputer/protocol";
+import { Pool } from "undici";
+import { runProgram } from "../process/run-program.ts";
+
+const readyTimeoutSeconds = 300;
+const idAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** A real worker in a process of its own, with its own data, installation and network block. */
+export async function startWorkerScene(options: { installationId: string; block: string }) {
+  const { installationId, block } = options;
+  const dataDirectory = await mkdtemp(join(tmpdir(), "worker-data-"));
+  const runtimeDirectory = `/run/opencomputer-${installationId}`;
+  const socketPath = join(runtimeDirectory, "worker.sock");
+  const logPath = join(dataDirectory, "worker.log");
+  await mkdir(runtimeDirectory, { recursive: true });
+  const authority = await makeCertificate(dataDirectory);
+  const pool = new Pool("http://worker", { socketPath, headersTimeout: 0, bodyTimeout: 0 });
+  let child: ChildProcess | undefined;
+
+  async function call(method: "GET" | "PUT" | "POST" | "DELETE", path: string, body?: unknown) {
+    const isText = typeof body === "string";
+    const response = await pool.request({
+      method,
+      path,
+      ...(body === undefined
+        ? {}
+        : {
+            headers: { "content-type": isText ? "application/octet-stream" : "application/json" },
+            body: isText ? body : JSON.stringify(body),
+          }),
+    });
+    const text = await response.body.text();
+    const isJson = response.headers["content-type"]?.includes("json") === true;
+    return { status: response.statusCode, body: isJson ? (JSON.parse(text) as unknown) : text };
+  }
+
+  async function status(): Promise<WorkerStatus> {
+    return workerStatusSchema.parse((await call("GET", "/v1/status")).body);
+  }
+
+  async function start(): Promise<void> {
+    const log = createWriteStream(logPath, { flags: "a" });
+    child = spawn(
+      process.execPath,
+      [
+        ...["--conditions=source", "--import", "tsx"],
+        new URL("../main.ts", import.meta.url).pathname,
+      ],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+        env: {
+          PATH: process.env["PATH"],
+          OPENCOMPUTER_DATA_DIR: join(dataDirectory, "data"),
+          OPENCOMPUTER_ACCEL: process.env["OPENCOMPUTER_ACCEL"],
+          OPENCOMPUTER_WORKER_SOCKET: socketPath,
+          OPENCOMPUTER_RUNTIME_DIR: runtimeDirectory,
+          OPENCOMPUTER_INSTALLATION_ID: installationId,
+          OPENCOMPUTER_NETWORK_BLOCK: block,
+          OPENCOMPUTER_GUEST_IMAGE_DIR: new URL("../../../../guest-image/build", import.meta.url)
+            .pathname,
+          OPENCOMPUTER_WARM_POOL_SIZE: "1",
+        },
+      },
+    );
+    child.stdout?.pipe(log);
+    child.stderr?.pipe(log);
+    await until("the worker listens", async () => {
+      if (child?.exitCode !== null) throw new Error(await readFile(logPath, "utf8"));
+      return await status().then(
+        () => true,
+        () => false,
+      );
+    });
+  }
+
+  async function trust(): Promise<void> {
+    const answer = await call("PUT", "/v1/trust", { certificatePem: authority });
+    if (answer.status !== 204) throw new Error(JSON.stringify(answer));
+    await until("the worker is ready", async () => {
+      const { ready, failure } = await status();
+      if (failure !== null) throw new Error(failure);
+      return ready;
+    });
+  }
+
+  return {
+    authority,
+    dataDirectory: join(dataDirectory, "data"),
+    runtimeDirectory,
+    call,
+    status,
+    start,
+    trust,
+    log: () => readFile(logPath, "utf8"),
+
+    /** Ends the worker and returns once it is gone. */
+    async stop(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
+      if (child === undefined || child.exitCode !== null) return null;
+      const exited = once(child, "exit");
+      child.kill(signal);
+      await exited;
+      return child.exitCode;
+    },
+
+    async prepare(overrides: Partial<PrepareSandboxRequest> = {}): Promise<PrepareSandboxRequest> {
+      const spec = { ...specOf(newSandboxId()), ...overrides };
+      const answer = await call("POST", "/v1/sandboxes", spec);
+      if (answer.status !== 201) throw new Error(JSON.stringify(answer));
+      return spec;
+    },
+
+    async create(overrides: Partial<PrepareSandboxRequest> = {}): Promise<string> {
+      const { sandboxId } = await this.prepare(overrides);
+      const answer = await call("POST", `/v1/sandboxes/${sandboxId}/start`);
+      if (answer.status !== 200) throw new Error(JSON.stringify(answer));
+      return sandboxId;
+    },
+
+    async run(sandboxId: string, cmd: string, more: object = {}): Promise<CommandResult> {
+      const answer = await call("POST", `/v1/sandboxes/${sandboxId}/exec/run`, { cmd, ...more });
+      if (answer.status !== 200) throw new Error(JSON.stringify(answer));
+      return commandResultSchema.parse(answer.body);
+    },
+
+    /** Names of all that the installation has on the host at this moment. */
+    async traces() {
+      const links = await runProgram("ip", ["-brief", "link"]);
+      const namespaces = await runProgram("ip", ["netns", "list"]);
+      const tables = await runProgram("nft", ["list", "tables"]);
+      const addresses = await runProgram("ip", ["-brief", "addr", "show", "dev", "lo"]);
+      const ours = (text: string) =>
+        text.split("\n").filter((line) => line.includes(installationId));
+      return {
+        processes: await processesOf(installationId),
+        links: ours(links),
+        namespaces: ours(namespaces),
+        tables: ours(tables),
+        egressAddresses: addresses.split(/\s+/).filter((word) => word === `${egressOf(block)}/32`),
+        cgroups: await cgroupsOf(installationId),
+        sockets: await readdir(join(runtimeDirectory, "machines")),
+        machines: await readdir(join(dataDirectory, "data/worker/machines")),
+      };
+    },
+
+    async close(): Promise<void> {
+      await pool.destroy();
+      await rm(dataDirectory, { recursive: true, force: true });
+      await rm(runtimeDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+export type WorkerScene = Awaited<ReturnType<typeof startWorkerScene>>;
+
+export function newSandboxId(): string {
+  return `sb-${Array.from({ length: 20 }, () => idAlphabet[randomInt(32)]).join("")}`;
+}
+
+export function specOf(sandboxId: string): PrepareSandboxRequest {
+  return {
+    sandboxId,
+    cpuCount: 1,
+    memoryMB: 1024,
+    diskMB: null,
+    egressMode: "allowlisted",
+    envs: { GREETING: "hello" },
+  };
+}
+
+/** Asks until it is so. @throws {Error} after five minutes. */
+export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + readyTimeoutSeconds * 1000;
+  while (!(await isSo())) {
+    if (Date.now() > deadline)
+      throw new Error(`Waited ${readyTimeoutSeconds} seconds until ${what}`);
+    await delay(50);
+  }
+}
+
+/** Process numbers of the installation's machines. */
+export async function processesOf(installationId: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const entry of await readdir("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    const commandLine = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => "");
+    if (commandLine.includes(`\0opencomputer-${installationId}-`)) found.push(Number(entry));
+  }
+  return found;
+}
+
+async function cgroupsOf(installationId: string): Promise<string[]> {
+  const output = await runProgram("find", [
+    ...["/sys/fs/cgroup", "-type", "d"],
+    ...["-path", `*opencomputer-${installationId}*`],
+  ]);
+  return output.split("\n").filter((line) => line !== "");
+}
+
+function egressOf(block: string): string {
+  return block.replace(/\.0\/\d+$/, ".1");
+}
+
+async function makeCertificate(directory: string): Promise<string> {
+  const path = join(directory, "authority.pem");
+  await runProgram("openssl", [
+    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
+    ...["-keyout", "/dev/null", "-out", path, "-days", "3650"],
+    ...["-subj", "/CN=OpenComputer worker test"],
+  ]);
+  return readFile(path, "utf8");
+}

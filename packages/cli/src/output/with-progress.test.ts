@@ -11,7 +11,9 @@ function terminal(isTTY: boolean) {
       done();
     },
   });
-  return { stderr: Object.assign(stream, { isTTY }), written: () => text };
+  const stay = () => true;
+  const cursor = { cursorTo: stay, moveCursor: stay, clearLine: stay };
+  return { stderr: Object.assign(stream, { isTTY, ...cursor }), written: () => text };
 }
 
 describe("withProgress", () => {

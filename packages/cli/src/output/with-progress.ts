@@ -17,6 +17,6 @@ export async function withProgress<Result>(
     return await work;
   } finally {
     clearTimeout(timer);
-    spinner.stop();
+    if (spinner.isSpinning) spinner.stop();
   }
 }

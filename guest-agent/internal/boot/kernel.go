@@ -23,7 +23,6 @@ var kernelSettings = []kernelSetting{
 	{"fs.inotify.max_user_watches", "524288"},
 	{"fs.inotify.max_user_instances", "1024"},
 	{"vm.max_map_count", "262144"},
-	{"kernel.core_pattern", "core"},
 }
 
 // tuneKernel applies what is good to have; a guest without it still works.

@@ -32,7 +32,11 @@ async function findSources(directory: string): Promise<string[]> {
   return names.filter(isSource).map((name) => join(directory, name));
 }
 
-/** Sources that end up in an image: tests do not. */
-export function isSource(name: string): boolean {
-  return /(?:\.go|\.ts|(?:^|\/)go\.mod)$/.test(name) && !/(?:_test\.go|\.test\.ts)$/.test(name);
+/** Whether a path below a source directory ends up in an image: tests do not. */
+export function isSource(path: string): boolean {
+  return (
+    /(?:\.go|\.ts|(?:^|\/)go\.mod)$/.test(path) &&
+    !/(?:_test\.go|\.test\.ts)$/.test(path) &&
+    !/(?:^|\/)testing\//.test(path)
+  );
 }

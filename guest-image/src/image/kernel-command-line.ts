@@ -7,6 +7,7 @@
  * - Nothing runs or writes without need: no huge pages behind an
  *   application's back, no zeroing ahead of use, no watchdog.
  * - Memory that is plugged in comes online by itself and can be taken away.
+ *   No 64 MB of bounce buffers are kept for devices that could not reach it.
  */
 export const kernelCommandLine = [
   "console=ttyS0",
@@ -27,4 +28,5 @@ export const kernelCommandLine = [
   "no_timer_check",
   "cryptomgr.notests",
   "8250.nr_uarts=1",
+  "swiotlb=noforce",
 ].join(" ");

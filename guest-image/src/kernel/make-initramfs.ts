@@ -20,7 +20,15 @@ export const bootModules: readonly string[] = [
   "drivers/char/hw_random/virtio-rng",
 ];
 
-const commands = ["sh", "mount", "insmod", "switch_root", "sleep", "cat"];
+export const busyboxCommands: readonly string[] = [
+  "sh",
+  "mount",
+  "insmod",
+  "switch_root",
+  "sleep",
+  "cat",
+  "umount",
+];
 
 /** The first program of the guest: finds the disk and hands over to it. */
 export function initScript(): string {
@@ -47,7 +55,7 @@ while [ ! -b "$root" ]; do
 done
 mount -t ext4 -o rw,noatime "$root" /root
 mount --move /dev /root/dev
-mount --move /proc /root/proc
+umount /proc
 exec switch_root /root /sbin/init
 `;
 }
@@ -66,7 +74,7 @@ export async function makeInitramfs(options: {
   const busybox = join(options.temporaryDirectory, "busybox-package");
   await runProgram(["dpkg-deb", "--extract", options.busyboxPackage, busybox]);
   await copyFile(join(busybox, "bin/busybox"), join(tree, "bin/busybox"));
-  for (const command of commands) await symlink("busybox", join(tree, "bin", command));
+  for (const command of busyboxCommands) await symlink("busybox", join(tree, "bin", command));
   for (const path of bootModules) {
     const source = join(options.modulesDirectory, "kernel", `${path}.ko`);
     await copyFile(source, join(tree, "modules", basename(source)));

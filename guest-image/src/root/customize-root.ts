@@ -2,7 +2,7 @@ import { chmod, copyFile, mkdir, rm, symlink, writeFile } from "node:fs/promises
 import { dirname, join } from "node:path";
 import { guestLayout } from "@opencomputer/protocol";
 import { runProgram } from "../run-program.ts";
-import { rootFiles } from "./root-files.ts";
+import { debianBundle, rootFiles } from "./root-files.ts";
 
 /** The program is the guest's init and its agent, told apart by its process number. */
 const agentPath = "usr/local/sbin/opencomputer-agent";
@@ -18,6 +18,7 @@ export async function customizeRoot(options: { root: string; agent: string }): P
     await writeFile(target, content);
     await chmod(target, mode);
   }
+  await copyFile(join(root, guestLayout.trustBundle), join(root, debianBundle));
   await copyFile(options.agent, join(root, agentPath));
   await chmod(join(root, agentPath), 0o755);
   await rm(join(root, "usr/sbin/init"), { force: true });

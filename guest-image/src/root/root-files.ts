@@ -2,6 +2,9 @@ import { guestLayout, guestNetwork } from "@opencomputer/protocol";
 import { formatSources, publicSources } from "./apt-sources.ts";
 import { formatEnvironment, guestEnvironment, trustVariables } from "./guest-environment.ts";
 
+/** Debian's own authorities, as they were when the image was built. */
+export const debianBundle = "/etc/opencomputer/debian-authorities.crt";
+
 /** A file of the guest's root that the image writes itself. */
 export interface RootFile {
   path: string;
@@ -20,6 +23,7 @@ export function rootFiles(): RootFile[] {
     file("etc/fstab", ""),
     file("etc/apt/sources.list.d/debian.sources", formatSources(publicSources)),
     file("etc/sudoers.d/opencomputer", sudoers(), 0o440),
+    file("usr/local/sbin/opencomputer-trust", trustScript(), 0o755),
   ];
 }
 
@@ -27,6 +31,23 @@ export function rootFiles(): RootFile[] {
 function sudoers(): string {
   const kept = [...Object.keys(trustVariables()), "DEBIAN_FRONTEND"].join(" ");
   return `Defaults env_keep += "${kept}"\n${guestLayout.user} ALL=(ALL:ALL) NOPASSWD: ALL\n`;
+}
+
+/**
+ * Makes the guest trust the authority that the host put into place. It leaves
+ * what update-ca-certificates(8) would, in three processes instead of a
+ * thousand: that takes most of a minute where the processor is emulated.
+ */
+function trustScript(): string {
+  const { trustBundle, installationAuthority } = guestLayout;
+  return `#!/bin/sh
+set -eu
+hash=$(openssl x509 -in ${installationAuthority} -noout -subject_hash)
+ln -sf ${installationAuthority} /etc/ssl/certs/opencomputer.pem
+ln -sf opencomputer.pem "/etc/ssl/certs/$hash.0"
+cat ${debianBundle} ${installationAuthority} > ${trustBundle}.new
+mv ${trustBundle}.new ${trustBundle}
+`;
 }
 
 function file(path: string, content: string, mode = 0o644): RootFile {

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { readBuiltImage } from "./built-image.ts";
+import { type ImageManifest, imageParts } from "./image-manifest.ts";
+
+const sha256 = "0".repeat(64);
+const manifest: ImageManifest = {
+  fingerprint: "f".repeat(64),
+  kernelVersion: "6.1.0",
+  kernelCommandLine: "quiet",
+  builtAt: "2026-01-02T03:04:05.678Z",
+  parts: {
+    kernel: { sizeBytes: 3, sha256 },
+    initramfs: { sizeBytes: 3, sha256 },
+    "base.raw": { sizeBytes: 3, sha256 },
+  },
+};
+
+describe("readBuiltImage", () => {
+  let directory = "";
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "built-image-"));
+    for (const part of imageParts) await writeFile(join(directory, part), "abc");
+    await writeFile(join(directory, "image.json"), JSON.stringify(manifest));
+  });
+  afterEach(async () => await rm(directory, { recursive: true }));
+
+  test("gives the manifest of an image that is whole", async () => {
+    assert.deepEqual(await readBuiltImage(directory), manifest);
+  });
+
+  for (const part of [...imageParts, "image.json"]) {
+    test(`finds no image without ${part}`, async () => {
+      await rm(join(directory, part));
+      assert.equal(await readBuiltImage(directory), undefined);
+    });
+  }
+
+  test("finds no image with a part of another size", async () => {
+    await writeFile(join(directory, "kernel"), "ab");
+    assert.equal(await readBuiltImage(directory), undefined);
+  });
+
+  for (const [name, text] of [
+    ["cut off", '{"fingerprint":'],
+    ["of another form", '{"fingerprint":"x"}'],
+    ["empty", ""],
+  ]) {
+    test(`finds no image with a manifest that is ${name}`, async () => {
+      await writeFile(join(directory, "image.json"), text ?? "");
+      assert.equal(await readBuiltImage(directory), undefined);
+    });
+  }
+});

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { rename, rm, stat, writeFile } from "node:fs/promises";
+import { rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
@@ -8,9 +8,10 @@ import { buildAgent } from "./agent/build-agent.ts";
 import { makeFileSystem } from "./disk/make-file-system.ts";
 import { readBuiltImage } from "./image/built-image.ts";
 import { computeFingerprint } from "./image/fingerprint.ts";
-import { type ImageManifest, imageParts } from "./image/image-manifest.ts";
+import type { ImageManifest } from "./image/image-manifest.ts";
 import { kernelCommandLine } from "./image/kernel-command-line.ts";
 import { openPartialDirectory } from "./image/partial-directory.ts";
+import { publishImage } from "./image/publish-image.ts";
 import { makeInitramfs } from "./kernel/make-initramfs.ts";
 import { takeKernel } from "./kernel/take-kernel.ts";
 import { bootstrapRoot } from "./root/bootstrap-root.ts";
@@ -47,10 +48,7 @@ export async function buildGuestImage(
   const partial = await openPartialDirectory(outputDirectory);
   try {
     const manifest = await buildParts({ partial, fingerprint, onProgress: options.onProgress });
-    await rm(join(outputDirectory, "image.json"), { force: true });
-    for (const name of [...imageParts, "image.json"]) {
-      await rename(join(partial, name), join(outputDirectory, name));
-    }
+    await publishImage(partial, outputDirectory);
     return { manifest, built: true };
   } finally {
     await rm(partial, { recursive: true, force: true });

@@ -3,28 +3,18 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { writeImage } from "../testing/write-image.ts";
 import { readBuiltImage } from "./built-image.ts";
 import { type ImageManifest, imageParts } from "./image-manifest.ts";
 
-const sha256 = "0".repeat(64);
-const manifest: ImageManifest = {
-  fingerprint: "f".repeat(64),
-  kernelVersion: "6.1.0",
-  kernelCommandLine: "quiet",
-  builtAt: "2026-01-02T03:04:05.678Z",
-  parts: {
-    kernel: { sizeBytes: 3, sha256 },
-    initramfs: { sizeBytes: 3, sha256 },
-    "base.raw": { sizeBytes: 3, sha256 },
-  },
-};
+const fingerprint = "f".repeat(64);
 
 describe("readBuiltImage", () => {
   let directory = "";
+  let manifest: ImageManifest;
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "built-image-"));
-    for (const part of imageParts) await writeFile(join(directory, part), "abc");
-    await writeFile(join(directory, "image.json"), JSON.stringify(manifest));
+    manifest = await writeImage(directory, fingerprint);
   });
   afterEach(async () => await rm(directory, { recursive: true }));
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { X509Certificate } from "node:crypto";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { describe, test } from "node:test";
 import { WireError } from "@opencomputer/protocol";
 import { createTestAuthority } from "../testing/certificates.ts";
@@ -118,10 +118,18 @@ describe("importCertificateAuthority", () => {
     const good = await createTestAuthority();
     const other = await createTestAuthority();
     const leaf = await createTestAuthority({ isAuthority: false });
+    const otherCurve = generateKeyPairSync("ec", { namedCurve: "secp384r1" }).privateKey.export({
+      format: "pem",
+      type: "pkcs8",
+    });
     const begin = "-----BEGIN PRIVATE KEY-----\n";
     const cases = [
       { keys: { ...good, privateKeyPem: other.privateKeyPem }, message: /not the key of/ },
       { keys: leaf, message: /no CA certificate/ },
+      {
+        keys: { ...good, privateKeyPem: String(otherCurve) },
+        message: /expected an EC key on P-256/,
+      },
       { keys: { ...good, privateKeyPem: `${begin}c2VjcmV0` }, message: /not a private key/ },
       {
         keys: { ...good, certificatePem: "-----BEGIN CERTIFICATE-----\nAAAA" },

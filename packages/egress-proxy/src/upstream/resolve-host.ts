@@ -1,4 +1,5 @@
 import { NODATA, NOTFOUND, Resolver } from "node:dns/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { DialError } from "../contract.ts";
 import { errorCode } from "../describe-error.ts";
 import type { ReadNameservers } from "./nameservers.ts";
@@ -8,6 +9,11 @@ export type ResolveHost = (host: string, signal: AbortSignal) => Promise<readonl
 
 const queryTimeoutMilliseconds = 3_000;
 const tries = 2;
+/** With IPv4 addresses at hand, IPv6 ones are waited for this long: some nameservers never answer. */
+const secondFamilyMilliseconds = 50;
+
+/** What one query came to: addresses, or why there are none. */
+type Answer = { readonly addresses: readonly string[]; readonly failure: unknown };
 
 /**
  * Resolves names by DNS alone. The hosts file and search domains of the
@@ -21,26 +27,32 @@ export function createResolveHost(deps: {
     const resolver = new Resolver({ timeout: queryTimeoutMilliseconds, tries });
     resolver.setServers([...(await nameserversFor(host, deps.readNameservers))]);
     const cancel = (): void => resolver.cancel();
-    signal.addEventListener("abort", cancel, { once: true });
     const timer = setTimeout(cancel, deps.timeoutMilliseconds);
+    signal.addEventListener("abort", cancel, { once: true });
     try {
-      const [ipv4, ipv6] = await Promise.allSettled([
-        resolver.resolve4(host),
-        resolver.resolve6(host),
-      ]);
-      const addresses = [ipv4, ipv6].flatMap((result) =>
-        result.status === "fulfilled" ? result.value : [],
-      );
+      const asked = settle(resolver.resolve6(host));
+      const ipv4 = await settle(resolver.resolve4(host));
+      const ipv6 =
+        ipv4.addresses.length === 0
+          ? await asked
+          : await Promise.race([asked, delay(secondFamilyMilliseconds, undefined)]);
+      const addresses = [...ipv4.addresses, ...(ipv6?.addresses ?? [])];
       if (addresses.length > 0) return addresses;
-      throw failureFor(
-        host,
-        [ipv4, ipv6].map((result) => (result.status === "rejected" ? result.reason : undefined)),
-      );
+      throw failureFor(host, [ipv4.failure, ipv6?.failure]);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", cancel);
+      cancel();
     }
   };
+}
+
+async function settle(query: Promise<string[]>): Promise<Answer> {
+  try {
+    return { addresses: await query, failure: null };
+  } catch (failure) {
+    return { addresses: [], failure };
+  }
 }
 
 async function nameserversFor(
@@ -58,9 +70,9 @@ async function nameserversFor(
   }
 }
 
-function failureFor(host: string, reasons: readonly unknown[]): DialError {
-  const absent = reasons.every((reason) => {
-    const code = errorCode(reason);
+function failureFor(host: string, failures: readonly unknown[]): DialError {
+  const absent = failures.every((failure) => {
+    const code = errorCode(failure);
     return code === NOTFOUND || code === NODATA;
   });
   return new DialError(
@@ -68,6 +80,6 @@ function failureFor(host: string, reasons: readonly unknown[]): DialError {
     absent
       ? `${host} could not be resolved: it has no address`
       : `${host} could not be resolved: no nameserver answered`,
-    { cause: reasons[0] },
+    { cause: failures[0] },
   );
 }

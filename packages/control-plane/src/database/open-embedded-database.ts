@@ -15,11 +15,11 @@ import * as schema from "./schema.ts";
  * @throws when another process has the directory open.
  */
 export async function openEmbeddedDatabase(directory?: string): Promise<OpenDatabase> {
-  if (directory === undefined) return openPGlite(new PGlite());
+  if (directory === undefined) return openPGlite(await PGlite.create());
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const unlock = await lockDirectory(directory);
   try {
-    return await openPGlite(new PGlite(directory), unlock);
+    return await openPGlite(await PGlite.create(directory), unlock);
   } catch (error) {
     await unlock();
     throw new Error(`Cannot open the embedded database in ${directory}`, { cause: error });

@@ -7,12 +7,12 @@ export function createEmbeddedDatabases(): () => Promise<OpenDatabase> {
   let initialised: Promise<Blob | File> | undefined;
   return async () => {
     initialised ??= dumpEmptyDatabase();
-    return openPGlite(new PGlite({ loadDataDir: await initialised }));
+    return openPGlite(await PGlite.create({ loadDataDir: await initialised }));
   };
 }
 
 async function dumpEmptyDatabase(): Promise<Blob | File> {
-  const client = new PGlite();
+  const client = await PGlite.create();
   const dump = await client.dumpDataDir("none");
   await client.close();
   return dump;

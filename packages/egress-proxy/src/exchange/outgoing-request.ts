@@ -106,8 +106,9 @@ export function prepareRequest(
     upgrade,
     guestWantsClose: head.minorVersion === 0 || options.has("close"),
     tokens,
-    searchesBody: searches && !isCompressed(head),
-    bodyForm: bodyFormFor(fieldValues(head.fields, "content-type")[0]),
+    searchesBody: framing.kind !== "none" && searches && !isCompressed(head),
+    bodyForm:
+      framing.kind === "none" ? "raw" : bodyFormFor(fieldValues(head.fields, "content-type")[0]),
     matcher,
   };
 }

@@ -18,7 +18,8 @@ export interface Watchdogs {
 
 /**
  * One timer for every connection: restarting a timer of its own with each
- * arrival would cost more than the arrival.
+ * arrival would cost more than the arrival. Time-outs are as exact as
+ * `checkSeconds`.
  */
 export function createWatchdogs(deps: { clock: Clock; checkSeconds: number }): Watchdogs {
   const { clock, checkSeconds } = deps;
@@ -36,7 +37,10 @@ export function createWatchdogs(deps: { clock: Clock; checkSeconds: number }): W
       let milliseconds = Number.POSITIVE_INFINITY;
       let isExtended = false;
       let isExpired = false;
+      let hasMoved = false;
       const check = (now: number) => {
+        if (hasMoved && isExtended) since = now;
+        hasMoved = false;
         if (isExpired || now - since < milliseconds) return;
         isExpired = true;
         onExpired();
@@ -46,6 +50,7 @@ export function createWatchdogs(deps: { clock: Clock; checkSeconds: number }): W
         milliseconds = seconds * 1000;
         isExtended = extended;
         isExpired = false;
+        hasMoved = false;
       };
       checks.add(check);
       timer ??= setInterval(checkAll, checkSeconds * 1000).unref();
@@ -53,7 +58,7 @@ export function createWatchdogs(deps: { clock: Clock; checkSeconds: number }): W
         allowTotal: (seconds) => allow(seconds, false),
         allowQuiet: (seconds) => allow(seconds, true),
         activity() {
-          if (isExtended) since = clock.monotonicMilliseconds();
+          hasMoved = true;
         },
         get expired() {
           return isExpired;

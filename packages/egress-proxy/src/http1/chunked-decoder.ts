@@ -61,7 +61,7 @@ export class ChunkedDecoder {
     this.#line += octets.toString("latin1", from, upTo);
     if (end === -1) return upTo;
     if (!this.#line.endsWith("\r\n")) throw malformed("a line of the chunked body lacks its CR");
-    refuseForbiddenOctets(this.#line);
+    refuseForbiddenOctets(Buffer.from(this.#line, "latin1"));
     const line = this.#line.slice(0, -2);
     this.#line = "";
     this.#takeLine(line);

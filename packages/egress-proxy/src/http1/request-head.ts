@@ -18,9 +18,8 @@ const requestLinePattern = /^([^ ]+) ([^ ]+) HTTP\/(\d)\.(\d)$/;
  * @throws {HttpSyntaxError}
  */
 export function parseRequestHead(octets: Buffer): RequestHead {
-  const text = octets.toString("latin1");
-  refuseForbiddenOctets(text);
-  const lines = text.split("\r\n");
+  refuseForbiddenOctets(octets);
+  const lines = octets.toString("latin1").split("\r\n");
   const match = requestLinePattern.exec(lines[0] ?? "");
   const [, method, target, major, minor] = match ?? [];
   if (method === undefined || target === undefined || !isToken(method)) {

@@ -17,9 +17,8 @@ const statusLinePattern = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
  * @throws {HttpSyntaxError}
  */
 export function parseResponseHead(octets: Buffer): ResponseHead {
-  const text = octets.toString("latin1");
-  refuseForbiddenOctets(text);
-  const lines = text.split("\r\n");
+  refuseForbiddenOctets(octets);
+  const lines = octets.toString("latin1").split("\r\n");
   const [, minor, status, reason] = statusLinePattern.exec(lines[0] ?? "") ?? [];
   if (minor === undefined || status === undefined) {
     throw malformed("the status line is not of the form HTTP/1.1 200 reason");

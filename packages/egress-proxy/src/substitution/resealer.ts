@@ -34,6 +34,7 @@ export class Resealer {
 
   /** All of the octets at once. */
   whole(octets: Buffer): readonly Buffer[] {
+    if (this.#matcher.find(octets, 0) === undefined) return [octets];
     return [...this.#reseal(octets, true)];
   }
 

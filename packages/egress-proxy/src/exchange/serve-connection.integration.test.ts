@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import http from "node:http";
 import net from "node:net";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { createGzip } from "node:zlib";
 import { z } from "zod";
 import { tokenOf } from "../testing/http-policy.ts";
 
@@ -11,102 +13,131 @@ const mebibyte = 1024 * 1024;
 const streamedMebibytes = 256;
 /** The product's bound for a stream of any length. */
 const growthOctetsMax = 32 * mebibyte;
+const block = Buffer.alloc(mebibyte, "x");
 
-const reportSchema = z.object({ port: z.int().optional(), rss: z.number().optional() });
+const reportSchema = z.object({ port: z.int().optional(), peak: z.number().optional() });
 
-/** The data path in a process of its own, so that its memory is its own too. */
-async function startProcess() {
-  const child = fork(fileURLToPath(new URL("../testing/http-memory-process.ts", import.meta.url)), {
-    execArgv: ["--expose-gc", "--conditions=source", "--import", "tsx"],
-  });
+/** An upstream that echoes bodies, fills without end, or sends little that decodes to much. */
+function upstream(request: http.IncomingMessage, response: http.ServerResponse): void {
+  if (request.url === "/endless") {
+    const fill = () => {
+      while (response.write(block));
+    };
+    response.on("drain", fill);
+    fill();
+  } else if (request.url === "/bomb") {
+    response.setHeader("Content-Encoding", "gzip");
+    const gzip = createGzip();
+    gzip.pipe(response);
+    void (async () => {
+      for (let sent = 0; sent < streamedMebibytes; sent += 1) {
+        if (!gzip.write(block)) await once(gzip, "drain");
+      }
+      gzip.end();
+    })();
+  } else {
+    request.pipe(response);
+  }
+}
+
+/** A guest's socket to the data path, which has a process of its own so that its memory is its own. */
+async function start(t: TestContext) {
+  const server = http.createServer(upstream);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  assert.ok(address !== null && typeof address !== "string");
+  const child = fork(
+    fileURLToPath(new URL("../testing/http-memory-process.ts", import.meta.url)),
+    [String(address.port)],
+    { execArgv: ["--expose-gc", "--conditions=source", "--import", "tsx"] },
+  );
   const report = async () => reportSchema.parse((await once(child, "message"))[0]);
   const { port } = await report();
   assert.ok(port !== undefined);
+  const guest = net.connect(port, "127.0.0.1");
+  t.after(async () => {
+    guest.destroy();
+    server.closeAllConnections();
+    server.close();
+    child.kill();
+    await once(child, "exit");
+  });
+  const takePeak = async () => {
+    child.send("peak");
+    return (await report()).peak ?? Number.NaN;
+  };
+  let base = 0;
   return {
-    port,
-    async peakRss(): Promise<number> {
-      child.send("peak");
-      return (await report()).rss ?? Number.NaN;
+    guest,
+    async startMeasuring() {
+      await takePeak();
+      base = await takePeak();
     },
-    async stop() {
-      child.kill();
-      await once(child, "exit");
+    async assertBounded() {
+      const growth = (await takePeak()) - base;
+      assert.ok(growth <= growthOctetsMax, `the process grew by ${growth} octets`);
     },
   };
 }
 
-async function write(socket: net.Socket, octets: Buffer): Promise<void> {
+async function write(socket: net.Socket, octets: Buffer | string): Promise<void> {
   if (!socket.write(octets)) await once(socket, "drain");
+}
+
+function countReceived(socket: net.Socket): () => number {
+  let received = 0;
+  socket.on("data", (octets: Buffer) => {
+    received += octets.length;
+  });
+  return () => received;
 }
 
 describe("serveConnection: memory", () => {
   for (const kind of ["chunked", "length"] as const) {
     test(`an upload with a ${kind} body and its echo stay within bounds`, async (t) => {
-      const proxy = await startProcess();
-      t.after(() => proxy.stop());
-      const socket = net.connect(proxy.port, "127.0.0.1");
-      t.after(() => socket.destroy());
-      let received = 0;
-      socket.on("data", (octets: Buffer) => {
-        received += octets.length;
-      });
-      const part = Buffer.alloc(mebibyte, "x");
+      const { guest, startMeasuring, assertBounded } = await start(t);
+      const received = countReceived(guest);
+      const part = Buffer.from(block);
       part.write(tokenOf("a"), 1000);
-      const head = "POST / HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n";
-      const send = async (octets: Buffer) => {
-        if (kind === "chunked")
-          await write(socket, Buffer.from(`${octets.length.toString(16)}\r\n`));
-        await write(socket, octets);
-        if (kind === "chunked") await write(socket, Buffer.from("\r\n"));
-      };
       const length = streamedMebibytes * mebibyte;
+      const framing =
+        kind === "chunked" ? "Transfer-Encoding: chunked" : `Content-Length: ${length}`;
       await write(
-        socket,
-        Buffer.from(
-          kind === "chunked"
-            ? `${head}Transfer-Encoding: chunked\r\n\r\n`
-            : `${head}Content-Length: ${length}\r\n\r\n`,
-        ),
+        guest,
+        `POST / HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n${framing}\r\n\r\n`,
       );
-      const warmUpMebibytes = 32;
-      for (let sent = 0; sent < warmUpMebibytes; sent += 1) await send(part);
-      const before = await proxy.peakRss();
-      for (let sent = warmUpMebibytes; sent < streamedMebibytes; sent += 1) await send(part);
-      if (kind === "chunked") await write(socket, Buffer.from("0\r\n\r\n"));
-      await once(socket, "close");
-      const growth = (await proxy.peakRss()) - before;
-      assert.ok(received >= length, `${received} octets came back`);
-      assert.ok(growth <= growthOctetsMax, `the process grew by ${growth} octets`);
+      for (let sent = 0; sent < streamedMebibytes; sent += 1) {
+        if (sent === 16) await startMeasuring();
+        if (kind === "chunked") await write(guest, `${part.length.toString(16)}\r\n`);
+        await write(guest, part);
+        if (kind === "chunked") await write(guest, "\r\n");
+      }
+      if (kind === "chunked") await write(guest, "0\r\n\r\n");
+      await once(guest, "close");
+      assert.ok(received() >= length, `${received()} octets came back`);
+      await assertBounded();
     });
   }
 
-  test("a reader that stops also stops the upstream, and costs no memory", async (t) => {
-    const proxy = await startProcess();
-    t.after(() => proxy.stop());
-    const before = await proxy.peakRss();
-    const socket = net.connect(proxy.port, "127.0.0.1");
-    t.after(() => socket.destroy());
-    socket.pause();
-    socket.write("GET /endless HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
+  test("a reader that stops also stops the upstream", async (t) => {
+    const { guest, startMeasuring, assertBounded } = await start(t);
+    guest.write("GET /endless HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
+    await once(guest, "data");
+    guest.pause();
+    await startMeasuring();
     await new Promise((resolve) => setTimeout(resolve, 2000));
-    const growth = (await proxy.peakRss()) - before;
-    assert.ok(growth <= growthOctetsMax, `the process grew by ${growth} octets`);
+    await assertBounded();
   });
 
-  test("a compressed answer that grows a thousandfold costs no memory", async (t) => {
-    const proxy = await startProcess();
-    t.after(() => proxy.stop());
-    const socket = net.connect(proxy.port, "127.0.0.1");
-    t.after(() => socket.destroy());
-    const before = await proxy.peakRss();
-    let received = 0;
-    socket.on("data", (octets: Buffer) => {
-      received += octets.length;
-    });
-    socket.write("GET /bomb HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n");
-    await once(socket, "close");
-    const growth = (await proxy.peakRss()) - before;
-    assert.ok(received > 256 * mebibyte, `${received} octets came`);
-    assert.ok(growth <= growthOctetsMax, `the process grew by ${growth} octets`);
+  test("a compressed answer that grows a thousandfold stays within bounds", async (t) => {
+    const { guest, startMeasuring, assertBounded } = await start(t);
+    const received = countReceived(guest);
+    guest.write("GET /bomb HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n");
+    await once(guest, "data");
+    await startMeasuring();
+    await once(guest, "close");
+    assert.ok(received() > streamedMebibytes * mebibyte, `${received()} octets came`);
+    await assertBounded();
   });
 });

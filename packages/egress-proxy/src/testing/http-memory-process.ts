@@ -1,42 +1,31 @@
-// The data path and a small upstream in one process, for tests that measure
-// its memory. Asked by IPC it tells the most that it has held since the last time.
+// The data path alone in a process, for tests that measure its memory: guests
+// connect to the port that it tells, and it connects to the port of its first
+// argument. Asked by IPC it tells the most memory that it has held since the
+// last time.
 import { readFileSync, writeFileSync } from "node:fs";
-import type http from "node:http";
-import { createGzip } from "node:zlib";
-import { startExchange } from "./http-exchange-fixture.ts";
+import net from "node:net";
+import { createMeasuredBodyBudget } from "../exchange/measured-body-budget.ts";
+import { createServeConnection } from "../exchange/serve-connection.ts";
 import { policyOf, secretOf } from "./http-policy.ts";
 
-const mebibyte = Buffer.alloc(1024 * 1024, "x");
+const upstreamPort = Number(process.argv[2]);
+const policy = policyOf([secretOf("KEY", "a", "sk-a-real-value-of-some-length")]);
+const serve = createServeConnection({
+  findPolicy: () => policy,
+  writeAudit: () => undefined,
+  measuredBodyBudget: createMeasuredBodyBudget(16 * 1024 * 1024),
+  dial: async () => net.connect(upstreamPort, "127.0.0.1"),
+});
+const listener = net.createServer({ allowHalfOpen: true }, (socket) => {
+  void serve({
+    socket,
+    scheme: "https",
+    sourceAddress: policy.sourceAddress,
+    serverName: "api.example.com",
+  });
+});
 
-function upstream(request: http.IncomingMessage, response: http.ServerResponse): void {
-  if (request.url === "/endless") {
-    const fill = () => {
-      while (response.write(mebibyte));
-    };
-    response.on("drain", fill);
-    fill();
-  } else if (request.url === "/bomb") {
-    response.setHeader("Content-Encoding", "gzip");
-    const gzip = createGzip();
-    gzip.pipe(response);
-    let left = 300;
-    const fill = () => {
-      while (left > 0) {
-        left -= 1;
-        if (!gzip.write(mebibyte)) {
-          gzip.once("drain", fill);
-          return;
-        }
-      }
-      gzip.end();
-    };
-    fill();
-  } else {
-    request.pipe(response);
-  }
-}
-
-/** proc(5): the peak is set back to what is held now. */
+/** Octets; the peak is set back to what is held now (proc(5), `clear_refs`). */
 function takePeak(): number {
   const kibibytes = Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
   globalThis.gc?.();
@@ -44,10 +33,9 @@ function takePeak(): number {
   return kibibytes * 1024;
 }
 
-const exchange = await startExchange({
-  policy: policyOf([secretOf("KEY", "a", "sk-a-real-value-of-some-length")]),
-  upstream,
-});
-process.on("message", () => process.send?.({ rss: takePeak() }));
+process.on("message", () => process.send?.({ peak: takePeak() }));
 process.on("disconnect", () => process.exit(0));
-process.send?.({ port: exchange.port });
+listener.listen(0, "127.0.0.1", () => {
+  const address = listener.address();
+  if (address !== null && typeof address !== "string") process.send?.({ port: address.port });
+});

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -41,11 +42,13 @@ func Run() error {
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGPWR)
+	var stopping atomic.Bool
 	go func() {
 		<-stop
+		stopping.Store(true)
 		powerOff()
 	}()
-	supervise(program)
+	supervise(program, &stopping)
 	return nil
 }
 

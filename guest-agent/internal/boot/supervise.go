@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -26,18 +27,20 @@ func startAgent(program string) (int, error) {
 }
 
 // supervise reaps every process that lost its parent, and keeps an agent
-// running. It does not return.
-func supervise(program string) {
+// running until the machine is stopping. It does not return.
+func supervise(program string, stopping *atomic.Bool) {
 	agent := respawn(program)
 	for {
 		var status syscall.WaitStatus
 		id, err := syscall.Wait4(-1, &status, 0, nil)
 		switch {
 		case err == syscall.EINTR:
+		case err == syscall.ECHILD:
+			time.Sleep(respawnPause) // Everything has ended: the machine is stopping.
 		case err != nil:
 			log.Printf("cannot wait for processes: %v", err)
 			time.Sleep(respawnPause)
-		case id == agent:
+		case id == agent && !stopping.Load():
 			log.Printf("the agent ended (%s), starting it again", describe(status))
 			time.Sleep(respawnPause)
 			agent = respawn(program)

@@ -6,7 +6,7 @@ export interface CliContext {
   /** Where the settings of `oc config` lie. */
   configPath: string;
   version: string;
-  stdin: Readable;
+  stdin: Readable & { isTTY?: boolean };
   stdout: Writable;
   stderr: Writable & { isTTY?: boolean };
 }

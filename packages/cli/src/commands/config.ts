@@ -52,7 +52,7 @@ function addSet(group: Command, context: CliContext): void {
             "a key on the command line is seen by other processes and kept in your shell's history; prefer --from-stdin",
           );
         }
-        const value = given ?? (await readSecret(context.stdin));
+        const value = given ?? (await readSecret(context));
         const config = await readConfig(context.configPath);
         await writeConfig(context.configPath, { ...config, [key]: value });
         invocation.print(`Set ${key} in ${context.configPath}`, { key, status: "set" });

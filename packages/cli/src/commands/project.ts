@@ -13,6 +13,7 @@ import {
   egressAllowlistSchema,
   formatEgressAllowlist,
 } from "./egress-allowlist.ts";
+import { addGetAndDelete } from "./get-and-delete.ts";
 
 const optionsSchema = egressAllowlistSchema.extend({
   template: z.string().optional(),
@@ -34,9 +35,15 @@ export function addProject(program: Command, context: CliContext): void {
   });
   addCreate(group, context);
   addList(group, context);
-  addGet(group, context);
   addUpdate(group, context);
-  addDelete(group, context);
+  addGetAndDelete(group, context, {
+    noun: "project",
+    group: "project",
+    argument: "<project-id>",
+    get: Project.get,
+    delete: Project.delete,
+    format: formatProject,
+  });
 }
 
 function addCreate(group: Command, context: CliContext): void {
@@ -85,18 +92,6 @@ function addList(group: Command, context: CliContext): void {
   });
 }
 
-function addGet(group: Command, context: CliContext): void {
-  defineCommand(group, "get <project-id>", {
-    summary: "Show a project",
-    examples: ["oc project get <project-id>"],
-  }).action(async (id: string, _options: unknown, command: Command) => {
-    const invocation = openInvocation(context, command);
-    const getting = Project.get(id, await invocation.connection());
-    const project = await invocation.progress("Getting the project", getting);
-    invocation.print(formatProject(project), project);
-  });
-}
-
 function addUpdate(group: Command, context: CliContext): void {
   const command = defineCommand(group, "update <project-id>", {
     summary: "Change a project; only what you pass is changed",
@@ -122,18 +117,6 @@ function addUpdate(group: Command, context: CliContext): void {
       invocation.print(formatProject(project), project);
     },
   );
-}
-
-function addDelete(group: Command, context: CliContext): void {
-  defineCommand(group, "delete <project-id>", {
-    summary: "Delete a project and its secrets; running sandboxes are not affected",
-    examples: ["oc project delete <project-id>"],
-  }).action(async (id: string, _options: unknown, command: Command) => {
-    const invocation = openInvocation(context, command);
-    const deleting = Project.delete(id, await invocation.connection());
-    await invocation.progress("Deleting the project", deleting);
-    invocation.print(`Deleted ${id}`, { id, status: "deleted" });
-  });
 }
 
 function projectFields(options: z.output<typeof optionsSchema>) {

@@ -13,6 +13,7 @@ import {
   egressAllowlistSchema,
   formatEgressAllowlist,
 } from "./egress-allowlist.ts";
+import { addGetAndDelete } from "./get-and-delete.ts";
 
 const createOptionsSchema = egressAllowlistSchema.extend({ name: z.string() });
 const updateOptionsSchema = egressAllowlistSchema.extend({ name: z.string().optional() });
@@ -28,9 +29,15 @@ export function addSecretStore(program: Command, context: CliContext): void {
   });
   addCreate(group, context);
   addList(group, context);
-  addGet(group, context);
   addUpdate(group, context);
-  addDelete(group, context);
+  addGetAndDelete(group, context, {
+    noun: "secret store",
+    group: "secret-store",
+    argument: "<id>",
+    get: SecretStore.get,
+    delete: SecretStore.delete,
+    format: formatStore,
+  });
 }
 
 function addCreate(group: Command, context: CliContext): void {
@@ -73,18 +80,6 @@ function addList(group: Command, context: CliContext): void {
   });
 }
 
-function addGet(group: Command, context: CliContext): void {
-  defineCommand(group, "get <id>", {
-    summary: "Show a secret store",
-    examples: ["oc secret-store get <id>"],
-  }).action(async (id: string, _options: unknown, command: Command) => {
-    const invocation = openInvocation(context, command);
-    const getting = SecretStore.get(id, await invocation.connection());
-    const store = await invocation.progress("Getting the store", getting);
-    invocation.print(formatStore(store), store);
-  });
-}
-
 function addUpdate(group: Command, context: CliContext): void {
   const command = defineCommand(group, "update <id>", {
     summary: "Change a secret store; only what you pass is changed",
@@ -107,18 +102,6 @@ function addUpdate(group: Command, context: CliContext): void {
       invocation.print(formatStore(store), store);
     },
   );
-}
-
-function addDelete(group: Command, context: CliContext): void {
-  defineCommand(group, "delete <id>", {
-    summary: "Delete a secret store and its secrets; running sandboxes are not affected",
-    examples: ["oc secret-store delete <id>"],
-  }).action(async (id: string, _options: unknown, command: Command) => {
-    const invocation = openInvocation(context, command);
-    const deleting = SecretStore.delete(id, await invocation.connection());
-    await invocation.progress("Deleting the store", deleting);
-    invocation.print(`Deleted ${id}`, { id, status: "deleted" });
-  });
 }
 
 function formatStore(store: SecretStoreRecord): string {

@@ -1,4 +1,4 @@
-import { type CommandResult, commandResultSchema, defaults, limits } from "@opencomputer/protocol";
+import { type CommandResult, commandResultSchema, defaults } from "@opencomputer/protocol";
 import type { Connection } from "../connection.ts";
 import { type ApiRequest, apiPath } from "../request/api-request.ts";
 import { requestJson } from "../request/send-request.ts";
@@ -17,8 +17,8 @@ export interface RunOptions {
   cwd?: string | undefined;
   /**
    * Seconds until the command's process group is killed; the result then has
-   * `exitCode` -1 and `stderr` ends with `Process timed out`. Default 60, at
-   * most 86400.
+   * `exitCode` -1 and `stderr` ends with `Process timed out`. Absent or 0: 60;
+   * at most 86400.
    */
   timeout?: number | undefined;
   /** Aborts the call, which then rejects with the signal's reason. */
@@ -52,10 +52,7 @@ export function createCommands(connection: Connection, sandboxId: string): Comma
         options.env === undefined && options.envs === undefined
           ? undefined
           : { ...options.env, ...options.envs };
-      const mayRunSeconds =
-        timeout === 0
-          ? limits.commandTimeoutSecondsMax
-          : (timeout ?? defaults.commandTimeoutSeconds);
+      const mayRunSeconds = timeout || defaults.commandTimeoutSeconds;
       const request: ApiRequest = {
         method: "POST",
         path,

@@ -117,9 +117,11 @@ async function runLocally(
     cwd: request.cwd ?? folder,
     env: { PATH: process.env["PATH"], ...environment, ...request.envs },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: (request.timeout || defaults.commandTimeoutSeconds) * 1000,
-    killSignal: "SIGKILL",
   });
+  const timer = setTimeout(
+    () => child.kill("SIGKILL"),
+    (request.timeout || defaults.commandTimeoutSeconds) * 1000,
+  );
   const ended = new Promise<{ code: number | null }>((resolve, reject) => {
     child.once("error", () =>
       reject(new WireError("command_not_found", `There is no command ${request.cmd}`)),
@@ -130,7 +132,7 @@ async function runLocally(
     ended,
     text(child.stdout),
     text(child.stderr),
-  ]);
+  ]).finally(() => clearTimeout(timer));
   return code === null
     ? { exitCode: -1, stdout, stderr: `${stderr}\nProcess timed out` }
     : { exitCode: code, stdout, stderr };

@@ -1,6 +1,13 @@
 import type { Readable } from "node:stream";
 import { limits } from "@opencomputer/sdk";
+import type { CliContext } from "../../cli-context.ts";
 import { CliError } from "../../cli-error.ts";
+import { askSecret } from "./ask-secret.ts";
+
+/** The value for `--from-stdin`: piped in, or typed unseen where stdin is a terminal. */
+export async function readSecret({ stdin, stderr }: CliContext): Promise<string> {
+  return stdin.isTTY === true ? await askSecret(stdin, stderr) : await readWhole(stdin);
+}
 
 /**
  * A secret from the whole of an input, without the newline that ends it.
@@ -8,7 +15,7 @@ import { CliError } from "../../cli-error.ts";
  * @throws {CliError} when it is empty, too long, or no UTF-8: what cannot be
  * kept exactly is not kept at all.
  */
-export async function readSecret(stdin: Readable): Promise<string> {
+async function readWhole(stdin: Readable): Promise<string> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of stdin) {

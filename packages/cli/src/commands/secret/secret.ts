@@ -38,7 +38,10 @@ function addSet(group: Command, context: CliContext): void {
       "oc secret set <id> ANTHROPIC_API_KEY sk-ant-...     # seen by other processes and your shell's history",
     ],
   })
-    .option("--from-stdin", "take the whole of stdin as the value, less one newline at its end")
+    .option(
+      "--from-stdin",
+      "take the whole of stdin as the value, less one newline at its end; on a terminal, ask",
+    )
     .option(
       "--allowed-hosts <host>",
       "a host that the value may be sent to (repeatable); left out, earlier limits stay",
@@ -70,7 +73,7 @@ function addSet(group: Command, context: CliContext): void {
           );
         }
         const connection = await invocation.connection();
-        const value = given ?? (await readSecret(context.stdin));
+        const value = given ?? (await readSecret(context));
         const owner = await findSecretOwner(id, connection);
         const setting = owner.setSecret(id, name, value, {
           ...connection,

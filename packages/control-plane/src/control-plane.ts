@@ -105,7 +105,7 @@ export async function startControlPlane(
     activity,
     logger,
   });
-  const reconcile = createReconcileWithWorker({
+  const reconcileWithWorker = createReconcileWithWorker({
     sandboxes,
     upkeep,
     worker,
@@ -113,6 +113,10 @@ export async function startControlPlane(
     removal,
     logger,
   });
+  const reconcile = async (): Promise<void> => {
+    await removal.finishInterrupted();
+    await reconcileWithWorker();
+  };
   const workerLink = createWorkerLink({
     worker,
     certificatePem: certificateAuthority.certificatePem,
@@ -166,9 +170,7 @@ export async function startControlPlane(
       createIdleSweep({ upkeep, activity, removal, now: Date.now, logger }),
     ),
     repeat("upkeep", upkeepMilliseconds, async () => {
-      if (!workerLink.ready()) return;
-      await removal.finishInterrupted();
-      await reconcile();
+      if (workerLink.ready()) await reconcile();
     }),
   ];
   logger.info({ url, apiKeyFile: join(options.dataDirectory, "api-key") }, "control plane listens");

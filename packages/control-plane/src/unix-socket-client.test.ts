@@ -17,11 +17,12 @@ describe("UnixSocketClient", () => {
   let answer: RequestListener;
   const get: WireRequest = { method: "GET", path: "/x?secret=1", timeoutMilliseconds: 5000 };
   const post: WireRequest = { ...get, method: "POST", body: { a: 1 } };
-  const client = (path = "peer.sock") =>
+  const client = (path = "peer.sock", quotesErrors = true) =>
     createUnixSocketClient({
       socketPath: join(directory, path),
       peer: "worker",
       unavailable: "worker_unavailable",
+      quotesErrors,
     });
 
   before(async () => {
@@ -58,6 +59,18 @@ describe("UnixSocketClient", () => {
     const peer = client();
     const error = await failure(peer.request(post, schema));
     assert.deepEqual(error.toBody(), { error: "no x", code: "file_not_found", details: { a: 1 } });
+    await peer.close();
+  });
+
+  test("of a peer that holds secrets only the code is passed on", async () => {
+    answer = (_request, response) =>
+      response.writeHead(400).end('{"error":"sk-canary","code":"invalid_request"}');
+    const peer = client("peer.sock", false);
+    const error = await failure(peer.send({ ...get, method: "PUT" }));
+    assert.deepEqual(error.toBody(), {
+      error: "The worker answered 400 invalid_request",
+      code: "invalid_request",
+    });
     await peer.close();
   });
 

@@ -55,8 +55,10 @@ export function createUnixSocketClient(options: {
   /** For messages, such as `worker`. */
   peer: string;
   unavailable: Extract<ErrorCode, "worker_unavailable" | "egress_proxy_unavailable">;
+  /** False for a peer that holds secret values: of its errors only the code is passed on. */
+  quotesErrors: boolean;
 }): UnixSocketClient {
-  const { peer, unavailable } = options;
+  const { peer, unavailable, quotesErrors } = options;
   // Time-outs are given with each request: a command may be silent for hours.
   const pool = new Pool("http://localhost", {
     socketPath: options.socketPath,
@@ -97,6 +99,7 @@ export function createUnixSocketClient(options: {
       return new WireError("internal_error", `The ${peer} answered ${status} without a reason`);
     }
     const { error, code, details } = body.data;
+    if (!quotesErrors) return new WireError(code, `The ${peer} answered ${status} ${code}`);
     return new WireError(code, error, details === undefined ? {} : { details });
   }
 

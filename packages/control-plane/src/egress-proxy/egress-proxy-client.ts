@@ -28,6 +28,7 @@ export function createEgressProxyClient(socketPath: string): EgressProxyClient {
     socketPath,
     peer: "egress proxy",
     unavailable: "egress_proxy_unavailable",
+    quotesErrors: false,
   });
   const sessionPath = (sandboxId: string) => `/v1/sessions/${sandboxId}`;
 

@@ -52,6 +52,7 @@ export function createWorkerClient(socketPath: string): WorkerClient {
     socketPath,
     peer: "worker",
     unavailable: "worker_unavailable",
+    quotesErrors: true,
   });
   const sandboxPath = (sandboxId: string) => `/v1/sandboxes/${sandboxId}`;
   const filePath = (sandboxId: string, route: string, path: string) =>

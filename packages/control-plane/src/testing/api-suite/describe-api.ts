@@ -1,5 +1,12 @@
 import { describe } from "node:test";
 import { describeAuthentication } from "./authentication.ts";
+import { describeCanary } from "./canary.ts";
+import { describeFailures } from "./failures.ts";
+import { describeFiles } from "./files.ts";
+import { describeIsolation } from "./isolation.ts";
+import { describeProjects } from "./projects.ts";
+import { describeRequests } from "./requests.ts";
+import { describeRestarts } from "./restarts.ts";
 import { describeSandboxes } from "./sandboxes.ts";
 import { describeSecretStores } from "./secret-stores.ts";
 import type { OpenTestDatabase } from "./with-installation.ts";
@@ -8,7 +15,14 @@ import type { OpenTestDatabase } from "./with-installation.ts";
 export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase): void {
   describe(`API on ${databaseKind}`, () => {
     describeAuthentication(openDatabase);
+    describeRequests(openDatabase);
     describeSecretStores(openDatabase);
+    describeProjects(openDatabase);
     describeSandboxes(openDatabase);
+    describeFailures(openDatabase);
+    describeRestarts(openDatabase);
+    describeFiles(openDatabase);
+    describeIsolation(openDatabase);
+    describeCanary(openDatabase);
   });
 }

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { test } from "node:test";
+import { errorBodySchema, limits } from "@opencomputer/protocol";
+import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
+
+export function describeRequests(openDatabase: OpenTestDatabase): void {
+  describeWithInstallation(
+    "requests that are wrong in themselves",
+    openDatabase,
+    (installation) => {
+      const call: ReturnType<typeof installation>["call"] = (...parameters) =>
+        installation().call(...parameters);
+      const json = { "content-type": "application/json" };
+      const canary = "sk-canary-malformed";
+      const post = (rawBody: string, headers: Record<string, string> = json) =>
+        call("POST", "/api/secret-stores", { rawBody, headers });
+
+      const cases: [string, () => ReturnType<typeof call>, number, string][] = [
+        ["no JSON", () => post(`{"name": ${canary}`), 400, "invalid_json"],
+        ["a broken escape", () => post(`"${canary}\\x"`), 400, "invalid_json"],
+        ["a prototype", () => post(`{"__proto__": {"name": "${canary}"}}`), 400, "invalid_json"],
+        ["an empty body", () => post(""), 400, "invalid_request"],
+        ["a list", () => post(`["${canary}"]`), 400, "invalid_request"],
+        [
+          "a form",
+          () => post("name=x", { "content-type": "application/x-www-form-urlencoded" }),
+          415,
+          "unsupported_media_type",
+        ],
+        [
+          "a body over the limit",
+          () => post(JSON.stringify({ name: "x".repeat(limits.apiBodyBytesMax) })),
+          413,
+          "body_too_large",
+        ],
+        ["an unknown route", () => call("GET", "/api/nothing"), 404, "not_found"],
+        ["an unknown route outside of the API", () => call("GET", "/nothing"), 404, "not_found"],
+        [
+          "a method that the route does not have",
+          () => call("PATCH", "/api/sandboxes"),
+          404,
+          "not_found",
+        ],
+        ["a path that is no URL path", () => call("GET", "/api/%zz"), 400, "invalid_request"],
+        [
+          "a head over the limit",
+          () =>
+            call("GET", "/api/sandboxes", {
+              headers: { "x-long": "a".repeat(limits.apiHeaderBytesMax) },
+            }),
+          431,
+          "header_too_large",
+        ],
+      ];
+      for (const [what, send, status, code] of cases) {
+        test(`${what} is ${status} ${code}, in JSON and without an echo`, async () => {
+          const answer = await send();
+          const body = errorBodySchema.strict().parse(answer.json);
+          assert.deepEqual([answer.status, body.code], [status, code]);
+          assert.ok(!answer.text.includes(canary));
+        });
+      }
+
+      test("octets that are no HTTP get a JSON answer and the end of the connection", async () => {
+        const { port } = new URL(installation().url());
+        const text = await new Promise<string>((resolve, reject) => {
+          const socket = connect(Number(port), "127.0.0.1", () => socket.write("no http\r\n\r\n"));
+          let received = "";
+          socket.on("data", (chunk) => {
+            received += chunk.toString();
+          });
+          socket.on("end", () => resolve(received));
+          socket.on("error", reject);
+        });
+        const [head = "", body = ""] = text.split("\r\n\r\n");
+        assert.match(head, /^HTTP\/1.1 400 /);
+        assert.equal(errorBodySchema.parse(JSON.parse(body)).code, "invalid_request");
+      });
+
+      test("nothing of it is in the log, and the server still answers", async () => {
+        assert.equal((await call("GET", "/api/secret-stores")).status, 200);
+        assert.ok(!installation().recorded().includes(canary));
+      });
+    },
+  );
+}

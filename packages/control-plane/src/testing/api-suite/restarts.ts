@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { test } from "node:test";
+import { eq } from "drizzle-orm";
+import { sandboxes } from "../../database/schema.ts";
+import { eventually } from "../test-installation.ts";
+import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
+
+const encryptionKey = "5a".repeat(32);
+
+export function describeRestarts(openDatabase: OpenTestDatabase): void {
+  describeWithInstallation(
+    "restarts",
+    openDatabase,
+    (installation) => {
+      const call: ReturnType<typeof installation>["call"] = (...parameters) =>
+        installation().call(...parameters);
+      const create = async (body: unknown = {}) =>
+        (await call("POST", "/api/sandboxes", { body })).json.sandboxID as string;
+      const statusOf = async (id: string) =>
+        (await call("GET", `/api/sandboxes/${id}`)).json.status;
+
+      test("a restarted proxy gets the same CA and every live session, and no dead one", async () => {
+        const { egressProxy } = installation();
+        const { id } = (await call("POST", "/api/secret-stores", { body: { name: "s" } })).json;
+        await call("PUT", `/api/secret-stores/${id}/secrets/K`, { body: { value: "v" } });
+        const live = await create({ secretStore: "s" });
+        const dead = await create({ secretStore: "s" });
+        await call("DELETE", `/api/sandboxes/${dead}`);
+        const before = structuredClone(egressProxy.sessions.get(live));
+        const authority = egressProxy.certificateAuthority;
+        await egressProxy.restart();
+        await eventually(() => egressProxy.sessions.has(live), "the session is there again");
+        assert.deepEqual(egressProxy.sessions.get(live), before);
+        assert.deepEqual(egressProxy.certificateAuthority, authority);
+        assert.ok(!egressProxy.sessions.has(dead));
+      });
+
+      test("a proxy that lost its CA alone is filled again", async () => {
+        const { egressProxy } = installation();
+        egressProxy.certificateAuthority = undefined;
+        await eventually(() => egressProxy.certificateAuthority !== undefined, "it has the CA");
+      });
+
+      test("a restarted worker gets the certificate, never the key, and keeps its sandboxes", async () => {
+        const { worker, egressProxy } = installation();
+        const id = await create();
+        await worker.restart();
+        await eventually(() => worker.trusted !== undefined, "the worker trusts the CA");
+        const certificate = worker.trusted ?? "";
+        assert.ok(new X509Certificate(certificate).ca);
+        assert.ok(!certificate.includes("PRIVATE"));
+        assert.equal(certificate, egressProxy.certificateAuthority?.certificatePem);
+        assert.equal(await statusOf(id), "running");
+      });
+
+      test("rows whose machine is gone or failed are stopped and their sessions taken", async () => {
+        const { worker, egressProxy } = installation();
+        const [lost, failed, kept] = [await create(), await create(), await create()];
+        worker.machines.delete(lost);
+        const machine = worker.machines.get(failed);
+        assert.ok(machine !== undefined);
+        machine.state = "failed";
+        await worker.restart();
+        await eventually(
+          async () =>
+            (await statusOf(lost)) === "stopped" && (await statusOf(failed)) === "stopped",
+          "both are stopped",
+        );
+        assert.deepEqual(
+          [lost, failed, kept].map((id) => egressProxy.sessions.has(id)),
+          [false, false, true],
+        );
+        assert.ok(!worker.machines.has(failed), "the failed machine's slot is freed");
+        assert.equal(await statusOf(kept), "running");
+        assert.match(installation().recorded(), /a running sandbox has no machine/);
+      });
+
+      test("a machine without a row is deleted", async () => {
+        const { worker } = installation();
+        const orphan = await create();
+        await installation().database.delete(sandboxes).where(eq(sandboxes.id, orphan));
+        await worker.restart();
+        await eventually(() => !worker.machines.has(orphan), "the orphan is deleted");
+      });
+
+      test("a machine that comes back at another address gets its session there", async () => {
+        const { worker, egressProxy } = installation();
+        const id = await create();
+        const machine = worker.machines.get(id);
+        assert.ok(machine !== undefined);
+        machine.sourceAddress = "198.18.3.77";
+        await worker.restart();
+        await eventually(
+          () => egressProxy.sessions.get(id)?.sourceAddress === "198.18.3.77",
+          "the session has the new address",
+        );
+      });
+
+      test("a restart of the control plane keeps sandboxes, tokens, CA and idle timer", async () => {
+        const { egressProxy } = installation();
+        const id = await create({ secretStore: "s", timeout: 3600 });
+        const before = (await call("GET", `/api/sandboxes/${id}`)).json;
+        const session = structuredClone(egressProxy.sessions.get(id));
+        const authority = egressProxy.certificateAuthority;
+        await installation().restart();
+        const after = (await call("GET", `/api/sandboxes/${id}`)).json;
+        assert.deepEqual(after, before);
+        await egressProxy.restart();
+        await eventually(() => egressProxy.sessions.has(id), "the session is there again");
+        assert.deepEqual(egressProxy.sessions.get(id), session);
+        assert.deepEqual(egressProxy.certificateAuthority, authority);
+      });
+
+      test("a create that an earlier process left half-made is taken away", async () => {
+        const { worker, database } = installation();
+        const id = await create();
+        await database.update(sandboxes).set({ state: "creating" }).where(eq(sandboxes.id, id));
+        await installation().restart();
+        await eventually(() => !worker.machines.has(id), "its machine is gone");
+        assert.equal(await statusOf(id), "stopped");
+      });
+
+      test("an idle sandbox is killed, also when its time ran out while nobody watched", async () => {
+        const { database, worker } = installation();
+        const idle = await create({ timeout: 600 });
+        const never = await create({ timeout: 0 });
+        const anHourAgo = new Date(Date.now() - 3_600_000);
+        for (const id of [idle, never]) {
+          await database
+            .update(sandboxes)
+            .set({ lastActiveAt: anHourAgo })
+            .where(eq(sandboxes.id, id));
+        }
+        await installation().restart();
+        await eventually(() => !worker.machines.has(idle), "the idle one is killed");
+        assert.equal(await statusOf(idle), "stopped");
+        assert.equal(await statusOf(never), "running");
+      });
+
+      test("every routed operation moves the idle timer", async () => {
+        const { database } = installation();
+        const id = await create({ timeout: 600 });
+        const past = new Date(Date.now() - 60_000);
+        const endAt = async () =>
+          Date.parse((await call("GET", `/api/sandboxes/${id}`)).json.endAt);
+        for (const operate of [
+          () => call("POST", `/api/sandboxes/${id}/exec/run`, { body: { cmd: "true" } }),
+          () => call("GET", `/api/sandboxes/${id}/files/list?path=/`),
+          () => call("POST", `/api/sandboxes/${id}/timeout`, { body: { timeout: 600 } }),
+        ]) {
+          await installation().restart();
+          await database.update(sandboxes).set({ lastActiveAt: past }).where(eq(sandboxes.id, id));
+          const before = await endAt();
+          await operate();
+          assert.ok((await endAt()) > before + 50_000);
+        }
+      });
+
+      test("a stopped sandbox is forgotten after ten minutes", async () => {
+        const { database } = installation();
+        const id = await create();
+        await call("DELETE", `/api/sandboxes/${id}`);
+        const stoppedAt = new Date(Date.now() - 601_000);
+        await database.update(sandboxes).set({ stoppedAt }).where(eq(sandboxes.id, id));
+        await eventually(
+          async () => (await call("GET", `/api/sandboxes/${id}`)).status === 404,
+          "it is forgotten",
+        );
+      });
+
+      test("another encryption key is refused at start, in a sentence that says what to do", async () => {
+        await assert.rejects(
+          installation().restart({ encryptionKey: "6b".repeat(32) }),
+          /not the one that this database was made with.*OPENSANDBOX_SECRET_ENCRYPTION_KEY/,
+        );
+        await installation().restart({ encryptionKey });
+      });
+    },
+    { encryptionKey },
+  );
+}

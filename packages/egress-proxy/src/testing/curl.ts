@@ -10,7 +10,7 @@ export interface CurlResult {
   readonly verbose: string;
 }
 
-/** Runs curl as a sandbox whose packets come from `guestAddress`. */
+/** Runs curl as a sandbox whose packets come from `guestAddress` and end at the proxy, whatever the URL. */
 export type Curl = (
   args: readonly string[],
   options?: { guestAddress?: string; stdin?: Readable },
@@ -18,13 +18,19 @@ export type Curl = (
 
 const statusMark = "\ncurl-status:";
 
-export function createCurl(options: { guestAddress: string; authorityFile: string }): Curl {
+export function createCurl(options: {
+  proxyAddress: string;
+  proxyPort: number;
+  guestAddress: string;
+  authorityFile: string;
+}): Curl {
   return async (args, { guestAddress = options.guestAddress, stdin } = {}) => {
     const child = spawn(
       "curl",
       [
         ...["--silent", "--verbose", "--max-time", "60", "--noproxy", "*"],
         ...["--interface", guestAddress, "--cacert", options.authorityFile],
+        ...["--connect-to", `::${options.proxyAddress}:${options.proxyPort}`],
         ...["--write-out", `${statusMark}%{http_code}`],
         ...args,
       ],

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { describeError, errorCode } from "./describe-error.ts";
+
+describe("describeError", () => {
+  test("has the class, the code and the place, and never the message", () => {
+    const error = Object.assign(new TypeError("canary-value\nsecond line of canary-value"), {
+      code: "ECANARY",
+    });
+    const description = describeError(error);
+    assert.equal(description.name, "TypeError");
+    assert.equal(description.code, "ECANARY");
+    assert.match(description.frames[0] ?? "", /^at .*describe-error\.test\.ts/);
+    assert.ok(!JSON.stringify(description).includes("canary-value"));
+  });
+
+  test("takes what is no error", () => {
+    assert.deepEqual(describeError("canary-value"), { name: "string", code: null, frames: [] });
+  });
+});
+
+test("errorCode is null for what has none", () => {
+  for (const value of [null, undefined, 1, {}, { code: 1 }]) assert.equal(errorCode(value), null);
+});

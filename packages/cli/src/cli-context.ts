@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream";
+import type { TerminalStream } from "./output/with-progress.ts";
 
 /** What the command line takes from the process it runs in. */
 export interface CliContext {
@@ -8,5 +9,5 @@ export interface CliContext {
   version: string;
   stdin: Readable & { isTTY?: boolean };
   stdout: Writable;
-  stderr: Writable & { isTTY?: boolean };
+  stderr: TerminalStream;
 }

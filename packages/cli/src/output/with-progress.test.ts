@@ -3,7 +3,7 @@ import { Writable } from "node:stream";
 import { describe, test } from "node:test";
 import { withProgress } from "./with-progress.ts";
 
-function terminal(isTTY: boolean) {
+function terminal(isTTY: boolean, columns = 80) {
   let text = "";
   const stream = new Writable({
     write(part, _encoding, done) {
@@ -13,17 +13,18 @@ function terminal(isTTY: boolean) {
   });
   const stay = () => true;
   const cursor = { cursorTo: stay, moveCursor: stay, clearLine: stay };
-  return { stderr: Object.assign(stream, { isTTY, ...cursor }), written: () => text };
+  return { stderr: Object.assign(stream, { isTTY, columns, ...cursor }), written: () => text };
 }
 
 describe("withProgress", () => {
-  for (const [name, isTTY, shows] of [
-    ["shows on a terminal what is waited for", true, true],
-    ["writes nothing into a file or a pipe", false, false],
+  for (const [name, isTTY, columns, shows] of [
+    ["shows on a terminal what is waited for", true, 80, true],
+    ["writes nothing into a file or a pipe", false, 80, false],
+    ["writes nothing on a terminal without a width", true, 0, false],
   ] as const) {
     test(name, async (context) => {
       context.mock.timers.enable({ apis: ["setTimeout"] });
-      const { stderr, written } = terminal(isTTY);
+      const { stderr, written } = terminal(isTTY, columns);
       let finish: (value: number) => void = () => assert.fail("not started");
       const work = new Promise<number>((resolve) => {
         finish = resolve;

@@ -125,6 +125,15 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     assert.equal((await agent.script("pkill -fx 'sleep 6666'")).exitCode, 0);
   });
 
+  test("a command whose client goes away is killed", async () => {
+    const client = new AbortController();
+    const command = agent.script("exec sleep 5555", {}, client.signal);
+    await agent.script("until pgrep -fx 'sleep 5555'; do sleep 0.1; done");
+    client.abort();
+    await assert.rejects(command, { name: "AbortError" });
+    await agent.script("while pgrep -fx 'sleep 5555'; do sleep 0.1; done");
+  });
+
   test("ten megabytes of output come whole", async () => {
     const { stdout, truncated } = await agent.script("head -c 10000000 /dev/zero | tr '\\0' x");
     assert.equal(stdout.length, 10_000_000);

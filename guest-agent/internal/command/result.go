@@ -20,7 +20,11 @@ type Result struct {
 // WriteJSON writes the answer of POST /v1/exec/run. Output is text on this
 // wire: octets that are not UTF-8 become U+FFFD.
 func (r *Result) WriteJSON(destination io.Writer) error {
-	out := bufio.NewWriterSize(destination, 4<<10)
+	bufferBytes := 4 << 10
+	if len(r.stdout.mapped)+len(r.stderr.mapped) > 0 {
+		bufferBytes = 128 << 10
+	}
+	out := bufio.NewWriterSize(destination, bufferBytes)
 	out.WriteString(`{"exitCode":`)
 	out.WriteString(strconv.Itoa(r.ExitCode))
 	if r.stdout.truncated || r.stderr.truncated {

@@ -27,15 +27,24 @@ export class AgentError extends Error {
 
 /** The agent's routes as calls whose answers are parsed as the host parses them. */
 export function agentCalls(url: string) {
-  const call = async (method: string, path: string, body?: RequestInit["body"]) => {
-    const response = await fetch(`${url}/v1/${path}`, { method, body: body ?? null });
+  const call = async (
+    method: string,
+    path: string,
+    body: RequestInit["body"] = null,
+    signal: AbortSignal | null = null,
+  ) => {
+    const response = await fetch(`${url}/v1/${path}`, { method, body, signal });
     if (response.ok) return response;
     const { error, code } = errorBodySchema.parse(await response.json());
     throw new AgentError(response.status, code, error);
   };
   const query = (path: string): string => `?${new URLSearchParams({ path })}`;
   return {
-    async run(command: string[], options: Partial<AgentRunRequest> = {}): Promise<CommandResult> {
+    async run(
+      command: string[],
+      options: Partial<AgentRunRequest> = {},
+      signal?: AbortSignal,
+    ): Promise<CommandResult> {
       const request: AgentRunRequest = {
         command,
         environment: {},
@@ -45,12 +54,16 @@ export function agentCalls(url: string) {
         asRoot: false,
         ...options,
       };
-      const response = await call("POST", "exec/run", JSON.stringify(request));
+      const response = await call("POST", "exec/run", JSON.stringify(request), signal);
       return agentRunResponseSchema.parse(await response.json());
     },
     /** Runs a script with bash. */
-    script(text: string, options: Partial<AgentRunRequest> = {}): Promise<CommandResult> {
-      return this.run(["/bin/bash", "-c", text], options);
+    script(
+      text: string,
+      options: Partial<AgentRunRequest> = {},
+      signal?: AbortSignal,
+    ): Promise<CommandResult> {
+      return this.run(["/bin/bash", "-c", text], options, signal);
     },
     async configure(
       request: ConfigureGuestRequest,

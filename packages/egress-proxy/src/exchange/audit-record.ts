@@ -84,5 +84,6 @@ export class AuditRecord {
 function pathOf(target: string): string {
   const query = target.indexOf("?");
   const path = query === -1 ? target : target.slice(0, query);
+  if (path.startsWith("/")) return path;
   return /^https?:\/\//i.test(path) ? path.replace(/^https?:\/\/[^/]*/i, "") || "/" : path;
 }

@@ -27,7 +27,12 @@ export async function awaitAnswer(
   seen: SeenSecrets,
 ): Promise<AnswerHead> {
   for (let interim = 0; interim <= interimAnswersMax; interim += 1) {
-    const answer = await readAnswerHead(sides.upstream, host);
+    let answer: AnswerHead;
+    try {
+      answer = parseAnswerHead(await readHead(sides.upstream), host);
+    } catch (error) {
+      throw upstreamRefusal(error, host);
+    }
     const { status } = answer.head;
     if (status === 101 && request.upgrade === undefined) {
       throw malformedAnswer(`${host} switched protocols without being asked`);
@@ -42,14 +47,9 @@ export async function awaitAnswer(
   throw malformedAnswer(`${host} sent more than ${interimAnswersMax} interim answers`);
 }
 
-async function readAnswerHead(upstream: ByteChannel, host: string): Promise<AnswerHead> {
-  try {
-    const octets = await readHead(upstream);
-    if (octets === null) throw upstreamClosed(host);
-    return { octets, head: parseResponseHead(octets) };
-  } catch (error) {
-    throw upstreamRefusal(error, host);
-  }
+function parseAnswerHead(octets: Buffer | null, host: string): AnswerHead {
+  if (octets === null) throw upstreamClosed(host);
+  return { octets, head: parseResponseHead(octets) };
 }
 
 function malformedAnswer(message: string): Refusal {

@@ -93,7 +93,9 @@ async function relayMeasured(
   if (contentCodingOf(answer.head, context.host) !== undefined) return false;
   if (!context.budget.tryTake(framing.length)) return false;
   try {
-    const whole = await readWhole(new BodyReader(context.upstream, framing));
+    const whole =
+      context.upstream.takeExactly(framing.length) ??
+      (await readWhole(new BodyReader(context.upstream, framing)));
     const parts = new Resealer(matcher, context.audit.seen).whole(whole);
     let octets = 0;
     for (const part of parts) octets += part.length;

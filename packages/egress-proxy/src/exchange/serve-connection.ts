@@ -1,13 +1,8 @@
 import type { GuestConnection, ServeConnection } from "../contract.ts";
-import { ChannelLostError } from "../http1/byte-channel.ts";
 import { systemClock } from "./clock.ts";
 import { defaultExchangeOptions, type ExchangeOptions } from "./exchange-options.ts";
 import { serveExchange } from "./serve-exchange.ts";
-import {
-  createServedConnection,
-  type ExchangeDependencies,
-  type ServedConnection,
-} from "./served-connection.ts";
+import { createServedConnection, type ExchangeDependencies } from "./served-connection.ts";
 import { createWatchdogs } from "./watchdog.ts";
 
 type Optional = "clock" | "options";
@@ -34,7 +29,7 @@ export function createServeConnection(
     const { guest, link, watchdog } = connection;
     try {
       watchdog.allowTotal(options.headTimeoutSeconds);
-      while (await requestBegins(connection)) {
+      while (await guest.readable()) {
         watchdog.allowTotal(options.headTimeoutSeconds);
         if (!(await serveExchange(connection, exchangeDeps))) break;
         watchdog.allowTotal(options.idleTimeoutSeconds);
@@ -46,17 +41,4 @@ export function createServeConnection(
       watchdog.stop();
     }
   };
-}
-
-/** Waits for the first octet of the next request. False when the guest is done. */
-async function requestBegins({ guest }: ServedConnection): Promise<boolean> {
-  try {
-    const octets = guest.take() ?? (await guest.read());
-    if (octets === null) return false;
-    guest.unread(octets);
-    return true;
-  } catch (error) {
-    if (error instanceof ChannelLostError) return false;
-    throw error;
-  }
 }

@@ -34,7 +34,15 @@ export async function serveExchange(
   };
   connection.canAnswer = true;
   try {
-    return await carryOut(exchange);
+    const octets = await readHead(connection.guest);
+    connection.watchdog.allowQuiet(deps.options.idleTimeoutSeconds);
+    const { head, framing, body } = parseRequest(exchange, octets);
+    const policy = findSession(exchange);
+    const checked = checkHost(connection.origin, head);
+    checkPolicy(exchange, policy, checked.destination.host);
+    const request = prepareRequest(head, framing, checked, policy, exchange.audit.seen);
+    const answered = await askUpstream(exchange, request, checked.destination, body);
+    return await passAnswerOn(exchange, request, checked.destination, answered);
   } catch (error) {
     return answerFailure(exchange, error);
   } finally {
@@ -45,22 +53,10 @@ export async function serveExchange(
   }
 }
 
-async function carryOut(exchange: Exchange): Promise<boolean> {
-  const { connection, deps, audit } = exchange;
-  const { head, framing, body } = await readRequest(exchange);
-  connection.watchdog.allowQuiet(deps.options.idleTimeoutSeconds);
-  const policy = findSession(exchange);
-  const checked = checkHost(connection.origin, head);
-  checkPolicy(exchange, policy, checked.destination.host);
-  const request = prepareRequest(head, framing, checked, policy, audit.seen);
-  const answered = await askUpstream(exchange, request, checked.destination, body);
-  return await passAnswerOn(exchange, request, checked.destination, answered);
-}
-
-async function readRequest(
+function parseRequest(
   exchange: Exchange,
-): Promise<{ head: RequestHead; framing: Framing; body: BodyReader }> {
-  const octets = await readHead(exchange.connection.guest);
+  octets: Buffer | null,
+): { head: RequestHead; framing: Framing; body: BodyReader } {
   if (octets === null) throw new HttpSyntaxError("truncated", "the connection ended inside a head");
   const head = parseRequestHead(octets);
   exchange.head = head;

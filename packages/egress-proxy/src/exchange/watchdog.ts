@@ -18,8 +18,8 @@ export interface Watchdogs {
 
 /**
  * One timer for every connection: restarting a timer of its own with each
- * arrival would cost more than the arrival. Time-outs are as exact as
- * `checkSeconds`.
+ * arrival would cost more than the arrival. A time-out begins at the first
+ * check after its cause, so it comes at most two `checkSeconds` late.
  */
 export function createWatchdogs(deps: { clock: Clock; checkSeconds: number }): Watchdogs {
   const { clock, checkSeconds } = deps;
@@ -37,20 +37,19 @@ export function createWatchdogs(deps: { clock: Clock; checkSeconds: number }): W
       let milliseconds = Number.POSITIVE_INFINITY;
       let isExtended = false;
       let isExpired = false;
-      let hasMoved = false;
+      let restarts = false;
       const check = (now: number) => {
-        if (hasMoved && isExtended) since = now;
-        hasMoved = false;
+        if (restarts) since = now;
+        restarts = false;
         if (isExpired || now - since < milliseconds) return;
         isExpired = true;
         onExpired();
       };
       const allow = (seconds: number, extended: boolean) => {
-        since = clock.monotonicMilliseconds();
         milliseconds = seconds * 1000;
         isExtended = extended;
         isExpired = false;
-        hasMoved = false;
+        restarts = true;
       };
       checks.add(check);
       timer ??= setInterval(checkAll, checkSeconds * 1000).unref();
@@ -58,7 +57,7 @@ export function createWatchdogs(deps: { clock: Clock; checkSeconds: number }): W
         allowTotal: (seconds) => allow(seconds, false),
         allowQuiet: (seconds) => allow(seconds, true),
         activity() {
-          hasMoved = true;
+          if (isExtended) restarts = true;
         },
         get expired() {
           return isExpired;

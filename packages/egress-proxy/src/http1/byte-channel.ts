@@ -123,6 +123,29 @@ export class ByteChannel {
     });
   }
 
+  /** Waits until there is something to take. False when nothing more can come. */
+  async readable(): Promise<boolean> {
+    if (this.#queue.length > 0) return true;
+    try {
+      const octets = await this.read();
+      if (octets === null) return false;
+      this.unread(octets);
+      return true;
+    } catch (error) {
+      if (error instanceof ChannelLostError) return false;
+      throw error;
+    }
+  }
+
+  /** Exactly this many octets, when they are the beginning of what has arrived in one piece. */
+  takeExactly(count: number): Buffer | undefined {
+    const [first] = this.#queue;
+    if (first === undefined || first.length < count) return undefined;
+    this.take();
+    if (first.length > count) this.unread(first.subarray(count));
+    return first.length > count ? first.subarray(0, count) : first;
+  }
+
   /** Puts octets back to be read next. */
   unread(octets: Buffer): void {
     if (octets.length === 0) return;

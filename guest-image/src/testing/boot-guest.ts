@@ -20,8 +20,7 @@ const bootTimeoutSeconds = 180;
 
 /**
  * Boots the image of a directory on a disk that is thrown away, in a software
- * emulated machine with two processors, 1024 MB, a network of QEMU's own, and
- * no source of randomness.
+ * emulated machine with two processors, 1024 MB and a network of QEMU's own.
  */
 export async function bootGuest(imageDirectory: string): Promise<RunningGuest> {
   const manifest = await readBuiltImage(imageDirectory);

@@ -69,7 +69,7 @@ describe("UnixSocketClient", () => {
     const error = await failure(peer.send({ ...get, method: "PUT" }));
     assert.deepEqual(error.toBody(), {
       error: "The worker answered 400 invalid_request",
-      code: "invalid_request",
+      code: "internal_error",
     });
     await peer.close();
   });

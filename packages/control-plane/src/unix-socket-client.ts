@@ -55,7 +55,10 @@ export function createUnixSocketClient(options: {
   /** For messages, such as `worker`. */
   peer: string;
   unavailable: Extract<ErrorCode, "worker_unavailable" | "egress_proxy_unavailable">;
-  /** False for a peer that holds secret values: of its errors only the code is passed on. */
+  /**
+   * False for a peer that holds secret values: of its errors only the code is
+   * passed on, and a request that it refuses is our fault, not the caller's.
+   */
   quotesErrors: boolean;
 }): UnixSocketClient {
   const { peer, unavailable, quotesErrors } = options;
@@ -99,7 +102,13 @@ export function createUnixSocketClient(options: {
       return new WireError("internal_error", `The ${peer} answered ${status} without a reason`);
     }
     const { error, code, details } = body.data;
-    if (!quotesErrors) return new WireError(code, `The ${peer} answered ${status} ${code}`);
+    if (!quotesErrors) {
+      const isOwnFault = status !== 404 && status < 500;
+      return new WireError(
+        isOwnFault ? "internal_error" : code,
+        `The ${peer} answered ${status} ${code}`,
+      );
+    }
     return new WireError(code, error, details === undefined ? {} : { details });
   }
 

@@ -131,12 +131,13 @@ export async function startTestInstallation(
 }
 export type TestInstallation = Awaited<ReturnType<typeof startTestInstallation>>;
 
-/** Waits until a condition holds; fails after ten seconds. */
+/** Waits until a condition holds; fails when it does not come about in time. */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
   what: string,
+  timeoutMilliseconds = 30_000,
 ): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + timeoutMilliseconds;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`It did not come about that ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
   listMachines,
+  readMachines,
   type Scenario,
   searchDirectory,
+  searchDisk,
   searchProcessMemory,
   startScenario,
 } from "@opencomputer/harness";
@@ -118,6 +120,8 @@ describe("a sandbox that uses a secret it can never see", () => {
       tokenSeen ||= leaks.length > 0;
     }
     assert.ok(tokenSeen, "the search finds the token in the machine that holds it");
+    const disk = (await readMachines(scenario.installation.dataDirectory)).get(sandbox.sandboxId);
+    assert.deepEqual((await searchDisk(disk?.diskPath ?? "", [key])).leaks, []);
     assert.deepEqual((await searchDirectory(scenario.installation.dataDirectory, [key])).leaks, []);
     const [proxy = 0] = await scenario.installation.pidsOf("egress-proxy");
     assert.ok((await searchProcessMemory(proxy, [key])).leaks.length > 0);

@@ -131,6 +131,8 @@ async function isAnyPagePresent(
   return false;
 }
 
+const zeros = Buffer.alloc(chunkBytes);
+
 function createSearch(place: string, values: string[]) {
   const needles = values.flatMap((value, valueIndex) =>
     formsOf(value).map((needle) => ({ ...needle, valueIndex })),
@@ -141,7 +143,9 @@ function createSearch(place: string, values: string[]) {
   let bytesSearched = 0;
   return {
     feed(chunk: Buffer) {
-      const window = Buffer.concat([tail, chunk]);
+      // Of the holes of a sparse file only the edge can belong to a value.
+      const isHole = zeros.compare(chunk, 0, chunk.length, 0, chunk.length) === 0;
+      const window = Buffer.concat([tail, isHole ? chunk.subarray(0, overlapBytes) : chunk]);
       for (const { valueIndex, form, octets } of needles) {
         const index = window.indexOf(octets);
         if (index === -1) continue;

@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 
 const machineRecordSchema = z.object({
@@ -7,15 +7,25 @@ const machineRecordSchema = z.object({
   sandbox: z.object({ sandboxId: z.string() }).nullable(),
 });
 
-/** The process id of each sandbox's machine, by the worker's own records. */
-export async function readMachinePids(dataDirectory: string): Promise<Map<string, number>> {
-  const pids = new Map<string, number>();
+export interface Machine {
+  pid: number;
+  /** Its disk, as an image with backing files. */
+  diskPath: string;
+}
+
+/** The machine of each sandbox, by the worker's own records. */
+export async function readMachines(dataDirectory: string): Promise<Map<string, Machine>> {
+  const machines = new Map<string, Machine>();
   for (const entry of await readdir(dataDirectory, { recursive: true })) {
     if (!entry.endsWith("/machine.json")) continue;
     const record = machineRecordSchema.parse(
       JSON.parse(await readFile(join(dataDirectory, entry), "utf8")),
     );
-    if (record.sandbox !== null) pids.set(record.sandbox.sandboxId, record.process.pid);
+    if (record.sandbox === null) continue;
+    machines.set(record.sandbox.sandboxId, {
+      pid: record.process.pid,
+      diskPath: join(dataDirectory, dirname(entry), "disk.qcow2"),
+    });
   }
-  return pids;
+  return machines;
 }

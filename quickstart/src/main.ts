@@ -97,7 +97,8 @@ async function mainJob(
       token,
       received: internet === null ? null : (host) => internet.requestsTo(host),
     });
-    await searchForKey(narration, installation, { key, token });
+    const { sandboxId } = sandbox;
+    await searchForKey(narration, installation, { sandboxId, key, token });
   } finally {
     narration.step("The end of the sandbox, and of everything that ran");
     await sandbox.kill();

@@ -1,8 +1,7 @@
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import {
   listMachines,
   type RunningInstallation,
+  readMachines,
   type SearchResult,
   searchDirectory,
   searchDisk,
@@ -18,13 +17,11 @@ import type { Narration } from "./narration.ts";
 export async function searchForKey(
   narration: Narration,
   installation: RunningInstallation,
-  { key, token }: { key: string; token: string },
+  { sandboxId, key, token }: { sandboxId: string; key: string; token: string },
 ): Promise<void> {
   narration.step("The key is nowhere in the machine, on the disk or in a log");
   const machines = await listMachines(installation);
-  const disks = (await readdir(installation.dataDirectory, { recursive: true }))
-    .filter((name) => name.endsWith(".qcow2"))
-    .map((name) => join(installation.dataDirectory, name));
+  const disk = (await readMachines(installation.dataDirectory)).get(sandboxId)?.diskPath ?? "";
 
   let tokenFound = false;
   const memory: SearchResult = { leaks: [], bytesSearched: 0 };
@@ -37,7 +34,7 @@ export async function searchForKey(
   report(narration, `memory of ${machines.length} virtual machines`, memory);
   narration.expect(tokenFound, "the same search finds the token there", "nothing");
 
-  for (const disk of disks) report(narration, `disk ${disk}`, await searchDisk(disk, [key]));
+  report(narration, "the sandbox's disk", await searchDisk(disk, [key]));
   report(
     narration,
     `every file below ${installation.dataDirectory}, logs and database included`,

@@ -1,6 +1,6 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type RunningInstallation, readMachinePids } from "@opencomputer/harness";
+import { type RunningInstallation, readMachines } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
 import { describeSamples, type Figure } from "../figure.ts";
 import { median } from "../statistics.ts";
@@ -24,8 +24,8 @@ export async function measureCommands(
   const connection = { apiUrl: installation.apiUrl, apiKey: installation.apiKey };
   const directory = join(installation.dataDirectory, "worker", "machines", "bench-floor");
   const probe = await Sandbox.create(connection);
-  const pid = (await readMachinePids(installation.dataDirectory)).get(probe.sandboxId) ?? 0;
-  const template = await readMachineTemplate(pid);
+  const machine = (await readMachines(installation.dataDirectory)).get(probe.sandboxId);
+  const template = await readMachineTemplate(machine?.pid ?? 0);
   await probe.kill();
 
   const firstOutputMs: number[] = [];
@@ -95,9 +95,9 @@ export async function measureMany(installation: RunningInstallation): Promise<Fi
   const answeredMs = performance.now() - startedAt;
   const working = results.filter((result) => result.stdout === "ready\n").length;
 
-  const pids = await readMachinePids(installation.dataDirectory);
+  const machines = await readMachines(installation.dataDirectory);
   const memory = await Promise.all(
-    sandboxes.slice(1).map(({ sandboxId }) => readSharedMemory(pids.get(sandboxId) ?? 0)),
+    sandboxes.slice(1).map(({ sandboxId }) => readSharedMemory(machines.get(sandboxId)?.pid ?? 0)),
   );
   for (const sandbox of sandboxes) await sandbox.kill();
   return [

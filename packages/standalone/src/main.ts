@@ -39,6 +39,10 @@ async function serve(): Promise<void> {
   try {
     await service.ready;
   } catch (error) {
+    if (stopping !== undefined) {
+      progress.end("  stopped before it was ready");
+      return;
+    }
     progress.end("  ✗ the service could not start");
     await stop();
     throw error;

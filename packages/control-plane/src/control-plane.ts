@@ -37,6 +37,8 @@ import { createWorkerLink } from "./worker/worker-link.ts";
 
 const pollMilliseconds = 1_000;
 const upkeepMilliseconds = 15_000;
+/** How long requests under way may go on when the control plane ends. */
+const drainMilliseconds = 5_000;
 
 export interface ControlPlaneOptions {
   dataDirectory: string;
@@ -178,7 +180,9 @@ export async function startControlPlane(
   return {
     url,
     async close() {
+      const drain = setTimeout(() => app.server.closeAllConnections(), drainMilliseconds);
       await app.close();
+      clearTimeout(drain);
       await Promise.all(tasks.map((task) => task.stop()));
       await Promise.all([worker.close(), egressProxy.close()]);
     },

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { after, afterEach, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { freePort } from "./testing/free-port.ts";
 import { eventually } from "./testing/test-installation.ts";
 
 const mainFile = fileURLToPath(new URL("main.ts", import.meta.url));
@@ -19,10 +20,12 @@ interface Process {
 
 describe("the control plane as a process", () => {
   let directory: string;
+  let port: number;
   const running: Process[] = [];
 
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), "opencomputer-main-"));
+    port = await freePort();
   });
   afterEach(async () => {
     for (const { child, ended } of running.splice(0)) {
@@ -39,7 +42,7 @@ describe("the control plane as a process", () => {
       env: {
         PATH: process.env["PATH"] ?? "",
         OPENCOMPUTER_DATA_DIR: join(directory, "data"),
-        OPENCOMPUTER_PORT: "18470",
+        OPENCOMPUTER_PORT: String(port),
         OPENCOMPUTER_WORKER_SOCKET: join(directory, "worker.sock"),
         OPENCOMPUTER_EGRESS_PROXY_SOCKET: join(directory, "egress-proxy.sock"),
         ...environment,
@@ -73,7 +76,7 @@ describe("the control plane as a process", () => {
 
   async function call(method: string, path: string, body?: unknown) {
     const key = (await readFile(join(directory, "data/api-key"), "utf8")).trim();
-    return fetch(`http://127.0.0.1:18470${path}`, {
+    return fetch(`http://127.0.0.1:${port}${path}`, {
       method,
       headers: { "x-api-key": key, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -96,7 +99,7 @@ describe("the control plane as a process", () => {
   test("a second process on the same data directory is refused with the way out", async () => {
     const first = start();
     await untilListening(first);
-    const second = start({ OPENCOMPUTER_PORT: "18471" });
+    const second = start({ OPENCOMPUTER_PORT: String(await freePort()) });
     assert.equal(await second.ended, 1);
     assert.match(second.output(), /in use by another process.*OPENCOMPUTER_DATA_DIR/);
     assert.equal((await call("GET", "/api/secret-stores")).status, 200);

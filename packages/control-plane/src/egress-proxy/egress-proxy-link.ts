@@ -1,7 +1,6 @@
 import { WireError } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import type { SandboxUpkeepRepository } from "../sandboxes/sandbox-repository.ts";
-import { VaultError } from "../vault/vault.ts";
 import type { EgressProxyClient } from "./egress-proxy-client.ts";
 import type { ProxyHandOver } from "./proxy-hand-over.ts";
 
@@ -25,6 +24,7 @@ export function createEgressProxyLink(deps: {
   let filled: string | undefined;
   let polling: Promise<void> | undefined;
 
+  /** One session that cannot be opened or is refused does not keep the others waiting. */
   async function fill(): Promise<number> {
     await handOver.putCertificateAuthority();
     const live = await upkeep.listOwned(["creating", "running"]);
@@ -32,7 +32,7 @@ export function createEgressProxyLink(deps: {
       try {
         await handOver.putSession(orgId, id);
       } catch (error) {
-        if (!(error instanceof VaultError)) throw error;
+        if (error instanceof WireError && error.code === "egress_proxy_unavailable") throw error;
         logger.error({ sandboxId: id, err: error }, "a sandbox stays without network");
       }
     }

@@ -25,12 +25,16 @@ export function createReconcileWithWorker(deps: {
   return async () => {
     const running = await upkeep.listOwned(["running"]);
     const machines = new Map((await worker.list()).map((machine) => [machine.sandboxId, machine]));
-    const known = await upkeep.listOwned(["creating", "running", "killing"]);
+    const known = new Map(
+      (await upkeep.listOwned(["creating", "running", "killing"])).map((row) => [
+        row.id,
+        row.state,
+      ]),
+    );
 
     for (const { id, orgId, sourceAddress } of running) {
       const machine = machines.get(id);
-      const state = known.find((row) => row.id === id)?.state;
-      if (state !== "running") continue;
+      if (known.get(id) !== "running") continue;
       if (machine === undefined || machine.state === "failed") {
         const reason = machine === undefined ? "unknown to the worker" : "its machine failed";
         logger.error({ sandboxId: id, reason }, "a running sandbox has no machine");
@@ -41,9 +45,8 @@ export function createReconcileWithWorker(deps: {
       }
     }
 
-    const knownIds = new Set(known.map((row) => row.id));
     for (const sandboxId of machines.keys()) {
-      if (knownIds.has(sandboxId)) continue;
+      if (known.has(sandboxId)) continue;
       logger.warn({ sandboxId }, "a machine without a sandbox is deleted");
       await worker.delete(sandboxId);
     }

@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
 import { chown, mkdtemp, readdir, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Client } from "pg";
+import { freePort } from "./free-port.ts";
 
 const run = promisify(execFile);
 
@@ -68,13 +68,4 @@ async function findPostgresUser(): Promise<{ uid: number; gid: number }> {
   );
   if (uid !== undefined && gid !== undefined) return { uid, gid };
   throw new Error("The user postgres is absent: install Debian's postgresql package");
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("expected a TCP address");
-  return address.port;
 }

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 /** What one group may take. `isBackground`: others come first. */
 export interface GroupLimits {
@@ -41,7 +41,7 @@ export function findCgroupLayout(files: {
       .split("\n")
       .map((line) => line.split(":"))
       .find(([, names = ""]) => names.split(",").includes(controller))?.[2];
-    return mount === undefined || own === undefined ? undefined : join(mount.path, own);
+    return mount === undefined || own === undefined ? undefined : resolve(join(mount.path, own));
   };
   const [cpu, memory, pids] = controllers.map(parentOf);
   if (cpu !== undefined && memory !== undefined && pids !== undefined) {

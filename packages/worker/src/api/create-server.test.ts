@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { errorBodySchema, WireError, workerStatusSchema } from "@opencomputer/protocol";
+import { pino } from "pino";
+import type { Worker } from "../create-worker.ts";
+import { commandArguments } from "./command-routes.ts";
+import { createServer } from "./create-server.ts";
+
+const sandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";
+const sandbox = { sandboxId, state: "running", sourceAddress: "198.18.4.6" } as const;
+const spec = {
+  sandboxId,
+  cpuCount: 1,
+  memoryMB: 1024,
+  diskMB: null,
+  egressMode: "open",
+  envs: {},
+};
+
+/** The routes over a worker that only writes down what it is asked. */
+function scenario(failure?: Error) {
+  const asked: unknown[] = [];
+  const answer = async () => {
+    if (failure !== undefined) throw failure;
+    return sandbox;
+  };
+  const worker: Worker = {
+    status: () => ({
+      instanceId: "7b6a1f0e-6d0c-4f5b-8f59-2c5c6f5a9d10",
+      ready: false,
+      stage: "starting",
+      failure: null,
+      accelerator: null,
+      cpuCountMax: 2,
+      memoryMBMax: 4096,
+      sandboxCount: 0,
+    }),
+    trust: (certificatePem) => void asked.push(certificatePem),
+    noteActivity: () => undefined,
+    close: async () => undefined,
+    sandboxes: {
+      prepare: (request) => {
+        asked.push(request);
+        return answer();
+      },
+      start: answer,
+      get: () => sandbox,
+      list: () => [sandbox],
+      remove: async () => void (await answer()),
+      agentOf: () => {
+        throw new WireError("sandbox_not_running", "It does not run");
+      },
+      adopt: () => undefined,
+      goldenFingerprints: () => new Set(),
+      trimLogs: async () => undefined,
+      settle: async () => new Set(),
+      release: async () => undefined,
+    },
+  };
+  return { server: createServer(worker, pino({ level: "silent" })), asked };
+}
+
+describe("createServer", () => {
+  test("answers the status", async () => {
+    const { server } = scenario();
+    const response = await server.inject({ url: "/v1/status" });
+    assert.equal(workerStatusSchema.parse(response.json()).stage, "starting");
+  });
+
+  test("passes a request on as it was parsed", async () => {
+    const { server, asked } = scenario();
+    const response = await server.inject({
+      method: "POST",
+      url: "/v1/sandboxes",
+      payload: { ...spec, unknown: 1 },
+    });
+    assert.equal(response.statusCode, 201);
+    assert.deepEqual(response.json(), sandbox);
+    assert.deepEqual(asked, [spec]);
+  });
+
+  const refusals: {
+    what: string;
+    method: "GET" | "POST" | "PUT" | "DELETE";
+    url: string;
+    payload?: string | object;
+    headers?: Record<string, string>;
+    status: number;
+    code: string;
+  }[] = [
+    { what: "an unknown route", method: "GET", url: "/v2", status: 404, code: "not_found" },
+    {
+      what: "an id that is none",
+      method: "GET",
+      url: "/v1/sandboxes/..%2fx",
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      what: "a body of another form",
+      method: "POST",
+      url: "/v1/sandboxes",
+      payload: { ...spec, cpuCount: 9 },
+      status: 400,
+      code: "invalid_request",
+    },
+    { what: "no body", method: "POST", url: "/v1/sandboxes", status: 400, code: "invalid_request" },
+    {
+      what: "a body that is no JSON",
+      method: "POST",
+      url: "/v1/sandboxes",
+      payload: "{",
+      headers: { "content-type": "application/json" },
+      status: 400,
+      code: "invalid_json",
+    },
+    {
+      what: "a body of another type",
+      method: "POST",
+      url: "/v1/sandboxes",
+      payload: "x",
+      headers: { "content-type": "text/xml" },
+      status: 415,
+      code: "unsupported_media_type",
+    },
+    {
+      what: "a certificate that is none",
+      method: "PUT",
+      url: "/v1/trust",
+      payload: { certificatePem: "x" },
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      what: "a command for a sandbox that does not run",
+      method: "POST",
+      url: `/v1/sandboxes/${sandboxId}/exec/run`,
+      payload: { cmd: "true" },
+      status: 409,
+      code: "sandbox_not_running",
+    },
+    {
+      what: "a file without a path",
+      method: "GET",
+      url: `/v1/sandboxes/${sandboxId}/files`,
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      what: "a path with NUL",
+      method: "GET",
+      url: `/v1/sandboxes/${sandboxId}/files?path=a%00b`,
+      status: 400,
+      code: "invalid_request",
+    },
+  ];
+  for (const { what, status, code, ...request } of refusals) {
+    test(`refuses ${what} with ${code}`, async () => {
+      const { server } = scenario();
+      const response = await server.inject(request);
+      assert.equal(response.statusCode, status, response.body);
+      assert.equal(errorBodySchema.parse(response.json()).code, code);
+    });
+  }
+
+  test("an unexpected failure says nothing of its inside", async () => {
+    const { server } = scenario(new Error("token osb_sealed_1 in /data/x"));
+    const response = await server.inject({ method: "DELETE", url: `/v1/sandboxes/${sandboxId}` });
+    assert.equal(response.statusCode, 500);
+    assert.equal(errorBodySchema.parse(response.json()).code, "internal_error");
+    assert.ok(!response.body.includes("osb_sealed"));
+  });
+});
+
+describe("commandArguments", () => {
+  test("a lone command is a script, with arguments it is a program", () => {
+    assert.deepEqual(commandArguments({ cmd: "echo $A" }), ["/bin/bash", "-c", "echo $A"]);
+    assert.deepEqual(commandArguments({ cmd: "echo $A", args: null }), [
+      "/bin/bash",
+      "-c",
+      "echo $A",
+    ]);
+    assert.deepEqual(commandArguments({ cmd: "echo", args: [] }), ["echo"]);
+    assert.deepEqual(commandArguments({ cmd: "echo", args: ["$A"] }), ["echo", "$A"]);
+  });
+});

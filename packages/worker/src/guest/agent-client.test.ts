@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { describe, test } from "node:test";
+import { limits, WireError } from "@opencomputer/protocol";
+import { seededRandom } from "../testing/seeded-random.ts";
+import { createAgentClient } from "./agent-client.ts";
+import { createByteBudget } from "./byte-budget.ts";
+
+const command = {
+  command: ["/bin/true"],
+  environment: {},
+  workingDirectory: null,
+  timeoutMilliseconds: 1000,
+  outputBytesMax: 1024,
+  asRoot: false,
+};
+
+/** An agent that answers as the test says: guests are hostile. */
+async function scenario(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  budgetBytes = 1024 * 1024,
+) {
+  const server = createServer(answer);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const budget = createByteBudget(budgetBytes);
+  const agent = createAgentClient({ origin: `http://127.0.0.1:${port}`, budget });
+  return {
+    agent,
+    budget,
+    async end() {
+      await agent.close();
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+function failsWith(code: string, message: RegExp) {
+  return (error: unknown) => {
+    assert.ok(error instanceof WireError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    return true;
+  };
+}
+
+describe("createAgentClient", () => {
+  test("run: gives the result of a command", async () => {
+    const { agent, end } = await scenario((_, response) =>
+      response.end(JSON.stringify({ exitCode: 3, stdout: "ä", stderr: "" })),
+    );
+    assert.deepEqual(await agent.run(command), { exitCode: 3, stdout: "ä", stderr: "" });
+    await end();
+  });
+
+  const hostileAnswers: [string, string][] = [
+    ["no JSON", "hello"],
+    ["an empty answer", ""],
+    ["another form", '{"exitCode":"0","stdout":"","stderr":""}'],
+    ["a fraction for an exit code", '{"exitCode":0.5,"stdout":"","stderr":""}'],
+    ["an array", "[]"],
+  ];
+  for (const [what, body] of hostileAnswers) {
+    test(`run: ${what} is guest_failed`, async () => {
+      const { agent, end } = await scenario((_, response) => response.end(body));
+      await assert.rejects(agent.run(command), failsWith("guest_failed", /agent in the sandbox/));
+      await end();
+    });
+  }
+
+  test("run: an answer that breaks off is guest_failed", async () => {
+    const { agent, end } = await scenario((_, response) => {
+      response.writeHead(200, { "content-length": "1000" });
+      response.write("{");
+      setImmediate(() => response.destroy());
+    });
+    await assert.rejects(agent.run(command), failsWith("guest_failed", /broke off its answer/));
+    await end();
+  });
+
+  test("run: an answer without end stops at the limits, and frees what it held", async () => {
+    const { agent, budget, end } = await scenario((_, response) => {
+      response.on("error", () => response.destroy());
+      const fill = () => {
+        while (!response.destroyed && response.write("x".repeat(65536)));
+      };
+      response.on("drain", fill);
+      fill();
+    });
+    await assert.rejects(agent.run(command), failsWith("too_many_requests", /Too much output/));
+    assert.equal(budget.take(1024 * 1024), true);
+    await end();
+  });
+
+  test("errors that a guest may give pass with their text; others become guest_failed", async () => {
+    const { agent, end } = await scenario((request, response) => {
+      response.statusCode = 400;
+      const code = new URL(request.url ?? "", "http://agent").searchParams.get("path");
+      response.end(JSON.stringify({ error: "x".repeat(10_000), code }));
+    });
+    const cut = new RegExp(`^x{${limits.agentErrorCharactersMax}}$`);
+    await assert.rejects(agent.removeFile("file_not_found"), failsWith("file_not_found", cut));
+    for (const code of ["invalid_api_key", "sandbox_not_found", "no_such_code"]) {
+      await assert.rejects(agent.removeFile(code), failsWith("guest_failed", cut));
+    }
+    await end();
+  });
+
+  test("close: what is under way fails, also waiting for the agent", async () => {
+    const { agent, end } = await scenario(() => undefined);
+    const running = assert.rejects(agent.run(command), failsWith("guest_failed", /did not answer/));
+    const waiting = assert.rejects(
+      agent.waitUntilHealthy(60),
+      failsWith("guest_failed", /ended before it answered/),
+    );
+    setImmediate(() => void agent.close());
+    await Promise.all([running, waiting]);
+    await end();
+  });
+
+  test("run: the caller's signal ends the command's request", async () => {
+    const controller = new AbortController();
+    let ended: Promise<unknown> = Promise.resolve();
+    const { agent, end } = await scenario((request) => {
+      ended = once(request.socket, "close");
+      controller.abort(new Error("gone"));
+    });
+    await assert.rejects(agent.run(command, controller.signal), WireError);
+    await ended;
+    await end();
+  });
+
+  test("files: paths are encoded, content streams both ways, lengths that are none are dropped", async () => {
+    const seen: string[] = [];
+    const { agent, end } = await scenario((request, response) => {
+      const { pathname, searchParams } = new URL(request.url ?? "", "http://agent");
+      seen.push(`${request.method} ${pathname} ${searchParams.get("path")}`);
+      if (request.method === "GET") response.write("octets");
+      request.resume().on("end", () => response.end());
+    });
+    await agent.writeFile("/a b/ü&?#.txt", Readable.from(["con", "tent"]));
+    const file = await agent.readFile("/x", new AbortController().signal);
+    assert.equal(file.sizeBytes, undefined);
+    assert.equal(await text(file.content), "octets");
+    await agent.makeDirectory("/d");
+    assert.deepEqual(seen, [
+      "PUT /v1/files /a b/ü&?#.txt",
+      "GET /v1/files /x",
+      "POST /v1/files/mkdir /d",
+    ]);
+    await end();
+  });
+
+  test("run: any answer is a result or a WireError, seed 1 to 300", async () => {
+    let body = Buffer.alloc(0);
+    const { agent, end } = await scenario((_, response) => response.end(body));
+    const valid = Buffer.from('{"exitCode":0,"stdout":"out","stderr":"err","truncated":true}');
+    for (let seed = 1; seed <= 300; seed += 1) {
+      const random = seededRandom(seed);
+      body = Buffer.from(valid);
+      for (let change = 0; change < 3; change += 1) {
+        body[Math.floor(random() * body.length)] = Math.floor(random() * 256);
+      }
+      const cut = body.subarray(0, Math.floor(random() * 2 * body.length));
+      body = cut;
+      try {
+        const result = await agent.run(command);
+        assert.equal(typeof result.stdout, "string");
+      } catch (error) {
+        assert.ok(error instanceof WireError, `seed ${seed}: ${String(error)}`);
+        assert.equal(error.code, "guest_failed");
+      }
+    }
+    await end();
+  });
+});

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { machineArguments, type QemuLaunch, qemuArguments } from "./qemu-arguments.ts";
+
+const launch: QemuLaunch = {
+  name: "opencomputer-00c0ffee-0011223344556677",
+  shape: { accelerator: "tcg", baseMemoryMB: 1024 },
+  kernel: { path: "/data/images/x/kernel", commandLine: "console=ttyS0 root=/dev/vda rw" },
+  initramfsPath: "/data/images/x/initramfs",
+  memory: { path: "/data, and more/memory", shared: false },
+  diskPath: "/data, and more/disk.qcow2",
+  qmpSocketPath: "/run/a,b/0.qmp",
+  userId: 603979776,
+  incoming: true,
+};
+
+/** Every value that follows an option. */
+function valuesOf(option: string, args: readonly string[]): string[] {
+  return args.flatMap((text, index) => (args[index - 1] === option ? [text] : []));
+}
+
+describe("qemuArguments", () => {
+  const args = qemuArguments(launch);
+
+  test("starts without defaults, with one monitor, as the slot's user, in the seccomp sandbox", () => {
+    for (const option of ["-nodefaults", "-no-user-config"]) assert.ok(args.includes(option));
+    assert.deepEqual(valuesOf("-runas", args), ["603979776:603979776"]);
+    assert.deepEqual(valuesOf("-qmp", args), ["unix:/run/a,,b/0.qmp,server=on,wait=off"]);
+    assert.ok(!args.includes("-monitor"));
+    const [sandbox = ""] = valuesOf("-sandbox", args);
+    for (const rule of ["on,", "obsolete=deny", "spawn=deny", "resourcecontrol=deny"]) {
+      assert.ok(sandbox.includes(rule), rule);
+    }
+  });
+
+  test("golden memory is mapped privately, and shared only while it is baked", () => {
+    const memoryOf = (shared: boolean) =>
+      valuesOf("-object", qemuArguments({ ...launch, memory: { path: "/m", shared } }))[0];
+    assert.match(memoryOf(false) ?? "", /"share":false/);
+    assert.match(memoryOf(true) ?? "", /"share":true/);
+  });
+
+  test("paths with commas stay whole", () => {
+    assert.match(valuesOf("-object", args)[0] ?? "", /"mem-path":"\/data, and more\/memory"/);
+    assert.match(valuesOf("-blockdev", args)[0] ?? "", /"filename":"\/data, and more\/disk.qcow2"/);
+    const withLog = qemuArguments({ ...launch, consoleLogPath: "/a,b" });
+    assert.deepEqual(valuesOf("-chardev", withLog), ["file,id=console0,path=/a,,b"]);
+    assert.deepEqual(valuesOf("-chardev", args), ["null,id=console0"]);
+  });
+
+  test("waits for a state only when one is restored", () => {
+    assert.deepEqual(valuesOf("-incoming", args), ["defer"]);
+    assert.ok(!qemuArguments({ ...launch, incoming: false }).includes("-incoming"));
+  });
+
+  test("no balloon: it would punch holes into the golden memory", () => {
+    assert.ok(!args.some((text) => text.includes("balloon")));
+  });
+
+  test("the machine's part names no path, so that it can be part of a fingerprint", () => {
+    const text = machineArguments(launch.shape).join(" ");
+    assert.ok(!text.includes("/data") && !text.includes("/run"));
+    assert.ok(!text.includes(String(launch.userId)));
+  });
+
+  test("KVM gives the host's processor, software emulation one of its own", () => {
+    const processor = (accelerator: "kvm" | "tcg") =>
+      valuesOf("-cpu", machineArguments({ accelerator, baseMemoryMB: 1024 }))[0];
+    assert.equal(processor("kvm"), "host");
+    assert.equal(processor("tcg"), "max");
+  });
+});

@@ -123,7 +123,9 @@ function scenario(options: { failOn?: string; cpusOnline?: number[] } = {}) {
     sandboxes,
     events,
     fakeMachine,
-    endMachine: () => ends.splice(0).forEach((end) => end()),
+    endMachine() {
+      for (const end of ends.splice(0)) end();
+    },
   };
 }
 

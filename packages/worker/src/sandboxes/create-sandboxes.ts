@@ -154,9 +154,11 @@ export function createSandboxes(deps: {
     list: () => [...sandboxes.values()].map(describe),
 
     async remove(sandboxId) {
-      await preparing.get(sandboxId)?.done.catch((error: unknown) => {
-        log.info({ sandboxId, err: error }, "A sandbox was removed while it could not be prepared");
-      });
+      const pending = preparing.get(sandboxId);
+      if (pending !== undefined) {
+        // Its own caller hears why it could not be prepared.
+        await Promise.allSettled([pending.done]);
+      }
       const sandbox = find(sandboxId);
       sandbox.removing ??= machines.discard(sandbox.machine).then(
         () => {

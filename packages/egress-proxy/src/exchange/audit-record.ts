@@ -75,9 +75,16 @@ export class AuditRecord {
       resealed: this.seen.resealed,
       requestBytes: this.requestBytes,
       responseBytes: this.responseBytes,
-      durationMilliseconds: this.#clock.monotonicMilliseconds() - this.#started,
+      durationMilliseconds: roundToMicroseconds(
+        this.#clock.monotonicMilliseconds() - this.#started,
+      ),
     };
   }
+}
+
+/** Drops what is finer than a microsecond: it means nothing and makes the line longer. */
+function roundToMicroseconds(milliseconds: number): number {
+  return Math.round(milliseconds * 1000) / 1000;
 }
 
 /** The path of a target in origin form or absolute form, without its query. */

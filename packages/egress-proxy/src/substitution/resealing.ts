@@ -19,6 +19,9 @@ const matchersByPolicy = new WeakMap<SessionPolicy, PolicyMatchers>();
  * credentials that this request carried. Undefined when there is nothing.
  *
  * Values shorter than `limits.resealedValueBytesMin` octets are not looked for.
+ * What an upstream transforms in another way, or hands out in pieces over
+ * several answers, is not recognised: sealing guards against echoes, and only
+ * the hosts that a secret allows guard against a hostile upstream.
  */
 export function matcherFor(
   policy: SessionPolicy,

@@ -11,7 +11,8 @@ export interface PatternMatch {
 }
 
 const blockTableSize = 8192;
-const windowOctetsMax = 4096;
+/** Longer steps gain nothing, and guests can have tables made: one per Basic credentials. */
+const windowOctetsMax = 128;
 
 /**
  * Finds many patterns in one pass (Wu and Manber, 1994, with blocks of two

@@ -1,32 +1,21 @@
 import { randomUUID } from "node:crypto";
-import { chmod, mkdir, readdir, rm } from "node:fs/promises";
-import { availableParallelism, cpus, release as kernelRelease, totalmem } from "node:os";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  limits,
-  type PrepareSandboxRequest,
-  WireError,
-  type WorkerStatus,
-} from "@opencomputer/protocol";
+import { limits, WireError, type WorkerStatus } from "@opencomputer/protocol";
 import type { Logger } from "pino";
-import { chooseAccelerator } from "./accelerator/choose-accelerator.ts";
 import { createCgroups } from "./cgroups/create-cgroups.ts";
-import { bakeGolden } from "./golden/bake-golden.ts";
-import { goldenFingerprint } from "./golden/golden-fingerprint.ts";
-import { type GoldenSnapshot, openGolden } from "./golden/golden-snapshot.ts";
+import { createGoldenStore } from "./golden/create-golden-store.ts";
 import { createByteBudget } from "./guest/byte-budget.ts";
-import { type Image, importImage } from "./images/import-image.ts";
+import { checkSize, hostCapacity } from "./host-capacity.ts";
 import { createBootMachine } from "./machines/boot-machine.ts";
-import { createMachines, type Machine } from "./machines/create-machines.ts";
-import { warmMachine } from "./machines/warm-machine.ts";
+import { createMachinePool, type MachinePool } from "./machines/create-machine-pool.ts";
+import { createMachines } from "./machines/create-machines.ts";
 import { createHostNetwork } from "./network/create-host-network.ts";
 import { createSlots } from "./network/create-slots.ts";
 import type { NetworkBlock } from "./network/network-block.ts";
-import { createLimiter } from "./pool/create-limiter.ts";
-import { createPool, type Pool } from "./pool/create-pool.ts";
 import { createSandboxes, type Sandboxes } from "./sandboxes/create-sandboxes.ts";
 import { createQemu } from "./vm/create-qemu.ts";
-import { type Accelerator, machineArguments } from "./vm/qemu-arguments.ts";
+import type { Accelerator } from "./vm/qemu-arguments.ts";
 
 export interface WorkerOptions {
   readonly dataDirectory: string;
@@ -51,10 +40,6 @@ export interface Worker {
   close(): Promise<void>;
 }
 
-/** Memory of the golden machine: that of a default sandbox, which then needs none plugged. */
-const baseMemoryMB = 1024;
-const refillQuietMilliseconds = 400;
-const refillPatienceMilliseconds = 5_000;
 const logTrimIntervalMilliseconds = 60_000;
 
 /** Takes over what an earlier worker left, and gets ready for sandboxes in the background. */
@@ -100,71 +85,38 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     machineNamePrefix,
     socketDirectory: directories.sockets,
   });
-  const restoring = createLimiter(Math.max(2, availableParallelism()));
+  const goldens = createGoldenStore({
+    hypervisor,
+    bootMachine,
+    setting: options.accelerator,
+    guestImageDirectory: options.guestImageDirectory,
+    directories,
+    acceleratorPath: join(dataDirectory, "worker/accelerator.json"),
+  });
 
   const instanceId = randomUUID();
+  const capacity = hostCapacity();
   let stage = "starting";
   let failure: string | null = null;
   let accelerator: Accelerator | null = null;
-  let golden: GoldenSnapshot | undefined;
-  let pool: Pool<Machine> | undefined;
+  let pool: MachinePool | undefined;
   let trusted: string | undefined;
   let closed = false;
   // Changes of trust come one after the other; the last one holds.
   let preparation: Promise<void> = Promise.resolve();
 
-  async function makePooledMachine(snapshot: GoldenSnapshot): Promise<Machine> {
-    const machine = await restorePaused(snapshot, warmMachine);
-    machine.vm?.onEnd(() => {
-      if (!closed && pool?.remove(machine) === true) {
-        log.warn({ machineId: machine.id }, "A machine ended while it waited in the pool");
-        machines
-          .discard(machine)
-          .catch((error: unknown) => log.error({ err: error }, "It could not be removed"));
-      }
-    });
-    return machine;
-  }
-
-  async function restorePaused(
-    snapshot: GoldenSnapshot,
-    warm?: (machine: Machine) => Promise<void>,
-  ): Promise<Machine> {
-    if (accelerator === null) throw notReady();
-    const machine = await machines.restore(snapshot, accelerator);
-    try {
-      const isBackground = warm !== undefined;
-      await machines.limit(machine, { cpuCount: 1, memoryMB: baseMemoryMB }, isBackground);
-      await warm?.(machine);
-      return machine;
-    } catch (error) {
-      await machines.discard(machine);
-      throw error;
-    }
-  }
-
   const sandboxes = createSandboxes({
     machines,
     slots,
     log,
-    async takeMachine() {
-      if (golden === undefined || pool === undefined) throw notReady();
-      const snapshot = golden;
-      const machine = pool.take() ?? (await restoring(() => restorePaused(snapshot)));
-      return { machine, golden: snapshot };
-    },
-    async openGolden(fingerprint) {
-      const snapshot = await openGolden(directories.golden, fingerprint);
-      if (snapshot !== undefined) return snapshot;
-      throw new Error(`The golden snapshot ${fingerprint} is gone`);
-    },
-    checkSize(spec) {
-      checkSize(spec, golden?.diskMB ?? limits.diskMBMin);
-    },
+    takeMachine: () => readyPool().take(),
+    openGolden: (fingerprint) => goldens.open(fingerprint),
+    checkSize: (spec) => checkSize(spec, capacity, readyPool().golden.diskMB),
   });
 
-  function notReady(): WireError {
-    return new WireError(
+  function readyPool(): MachinePool {
+    if (pool !== undefined) return pool;
+    throw new WireError(
       "worker_unavailable",
       failure === null
         ? `The worker is not ready yet: ${stage}`
@@ -172,80 +124,24 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     );
   }
 
-  const host = `${await hypervisor.version()}, Linux ${kernelRelease()}, ${cpus()[0]?.model ?? ""}`;
-  const hypervisorVersion = await hypervisor.version();
-
-  async function chooseAcceleratorFor(image: Image): Promise<Accelerator> {
-    stage = "finding out whether KVM works";
-    return chooseAccelerator({
-      setting: options.accelerator,
-      host,
-      image,
-      bootMachine,
-      workDirectory: join(directories.golden, "accelerator-probe"),
-      answerPath: join(dataDirectory, "worker/accelerator.json"),
-    });
-  }
-
   async function prepareFor(certificatePem: string): Promise<void> {
+    failure = null;
     const previousPool = pool;
     pool = undefined;
-    golden = undefined;
-    failure = null;
     await previousPool?.close();
-    stage = "copying the guest image";
-    const image = await importImage(options.guestImageDirectory, directories.images);
-    accelerator ??= await chooseAcceleratorFor(image);
-    const shape = { accelerator, baseMemoryMB };
-    const fingerprint = goldenFingerprint({
-      imageFingerprint: image.fingerprint,
-      certificatePem,
-      shape,
-      hypervisorVersion,
-      processor: cpus()[0]?.model ?? "",
-      machineArguments: machineArguments(shape),
+    const prepared = await goldens.ensure(certificatePem, (text) => {
+      stage = text;
+      log.info({ stage }, "Getting ready");
     });
-    const snapshot =
-      (await openGolden(directories.golden, fingerprint)) ??
-      (await bakeGolden({
-        goldenDirectory: directories.golden,
-        fingerprint,
-        image,
-        shape,
-        certificatePem,
-        bootMachine,
-        onStage: (text) => {
-          stage = text;
-          log.info({ stage }, "Baking the golden snapshot");
-        },
-      }));
-    await removeUnused(snapshot);
     if (closed) return;
-    golden = snapshot;
-    pool = createPool({
-      size: options.warmPoolSize,
-      make: () => restoring(() => makePooledMachine(snapshot)),
-      discard: (machine) => machines.discard(machine),
-      quietMilliseconds: refillQuietMilliseconds,
-      patienceMilliseconds: refillPatienceMilliseconds,
-      onFailure: (error) => {
-        if (!closed) log.error({ err: error }, "A machine for the pool could not be made");
-      },
-    });
+    await sandboxes.settle();
+    const { golden } = prepared;
+    await goldens.removeOthers(new Set([golden.fingerprint, ...sandboxes.goldenFingerprints()]));
+    accelerator = prepared.accelerator;
+    const size = options.warmPoolSize;
+    pool = createMachinePool({ machines, golden, accelerator, size, log });
     stage = "ready";
-    log.info({ accelerator, golden: fingerprint }, "Ready for sandboxes");
-  }
-
-  /** Snapshots and images that neither a sandbox nor the current snapshot needs. */
-  async function removeUnused(current: GoldenSnapshot): Promise<void> {
-    const kept = new Set([current.fingerprint, ...sandboxes.goldenFingerprints()]);
-    const keptImages = new Set([current.imageFingerprint]);
-    for (const fingerprint of kept) {
-      const snapshot = await openGolden(directories.golden, fingerprint);
-      if (snapshot !== undefined) keptImages.add(snapshot.imageFingerprint);
-    }
-    await removeOthers(directories.golden, kept);
-    await removeOthers(directories.images, keptImages);
+    log.info({ accelerator, golden: golden.fingerprint }, "Ready for sandboxes");
   }
 
   const adopted = await machines.adopt();
@@ -264,12 +160,11 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     sandboxes,
     status: () => ({
       instanceId,
-      ready: golden !== undefined && pool !== undefined,
+      ready: pool !== undefined,
       stage,
       failure,
       accelerator,
-      cpuCountMax: Math.min(limits.cpuCountMax, availableParallelism()),
-      memoryMBMax: Math.min(limits.memoryMBMax, hostMemoryMB()),
+      ...capacity,
       sandboxCount: sandboxes.list().length,
     }),
     trust(certificatePem) {
@@ -306,38 +201,10 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   };
 }
 
-function checkSize(spec: PrepareSandboxRequest, diskMBMin: number): void {
-  const cpuCountMax = Math.min(limits.cpuCountMax, availableParallelism());
-  if (spec.cpuCount > cpuCountMax) {
-    throw unsupported("cpuCount", `at most ${cpuCountMax} on this host`, spec.cpuCount);
-  }
-  const memoryMBMax = Math.min(limits.memoryMBMax, hostMemoryMB());
-  if (spec.memoryMB > memoryMBMax) {
-    throw unsupported("memoryMB", `at most ${memoryMBMax} on this host`, spec.memoryMB);
-  }
-  if (spec.diskMB !== null && spec.diskMB < diskMBMin) {
-    throw unsupported("diskMB", `at least ${diskMBMin}, the base image's disk`, spec.diskMB);
-  }
-}
-
-function unsupported(option: string, expectation: string, found: number): WireError {
-  return new WireError("unsupported_option", `${option} must be ${expectation}, got ${found}`);
-}
-
-function hostMemoryMB(): number {
-  return Math.floor(totalmem() / (1024 * 1024));
-}
-
 /** The message of an error and of what caused it: the operator reads it in the status. */
 function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined
     ? error.message
     : `${error.message}: ${describeFailure(error.cause)}`;
-}
-
-async function removeOthers(directory: string, kept: ReadonlySet<string>): Promise<void> {
-  for (const name of await readdir(directory)) {
-    if (!kept.has(name)) await rm(join(directory, name), { recursive: true, force: true });
-  }
 }

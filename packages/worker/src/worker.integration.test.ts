@@ -90,7 +90,7 @@ describe("worker", () => {
   const sizes = [
     { cpuCount: 2, memoryMB: 2048, memoryMin: 1800, memoryMax: 2048 },
     { cpuCount: 1, memoryMB: 512, memoryMin: 300, memoryMax: 512 },
-    { cpuCount: 1, memoryMB: 256, memoryMin: 128, memoryMax: 384 },
+    { cpuCount: 1, memoryMB: 256, memoryMin: 128, memoryMax: 512 },
   ];
   for (const { cpuCount, memoryMB, memoryMin, memoryMax } of sizes) {
     test(`start: ${cpuCount} CPUs and ${memoryMB} MB are what the guest sees`, async (context) => {

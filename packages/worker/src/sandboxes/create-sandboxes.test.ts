@@ -112,7 +112,7 @@ function scenario(options: { failOn?: string; cpusOnline?: number[] } = {}) {
       close: () => note("close slot"),
       closeStrays: () => note("close strays"),
     },
-    takeMachine: async () => ({ machine: fakeMachine(), golden }),
+    takeMachine: async () => fakeMachine(),
     openGolden: async () => golden,
     checkSize: ({ memoryMB }) => {
       if (memoryMB > 8192) throw new WireError("unsupported_option", "too much");

@@ -56,7 +56,7 @@ export function createSandboxes(deps: {
   machines: Machines;
   slots: Slots;
   /** A paused machine of the current golden snapshot, from the pool or a new one. */
-  takeMachine: () => Promise<{ machine: Machine; golden: GoldenSnapshot }>;
+  takeMachine: () => Promise<Machine>;
   openGolden: (fingerprint: string) => Promise<GoldenSnapshot>;
   checkSize: (spec: PrepareSandboxRequest) => void;
   log: {
@@ -95,7 +95,7 @@ export function createSandboxes(deps: {
   }
 
   async function makeSandbox(spec: PrepareSandboxRequest): Promise<Sandbox> {
-    const { machine } = await deps.takeMachine();
+    const machine = await deps.takeMachine();
     try {
       await Promise.all([
         machines.save(machine, { ...machine.record, sandbox: spec }),

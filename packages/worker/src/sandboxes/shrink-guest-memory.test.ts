@@ -38,13 +38,18 @@ describe("shrinkGuestMemory", () => {
 
   test("never takes the first block, where the kernel is", async () => {
     const [script = ""] = await shrink(512, "4\n");
-    assert.match(script, /for block in 1 2 3 4 5 6 7; do/);
+    assert.match(script, /for block in 7 6 5 4 3 2 1; do/);
   });
 
-  test("takes one block less than asked for, and no guest that keeps more", async () => {
-    await shrink(256, "5\n");
+  test("takes what the kernel can give below 512 MB, and all of it above", async () => {
+    for (const stdout of ["6\n", "4\n"]) await shrink(256, stdout);
+    await shrink(512, "4\n");
+    await assert.rejects(shrink(512, "3\n"), /gave back 3 blocks of 128 MB, of 4/);
+  });
+
+  test("refuses a guest that does not answer as it should", async () => {
     for (const [stdout, exitCode] of [
-      ["4\n", 0],
+      ["3\n", 0],
       ["", 0],
       ["-6", 0],
       ["6 or so", 0],

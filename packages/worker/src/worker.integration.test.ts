@@ -9,6 +9,7 @@ import {
 } from "@opencomputer/protocol";
 import { z } from "zod";
 import { runProgram } from "./process/run-program.ts";
+import { testInstallation } from "./testing/test-installation.ts";
 import {
   newSandboxId,
   processesOf,
@@ -18,14 +19,15 @@ import {
   type WorkerScene,
 } from "./testing/worker-process.ts";
 
-const installationId = "00ae7003";
-
 /** All tests share one worker, and its one golden snapshot, in this order. */
 describe("worker", () => {
   let scene: WorkerScene;
+  let installationId: string;
 
   before(async () => {
-    scene = await startWorkerScene({ installationId, block: "198.18.212.0/22" });
+    const installation = await testInstallation();
+    installationId = installation.installationId;
+    scene = await startWorkerScene(installation);
     await scene.start();
   });
 

@@ -65,6 +65,7 @@ export function createMachines(deps: {
   const { hypervisor, slots, cgroups, directories } = deps;
   const directoryOf = (id: string) => join(directories.machines, id);
   const recordPath = (id: string) => join(directoryOf(id), "machine.json");
+  const socketPath = (id: string) => join(directories.sockets, `${id}.qmp`);
   const logPath = (id: string) => join(directoryOf(id), "qemu.log");
 
   /** Calls to a machine that has ended fail at once: nobody is there to refuse them. */
@@ -92,7 +93,7 @@ export function createMachines(deps: {
       initramfsPath: image.initramfsPath,
       memory: { path: golden.memoryPath, shared: false },
       diskPath: join(directoryOf(id), "disk.qcow2"),
-      qmpSocketPath: join(directories.sockets, `${id}.qmp`),
+      qmpSocketPath: socketPath(id),
       userId: slot.userId,
       incoming: true,
     };
@@ -101,6 +102,7 @@ export function createMachines(deps: {
   async function removeHeld(id: string, slot: Slot): Promise<void> {
     await slots.close(slot);
     await cgroups.remove(id);
+    await rm(socketPath(id), { force: true });
     await rm(directoryOf(id), { recursive: true, force: true });
   }
 

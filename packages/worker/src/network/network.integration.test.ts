@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -13,17 +14,21 @@ import {
   serveAsProxy,
   standInGuestName,
 } from "../testing/network-scene.ts";
+import { testInstallation } from "../testing/test-installation.ts";
 import { createHostNetwork } from "./create-host-network.ts";
 import { createSlots } from "./create-slots.ts";
 import { parseNetworkBlock } from "./network-block.ts";
 import type { Slot } from "./slot.ts";
 import type { SlotMode } from "./slot-rules.ts";
 
-const installationId = "00ae7001";
-const block = parseNetworkBlock("198.18.204.0/22");
-const internetName = "internet-00ae70";
-const publicAddress = "44.130.0.9";
-const privateAddress = "10.77.0.9";
+const installation = await testInstallation();
+const { installationId } = installation;
+const block = parseNetworkBlock(installation.block);
+const internetName = `inet-${installationId}`;
+const scene = randomInt(256);
+const hostAddress = `44.128.${scene}.1`;
+const publicAddress = `44.130.${scene}.9`;
+const privateAddress = `10.77.${scene}.9`;
 
 /** What a guest can reach in each mode. A deny must be a refusal: silence would hang its programs. */
 const table: {
@@ -116,7 +121,7 @@ const table: {
   {
     what: "the host's public address",
     protocol: "tcp",
-    address: "44.128.0.1",
+    address: hostAddress,
     port: 9999,
     reached: [],
   },
@@ -156,7 +161,7 @@ describe("network slots", () => {
   before(async () => {
     forwardingBefore = await readFile("/proc/sys/net/ipv4/ip_forward", "utf8");
     await hostNetwork.setUp();
-    internet = await attachInternet(internetName, [publicAddress, privateAddress]);
+    internet = await attachInternet(internetName, hostAddress, [publicAddress, privateAddress]);
     internetServer = spawn(
       "nsenter",
       [
@@ -277,7 +282,7 @@ describe("network slots", () => {
       assert.equal((await answer(7070)).trim(), "answered");
       assert.notEqual((await answer(7071)).trim(), "answered");
       assert.notEqual((await answer(7070, 65534)).trim(), "answered");
-      const route = ["route", "add", `${slot.slotAddress}/32`, "via", internet.hostAddress];
+      const route = ["route", "add", `${slot.slotAddress}/32`, "via", hostAddress];
       await runProgram("ip", ["-n", internetName, ...route]);
       const fromOutside = await runIn(
         internetName,
@@ -292,7 +297,7 @@ describe("network slots", () => {
   test("the proxy cannot be reached from beyond the host", async () => {
     proxy.takeCallers();
     const name = internetName;
-    const route = ["route", "add", `${block.egressAddress}/32`, "via", internet.hostAddress];
+    const route = ["route", "add", `${block.egressAddress}/32`, "via", hostAddress];
     await runProgram("ip", ["-n", name, ...route]);
     const script = `require("node:net").connect(8443, "${block.egressAddress}").on("connect", () => { console.log("reached"); process.exit(); }).on("error", () => { console.log("refused"); process.exit(); }); setTimeout(() => { console.log("silent"); process.exit(); }, 1500)`;
     assert.notEqual((await runIn(name, script)).trim(), "reached");
@@ -322,17 +327,20 @@ describe("network slots", () => {
   });
 
   test("tearing down leaves nothing on the host", async () => {
+    const other = await testInstallation();
     const network = createHostNetwork({
-      installationId: "00ae7002",
-      block: parseNetworkBlock("198.18.208.0/22"),
-      markerPath: "/run/opencomputer-00ae7002-forwarding",
+      installationId: other.installationId,
+      block: parseNetworkBlock(other.block),
+      markerPath: `/run/opencomputer-${other.installationId}-forwarding`,
     });
     await network.setUp();
     await network.setUp();
     await network.tearDown();
     await network.tearDown();
-    assert.ok(!(await runProgram("ip", ["addr"])).includes("198.18.208."));
-    assert.ok(!(await runProgram("nft", ["list", "tables"])).includes("00ae7002"));
+    assert.ok(
+      !(await runProgram("ip", ["addr"])).includes(parseNetworkBlock(other.block).egressAddress),
+    );
+    assert.ok(!(await runProgram("nft", ["list", "tables"])).includes(other.installationId));
     assert.ok(["0\n", "1\n"].includes(forwardingBefore));
   });
 });

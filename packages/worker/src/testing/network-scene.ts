@@ -112,9 +112,12 @@ export async function serveAsProxy(egressAddress: string) {
 }
 
 /** A namespace beyond the host with public and private addresses, which answers on every port tried. */
-export async function attachInternet(name: string, addresses: readonly string[]) {
-  const hostAddress = "44.128.0.1";
-  const ownAddress = "44.128.0.2";
+export async function attachInternet(
+  name: string,
+  hostAddress: string,
+  addresses: readonly string[],
+) {
+  const ownAddress = hostAddress.replace(/\.1$/, ".2");
   await runProgram("ip", ["-batch", "-"], {
     input: `netns add ${name}
 link add ${name} type veth peer name eth0 netns ${name}
@@ -133,8 +136,6 @@ ${addresses.map((address) => `addr add ${address}/32 dev lo`).join("\n")}
     input: addresses.map((address) => `route add ${address}/32 via ${ownAddress}\n`).join(""),
   });
   return {
-    ownAddress,
-    hostAddress,
     async close() {
       await runProgram("ip", ["-batch", "-"], { input: `link del ${name}\nnetns del ${name}\n` });
     },

@@ -20,7 +20,7 @@ describe("bad input gets a clear error, loses nothing and leaves nothing", () =>
         if (request.headers.host === resetHost) {
           response.writeHead(200, { "content-length": "1000000" });
           response.write("partial");
-          setTimeout(() => request.socket.resetAndDestroy(), 50);
+          setTimeout(() => scenario.internet.reset(request), 50);
           return;
         }
         response.end("ok\n");
@@ -79,7 +79,7 @@ describe("bad input gets a clear error, loses nothing and leaves nothing", () =>
       "a malformed host pattern",
       () => call("POST", "/secret-stores", '{"name":"x","egressAllowlist":["https://a.test/"]}'),
       400,
-      "invalid_request",
+      "invalid_host_pattern",
       /scheme/,
     ],
     [

@@ -2,12 +2,12 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Authority, createAuthority, issueCertificate } from "./certificates.ts";
 
-const recordedBodyBytesMax = 8 * 1024 * 1024;
+const recordedBodyBytesMax = 64 * 1024 * 1024;
 
 /** A request as one of the hosts received it. */
 export interface ReceivedRequest {
@@ -15,7 +15,7 @@ export interface ReceivedRequest {
   method: string;
   url: string;
   headers: Record<string, string>;
-  /** The body as text; at most its first 8 MiB. */
+  /** The body as text; at most its first 64 MiB. */
   body: string;
   bodyBytes: number;
 }
@@ -33,6 +33,8 @@ export interface Internet {
   /** Every request so far, in the order of their end. */
   readonly requests: ReceivedRequest[];
   requestsTo(host: string): ReceivedRequest[];
+  /** Ends the connection of a request with a TCP reset. */
+  reset(request: IncomingMessage): void;
   close(): Promise<void>;
 }
 
@@ -67,6 +69,13 @@ export async function startInternet({
     else void receive(request, response, handler, requests);
   };
   const https = createTlsServer({ key: privateKeyPem, cert: certificatePem }, listen);
+  // TLS sockets cannot reset their connection: the TCP socket below them can.
+  const tcpSockets = new Map<number, Socket>();
+  https.on("connection", (socket: Socket) => {
+    const port = socket.remotePort ?? 0;
+    tcpSockets.set(port, socket);
+    socket.once("close", () => tcpSockets.delete(port));
+  });
   const http = createServer(listen);
   for (const server of [https, http]) {
     server.listen(0, "127.0.0.1");
@@ -85,6 +94,7 @@ export async function startInternet({
     httpsPort,
     requests,
     requestsTo: (host) => requests.filter((request) => request.host === host),
+    reset: (request) => void tcpSockets.get(request.socket.remotePort ?? 0)?.resetAndDestroy(),
     async close() {
       for (const server of [https, http]) {
         server.closeAllConnections();

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import { limits, readSettings } from "@opencomputer/protocol";
 import { destination as openDestination, pino, stdTimeFunctions } from "pino";
 import { createAuditWriter } from "./audit/audit-writer.ts";
@@ -10,6 +11,10 @@ import { egressProxySettings } from "./settings.ts";
 import { type EgressProxy, startEgressProxy } from "./start-egress-proxy.ts";
 import { createReadNameservers } from "./upstream/nameservers.ts";
 import { createUpstreamContext } from "./upstream/trusted-roots.ts";
+
+// Most of what a request allocates is garbage at once. A young generation that
+// does not grow keeps the process small however much passes it.
+setFlagsFromString("--semi-space-growth-factor=1");
 
 // Standard output is written synchronously: what is said before a crash is seen.
 const output = openDestination({ fd: 1, sync: true });

@@ -187,10 +187,10 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       closed = true;
       clearInterval(trimming);
       const processesOfSandboxes = await sandboxes.settle();
-      // Ends a bake, whose end `preparation` waits for, and the pool's machines.
+      await pool?.close();
+      // Ends a bake, whose end `preparation` waits for.
       await hypervisor.killStrays(machineNamePrefix, processesOfSandboxes);
       await preparation;
-      await pool?.close();
       await sandboxes.release();
       if (sandboxes.list().length > 0) return;
       await slots.closeStrays();

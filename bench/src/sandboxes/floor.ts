@@ -21,7 +21,10 @@ const settingsSchema = z.object({
 });
 export type FloorSettings = z.infer<typeof settingsSchema>;
 
+const statusSchema = z.object({ status: z.string() });
 const retryMilliseconds = 2;
+/** A machine that does not come up is an error, not a bench that never ends. */
+const roundMillisecondsMax = 60_000;
 const settings = settingsSchema.parse(JSON.parse(process.argv[2] ?? "{}"));
 for (let round = 0; round < settings.rounds; round += 1) {
   process.stdout.write(`${JSON.stringify(await measureRound())}\n`);
@@ -40,6 +43,8 @@ async function measureRound(): Promise<{ firstOutputMs: number; warmRunMs: numbe
   });
   const qemu = spawn(program, programArguments, {
     stdio: ["ignore", "ignore", "inherit", state.fd],
+    timeout: roundMillisecondsMax,
+    killSignal: "SIGKILL",
   });
   try {
     const monitor = await openMonitor(settings.socketPath);
@@ -47,9 +52,10 @@ async function measureRound(): Promise<{ firstOutputMs: number; warmRunMs: numbe
       capabilities: [{ capability: "x-ignore-shared", state: true }],
     });
     await monitor.execute("migrate-incoming", { uri: "fd:3" });
-    while (!JSON.stringify(await monitor.execute("query-status")).includes('"running":true')) {
+    while (statusSchema.parse(await monitor.execute("query-status")).status === "inmigrate") {
       await pause();
     }
+    await monitor.execute("cont");
     await runTrue(agent, "echo ready");
     const firstOutputMs = performance.now() - startedAt;
     const warmRunMs: number[] = [];

@@ -25,8 +25,9 @@ export async function makeFileSystem(options: { root: string; outputPath: string
       "0",
       "-E",
       "lazy_itable_init=0,lazy_journal_init=0",
+      // Growing the file system on line takes transactions that a smaller journal cannot hold.
       "-J",
-      "size=16",
+      "size=64",
       "-d",
       options.root,
       options.outputPath,

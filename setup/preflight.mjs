@@ -4,7 +4,8 @@ import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { SetupError } from "./setup-error.mjs";
 
-const nodeMajorMin = 20;
+/** The oldest that every library in use takes. */
+const nodeVersionMin = [20, 18, 1];
 const gibibyte = 1024 ** 3;
 
 /**
@@ -29,8 +30,8 @@ const gibibyte = 1024 ** 3;
  * @returns {string | undefined}
  */
 export function findObstacle(machine, needs) {
-  if (Number.parseInt(machine.nodeVersion, 10) < nodeMajorMin) {
-    return `Node ${nodeMajorMin} or newer is needed, and this is Node ${machine.nodeVersion}: install a newer one, for example from https://nodejs.org.`;
+  if (isOlder(machine.nodeVersion, nodeVersionMin)) {
+    return `Node ${nodeVersionMin.join(".")} or newer is needed, and this is Node ${machine.nodeVersion}: install a newer one, for example from https://nodejs.org.`;
   }
   if (!needs.needsRoot) return undefined;
   if (machine.platform !== "linux") {
@@ -55,6 +56,16 @@ export function findObstacle(machine, needs) {
     }
   }
   return undefined;
+}
+
+/**
+ * @param {string} version
+ * @param {number[]} minimum
+ */
+function isOlder(version, minimum) {
+  const parts = version.split(".").map(Number);
+  const differing = minimum.findIndex((part, index) => part !== parts[index]);
+  return differing !== -1 && (parts[differing] ?? 0) < (minimum[differing] ?? 0);
 }
 
 /**

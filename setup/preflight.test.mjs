@@ -7,7 +7,7 @@ import { findObstacle } from "./preflight.mjs";
 const goodMachine = {
   platform: "linux",
   architecture: "x64",
-  nodeVersion: "20.1.0",
+  nodeVersion: "20.18.1",
   userId: 0,
   hasTunDevice: true,
   hasCommand: () => true,
@@ -22,7 +22,8 @@ describe("findObstacle", () => {
 
   /** @type {[string, Partial<import("./preflight.mjs").Machine>, RegExp][]} */
   const obstacles = [
-    ["an old Node", { nodeVersion: "18.20.4" }, /Node 20 or newer.*18\.20\.4/],
+    ["an old Node", { nodeVersion: "18.20.4" }, /Node 20\.18\.1 or newer.*18\.20\.4/],
+    ["a Node that is nearly new enough", { nodeVersion: "20.17.9" }, /Node 20\.18\.1 or newer/],
     ["another system", { platform: "darwin" }, /Linux.*darwin/],
     ["another processor", { architecture: "arm64" }, /x86-64.*arm64/],
     ["no root", { userId: 1000 }, /Root is needed.*sudo/],

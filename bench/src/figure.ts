@@ -19,8 +19,18 @@ export function describeSamples(samples: readonly number[], unit: string): strin
 
 const heads = ["figure", "measured (median / p95)", "floor (median / p95)", "result", "must reach"];
 
+/** Shares of the terminal's width, in the order of the heads. */
+const widthShares = [0.3, 0.2, 0.2, 0.16, 0.14];
+const defaultColumns = 120;
+
 export function printFigures(figures: Figure[], stream: NodeJS.WriteStream): void {
-  const table = new Table({ head: heads, style: { head: [], border: [] }, wordWrap: true });
+  const columns = stream.columns ?? defaultColumns;
+  const table = new Table({
+    head: heads,
+    style: { head: [], border: [] },
+    wordWrap: true,
+    colWidths: widthShares.map((share) => Math.floor(share * (columns - heads.length - 1))),
+  });
   for (const figure of figures) table.push(cells(figure));
   stream.write(`${table.toString()}\n`);
 }

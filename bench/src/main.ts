@@ -1,10 +1,15 @@
 import { writeFile } from "node:fs/promises";
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { copyTemplate, removeDataDirectory, startInstallation } from "@opencomputer/harness";
+import {
+  copyTemplate,
+  type RunningInstallation,
+  removeDataDirectory,
+  startInstallation,
+} from "@opencomputer/harness";
 import { measureRequests, measureUpload } from "./egress/proxy-figures.ts";
 import { asMarkdown, type Figure, printFigures } from "./figure.ts";
-import { measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
+import { measureColdCreate, measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
 
 const usage = "Usage: npm run bench [-- sandboxes|egress] [--markdown FILE]";
 const { positionals: parts, values } = parseArgs({
@@ -33,15 +38,29 @@ if (markdownFile !== undefined) {
 process.exitCode = figures.some((figure) => figure.reached === false) ? 1 : 0;
 
 async function sandboxFigures(): Promise<Figure[]> {
-  say("starting the service");
-  const dataDirectory = await copyTemplate();
-  const installation = await startInstallation({ dataDirectory });
-  try {
+  const [warm, many] = await withInstallation({}, async (installation) => {
     const commands = await measureCommands(installation, (text) =>
       say(`sandbox and floor: ${text}`),
     );
     say("10 sandboxes at once");
-    return [...commands, ...(await measureMany(installation))];
+    return [commands, await measureMany(installation)] as const;
+  });
+  const cold = await withInstallation({ OPENCOMPUTER_WARM_POOL_SIZE: "0" }, (installation) =>
+    measureColdCreate(installation, (text) => say(`without a pool: ${text}`)),
+  );
+  const [firstOutput, ...others] = warm;
+  return [...(firstOutput === undefined ? [] : [firstOutput]), cold, ...others, ...many];
+}
+
+async function withInstallation<Result>(
+  environment: Record<string, string>,
+  work: (installation: RunningInstallation) => Promise<Result>,
+): Promise<Result> {
+  say("starting the service");
+  const dataDirectory = await copyTemplate();
+  const installation = await startInstallation({ dataDirectory, environment });
+  try {
+    return await work(installation);
   } finally {
     await installation.stop();
     await removeDataDirectory(dataDirectory);

@@ -83,6 +83,31 @@ export async function measureCommands(
   ];
 }
 
+/** Create and first output where no machine stands ready: a restore is part of each create. */
+export async function measureColdCreate(
+  installation: RunningInstallation,
+  onRound: (text: string) => void,
+): Promise<Figure> {
+  const connection = { apiUrl: installation.apiUrl, apiKey: installation.apiKey };
+  const firstOutputMs: number[] = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    onRound(`round ${round} of ${rounds}`);
+    const startedAt = performance.now();
+    const sandbox = await Sandbox.create(connection);
+    await sandbox.exec.run("echo ready");
+    firstOutputMs.push(performance.now() - startedAt);
+    await sandbox.kill();
+  }
+  return {
+    name: "the same with an empty pool (OPENCOMPUTER_WARM_POOL_SIZE=0)",
+    measured: describeSamples(firstOutputMs, "ms"),
+    floor: "as above",
+    result: "—",
+    mustReach: "reported",
+    reached: null,
+  };
+}
+
 /** Ten sandboxes at once, and what the second to tenth of them cost in memory while idle. */
 export async function measureMany(installation: RunningInstallation): Promise<Figure[]> {
   const connection = { apiUrl: installation.apiUrl, apiKey: installation.apiKey };

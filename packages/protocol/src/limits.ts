@@ -21,8 +21,8 @@ export const limits = {
 
   /** Plain environment variables of a sandbox or a command. 400 `invalid_request`. */
   environmentVariablesMax: 200,
-  /** One plain environment value. 400 `invalid_request`. */
-  environmentValueBytesMax: 128 * 1024,
+  /** One plain environment value: Linux takes 128 KiB with its name. 400 `invalid_request`. */
+  environmentValueBytesMax: 127 * 1024,
   /** Metadata and tag entries of a sandbox. 400 `invalid_request`. */
   metadataEntriesMax: 50,
   /** One metadata key or value. 400 `invalid_request`. */
@@ -37,14 +37,14 @@ export const limits = {
   diskMBMin: 1024,
   diskMBMax: 262144,
 
-  /** Text of a command, or of one argument. 400 `invalid_request`. */
-  commandBytesMax: 256 * 1024,
+  /** Text of a command, or of one argument: what Linux takes. 400 `invalid_request`. */
+  commandBytesMax: 128 * 1024 - 1,
   commandArgumentsMax: 4096,
   /** Longest a command may run before it is killed. 400 `invalid_request`. */
   commandTimeoutSecondsMax: 24 * 3600,
   /** Output kept of one stream of one command; the rest is dropped and `truncated` is true. */
   commandOutputBytesMax: 32 * 1024 * 1024,
-  /** Commands at the same time in one sandbox. 429 `limit_exceeded`. */
+  /** Commands at the same time in one sandbox. 429 `too_many_requests`. */
   commandsPerSandboxMax: 256,
   /** A path inside the guest. 400 `invalid_request`. */
   pathBytesMax: 4096,

@@ -294,7 +294,7 @@ describe("worker", () => {
       const { body } = await scene.call("GET", path);
       return workerSandboxSchema.parse(body).state === "failed";
     });
-    assert.equal(codeOf((await hanging).body), "guest_failed");
+    assert.equal(codeOf((await hanging).body), "outcome_unknown");
     const refused = await scene.call("POST", `${path}/exec/run`, { cmd: "true" });
     assert.equal(codeOf(refused.body), "sandbox_not_running");
     assert.equal((await scene.call("DELETE", path)).status, 204);

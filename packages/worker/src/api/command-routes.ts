@@ -5,6 +5,7 @@ import {
   type RunCommandRequest,
   runCommandRequestSchema,
   sandboxIdSchema,
+  WireError,
 } from "@opencomputer/protocol";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
@@ -26,13 +27,14 @@ export async function commandRoutes(
         response: { 200: commandResultSchema },
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       const { cwd, envs, timeout } = request.body;
       const timeoutSeconds =
         timeout === undefined || timeout === null || timeout === 0
           ? defaults.commandTimeoutSeconds
           : timeout;
-      return worker.sandboxes.agentOf(request.params.sandboxId).run(
+      const agent = worker.sandboxes.agentOf(request.params.sandboxId);
+      const run = agent.run(
         {
           command: commandArguments(request.body),
           environment: envs ?? {},
@@ -43,8 +45,17 @@ export async function commandRoutes(
         },
         abortWhenClosed(reply.raw),
       );
+      return await run.catch(throwOutcome);
     },
   );
+}
+
+/** Clients try again on a 502: a command that may have run must not be answered with one. */
+export function throwOutcome(error: unknown): never {
+  if (!(error instanceof WireError) || error.code !== "guest_failed") throw error;
+  throw new WireError("outcome_unknown", `${error.message}; the command may have run`, {
+    cause: error,
+  });
 }
 
 /** A program with its arguments as it is; a lone command is a script for the shell. */

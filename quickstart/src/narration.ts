@@ -9,7 +9,9 @@ export function createNarration(stream: NodeJS.WriteStream) {
       stream.write(`\n${paint(1, `${stepNumber}. ${title}`)}\n`);
     },
     command(text: string) {
-      for (const line of text.trim().split("\n")) stream.write(`   ${paint(36, `$ ${line}`)}\n`);
+      for (const [index, line] of text.trim().split("\n").entries()) {
+        stream.write(`   ${paint(36, `${index === 0 ? "$" : " "} ${line}`)}\n`);
+      }
     },
     output(text: string) {
       for (const line of text.trim().split("\n")) stream.write(`   ${line}\n`);

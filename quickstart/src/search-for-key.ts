@@ -23,6 +23,7 @@ export async function searchForKey(
   const machines = await listMachines(installation);
   const disk = (await readMachines(installation.dataDirectory)).get(sandboxId)?.diskPath ?? "";
 
+  narration.note(`… reading the memory of ${machines.length} virtual machines`);
   let tokenFound = false;
   const memory: SearchResult = { leaks: [], bytesSearched: 0 };
   for (const pid of machines) {
@@ -34,7 +35,9 @@ export async function searchForKey(
   report(narration, `memory of ${machines.length} virtual machines`, memory);
   narration.expect(tokenFound, "the same search finds the token there", "nothing");
 
+  narration.note("… reading the sandbox's disk");
   report(narration, "the sandbox's disk", await searchDisk(disk, [key]));
+  narration.note(`… reading every file below ${installation.dataDirectory}`);
   report(
     narration,
     `every file below ${installation.dataDirectory}, logs and database included`,

@@ -12,7 +12,13 @@ export interface EgressHost {
   port: number;
 }
 
-const portSchema = z.coerce.number().int().min(1).max(65535);
+const portSchema = z
+  .string()
+  .regex(/^[0-9]{1,5}$/, "expected a port number from 1 to 65535")
+  .transform(Number)
+  .refine((port) => port >= 1 && port <= 65535, {
+    error: "expected a port number from 1 to 65535",
+  });
 
 /** `host=address:port,…`; `host:80=address:port` limits an entry to one port of the guest's. */
 export const egressHostsSchema = z.string().transform((text, context): EgressHost[] => {

@@ -1,5 +1,6 @@
 import { type Installation, makeDirectories, removeRuntimeDirectory } from "./installation.ts";
 import { loadNetworkBlock } from "./network-block.ts";
+import { assertPortIsFree } from "./port-check.ts";
 import { openProcessLog } from "./process-log.ts";
 import { defineProcesses } from "./processes.ts";
 import { untilAnswering, untilReady } from "./readiness.ts";
@@ -34,6 +35,7 @@ export async function startService({
 }): Promise<Service> {
   await makeDirectories(installation);
   const release = await holdInstallation(installation.supervisorSocket);
+  await assertPortIsFree(settings.OPENCOMPUTER_HOST, settings.OPENCOMPUTER_PORT);
   const networkBlock = await loadNetworkBlock(installation);
   const definitions = defineProcesses({ settings, installation, networkBlock, environment });
 

@@ -34,6 +34,7 @@ for (const { stage, files, concurrency } of findTestFiles(projectDirectory)) {
   );
   if (!wantsStage(stage) || chosen.length === 0) continue;
   process.stdout.write(`\n${stage}: ${chosen.length} files\n`);
+  if (stage === "e2e") await prepareInstallation();
   await runFiles(chosen, concurrency);
 }
 
@@ -45,6 +46,15 @@ if (passed + failed === 0) {
 const skipsAreFailures = process.env["CI"] === "true" && skipped.length > 0;
 if (skipsAreFailures) process.stderr.write("In CI a skipped test is a failed one.\n");
 process.exitCode = failed > 0 || skipsAreFailures || passed === 0 ? 1 : 0;
+
+/** Bakes what the installations of the end-to-end tests share, once for all of them. */
+async function prepareInstallation() {
+  const script = join(projectDirectory, "e2e/prepare-template.ts");
+  const exitCode = await runForeground(process.execPath, [...process.execArgv, script], {
+    cwd: projectDirectory,
+  });
+  if (exitCode !== 0) throw new Error(`${script} ended with exit code ${exitCode}`);
+}
 
 /**
  * @param {string[]} files

@@ -3,6 +3,7 @@ import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import {
   copyTemplate,
+  prepareTemplate,
   type RunningInstallation,
   removeDataDirectory,
   startInstallation,
@@ -38,6 +39,8 @@ if (markdownFile !== undefined) {
 process.exitCode = figures.some((figure) => figure.reached === false) ? 1 : 0;
 
 async function sandboxFigures(): Promise<Figure[]> {
+  say("bringing the golden snapshot up to date");
+  await prepareTemplate();
   const [warm, many] = await withInstallation({}, async (installation) => {
     const commands = await measureCommands(installation, (text) =>
       say(`sandbox and floor: ${text}`),

@@ -18,7 +18,7 @@ describe("bad input gets a clear error, loses nothing and leaves nothing", () =>
       misnamedHosts: [wrongNameHost],
       handler: (request, response) => {
         if (request.headers.host === resetHost) {
-          response.writeHead(200, { "content-length": "1000000" });
+          response.writeHead(200, { "content-length": request.url?.slice(1) });
           response.write("partial");
           setTimeout(() => scenario.internet.reset(request), 50);
           return;
@@ -180,11 +180,19 @@ END`);
     assert.equal(result.stdout, "ok\n");
   });
 
-  test("an upstream that resets is an error to the guest, never a short answer taken for whole", async () => {
-    const result = await sandbox.exec.run(`curl -sS -o /dev/null https://${resetHost}/`);
-    assert.notEqual(result.exitCode, 0);
-    assert.equal((await sandbox.exec.run(`curl -sS https://${host}/`)).stdout, "ok\n");
-  });
+  for (const [size, octets] of [
+    ["that the proxy measures", 1_000_000],
+    ["that it streams", 5_000_000],
+  ] as const) {
+    test(`an upstream that resets in a body ${size} is an error, never a short answer taken for whole`, async () => {
+      const result = await sandbox.exec.run(
+        `curl -sS --fail -o /dev/null https://${resetHost}/${octets}`,
+      );
+      assert.notEqual(result.exitCode, 0);
+      assert.notEqual(result.stderr, "");
+      assert.equal((await sandbox.exec.run(`curl -sS https://${host}/`)).stdout, "ok\n");
+    });
+  }
 
   test("an upstream whose certificate has another name is refused, and receives nothing", async () => {
     const before = scenario.internet.requests.length;

@@ -106,7 +106,10 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         const after = (await call("GET", `/api/sandboxes/${id}`)).json;
         assert.deepEqual(after, before);
         await egressProxy.restart();
-        await eventually(() => egressProxy.sessions.has(id), "the session is there again");
+        await eventually(
+          () => egressProxy.sessions.has(id) && egressProxy.certificateAuthority !== undefined,
+          "the session and the CA are there again",
+        );
         assert.deepEqual(egressProxy.sessions.get(id), session);
         assert.deepEqual(egressProxy.certificateAuthority, authority);
       });

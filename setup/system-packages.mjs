@@ -20,6 +20,7 @@ const hostPackages = [
   "util-linux",
   "ca-certificates",
   "debian-archive-keyring",
+  "gpg",
 ];
 
 /** What the tests bring to life besides: real servers and real clients. */

@@ -27,6 +27,7 @@ import {
   createSandboxRepository,
   createSandboxUpkeepRepository,
 } from "./sandboxes/sandbox-repository.ts";
+import { createTagRepository } from "./sandboxes/tag-repository.ts";
 import { createSecretRepository } from "./secret-stores/secret-repository.ts";
 import { createSecretStoreRepository } from "./secret-stores/secret-store-repository.ts";
 import { createSetSecret } from "./secret-stores/set-secret.ts";
@@ -132,6 +133,7 @@ export async function startControlPlane(
     isReady: () => workerLink.ready() && egressProxyLink.ready(),
     routes: {
       sandboxes,
+      tags: createTagRepository(database),
       createSandbox: createCreateSandbox({
         database,
         sandboxes,

@@ -23,10 +23,16 @@ export const limits = {
   environmentVariablesMax: 200,
   /** One plain environment value: Linux takes 128 KiB with its name. 400 `invalid_request`. */
   environmentValueBytesMax: 127 * 1024,
-  /** Metadata and tag entries of a sandbox. 400 `invalid_request`. */
+  /** Metadata entries of a sandbox. 400 `invalid_request`. */
   metadataEntriesMax: 50,
   /** One metadata key or value. 400 `invalid_request`. */
   metadataCharactersMax: 1024,
+  /** Tags of a sandbox. 400 `invalid_request`. */
+  tagsPerSandboxMax: 50,
+  /** Key of a tag. 400 `invalid_request`. */
+  tagKeyCharactersMax: 128,
+  /** Value of a tag. 400 `invalid_request`. */
+  tagValueCharactersMax: 256,
   /** Idle time-out: one year. 400 `invalid_request`. */
   idleTimeoutSecondsMax: 365 * 24 * 3600,
 

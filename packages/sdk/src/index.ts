@@ -7,8 +7,10 @@ export type {
   SandboxDetail,
   SandboxStatus,
   SandboxSummary,
+  SandboxTags,
   SecretEntry,
   SecretStoreRecord,
+  TagKey,
 } from "@opencomputer/protocol";
 /** Every bound that a caller can run into, and what applies to what is not passed. */
 export { defaults, environmentNamePattern, limits } from "@opencomputer/protocol";

@@ -90,6 +90,21 @@ describe("Sandbox", () => {
     await assert.rejects(sandbox.setTimeout(-1), { status: 400, message: /positive/ });
   });
 
+  test("setTags replaces all tags; getTags, get and listTagKeys show them", async () => {
+    const sandbox = await Sandbox.create(connection);
+    assert.deepEqual(await sandbox.getTags(), { tags: {}, tagsLastUpdatedAt: null });
+    await sandbox.setTags({ team: "a", old: "x" });
+    const { tags, tagsLastUpdatedAt } = await sandbox.setTags({ team: "b" });
+    assert.deepEqual(tags, { team: "b" });
+    assert.deepEqual(await sandbox.getTags(), { tags, tagsLastUpdatedAt });
+    assert.deepEqual((await sandbox.getInfo()).tags, tags);
+    assert.deepEqual(await Sandbox.listTagKeys(connection), [
+      { key: "team", sandboxCount: 1, valueCount: 1 },
+    ]);
+    await assert.rejects(sandbox.setTags({ "a b": "x" }), { code: "invalid_request" });
+    await sandbox.setTags({});
+  });
+
   test("allowedHosts leaves secrets without host limits out", async () => {
     const store = await SecretStore.create({
       name: "hosts",

@@ -6,8 +6,12 @@ import {
   type SandboxDetail,
   type SandboxStatus,
   type SandboxSummary,
+  type SandboxTags,
   sandboxDetailSchema,
   sandboxSummarySchema,
+  sandboxTagsSchema,
+  type TagKey,
+  tagKeysSchema,
 } from "@opencomputer/protocol";
 import { type Commands, createCommands } from "./commands/commands.ts";
 import { type Connection, type ConnectionOptions, resolveConnection } from "./connection.ts";
@@ -129,6 +133,12 @@ export class Sandbox {
     );
   }
 
+  /** The tag keys in use on the org's running sandboxes, with how often each is. */
+  static async listTagKeys(options: ConnectionOptions = {}): Promise<TagKey[]> {
+    const request = { method: "GET", path: "/tags" } as const;
+    return (await requestJson(resolveConnection(options), request, tagKeysSchema)).keys;
+  }
+
   /** Ends a sandbox by its id and removes all it held. @throws {OpenComputerError} `sandbox_not_found`. */
   static async kill(sandboxId: string, options: ConnectionOptions = {}): Promise<void> {
     await killSandbox(resolveConnection(options), sandboxPath(sandboxId));
@@ -169,6 +179,29 @@ export class Sandbox {
   async allowedHosts(options?: CallOptions): Promise<AllowedHosts> {
     const request = { method: "GET", path: `${this.#path}/allowed-hosts` } as const;
     return await requestJson(this.#at(options), request, allowedHostsSchema);
+  }
+
+  /** The sandbox's tags, and when they last changed. */
+  async getTags(options?: CallOptions): Promise<SandboxTags> {
+    const request = { method: "GET", path: `${this.#path}/tags` } as const;
+    return await requestJson(this.#at(options), request, sandboxTagsSchema);
+  }
+
+  /**
+   * Replaces all tags of the sandbox: at most 50, keys of 1–128 letters,
+   * digits, `_`, `.`, `:` and `-`, values of at most 256 characters.
+   *
+   * @throws {OpenComputerError} `invalid_request`.
+   */
+  async setTags(
+    tags: Readonly<Record<string, string>>,
+    options?: CallOptions,
+  ): Promise<SandboxTags> {
+    return await requestJson(
+      this.#at(options),
+      { method: "PUT", path: `${this.#path}/tags`, body: { kind: "json", value: tags } },
+      sandboxTagsSchema,
+    );
   }
 
   #at(options: CallOptions | undefined): Connection {

@@ -140,6 +140,8 @@ export const sandboxes = pgTable(
     idleTimeoutSeconds: integer("idle_timeout_seconds").notNull(),
     metadata: jsonb("metadata").$type<Record<string, string>>().notNull(),
     tags: jsonb("tags").$type<Record<string, string>>().notNull(),
+    /** Null until the tags are set for the first time. */
+    tagsUpdatedAt: time("tags_updated_at"),
     projectName: text("project_name"),
     secretStoreName: text("secret_store_name"),
     baseSecretStoreName: text("base_secret_store_name"),

@@ -10,13 +10,19 @@ import { type FileRoutes, fileRoutes } from "./routes/files.ts";
 import { type ProjectRoutes, projectRoutes } from "./routes/projects.ts";
 import { type SandboxRoutes, sandboxRoutes } from "./routes/sandboxes.ts";
 import { type SecretStoreRoutes, secretStoreRoutes } from "./routes/secret-stores.ts";
+import { type TagRoutes, tagRoutes } from "./routes/tags.ts";
 
 interface ApiServer {
   logger: Logger;
   authenticate: ReturnType<typeof createAuthentication>;
   /** Whether sandboxes can be created now. */
   isReady: () => boolean;
-  routes: SandboxRoutes & CommandRoutes & FileRoutes & SecretStoreRoutes & ProjectRoutes;
+  routes: SandboxRoutes &
+    CommandRoutes &
+    FileRoutes &
+    SecretStoreRoutes &
+    ProjectRoutes &
+    TagRoutes;
 }
 
 /** The public API, not yet listening. */
@@ -66,6 +72,7 @@ export function createApiServer({ logger, authenticate, isReady, routes }: ApiSe
     async (api) => {
       api.addHook("onRequest", authenticate);
       await api.register(sandboxRoutes, routes);
+      await api.register(tagRoutes, routes);
       await api.register(commandRoutes, routes);
       await api.register(fileRoutes, routes);
       await api.register(secretStoreRoutes, routes);

@@ -50,5 +50,9 @@ export async function findRunningSandbox(
 export async function findSandbox(sandboxes: SandboxRepository, orgId: string, sandboxId: string) {
   const sandbox = await sandboxes.find(orgId, sandboxId);
   if (sandbox !== undefined && sandbox.state !== "creating") return sandbox;
-  throw new WireError("sandbox_not_found", `sandbox not found: ${sandboxId}`);
+  throw sandboxNotFound(sandboxId);
+}
+
+export function sandboxNotFound(sandboxId: string): WireError {
+  return new WireError("sandbox_not_found", `sandbox not found: ${sandboxId}`);
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { environmentNameSchema } from "../environment-name.ts";
 import { timestampSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
+import { storableTextPattern } from "../storable-text.ts";
 
 const octets = new TextEncoder();
 
@@ -19,8 +20,6 @@ export const environmentSchema = z
     error: `must have at most ${limits.environmentVariablesMax} variables`,
   });
 
-/** Text that a database can store: no NUL, and no half of a surrogate pair. */
-const storableTextPattern = /^[^\0\p{Surrogate}]*$/u;
 const metadataTextSchema = z
   .string()
   .max(limits.metadataCharactersMax)

@@ -9,6 +9,7 @@ import { guestRoutes } from "./guest-routes.ts";
 import { type Exchange, matchRoute, parseOrRefuse, type Route } from "./route.ts";
 import { type SandboxState, sandboxRoutes } from "./sandbox-routes.ts";
 import { type SecretState, secretRoutes } from "./secret-routes.ts";
+import { tagRoutes } from "./tag-routes.ts";
 
 /** Answers a request in the place of the contract, to show a client a failure. */
 export type Interception = (request: IncomingMessage, response: ServerResponse) => void;
@@ -38,6 +39,7 @@ export async function startContractServer(): Promise<ContractServer> {
   const routes = [
     ...secretRoutes(secrets),
     ...sandboxRoutes(sandboxes, secrets),
+    ...tagRoutes(sandboxes),
     ...guestRoutes(sandboxes, folder),
   ];
   const requests: string[] = [];

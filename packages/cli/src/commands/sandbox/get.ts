@@ -33,5 +33,6 @@ function formatSandbox(sandbox: SandboxDetail): string {
     ["Ends", sandbox.endAt ?? "never"],
     ...origin.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
     ...Object.entries(sandbox.metadata).map(([key, value]) => [`Metadata ${key}`, value] as const),
+    ...Object.entries(sandbox.tags).map(([key, value]) => [`Tag ${key}`, value] as const),
   ]);
 }

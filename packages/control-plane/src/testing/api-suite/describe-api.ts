@@ -9,6 +9,7 @@ import { describeRequests } from "./requests.ts";
 import { describeRestarts } from "./restarts.ts";
 import { describeSandboxes } from "./sandboxes.ts";
 import { describeSecretStores } from "./secret-stores.ts";
+import { describeTags } from "./tags.ts";
 import type { OpenTestDatabase } from "./with-installation.ts";
 
 /** The whole API, over one kind of database. */
@@ -19,6 +20,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeSecretStores(openDatabase);
     describeProjects(openDatabase);
     describeSandboxes(openDatabase);
+    describeTags(openDatabase);
     describeFailures(openDatabase);
     describeRestarts(openDatabase);
     describeFiles(openDatabase);

@@ -8,6 +8,8 @@ const routes: [method: string, path: string, body?: unknown][] = [
   ["DELETE", "/api/sandboxes/:sandbox"],
   ["POST", "/api/sandboxes/:sandbox/timeout", { timeout: 1 }],
   ["GET", "/api/sandboxes/:sandbox/allowed-hosts"],
+  ["GET", "/api/sandboxes/:sandbox/tags"],
+  ["PUT", "/api/sandboxes/:sandbox/tags", { stolen: "yes" }],
   ["POST", "/api/sandboxes/:sandbox/exec/run", { cmd: "env" }],
   ["GET", "/api/sandboxes/:sandbox/files?path=/f"],
   ["PUT", "/api/sandboxes/:sandbox/files?path=/f", {}],

@@ -1,0 +1,1 @@
+ALTER TABLE "sandboxes" ADD COLUMN "tags_updated_at" timestamp (3) with time zone;

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { limits, sandboxTagsSchema, tagKeysSchema } from "@opencomputer/protocol";
+import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
+
+export function describeTags(openDatabase: OpenTestDatabase): void {
+  describeWithInstallation("tags", openDatabase, (installation) => {
+    const call: ReturnType<typeof installation>["call"] = (...parameters) =>
+      installation().call(...parameters);
+    const create = async () =>
+      `/api/sandboxes/${(await call("POST", "/api/sandboxes")).json.sandboxID}`;
+
+    test("a new sandbox has none, and they have never changed", async () => {
+      const path = await create();
+      assert.deepEqual((await call("GET", `${path}/tags`)).json, {
+        tags: {},
+        tagsLastUpdatedAt: null,
+      });
+    });
+
+    test("PUT replaces the whole map, and get and list show it", async () => {
+      const path = await create();
+      const first = await call("PUT", `${path}/tags`, { body: { team: "a", "env:x.y_z-1": "" } });
+      assert.equal(first.status, 200);
+      const answer = sandboxTagsSchema.strict().parse(first.json);
+      assert.deepEqual(answer.tags, { team: "a", "env:x.y_z-1": "" });
+      assert.ok(answer.tagsLastUpdatedAt !== null);
+      await call("PUT", `${path}/tags`, { body: { tags: "a key like any other" } });
+      const tags = { tags: "a key like any other" };
+      assert.deepEqual((await call("GET", `${path}/tags`)).json.tags, tags);
+      assert.deepEqual((await call("GET", path)).json.tags, tags);
+      const rows = (await call("GET", "/api/sandboxes")).json;
+      const row = rows.find(({ sandboxID }: { sandboxID: string }) => path.endsWith(sandboxID));
+      assert.deepEqual(row.tags, tags);
+      assert.deepEqual((await call("PUT", `${path}/tags`, { body: {} })).json.tags, {});
+    });
+
+    test("the same tags again do not move the time of the change; others do", async () => {
+      const path = `${await create()}/tags`;
+      const put = async (body: unknown) =>
+        (await call("PUT", path, { body })).json.tagsLastUpdatedAt;
+      const first = await put({ a: "1", b: "2" });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.equal(await put({ b: "2", a: "1" }), first);
+      assert.notEqual(await put({ a: "1" }), first);
+    });
+
+    const entries = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, "v"]));
+    const accepted: [string, Record<string, unknown>][] = [
+      ["as many as there may be", entries(limits.tagsPerSandboxMax)],
+      ["the longest key", { ["k".repeat(limits.tagKeyCharactersMax)]: "v" }],
+      ["the longest value", { k: "v".repeat(limits.tagValueCharactersMax) }],
+    ];
+    for (const [what, body] of accepted) {
+      test(`${what} is taken`, async () => {
+        const answer = await call("PUT", `${await create()}/tags`, { body });
+        assert.deepEqual([answer.status, answer.json.tags], [200, body]);
+      });
+    }
+    const refused: [string, unknown][] = [
+      ["one tag too many", entries(limits.tagsPerSandboxMax + 1)],
+      ["a key that is too long", { ["k".repeat(limits.tagKeyCharactersMax + 1)]: "v" }],
+      ["an empty key", { "": "v" }],
+      ["a key with a space", { "a b": "v" }],
+      ["a key with a letter that is not ASCII", { ä: "v" }],
+      ["a value that is too long", { k: "v".repeat(limits.tagValueCharactersMax + 1) }],
+      ["a value that is no text", { k: 1 }],
+      ["a value with NUL", { k: "\0" }],
+      ["a list", ["k"]],
+    ];
+    for (const [what, body] of refused) {
+      test(`${what} is 400 and changes nothing`, async () => {
+        const path = `${await create()}/tags`;
+        await call("PUT", path, { body: { kept: "yes" } });
+        const answer = await call("PUT", path, { body });
+        assert.deepEqual([answer.status, answer.json.code], [400, "invalid_request"]);
+        assert.deepEqual((await call("GET", path)).json.tags, { kept: "yes" });
+      });
+    }
+  });
+
+  describeWithInstallation("keys of tags", openDatabase, (installation) => {
+    const call: ReturnType<typeof installation>["call"] = (...parameters) =>
+      installation().call(...parameters);
+
+    test("are those of one's own running sandboxes, counted", async () => {
+      assert.equal((await call("GET", "/api/tags")).text, '{"keys":[]}');
+      const key = await installation().secondOrgKey();
+      const make = async (tags: Record<string, string>, options: { key?: string } = {}) => {
+        const { sandboxID } = (await call("POST", "/api/sandboxes", options)).json;
+        await call("PUT", `/api/sandboxes/${sandboxID}/tags`, { body: tags, ...options });
+        return sandboxID;
+      };
+      await make({ team: "a", Env: "prod" });
+      await make({ team: "a" });
+      await make({ team: "b" });
+      const killed = await make({ gone: "x" });
+      await call("DELETE", `/api/sandboxes/${killed}`);
+      await make({ foreign: "x", team: "c" }, { key });
+      const { keys } = tagKeysSchema.strict().parse((await call("GET", "/api/tags")).json);
+      assert.deepEqual(keys, [
+        { key: "Env", sandboxCount: 1, valueCount: 1 },
+        { key: "team", sandboxCount: 3, valueCount: 2 },
+      ]);
+      const foreign = (await call("GET", "/api/tags", { key })).json.keys;
+      assert.deepEqual(
+        foreign.map((row: { key: string }) => row.key),
+        ["foreign", "team"],
+      );
+    });
+  });
+}

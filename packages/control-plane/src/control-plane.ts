@@ -9,6 +9,7 @@ import { createProxyHandOver } from "./egress-proxy/proxy-hand-over.ts";
 import { createAuthentication } from "./http/authentication.ts";
 import { createApiServer } from "./http/create-api-server.ts";
 import { createBeginOperation } from "./http/routed-operation.ts";
+import { createSignedUrlAuthentication } from "./http/signed-url-authentication.ts";
 import { openInstallation } from "./installation.ts";
 import { createApiKeyRepository } from "./orgs/api-key-repository.ts";
 import { defaultOrgName, ensureOrg } from "./orgs/org-repository.ts";
@@ -31,6 +32,7 @@ import { createTagRepository } from "./sandboxes/tag-repository.ts";
 import { createSecretRepository } from "./secret-stores/secret-repository.ts";
 import { createSecretStoreRepository } from "./secret-stores/secret-store-repository.ts";
 import { createSetSecret } from "./secret-stores/set-secret.ts";
+import { createUrlSignatures } from "./signed-urls/url-signatures.ts";
 import { loadKeyRing } from "./vault/load-key-ring.ts";
 import { createVault } from "./vault/vault.ts";
 import { createWorkerClient } from "./worker/worker-client.ts";
@@ -91,6 +93,7 @@ export async function startControlPlane(
   const sandboxes = createSandboxRepository(database);
   const upkeep = createSandboxUpkeepRepository(database);
   const tokens = createSandboxTokens(keyRing);
+  const signatures = createUrlSignatures(keyRing);
   const activity = createSandboxActivity({
     now: Date.now,
     write: (sandboxId, at) => {
@@ -154,6 +157,9 @@ export async function startControlPlane(
         { sandboxes, activity },
         { operationsMax: limits.commandsPerSandboxMax },
       ),
+      signatures,
+      now: Date.now,
+      authenticateSignedUrl: createSignedUrlAuthentication({ signatures, now: Date.now }),
       stores,
       secrets,
       setSecret: createSetSecret({ secrets, handOver, logger }),

@@ -20,6 +20,8 @@ export const errorStatuses = {
   missing_api_key: 401,
   invalid_api_key: 403,
   forbidden: 403,
+  signed_url_expired: 403,
+  invalid_signature: 403,
   not_found: 404,
   sandbox_not_found: 404,
   file_not_found: 404,

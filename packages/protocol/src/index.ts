@@ -2,6 +2,7 @@ export * from "./api/commands.ts";
 export * from "./api/projects.ts";
 export * from "./api/sandboxes.ts";
 export * from "./api/secret-stores.ts";
+export * from "./api/signed-urls.ts";
 export * from "./api/tags.ts";
 export * from "./environment-name.ts";
 export * from "./errors.ts";

@@ -54,6 +54,8 @@ export const limits = {
   commandsPerSandboxMax: 256,
   /** A path inside the guest. 400 `invalid_request`. */
   pathBytesMax: 4096,
+  /** Longest that a signed URL opens its file. 400 `invalid_request`. */
+  signedUrlSecondsMax: 24 * 3600,
   /** Entries in one directory listing. 413 `directory_too_large`. */
   directoryEntriesMax: 100_000,
 
@@ -107,6 +109,7 @@ export const defaults = {
   memoryMB: 1024,
   idleTimeoutSeconds: 300,
   commandTimeoutSeconds: 60,
+  signedUrlSeconds: 3600,
   apiPort: 8080,
   apiHost: "127.0.0.1",
   dataDirectory: "/var/lib/opencomputer",

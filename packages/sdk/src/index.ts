@@ -10,13 +10,14 @@ export type {
   SandboxTags,
   SecretEntry,
   SecretStoreRecord,
+  SignedUrl,
   TagKey,
 } from "@opencomputer/protocol";
 /** Every bound that a caller can run into, and what applies to what is not passed. */
 export { defaults, environmentNamePattern, limits } from "@opencomputer/protocol";
 export type { Commands, RunOptions } from "./commands/commands.ts";
 export { type ConnectionOptions, defaultApiUrl } from "./connection.ts";
-export type { CallOptions, FileContent, Files } from "./files/files.ts";
+export type { CallOptions, FileContent, Files, SignedUrlOptions } from "./files/files.ts";
 export type { StreamSource } from "./files/upload-source.ts";
 export type { SetSecretOptions } from "./named-secrets.ts";
 export {

@@ -10,6 +10,8 @@ import { type FileRoutes, fileRoutes } from "./routes/files.ts";
 import { type ProjectRoutes, projectRoutes } from "./routes/projects.ts";
 import { type SandboxRoutes, sandboxRoutes } from "./routes/sandboxes.ts";
 import { type SecretStoreRoutes, secretStoreRoutes } from "./routes/secret-stores.ts";
+import { type SignedFileRoutes, signedFileRoutes } from "./routes/signed-files.ts";
+import { type SignedUrlRoutes, signedUrlRoutes } from "./routes/signed-urls.ts";
 import { type TagRoutes, tagRoutes } from "./routes/tags.ts";
 
 interface ApiServer {
@@ -22,7 +24,9 @@ interface ApiServer {
     FileRoutes &
     SecretStoreRoutes &
     ProjectRoutes &
-    TagRoutes;
+    TagRoutes &
+    SignedUrlRoutes &
+    SignedFileRoutes;
 }
 
 /** The public API, not yet listening. */
@@ -75,10 +79,12 @@ export function createApiServer({ logger, authenticate, isReady, routes }: ApiSe
       await api.register(tagRoutes, routes);
       await api.register(commandRoutes, routes);
       await api.register(fileRoutes, routes);
+      await api.register(signedUrlRoutes, routes);
       await api.register(secretStoreRoutes, routes);
       await api.register(projectRoutes, routes);
     },
     { prefix: "/api" },
   );
+  app.register(signedFileRoutes, { ...routes, prefix: "/api" });
   return app;
 }

@@ -44,6 +44,19 @@ describe("files", () => {
     assert.equal(await sandbox.files.read("streamed"), "one two three");
   });
 
+  test("uploadUrl and downloadUrl open one file each, without a key", async () => {
+    const upload = await sandbox.files.uploadUrl("/data/signed", { expiresIn: 60 });
+    assert.equal((await fetch(upload.url, { method: "PUT", body: "signed" })).status, 204);
+    assert.equal(await sandbox.files.read("/data/signed"), "signed");
+    const download = await sandbox.files.downloadUrl("/data/signed");
+    assert.equal(await (await fetch(download.url)).text(), "signed");
+    assert.ok(Date.parse(download.expiresAt) > Date.parse(upload.expiresAt));
+    assert.equal((await fetch(download.url.replace("signature=", "signature=0"))).status, 403);
+    await assert.rejects(sandbox.files.downloadUrl("/f", { expiresIn: 86_401 }), {
+      code: "invalid_request",
+    });
+  });
+
   test("writeStream rejects with the source's own error", async () => {
     const reason = new Error("the source failed");
     async function* failing() {

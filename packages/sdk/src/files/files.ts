@@ -1,4 +1,9 @@
-import { type DirectoryEntry, directoryListingSchema } from "@opencomputer/protocol";
+import {
+  type DirectoryEntry,
+  directoryListingSchema,
+  type SignedUrl,
+  signedUrlSchema,
+} from "@opencomputer/protocol";
 import type { Connection } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
 import { type ApiRequest, type ApiRequestBody, apiPath } from "../request/api-request.ts";
@@ -16,6 +21,11 @@ import { type StreamSource, uploadStream } from "./upload-source.ts";
 export interface CallOptions {
   /** Aborts the call, which then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
+}
+
+export interface SignedUrlOptions extends CallOptions {
+  /** How long the URL opens its file, in seconds, at most 86400. Default 3600. */
+  expiresIn?: number | undefined;
 }
 
 /** Content that is in memory; text is written as UTF-8. */
@@ -54,6 +64,13 @@ export interface Files {
   remove(path: string, options?: CallOptions): Promise<void>;
   /** Whether there is a file or a directory at the path. */
   exists(path: string, options?: CallOptions): Promise<boolean>;
+  /**
+   * A URL from which anyone who has it can GET the file, without a key, until
+   * it expires. The file need not be there yet.
+   */
+  downloadUrl(path: string, options?: SignedUrlOptions): Promise<SignedUrl>;
+  /** As {@link downloadUrl}: a URL to which anyone who has it can PUT the file's content. */
+  uploadUrl(path: string, options?: SignedUrlOptions): Promise<SignedUrl>;
 }
 
 export function createFiles(connection: Connection, sandboxId: string): Files {
@@ -108,6 +125,24 @@ export function createFiles(connection: Connection, sandboxId: string): Files {
     }
   }
 
+  async function signedUrl(
+    route: "download-url" | "upload-url",
+    path: string,
+    options: SignedUrlOptions = {},
+  ): Promise<SignedUrl> {
+    const { expiresIn } = options;
+    return await requestJson(
+      at(options),
+      {
+        method: "POST",
+        path: `${base}/${route}`,
+        body: { kind: "json", value: { path, expiresIn } },
+        idempotent: true,
+      },
+      signedUrlSchema,
+    );
+  }
+
   async function exists(path: string, options?: CallOptions): Promise<boolean> {
     try {
       const stream = await readStream(path, options);
@@ -126,6 +161,8 @@ export function createFiles(connection: Connection, sandboxId: string): Files {
     readStream,
     writeStream,
     exists,
+    downloadUrl: (path, options) => signedUrl("download-url", path, options),
+    uploadUrl: (path, options) => signedUrl("upload-url", path, options),
     async read(path, options) {
       return new TextDecoder().decode(await readBytes(path, options));
     },

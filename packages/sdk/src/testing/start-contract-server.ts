@@ -9,6 +9,7 @@ import { guestRoutes } from "./guest-routes.ts";
 import { type Exchange, matchRoute, parseOrRefuse, type Route } from "./route.ts";
 import { type SandboxState, sandboxRoutes } from "./sandbox-routes.ts";
 import { type SecretState, secretRoutes } from "./secret-routes.ts";
+import { signedUrlRoutes } from "./signed-url-routes.ts";
 import { tagRoutes } from "./tag-routes.ts";
 
 /** Answers a request in the place of the contract, to show a client a failure. */
@@ -40,6 +41,7 @@ export async function startContractServer(): Promise<ContractServer> {
     ...secretRoutes(secrets),
     ...sandboxRoutes(sandboxes, secrets),
     ...tagRoutes(sandboxes),
+    ...signedUrlRoutes(sandboxes, folder),
     ...guestRoutes(sandboxes, folder),
   ];
   const requests: string[] = [];
@@ -78,17 +80,22 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const given = request.headers["x-api-key"];
-  if (given === undefined) throw new WireError("missing_api_key", "missing API key");
-  if (given !== apiKey) throw new WireError("invalid_api_key", "invalid API key");
   const url = new URL(request.url ?? "/", "http://contract");
   const path = url.pathname.replace(/^\/api/, "");
   for (const route of routes) {
     const parameters = route.method === request.method ? matchRoute(route, path) : undefined;
     if (parameters === undefined) continue;
+    if (route.needsNoKey !== true) assertKey(request, apiKey);
     return await route.handle(createExchange(request, response, url.searchParams, parameters));
   }
+  assertKey(request, apiKey);
   throw new WireError("not_found", `There is no route ${request.method} ${url.pathname}`);
+}
+
+function assertKey(request: IncomingMessage, apiKey: string): void {
+  const given = request.headers["x-api-key"];
+  if (given === undefined) throw new WireError("missing_api_key", "missing API key");
+  if (given !== apiKey) throw new WireError("invalid_api_key", "invalid API key");
 }
 
 function createExchange(

@@ -9,6 +9,7 @@ import { describeRequests } from "./requests.ts";
 import { describeRestarts } from "./restarts.ts";
 import { describeSandboxes } from "./sandboxes.ts";
 import { describeSecretStores } from "./secret-stores.ts";
+import { describeSignedUrls } from "./signed-urls.ts";
 import { describeTags } from "./tags.ts";
 import type { OpenTestDatabase } from "./with-installation.ts";
 
@@ -24,6 +25,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeFailures(openDatabase);
     describeRestarts(openDatabase);
     describeFiles(openDatabase);
+    describeSignedUrls(openDatabase);
     describeIsolation(openDatabase);
     describeCanary(openDatabase);
   });

@@ -16,6 +16,8 @@ const routes: [method: string, path: string, body?: unknown][] = [
   ["DELETE", "/api/sandboxes/:sandbox/files?path=/f"],
   ["GET", "/api/sandboxes/:sandbox/files/list?path=/"],
   ["POST", "/api/sandboxes/:sandbox/files/mkdir?path=/d"],
+  ["POST", "/api/sandboxes/:sandbox/files/download-url", { path: "/f" }],
+  ["POST", "/api/sandboxes/:sandbox/files/upload-url", { path: "/f" }],
   ["GET", "/api/secret-stores/:store"],
   ["PUT", "/api/secret-stores/:store", { name: "stolen" }],
   ["DELETE", "/api/secret-stores/:store"],

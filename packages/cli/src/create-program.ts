@@ -3,6 +3,7 @@ import { addGlobalOptions, defineGroup, helpOption } from "./arguments/define-co
 import type { CliContext } from "./cli-context.ts";
 import { addConfig } from "./commands/config.ts";
 import { addExec } from "./commands/exec/exec.ts";
+import { addKey } from "./commands/key.ts";
 import { addProject } from "./commands/project.ts";
 import { addAllowedHosts } from "./commands/sandbox/allowed-hosts.ts";
 import { addCreate } from "./commands/sandbox/create.ts";
@@ -65,6 +66,7 @@ export function createProgram(context: CliContext, outcome: ProgramOutcome): Com
   addProject(program, context);
   addSecretStore(program, context);
   addSecret(program, context);
+  addKey(program, context);
   addConfig(program, context);
   addGlobalOptions(program);
   return program;

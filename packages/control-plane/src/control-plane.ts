@@ -130,9 +130,10 @@ export async function startControlPlane(
     logger,
   });
   const egressProxyLink = createEgressProxyLink({ egressProxy, upkeep, handOver, logger });
+  const authentication = createAuthentication({ apiKeys, tokens });
   const app = createApiServer({
     logger,
-    authenticate: createAuthentication({ apiKeys, tokens }),
+    authenticate: authentication.authenticate,
     isReady: () => workerLink.ready() && egressProxyLink.ready(),
     routes: {
       sandboxes,
@@ -157,6 +158,8 @@ export async function startControlPlane(
         { sandboxes, activity },
         { operationsMax: limits.commandsPerSandboxMax },
       ),
+      apiKeys,
+      forgetKeys: authentication.forgetKeys,
       signatures,
       now: Date.now,
       authenticateSignedUrl: createSignedUrlAuthentication({ signatures, now: Date.now }),

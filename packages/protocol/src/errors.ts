@@ -28,6 +28,8 @@ export const errorStatuses = {
   method_not_allowed: 405,
   name_in_use: 409,
   sandbox_not_running: 409,
+  last_api_key: 409,
+  preset_api_key: 409,
   /** The peer was lost after it had the request: it may or may not have acted. */
   outcome_unknown: 409,
   file_exists: 409,

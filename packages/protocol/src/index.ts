@@ -1,3 +1,4 @@
+export * from "./api/api-keys.ts";
 export * from "./api/commands.ts";
 export * from "./api/projects.ts";
 export * from "./api/sandboxes.ts";

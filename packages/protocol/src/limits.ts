@@ -10,6 +10,9 @@ export const limits = {
   /** Head of an API request. 431 from the HTTP server. */
   apiHeaderBytesMax: 32 * 1024,
 
+  /** API keys of an org. 400 `limit_exceeded`. */
+  apiKeysPerOrgMax: 100,
+
   /** Size of one secret value. 400 `invalid_request`. */
   secretValueBytesMax: 64 * 1024,
   /** Secrets in one store. 400 `limit_exceeded`. */

@@ -1,6 +1,8 @@
 export type {
   AllowedHosts,
+  ApiKeyEntry,
   CommandResult,
+  CreatedApiKey,
   CreatedSandbox,
   DirectoryEntry,
   ProjectRecord,
@@ -15,6 +17,7 @@ export type {
 } from "@opencomputer/protocol";
 /** Every bound that a caller can run into, and what applies to what is not passed. */
 export { defaults, environmentNamePattern, limits } from "@opencomputer/protocol";
+export { ApiKey, type CreateApiKeyOptions } from "./api-key.ts";
 export type { Commands, RunOptions } from "./commands/commands.ts";
 export { type ConnectionOptions, defaultApiUrl } from "./connection.ts";
 export type { CallOptions, FileContent, Files, SignedUrlOptions } from "./files/files.ts";

@@ -54,9 +54,15 @@ export const apiKeys = pgTable(
       .notNull()
       .references(() => orgs.id, { onDelete: "cascade" }),
     kind: text("kind", { enum: ["preset", "initial", "created"] }).notNull(),
+    name: text("name").notNull().default(""),
+    /** The beginning of the key, for people; empty when it was not kept. */
+    prefix: text("prefix").notNull().default(""),
     /** SHA-256 of the key, hexadecimal. The key itself is nowhere. */
     sha256: text("sha256").notNull().unique(),
     createdAt: createdAt(),
+    lastUsedAt: time("last_used_at"),
+    /** The initial key keeps its row, or the next start would take it from its file again. */
+    revokedAt: time("revoked_at"),
   },
   (table) => [index("api_keys_org").on(table.orgId)],
 );

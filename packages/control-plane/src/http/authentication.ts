@@ -17,11 +17,19 @@ declare module "fastify" {
   }
 }
 
-/** A key that was revoked elsewhere may still open the API for this long. */
+/** A key that another process has revoked may still open the API for this long. */
 const cacheMilliseconds = 5_000;
 const cachedKeysMax = 1_000;
 
 const sandboxParamsSchema = z.object({ id: z.string() });
+
+/** Tells requests apart from strangers. */
+export interface Authentication {
+  /** The hook; see {@link createAuthentication}. */
+  authenticate(request: FastifyRequest): Promise<void>;
+  /** Has keys looked up anew, so that a revocation holds at once. */
+  forgetKeys(): void;
+}
 
 /**
  * The hook that finds the org of a request, by API key or, on the data routes
@@ -29,16 +37,23 @@ const sandboxParamsSchema = z.object({ id: z.string() });
  *
  * @throws {WireError} `missing_api_key`, `invalid_api_key`, `forbidden`
  */
-export function createAuthentication(deps: { apiKeys: ApiKeyRepository; tokens: SandboxTokens }) {
+export function createAuthentication(deps: {
+  apiKeys: ApiKeyRepository;
+  tokens: SandboxTokens;
+}): Authentication {
   const orgs = new LRUCache<string, string>({ max: cachedKeysMax, ttl: cacheMilliseconds });
+
+  /** A lookup that began before a revocation must not be kept after it. */
+  let revocations = 0;
 
   async function orgOfKey(key: string): Promise<string> {
     const hash = hashApiKey(key);
     const cached = orgs.get(hash);
     if (cached !== undefined) return cached;
+    const revocationsBefore = revocations;
     const orgId = await deps.apiKeys.findOrg(key);
     if (orgId === undefined) throw new WireError("invalid_api_key", "invalid API key");
-    orgs.set(hash, orgId);
+    if (revocations === revocationsBefore) orgs.set(hash, orgId);
     return orgId;
   }
 
@@ -51,18 +66,24 @@ export function createAuthentication(deps: { apiKeys: ApiKeyRepository; tokens: 
     return orgId;
   }
 
-  return async (request: FastifyRequest): Promise<void> => {
-    const key = request.headers["x-api-key"];
-    if (typeof key === "string" && key !== "") {
-      request.orgId = await orgOfKey(key);
-      return;
-    }
-    const token = /^Bearer +(?<token>\S+) *$/i.exec(request.headers.authorization ?? "")?.groups?.[
-      "token"
-    ];
-    if (token === undefined || request.routeOptions.config.acceptsSandboxToken !== true) {
-      throw new WireError("missing_api_key", "missing API key");
-    }
-    request.orgId = orgOfToken(token, request);
+  return {
+    forgetKeys() {
+      revocations += 1;
+      orgs.clear();
+    },
+
+    async authenticate(request) {
+      const key = request.headers["x-api-key"];
+      if (typeof key === "string" && key !== "") {
+        request.orgId = await orgOfKey(key);
+        return;
+      }
+      const groups = /^Bearer +(?<token>\S+) *$/i.exec(request.headers.authorization ?? "")?.groups;
+      const token = groups?.["token"];
+      if (token === undefined || request.routeOptions.config.acceptsSandboxToken !== true) {
+        throw new WireError("missing_api_key", "missing API key");
+      }
+      request.orgId = orgOfToken(token, request);
+    },
   };
 }

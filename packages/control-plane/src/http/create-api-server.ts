@@ -2,9 +2,10 @@ import { limits } from "@opencomputer/protocol";
 import { fastify, LogController } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
-import type { createAuthentication } from "./authentication.ts";
+import type { Authentication } from "./authentication.ts";
 import { answerError, answerUnknownRoute, rawErrorAnswer } from "./error-answers.ts";
 import { validateRequest } from "./request-validation.ts";
+import { type ApiKeyRoutes, apiKeyRoutes } from "./routes/api-keys.ts";
 import { type CommandRoutes, commandRoutes } from "./routes/commands.ts";
 import { type FileRoutes, fileRoutes } from "./routes/files.ts";
 import { type ProjectRoutes, projectRoutes } from "./routes/projects.ts";
@@ -16,7 +17,7 @@ import { type TagRoutes, tagRoutes } from "./routes/tags.ts";
 
 interface ApiServer {
   logger: Logger;
-  authenticate: ReturnType<typeof createAuthentication>;
+  authenticate: Authentication["authenticate"];
   /** Whether sandboxes can be created now. */
   isReady: () => boolean;
   routes: SandboxRoutes &
@@ -26,7 +27,8 @@ interface ApiServer {
     ProjectRoutes &
     TagRoutes &
     SignedUrlRoutes &
-    SignedFileRoutes;
+    SignedFileRoutes &
+    ApiKeyRoutes;
 }
 
 /** The public API, not yet listening. */
@@ -82,6 +84,7 @@ export function createApiServer({ logger, authenticate, isReady, routes }: ApiSe
       await api.register(signedUrlRoutes, routes);
       await api.register(secretStoreRoutes, routes);
       await api.register(projectRoutes, routes);
+      await api.register(apiKeyRoutes, routes);
     },
     { prefix: "/api" },
   );

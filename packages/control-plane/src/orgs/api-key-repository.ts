@@ -1,48 +1,176 @@
-import { and, eq, ne } from "drizzle-orm";
+import { type ApiKeyEntry, type CreatedApiKey, limits, WireError } from "@opencomputer/protocol";
+import { and, asc, eq, isNull, lt, ne, or } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
-import { apiKeys } from "../database/schema.ts";
-import { hashApiKey } from "./api-key.ts";
+import { asUuid } from "../database/identifiers.ts";
+import { apiKeys, orgs } from "../database/schema.ts";
+import { apiKeyPrefix, hashApiKey, mintApiKey } from "./api-key.ts";
 
 type ApiKeyKind = (typeof apiKeys.$inferSelect)["kind"];
 
+/** How exact the time of a key's last use is. */
+const useIntervalMilliseconds = 60_000;
+
 /** Keys by their hash. The one repository that starts without an org: it is where the org comes from. */
 export function createApiKeyRepository(database: Database) {
+  const isLive = isNull(apiKeys.revokedAt);
+  const ofOrg = (orgId: string) => and(eq(apiKeys.orgId, orgId), isLive);
+
   return {
-    /** The org that the key opens, or `undefined`. */
+    /** The org that the key opens, or `undefined`. Notes the use. */
     async findOrg(key: string): Promise<string | undefined> {
       const [row] = await database
-        .select({ orgId: apiKeys.orgId })
+        .select({ id: apiKeys.id, orgId: apiKeys.orgId })
         .from(apiKeys)
-        .where(eq(apiKeys.sha256, hashApiKey(key)));
-      return row?.orgId;
+        .where(and(eq(apiKeys.sha256, hashApiKey(key)), isLive));
+      if (row === undefined) return undefined;
+      const now = new Date();
+      const stale = new Date(now.getTime() - useIntervalMilliseconds);
+      await database
+        .update(apiKeys)
+        .set({ lastUsedAt: now })
+        .where(
+          and(
+            eq(apiKeys.id, row.id),
+            or(isNull(apiKeys.lastUsedAt), lt(apiKeys.lastUsedAt, stale)),
+          ),
+        );
+      return row.orgId;
+    },
+
+    /** The org's keys, oldest first. */
+    async list(orgId: string): Promise<ApiKeyEntry[]> {
+      const rows = await database
+        .select()
+        .from(apiKeys)
+        .where(ofOrg(orgId))
+        .orderBy(asc(apiKeys.createdAt), asc(apiKeys.id));
+      return rows.map(toEntry);
+    },
+
+    /**
+     * A new key, which is told this once.
+     *
+     * @throws {WireError} `limit_exceeded`
+     */
+    async create(orgId: string, name: string): Promise<CreatedApiKey> {
+      return database.transaction(async (transaction) => {
+        await lockOrg(transaction, orgId);
+        if ((await transaction.$count(apiKeys, ofOrg(orgId))) >= limits.apiKeysPerOrgMax) {
+          throw new WireError(
+            "limit_exceeded",
+            `An org has at most ${limits.apiKeysPerOrgMax} API keys and this one has as many: revoke one first`,
+          );
+        }
+        const key = mintApiKey();
+        const [row] = await transaction
+          .insert(apiKeys)
+          .values({ orgId, kind: "created", name, ...storedForm(key) })
+          .returning();
+        if (row === undefined) throw new Error("An insert into api_keys returned no row");
+        return { ...toEntry(row), key };
+      });
+    },
+
+    /**
+     * Revokes a key of the org.
+     *
+     * @throws {WireError} `not_found`, `last_api_key`, `preset_api_key`
+     */
+    async revoke(orgId: string, keyId: string): Promise<void> {
+      const id = asUuid(keyId);
+      if (id === undefined) throw keyNotFound(keyId);
+      await database.transaction(async (transaction) => {
+        await lockOrg(transaction, orgId);
+        const isIt = and(ofOrg(orgId), eq(apiKeys.id, id));
+        const [row] = await transaction.select().from(apiKeys).where(isIt);
+        if (row === undefined) throw keyNotFound(keyId);
+        if (row.kind === "preset") {
+          throw new WireError(
+            "preset_api_key",
+            "This key is set by OPENCOMPUTER_API_KEY: change it there and restart",
+          );
+        }
+        if ((await transaction.$count(apiKeys, ofOrg(orgId))) === 1) {
+          throw new WireError(
+            "last_api_key",
+            "This is the only key of its org, which nobody could use without it: create another one first",
+          );
+        }
+        if (row.kind === "initial") {
+          await transaction.update(apiKeys).set({ revokedAt: new Date() }).where(isIt);
+        } else {
+          await transaction.delete(apiKeys).where(isIt);
+        }
+      });
     },
 
     async add(orgId: string, kind: ApiKeyKind, key: string): Promise<void> {
       await database
         .insert(apiKeys)
-        .values({ orgId, kind, sha256: hashApiKey(key) })
+        .values({ orgId, kind, name: kind, ...storedForm(key) })
         .onConflictDoNothing();
     },
 
+    /** Whether the org has a key of the kind that opens it. */
     async hasKind(orgId: string, kind: ApiKeyKind): Promise<boolean> {
-      const rows = await database
-        .select({ id: apiKeys.id })
-        .from(apiKeys)
-        .where(and(eq(apiKeys.orgId, orgId), eq(apiKeys.kind, kind)))
-        .limit(1);
-      return rows.length > 0;
+      return (await database.$count(apiKeys, and(ofOrg(orgId), eq(apiKeys.kind, kind)))) > 0;
     },
 
-    /** Makes the given key the only preset one; without a key there is none after it. */
+    /** Whether any key opens the org. */
+    async hasAny(orgId: string): Promise<boolean> {
+      return (await database.$count(apiKeys, ofOrg(orgId))) > 0;
+    },
+
+    /** Whether the key has been revoked, as far as its row was kept. */
+    async isRevoked(key: string): Promise<boolean> {
+      const [row] = await database
+        .select({ revokedAt: apiKeys.revokedAt })
+        .from(apiKeys)
+        .where(eq(apiKeys.sha256, hashApiKey(key)));
+      return row !== undefined && row.revokedAt !== null;
+    },
+
+    /**
+     * Makes the given key the only preset one; without a key there is none
+     * after it. The environment wins over an earlier revocation of that key.
+     */
     async replacePreset(orgId: string, key: string | undefined): Promise<void> {
       const isPreset = and(eq(apiKeys.orgId, orgId), eq(apiKeys.kind, "preset"));
       if (key === undefined) {
         await database.delete(apiKeys).where(isPreset);
         return;
       }
-      await database.delete(apiKeys).where(and(isPreset, ne(apiKeys.sha256, hashApiKey(key))));
+      const sha256 = hashApiKey(key);
+      await database.delete(apiKeys).where(and(isPreset, ne(apiKeys.sha256, sha256)));
       await this.add(orgId, "preset", key);
+      await database
+        .update(apiKeys)
+        .set({ revokedAt: null })
+        .where(and(eq(apiKeys.orgId, orgId), eq(apiKeys.sha256, sha256)));
     },
   };
 }
 export type ApiKeyRepository = ReturnType<typeof createApiKeyRepository>;
+
+/** Keys of an org come and go one at a time, so that counting them holds. */
+async function lockOrg(transaction: Database, orgId: string): Promise<void> {
+  await transaction.select({ id: orgs.id }).from(orgs).where(eq(orgs.id, orgId)).for("update");
+}
+
+function storedForm(key: string) {
+  return { sha256: hashApiKey(key), prefix: apiKeyPrefix(key) };
+}
+
+function keyNotFound(keyId: string): WireError {
+  return new WireError("not_found", `API key not found: ${keyId}`);
+}
+
+function toEntry(row: typeof apiKeys.$inferSelect): ApiKeyEntry {
+  return {
+    id: row.id,
+    name: row.name,
+    prefix: row.prefix,
+    createdAt: row.createdAt.toISOString(),
+    ...(row.lastUsedAt === null ? {} : { lastUsedAt: row.lastUsedAt.toISOString() }),
+  };
+}

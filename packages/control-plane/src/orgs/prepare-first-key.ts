@@ -10,7 +10,8 @@ import type { ApiKeyRepository } from "./api-key-repository.ts";
  * Gives the default org a key that its operator knows: the preset one, or
  * one that is made at the first start and written to `api-key` in the data
  * directory. The file is written before the row, so a crash between the two
- * is made good at the next start.
+ * is made good at the next start. Once that key is revoked, another takes its
+ * place only if the org would be left without any.
  */
 export async function prepareFirstKey(options: {
   apiKeys: ApiKeyRepository;
@@ -24,7 +25,9 @@ export async function prepareFirstKey(options: {
   if (presetKey !== undefined || (await apiKeys.hasKind(orgId, "initial"))) return;
   const path = join(options.dataDirectory, "api-key");
   let key = await readKey(path);
-  if (key === undefined) {
+  const isRevoked = key !== undefined && (await apiKeys.isRevoked(key));
+  if (isRevoked && (await apiKeys.hasAny(orgId))) return;
+  if (key === undefined || isRevoked) {
     key = mintApiKey();
     await writePrivateFile(path, `${key}\n`);
   }

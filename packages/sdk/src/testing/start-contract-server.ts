@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { errorBodySchema, limits, WireError } from "@opencomputer/protocol";
+import { apiKeyRoutes } from "./api-key-routes.ts";
 import { guestRoutes } from "./guest-routes.ts";
 import { type Exchange, matchRoute, parseOrRefuse, type Route } from "./route.ts";
 import { type SandboxState, sandboxRoutes } from "./sandbox-routes.ts";
@@ -42,6 +43,7 @@ export async function startContractServer(): Promise<ContractServer> {
     ...sandboxRoutes(sandboxes, secrets),
     ...tagRoutes(sandboxes),
     ...signedUrlRoutes(sandboxes, folder),
+    ...apiKeyRoutes(apiKey),
     ...guestRoutes(sandboxes, folder),
   ];
   const requests: string[] = [];

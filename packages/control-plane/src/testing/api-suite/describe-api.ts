@@ -1,4 +1,5 @@
 import { describe } from "node:test";
+import { describeApiKeys } from "./api-keys.ts";
 import { describeAuthentication } from "./authentication.ts";
 import { describeCanary } from "./canary.ts";
 import { describeFailures } from "./failures.ts";
@@ -17,6 +18,7 @@ import type { OpenTestDatabase } from "./with-installation.ts";
 export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase): void {
   describe(`API on ${databaseKind}`, () => {
     describeAuthentication(openDatabase);
+    describeApiKeys(openDatabase);
     describeRequests(openDatabase);
     describeSecretStores(openDatabase);
     describeProjects(openDatabase);

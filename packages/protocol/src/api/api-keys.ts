@@ -1,0 +1,25 @@
+import { z } from "zod";
+import { apiKeySchema, timestampSchema } from "../identifiers.ts";
+import { objectNameSchema } from "./secret-stores.ts";
+
+/** Body of `POST /keys`. Names are for people and may repeat. */
+export const createApiKeyRequestSchema = z.object({ name: objectNameSchema });
+export type CreateApiKeyRequest = z.input<typeof createApiKeyRequestSchema>;
+
+/**
+ * What the API tells of a key: everything but the key. `prefix` is its
+ * beginning, to tell keys apart; `lastUsedAt` is exact to about a minute and
+ * absent for a key that was never used.
+ */
+export const apiKeyEntrySchema = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  prefix: z.string(),
+  createdAt: timestampSchema,
+  lastUsedAt: timestampSchema.optional(),
+});
+export type ApiKeyEntry = z.infer<typeof apiKeyEntrySchema>;
+
+/** Answer of `POST /keys`, the only one that ever has the key. */
+export const createdApiKeySchema = apiKeyEntrySchema.extend({ key: apiKeySchema });
+export type CreatedApiKey = z.infer<typeof createdApiKeySchema>;

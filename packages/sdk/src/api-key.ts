@@ -1,0 +1,47 @@
+import {
+  type ApiKeyEntry,
+  apiKeyEntrySchema,
+  type CreatedApiKey,
+  createdApiKeySchema,
+} from "@opencomputer/protocol";
+import { type ConnectionOptions, resolveConnection } from "./connection.ts";
+import { apiPath } from "./request/api-request.ts";
+import { requestDeletion, requestJson } from "./request/send-request.ts";
+
+export interface CreateApiKeyOptions extends ConnectionOptions {
+  /** For people to tell keys apart, at most 128 characters. */
+  name: string;
+}
+
+/**
+ * The keys of the org that the connection's own key belongs to. Every call
+ * throws {@link OpenComputerError}.
+ */
+export const ApiKey = {
+  /** Creates a key. Its value is in this answer and never to be had again. */
+  async create(options: CreateApiKeyOptions): Promise<CreatedApiKey> {
+    const { name } = options;
+    return await requestJson(
+      resolveConnection(options),
+      { method: "POST", path: "/keys", body: { kind: "json", value: { name } } },
+      createdApiKeySchema,
+    );
+  },
+
+  /** All keys of the org, oldest first, without their values. */
+  async list(options: ConnectionOptions = {}): Promise<ApiKeyEntry[]> {
+    return await requestJson(
+      resolveConnection(options),
+      { method: "GET", path: "/keys" },
+      apiKeyEntrySchema.array(),
+    );
+  },
+
+  /** Revokes a key at once, by its UUID. @throws `not_found`, `last_api_key`, `preset_api_key`. */
+  async revoke(keyId: string, options: ConnectionOptions = {}): Promise<void> {
+    await requestDeletion(resolveConnection(options), {
+      method: "DELETE",
+      path: apiPath`/keys/${keyId}`,
+    });
+  },
+};

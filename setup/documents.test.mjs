@@ -6,7 +6,13 @@ import { describe, test } from "node:test";
 import { projectDirectory } from "./project-steps.mjs";
 
 describe("documents name files that exist", () => {
-  for (const document of ["README.md", "ARCHITECTURE.md", "SECURITY.md", "CONTRIBUTING.md"]) {
+  for (const document of [
+    "README.md",
+    "ARCHITECTURE.md",
+    "SECURITY.md",
+    "CONTRIBUTING.md",
+    "docs/compatibility.md",
+  ]) {
     test(document, () => {
       const text = readFileSync(join(projectDirectory, document), "utf8");
       const quoted = [...text.matchAll(/`([\w./-]+\/[\w./-]+\.(?:ts|mjs|go|json|md))`/g)];

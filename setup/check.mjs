@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import process from "node:process";
 import { createProgress } from "./progress.mjs";
-import { projectDirectory } from "./project-steps.mjs";
+import { goEnvironment, projectDirectory } from "./project-steps.mjs";
 import { runCommand } from "./run-command.mjs";
 import { SetupError } from "./setup-error.mjs";
 
@@ -38,7 +38,7 @@ try {
         `gofmt would change these files, run \`gofmt -w guest-agent\`:\n${unformatted}`,
       );
     }
-    await runCommand("go", ["vet", "./..."], { cwd: agentDirectory });
+    await runCommand("go", ["vet", "./..."], { cwd: agentDirectory, env: goEnvironment });
     return null;
   });
 } catch (error) {

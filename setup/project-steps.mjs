@@ -9,6 +9,9 @@ import { runCommand } from "./run-command.mjs";
 /** The root of the clone. */
 export const projectDirectory = fileURLToPath(new URL("..", import.meta.url));
 
+/** The agent is static: no C compiler has to be there to build or test it. */
+export const goEnvironment = { ...process.env, CGO_ENABLED: "0" };
+
 /**
  * `npm ci`, unless the installed packages are those of the lock file.
  *

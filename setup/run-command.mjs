@@ -53,12 +53,12 @@ export function runCommand(command, args, { cwd, env = process.env, onLine } = {
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
  * @returns {Promise<number>}
  */
-export function runForeground(command, args, { cwd } = {}) {
+export function runForeground(command, args, { cwd, env = process.env } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: "inherit" });
+    const child = spawn(command, args, { cwd, env, stdio: "inherit" });
     const forward = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
     /** @type {NodeJS.Signals[]} */
     const forwarded = ["SIGTERM", "SIGHUP"];

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
-import { projectDirectory } from "./project-steps.mjs";
+import { goEnvironment, projectDirectory } from "./project-steps.mjs";
 import { runForeground } from "./run-command.mjs";
 import { findTestFiles } from "./test-files.mjs";
 
@@ -23,6 +23,7 @@ if (wantsStage("go") && wantedPaths.length === 0) {
   process.stdout.write("go: guest agent\n");
   const exitCode = await runForeground("go", ["test", "./..."], {
     cwd: join(projectDirectory, "guest-agent"),
+    env: goEnvironment,
   });
   if (exitCode === 0) passed += 1;
   else failed += 1;

@@ -1,13 +1,17 @@
+import swagger from "@fastify/swagger";
 import { limits } from "@opencomputer/protocol";
 import { fastify, LogController } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { Authentication } from "./authentication.ts";
 import { answerError, answerUnknownRoute, rawErrorAnswer } from "./error-answers.ts";
+import { openApiOptions } from "./open-api/document.ts";
 import { validateRequest } from "./request-validation.ts";
 import { type ApiKeyRoutes, apiKeyRoutes } from "./routes/api-keys.ts";
 import { type CommandRoutes, commandRoutes } from "./routes/commands.ts";
+import { documentationRoutes } from "./routes/documentation.ts";
 import { type FileRoutes, fileRoutes } from "./routes/files.ts";
+import { healthRoutes } from "./routes/health.ts";
 import { type ProjectRoutes, projectRoutes } from "./routes/projects.ts";
 import { type SandboxRoutes, sandboxRoutes } from "./routes/sandboxes.ts";
 import { type SecretStoreRoutes, secretStoreRoutes } from "./routes/secret-stores.ts";
@@ -72,8 +76,8 @@ export function createApiServer({ logger, authenticate, isReady, routes }: ApiSe
     );
   });
 
-  app.get("/health", { logLevel: "warn" }, async () => ({ status: "ok", ready: isReady() }));
-
+  app.register(swagger, openApiOptions);
+  app.register(healthRoutes, { isReady });
   app.register(
     async (api) => {
       api.addHook("onRequest", authenticate);
@@ -88,6 +92,7 @@ export function createApiServer({ logger, authenticate, isReady, routes }: ApiSe
     },
     { prefix: "/api" },
   );
+  app.register(documentationRoutes, { prefix: "/api" });
   app.register(signedFileRoutes, { ...routes, prefix: "/api" });
   return app;
 }

@@ -7,6 +7,7 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { ApiKeyRepository } from "../../orgs/api-key-repository.ts";
 import type { Authentication } from "../authentication.ts";
+import { noContent } from "../no-content.ts";
 
 export interface ApiKeyRoutes {
   apiKeys: ApiKeyRepository;
@@ -19,20 +20,39 @@ export const apiKeyRoutes: FastifyPluginAsyncZod<ApiKeyRoutes> = async (app, dep
 
   app.post(
     "/keys",
-    { schema: { body: createApiKeyRequestSchema, response: { 201: createdApiKeySchema } } },
+    {
+      schema: {
+        summary: "Create an API key; the only answer that has it",
+        body: createApiKeyRequestSchema,
+        response: { 201: createdApiKeySchema },
+      },
+    },
     async (request, reply) => {
       const created = await apiKeys.create(request.orgId, request.body.name);
       return reply.code(201).header("cache-control", "no-store").send(created);
     },
   );
 
-  app.get("/keys", { schema: { response: { 200: z.array(apiKeyEntrySchema) } } }, async (request) =>
-    apiKeys.list(request.orgId),
+  app.get(
+    "/keys",
+    {
+      schema: {
+        summary: "List API keys, without their values",
+        response: { 200: z.array(apiKeyEntrySchema) },
+      },
+    },
+    async (request) => apiKeys.list(request.orgId),
   );
 
   app.delete(
     "/keys/:id",
-    { schema: { params: z.object({ id: z.string() }) } },
+    {
+      schema: {
+        summary: "Revoke an API key",
+        response: noContent,
+        params: z.object({ id: z.string() }),
+      },
+    },
     async (request, reply) => {
       await apiKeys.revoke(request.orgId, request.params.id);
       forgetKeys();

@@ -15,6 +15,7 @@ export const commandRoutes: FastifyPluginAsyncZod<CommandRoutes> = async (app, d
     {
       config: { acceptsSandboxToken: true },
       schema: {
+        summary: "Run a command and wait for its end",
         params: z.object({ id: z.string() }),
         body: runCommandRequestSchema,
         response: { 200: commandResultSchema },

@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { WorkerClient } from "../../worker/worker-client.ts";
 import { createFileContent, takeAnyContent } from "../file-content.ts";
+import { noContent } from "../no-content.ts";
 import type { BeginOperation } from "../routed-operation.ts";
 
 export interface FileRoutes {
@@ -16,31 +17,55 @@ const paramsSchema = z.object({ id: z.string() });
 export const fileRoutes: FastifyPluginAsyncZod<FileRoutes> = async (app, deps) => {
   const { worker, beginOperation } = deps;
   const content = createFileContent(deps);
-  const route = {
-    config: { acceptsSandboxToken: true },
-    schema: { params: paramsSchema, querystring: filePathQuerySchema },
-  };
+  const config = { acceptsSandboxToken: true };
+  const schema = { params: paramsSchema, querystring: filePathQuerySchema };
 
   takeAnyContent(app);
 
-  app.get("/sandboxes/:id/files", route, async (request, reply) =>
-    content.send(request, reply, { id: request.params.id, path: request.query.path }),
+  app.get(
+    "/sandboxes/:id/files",
+    {
+      config: { ...config, octets: "response" as const },
+      schema: { ...schema, summary: "Read a file" },
+    },
+    async (request, reply) =>
+      content.send(request, reply, { id: request.params.id, path: request.query.path }),
   );
 
-  app.put("/sandboxes/:id/files", route, async (request, reply) =>
-    content.receive(request, reply, { id: request.params.id, path: request.query.path }),
+  app.put(
+    "/sandboxes/:id/files",
+    {
+      config: { ...config, octets: "request" as const },
+      schema: { ...schema, summary: "Write a file", response: noContent },
+    },
+    async (request, reply) =>
+      content.receive(request, reply, { id: request.params.id, path: request.query.path }),
   );
 
-  app.delete("/sandboxes/:id/files", route, async (request, reply) => {
-    const { id } = request.params;
-    await beginOperation(request, reply, id);
-    await worker.deleteFile(id, request.query.path);
-    return reply.code(204).send();
-  });
+  app.delete(
+    "/sandboxes/:id/files",
+    {
+      config,
+      schema: {
+        ...schema,
+        summary: "Remove a file, or a directory with all it holds",
+        response: noContent,
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      await beginOperation(request, reply, id);
+      await worker.deleteFile(id, request.query.path);
+      return reply.code(204).send();
+    },
+  );
 
   app.get(
     "/sandboxes/:id/files/list",
-    { ...route, schema: { ...route.schema, response: { 200: directoryListingSchema } } },
+    {
+      config,
+      schema: { ...schema, summary: "List a directory", response: { 200: directoryListingSchema } },
+    },
     async (request, reply) => {
       const { id } = request.params;
       await beginOperation(request, reply, id);
@@ -48,10 +73,17 @@ export const fileRoutes: FastifyPluginAsyncZod<FileRoutes> = async (app, deps) =
     },
   );
 
-  app.post("/sandboxes/:id/files/mkdir", route, async (request, reply) => {
-    const { id } = request.params;
-    await beginOperation(request, reply, id);
-    await worker.makeDirectory(id, request.query.path);
-    return reply.code(204).send();
-  });
+  app.post(
+    "/sandboxes/:id/files/mkdir",
+    {
+      config,
+      schema: { ...schema, summary: "Make a directory and those above it", response: noContent },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      await beginOperation(request, reply, id);
+      await worker.makeDirectory(id, request.query.path);
+      return reply.code(204).send();
+    },
+  );
 };

@@ -13,6 +13,7 @@ import { assertNoPublicSuffix } from "../../secret-stores/assert-no-public-suffi
 import type { SecretRepository } from "../../secret-stores/secret-repository.ts";
 import type { SetSecret } from "../../secret-stores/set-secret.ts";
 import { SecretValue } from "../../vault/secret-value.ts";
+import { noContent } from "../no-content.ts";
 import { parseSecretName } from "../secret-name.ts";
 
 export interface ProjectRoutes {
@@ -29,7 +30,13 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
 
   app.post(
     "/projects",
-    { schema: { body: createProjectRequestSchema, response: { 201: projectSchema } } },
+    {
+      schema: {
+        summary: "Create a project",
+        body: createProjectRequestSchema,
+        response: { 201: projectSchema },
+      },
+    },
     async (request, reply) => {
       const { name, template, cpuCount, memoryMB, timeoutSec, egressAllowlist } = request.body;
       assertNoPublicSuffix(egressAllowlist ?? []);
@@ -45,13 +52,17 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
     },
   );
 
-  app.get("/projects", { schema: { response: { 200: z.array(projectSchema) } } }, async (request) =>
-    projects.list(request.orgId),
+  app.get(
+    "/projects",
+    { schema: { summary: "List projects", response: { 200: z.array(projectSchema) } } },
+    async (request) => projects.list(request.orgId),
   );
 
   app.get(
     "/projects/:id",
-    { schema: { params: paramsSchema, response: { 200: projectSchema } } },
+    {
+      schema: { summary: "Get a project", params: paramsSchema, response: { 200: projectSchema } },
+    },
     async (request) => projects.get(request.orgId, request.params.id),
   );
 
@@ -59,6 +70,7 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
     "/projects/:id",
     {
       schema: {
+        summary: "Change a project",
         params: paramsSchema,
         body: updateProjectRequestSchema,
         response: { 200: projectSchema },
@@ -78,14 +90,30 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
     },
   );
 
-  app.delete("/projects/:id", { schema: { params: paramsSchema } }, async (request, reply) => {
-    await projects.delete(request.orgId, request.params.id);
-    return reply.code(204).send();
-  });
+  app.delete(
+    "/projects/:id",
+    {
+      schema: {
+        summary: "Delete a project and its secrets",
+        response: noContent,
+        params: paramsSchema,
+      },
+    },
+    async (request, reply) => {
+      await projects.delete(request.orgId, request.params.id);
+      return reply.code(204).send();
+    },
+  );
 
   app.get(
     "/projects/:id/secrets",
-    { schema: { params: paramsSchema, response: { 200: projectSecretNamesSchema } } },
+    {
+      schema: {
+        summary: "List the names of the secrets of a project",
+        params: paramsSchema,
+        response: { 200: projectSecretNamesSchema },
+      },
+    },
     async (request) => {
       const storeId = await projects.storeIdOf(request.orgId, request.params.id);
       const entries = await secrets.list(request.orgId, storeId);
@@ -97,6 +125,7 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
     "/projects/:id/secrets/:name",
     {
       schema: {
+        summary: "Set a secret of a project",
         params: secretParamsSchema,
         body: setSecretRequestSchema,
         response: { 200: setSecretResponseSchema },
@@ -117,7 +146,13 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
 
   app.delete(
     "/projects/:id/secrets/:name",
-    { schema: { params: secretParamsSchema } },
+    {
+      schema: {
+        summary: "Delete a secret of a project",
+        response: noContent,
+        params: secretParamsSchema,
+      },
+    },
     async (request, reply) => {
       const storeId = await projects.storeIdOf(request.orgId, request.params.id);
       await secrets.delete(request.orgId, storeId, parseSecretName(request.params.name));

@@ -16,6 +16,7 @@ import type { SandboxAnswers } from "../../sandboxes/sandbox-answers.ts";
 import type { SandboxRemoval } from "../../sandboxes/sandbox-removal.ts";
 import type { SandboxRepository, SandboxRow } from "../../sandboxes/sandbox-repository.ts";
 import { clientGone } from "../client-gone.ts";
+import { noContent } from "../no-content.ts";
 import { findRunningSandbox, findSandbox } from "../routed-operation.ts";
 
 export interface SandboxRoutes {
@@ -47,7 +48,13 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
 
   app.post(
     "/sandboxes",
-    { schema: { body: createBodySchema, response: { 201: createdSandboxSchema } } },
+    {
+      schema: {
+        summary: "Create a sandbox; answers when it takes commands",
+        body: createBodySchema,
+        response: { 201: createdSandboxSchema },
+      },
+    },
     async (request, reply) => {
       const { image, snapshot, previewAuth, ...body } = request.body;
       assertSupported({ image, snapshot, previewAuth });
@@ -60,6 +67,7 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
     "/sandboxes",
     {
       schema: {
+        summary: "List sandboxes, the newest first",
         querystring: z.object({
           status: z.union([z.literal(""), sandboxStatusSchema]).optional(),
         }),
@@ -76,19 +84,36 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
 
   app.get(
     "/sandboxes/:id",
-    { schema: { params: paramsSchema, response: { 200: sandboxDetailSchema } } },
+    {
+      schema: {
+        summary: "Get a sandbox",
+        params: paramsSchema,
+        response: { 200: sandboxDetailSchema },
+      },
+    },
     async (request) =>
       answers.detail(await findSandbox(sandboxes, request.orgId, request.params.id)),
   );
 
-  app.delete("/sandboxes/:id", { schema: { params: paramsSchema } }, async (request, reply) => {
-    await removal.kill(request.orgId, request.params.id, "killed by its owner");
-    return reply.code(204).send();
-  });
+  app.delete(
+    "/sandboxes/:id",
+    { schema: { summary: "Kill a sandbox", response: noContent, params: paramsSchema } },
+    async (request, reply) => {
+      await removal.kill(request.orgId, request.params.id, "killed by its owner");
+      return reply.code(204).send();
+    },
+  );
 
   app.post(
     "/sandboxes/:id/timeout",
-    { schema: { params: paramsSchema, body: setTimeoutRequestSchema } },
+    {
+      schema: {
+        summary: "Set the idle time-out",
+        response: noContent,
+        params: paramsSchema,
+        body: setTimeoutRequestSchema,
+      },
+    },
     async (request, reply) => {
       const { orgId } = request;
       const { id } = await findRunningSandbox(sandboxes, orgId, request.params.id);
@@ -102,7 +127,13 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
 
   app.get(
     "/sandboxes/:id/allowed-hosts",
-    { schema: { params: paramsSchema, response: { 200: allowedHostsSchema } } },
+    {
+      schema: {
+        summary: "Tell which hosts the secrets proxy allows a sandbox",
+        params: paramsSchema,
+        response: { 200: allowedHostsSchema },
+      },
+    },
     async (request) =>
       readAllowedHosts(await findRunningSandbox(sandboxes, request.orgId, request.params.id)),
   );

@@ -13,6 +13,7 @@ import type { SecretRepository } from "../../secret-stores/secret-repository.ts"
 import type { SecretStoreRepository } from "../../secret-stores/secret-store-repository.ts";
 import type { SetSecret } from "../../secret-stores/set-secret.ts";
 import { SecretValue } from "../../vault/secret-value.ts";
+import { noContent } from "../no-content.ts";
 import { parseSecretName } from "../secret-name.ts";
 
 export interface SecretStoreRoutes {
@@ -29,7 +30,13 @@ export const secretStoreRoutes: FastifyPluginAsyncZod<SecretStoreRoutes> = async
 
   app.post(
     "/secret-stores",
-    { schema: { body: createSecretStoreRequestSchema, response: { 201: secretStoreSchema } } },
+    {
+      schema: {
+        summary: "Create a secret store",
+        body: createSecretStoreRequestSchema,
+        response: { 201: secretStoreSchema },
+      },
+    },
     async (request, reply) => {
       const { name } = request.body;
       const egressAllowlist = request.body.egressAllowlist ?? [];
@@ -40,13 +47,19 @@ export const secretStoreRoutes: FastifyPluginAsyncZod<SecretStoreRoutes> = async
 
   app.get(
     "/secret-stores",
-    { schema: { response: { 200: z.array(secretStoreSchema) } } },
+    { schema: { summary: "List secret stores", response: { 200: z.array(secretStoreSchema) } } },
     async (request) => stores.list(request.orgId),
   );
 
   app.get(
     "/secret-stores/:id",
-    { schema: { params: paramsSchema, response: { 200: secretStoreSchema } } },
+    {
+      schema: {
+        summary: "Get a secret store",
+        params: paramsSchema,
+        response: { 200: secretStoreSchema },
+      },
+    },
     async (request) => stores.get(request.orgId, request.params.id),
   );
 
@@ -54,6 +67,7 @@ export const secretStoreRoutes: FastifyPluginAsyncZod<SecretStoreRoutes> = async
     "/secret-stores/:id",
     {
       schema: {
+        summary: "Change a secret store",
         params: paramsSchema,
         body: updateSecretStoreRequestSchema,
         response: { 200: secretStoreSchema },
@@ -69,14 +83,30 @@ export const secretStoreRoutes: FastifyPluginAsyncZod<SecretStoreRoutes> = async
     },
   );
 
-  app.delete("/secret-stores/:id", { schema: { params: paramsSchema } }, async (request, reply) => {
-    await stores.delete(request.orgId, request.params.id);
-    return reply.code(204).send();
-  });
+  app.delete(
+    "/secret-stores/:id",
+    {
+      schema: {
+        summary: "Delete a secret store and its secrets",
+        response: noContent,
+        params: paramsSchema,
+      },
+    },
+    async (request, reply) => {
+      await stores.delete(request.orgId, request.params.id);
+      return reply.code(204).send();
+    },
+  );
 
   app.get(
     "/secret-stores/:id/secrets",
-    { schema: { params: paramsSchema, response: { 200: z.array(secretEntrySchema) } } },
+    {
+      schema: {
+        summary: "List the secrets of a store, without their values",
+        params: paramsSchema,
+        response: { 200: z.array(secretEntrySchema) },
+      },
+    },
     async (request) => {
       const store = await stores.get(request.orgId, request.params.id);
       return secrets.list(request.orgId, store.id);
@@ -87,6 +117,7 @@ export const secretStoreRoutes: FastifyPluginAsyncZod<SecretStoreRoutes> = async
     "/secret-stores/:id/secrets/:name",
     {
       schema: {
+        summary: "Set a secret of a store",
         params: secretParamsSchema,
         body: setSecretRequestSchema,
         response: { 200: setSecretResponseSchema },
@@ -107,7 +138,13 @@ export const secretStoreRoutes: FastifyPluginAsyncZod<SecretStoreRoutes> = async
 
   app.delete(
     "/secret-stores/:id/secrets/:name",
-    { schema: { params: secretParamsSchema } },
+    {
+      schema: {
+        summary: "Delete a secret of a store",
+        response: noContent,
+        params: secretParamsSchema,
+      },
+    },
     async (request, reply) => {
       const store = await stores.get(request.orgId, request.params.id);
       await secrets.delete(request.orgId, store.id, parseSecretName(request.params.name));

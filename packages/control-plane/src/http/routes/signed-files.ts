@@ -2,6 +2,7 @@ import { filePathQuerySchema } from "@opencomputer/protocol";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { createFileContent, takeAnyContent } from "../file-content.ts";
+import { noContent } from "../no-content.ts";
 import type { createSignedUrlAuthentication } from "../signed-url-authentication.ts";
 import type { FileRoutes } from "./files.ts";
 
@@ -12,30 +13,41 @@ export interface SignedFileRoutes extends FileRoutes {
 /** What signed URLs lead to. The signature is the only credential here. */
 export const signedFileRoutes: FastifyPluginAsyncZod<SignedFileRoutes> = async (app, deps) => {
   const content = createFileContent(deps);
-  const route = {
-    schema: {
-      params: z.object({ id: z.string() }),
-      querystring: filePathQuerySchema.extend({
-        org: z.string(),
-        expires: z.string(),
-        signature: z.string(),
-      }),
-    },
+  const schema = {
+    params: z.object({ id: z.string() }),
+    querystring: filePathQuerySchema.extend({
+      org: z.string(),
+      expires: z.string(),
+      signature: z.string(),
+    }),
   };
 
   app.addHook("onRequest", deps.authenticateSignedUrl);
   takeAnyContent(app);
 
-  app.get("/sandboxes/:id/files/download", route, async (request, reply) => {
-    const { path } = request.query;
-    // A browser follows such a link: it is to save the content, never to show it.
-    reply.header("content-disposition", `attachment; filename*=${extendedFileName(path)}`);
-    reply.header("x-content-type-options", "nosniff");
-    return content.send(request, reply, { id: request.params.id, path });
-  });
+  app.get(
+    "/sandboxes/:id/files/download",
+    {
+      config: { access: "signed-url", octets: "response" },
+      schema: { ...schema, summary: "Download by a signed URL" },
+    },
+    async (request, reply) => {
+      const { path } = request.query;
+      // A browser follows such a link: it is to save the content, never to show it.
+      reply.header("content-disposition", `attachment; filename*=${extendedFileName(path)}`);
+      reply.header("x-content-type-options", "nosniff");
+      return content.send(request, reply, { id: request.params.id, path });
+    },
+  );
 
-  app.put("/sandboxes/:id/files/upload", route, async (request, reply) =>
-    content.receive(request, reply, { id: request.params.id, path: request.query.path }),
+  app.put(
+    "/sandboxes/:id/files/upload",
+    {
+      config: { access: "signed-url", octets: "request" },
+      schema: { ...schema, summary: "Upload by a signed URL", response: noContent },
+    },
+    async (request, reply) =>
+      content.receive(request, reply, { id: request.params.id, path: request.query.path }),
   );
 };
 

@@ -20,8 +20,18 @@ export interface SignedUrlRoutes {
 
 /** Each kind of signed URL: the route that makes it, and the one that it leads to. */
 const kinds = [
-  { route: "/sandboxes/:id/files/download-url", method: "GET", target: "download" },
-  { route: "/sandboxes/:id/files/upload-url", method: "PUT", target: "upload" },
+  {
+    route: "/sandboxes/:id/files/download-url",
+    method: "GET",
+    target: "download",
+    summary: "Make a URL that anyone can download a file from",
+  },
+  {
+    route: "/sandboxes/:id/files/upload-url",
+    method: "PUT",
+    target: "upload",
+    summary: "Make a URL that anyone can upload a file to",
+  },
 ] as const;
 
 /** Makes URLs that open one file without a key, for whoever is given them. */
@@ -32,6 +42,7 @@ export const signedUrlRoutes: FastifyPluginAsyncZod<SignedUrlRoutes> = async (ap
       {
         config: { acceptsSandboxToken: true },
         schema: {
+          summary: kind.summary,
           params: z.object({ id: z.string() }),
           body: signedUrlRequestSchema,
           response: { 200: signedUrlSchema },

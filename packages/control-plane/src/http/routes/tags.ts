@@ -17,7 +17,14 @@ export const tagRoutes: FastifyPluginAsyncZod<TagRoutes> = async (app, deps) => 
 
   app.put(
     "/sandboxes/:id/tags",
-    { schema: { params: paramsSchema, body: tagsSchema, response: { 200: sandboxTagsSchema } } },
+    {
+      schema: {
+        summary: "Replace the tags of a sandbox",
+        params: paramsSchema,
+        body: tagsSchema,
+        response: { 200: sandboxTagsSchema },
+      },
+    },
     async (request) => {
       const { id } = await findSandbox(sandboxes, request.orgId, request.params.id);
       const replaced = await tags.replace(request.orgId, id, request.body);
@@ -28,12 +35,22 @@ export const tagRoutes: FastifyPluginAsyncZod<TagRoutes> = async (app, deps) => 
 
   app.get(
     "/sandboxes/:id/tags",
-    { schema: { params: paramsSchema, response: { 200: sandboxTagsSchema } } },
+    {
+      schema: {
+        summary: "Get the tags of a sandbox",
+        params: paramsSchema,
+        response: { 200: sandboxTagsSchema },
+      },
+    },
     async (request) =>
       toSandboxTags(await findSandbox(sandboxes, request.orgId, request.params.id)),
   );
 
-  app.get("/tags", { schema: { response: { 200: tagKeysSchema } } }, async (request) => ({
-    keys: await tags.listKeys(request.orgId),
-  }));
+  app.get(
+    "/tags",
+    { schema: { summary: "List the tag keys in use", response: { 200: tagKeysSchema } } },
+    async (request) => ({
+      keys: await tags.listKeys(request.orgId),
+    }),
+  );
 };

@@ -41,6 +41,14 @@ export function describeAuthentication(openDatabase: OpenTestDatabase): void {
       assert.equal((await installation().call("GET", "/api/sandboxes")).status, 200);
     });
 
+    test("the description of the API needs no key", async () => {
+      for (const path of ["/api/openapi.json", "/api/docs"]) {
+        const answer = await installation().call("GET", path, { key: null });
+        assert.equal(answer.status, 200, path);
+        assert.ok(!answer.text.includes(installation().apiKey.slice(4)));
+      }
+    });
+
     test("health needs no key", async () => {
       const health = await installation().call("GET", "/health", { key: null });
       assert.equal(health.status, 200);

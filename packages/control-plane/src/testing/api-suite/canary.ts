@@ -42,7 +42,15 @@ export function describeCanary(openDatabase: OpenTestDatabase): void {
         await call("GET", sandbox + route);
       }
       await call("POST", `${sandbox}/exec/run`, { body: { cmd: "env" } });
-      for (const list of [path, "/api/secret-stores", "/api/projects", "/api/sandboxes"]) {
+      for (const list of [
+        path,
+        "/api/secret-stores",
+        "/api/projects",
+        "/api/sandboxes",
+        "/api/keys",
+        "/api/openapi.json",
+        "/api/docs",
+      ]) {
         await call("GET", list);
       }
       await egressProxy.stop();

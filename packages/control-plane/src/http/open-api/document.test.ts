@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { z } from "zod";
+import { createRecordingLogger } from "../../testing/recording-logger.ts";
+import { createApiServer } from "../create-api-server.ts";
+
+const operationSchema = z.object({
+  summary: z.string().min(1),
+  parameters: z.array(z.object({ name: z.string(), in: z.string() })).default([]),
+  requestBody: z.object({ content: z.record(z.string(), z.unknown()) }).optional(),
+  responses: z.record(z.string(), z.looseObject({ description: z.string() })),
+  security: z.array(z.record(z.string(), z.array(z.string()))),
+});
+const documentSchema = z.object({
+  openapi: z.literal("3.1.0"),
+  paths: z.record(z.string(), z.record(z.string(), operationSchema)),
+});
+
+interface RegisteredRoute {
+  method: string;
+  url: string;
+}
+
+/** The API's routes with nothing behind them: no request gets past its credentials. */
+async function openServer() {
+  const server = createApiServer({
+    logger: createRecordingLogger().logger,
+    authenticate: async () => {
+      throw new Error("no request is let in");
+    },
+    isReady: () => false,
+    routes: { authenticateSignedUrl: async () => undefined } as never,
+  });
+  const registered: RegisteredRoute[] = [];
+  server.addHook("onRoute", ({ method, url }) => {
+    for (const one of [method].flat()) registered.push({ method: one, url });
+  });
+  await server.ready();
+  const answer = await server.inject({ method: "GET", url: "/api/openapi.json" });
+  assert.equal(answer.statusCode, 200);
+  const document = documentSchema.parse(answer.json());
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      name: `${method.toUpperCase()} ${path}`,
+      path,
+      operation,
+    })),
+  );
+  return { server, registered, operations };
+}
+
+describe("the OpenAPI document", () => {
+  test("has every registered route, and nothing else", async () => {
+    const { registered, operations } = await openServer();
+    const routes = registered.map(
+      ({ method, url }) => `${method} ${url.replace(/:(\w+)/g, "{$1}")}`,
+    );
+    assert.ok(routes.length > 40, `only ${routes.length} routes`);
+    assert.deepEqual(operations.map(({ name }) => name).toSorted(), routes.toSorted());
+  });
+
+  test("names each parameter of a path, and no other", async () => {
+    const { operations } = await openServer();
+    for (const { name, path, operation } of operations) {
+      const expected = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
+      const found = operation.parameters.filter((parameter) => parameter.in === "path");
+      assert.deepEqual(
+        found.map((parameter) => parameter.name).toSorted(),
+        expected.toSorted(),
+        name,
+      );
+    }
+  });
+
+  test("tells of each operation what opens it and how it answers", async () => {
+    const { operations } = await openServer();
+    const open = operations
+      .filter(({ operation }) => operation.security.length === 0)
+      .map(({ name }) => name);
+    assert.deepEqual(open.toSorted(), ["GET /api/docs", "GET /api/openapi.json", "GET /health"]);
+    for (const { name, operation } of operations) {
+      const { responses, security } = operation;
+      const statuses = Object.keys(responses).filter((status) => status.startsWith("2"));
+      assert.equal(statuses.length, 1, name);
+      if (security.length > 0) assert.ok("default" in responses, name);
+    }
+  });
+
+  test("says octets of the routes that carry the content of files, JSON of all others", async () => {
+    const { operations } = await openServer();
+    const octets = operations.filter(({ operation }) =>
+      JSON.stringify([operation.requestBody, operation.responses]).includes("octet-stream"),
+    );
+    assert.deepEqual(octets.map(({ name }) => name).toSorted(), [
+      "GET /api/sandboxes/{id}/files",
+      "GET /api/sandboxes/{id}/files/download",
+      "PUT /api/sandboxes/{id}/files",
+      "PUT /api/sandboxes/{id}/files/upload",
+    ]);
+  });
+
+  test("has the limits that validation has", async () => {
+    const { operations } = await openServer();
+    const create = operations.find(({ name }) => name === "POST /api/sandboxes");
+    const text = JSON.stringify(create?.operation.requestBody);
+    assert.match(text, /"memoryMB":\{"anyOf":\[.*"minimum":256,"maximum":16384/);
+  });
+
+  test("is also one page, without a script and without another host", async () => {
+    const { server, operations } = await openServer();
+    const page = await server.inject({ method: "GET", url: "/api/docs" });
+    assert.equal(page.statusCode, 200);
+    assert.equal(page.headers["content-type"], "text/html; charset=utf-8");
+    assert.match(String(page.headers["content-security-policy"]), /^default-src 'none'/);
+    for (const { path, operation } of operations) {
+      assert.ok(page.body.includes(`<code>${path}</code> ${operation.summary}`), path);
+    }
+    assert.doesNotMatch(page.body, /<script|<link|<img|@import|url\(|https?:/);
+  });
+});

@@ -1,0 +1,78 @@
+import type { FastifyDynamicSwaggerOptions } from "@fastify/swagger";
+import { errorBodySchema } from "@opencomputer/protocol";
+import { jsonSchemaTransform } from "fastify-type-provider-zod";
+import { z } from "zod";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** What opens the route in the place of an API key. */
+    access?: "public" | "signed-url";
+    /** Which way the octets of a file go. */
+    octets?: "request" | "response";
+  }
+}
+
+const octetContent = {
+  content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } },
+};
+const errorResponse = {
+  description: "What was refused or went wrong, as a text and a code",
+  content: { "application/json": { schema: z.toJSONSchema(errorBodySchema, { io: "output" }) } },
+};
+
+const responsesSchema = z.record(z.string(), z.unknown()).default({});
+
+/**
+ * How the OpenAPI 3.1 document comes from the routes: with the very schemas
+ * that validate their requests and answers.
+ */
+export const openApiOptions: FastifyDynamicSwaggerOptions = {
+  openapi: {
+    openapi: "3.1.0",
+    info: {
+      title: "OpenComputer",
+      version: "1",
+      description: "Virtual machines for code you do not trust, which use secrets they never see.",
+    },
+    components: {
+      securitySchemes: {
+        apiKey: { type: "apiKey", in: "header", name: "X-API-Key" },
+        sandboxToken: {
+          type: "http",
+          scheme: "bearer",
+          description: "The token of the sandbox in the path",
+        },
+        signature: { type: "apiKey", in: "query", name: "signature" },
+      },
+    },
+    security: [{ apiKey: [] }],
+  },
+  transform(route) {
+    const { schema, url } = jsonSchemaTransform(route);
+    const { config } = route.route;
+    return {
+      url,
+      schema: {
+        ...schema,
+        ...(config?.octets === "request" ? { body: octetContent } : {}),
+        security: securityOf(config ?? {}),
+        response: {
+          ...(config?.octets === "response"
+            ? { 200: { description: "The file's content", ...octetContent } }
+            : responsesSchema.parse(schema.response)),
+          ...(config?.access === "public" ? {} : { default: errorResponse }),
+        },
+      },
+    };
+  },
+};
+
+function securityOf(config: {
+  access?: "public" | "signed-url";
+  acceptsSandboxToken?: boolean;
+}): { [scheme: string]: string[] }[] {
+  if (config.access === "public") return [];
+  if (config.access === "signed-url") return [{ signature: [] }];
+  if (config.acceptsSandboxToken === true) return [{ apiKey: [] }, { sandboxToken: [] }];
+  return [{ apiKey: [] }];
+}

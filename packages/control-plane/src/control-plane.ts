@@ -51,6 +51,8 @@ export interface ControlPlaneOptions {
   presetApiKey: string | undefined;
   encryptionKey: string | undefined;
   sandboxDomain: string;
+  /** How many sandboxes an org may have at once. */
+  sandboxesPerOrgMax: number;
   workerSocket: string;
   egressProxySocket: string;
 }
@@ -148,6 +150,7 @@ export async function startControlPlane(
         egressProxyLink,
         handOver,
         removal,
+        sandboxesPerOrgMax: options.sandboxesPerOrgMax,
         logger,
       }),
       readAllowedHosts: createReadAllowedHosts(egressProxy),

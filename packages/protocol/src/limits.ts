@@ -13,6 +13,11 @@ export const limits = {
   /** API keys of an org. 400 `limit_exceeded`. */
   apiKeysPerOrgMax: 100,
 
+  /** Secret stores of an org, besides those of its projects. 400 `limit_exceeded`. */
+  secretStoresPerOrgMax: 1000,
+  /** Projects of an org. 400 `limit_exceeded`. */
+  projectsPerOrgMax: 1000,
+
   /** Size of one secret value. 400 `invalid_request`. */
   secretValueBytesMax: 64 * 1024,
   /** Secrets in one store. 400 `limit_exceeded`. */
@@ -108,6 +113,8 @@ export const limits = {
 } as const;
 
 export const defaults = {
+  /** Sandboxes that an org may have at once. 429 `too_many_requests`. */
+  sandboxesPerOrgMax: 200,
   cpuCount: 1,
   memoryMB: 1024,
   idleTimeoutSeconds: 300,

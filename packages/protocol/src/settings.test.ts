@@ -9,6 +9,7 @@ describe("readSettings", () => {
       OPENCOMPUTER_HOST: "127.0.0.1",
       OPENCOMPUTER_PORT: 8080,
       OPENCOMPUTER_SANDBOX_DOMAIN: "sandbox.localhost",
+      OPENCOMPUTER_SANDBOXES_PER_ORG_MAX: 200,
       OPENCOMPUTER_EGRESS_HOSTS: [],
       OPENCOMPUTER_ACCEL: "auto",
     });
@@ -27,6 +28,8 @@ describe("readSettings", () => {
     ["DATABASE_URL", "mysql://localhost/x"],
     ["OPENSANDBOX_SECRET_ENCRYPTION_KEY", "abc123-too-short"],
     ["OPENCOMPUTER_SANDBOX_DOMAIN", "Not A Domain"],
+    ["OPENCOMPUTER_SANDBOXES_PER_ORG_MAX", "0"],
+    ["OPENCOMPUTER_SANDBOXES_PER_ORG_MAX", "many"],
     ["OPENCOMPUTER_EGRESS_HOSTS", "api.example.test"],
     ["OPENCOMPUTER_EGRESS_CA_FILE", "ca.pem"],
     ["OPENCOMPUTER_ACCEL", "xen"],

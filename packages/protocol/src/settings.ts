@@ -59,6 +59,13 @@ export const settingSchemas = {
     .string()
     .refine((text) => normalizeHost(text) === text, { error: "expected a lower-case host name" })
     .default(defaults.sandboxDomain),
+  /** Sandboxes that an org may have at once. */
+  OPENCOMPUTER_SANDBOXES_PER_ORG_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(defaults.sandboxesPerOrgMax),
   OPENCOMPUTER_EGRESS_HOSTS: egressHostsSchema.default([]),
   OPENCOMPUTER_EGRESS_CA_FILE: z.string().startsWith("/", "expected an absolute path").optional(),
   OPENCOMPUTER_ACCEL: z.enum(["auto", "kvm", "tcg"]).default("auto"),

@@ -2,8 +2,9 @@ import { type ApiKeyEntry, type CreatedApiKey, limits, WireError } from "@openco
 import { and, asc, eq, isNull, lt, ne, or } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/identifiers.ts";
-import { apiKeys, orgs } from "../database/schema.ts";
+import { apiKeys } from "../database/schema.ts";
 import { apiKeyPrefix, hashApiKey, mintApiKey } from "./api-key.ts";
+import { lockOrg } from "./org-repository.ts";
 
 type ApiKeyKind = (typeof apiKeys.$inferSelect)["kind"];
 
@@ -151,11 +152,6 @@ export function createApiKeyRepository(database: Database) {
   };
 }
 export type ApiKeyRepository = ReturnType<typeof createApiKeyRepository>;
-
-/** Keys of an org come and go one at a time, so that counting them holds. */
-async function lockOrg(transaction: Database, orgId: string): Promise<void> {
-  await transaction.select({ id: orgs.id }).from(orgs).where(eq(orgs.id, orgId)).for("update");
-}
 
 function storedForm(key: string) {
   return { sha256: hashApiKey(key), prefix: apiKeyPrefix(key) };

@@ -11,3 +11,15 @@ export async function ensureOrg(database: Database, name: string): Promise<strin
   if (row === undefined) throw new Error(`Org ${name} is absent right after its insert`);
   return row.id;
 }
+
+/**
+ * Has transactions that count an org's objects before they add or remove one
+ * take turns. Rows that refer to the org can be written meanwhile.
+ */
+export async function lockOrg(transaction: Database, orgId: string): Promise<void> {
+  await transaction
+    .select({ id: orgs.id })
+    .from(orgs)
+    .where(eq(orgs.id, orgId))
+    .for("no key update");
+}

@@ -1,9 +1,10 @@
-import { type ProjectRecord, WireError } from "@opencomputer/protocol";
+import { limits, type ProjectRecord, WireError } from "@opencomputer/protocol";
 import { and, asc, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/identifiers.ts";
 import { projects, secretStores } from "../database/schema.ts";
 import { isUniqueViolation } from "../database/unique-violation.ts";
+import { lockOrg } from "../orgs/org-repository.ts";
 
 export interface ProjectChanges {
   name?: string;
@@ -37,11 +38,13 @@ export function createProjectRepository(database: Database) {
   }
 
   return {
-    /** @throws {WireError} `name_in_use` */
+    /** @throws {WireError} `name_in_use`, `limit_exceeded` */
     async create(orgId: string, values: Required<ProjectChanges>): Promise<ProjectRecord> {
       const { egressAllowlist, ...columns } = values;
       return nameInUse(values.name, () =>
         database.transaction(async (transaction) => {
+          await lockOrg(transaction, orgId);
+          await assertRoom(transaction, orgId);
           const [project] = await transaction
             .insert(projects)
             .values({ orgId, ...columns })
@@ -135,6 +138,15 @@ export function createProjectRepository(database: Database) {
   };
 }
 export type ProjectRepository = ReturnType<typeof createProjectRepository>;
+
+async function assertRoom(transaction: Database, orgId: string): Promise<void> {
+  const existing = await transaction.$count(projects, eq(projects.orgId, orgId));
+  if (existing < limits.projectsPerOrgMax) return;
+  throw new WireError(
+    "limit_exceeded",
+    `An org has at most ${limits.projectsPerOrgMax} projects and this one has as many: delete one first`,
+  );
+}
 
 async function nameInUse<Result>(name: string | undefined, work: () => Promise<Result>) {
   try {

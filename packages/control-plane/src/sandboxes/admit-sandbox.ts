@@ -7,6 +7,7 @@ import {
   WireError,
 } from "@opencomputer/protocol";
 import type { Database } from "../database/database.ts";
+import { lockOrg } from "../orgs/org-repository.ts";
 import type { ProjectRepository } from "../projects/project-repository.ts";
 import { layerSecrets, type SecretLayer } from "../secret-stores/layer-secrets.ts";
 import { loadLayer, loadNamedLayer, type StoredSecret } from "../secret-stores/load-layer.ts";
@@ -21,7 +22,8 @@ const emptyLayer: SecretLayer<StoredSecret> = { egressAllowlist: [], secrets: []
  * Turns a request into a row in state `creating`, with the sandbox's own
  * sealed copies of its secrets, and says what the worker is to prepare.
  *
- * @throws {WireError} when the request does not fit or names what does not exist.
+ * @throws {WireError} when the request does not fit or names what does not
+ * exist; `too_many_requests` when the org has as many sandboxes as it may.
  */
 export async function admitSandbox(
   deps: {
@@ -29,6 +31,8 @@ export async function admitSandbox(
     sandboxes: SandboxRepository;
     projects: ProjectRepository;
     vault: Vault;
+    /** How many sandboxes an org may have at once. */
+    sandboxesPerOrgMax: number;
   },
   orgId: string,
   request: CreateSandboxRequest,
@@ -42,6 +46,7 @@ export async function admitSandbox(
   const sandboxId = mintSandboxId();
 
   return deps.database.transaction(async (transaction) => {
+    await assertRoom(transaction, deps, orgId);
     const base =
       owner === undefined ? emptyLayer : await loadLayer(transaction, orgId, owner.storeId);
     const top =
@@ -88,6 +93,20 @@ export async function admitSandbox(
       },
     };
   });
+}
+
+/** Creates of one org take turns here, so that many at once do not pass the limit together. */
+async function assertRoom(
+  transaction: Database,
+  deps: { sandboxes: SandboxRepository; sandboxesPerOrgMax: number },
+  orgId: string,
+): Promise<void> {
+  await lockOrg(transaction, orgId);
+  if ((await deps.sandboxes.countLive(transaction, orgId)) < deps.sandboxesPerOrgMax) return;
+  throw new WireError(
+    "too_many_requests",
+    `This org has ${deps.sandboxesPerOrgMax} sandboxes, the most at once: kill one, or have OPENCOMPUTER_SANDBOXES_PER_ORG_MAX raised`,
+  );
 }
 
 async function findProject(projects: ProjectRepository, orgId: string, name: string | undefined) {

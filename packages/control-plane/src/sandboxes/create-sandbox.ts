@@ -32,6 +32,8 @@ export function createCreateSandbox(deps: {
   egressProxyLink: EgressProxyLink;
   handOver: ProxyHandOver;
   removal: SandboxRemoval;
+  /** How many sandboxes an org may have at once. */
+  sandboxesPerOrgMax: number;
   logger: Logger;
 }): CreateSandbox {
   const { sandboxes, worker, handOver, removal } = deps;

@@ -25,6 +25,14 @@ export function createSandboxRepository(database: Database) {
       if (secrets.length > 0) await transaction.insert(sandboxSecrets).values(secrets);
     },
 
+    /** How many of the org's sandboxes are running or being made. */
+    async countLive(transaction: Database, orgId: string): Promise<number> {
+      return transaction.$count(
+        sandboxes,
+        and(eq(sandboxes.orgId, orgId), inArray(sandboxes.state, ["creating", "running"])),
+      );
+    },
+
     async find(orgId: string, id: string): Promise<SandboxRow | undefined> {
       if (!sandboxIdPattern.test(id)) return undefined;
       const [row] = await database.select().from(sandboxes).where(ofOrg(orgId, id));

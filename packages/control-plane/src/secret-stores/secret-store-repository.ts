@@ -1,9 +1,10 @@
-import { type SecretStoreRecord, WireError } from "@opencomputer/protocol";
+import { limits, type SecretStoreRecord, WireError } from "@opencomputer/protocol";
 import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/identifiers.ts";
 import { secretStores } from "../database/schema.ts";
 import { isUniqueViolation } from "../database/unique-violation.ts";
+import { lockOrg } from "../orgs/org-repository.ts";
 
 /** The stores that users name. Those that projects own are not among them. */
 export function createSecretStoreRepository(database: Database) {
@@ -11,17 +12,28 @@ export function createSecretStoreRepository(database: Database) {
     and(eq(secretStores.orgId, orgId), isNull(secretStores.projectId));
 
   return {
-    /** @throws {WireError} `name_in_use` */
+    /** @throws {WireError} `name_in_use`, `limit_exceeded` */
     async create(
       orgId: string,
       values: { name: string; egressAllowlist: string[] },
     ): Promise<SecretStoreRecord> {
       const [row] = await nameInUse(
         values.name,
-        database
-          .insert(secretStores)
-          .values({ orgId, ...values })
-          .returning(),
+        database.transaction(async (transaction) => {
+          await lockOrg(transaction, orgId);
+          if (
+            (await transaction.$count(secretStores, ofOrg(orgId))) >= limits.secretStoresPerOrgMax
+          ) {
+            throw new WireError(
+              "limit_exceeded",
+              `An org has at most ${limits.secretStoresPerOrgMax} secret stores and this one has as many: delete one first`,
+            );
+          }
+          return transaction
+            .insert(secretStores)
+            .values({ orgId, ...values })
+            .returning();
+        }),
       );
       return toRecord(row);
     },

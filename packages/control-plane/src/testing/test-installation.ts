@@ -56,6 +56,7 @@ export async function startTestInstallation(
         presetApiKey: undefined,
         encryptionKey: undefined,
         sandboxDomain: "sandbox.localhost",
+        sandboxesPerOrgMax: 200,
         workerSocket: join(directory, "worker.sock"),
         egressProxySocket: join(directory, "egress-proxy.sock"),
         ...options,

@@ -5,6 +5,7 @@ import { describeCanary } from "./canary.ts";
 import { describeFailures } from "./failures.ts";
 import { describeFiles } from "./files.ts";
 import { describeIsolation } from "./isolation.ts";
+import { describeOrgLimits } from "./org-limits.ts";
 import { describeProjects } from "./projects.ts";
 import { describeRequests } from "./requests.ts";
 import { describeRestarts } from "./restarts.ts";
@@ -28,6 +29,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeRestarts(openDatabase);
     describeFiles(openDatabase);
     describeSignedUrls(openDatabase);
+    describeOrgLimits(openDatabase);
     describeIsolation(openDatabase);
     describeCanary(openDatabase);
   });

@@ -99,6 +99,11 @@ describe("what a sandbox is made of", () => {
       })),
       [{ name: "large.bin", isDir: false, size: large.length }],
     );
+    const download = await sandbox.files.downloadUrl("/workspace/large.bin");
+    const fetched = Buffer.from(await (await fetch(download.url)).arrayBuffer());
+    assert.ok(fetched.equals(large), "a signed URL needs no key");
+    const altered = download.url.replace("large.bin", "other.bin");
+    assert.equal((await fetch(altered)).status, 403);
     assert.equal(await sandbox.files.exists("/workspace/large.bin"), true);
     await sandbox.files.remove("/workspace/large.bin");
     assert.equal(await sandbox.files.exists("/workspace/large.bin"), false);

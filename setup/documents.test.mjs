@@ -15,7 +15,7 @@ describe("documents name files that exist", () => {
   ]) {
     test(document, () => {
       const text = readFileSync(join(projectDirectory, document), "utf8");
-      const quoted = [...text.matchAll(/`([\w./-]+\/[\w./-]+\.(?:ts|mjs|go|json|md))`/g)];
+      const quoted = [...text.matchAll(/`([\w.-][\w./-]*\/[\w./-]+\.(?:ts|mjs|go|json|md))`/g)];
       const linked = [...text.matchAll(/\]\(([\w./-]+)\)/g)];
       const paths = [...quoted, ...linked].map((match) => match[1] ?? "");
       assert.ok(paths.length > 0);

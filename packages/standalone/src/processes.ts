@@ -53,7 +53,12 @@ export function defineProcesses({
       mainFile: mainFileOf("control-plane"),
       capabilities: "none",
       environment: {
-        ...pass(["OPENCOMPUTER_API_KEY", "DATABASE_URL", "OPENSANDBOX_SECRET_ENCRYPTION_KEY"]),
+        ...pass([
+          "OPENCOMPUTER_API_KEY",
+          "OPENCOMPUTER_SANDBOXES_PER_ORG_MAX",
+          "DATABASE_URL",
+          "OPENSANDBOX_SECRET_ENCRYPTION_KEY",
+        ]),
         OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
         OPENCOMPUTER_HOST: settings.OPENCOMPUTER_HOST,
         OPENCOMPUTER_PORT: String(settings.OPENCOMPUTER_PORT),

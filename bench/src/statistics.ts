@@ -10,3 +10,13 @@ export function percentile(samples: readonly number[], share: number): number {
 export function median(samples: readonly number[]): number {
   return percentile(samples, 0.5);
 }
+
+/** Each sample over the floor's sample of the same round. */
+export function pairedRatios(samples: readonly number[], floor: readonly number[]): number[] {
+  if (samples.length !== floor.length) {
+    throw new RangeError(
+      `${samples.length} samples need as many of the floor, got ${floor.length}`,
+    );
+  }
+  return samples.map((sample, round) => sample / (floor[round] ?? Number.NaN));
+}

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type RunningInstallation, readMachines } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
 import { describeSamples, type Figure } from "../figure.ts";
-import { median } from "../statistics.ts";
+import { median, pairedRatios } from "../statistics.ts";
 import { readMachineTemplate } from "./machine-template.ts";
 import { type FloorRound, measureFloor, openFloorNamespace } from "./measure-floor.ts";
 
@@ -61,7 +61,7 @@ export async function measureCommands(
   }
   const floorFirstMs = floor.map((one) => one.firstOutputMs);
   const floorWarmMs = floor.flatMap((one) => one.warmRunMs);
-  const ratio = median(firstOutputMs) / median(floorFirstMs);
+  const ratio = median(pairedRatios(firstOutputMs, floorFirstMs));
   const difference = median(warmRunMs) - median(floorWarmMs);
   return [
     {

@@ -8,8 +8,11 @@ export interface AuditWriter {
 }
 
 const heldBackCharactersMax = 64 * 1024;
-/** The level that the log gives to what is ordinary, so that its readers can take audit lines too. */
-const infoLevel = 30;
+/**
+ * How each line begins: its mark, and the level that the log gives to what is
+ * ordinary, so that the log's readers can take audit lines too.
+ */
+const lineStart = '{"level":30,"audit":true,';
 
 /**
  * Writes audit lines as JSON, one a line, each marked `"audit":true` to tell
@@ -33,7 +36,7 @@ export function createAuditWriter(deps: { write: (text: string) => void }): Audi
 
   return {
     write(line: AuditLine) {
-      heldBack += `${JSON.stringify({ level: infoLevel, audit: true, ...line })}\n`;
+      heldBack += `${lineStart}${JSON.stringify(line).slice(1)}\n`;
       if (heldBack.length >= heldBackCharactersMax) {
         flush();
       } else if (!scheduled) {

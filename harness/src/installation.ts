@@ -76,7 +76,7 @@ export async function startInstallation({
 
   return {
     dataDirectory,
-    id: createHash("sha256").update(dataDirectory).digest("hex").slice(0, 8),
+    id: installationId(dataDirectory),
     apiUrl,
     apiKey:
       environment["OPENCOMPUTER_API_KEY"] ??
@@ -109,9 +109,14 @@ async function isReady(apiUrl: string): Promise<boolean> {
   }
 }
 
+/** The id that `packages/standalone` derives from a data directory. */
+function installationId(dataDirectory: string): string {
+  return createHash("sha256").update(dataDirectory).digest("hex").slice(0, 8);
+}
+
 /** The processes of one part whose environment names this data directory or its sockets. */
 async function findProcesses(dataDirectory: string, name: string): Promise<number[]> {
-  const id = createHash("sha256").update(dataDirectory).digest("hex").slice(0, 8);
+  const id = installationId(dataDirectory);
   const found: number[] = [];
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry)) continue;

@@ -1,6 +1,7 @@
 import { WireError } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import type { SandboxUpkeepRepository } from "../sandboxes/sandbox-repository.ts";
+import { shareRunning } from "../share-running.ts";
 import type { EgressProxyClient } from "./egress-proxy-client.ts";
 import type { ProxyHandOver } from "./proxy-hand-over.ts";
 
@@ -22,7 +23,6 @@ export function createEgressProxyLink(deps: {
   const { egressProxy, upkeep, handOver, logger } = deps;
   let isReady = false;
   let filled: string | undefined;
-  let polling: Promise<void> | undefined;
 
   /** One session that cannot be opened or is refused does not keep the others waiting. */
   async function fill(): Promise<number> {
@@ -54,12 +54,7 @@ export function createEgressProxyLink(deps: {
     }
   }
 
-  const poll = (): Promise<void> => {
-    polling ??= pollOnce().finally(() => {
-      polling = undefined;
-    });
-    return polling;
-  };
+  const poll = shareRunning(pollOnce);
 
   return {
     poll,

@@ -1,5 +1,6 @@
 import { WireError, type WorkerStatus } from "@opencomputer/protocol";
 import type { Logger } from "pino";
+import { shareRunning } from "../share-running.ts";
 import type { WorkerClient } from "./worker-client.ts";
 
 /** What the control plane knows of the worker, and what it does when the worker is new. */
@@ -24,7 +25,6 @@ export function createWorkerLink(deps: {
   const { worker, certificatePem, reconcile, logger } = deps;
   let status: WorkerStatus | undefined;
   let adopted: string | undefined;
-  let polling: Promise<void> | undefined;
 
   async function pollOnce(): Promise<void> {
     try {
@@ -42,12 +42,7 @@ export function createWorkerLink(deps: {
     }
   }
 
-  const poll = (): Promise<void> => {
-    polling ??= pollOnce().finally(() => {
-      polling = undefined;
-    });
-    return polling;
-  };
+  const poll = shareRunning(pollOnce);
 
   return {
     poll,

@@ -4,7 +4,6 @@ import { objectNameSchema } from "./secret-stores.ts";
 
 /** Body of `POST /keys`. Names are for people and may repeat. */
 export const createApiKeyRequestSchema = z.object({ name: objectNameSchema });
-export type CreateApiKeyRequest = z.input<typeof createApiKeyRequestSchema>;
 
 /**
  * What the API tells of a key: everything but the key. `prefix` is its

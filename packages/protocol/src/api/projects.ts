@@ -22,7 +22,6 @@ export const createProjectRequestSchema = z.object({
   name: objectNameSchema,
   ...projectDefaultsShape,
 });
-export type CreateProjectRequest = z.input<typeof createProjectRequestSchema>;
 
 /**
  * Body of `PUT /projects/:id`. Absent, null, zero and the empty string keep a
@@ -32,7 +31,6 @@ export const updateProjectRequestSchema = z.object({
   name: z.union([z.literal(""), objectNameSchema]).nullish(),
   ...projectDefaultsShape,
 });
-export type UpdateProjectRequest = z.input<typeof updateProjectRequestSchema>;
 
 export const projectSchema = z.object({
   id: z.uuid(),

@@ -30,14 +30,12 @@ export const createSecretStoreRequestSchema = z.object({
   name: objectNameSchema,
   egressAllowlist: hostPatternsSchema.nullish(),
 });
-export type CreateSecretStoreRequest = z.input<typeof createSecretStoreRequestSchema>;
 
 /** Absent or null keeps a field; an empty list clears it. */
 export const updateSecretStoreRequestSchema = z.object({
   name: objectNameSchema.nullish(),
   egressAllowlist: hostPatternsSchema.nullish(),
 });
-export type UpdateSecretStoreRequest = z.input<typeof updateSecretStoreRequestSchema>;
 
 export const secretStoreSchema = z.object({
   id: z.uuid(),
@@ -65,7 +63,6 @@ export const setSecretRequestSchema = z.object({
   value: secretValueSchema,
   allowedHosts: hostPatternsSchema.nullish(),
 });
-export type SetSecretRequest = z.input<typeof setSecretRequestSchema>;
 
 export const setSecretResponseSchema = z.object({ name: z.string(), status: z.literal("set") });
 

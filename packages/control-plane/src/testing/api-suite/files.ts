@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
 import { test } from "node:test";
+import { measureUpload } from "../measure-upload.ts";
 import { seededBytes } from "../seeded-random.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
@@ -66,34 +67,15 @@ export function describeFiles(openDatabase: OpenTestDatabase): void {
     test("256 MiB without a length go through in bounded memory", async () => {
       const id = await create();
       const bytes = 256 * megabyte;
-      const before = process.memoryUsage().rss;
-      let peak = before;
-      const chunk = Buffer.alloc(megabyte);
-      const status = await new Promise<number | undefined>((resolve, reject) => {
-        const request = httpRequest(
-          `${installation().url()}/api/sandboxes/${id}/files?path=/swallow/big`,
-          { method: "PUT", headers: { "x-api-key": installation().apiKey, ...octetStream } },
-          (response) => resolve(response.statusCode),
-        );
-        request.on("error", reject);
-        let sent = 0;
-        const send = (): void => {
-          while (sent < bytes) {
-            sent += chunk.length;
-            peak = Math.max(peak, process.memoryUsage().rss);
-            if (!request.write(chunk)) {
-              request.once("drain", send);
-              return;
-            }
-          }
-          request.end();
-        };
-        send();
-      });
+      const { status, grownBytes } = await measureUpload(
+        `${installation().url()}/api/sandboxes/${id}/files?path=/swallow/big`,
+        { method: "PUT", headers: { "x-api-key": installation().apiKey, ...octetStream } },
+        bytes,
+      );
       assert.equal(status, 204);
       assert.equal(installation().worker.swallowed.get("/swallow/big"), bytes);
-      const grown = peak - before;
-      assert.ok(grown < 128 * megabyte, `memory grew by ${Math.round(grown / megabyte)} MiB`);
+      const grown = `memory grew by ${Math.round(grownBytes / megabyte)} MiB`;
+      assert.ok(grownBytes < 128 * megabyte, grown);
     });
 
     test("an upload that breaks off is not taken for a whole file", async () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { request as httpRequest } from "node:http";
 import { test } from "node:test";
 import { defaults, limits, signedUrlSchema } from "@opencomputer/protocol";
 import { mintSandboxId } from "../../sandboxes/sandbox-identity.ts";
+import { measureUpload } from "../measure-upload.ts";
 import { seededBytes } from "../seeded-random.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
@@ -211,32 +211,11 @@ export function describeSignedUrls(openDatabase: OpenTestDatabase): void {
     test("128 MiB without a length go up in bounded memory", async () => {
       const url = await urlFor(await create(), "upload", "/swallow/signed");
       const bytes = 128 * megabyte;
-      const chunk = Buffer.alloc(megabyte);
-      const before = process.memoryUsage().rss;
-      let peak = before;
-      const status = await new Promise<number | undefined>((resolve, reject) => {
-        const request = httpRequest(url, { method: "PUT" }, (response) =>
-          resolve(response.statusCode),
-        );
-        request.on("error", reject);
-        let sent = 0;
-        const send = (): void => {
-          while (sent < bytes) {
-            sent += chunk.length;
-            peak = Math.max(peak, process.memoryUsage().rss);
-            if (!request.write(chunk)) {
-              request.once("drain", send);
-              return;
-            }
-          }
-          request.end();
-        };
-        send();
-      });
+      const { status, grownBytes } = await measureUpload(url.toString(), { method: "PUT" }, bytes);
       assert.equal(status, 204);
       assert.equal(installation().worker.swallowed.get("/swallow/signed"), bytes);
-      const grown = peak - before;
-      assert.ok(grown < 96 * megabyte, `memory grew by ${Math.round(grown / megabyte)} MiB`);
+      const grown = `memory grew by ${Math.round(grownBytes / megabyte)} MiB`;
+      assert.ok(grownBytes < 96 * megabyte, grown);
     });
   });
 }

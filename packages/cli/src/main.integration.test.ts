@@ -49,7 +49,8 @@ describe("the oc process", () => {
     const failed = await oc(`exec ${sandbox} -- 'echo out; echo err >&2; exit 7'`);
     assert.deepEqual(failed, { exitCode: 7, stdout: "out\n", stderr: "err\n" });
     assert.equal((await oc(`kill ${sandbox}`)).exitCode, 0);
-    assert.equal((await oc(`get ${sandbox}`)).exitCode, 3);
+    assert.match((await oc(`get ${sandbox}`)).stdout, /^Status: +stopped$/m);
+    assert.equal((await oc(`exec ${sandbox} -- true`)).exitCode, 3);
   });
 
   test("writes large output whole into a pipe, and takes a closed pipe calmly", async () => {

@@ -65,13 +65,27 @@ describe("Sandbox", () => {
     assert.deepEqual(await Sandbox.list({ status: "hibernated", ...connection }), []);
   });
 
-  test("kill ends it: it no longer runs, and a second kill says so", async () => {
+  test("kill ends it: it no longer runs nor works, and killing it again changes nothing", async () => {
     const sandbox = await Sandbox.create(connection);
     assert.equal(await sandbox.isRunning(), true);
     await sandbox.kill();
     assert.equal(await sandbox.isRunning(), false);
-    await assert.rejects(sandbox.kill(), { code: "sandbox_not_found", status: 404 });
-    await assert.rejects(Sandbox.kill(sandbox.id, connection), { code: "sandbox_not_found" });
+    await assert.rejects(sandbox.exec.run("true"), { code: "sandbox_not_running", status: 409 });
+    await sandbox.kill();
+    await Sandbox.kill(sandbox.id, connection);
+    await assert.rejects(Sandbox.kill("sb-absent", connection), { code: "sandbox_not_found" });
+  });
+
+  test("connect refuses a killed sandbox, of which get still tells", async () => {
+    const { sandboxId } = await Sandbox.create(connection);
+    await Sandbox.kill(sandboxId, connection);
+    assert.equal((await Sandbox.get(sandboxId, connection)).status, "stopped");
+    await assert.rejects(Sandbox.connect(sandboxId, connection), {
+      name: "OpenComputerError",
+      code: "sandbox_not_found",
+      status: 404,
+      message: /was killed or has ended/,
+    });
   });
 
   test("isRunning does not take a broken service for a stopped sandbox", async () => {

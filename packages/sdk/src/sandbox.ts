@@ -109,9 +109,21 @@ export class Sandbox {
     return new Sandbox(connection, info);
   }
 
-  /** Finds a sandbox by its id. @throws {OpenComputerError} `sandbox_not_found`. */
+  /**
+   * Finds a sandbox by its id. One that was killed is not found, also while
+   * {@link Sandbox.get} still tells of it.
+   *
+   * @throws {OpenComputerError} `sandbox_not_found`.
+   */
   static async connect(sandboxId: string, options: ConnectionOptions = {}): Promise<Sandbox> {
     const info = await Sandbox.get(sandboxId, options);
+    if (info.status === "stopped") {
+      throw new OpenComputerError(
+        "sandbox_not_found",
+        `Sandbox ${sandboxId} was killed or has ended: create another with Sandbox.create`,
+        { status: 404 },
+      );
+    }
     return new Sandbox(resolveConnection(options), info);
   }
 

@@ -168,6 +168,6 @@ describe("files", () => {
     const connection = { apiKey: server.apiKey, apiUrl: server.url };
     const gone = await Sandbox.create(connection);
     await gone.kill();
-    await assert.rejects(gone.files.exists("/etc"), { code: "sandbox_not_found" });
+    await assert.rejects(gone.files.exists("/etc"), { code: "sandbox_not_running" });
   });
 });

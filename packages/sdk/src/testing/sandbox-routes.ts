@@ -91,7 +91,7 @@ export function sandboxRoutes(sandboxes: SandboxState, secrets: SecretState): Ro
       async handle(exchange) {
         const status = exchange.query.get("status");
         const rows = [...sandboxes.values()].map((sandbox) => sandbox.detail);
-        const kept = rows.filter((row) => status === null || row.status === status);
+        const kept = rows.filter((row) => row.status === (status || "running"));
         await exchange.answer(200, sandboxSummarySchema.array(), kept);
       },
     },
@@ -99,7 +99,7 @@ export function sandboxRoutes(sandboxes: SandboxState, secrets: SecretState): Ro
       method: "GET",
       path: "/sandboxes/:id",
       async handle(exchange) {
-        const { detail } = findSandbox(sandboxes, exchange);
+        const { detail } = findKnownSandbox(sandboxes, exchange);
         await exchange.answer(200, sandboxDetailSchema, detail);
       },
     },
@@ -107,8 +107,7 @@ export function sandboxRoutes(sandboxes: SandboxState, secrets: SecretState): Ro
       method: "DELETE",
       path: "/sandboxes/:id",
       handle(exchange) {
-        findSandbox(sandboxes, exchange);
-        sandboxes.delete(exchange.parameter("id"));
+        findKnownSandbox(sandboxes, exchange).detail.status = "stopped";
         exchange.done();
       },
     },
@@ -133,7 +132,16 @@ export function sandboxRoutes(sandboxes: SandboxState, secrets: SecretState): Ro
   ];
 }
 
+/** A sandbox that takes commands. */
 export function findSandbox(sandboxes: SandboxState, exchange: Exchange): FakeSandbox {
+  const sandbox = findKnownSandbox(sandboxes, exchange);
+  const { sandboxID, status } = sandbox.detail;
+  if (status === "running") return sandbox;
+  throw new WireError("sandbox_not_running", `Sandbox ${sandboxID} is ${status}`);
+}
+
+/** A sandbox that runs or ran: the service tells of a killed one for some time. */
+function findKnownSandbox(sandboxes: SandboxState, exchange: Exchange): FakeSandbox {
   const id = exchange.parameter("id");
   const sandbox = sandboxes.get(id);
   if (sandbox === undefined) {

@@ -37,6 +37,7 @@ export function tagRoutes(sandboxes: SandboxState): Route[] {
       async handle(exchange) {
         const values = new Map<string, string[]>();
         for (const { detail } of sandboxes.values()) {
+          if (detail.status !== "running") continue;
           for (const [key, value] of Object.entries(detail.tags)) {
             values.set(key, [...(values.get(key) ?? []), value]);
           }

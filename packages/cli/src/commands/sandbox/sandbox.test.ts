@@ -91,14 +91,15 @@ describe("oc sandbox", () => {
     assert.equal(await oc.done(["sandbox", "get", id]), text);
   });
 
-  test("kill and its alias end a sandbox; a second time exits with 3", async () => {
+  test("kill and its alias end a sandbox; an unknown one exits with 3", async () => {
     for (const words of [["kill"], ["delete"], ["sandbox", "kill"], ["sandbox", "delete"]]) {
       const id = (await oc.done(["create"])).trim();
       assert.equal(await oc.done([...words, id]), `Killed ${id}\n`);
-      const again = await oc.run([...words, id, "--json"]);
-      assert.deepEqual([again.exitCode, again.stdout], [3, ""]);
-      assert.deepEqual(JSON.parse(again.stderr), {
-        error: `There is no sandbox ${id}`,
+      assert.equal(detailOf(id)?.status, "stopped");
+      const unknown = await oc.run([...words, "sb-unknown", "--json"]);
+      assert.deepEqual([unknown.exitCode, unknown.stdout], [3, ""]);
+      assert.deepEqual(JSON.parse(unknown.stderr), {
+        error: "There is no sandbox sb-unknown",
         code: "sandbox_not_found",
       });
     }

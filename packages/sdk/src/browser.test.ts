@@ -3,36 +3,65 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createContext, runInContext } from "node:vm";
 import { build } from "esbuild";
+import * as sdk from "./index.ts";
+import { everyMethod } from "./testing/every-method.ts";
 import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
 
 /** What a page has and the SDK may use; nothing of Node's own. */
 const webGlobals = {
-  ...{ fetch, URL, URLSearchParams, AbortController, AbortSignal, Blob, ReadableStream },
+  ...{ fetch, URL, URLSearchParams, AbortController, AbortSignal, Blob, ReadableStream, Response },
   ...{ TextEncoder, TextDecoder, setTimeout, clearTimeout, Uint8Array, ArrayBuffer },
 };
+
+/** Bundles a module of this folder as pages get it, with its exports in `sdk`. */
+const bundle = (contents: string) =>
+  build({
+    stdin: { contents, resolveDir: fileURLToPath(new URL(".", import.meta.url)), loader: "ts" },
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: "browser",
+    conditions: ["source"],
+    format: "iife",
+    globalName: "sdk",
+    logLevel: "silent",
+  });
 
 describe("the bundle for browsers", () => {
   let server: ContractServer;
   let code: string;
+  let inputs: string[];
   before(async () => {
     server = await startContractServer();
-    const bundled = await build({
-      entryPoints: [fileURLToPath(new URL("index.ts", import.meta.url))],
-      bundle: true,
-      write: false,
-      platform: "browser",
-      conditions: ["source"],
-      format: "iife",
-      globalName: "sdk",
-      logLevel: "silent",
-    });
+    const bundled = await bundle('export * from "./index.ts"');
     code = bundled.outputFiles[0]?.text ?? "";
+    inputs = Object.keys(bundled.metafile.inputs);
   });
   after(() => server.close());
 
-  test("holds nothing of Node", () => {
-    assert.doesNotMatch(code, /require\(|["']node:|process\.env|undici/);
-    assert.match(code, /SecretStore/);
+  test("holds the whole of the SDK, and nothing of Node", () => {
+    for (const name of Object.keys(sdk)) assert.match(code, new RegExp(`\\b${name}\\b`));
+    assert.doesNotMatch(code, /require\(|["']node:|process\.env/);
+    assert.ok(inputs.some((path) => path.endsWith("platform/web.ts")));
+    const ofNode = inputs.filter((path) => /platform\/node|\/undici\/|\/ws\//.test(path));
+    assert.deepEqual(ofNode, []);
+  });
+
+  test("has every method of the SDK work where only the web's globals are", async () => {
+    const bundled = await bundle(
+      'export { everyMethod } from "./testing/every-method.ts"; export * from "./index.ts"',
+    );
+    const page = createContext({ ...webGlobals, apiUrl: server.url, apiKey: server.apiKey });
+    runInContext(bundled.outputFiles[0]?.text ?? "", page);
+    const called: unknown = await runInContext(
+      `(async () => {
+        const world = { connection: { apiUrl, apiKey } };
+        for (const call of Object.values(sdk.everyMethod)) await call(world);
+        return Object.keys(sdk.everyMethod).join();
+      })()`,
+      page,
+    );
+    assert.equal(called, Object.keys(everyMethod).join());
   });
 
   test("runs where only the web's globals are", async () => {

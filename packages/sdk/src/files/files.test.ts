@@ -135,6 +135,17 @@ describe("files", () => {
     await assert.rejects(new Response(stream).text(), /enough/);
   });
 
+  test("readBytes and read reject with the reason of their signal in the middle of a body", async () => {
+    for (const read of [sandbox.files.readBytes, sandbox.files.read]) {
+      const controller = new AbortController();
+      server.interceptNext((_, response) => {
+        response.writeHead(200, { "content-length": 100 });
+        response.write("begin", () => controller.abort(new Error("enough")));
+      });
+      await assert.rejects(read("aborted", { signal: controller.signal }), /enough/);
+    }
+  });
+
   test("list, makeDir, remove and exists tell the same story", async () => {
     await sandbox.files.makeDir("/tree/branch");
     await sandbox.files.write("/tree/leaf", "12345");

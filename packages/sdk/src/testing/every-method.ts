@@ -1,0 +1,137 @@
+import { ApiKey } from "../api-key.ts";
+import type { ConnectionOptions } from "../connection.ts";
+import { Project } from "../project.ts";
+import { Sandbox } from "../sandbox.ts";
+import { SecretStore } from "../secret-store.ts";
+
+/** What the calls work on. Those that create an object put it here for those after them. */
+export interface MethodWorld {
+  connection: ConnectionOptions;
+  sandbox: Sandbox;
+  storeId: string;
+  projectId: string;
+  keyId: string;
+}
+
+export type MethodCall = (world: MethodWorld, signal?: AbortSignal) => Promise<unknown>;
+
+/**
+ * A call of every method of the SDK, under the name that its users write. In
+ * this order each finds what it needs: {@link methodNames} tells whether one
+ * is missing.
+ */
+export const everyMethod: Readonly<Record<string, MethodCall>> = {
+  "SecretStore.create": async (world, signal) => {
+    const egressAllowlist = ["api.example.com"];
+    const options = { ...world.connection, signal, name: "every-method", egressAllowlist };
+    world.storeId = (await SecretStore.create(options)).id;
+  },
+  "SecretStore.list": ({ connection }, signal) => SecretStore.list({ ...connection, signal }),
+  "SecretStore.get": ({ connection, storeId }, signal) =>
+    SecretStore.get(storeId, { ...connection, signal }),
+  "SecretStore.update": ({ connection, storeId }, signal) =>
+    SecretStore.update(storeId, { ...connection, signal, name: "every-method-store" }),
+  "SecretStore.setSecret": ({ connection, storeId }, signal) =>
+    SecretStore.setSecret(storeId, "STORE_KEY", "value-of-the-store", {
+      ...{ ...connection, signal },
+      allowedHosts: ["api.example.com"],
+    }),
+  "SecretStore.listSecrets": ({ connection, storeId }, signal) =>
+    SecretStore.listSecrets(storeId, { ...connection, signal }),
+
+  "Project.create": async (world, signal) => {
+    const options = { ...world.connection, signal, name: "every-method", timeoutSec: 600 };
+    world.projectId = (await Project.create(options)).id;
+  },
+  "Project.list": ({ connection }, signal) => Project.list({ ...connection, signal }),
+  "Project.get": ({ connection, projectId }, signal) =>
+    Project.get(projectId, { ...connection, signal }),
+  "Project.update": ({ connection, projectId }, signal) =>
+    Project.update(projectId, { ...connection, signal, name: "every-method-project" }),
+  "Project.setSecret": ({ connection, projectId }, signal) =>
+    Project.setSecret(projectId, "PROJECT_KEY", "value-of-the-project", { ...connection, signal }),
+  "Project.listSecrets": ({ connection, projectId }, signal) =>
+    Project.listSecrets(projectId, { ...connection, signal }),
+
+  "Sandbox.create": async (world, signal) => {
+    world.sandbox = await Sandbox.create({
+      ...{ ...world.connection, signal },
+      secretStore: "every-method-store",
+      project: "every-method-project",
+      metadata: { purpose: "every method" },
+    });
+  },
+  "Sandbox.connect": ({ connection, sandbox }, signal) =>
+    Sandbox.connect(sandbox.id, { ...connection, signal }),
+  "Sandbox.get": ({ connection, sandbox }, signal) =>
+    Sandbox.get(sandbox.id, { ...connection, signal }),
+  "Sandbox.list": ({ connection }, signal) =>
+    Sandbox.list({ ...connection, signal, status: "running" }),
+  "sandbox.getInfo": ({ sandbox }, signal) => sandbox.getInfo({ signal }),
+  "sandbox.isRunning": ({ sandbox }, signal) => sandbox.isRunning({ signal }),
+  "sandbox.setTimeout": ({ sandbox }, signal) => sandbox.setTimeout(300, { signal }),
+  "sandbox.allowedHosts": ({ sandbox }, signal) => sandbox.allowedHosts({ signal }),
+  "sandbox.setTags": ({ sandbox }, signal) => sandbox.setTags({ team: "sdk" }, { signal }),
+  "sandbox.getTags": ({ sandbox }, signal) => sandbox.getTags({ signal }),
+  "Sandbox.listTagKeys": ({ connection }, signal) => Sandbox.listTagKeys({ ...connection, signal }),
+
+  "sandbox.exec.run": ({ sandbox }, signal) =>
+    sandbox.exec.run("echo", { signal, args: ["done"], envs: { CI: "1" }, cwd: "/tmp" }),
+  "sandbox.files.makeDir": ({ sandbox }, signal) => sandbox.files.makeDir("every", { signal }),
+  "sandbox.files.write": ({ sandbox }, signal) =>
+    sandbox.files.write("every/file", "content", { signal }),
+  "sandbox.files.writeStream": ({ sandbox }, signal) =>
+    sandbox.files.writeStream("every/file", new Blob(["content"]).stream(), { signal }),
+  "sandbox.files.read": ({ sandbox }, signal) => sandbox.files.read("every/file", { signal }),
+  "sandbox.files.readBytes": ({ sandbox }, signal) =>
+    sandbox.files.readBytes("every/file", { signal }),
+  "sandbox.files.readStream": async ({ sandbox }, signal) =>
+    await new Response(await sandbox.files.readStream("every/file", { signal })).text(),
+  "sandbox.files.list": ({ sandbox }, signal) => sandbox.files.list("every", { signal }),
+  "sandbox.files.exists": ({ sandbox }, signal) => sandbox.files.exists("every/file", { signal }),
+  "sandbox.files.downloadUrl": ({ sandbox }, signal) =>
+    sandbox.files.downloadUrl("every/file", { signal, expiresIn: 60 }),
+  "sandbox.files.uploadUrl": ({ sandbox }, signal) =>
+    sandbox.files.uploadUrl("every/file", { signal }),
+  "sandbox.files.remove": ({ sandbox }, signal) => sandbox.files.remove("every", { signal }),
+
+  "sandbox.kill": ({ sandbox }, signal) => sandbox.kill({ signal }),
+  "Sandbox.kill": ({ connection, sandbox }, signal) =>
+    Sandbox.kill(sandbox.id, { ...connection, signal }),
+
+  "Project.deleteSecret": ({ connection, projectId }, signal) =>
+    Project.deleteSecret(projectId, "PROJECT_KEY", { ...connection, signal }),
+  "Project.delete": ({ connection, projectId }, signal) =>
+    Project.delete(projectId, { ...connection, signal }),
+  "SecretStore.deleteSecret": ({ connection, storeId }, signal) =>
+    SecretStore.deleteSecret(storeId, "STORE_KEY", { ...connection, signal }),
+  "SecretStore.delete": ({ connection, storeId }, signal) =>
+    SecretStore.delete(storeId, { ...connection, signal }),
+
+  "ApiKey.create": async (world, signal) => {
+    const options = { ...world.connection, signal, name: "every-method" };
+    world.keyId = (await ApiKey.create(options)).id;
+  },
+  "ApiKey.list": ({ connection }, signal) => ApiKey.list({ ...connection, signal }),
+  "ApiKey.revoke": ({ connection, keyId }, signal) =>
+    ApiKey.revoke(keyId, { ...connection, signal }),
+};
+
+/** The methods that the SDK really has, under the names of {@link everyMethod}. */
+export function methodNames(sandbox: Sandbox): string[] {
+  return [
+    ...functionsOf("SecretStore", SecretStore),
+    ...functionsOf("Project", Project),
+    ...functionsOf("ApiKey", ApiKey),
+    ...functionsOf("Sandbox", Sandbox),
+    ...functionsOf("sandbox", Sandbox.prototype),
+    ...functionsOf("sandbox.exec", sandbox.exec),
+    ...functionsOf("sandbox.files", sandbox.files),
+  ];
+}
+
+function functionsOf(owner: string, object: object): string[] {
+  return Object.entries(Object.getOwnPropertyDescriptors(object))
+    .filter(([name, { value }]) => typeof value === "function" && name !== "constructor")
+    .map(([name]) => `${owner}.${name}`);
+}

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type Scenario, startScenario } from "@opencomputer/harness";
+import { type Fetch, Sandbox } from "@opencomputer/sdk";
+import { everyMethod, methodNames } from "@opencomputer/sdk/testing/every-method";
+import { type DocumentedApi, type Exchange, readDocumentedApi } from "./documented-api.ts";
+
+/** Operations that no method of the SDK sends, and why. */
+const sentByOthers: Readonly<Record<string, string>> = {
+  "GET /health": "for supervisors and load balancers",
+  "GET /api/docs": "for people",
+  "GET /api/openapi.json": "for generators of clients, and this test",
+  "GET /api/sandboxes/{id}/files/download": "what the URL of files.downloadUrl leads to",
+  "PUT /api/sandboxes/{id}/files/upload": "what the URL of files.uploadUrl leads to",
+};
+
+describe("routes, schemas and the SDK", () => {
+  let scenario: Scenario;
+  let api: DocumentedApi;
+  const exchanges = new Map<string, Exchange[]>();
+  before(async () => {
+    scenario = await startScenario();
+    api = await readDocumentedApi(scenario.connection.apiUrl);
+    const sandbox = await scenario.createSandbox();
+    let current: Exchange[] = [];
+    const fetch: Fetch = async (url, init) => {
+      const response = await globalThis.fetch(url, init);
+      const type = response.headers.get("content-type") ?? undefined;
+      const answer = type?.startsWith("application/json") ? await response.clone().json() : null;
+      current.push({ url, init, status: response.status, type, answer });
+      return response;
+    };
+    const connection = { ...scenario.connection, fetch };
+    const world = { connection, sandbox, storeId: "", projectId: "", keyId: "" };
+    for (const [name, call] of Object.entries(everyMethod)) {
+      current = [];
+      exchanges.set(name, current);
+      await call(world);
+    }
+  });
+  after(async () => assert.deepEqual(await scenario.end(), []));
+
+  test("every method of the SDK was called, and sent a request", async () => {
+    const sandbox = await scenario.createSandbox();
+    assert.ok(sandbox instanceof Sandbox);
+    assert.deepEqual(Object.keys(everyMethod).toSorted(), methodNames(sandbox).toSorted());
+    const silent = [...exchanges].filter(([, sent]) => sent.length === 0).map(([name]) => name);
+    assert.deepEqual(silent, []);
+  });
+
+  test("every operation of the document is sent by a method, or is for others", () => {
+    const sent = [...exchanges.values()].flat().map((exchange) => api.operationOf(exchange).name);
+    const unsent = api.operationNames.filter((name) => !sent.includes(name));
+    assert.deepEqual(unsent.toSorted(), Object.keys(sentByOthers).toSorted());
+  });
+
+  test("every request and every answer is as the document says", () => {
+    for (const [name, sent] of exchanges) {
+      for (const exchange of sent) assert.deepEqual(api.faultsOf(exchange), [], name);
+    }
+  });
+
+  test("the document refuses what the API refuses", () => {
+    const [exchange] = exchanges.get("Sandbox.create") ?? [];
+    assert.ok(exchange !== undefined);
+    const withBody = (body: unknown) =>
+      api.faultsOf({ ...exchange, init: { ...exchange.init, body: JSON.stringify(body) } });
+    assert.deepEqual(withBody({ memoryMB: 512 }), []);
+    assert.match(withBody({ memoryMB: "512" }).join(), /body\/memoryMB/);
+    assert.match(withBody({ memoryMb: 512 }).join(), /unevaluated/);
+    assert.match(api.faultsOf({ ...exchange, status: 200 }).join(), /answer 200/);
+    assert.match(api.faultsOf({ ...exchange, answer: {} }).join(), /sandboxID/);
+    const url = `${exchange.url}?color=red`;
+    assert.match(api.faultsOf({ ...exchange, url }).join(), /color/);
+    assert.throws(() => api.faultsOf({ ...exchange, url: `${exchange.url}/no/such` }), /no\/such/);
+  });
+});

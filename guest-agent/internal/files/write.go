@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bufio"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -15,6 +16,10 @@ import (
 	"opencomputer/guest-agent/internal/account"
 	"opencomputer/guest-agent/internal/wire"
 )
+
+// writeBytes is what goes to the file at a time: whole pages, wherever the
+// network cut the body.
+const writeBytes = 256 * 1024
 
 // placement is what a written file is to look like.
 type placement struct {
@@ -85,7 +90,11 @@ func createTemporary(directory string) (*os.File, error) {
 
 // fill writes source to the file, gives it its owner and mode, and closes it.
 func fill(file *os.File, source io.Reader, place placement) error {
-	_, err := io.Copy(file, bodyReader{source})
+	blocks := bufio.NewWriterSize(file, writeBytes)
+	_, err := blocks.ReadFrom(bodyReader{source})
+	if err == nil {
+		err = blocks.Flush()
+	}
 	if err == nil {
 		err = file.Chown(place.userID, place.groupID)
 	}

@@ -67,6 +67,6 @@ describe("qemuArguments", () => {
     const processor = (accelerator: "kvm" | "tcg") =>
       valuesOf("-cpu", machineArguments({ accelerator, baseMemoryMB: 1024 }))[0];
     assert.equal(processor("kvm"), "host");
-    assert.equal(processor("tcg"), "max");
+    assert.equal(processor("tcg"), "max,erms=off");
   });
 });

@@ -24,6 +24,9 @@ export const errorStatuses = {
   invalid_signature: 403,
   not_found: 404,
   sandbox_not_found: 404,
+  checkpoint_not_found: 404,
+  patch_not_found: 404,
+  snapshot_not_found: 404,
   file_not_found: 404,
   method_not_allowed: 405,
   name_in_use: 409,
@@ -33,9 +36,14 @@ export const errorStatuses = {
   /** The peer was lost after it had the request: it may or may not have acted. */
   outcome_unknown: 409,
   file_exists: 409,
+  limit_reached: 409,
+  checkpoint_not_ready: 409,
+  checkpoint_failed: 409,
+  snapshot_not_ready: 409,
   body_too_large: 413,
   directory_too_large: 413,
   unsupported_media_type: 415,
+  image_build_failed: 422,
   too_many_requests: 429,
   header_too_large: 431,
   internal_error: 500,
@@ -44,6 +52,7 @@ export const errorStatuses = {
   egress_proxy_unavailable: 503,
   capacity_exhausted: 503,
   guest_storage_full: 507,
+  host_storage_full: 507,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof errorStatuses;

@@ -51,6 +51,28 @@ export const limits = {
   diskMBMin: 1024,
   diskMBMax: 262144,
 
+  /** Checkpoints with memory of one sandbox. 409 `limit_reached`. */
+  fullCheckpointsPerSandboxMax: 10,
+  /** Checkpoints of the disk alone of one sandbox. 409 `limit_reached`. */
+  diskOnlyCheckpointsPerSandboxMax: 100,
+  /** Patches of one checkpoint. 400 `limit_exceeded`. */
+  patchesPerCheckpointMax: 100,
+  /** How long a fork waits for its checkpoint to become ready. 409 `checkpoint_not_ready`. */
+  checkpointWaitSecondsMax: 30,
+
+  /** Body of a request that carries an image's manifest, with its files. 413 `body_too_large`. */
+  manifestBytesMax: 64 * 1024 * 1024,
+  /** Steps of one image. 400 `invalid_request`. */
+  imageStepsMax: 200,
+  /** Files of one `add_dir` step. 400 `invalid_request`. */
+  imageFilesPerStepMax: 2000,
+  /** Packages, commands or variables of one step. 400 `invalid_request`. */
+  imageStepEntriesMax: 500,
+  /** Snapshots of an org. 400 `limit_exceeded`. */
+  snapshotsPerOrgMax: 200,
+  /** One step of an image may take this long. 422 `image_build_failed`. */
+  imageStepSecondsMax: 1800,
+
   /** Text of a command, or of one argument: what Linux takes. 400 `invalid_request`. */
   commandBytesMax: 128 * 1024 - 1,
   commandArgumentsMax: 4096,

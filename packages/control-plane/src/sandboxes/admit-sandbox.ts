@@ -87,6 +87,7 @@ export async function admitSandbox(
       memoryMB: options.memoryMB,
       diskMB: options.diskMB,
       egressMode,
+      checkpointId: null,
       envs: {
         ...Object.fromEntries(secrets.map((secret) => [secret.name, secret.token])),
         ...envs,

@@ -86,18 +86,49 @@ export const sandboxDetailSchema = sandboxSummarySchema.extend({
   secretStore: z.string().optional(),
   baseSecretStore: z.string().optional(),
   project: z.string().optional(),
+  /** Which patch of its checkpoint failed in it, and how. */
+  patchError: z.string().optional(),
+  /** Why it had to boot from its disk at its last wake, without its memory. */
+  memoryLost: z.string().optional(),
 });
 export type SandboxDetail = z.infer<typeof sandboxDetailSchema>;
 
 /** Answer of `POST /sandboxes`: sent when the sandbox takes commands. */
-export const createdSandboxSchema = sandboxDetailSchema.omit({
-  template: true,
-  tags: true,
-  secretStore: true,
-  baseSecretStore: true,
-  project: true,
-});
+export const createdSandboxSchema = sandboxDetailSchema
+  .omit({
+    template: true,
+    tags: true,
+    secretStore: true,
+    baseSecretStore: true,
+    project: true,
+    memoryLost: true,
+  })
+  .extend({
+    /** Present in a fork. */
+    fromCheckpointId: z.uuid().optional(),
+  });
 export type CreatedSandbox = z.infer<typeof createdSandboxSchema>;
+
+/** Answer of `POST /sandboxes/:id/hibernate`. `sizeBytes` is what it takes on the disk. */
+export const hibernatedSandboxAnswerSchema = z.object({
+  sandboxID: z.string(),
+  status: z.literal("hibernated"),
+  sizeBytes: z.int().min(0),
+});
+export type HibernatedSandboxAnswer = z.infer<typeof hibernatedSandboxAnswerSchema>;
+
+/** Body of `POST /sandboxes/:id/wake`. Without `timeout` the original one holds. */
+export const wakeSandboxBodySchema = z.object({ timeout: idleTimeoutSchema.nullish() });
+
+/** Answer of `POST /sandboxes/:id/wake`. `memoryLost` is present when it booted from its disk. */
+export const wokenSandboxSchema = z.object({
+  sandboxID: z.string(),
+  status: z.literal("running"),
+  sandboxDomain: z.string(),
+  token: z.string(),
+  memoryLost: z.string().optional(),
+});
+export type WokenSandbox = z.infer<typeof wokenSandboxSchema>;
 
 export const setTimeoutRequestSchema = z.object({ timeout: idleTimeoutSchema });
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { checkpointKindSchema } from "../api/checkpoints.ts";
 import { environmentSchema } from "../api/sandboxes.ts";
-import { sandboxIdSchema } from "../identifiers.ts";
+import { sandboxIdSchema, uuidSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
 import { egressModeSchema } from "./egress.ts";
 
@@ -9,7 +10,9 @@ import { egressModeSchema } from "./egress.ts";
  * is given a slot and stands ready, but not one instruction of it runs until
  * `POST /v1/sandboxes/:id/start`: by then the proxy knows its address.
  * `envs` is what every command finds in its environment: tokens and plain
- * values, never a secret value.
+ * values, never a secret value. `checkpointId` is what the machine starts
+ * from, null for the base image: with its memory when the checkpoint has it,
+ * else by a boot from its disk.
  */
 export const prepareSandboxRequestSchema = z.object({
   sandboxId: sandboxIdSchema,
@@ -18,19 +21,80 @@ export const prepareSandboxRequestSchema = z.object({
   diskMB: z.int().min(limits.diskMBMin).max(limits.diskMBMax).nullable(),
   egressMode: egressModeSchema,
   envs: environmentSchema,
+  checkpointId: uuidSchema.nullable(),
 });
 export type PrepareSandboxRequest = z.infer<typeof prepareSandboxRequestSchema>;
 
-/** `failed`: the machine ended by itself; it holds its slot until it is deleted. */
-export const workerSandboxStateSchema = z.enum(["prepared", "running", "failed"]);
+/**
+ * - `prepared`: has a slot, stands paused; `start` lets it run.
+ * - `running`: takes commands.
+ * - `hibernated`: holds nothing of the host but its files; `wake` prepares it
+ *   again. A machine that ended by itself comes here too, without its memory.
+ */
+export const workerSandboxStateSchema = z.enum(["prepared", "running", "hibernated", "failed"]);
 
+/**
+ * `sourceAddress` is null while it is hibernated. `memory` tells how it came,
+ * or will come, to where it is: `kept` with its memory, `lost` by a boot from
+ * its disk; `lostBecause` then says why.
+ */
 export const workerSandboxSchema = z.object({
   sandboxId: sandboxIdSchema,
   state: workerSandboxStateSchema,
-  sourceAddress: z.ipv4(),
+  sourceAddress: z.ipv4().nullable(),
+  memory: z.enum(["kept", "lost"]),
+  lostBecause: z.string().nullable(),
 });
 export type WorkerSandbox = z.infer<typeof workerSandboxSchema>;
 export const workerSandboxListSchema = z.array(workerSandboxSchema);
+
+/**
+ * Body of `POST /v1/sandboxes/:id/wake`: the policy and the environment that
+ * it has from now on. Answers a sandbox in state `prepared`; `start` follows.
+ * One that is prepared or running already answers as it is.
+ */
+export const wakeSandboxRequestSchema = z.object({
+  egressMode: egressModeSchema,
+  envs: environmentSchema,
+});
+export type WakeSandboxRequest = z.infer<typeof wakeSandboxRequestSchema>;
+
+/** Answer of `POST /v1/sandboxes/:id/hibernate`. `sizeBytes` is what its files take on the disk. */
+export const hibernatedSandboxSchema = z.object({ sizeBytes: z.int().min(0) });
+export type HibernatedSandbox = z.infer<typeof hibernatedSandboxSchema>;
+
+/**
+ * Body of `PUT /v1/checkpoints/:checkpointId`. Answers when the checkpoint is
+ * complete; the sandbox runs on meanwhile, but for a short pause. The same
+ * request again answers the same.
+ */
+export const makeCheckpointRequestSchema = z.object({
+  sandboxId: sandboxIdSchema,
+  kind: checkpointKindSchema,
+});
+export type MakeCheckpointRequest = z.infer<typeof makeCheckpointRequestSchema>;
+
+/** A complete checkpoint. `sizeBytes` is what it takes on the disk beside layers that others use too. */
+export const workerCheckpointSchema = z.object({
+  checkpointId: uuidSchema,
+  kind: checkpointKindSchema,
+  sizeBytes: z.int().min(0),
+  /** How long the sandbox stood still. */
+  pauseMilliseconds: z.number().min(0),
+});
+export type WorkerCheckpoint = z.infer<typeof workerCheckpointSchema>;
+/** Answer of `GET /v1/checkpoints`. `DELETE /v1/checkpoints/:checkpointId` answers 204, or 404. */
+export const workerCheckpointListSchema = z.array(workerCheckpointSchema);
+
+/**
+ * Body of `POST /v1/sandboxes/:id/restore`: the sandbox's machine is replaced
+ * by one that starts from the checkpoint, which is checked first. Answers a
+ * sandbox in state `prepared`; `start` follows.
+ */
+export const restoreSandboxRequestSchema = wakeSandboxRequestSchema.extend({
+  checkpointId: uuidSchema,
+});
+export type RestoreSandboxRequest = z.infer<typeof restoreSandboxRequestSchema>;
 
 /** Body of `PUT /v1/trust`: the public certificate that every guest has to trust. */
 export const trustRequestSchema = z.object({

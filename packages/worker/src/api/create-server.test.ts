@@ -7,7 +7,13 @@ import { commandArguments } from "./command-routes.ts";
 import { createServer } from "./create-server.ts";
 
 const sandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";
-const sandbox = { sandboxId, state: "running", sourceAddress: "198.18.4.6" } as const;
+const sandbox = {
+  sandboxId,
+  state: "running",
+  sourceAddress: "198.18.4.6",
+  memory: "kept",
+  lostBecause: null,
+} as const;
 const spec = {
   sandboxId,
   cpuCount: 1,
@@ -15,6 +21,7 @@ const spec = {
   diskMB: null,
   egressMode: "open",
   envs: {},
+  checkpointId: null,
 };
 
 /** The routes over a worker that only writes down what it is asked. */

@@ -27,6 +27,7 @@ function spec(change: Partial<PrepareSandboxRequest> = {}): PrepareSandboxReques
     diskMB: null,
     egressMode: "allowlisted",
     envs: { A: "1" },
+    checkpointId: null,
     ...change,
   };
 }
@@ -139,7 +140,13 @@ describe("createSandboxes", () => {
   test("the guest does not run before its rules, limits and record are in place", async () => {
     const { sandboxes, events } = scenario();
     const prepared = await sandboxes.prepare(spec());
-    assert.deepEqual(prepared, { sandboxId, state: "prepared", sourceAddress: "198.18.4.6" });
+    assert.deepEqual(prepared, {
+      sandboxId,
+      state: "prepared",
+      sourceAddress: "198.18.4.6",
+      memory: "kept",
+      lostBecause: null,
+    });
     assert.deepEqual([...events].sort(), ["limit", "mode allowlisted", "record prepared"]);
     events.length = 0;
     assert.equal((await sandboxes.start(sandboxId)).state, "running");

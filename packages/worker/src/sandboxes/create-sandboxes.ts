@@ -217,7 +217,13 @@ export function createSandboxes(deps: {
 }
 
 function describe({ spec, machine, state }: Sandbox): WorkerSandbox {
-  return { sandboxId: spec.sandboxId, state, sourceAddress: machine.slot.slotAddress };
+  return {
+    sandboxId: spec.sandboxId,
+    state,
+    sourceAddress: machine.slot.slotAddress,
+    memory: "kept",
+    lostBecause: null,
+  };
 }
 
 function notRunning(sandboxId: string, state: State = "failed"): WireError {

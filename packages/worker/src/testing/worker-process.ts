@@ -183,6 +183,7 @@ export function specOf(sandboxId: string): PrepareSandboxRequest {
     diskMB: null,
     egressMode: "allowlisted",
     envs: { GREETING: "hello" },
+    checkpointId: null,
   };
 }
 

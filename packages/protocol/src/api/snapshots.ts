@@ -1,0 +1,107 @@
+import { z } from "zod";
+import { environmentNameSchema } from "../environment-name.ts";
+import { timestampSchema, uuidSchema } from "../identifiers.ts";
+import { limits } from "../limits.ts";
+import { storableTextPattern } from "../storable-text.ts";
+
+const entryMax = limits.imageStepEntriesMax;
+const textSchema = z
+  .string()
+  .min(1, "must not be empty")
+  .refine((text) => !text.includes("\0"), { error: "must not contain NUL" });
+/** As apt and pip take them: no option, no shell. */
+const packageSchema = z
+  .string()
+  .max(256)
+  .regex(/^[A-Za-z0-9][^\s\0]*$/, "must be a package's name, with its version if you like");
+const guestPathTextSchema = textSchema.max(limits.pathBytesMax);
+
+/**
+ * One step of an image. Steps run in their order as root, in the working
+ * directory and with the environment that the steps before have set.
+ */
+export const imageStepSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("apt_install"),
+    args: z.object({ packages: z.array(packageSchema).min(1).max(entryMax) }),
+  }),
+  z.object({
+    type: z.literal("pip_install"),
+    args: z.object({ packages: z.array(packageSchema).min(1).max(entryMax) }),
+  }),
+  z.object({
+    type: z.literal("run"),
+    args: z.object({ commands: z.array(textSchema).min(1).max(entryMax) }),
+  }),
+  z.object({
+    type: z.literal("env"),
+    args: z.object({ vars: z.record(environmentNameSchema, z.string()) }),
+  }),
+  z.object({ type: z.literal("workdir"), args: z.object({ path: guestPathTextSchema }) }),
+  z.object({
+    type: z.literal("add_file"),
+    args: z.object({
+      path: guestPathTextSchema,
+      content: z.base64(),
+      encoding: z.literal("base64"),
+    }),
+  }),
+  z.object({
+    type: z.literal("add_dir"),
+    args: z.object({
+      path: guestPathTextSchema,
+      files: z
+        .array(z.object({ relativePath: guestPathTextSchema, content: z.base64() }))
+        .max(limits.imageFilesPerStepMax),
+    }),
+  }),
+]);
+export type ImageStep = z.infer<typeof imageStepSchema>;
+
+/**
+ * What an image is made of. Its cache key is the SHA-256, in hexadecimal, of
+ * the JSON of `{base, steps}`: the same content is built once.
+ */
+export const imageManifestSchema = z.object({
+  base: z.literal("base", { error: 'the only base is "base"' }),
+  steps: z.array(imageStepSchema).max(limits.imageStepsMax),
+  builderMemoryMB: z
+    .union([z.literal(0), z.int().min(limits.memoryMBMin).max(limits.memoryMBMax)])
+    .nullish(),
+});
+export type ImageManifest = z.infer<typeof imageManifestSchema>;
+
+/** Body of `POST /snapshots`. */
+export const createSnapshotRequestSchema = z.object({
+  name: z
+    .string()
+    .min(1, "must not be empty")
+    .max(limits.objectNameCharactersMax)
+    .regex(storableTextPattern, "must be well-formed Unicode without NUL"),
+  image: imageManifestSchema,
+});
+export type CreateSnapshotRequest = z.infer<typeof createSnapshotRequestSchema>;
+
+export const snapshotStatusSchema = z.enum(["building", "ready", "failed"]);
+
+/** A named image. `failure` says which step failed, and how. */
+export const snapshotRecordSchema = z.object({
+  id: uuidSchema,
+  orgId: uuidSchema,
+  name: z.string(),
+  contentHash: z.string(),
+  manifest: imageManifestSchema,
+  status: snapshotStatusSchema,
+  createdAt: timestampSchema,
+  lastUsedAt: timestampSchema.nullable(),
+  failure: z.string().optional(),
+});
+export type SnapshotRecord = z.infer<typeof snapshotRecordSchema>;
+
+/** `data` of an SSE event `build_log`. `step` counts from 1; 0 is about the build as a whole. */
+export const buildLogEventSchema = z.object({
+  step: z.int().min(0),
+  type: z.string(),
+  message: z.string(),
+});
+export type BuildLogEvent = z.infer<typeof buildLogEventSchema>;

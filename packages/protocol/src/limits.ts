@@ -70,6 +70,18 @@ export const limits = {
   imageStepEntriesMax: 500,
   /** Snapshots of an org. 400 `limit_exceeded`. */
   snapshotsPerOrgMax: 200,
+  /** Manifests of all snapshots of an org together. 400 `limit_exceeded`. */
+  snapshotManifestsBytesPerOrgMax: 256 * 1024 * 1024,
+  /** Images that an org builds at the same time. 429 `too_many_requests`. */
+  imageBuildsPerOrgMax: 4,
+  /** Log of one build; what its steps print after that is left out. */
+  imageLogBytesMax: 4 * 1024 * 1024,
+  /** Images of an org that no snapshot names; the one used longest ago is deleted. */
+  cachedImagesPerOrgMax: 20,
+  /** What they may take on the disk together; the one used longest ago is deleted. */
+  cachedImagesBytesPerOrgMax: 50 * 1024 * 1024 * 1024,
+  /** An image that no snapshot names and no create has used for this long is deleted. */
+  cachedImageIdleSecondsMax: 7 * 24 * 3600,
   /** One step of an image may take this long. 422 `image_build_failed`. */
   imageStepSecondsMax: 1800,
 

@@ -66,6 +66,22 @@ export const settingSchemas = {
     .min(1)
     .max(100_000)
     .default(defaults.sandboxesPerOrgMax),
+  /**
+   * Where builds of images get Debian's packages: a URL in the place of
+   * `http://deb.debian.org/debian`, its security updates at the same with
+   * `-security`, or a line of sources.list(5) in the place of all of Debian's.
+   */
+  OPENCOMPUTER_APT_MIRROR: z
+    .string()
+    .regex(
+      /^(https?:\/\/[^\s"'`$\\]+[^\s"'`$\\/]|deb [^\r\n]+)$/,
+      "expected an http or https URL without a trailing slash, or a line that begins with deb",
+    )
+    .optional(),
+  /** The index that builds of images give pip. */
+  OPENCOMPUTER_PIP_INDEX_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** The HTTP proxy that builds of images, and nothing else, use. */
+  OPENCOMPUTER_BUILD_PROXY: z.url({ protocol: /^https?$/ }).optional(),
   OPENCOMPUTER_EGRESS_HOSTS: egressHostsSchema.default([]),
   OPENCOMPUTER_EGRESS_CA_FILE: z.string().startsWith("/", "expected an absolute path").optional(),
   OPENCOMPUTER_ACCEL: z.enum(["auto", "kvm", "tcg"]).default("auto"),

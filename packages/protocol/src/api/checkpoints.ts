@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { environmentSchema } from "../environment.ts";
 import { timestampSchema, uuidSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
 import { storableTextPattern } from "../storable-text.ts";
-import { environmentSchema, idleTimeoutSchema, metadataSchema } from "./sandboxes.ts";
+import { idleTimeoutSchema, metadataSchema } from "./sandboxes.ts";
 
 /** `full` carries memory and disk; `disk_only` the disk, from which a fork boots. */
 export const checkpointKindSchema = z.enum(["full", "disk_only"]);

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { environmentSchema } from "../environment.ts";
 import { limits } from "../limits.ts";
-import { environmentSchema } from "./sandboxes.ts";
 
 const octets = new TextEncoder();
 const commandTextSchema = z

@@ -1,24 +1,9 @@
 import { z } from "zod";
-import { environmentNameSchema } from "../environment-name.ts";
+import { environmentSchema } from "../environment.ts";
 import { timestampSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
 import { storableTextPattern } from "../storable-text.ts";
-
-const octets = new TextEncoder();
-
-export const environmentSchema = z
-  .record(
-    environmentNameSchema,
-    z
-      .string()
-      .refine((value) => octets.encode(value).length <= limits.environmentValueBytesMax, {
-        error: `must be at most ${limits.environmentValueBytesMax} octets`,
-      })
-      .refine((value) => !value.includes("\0"), { error: "must not contain NUL" }),
-  )
-  .refine((variables) => Object.keys(variables).length <= limits.environmentVariablesMax, {
-    error: `must have at most ${limits.environmentVariablesMax} variables`,
-  });
+import { imageManifestSchema } from "./snapshots.ts";
 
 const metadataTextSchema = z
   .string()
@@ -55,6 +40,10 @@ export const createSandboxRequestSchema = z.object({
   diskMB: z.union([z.literal(0), z.int().min(limits.diskMBMin).max(limits.diskMBMax)]).optional(),
   project: z.string().max(limits.objectNameCharactersMax).optional(),
   secretStore: z.string().max(limits.objectNameCharactersMax).optional(),
+  /** What the sandbox starts from in the place of the base image; built unless it is there. */
+  image: imageManifestSchema.nullish(),
+  /** Name of the snapshot that the sandbox starts from. Not together with `image`. */
+  snapshot: z.string().max(limits.objectNameCharactersMax).nullish(),
 });
 export type CreateSandboxRequest = z.infer<typeof createSandboxRequestSchema>;
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { environmentNameSchema } from "../environment-name.ts";
+import { environmentSchema } from "../environment.ts";
 import { timestampSchema, uuidSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
 import { storableTextPattern } from "../storable-text.ts";
@@ -15,10 +15,21 @@ const packageSchema = z
   .max(256)
   .regex(/^[A-Za-z0-9][^\s\0]*$/, "must be a package's name, with its version if you like");
 const guestPathTextSchema = textSchema.max(limits.pathBytesMax);
+const commandTextSchema = textSchema.refine(
+  (text) => new TextEncoder().encode(text).length <= limits.commandBytesMax,
+  { error: `must be at most ${limits.commandBytesMax} octets` },
+);
+/** Below the directory of its step, whatever links there are. */
+const relativePathSchema = guestPathTextSchema.refine(
+  (path) => path.split("/").every((part) => part !== "" && part !== "." && part !== ".."),
+  { error: "must be a path below the directory, without .. and empty parts" },
+);
 
 /**
  * One step of an image. Steps run in their order as root, in the working
- * directory and with the environment that the steps before have set.
+ * directory and with the environment that the steps before have set. Both go
+ * on to hold for every command of a sandbox made from the image. Relative
+ * paths start at the working directory, at first `/home/sandbox`.
  */
 export const imageStepSchema = z.discriminatedUnion("type", [
   z.object({
@@ -31,11 +42,11 @@ export const imageStepSchema = z.discriminatedUnion("type", [
   }),
   z.object({
     type: z.literal("run"),
-    args: z.object({ commands: z.array(textSchema).min(1).max(entryMax) }),
+    args: z.object({ commands: z.array(commandTextSchema).min(1).max(entryMax) }),
   }),
   z.object({
     type: z.literal("env"),
-    args: z.object({ vars: z.record(environmentNameSchema, z.string()) }),
+    args: z.object({ vars: environmentSchema }),
   }),
   z.object({ type: z.literal("workdir"), args: z.object({ path: guestPathTextSchema }) }),
   z.object({
@@ -51,7 +62,7 @@ export const imageStepSchema = z.discriminatedUnion("type", [
     args: z.object({
       path: guestPathTextSchema,
       files: z
-        .array(z.object({ relativePath: guestPathTextSchema, content: z.base64() }))
+        .array(z.object({ relativePath: relativePathSchema, content: z.base64() }))
         .max(limits.imageFilesPerStepMax),
     }),
   }),
@@ -98,10 +109,23 @@ export const snapshotRecordSchema = z.object({
 });
 export type SnapshotRecord = z.infer<typeof snapshotRecordSchema>;
 
-/** `data` of an SSE event `build_log`. `step` counts from 1; 0 is about the build as a whole. */
+/**
+ * `data` of an SSE event `build_log`. `step` counts from 1; 0 is about the
+ * build as a whole. `type` is the step's type for `Step i/n: …` and `Step i/n
+ * completed`, `output` for a line that a step printed, `cache_hit` for an image
+ * that is there already, else `build`.
+ */
 export const buildLogEventSchema = z.object({
   step: z.int().min(0),
   type: z.string(),
   message: z.string(),
 });
 export type BuildLogEvent = z.infer<typeof buildLogEventSchema>;
+
+/**
+ * Events of the answer to `POST /snapshots` and to `POST /sandboxes` with an
+ * image, asked for with `Accept: text/event-stream`. After any number of
+ * `build_log` comes one `result`, whose data is what the plain answer holds,
+ * or one `error`, whose data is an error body.
+ */
+export const buildEventNames = ["build_log", "result", "error"] as const;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { checkpointKindSchema } from "../api/checkpoints.ts";
-import { environmentSchema } from "../api/sandboxes.ts";
+import { environmentSchema } from "../environment.ts";
 import { sandboxIdSchema, uuidSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
 import { egressModeSchema } from "./egress.ts";

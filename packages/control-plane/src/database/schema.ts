@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import {
+  bigint,
   check,
   index,
   integer,
@@ -129,6 +130,21 @@ export const storeSecrets = pgTable(
   (table) => [uniqueIndex("store_secrets_store_name").on(table.storeId, table.name)],
 );
 
+/**
+ * `hibernating`, `waking` and `restoring` are held while the worker acts, and
+ * are resolved by what the worker has when nobody is acting any more.
+ */
+export const sandboxStates = [
+  "creating",
+  "running",
+  "hibernating",
+  "hibernated",
+  "waking",
+  "restoring",
+  "killing",
+  "stopped",
+] as const;
+
 /** Names of project and stores are those at the time of the create: a sandbox outlives all three. */
 export const sandboxes = pgTable(
   "sandboxes",
@@ -137,7 +153,7 @@ export const sandboxes = pgTable(
     orgId: uuid("org_id")
       .notNull()
       .references(() => orgs.id, { onDelete: "cascade" }),
-    state: text("state", { enum: ["creating", "running", "killing", "stopped"] }).notNull(),
+    state: text("state", { enum: sandboxStates }).notNull(),
     templateId: text("template_id").notNull(),
     cpuCount: integer("cpu_count").notNull(),
     memoryMB: integer("memory_mb").notNull(),
@@ -153,7 +169,19 @@ export const sandboxes = pgTable(
     baseSecretStoreName: text("base_secret_store_name"),
     egressMode: text("egress_mode", { enum: ["open", "intercepted", "allowlisted"] }).notNull(),
     egressAllowlist: jsonb("egress_allowlist").$type<string[]>().notNull(),
-    /** The address that its packets come from; null until the worker has given it a slot. */
+    /** Plain variables, inherited and the caller's own; tokens stand beside the secrets. */
+    envs: jsonb("envs").$type<Record<string, string>>().notNull().default({}),
+    /** Where commands run that name no directory; null for the home directory. */
+    workingDirectory: text("working_directory"),
+    /** The checkpoint that it is a fork of, which may be deleted since. */
+    fromCheckpointId: uuid("from_checkpoint_id"),
+    /** Which patch failed in it, and how. */
+    patchError: text("patch_error"),
+    /** Why its last wake was a boot from its disk. */
+    memoryLost: text("memory_lost"),
+    /** What it took on the disk when it was hibernated. */
+    hibernatedBytes: bigint("hibernated_bytes", { mode: "number" }),
+    /** The address that its packets come from; null while it has no slot. */
     sourceAddress: text("source_address"),
     startedAt: time("started_at").notNull(),
     lastActiveAt: time("last_active_at").notNull(),
@@ -173,7 +201,8 @@ export const sandboxSecrets = pgTable(
       .notNull()
       .references(() => sandboxes.id, { onDelete: "cascade" }),
     name: text("name").notNull(),
-    token: text("token").notNull().unique(),
+    /** A fork has the tokens of its parent: processes in its memory go on using them. */
+    token: text("token").notNull(),
     sealed: text("sealed").notNull(),
     keyVersion: text("key_version").notNull(),
     allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
@@ -182,6 +211,87 @@ export const sandboxSecrets = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.sandboxId, table.name] }),
+    uniqueIndex("sandbox_secrets_sandbox_token").on(table.sandboxId, table.token),
     index("sandbox_secrets_source").on(table.sourceStoreId, table.name),
   ],
+);
+
+/**
+ * Checkpoints, each with what a fork starts with. One outlives its sandbox:
+ * deliberately no foreign key.
+ */
+export const checkpoints = pgTable(
+  "checkpoints",
+  {
+    id: uuid("id").primaryKey(),
+    orgId: uuid("org_id")
+      .notNull()
+      .references(() => orgs.id, { onDelete: "cascade" }),
+    sandboxId: text("sandbox_id").notNull(),
+    name: text("name").notNull(),
+    kind: text("kind", { enum: ["full", "disk_only"] }).notNull(),
+    status: text("status", { enum: ["processing", "ready", "failed"] }).notNull(),
+    failure: text("failure"),
+    sizeBytes: bigint("size_bytes", { mode: "number" }).notNull().default(0),
+    templateId: text("template_id").notNull(),
+    cpuCount: integer("cpu_count").notNull(),
+    memoryMB: integer("memory_mb").notNull(),
+    diskMB: integer("disk_mb"),
+    idleTimeoutSeconds: integer("idle_timeout_seconds").notNull(),
+    metadata: jsonb("metadata").$type<Record<string, string>>().notNull(),
+    envs: jsonb("envs").$type<Record<string, string>>().notNull(),
+    workingDirectory: text("working_directory"),
+    projectName: text("project_name"),
+    secretStoreName: text("secret_store_name"),
+    baseSecretStoreName: text("base_secret_store_name"),
+    egressMode: text("egress_mode", { enum: ["open", "intercepted", "allowlisted"] }).notNull(),
+    egressAllowlist: jsonb("egress_allowlist").$type<string[]>().notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    uniqueIndex("checkpoints_sandbox_name").on(table.orgId, table.sandboxId, table.name),
+    index("checkpoints_status").on(table.status),
+  ],
+);
+
+/** The sealed copies that forks of a checkpoint inherit, under the tokens in its memory. */
+export const checkpointSecrets = pgTable(
+  "checkpoint_secrets",
+  {
+    orgId: uuid("org_id")
+      .notNull()
+      .references(() => orgs.id, { onDelete: "cascade" }),
+    checkpointId: uuid("checkpoint_id")
+      .notNull()
+      .references(() => checkpoints.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    token: text("token").notNull(),
+    sealed: text("sealed").notNull(),
+    keyVersion: text("key_version").notNull(),
+    allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
+    sourceStoreId: uuid("source_store_id").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.checkpointId, table.name] }),
+    index("checkpoint_secrets_source").on(table.sourceStoreId, table.name),
+  ],
+);
+
+/** Scripts that the forks of a checkpoint run, in the order of `sequence`. */
+export const checkpointPatches = pgTable(
+  "checkpoint_patches",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    orgId: uuid("org_id")
+      .notNull()
+      .references(() => orgs.id, { onDelete: "cascade" }),
+    checkpointId: uuid("checkpoint_id")
+      .notNull()
+      .references(() => checkpoints.id, { onDelete: "cascade" }),
+    sequence: integer("sequence").notNull(),
+    script: text("script").notNull(),
+    description: text("description").notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [uniqueIndex("checkpoint_patches_sequence").on(table.checkpointId, table.sequence)],
 );

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { addGlobalOptions, defineGroup, helpOption } from "./arguments/define-command.ts";
 import type { CliContext } from "./cli-context.ts";
+import { addCompletion } from "./commands/completion/completion.ts";
 import { addConfig } from "./commands/config.ts";
 import { addExec } from "./commands/exec/exec.ts";
 import { addKey } from "./commands/key.ts";
@@ -68,6 +69,7 @@ export function createProgram(context: CliContext, outcome: ProgramOutcome): Com
   addSecret(program, context);
   addKey(program, context);
   addConfig(program, context);
+  addCompletion(program, context);
   addGlobalOptions(program);
   return program;
 }

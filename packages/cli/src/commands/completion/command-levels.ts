@@ -1,0 +1,78 @@
+import type { Command } from "commander";
+
+/** A word that may stand on a command line, with what it means. */
+export interface CompletionWord {
+  word: string;
+  summary: string;
+}
+
+export interface CompletionOption {
+  /** `--env`, or `-h` and `--help`. */
+  names: readonly string[];
+  summary: string;
+  /** What may follow it; undefined for a flag that takes no value. */
+  value: OptionValue | undefined;
+}
+
+/** Only choices and local files can be completed. */
+export interface OptionValue {
+  choices: readonly string[];
+  isFile: boolean;
+}
+
+/** One place in the tree of commands, and what may stand there. */
+export interface CommandLevel {
+  /** `oc sandbox create`. */
+  place: string;
+  /** Commands below it, and the choices of its first argument. */
+  words: readonly CompletionWord[];
+  options: readonly CompletionOption[];
+}
+
+/** Every place of a command line, under each of its names, from the top. */
+export function listCommandLevels(command: Command, place = command.name()): CommandLevel[] {
+  const below = command.commands.flatMap((child) =>
+    namesOf(child).map((name) => ({ child, name, summary: child.description() })),
+  );
+  const [argument] = command.registeredArguments;
+  const choices = argument?.argChoices ?? [];
+  const level = {
+    place,
+    words: [
+      ...below.map(({ name, summary }) => ({ word: name, summary })),
+      ...choices.map((word) => ({ word, summary: argument?.description ?? "" })),
+    ],
+    options: command
+      .createHelp()
+      .visibleOptions(command)
+      .map((option) => ({
+        names: [option.short, option.long].filter((name) => name !== undefined),
+        summary: option.description,
+        value:
+          option.required || option.optional
+            ? { choices: option.argChoices ?? [], isFile: /[<[]file\b/.test(option.flags) }
+            : undefined,
+      })),
+  };
+  return [
+    level,
+    ...below.flatMap(({ child, name }) => listCommandLevels(child, `${place} ${name}`)),
+  ];
+}
+
+function namesOf(command: Command): string[] {
+  return [command.name(), ...command.aliases()];
+}
+
+/** Places and options that take a value, as `oc ls --status`. */
+export function listValuedOptions(
+  levels: readonly CommandLevel[],
+): { placeAndOption: string; value: OptionValue }[] {
+  return levels.flatMap(({ place, options }) =>
+    options.flatMap(({ names, value }) =>
+      value === undefined
+        ? []
+        : names.map((name) => ({ placeAndOption: `${place} ${name}`, value })),
+    ),
+  );
+}

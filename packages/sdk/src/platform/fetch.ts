@@ -8,7 +8,9 @@ export interface FetchInit {
   /** Set with a streamed body, as the Fetch standard asks. */
   duplex?: "half";
   /** The API never redirects; following one would carry the API key elsewhere. */
-  redirect: "manual";
+  redirect: "manual" | "error";
+  /** Set with a streamed body, see `fetchInit`. */
+  window?: null;
   signal?: AbortSignal;
 }
 

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { ConnectionOptions } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
+import type { Fetch, FetchInit } from "../platform/fetch.ts";
+import { platformFetch } from "../platform/node.ts";
 import { Sandbox } from "../sandbox.ts";
 import { SecretStore } from "../secret-store.ts";
 import { type ContractServer, startContractServer } from "../testing/start-contract-server.ts";
@@ -108,6 +110,22 @@ describe("sendRequest", () => {
     );
     await assert.rejects(SecretStore.list(connection), { code: "unexpected_answer", status: 307 });
     assert.equal(server.requests.length, 1);
+  });
+
+  test("sends a streamed body without a copy: no redirect is followed, and no window asked", async () => {
+    const inits: FetchInit[] = [];
+    const fetch: Fetch = async (url, init) => {
+      inits.push(init);
+      return platformFetch(url, init);
+    };
+    const { files } = await Sandbox.create({ ...connection, fetch });
+    await files.writeStream("/f", new Blob(["octets"]).stream());
+    const { redirect, window, duplex } = inits.at(-1) ?? {};
+    assert.deepEqual(
+      { redirect, window, duplex },
+      { redirect: "error", window: null, duplex: "half" },
+    );
+    assert.equal(await files.read("/f"), "octets");
   });
 
   test("rejects with the reason of the caller's signal", async () => {

@@ -118,6 +118,11 @@ function isRetried(request: ApiRequest, error: unknown): boolean {
   );
 }
 
+/**
+ * Fetch, "HTTP-network-or-cache fetch": a request is sent as it is, not as a
+ * clone, when its window is none and a redirect is an error. Node's fetch
+ * clones a streamed body by keeping all of it in memory.
+ */
 function fetchInit(connection: Connection, request: ApiRequest): FetchInit {
   const headers: Record<string, string> = {
     "x-api-key": connection.apiKey,
@@ -129,5 +134,5 @@ function fetchInit(connection: Connection, request: ApiRequest): FetchInit {
   headers["content-type"] = body.kind === "json" ? "application/json" : "application/octet-stream";
   if (body.kind === "json") return { ...init, body: JSON.stringify(body.value) };
   if (body.kind === "octets") return { ...init, body: body.value };
-  return { ...init, body: body.value, duplex: "half" };
+  return { ...init, body: body.value, duplex: "half", redirect: "error", window: null };
 }

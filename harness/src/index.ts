@@ -4,5 +4,6 @@ export * from "./internet.ts";
 export * from "./leak-search.ts";
 export * from "./leftovers.ts";
 export * from "./machines.ts";
+export * from "./process-memory.ts";
 export * from "./scenario.ts";
 export * from "./template.ts";

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -85,19 +85,6 @@ export async function startProxy({
       await rm(directory, { recursive: true });
     },
   };
-}
-
-/** Octets of memory that a process holds now, and the most it held since `resetPeakMemory`. */
-export async function readMemory(pid: number): Promise<{ now: number; peak: number }> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  const field = (name: string) =>
-    Number(new RegExp(`^${name}:\\s*(\\d+) kB`, "m").exec(status)?.[1] ?? Number.NaN) * 1024;
-  return { now: field("VmRSS"), peak: field("VmHWM") };
-}
-
-/** proc(5), `/proc/pid/clear_refs`: 5 sets the peak back to what is held now. */
-export async function resetPeakMemory(pid: number): Promise<void> {
-  await writeFile(`/proc/${pid}/clear_refs`, "5");
 }
 
 async function untilAnswering(child: ChildProcess, client: Client): Promise<void> {

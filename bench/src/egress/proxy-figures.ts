@@ -1,10 +1,16 @@
 import { once } from "node:events";
 import { request } from "node:https";
-import { createAuthority, issueCertificate, startInternet } from "@opencomputer/harness";
+import {
+  createAuthority,
+  issueCertificate,
+  readMemory,
+  resetPeakMemory,
+  startInternet,
+} from "@opencomputer/harness";
 import { type EgressSession, egressPorts, sealedTokenFrom } from "@opencomputer/protocol";
 import { describeSamples, type Figure } from "../figure.ts";
 import { median, pairedRatios } from "../statistics.ts";
-import { readMemory, resetPeakMemory, startPeer, startProxy } from "./bench-processes.ts";
+import { startPeer, startProxy } from "./bench-processes.ts";
 import { measureLoad } from "./load.ts";
 
 const host = "api.example.test";

@@ -65,6 +65,7 @@ func serve() error {
 	httpServer := server.New(address, server.Parts{
 		Version:      version,
 		Runner:       runner,
+		Sessions:     command.NewSessions(runner),
 		Configurator: machine.NewConfigurator(store),
 		Files:        files.NewService(accounts, user),
 	})

@@ -83,8 +83,7 @@ func (c *capture) addMapped() *[]byte {
 	if !c.budget.take(mappedChunkBytes) {
 		return nil
 	}
-	const protection, flags = syscall.PROT_READ | syscall.PROT_WRITE, syscall.MAP_PRIVATE | syscall.MAP_ANON
-	pages, err := syscall.Mmap(-1, 0, mappedChunkBytes, protection, flags)
+	pages, err := mapPages(mappedChunkBytes)
 	if err != nil {
 		log.Printf("the rest of a command's output is dropped, no memory for it: %v", err)
 		c.budget.giveBack(mappedChunkBytes)
@@ -94,6 +93,11 @@ func (c *capture) addMapped() *[]byte {
 	return &c.mapped[len(c.mapped)-1]
 }
 
+func mapPages(count int) ([]byte, error) {
+	const protection, flags = syscall.PROT_READ | syscall.PROT_WRITE, syscall.MAP_PRIVATE | syscall.MAP_ANON
+	return syscall.Mmap(-1, 0, count, protection, flags)
+}
+
 func (c *capture) dropSpace() []byte {
 	if c.drop == nil {
 		c.drop = make([]byte, 32<<10)
@@ -101,13 +105,23 @@ func (c *capture) dropSpace() []byte {
 	return c.drop
 }
 
-// chunks calls visit with what was kept, in order.
-func (c *capture) chunks(visit func([]byte)) {
-	visit(c.first)
-	for _, chunk := range c.mapped {
-		visit(chunk)
+// add keeps octets that were read elsewhere.
+func (c *capture) add(octets []byte) {
+	for len(octets) > 0 {
+		count := copy(c.space(), octets)
+		c.keep(count)
+		octets = octets[count:]
 	}
 }
+
+// chunks returns what was kept, in order. It stays as it is while more is
+// added, until the capture is released.
+func (c *capture) chunks() [][]byte {
+	return append([][]byte{c.first}, c.mapped...)
+}
+
+// bytesHeld is what the capture has taken from the budget.
+func (c *capture) bytesHeld() int64 { return int64(len(c.mapped)) * mappedChunkBytes }
 
 // release gives the memory back. The capture must not be used afterwards.
 func (c *capture) release() {

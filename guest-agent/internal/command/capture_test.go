@@ -59,7 +59,9 @@ func FuzzCaptureKeepsThePrefix(f *testing.F) {
 			}
 		}
 		var got []byte
-		kept.chunks(func(chunk []byte) { got = append(got, chunk...) })
+		for _, chunk := range kept.chunks() {
+			got = append(got, chunk...)
+		}
 		want := output
 		if len(want) > int(bytesMax)+1 {
 			want = want[:int(bytesMax)+1]

@@ -21,6 +21,16 @@ type Request struct {
 
 // Check refuses what no command can be started with.
 func (r *Request) Check() error {
+	if r.TimeoutMilliseconds < 1 || r.TimeoutMilliseconds > limit.CommandTimeoutSecondsMax*1000 {
+		return wire.Errorf(wire.InvalidRequest, "timeoutMilliseconds must be from 1 to %d, got %d", limit.CommandTimeoutSecondsMax*1000, r.TimeoutMilliseconds)
+	}
+	if r.OutputBytesMax < 1 || r.OutputBytesMax > limit.CommandOutputBytesMax {
+		return wire.Errorf(wire.InvalidRequest, "outputBytesMax must be from 1 to %d, got %d", limit.CommandOutputBytesMax, r.OutputBytesMax)
+	}
+	return r.checkCommand()
+}
+
+func (r *Request) checkCommand() error {
 	if len(r.Command) == 0 || r.Command[0] == "" {
 		return wire.Errorf(wire.InvalidRequest, "command must have a program as its first element")
 	}
@@ -40,12 +50,6 @@ func (r *Request) Check() error {
 	}
 	if r.WorkingDirectory != nil && strings.IndexByte(*r.WorkingDirectory, 0) >= 0 {
 		return wire.Errorf(wire.InvalidRequest, "workingDirectory must not contain NUL")
-	}
-	if r.TimeoutMilliseconds < 1 || r.TimeoutMilliseconds > limit.CommandTimeoutSecondsMax*1000 {
-		return wire.Errorf(wire.InvalidRequest, "timeoutMilliseconds must be from 1 to %d, got %d", limit.CommandTimeoutSecondsMax*1000, r.TimeoutMilliseconds)
-	}
-	if r.OutputBytesMax < 1 || r.OutputBytesMax > limit.CommandOutputBytesMax {
-		return wire.Errorf(wire.InvalidRequest, "outputBytesMax must be from 1 to %d, got %d", limit.CommandOutputBytesMax, r.OutputBytesMax)
 	}
 	return nil
 }

@@ -31,13 +31,13 @@ func (r *Result) WriteJSON(destination io.Writer) error {
 		out.WriteString(`,"truncated":true`)
 	}
 	out.WriteString(`,"stdout":"`)
-	writeText(out, r.stdout, "")
+	writeText(out, r.stdout.chunks(), "")
 	out.WriteString(`","stderr":"`)
 	notice := ""
 	if r.TimedOut {
 		notice = timeoutNotice
 	}
-	writeText(out, r.stderr, notice)
+	writeText(out, r.stderr.chunks(), notice)
 	out.WriteString(`"}`)
 	return out.Flush()
 }
@@ -48,9 +48,11 @@ func (r *Result) Release() {
 	r.stderr.release()
 }
 
-func writeText(out *bufio.Writer, output *capture, notice string) {
+func writeText(out *bufio.Writer, chunks [][]byte, notice string) {
 	text := wire.NewTextWriter(out)
-	output.chunks(func(chunk []byte) { text.Write(chunk) })
+	for _, chunk := range chunks {
+		text.Write(chunk)
+	}
 	text.Close()
 	text.Write([]byte(notice))
 	text.Close()

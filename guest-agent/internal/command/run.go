@@ -56,26 +56,43 @@ func (r *Runner) Run(ctx context.Context, request *Request) (*Result, error) {
 	if err := request.Check(); err != nil {
 		return nil, err
 	}
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	default:
-		return nil, wire.Errorf(wire.TooManyRequests, "the sandbox runs %d commands already; wait for one to end", limit.CommandsPerSandboxMax)
-	}
-	sandbox, err := r.accounts.Find(r.user)
-	if err != nil {
+	if err := r.takeSlot(); err != nil {
 		return nil, err
 	}
-	user := sandbox
-	if request.AsRoot {
-		user = account.Root
+	defer r.giveSlotBack()
+	result := &Result{
+		stdout: newCapture(r.budget, request.OutputBytesMax),
+		stderr: newCapture(r.budget, request.OutputBytesMax),
 	}
-	process, err := r.start(request, user, sandbox.Home)
+	process, err := r.start(request, channels{input: r.emptyInput, stdout: result.stdout, stderr: result.stderr})
 	if err != nil {
 		return nil, err
 	}
 	end, waitErr := process.wait(ctx, time.Duration(request.TimeoutMilliseconds)*time.Millisecond)
-	for _, stream := range []*stream{process.stdout, process.stderr} {
+	r.finishStreams(process)
+	result.ExitCode, result.TimedOut = end.exitCode, end.timedOut
+	if waitErr != nil {
+		result.Release()
+		return nil, waitErr
+	}
+	return result, nil
+}
+
+func (r *Runner) takeSlot() error {
+	select {
+	case r.slots <- struct{}{}:
+		return nil
+	default:
+		return wire.Errorf(wire.TooManyRequests, "the sandbox runs %d commands already; wait for one to end", limit.CommandsPerSandboxMax)
+	}
+}
+
+func (r *Runner) giveSlotBack() { <-r.slots }
+
+// finishStreams takes the last output of a command that has ended. Pipes that
+// a background process still holds are kept open for it.
+func (r *Runner) finishStreams(ended *process) {
+	for _, stream := range []*stream{ended.stdout, ended.stderr} {
 		stream.finish()
 		<-stream.done
 		if stream.held {
@@ -84,10 +101,4 @@ func (r *Runner) Run(ctx context.Context, request *Request) (*Result, error) {
 			stream.pipe.Close()
 		}
 	}
-	result := &Result{ExitCode: end.exitCode, TimedOut: end.timedOut, stdout: process.stdout.capture, stderr: process.stderr.capture}
-	if waitErr != nil {
-		result.Release()
-		return nil, waitErr
-	}
-	return result, nil
 }

@@ -3,6 +3,8 @@ package command
 import (
 	"errors"
 	"fmt"
+	"os"
+	"sync"
 	"syscall"
 
 	"opencomputer/guest-agent/internal/account"
@@ -14,11 +16,28 @@ import (
 type process struct {
 	id             int
 	stdout, stderr *stream
+
+	// Held while the leader is reaped and while its group is signalled.
+	mutex  sync.Mutex
+	reaped bool
 }
 
-// start runs the request as the account and returns once the program has
-// been loaded.
-func (r *Runner) start(request *Request, user account.Account, home string) (*process, error) {
+// channels are what a command is connected to. Input stays the caller's.
+type channels struct {
+	input          *os.File
+	stdout, stderr sink
+}
+
+// start runs the request and returns once the program has been loaded.
+func (r *Runner) start(request *Request, ends channels) (*process, error) {
+	sandbox, err := r.accounts.Find(r.user)
+	if err != nil {
+		return nil, err
+	}
+	user, home := sandbox, sandbox.Home
+	if request.AsRoot {
+		user = account.Root
+	}
 	directory, err := findWorkingDirectory(request.WorkingDirectory, home)
 	if err != nil {
 		return nil, err
@@ -28,12 +47,12 @@ func (r *Runner) start(request *Request, user account.Account, home string) (*pr
 	if err != nil {
 		return nil, err
 	}
-	stdout, stdoutEnd, err := openStream(r.budget, request.OutputBytesMax)
+	stdout, stdoutEnd, err := openStream(ends.stdout)
 	if err != nil {
 		return nil, err
 	}
 	defer syscall.Close(stdoutEnd)
-	stderr, stderrEnd, err := openStream(r.budget, request.OutputBytesMax)
+	stderr, stderrEnd, err := openStream(ends.stderr)
 	if err != nil {
 		stdout.pipe.Close()
 		return nil, err
@@ -43,7 +62,7 @@ func (r *Runner) start(request *Request, user account.Account, home string) (*pr
 	attributes := &syscall.ProcAttr{
 		Dir:   directory,
 		Env:   environmentList(variables),
-		Files: []uintptr{r.emptyInput.Fd(), uintptr(stdoutEnd), uintptr(stderrEnd)},
+		Files: []uintptr{ends.input.Fd(), uintptr(stdoutEnd), uintptr(stderrEnd)},
 		Sys: &syscall.SysProcAttr{
 			Setsid: true,
 			Credential: &syscall.Credential{

@@ -13,7 +13,7 @@ import (
 
 // stream is one output pipe of a command with what has been read from it.
 type stream struct {
-	*capture
+	sink
 	pipe *os.File
 	// done is closed when there is nothing more to read for this command.
 	done chan struct{}
@@ -23,7 +23,7 @@ type stream struct {
 }
 
 // openStream makes a pipe. The descriptor is its write end, for the command.
-func openStream(budget *budget, bytesMax int64) (*stream, int, error) {
+func openStream(destination sink) (*stream, int, error) {
 	var ends [2]int
 	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil {
 		return nil, 0, fmt.Errorf("cannot make a pipe for the output: %w", err)
@@ -34,9 +34,9 @@ func openStream(budget *budget, bytesMax int64) (*stream, int, error) {
 		return nil, 0, fmt.Errorf("cannot make a pipe for the output: %w", err)
 	}
 	return &stream{
-		capture: newCapture(budget, bytesMax),
-		pipe:    os.NewFile(uintptr(ends[0]), "output"),
-		done:    make(chan struct{}),
+		sink: destination,
+		pipe: os.NewFile(uintptr(ends[0]), "output"),
+		done: make(chan struct{}),
 	}, ends[1], nil
 }
 

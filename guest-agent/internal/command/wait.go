@@ -15,20 +15,24 @@ type ending struct {
 }
 
 // wait returns when the command itself has ended, by itself, after its time
-// or because ctx is done. In the latter two cases its process group is
+// (0: it has no end) or because ctx is done. In the latter two cases its process group is
 // killed. The leader is not reaped before that, so its number, which is also
 // the group's, cannot belong to any other process.
 func (p *process) wait(ctx context.Context, timeout time.Duration) (ending, error) {
 	exited := make(chan error, 1)
 	go func() { exited <- waitUntilExited(p.id) }()
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
+	var timeIsOver <-chan time.Time
+	if timeout > 0 {
+		timer := time.NewTimer(timeout)
+		defer timer.Stop()
+		timeIsOver = timer.C
+	}
 
 	var end ending
 	var waitErr error
 	select {
 	case waitErr = <-exited:
-	case <-timer.C:
+	case <-timeIsOver:
 		end.timedOut = true
 		p.killGroup()
 		waitErr = <-exited
@@ -39,9 +43,9 @@ func (p *process) wait(ctx context.Context, timeout time.Duration) (ending, erro
 	if waitErr != nil {
 		return end, waitErr
 	}
-	var status syscall.WaitStatus
-	if _, err := retry(func() (int, error) { return syscall.Wait4(p.id, &status, 0, nil) }); err != nil {
-		return end, fmt.Errorf("cannot reap process %d: %w", p.id, err)
+	status, err := p.reap()
+	if err != nil {
+		return end, err
 	}
 	switch {
 	case end.timedOut:
@@ -54,10 +58,32 @@ func (p *process) wait(ctx context.Context, timeout time.Duration) (ending, erro
 	return end, nil
 }
 
+func (p *process) reap() (syscall.WaitStatus, error) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	var status syscall.WaitStatus
+	if _, err := retry(func() (int, error) { return syscall.Wait4(p.id, &status, 0, nil) }); err != nil {
+		return status, fmt.Errorf("cannot reap process %d: %w", p.id, err)
+	}
+	p.reaped = true
+	return status, nil
+}
+
 func (p *process) killGroup() {
-	if err := syscall.Kill(-p.id, syscall.SIGKILL); err != nil {
+	if err := p.signalGroup(syscall.SIGKILL); err != nil {
 		log.Printf("cannot kill process group %d: %v", p.id, err)
 	}
+}
+
+// signalGroup signals the command's process group. Once the command has been
+// reaped it does nothing: the number may be another's by then.
+func (p *process) signalGroup(signal syscall.Signal) error {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.reaped {
+		return nil
+	}
+	return syscall.Kill(-p.id, signal)
 }
 
 // waitUntilExited waits without reaping.

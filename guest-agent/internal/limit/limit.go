@@ -11,6 +11,12 @@ const (
 	CommandTimeoutSecondsMax     = 24 * 3600
 	CommandOutputBytesMax        = 32 * 1024 * 1024
 	CommandsPerSandboxMax        = 256
+	SessionReplayBytesMax        = 1024 * 1024
+	FinishedSessionsMax          = 64
+	FinishedSessionBytesTotalMax = 128 * 1024 * 1024
+	AttachedClientsMax           = 64
+	SessionCommandBytesShownMax  = 16 * 1024
+	SessionResultWaitSecondsMax  = 10
 	PathBytesMax                 = 4096
 	DirectoryEntriesMax          = 100_000
 	EnvironmentNameCharactersMax = 128

@@ -14,13 +14,19 @@ func TestSharedLimitsAreThoseOfTheProtocol(t *testing.T) {
 		t.Fatal(err)
 	}
 	shared := map[string]int{
-		"cpuCountMax":              CPUCountMax,
-		"commandArgumentsMax":      CommandArgumentsMax,
-		"commandTimeoutSecondsMax": CommandTimeoutSecondsMax,
-		"commandOutputBytesMax":    CommandOutputBytesMax,
-		"commandsPerSandboxMax":    CommandsPerSandboxMax,
-		"pathBytesMax":             PathBytesMax,
-		"directoryEntriesMax":      DirectoryEntriesMax,
+		"cpuCountMax":                  CPUCountMax,
+		"commandArgumentsMax":          CommandArgumentsMax,
+		"commandTimeoutSecondsMax":     CommandTimeoutSecondsMax,
+		"commandOutputBytesMax":        CommandOutputBytesMax,
+		"commandsPerSandboxMax":        CommandsPerSandboxMax,
+		"sessionReplayBytesMax":        SessionReplayBytesMax,
+		"finishedSessionsMax":          FinishedSessionsMax,
+		"finishedSessionBytesTotalMax": FinishedSessionBytesTotalMax,
+		"attachedClientsMax":           AttachedClientsMax,
+		"sessionCommandBytesShownMax":  SessionCommandBytesShownMax,
+		"sessionResultWaitSecondsMax":  SessionResultWaitSecondsMax,
+		"pathBytesMax":                 PathBytesMax,
+		"directoryEntriesMax":          DirectoryEntriesMax,
 	}
 	for name, here := range shared {
 		match := regexp.MustCompile(`(?m)^  ` + name + `: ([0-9_* ]+),$`).FindStringSubmatch(string(text))

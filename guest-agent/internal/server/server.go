@@ -20,6 +20,7 @@ import (
 type Parts struct {
 	Version      string
 	Runner       *command.Runner
+	Sessions     *command.Sessions
 	Configurator *machine.Configurator
 	Files        *files.Service
 }
@@ -30,12 +31,17 @@ type handler func(http.ResponseWriter, *http.Request) error
 // the guest reach it too and gain nothing, as they may become root anyway.
 func New(address string, parts Parts) *http.Server {
 	routes := map[string]map[string]handler{
-		"/v1/health":      {"GET": parts.health},
-		"/v1/configure":   {"POST": parts.configure},
-		"/v1/exec/run":    {"POST": parts.run},
-		"/v1/files":       {"GET": parts.Files.Read, "PUT": parts.Files.Write, "DELETE": parts.Files.Remove},
-		"/v1/files/list":  {"GET": parts.Files.List},
-		"/v1/files/mkdir": {"POST": parts.Files.MakeDirectory},
+		"/v1/health":          {"GET": parts.health},
+		"/v1/configure":       {"POST": parts.configure},
+		"/v1/exec/run":        {"POST": parts.run},
+		"/v1/sessions":        {"GET": parts.Sessions.List, "POST": parts.Sessions.Start},
+		"/v1/sessions/kill":   {"POST": parts.Sessions.Kill},
+		"/v1/sessions/input":  {"POST": parts.Sessions.Input},
+		"/v1/sessions/output": {"GET": parts.Sessions.Output},
+		"/v1/sessions/result": {"GET": parts.Sessions.Result},
+		"/v1/files":           {"GET": parts.Files.Read, "PUT": parts.Files.Write, "DELETE": parts.Files.Remove},
+		"/v1/files/list":      {"GET": parts.Files.List},
+		"/v1/files/mkdir":     {"POST": parts.Files.MakeDirectory},
 	}
 	return &http.Server{
 		Addr:              address,
@@ -85,6 +91,7 @@ func (p Parts) configure(response http.ResponseWriter, request *http.Request) er
 	if err != nil {
 		return err
 	}
+	p.Sessions.DetachAll()
 	wire.WriteJSON(response, answer)
 	return nil
 }

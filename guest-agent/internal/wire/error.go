@@ -23,6 +23,7 @@ const (
 	NotADirectory            Code = "not_a_directory"
 	NotFound                 Code = "not_found"
 	FileNotFound             Code = "file_not_found"
+	SessionNotFound          Code = "session_not_found"
 	MethodNotAllowed         Code = "method_not_allowed"
 	FileExists               Code = "file_exists"
 	BodyTooLarge             Code = "body_too_large"
@@ -42,6 +43,7 @@ var statuses = map[Code]int{
 	TooManyRequests:          http.StatusTooManyRequests,
 	NotFound:                 http.StatusNotFound,
 	FileNotFound:             http.StatusNotFound,
+	SessionNotFound:          http.StatusNotFound,
 	MethodNotAllowed:         http.StatusMethodNotAllowed,
 	FileExists:               http.StatusConflict,
 	BodyTooLarge:             http.StatusRequestEntityTooLarge,

@@ -28,6 +28,7 @@ export const errorStatuses = {
   patch_not_found: 404,
   snapshot_not_found: 404,
   file_not_found: 404,
+  session_not_found: 404,
   method_not_allowed: 405,
   name_in_use: 409,
   sandbox_not_running: 409,

@@ -94,6 +94,20 @@ export const limits = {
   commandOutputBytesMax: 32 * 1024 * 1024,
   /** Commands at the same time in one sandbox. 429 `too_many_requests`. */
   commandsPerSandboxMax: 256,
+  /** Output of a command session that whoever attaches is given again; older output is dropped. */
+  sessionReplayBytesMax: 1024 * 1024,
+  /** Sessions of one sandbox that are kept after their end; the oldest are dropped. 404 `session_not_found`. */
+  finishedSessionsMax: 64,
+  /** What they may hold together, and at most an eighth of the guest's memory; the oldest are dropped. */
+  finishedSessionBytesTotalMax: 128 * 1024 * 1024,
+  /** Clients attached to the sessions of one sandbox. 429 `too_many_requests`. */
+  attachedClientsMax: 64,
+  /** Text of a session's command that is listed; further arguments are left out. */
+  sessionCommandBytesShownMax: 16 * 1024,
+  /** A guest is asked to wait this long for the end of a session. */
+  sessionResultWaitSecondsMax: 10,
+  /** One message from a client that is attached. The WebSocket is closed with 1009. */
+  webSocketMessageBytesMax: 1024 * 1024,
   /** A path inside the guest. 400 `invalid_request`. */
   pathBytesMax: 4096,
   /** Longest that a signed URL opens its file. 400 `invalid_request`. */

@@ -1,0 +1,45 @@
+package command
+
+import (
+	"encoding/binary"
+	"net/http"
+)
+
+// frameType is the first octet of a frame. A frame is that octet, the length
+// of its octets as a big-endian uint32, and the octets. The types are those
+// that the API's clients see.
+type frameType byte
+
+const (
+	frameStdout    frameType = 1
+	frameStderr    frameType = 2
+	frameExit      frameType = 3
+	frameReplayEnd frameType = 4
+
+	frameHeadBytes = 5
+)
+
+// frameWriter writes frames, each at once.
+type frameWriter struct {
+	destination http.ResponseWriter
+	flush       http.Flusher
+	buffer      []byte
+}
+
+func newFrameWriter(destination http.ResponseWriter, flush http.Flusher) *frameWriter {
+	return &frameWriter{destination: destination, flush: flush, buffer: make([]byte, frameHeadBytes+pieceBytesMax)}
+}
+
+// space is where the next frame's octets go.
+func (w *frameWriter) space() []byte { return w.buffer[frameHeadBytes:] }
+
+// write sends a frame with the first count octets of space.
+func (w *frameWriter) write(kind frameType, count int) error {
+	w.buffer[0] = byte(kind)
+	binary.BigEndian.PutUint32(w.buffer[1:], uint32(count))
+	if _, err := w.destination.Write(w.buffer[:frameHeadBytes+count]); err != nil {
+		return err
+	}
+	w.flush.Flush()
+	return nil
+}

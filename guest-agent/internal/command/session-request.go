@@ -1,0 +1,59 @@
+package command
+
+import (
+	"opencomputer/guest-agent/internal/limit"
+	"opencomputer/guest-agent/internal/wire"
+)
+
+// SessionRequest is the body of POST /v1/sessions. TimeoutMilliseconds 0 is
+// no end; OutputBytesMax 0 keeps no more output than can be replayed.
+// MaxRunAfterDisconnectMilliseconds counts from when the last client has
+// gone; 0 is no end.
+type SessionRequest struct {
+	Request
+	// Shell makes the one element of Command a script.
+	Shell bool `json:"shell"`
+	// Input gives the command an input that clients write to.
+	Input                             bool  `json:"input"`
+	MaxRunAfterDisconnectMilliseconds int64 `json:"maxRunAfterDisconnectMilliseconds"`
+}
+
+// Check refuses what no session can be started with.
+func (r *SessionRequest) Check() error {
+	if r.Shell && len(r.Command) != 1 {
+		return wire.Errorf(wire.InvalidRequest, "command of a shell must be one script, got %d elements", len(r.Command))
+	}
+	const most = limit.CommandTimeoutSecondsMax * 1000
+	if r.TimeoutMilliseconds < 0 || r.TimeoutMilliseconds > most {
+		return wire.Errorf(wire.InvalidRequest, "timeoutMilliseconds must be from 0 to %d, got %d", most, r.TimeoutMilliseconds)
+	}
+	if r.MaxRunAfterDisconnectMilliseconds < 0 || r.MaxRunAfterDisconnectMilliseconds > most {
+		return wire.Errorf(wire.InvalidRequest, "maxRunAfterDisconnectMilliseconds must be from 0 to %d, got %d", most, r.MaxRunAfterDisconnectMilliseconds)
+	}
+	if r.OutputBytesMax < 0 || r.OutputBytesMax > limit.CommandOutputBytesMax {
+		return wire.Errorf(wire.InvalidRequest, "outputBytesMax must be from 0 to %d, got %d", limit.CommandOutputBytesMax, r.OutputBytesMax)
+	}
+	return r.Request.checkCommand()
+}
+
+// argv is what is run.
+func (r *SessionRequest) argv() []string {
+	if r.Shell {
+		return []string{"/bin/bash", "-c", r.Command[0]}
+	}
+	return r.Command
+}
+
+// shown is the command as it is listed: whole arguments up to a limit.
+func (r *SessionRequest) shown() []string {
+	left := limit.SessionCommandBytesShownMax
+	for index, argument := range r.Command {
+		if left -= len(argument); left < 0 {
+			if index == 0 {
+				return []string{argument[:limit.SessionCommandBytesShownMax]}
+			}
+			return r.Command[:index:index]
+		}
+	}
+	return r.Command
+}

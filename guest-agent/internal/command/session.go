@@ -1,0 +1,259 @@
+package command
+
+import (
+	"context"
+	"io"
+	"log"
+	"sync"
+	"syscall"
+	"time"
+
+	"opencomputer/guest-agent/internal/limit"
+	"opencomputer/guest-agent/internal/wire"
+)
+
+// session is a command that clients come to and leave. It needs none of them:
+// it runs on, and its last output and its exit code stay until newer sessions
+// take the place.
+type session struct {
+	id         string
+	shown      []string
+	shell      bool
+	startedAt  time.Time
+	transcript *transcript
+	input      *sessionInput
+	process    *process
+	// Kills the command.
+	cancel            context.CancelFunc
+	runAfterLeaving   time.Duration
+	done              chan struct{}
+	countAttachedFrom *attachedCount
+
+	// Set before done is closed.
+	end ending
+	err error
+
+	mutex sync.Mutex
+	// All output, for sessions that keep it; nil for others.
+	stdout, stderr *capture
+	readers        map[*transcriptReader]struct{}
+	leaving        *time.Timer
+	// Holders of the output's memory: the book of sessions, and each client
+	// that is being answered.
+	holders int
+}
+
+// sessionSink passes one stream of a command on to its session.
+type sessionSink struct {
+	session *session
+	stream  frameType
+	buffer  []byte
+}
+
+const sessionReadBytes = 16 << 10
+
+func (s *sessionSink) readOnce(source io.Reader) (int, error) {
+	count, err := source.Read(s.buffer)
+	if count > 0 {
+		s.session.record(s.stream, s.buffer[:count])
+	}
+	return count, err
+}
+
+func (s *session) record(stream frameType, octets []byte) {
+	s.mutex.Lock()
+	kept := s.stdout
+	if stream == frameStderr {
+		kept = s.stderr
+	}
+	if kept != nil {
+		kept.add(octets)
+	}
+	s.mutex.Unlock()
+	s.transcript.write(stream, octets)
+}
+
+// openSession makes a session without a command. Its memory is released when
+// the last holder lets it go.
+func (r *Runner) openSession(request *SessionRequest) (*session, error) {
+	id, err := newSessionID()
+	if err != nil {
+		return nil, err
+	}
+	transcript, err := newTranscript(r.budget)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{
+		id:              id,
+		shown:           request.shown(),
+		shell:           request.Shell,
+		transcript:      transcript,
+		runAfterLeaving: time.Duration(request.MaxRunAfterDisconnectMilliseconds) * time.Millisecond,
+		done:            make(chan struct{}),
+		readers:         map[*transcriptReader]struct{}{},
+		holders:         1,
+	}
+	if request.OutputBytesMax > 0 {
+		s.stdout = newCapture(r.budget, request.OutputBytesMax)
+		s.stderr = newCapture(r.budget, request.OutputBytesMax)
+	}
+	return s, nil
+}
+
+// startSession runs the session's command; ended is called once it is over.
+func (r *Runner) startSession(s *session, request *SessionRequest, ended func()) error {
+	commandInput := r.emptyInput
+	if request.Input {
+		var err error
+		if s.input, commandInput, err = openInput(); err != nil {
+			return err
+		}
+		defer commandInput.Close()
+	}
+	asRun := request.Request
+	asRun.Command = request.argv()
+	started, err := r.start(&asRun, channels{
+		input:  commandInput,
+		stdout: &sessionSink{session: s, stream: frameStdout, buffer: make([]byte, sessionReadBytes)},
+		stderr: &sessionSink{session: s, stream: frameStderr, buffer: make([]byte, sessionReadBytes)},
+	})
+	if err != nil {
+		if s.input != nil {
+			s.input.close()
+		}
+		return err
+	}
+	s.process = started
+	s.startedAt = time.Now()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	go func() {
+		defer cancel()
+		s.end, s.err = started.wait(ctx, time.Duration(request.TimeoutMilliseconds)*time.Millisecond)
+		if s.input != nil {
+			s.input.close()
+		}
+		r.finishStreams(started)
+		if s.end.timedOut {
+			s.transcript.write(frameStderr, []byte(timeoutNotice))
+		}
+		if s.err != nil {
+			log.Print(s.err)
+			s.end.exitCode = -1
+		}
+		close(s.done)
+		s.transcript.close()
+		ended()
+	}()
+	return nil
+}
+
+func (s *session) running() bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// signal signals the command's process group; after its end it does nothing.
+func (s *session) signal(signal syscall.Signal) error {
+	if err := s.process.signalGroup(signal); err != nil && err != syscall.ESRCH {
+		return wire.Errorf(wire.InvalidRequest, "session %s cannot be sent signal %d: %v", s.id, int(signal), err)
+	}
+	return nil
+}
+
+// attach begins to read along. The reader is to be given to detach.
+func (s *session) attach() (*transcriptReader, error) {
+	if !s.countAttachedFrom.add() {
+		return nil, wire.Errorf(wire.TooManyRequests, "%d clients are attached to commands of the sandbox already, the most for one; detach some", limit.AttachedClientsMax)
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	reader := s.transcript.read()
+	s.readers[reader] = struct{}{}
+	if s.leaving != nil {
+		s.leaving.Stop()
+		s.leaving = nil
+	}
+	return reader, nil
+}
+
+// detach ends what attach began. Doing it again is harmless.
+func (s *session) detach(reader *transcriptReader) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if _, attached := s.readers[reader]; !attached {
+		return
+	}
+	delete(s.readers, reader)
+	reader.leave()
+	s.countAttachedFrom.remove()
+	if len(s.readers) == 0 && s.runAfterLeaving > 0 && s.running() {
+		s.leaving = time.AfterFunc(s.runAfterLeaving, s.cancel)
+	}
+}
+
+func (s *session) attached() []*transcriptReader {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	readers := make([]*transcriptReader, 0, len(s.readers))
+	for reader := range s.readers {
+		readers = append(readers, reader)
+	}
+	return readers
+}
+
+// bytesHeld is what the session has taken from the budget.
+func (s *session) bytesHeld() int64 {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	held := int64(limit.SessionReplayBytesMax)
+	if s.stdout != nil {
+		held += s.stdout.bytesHeld() + s.stderr.bytesHeld()
+	}
+	return held
+}
+
+// hold keeps the output's memory until letGo; false when it is gone already.
+func (s *session) hold() bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.holders == 0 {
+		return false
+	}
+	s.holders++
+	return true
+}
+
+func (s *session) letGo() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.holders--; s.holders > 0 {
+		return
+	}
+	s.transcript.release()
+	if s.stdout != nil {
+		s.stdout.release()
+		s.stderr.release()
+	}
+}
+
+// copyInput passes octets of a client on to the command. When all has come,
+// the command's input ends.
+func (s *session) copyInput(ctx context.Context, source io.Reader) error {
+	if s.input == nil {
+		return wire.Errorf(wire.InvalidRequest, "session %s was started without an input", s.id)
+	}
+	dropped, err := s.input.copyFrom(ctx, source)
+	if err != nil {
+		return wire.Errorf(wire.InvalidRequest, "the input of session %s broke off: %v", s.id, err)
+	}
+	if !dropped {
+		s.input.close()
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package command
+
+import (
+	"fmt"
+	"log"
+	"sort"
+	"sync"
+	"syscall"
+
+	"opencomputer/guest-agent/internal/limit"
+	"opencomputer/guest-agent/internal/wire"
+)
+
+const (
+	// The longest stretch of output that is moved at once.
+	pieceBytesMax = 32 << 10
+	// What each change between the streams counts as, beside its octets.
+	pieceOverheadBytes = 32
+)
+
+// transcript keeps the last output of a command, both streams in the order in
+// which they were read. While somebody reads along, nothing is dropped that
+// the slowest reader has not had: the command waits instead. With no reader,
+// the oldest output makes room.
+type transcript struct {
+	budget *budget
+
+	mutex   sync.Mutex
+	changed *sync.Cond
+	ring    []byte
+	// Octets since the command's start: what is kept lies from start to end.
+	start, end uint64
+	// Where the output changes between the streams; the first piece is at start.
+	pieces  []piece
+	readers map[*transcriptReader]struct{}
+	closed  bool
+}
+
+type piece struct {
+	start  uint64
+	stream frameType
+}
+
+func newTranscript(budget *budget) (*transcript, error) {
+	if !budget.take(limit.SessionReplayBytesMax) {
+		return nil, wire.Errorf(wire.TooManyRequests, "the sandbox's memory has no room for the output of another command; end some")
+	}
+	ring, err := mapPages(limit.SessionReplayBytesMax)
+	if err != nil {
+		budget.giveBack(limit.SessionReplayBytesMax)
+		return nil, fmt.Errorf("cannot get memory for a command's output: %w", err)
+	}
+	t := &transcript{budget: budget, ring: ring, readers: map[*transcriptReader]struct{}{}}
+	t.changed = sync.NewCond(&t.mutex)
+	return t, nil
+}
+
+// write appends output; it waits for readers that are behind.
+func (t *transcript) write(stream frameType, octets []byte) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	for len(octets) > 0 {
+		part := octets
+		if most := t.pieceBytesMax(); len(part) > most {
+			part = part[:most]
+		}
+		cost := uint64(len(part) + pieceOverheadBytes)
+		for len(t.readers) > 0 && t.used(t.slowest())+cost > uint64(len(t.ring)) {
+			t.changed.Wait()
+		}
+		t.makeRoom(cost)
+		t.add(stream, part)
+		t.changed.Broadcast()
+		octets = octets[len(part):]
+	}
+}
+
+func (t *transcript) pieceBytesMax() int {
+	if quarter := len(t.ring) / 4; quarter < pieceBytesMax {
+		return quarter
+	}
+	return pieceBytesMax
+}
+
+// used is what the output from position on takes of the ring.
+func (t *transcript) used(position uint64) uint64 {
+	if position == t.end {
+		return 0
+	}
+	return t.end - position + uint64(len(t.pieces)-t.pieceAt(position))*pieceOverheadBytes
+}
+
+// pieceAt is the index of the piece that holds position.
+func (t *transcript) pieceAt(position uint64) int {
+	return sort.Search(len(t.pieces), func(index int) bool { return t.pieces[index].start > position }) - 1
+}
+
+func (t *transcript) pieceEnd(index int) uint64 {
+	if index+1 < len(t.pieces) {
+		return t.pieces[index+1].start
+	}
+	return t.end
+}
+
+func (t *transcript) slowest() uint64 {
+	position := t.end
+	for reader := range t.readers {
+		if reader.position < position {
+			position = reader.position
+		}
+	}
+	return position
+}
+
+// makeRoom drops the oldest output until cost more fits.
+func (t *transcript) makeRoom(cost uint64) {
+	for {
+		needed := t.used(t.start) + cost
+		if needed <= uint64(len(t.ring)) {
+			return
+		}
+		excess := needed - uint64(len(t.ring))
+		if first := t.pieceEnd(0) - t.start; excess >= first {
+			t.start += first
+			t.pieces = t.pieces[1:]
+		} else {
+			t.start += excess
+			t.pieces[0].start = t.start
+		}
+	}
+}
+
+func (t *transcript) add(stream frameType, octets []byte) {
+	if count := len(t.pieces); count == 0 || t.pieces[count-1].stream != stream {
+		t.pieces = append(t.pieces, piece{start: t.end, stream: stream})
+	}
+	first := copy(t.ring[t.end%uint64(len(t.ring)):], octets)
+	copy(t.ring, octets[first:])
+	t.end += uint64(len(octets))
+}
+
+// copyOut fills space with the output from position on and returns how much
+// of it is there.
+func (t *transcript) copyOut(space []byte, position uint64) int {
+	if left := t.end - position; uint64(len(space)) > left {
+		space = space[:left]
+	}
+	first := copy(space, t.ring[position%uint64(len(t.ring)):])
+	copy(space[first:], t.ring)
+	return len(space)
+}
+
+// contents returns a copy of what is kept of one stream, and whether older
+// output was dropped.
+func (t *transcript) contents(stream frameType) (octets []byte, truncated bool) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	for index, piece := range t.pieces {
+		if piece.stream == stream {
+			space := make([]byte, t.pieceEnd(index)-piece.start)
+			octets = append(octets, space[:t.copyOut(space, piece.start)]...)
+		}
+	}
+	return octets, t.start > 0
+}
+
+// close says that there is no more output.
+func (t *transcript) close() {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.closed = true
+	t.changed.Broadcast()
+}
+
+// release gives the memory back; nothing must use the transcript any more.
+func (t *transcript) release() {
+	if err := syscall.Munmap(t.ring); err != nil {
+		log.Printf("cannot give back the memory of a command's output: %v", err)
+	}
+	t.budget.giveBack(limit.SessionReplayBytesMax)
+	t.ring = nil
+}

@@ -154,6 +154,10 @@ export const sandboxes = pgTable(
       .notNull()
       .references(() => orgs.id, { onDelete: "cascade" }),
     state: text("state", { enum: sandboxStates }).notNull(),
+    /** A builder of an image is the service's own: no route of the API shows it. */
+    purpose: text("purpose", { enum: ["user", "builder"] })
+      .notNull()
+      .default("user"),
     templateId: text("template_id").notNull(),
     cpuCount: integer("cpu_count").notNull(),
     memoryMB: integer("memory_mb").notNull(),
@@ -181,6 +185,8 @@ export const sandboxes = pgTable(
     memoryLost: text("memory_lost"),
     /** What it took on the disk when it was hibernated. */
     hibernatedBytes: bigint("hibernated_bytes", { mode: "number" }),
+    /** The key that it was made with, which counts its sandboxes. Deliberately no foreign key. */
+    apiKeyId: uuid("api_key_id"),
     /** The address that its packets come from; null while it has no slot. */
     sourceAddress: text("source_address"),
     startedAt: time("started_at").notNull(),
@@ -294,4 +300,51 @@ export const checkpointPatches = pgTable(
     createdAt: createdAt(),
   },
   (table) => [uniqueIndex("checkpoint_patches_sequence").on(table.checkpointId, table.sequence)],
+);
+
+/**
+ * What images of an org are there or being built, by what they are made of.
+ * The worker keeps each as a checkpoint.
+ */
+export const images = pgTable(
+  "images",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    orgId: uuid("org_id")
+      .notNull()
+      .references(() => orgs.id, { onDelete: "cascade" }),
+    contentHash: text("content_hash").notNull(),
+    checkpointId: uuid("checkpoint_id").notNull().unique(),
+    state: text("state", { enum: ["building", "ready"] }).notNull(),
+    /** What every command of a sandbox finds; the lowest layer of its environment. */
+    envs: jsonb("envs").$type<Record<string, string>>().notNull(),
+    workingDirectory: text("working_directory"),
+    sizeBytes: bigint("size_bytes", { mode: "number" }).notNull(),
+    createdAt: createdAt(),
+    lastUsedAt: time("last_used_at").notNull().defaultNow(),
+  },
+  (table) => [uniqueIndex("images_org_content").on(table.orgId, table.contentHash)],
+);
+
+/** A name for an image. It has the manifest, so the image can be built again when it is lost. */
+export const snapshots = pgTable(
+  "snapshots",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    orgId: uuid("org_id")
+      .notNull()
+      .references(() => orgs.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    contentHash: text("content_hash").notNull(),
+    /** JSON as text: the cache key follows from the order of its fields. */
+    manifest: text("manifest").notNull(),
+    status: text("status", { enum: ["building", "ready", "failed"] }).notNull(),
+    failure: text("failure"),
+    createdAt: createdAt(),
+    lastUsedAt: time("last_used_at"),
+  },
+  (table) => [
+    uniqueIndex("snapshots_org_name").on(table.orgId, table.name),
+    index("snapshots_org_content").on(table.orgId, table.contentHash),
+  ],
 );

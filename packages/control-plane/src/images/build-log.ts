@@ -1,0 +1,56 @@
+import { type BuildLogEvent, limits } from "@opencomputer/protocol";
+
+export type BuildLogListener = (event: BuildLogEvent) => void;
+
+/** What a build has said so far. Whoever comes later hears it from the start. */
+export interface BuildLog {
+  add(event: BuildLogEvent): void;
+  /** Adds what a step printed, as one event a line. */
+  addOutput(step: number, output: string): void;
+  /** Hears all events so far, then each one as it comes, until the returned function is called. */
+  follow(listener: BuildLogListener): () => void;
+}
+
+/** @param bytesMax What steps print after that is left out; their own lines are kept. */
+export function createBuildLog(bytesMax: number = limits.imageLogBytesMax): BuildLog {
+  const events: BuildLogEvent[] = [];
+  const listeners = new Set<BuildLogListener>();
+  let outputBytes = 0;
+
+  function add(event: BuildLogEvent): void {
+    events.push(event);
+    for (const listener of listeners) listener(event);
+  }
+
+  function addLine(step: number, message: string): void {
+    if (outputBytes > bytesMax) return;
+    outputBytes += Buffer.byteLength(message) + 1;
+    const fits = outputBytes <= bytesMax;
+    const notice = `The log is longer than ${bytesMax} octets: the rest of the output is left out`;
+    add({ step, type: "output", message: fits ? message : notice });
+  }
+
+  return {
+    add,
+    addOutput(step, output) {
+      const text = output.endsWith("\n") ? output.slice(0, -1) : output;
+      if (text === "") return;
+      for (const line of text.split("\n")) addLine(step, lastWritten(line));
+    },
+    follow(listener) {
+      for (const event of events) listener(event);
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** What a terminal shows of a line that a carriage return has begun anew, as progress bars do. */
+function lastWritten(line: string): string {
+  return (
+    line
+      .split("\r")
+      .filter((part) => part !== "")
+      .at(-1) ?? ""
+  );
+}

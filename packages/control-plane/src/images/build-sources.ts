@@ -1,0 +1,56 @@
+/** Where the operator has builds get packages; undefined is the public internet. */
+export interface BuildSources {
+  /** A URL in the place of `http://deb.debian.org/debian`, or a line of sources.list(5). */
+  aptMirror: string | undefined;
+  pipIndexUrl: string | undefined;
+  /** HTTP proxy of everything that a step fetches. */
+  proxy: string | undefined;
+}
+
+/** The lowest layer of a step's environment. It is not part of the image. */
+export function buildEnvironment({ pipIndexUrl, proxy }: BuildSources): Record<string, string> {
+  return {
+    DEBIAN_FRONTEND: "noninteractive",
+    PIP_DISABLE_PIP_VERSION_CHECK: "1",
+    PIP_NO_CACHE_DIR: "1",
+    PIP_ROOT_USER_ACTION: "ignore",
+    ...(pipIndexUrl === undefined ? {} : pipEnvironment(new URL(pipIndexUrl))),
+    ...(proxy === undefined
+      ? {}
+      : { http_proxy: proxy, https_proxy: proxy, HTTP_PROXY: proxy, HTTPS_PROXY: proxy }),
+  };
+}
+
+/** pip takes an index without TLS only from a host that it is told to trust. */
+function pipEnvironment(index: URL): Record<string, string> {
+  return {
+    PIP_INDEX_URL: index.href,
+    ...(index.protocol === "http:" ? { PIP_TRUSTED_HOST: index.host } : {}),
+  };
+}
+
+const debianSources = "/etc/apt/sources.list.d/debian.sources";
+
+/**
+ * Shell lines that leave in `$options` what makes apt-get use the operator's
+ * mirror: a directory of sources that has everything of the image's but
+ * Debian's own. The image itself keeps naming Debian's servers.
+ */
+export function aptOptionsScript({ aptMirror }: BuildSources, directory: string): string {
+  if (aptMirror === undefined) return "options=";
+  const parts = `${directory}/apt-sources`;
+  const mirror = aptMirror.startsWith("deb ")
+    ? `printf '%s\\n' ${quote(aptMirror)} > ${parts}/mirror.list`
+    : `sed ${quote(`s|http://deb.debian.org/debian|${aptMirror}|`)} ${debianSources} > ${parts}/debian.sources`;
+  return [
+    `rm -rf ${parts} && mkdir -p ${parts}`,
+    `find /etc/apt/sources.list.d -mindepth 1 ! -path ${debianSources} -exec cp {} ${parts}/ ';'`,
+    mirror,
+    `options="-o Dir::Etc::SourceParts=${parts}"`,
+  ].join("\n");
+}
+
+/** A word of a POSIX shell that stands for exactly this text. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,107 @@
+import { Readable } from "node:stream";
+import { type ImageManifest, limits, WireError } from "@opencomputer/protocol";
+import type { WorkerClient } from "../worker/worker-client.ts";
+import type { BuildLog } from "./build-log.ts";
+import { type BuildSources, buildEnvironment } from "./build-sources.ts";
+import {
+  type BuildAction,
+  type BuildState,
+  cleanUpScript,
+  initialBuildState,
+  planStep,
+} from "./plan-step.ts";
+
+/** How much of a failed step's output its error quotes. */
+const quotedCharactersMax = 4_000;
+/** Files that are written at the same time. */
+const writesAtOnce = 8;
+
+/** A builder sandbox as the steps use it. */
+export type Builder = Pick<WorkerClient, "run" | "writeFile">;
+
+/**
+ * Runs the steps of an image in a builder sandbox, one after the other.
+ *
+ * @returns what every command in a sandbox of the image finds.
+ * @throws {WireError} `image_build_failed`, with the step, its command and the
+ * end of its output.
+ */
+export async function runBuild(
+  deps: { builder: Builder; sources: BuildSources },
+  options: { sandboxId: string; manifest: ImageManifest; log: BuildLog; signal: AbortSignal },
+): Promise<Pick<BuildState, "envs" | "workingDirectory">> {
+  const { sandboxId, manifest, log, signal } = options;
+  const count = manifest.steps.length;
+  let state = initialBuildState;
+
+  async function perform(step: number, type: string, action: BuildAction): Promise<void> {
+    signal.throwIfAborted();
+    if (action.kind === "write") {
+      const content = Buffer.from(action.contentBase64, "base64");
+      const body = { body: Readable.from([content]), length: String(content.length) };
+      await deps.builder.writeFile(sandboxId, action.path, body, signal);
+      return;
+    }
+    const command = commandFor(action.script, state, deps.sources);
+    const result = await deps.builder.run(sandboxId, command, signal);
+    log.addOutput(step, result.stdout);
+    if (result.exitCode === 0) return;
+    const reason =
+      result.exitCode === -1
+        ? `did not end within ${limits.imageStepSecondsMax} s`
+        : `ended with exit code ${result.exitCode}`;
+    const output = (result.stdout + result.stderr).trim().slice(-quotedCharactersMax);
+    throw new WireError(
+      "image_build_failed",
+      `Step ${step}/${count} (${type}) failed: ${action.shown} ${reason}${output === "" ? "" : `:\n${output}`}`,
+      { details: { step, type, command: action.shown, exitCode: result.exitCode, output } },
+    );
+  }
+
+  for (const [index, step] of manifest.steps.entries()) {
+    const number = index + 1;
+    const { title, actions, next } = planStep(step, state, deps.sources);
+    log.add({ step: number, type: step.type, message: `Step ${number}/${count}: ${title}` });
+    try {
+      const writes = actions.filter(({ kind }) => kind === "write");
+      for (let from = 0; from < writes.length; from += writesAtOnce) {
+        const some = writes.slice(from, from + writesAtOnce);
+        await Promise.all(some.map((action) => perform(number, step.type, action)));
+      }
+      for (const action of actions) {
+        if (action.kind === "run") await perform(number, step.type, action);
+      }
+    } catch (error) {
+      throw asBuildFailure(error, `Step ${number}/${count} (${step.type})`);
+    }
+    state = next;
+    log.add({ step: number, type: step.type, message: `Step ${number}/${count} completed` });
+  }
+  await perform(count, "clean up", { kind: "run", script: cleanUpScript, shown: "clean-up" });
+  return { envs: state.envs, workingDirectory: state.workingDirectory };
+}
+
+/**
+ * The build has acted by now, so no error of it may be one that clients answer
+ * by sending the request again.
+ */
+function asBuildFailure(error: unknown, what: string): unknown {
+  if (!(error instanceof WireError) || error.code === "image_build_failed") return error;
+  return new WireError("image_build_failed", `${what} failed: ${error.message}`, { cause: error });
+}
+
+/** A script as root, in the working directory, with the image's variables over the build's own. */
+function commandFor(script: string, state: BuildState, sources: BuildSources) {
+  const variables = Object.entries({ ...buildEnvironment(sources), ...state.envs });
+  return {
+    cmd: "sudo",
+    args: [
+      ...["-n", "-H", "--", "/usr/bin/env"],
+      ...variables.map(([name, value]) => `${name}=${value}`),
+      ...["/bin/bash", "-c", 'exec 2>&1; cd -- "$1" && exec /bin/bash -c "$2"', "build"],
+      ...[state.workingDirectory ?? "/home/sandbox", script],
+    ],
+    cwd: "/",
+    timeout: limits.imageStepSecondsMax,
+  };
+}

@@ -1,5 +1,6 @@
 export * from "./api/api-keys.ts";
 export * from "./api/checkpoints.ts";
+export * from "./api/command-sessions.ts";
 export * from "./api/commands.ts";
 export * from "./api/projects.ts";
 export * from "./api/sandboxes.ts";
@@ -14,6 +15,7 @@ export * from "./host-pattern.ts";
 export * from "./identifiers.ts";
 export * from "./internal/agent.ts";
 export * from "./internal/egress.ts";
+export * from "./internal/session-stream.ts";
 export * from "./internal/worker.ts";
 export * from "./limits.ts";
 export * from "./sealed-token.ts";

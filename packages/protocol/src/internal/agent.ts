@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { commandProgressSchema, sessionIdSchema } from "../api/command-sessions.ts";
 import { commandResultSchema } from "../api/commands.ts";
 import { limits } from "../limits.ts";
 
@@ -58,5 +59,36 @@ export const agentRunRequestSchema = z.object({
 });
 export type AgentRunRequest = z.infer<typeof agentRunRequestSchema>;
 export const agentRunResponseSchema = commandResultSchema;
+
+/**
+ * Body of `POST /v1/sessions`. With `shell`, `command` is one script.
+ * `timeoutMilliseconds` and `maxRunAfterDisconnectMilliseconds` 0 are no end;
+ * `outputBytesMax` 0 keeps no more output than can be replayed.
+ */
+export const agentSessionRequestSchema = z.object({
+  command: z.array(z.string()).min(1),
+  shell: z.boolean(),
+  environment: z.record(z.string(), z.string()),
+  workingDirectory: z.string().nullable(),
+  input: z.boolean(),
+  timeoutMilliseconds: z.int().min(0),
+  maxRunAfterDisconnectMilliseconds: z.int().min(0),
+  outputBytesMax: z.int().min(0),
+});
+export type AgentSessionRequest = z.infer<typeof agentSessionRequestSchema>;
+
+/** A session as the agent tells of it: `command` may lack its last arguments. */
+export const agentSessionSchema = z.object({
+  id: sessionIdSchema,
+  command: z.array(z.string()).min(1),
+  shell: z.boolean(),
+  running: z.boolean(),
+  exitCode: z.int().optional(),
+  startedAtUnixMilliseconds: z.int().min(0).max(8_640_000_000_000_000),
+  attachedClients: z.int().min(0),
+});
+export type AgentSession = z.infer<typeof agentSessionSchema>;
+export const agentSessionListSchema = z.array(agentSessionSchema);
+export const agentSessionResultSchema = commandProgressSchema;
 
 export const agentHealthSchema = z.object({ version: z.string() });

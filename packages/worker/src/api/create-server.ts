@@ -26,6 +26,7 @@ import { z } from "zod";
 import type { Worker } from "../create-worker.ts";
 import { commandRoutes } from "./command-routes.ts";
 import { fileRoutes } from "./file-routes.ts";
+import { sessionRoutes } from "./session-routes.ts";
 
 /** Environment variables of a sandbox at their limits fit in. */
 const bodyBytesMax = 64 * 1024 * 1024;
@@ -93,6 +94,7 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
     },
   );
   server.register(commandRoutes, { worker });
+  server.register(sessionRoutes, { worker });
   server.register(fileRoutes, { worker });
   return server;
 }

@@ -17,6 +17,7 @@ import {
 } from "@opencomputer/protocol";
 import { type Dispatcher, Pool } from "undici";
 import type { z } from "zod";
+import { type AgentSessions, createAgentSessions } from "./agent-sessions.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { readBounded } from "./read-bounded.ts";
 
@@ -30,6 +31,7 @@ const errorsOfGuests: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "not_a_directory",
   "file_not_found",
   "file_exists",
+  "session_not_found",
   "forbidden",
   "directory_too_large",
   "too_many_requests",
@@ -56,6 +58,7 @@ export interface AgentClient {
   configure(request: ConfigureGuestRequest): Promise<z.infer<typeof configuredGuestSchema>>;
   /** @throws {WireError} `guest_failed` for an agent that breaks the rules or falls silent. */
   run(request: AgentRunRequest, signal?: AbortSignal): Promise<CommandResult>;
+  readonly sessions: AgentSessions;
   readFile(path: string, signal: AbortSignal): Promise<GuestFile>;
   writeFile(path: string, content: Readable | string, signal?: AbortSignal): Promise<void>;
   removeFile(path: string): Promise<void>;
@@ -67,7 +70,7 @@ export interface AgentClient {
 
 export function createAgentClient(options: { origin: string; budget: ByteBudget }): AgentClient {
   const pool = new Pool(options.origin, {
-    connections: limits.commandsPerSandboxMax + 16,
+    connections: limits.commandsPerSandboxMax + 2 * limits.attachedClientsMax + 16,
     pipelining: 1,
     keepAliveTimeout: 30_000,
     connect: { timeout: 5_000 },
@@ -161,6 +164,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
       });
       return parse(response, agentRunResponseSchema, limits.agentAnswerBytesMax);
     },
+    sessions: createAgentSessions({ call, parse }),
     async readFile(path, signal) {
       const response = await call({ method: "GET", path: filesPath("files", path), signal });
       const length = Number(response.headers["content-length"]);

@@ -43,6 +43,8 @@ function scenario(options: { failOn?: string; cpusOnline?: number[] } = {}) {
   let machineCount = 0;
   const ends: (() => void)[] = [];
 
+  const notHere = () => Promise.reject(new Error("not here"));
+
   function fakeMachine(record: Partial<Machine["record"]> = {}): Machine {
     const index = machineCount;
     machineCount += 1;
@@ -70,7 +72,16 @@ function scenario(options: { failOn?: string; cpusOnline?: number[] } = {}) {
         await note(`run ${command[0]}`);
         return { exitCode: 0, stdout: "6", stderr: "" };
       },
-      readFile: () => Promise.reject(new Error("not here")),
+      sessions: {
+        start: notHere,
+        list: notHere,
+        get: notHere,
+        kill: notHere,
+        result: notHere,
+        output: notHere,
+        input: notHere,
+      },
+      readFile: notHere,
       writeFile: () => note("write file"),
       removeFile: () => note("remove file"),
       listDirectory: async () => [],

@@ -1,0 +1,202 @@
+import { Readable } from "node:stream";
+import {
+  type AgentSession,
+  type AsyncCommand,
+  asyncCommandWaits,
+  type CommandSession,
+  commandProgressSchema,
+  commandSessionListSchema,
+  commandSessionSchema,
+  defaults,
+  endedCommandSchema,
+  killedSessionSchema,
+  killSessionRequestSchema,
+  limits,
+  runCommandRequestSchema,
+  runningCommandSchema,
+  type StartSessionRequest,
+  sandboxIdSchema,
+  sessionIdSchema,
+  startSessionRequestSchema,
+  WireError,
+} from "@opencomputer/protocol";
+import type { FastifyInstance } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import { z } from "zod";
+import type { Worker } from "../create-worker.ts";
+import type { AgentSessions } from "../guest/agent-sessions.ts";
+import { abortWhenClosed } from "./abort-when-closed.ts";
+import { throwOutcome } from "./command-routes.ts";
+
+const sandboxParamsSchema = z.object({ sandboxId: sandboxIdSchema });
+const sessionParamsSchema = sandboxParamsSchema.extend({ sessionId: sessionIdSchema });
+const sigkill = 9;
+
+/** Commands that outlive the call which started them. They live in the guest alone. */
+export async function sessionRoutes(
+  server: FastifyInstance,
+  { worker }: { worker: Pick<Worker, "sandboxes"> },
+): Promise<void> {
+  const app = server.withTypeProvider<ZodTypeProvider>();
+  app.addContentTypeParser("application/octet-stream", (_request, payload, done) =>
+    done(null, payload),
+  );
+  const sessionsOf = (sandboxId: string) => worker.sandboxes.agentOf(sandboxId).sessions;
+
+  app.post(
+    "/v1/sandboxes/:sandboxId/exec",
+    {
+      schema: {
+        params: sandboxParamsSchema,
+        body: startSessionRequestSchema,
+        response: { 201: commandSessionSchema },
+      },
+    },
+    async (request, reply) => {
+      const { sandboxId } = request.params;
+      const { timeout, maxRunAfterDisconnect } = request.body;
+      const session = await sessionsOf(sandboxId)
+        .start({
+          ...describeCommand(request.body),
+          input: true,
+          timeoutMilliseconds: toMilliseconds(timeout),
+          maxRunAfterDisconnectMilliseconds: toMilliseconds(maxRunAfterDisconnect),
+          outputBytesMax: 0,
+        })
+        .catch(throwOutcome);
+      return reply.status(201).send(toCommandSession(sandboxId, session));
+    },
+  );
+
+  app.post(
+    "/v1/sandboxes/:sandboxId/exec/run-async",
+    {
+      schema: {
+        params: sandboxParamsSchema,
+        body: runCommandRequestSchema,
+        response: { 200: endedCommandSchema, 202: runningCommandSchema },
+      },
+    },
+    async (request, reply) => {
+      const sessions = sessionsOf(request.params.sandboxId);
+      const answer = await startInBackground(sessions, request.body).catch(throwOutcome);
+      return answer.running ? reply.status(202).send(answer) : reply.status(200).send(answer);
+    },
+  );
+
+  app.get(
+    "/v1/sandboxes/:sandboxId/exec",
+    { schema: { params: sandboxParamsSchema, response: { 200: commandSessionListSchema } } },
+    async ({ params: { sandboxId } }) =>
+      (await sessionsOf(sandboxId).list()).map((session) => toCommandSession(sandboxId, session)),
+  );
+
+  app.get(
+    "/v1/sandboxes/:sandboxId/exec/:sessionId",
+    { schema: { params: sessionParamsSchema, response: { 200: commandSessionSchema } } },
+    async ({ params: { sandboxId, sessionId } }) =>
+      toCommandSession(sandboxId, await sessionsOf(sandboxId).get(sessionId)),
+  );
+
+  app.get(
+    "/v1/sandboxes/:sandboxId/exec/:sessionId/result",
+    { schema: { params: sessionParamsSchema, response: { 200: commandProgressSchema } } },
+    ({ params: { sandboxId, sessionId } }) =>
+      sessionsOf(sandboxId).result(sessionId, {
+        waitMilliseconds: asyncCommandWaits.resultMilliseconds,
+        forget: false,
+      }),
+  );
+
+  app.post(
+    "/v1/sandboxes/:sandboxId/exec/:sessionId/kill",
+    {
+      schema: {
+        params: sessionParamsSchema,
+        body: killSessionRequestSchema,
+        response: { 200: killedSessionSchema },
+      },
+    },
+    async ({ params: { sandboxId, sessionId }, body }) => {
+      await sessionsOf(sandboxId).kill(sessionId, body.signal ?? sigkill);
+      return {};
+    },
+  );
+
+  app.get(
+    "/v1/sandboxes/:sandboxId/exec/:sessionId/output",
+    { schema: { params: sessionParamsSchema } },
+    async ({ params: { sandboxId, sessionId } }, reply) => {
+      const output = await sessionsOf(sandboxId).output(sessionId, abortWhenClosed(reply.raw));
+      return reply.header("content-type", "application/octet-stream").send(output);
+    },
+  );
+
+  app.post(
+    "/v1/sandboxes/:sandboxId/exec/:sessionId/input",
+    { schema: { params: sessionParamsSchema }, bodyLimit: Number.MAX_SAFE_INTEGER },
+    async (request, reply) => {
+      const { sandboxId, sessionId } = request.params;
+      if (!(request.body instanceof Readable)) {
+        throw new WireError("invalid_request", "The body must be the octets of the input");
+      }
+      const signal = abortWhenClosed(reply.raw);
+      await sessionsOf(sandboxId).input(sessionId, request.body, signal);
+      return reply.status(204).send();
+    },
+  );
+}
+
+/** Starts a command without input and waits a moment, so that a quick one costs one call. */
+async function startInBackground(
+  sessions: AgentSessions,
+  command: StartSessionRequest,
+): Promise<AsyncCommand> {
+  const deadline = Date.now() + asyncCommandWaits.startMilliseconds;
+  const session = await sessions.start({
+    ...describeCommand(command),
+    input: false,
+    timeoutMilliseconds: toMilliseconds(command.timeout || defaults.commandTimeoutSeconds),
+    maxRunAfterDisconnectMilliseconds: 0,
+    outputBytesMax: limits.commandOutputBytesMax,
+  });
+  const waitMilliseconds = Math.max(0, deadline - Date.now());
+  const { running, exitCode, error, ...output } = await sessions.result(session.id, {
+    waitMilliseconds,
+    forget: true,
+  });
+  if (!running) return { running: false, exitCode: exitCode ?? -1, ...output };
+  return { running: true, execId: session.id, startedAt: startOf(session) };
+}
+
+/** A program with its arguments as it is; a lone command is a script for the shell. */
+function describeCommand({ cmd, args, envs, cwd }: StartSessionRequest) {
+  return {
+    command: [cmd, ...(args ?? [])],
+    shell: args === undefined || args === null,
+    environment: envs ?? {},
+    workingDirectory: cwd ?? null,
+  };
+}
+
+function toMilliseconds(seconds: number | null | undefined): number {
+  return seconds ? Math.max(1, Math.round(seconds * 1000)) : 0;
+}
+
+function toCommandSession(sandboxID: string, session: AgentSession): CommandSession {
+  const [command = "", ...args] = session.command;
+  return {
+    sessionID: session.id,
+    sandboxID,
+    command,
+    args,
+    running: session.running,
+    ...(session.exitCode === undefined ? {} : { exitCode: session.exitCode }),
+    startedAt: startOf(session),
+    attachedClients: session.attachedClients,
+  };
+}
+
+function startOf(session: AgentSession): string {
+  return new Date(session.startedAtUnixMilliseconds).toISOString();
+}

@@ -1,0 +1,109 @@
+import type { Readable } from "node:stream";
+import {
+  type AgentSession,
+  type AgentSessionRequest,
+  agentSessionListSchema,
+  agentSessionResultSchema,
+  agentSessionSchema,
+  type CommandProgress,
+  killedSessionSchema,
+  limits,
+} from "@opencomputer/protocol";
+import type { Dispatcher } from "undici";
+import type { z } from "zod";
+
+/** A guest has this long to answer a call that waits for nothing. */
+const callTimeoutMilliseconds = 60_000;
+const smallAnswerBytesMax = 256 * 1024;
+const listBytesMax = 64 * 1024 * 1024;
+
+/** The sessions of one guest. All that it answers is untrusted, so it is bounded and parsed. */
+export interface AgentSessions {
+  start(request: AgentSessionRequest): Promise<AgentSession>;
+  list(): Promise<AgentSession[]>;
+  /** @throws {WireError} `session_not_found`, as all that take an id. */
+  get(sessionId: string): Promise<AgentSession>;
+  kill(sessionId: string, signal: number): Promise<void>;
+  /**
+   * The output so far, and the exit code once the command has ended, for
+   * which it waits. `forget` drops a session that has ended.
+   */
+  result(
+    sessionId: string,
+    options: { waitMilliseconds: number; forget: boolean },
+  ): Promise<CommandProgress>;
+  /** Attaches: the session's stream as the guest sends it. Aborting detaches. */
+  output(sessionId: string, signal: AbortSignal): Promise<Readable>;
+  /** Passes octets on to the command; when they end, its input ends. */
+  input(sessionId: string, octets: Readable, signal: AbortSignal): Promise<void>;
+}
+
+export function createAgentSessions({
+  call,
+  parse,
+}: {
+  call(request: Omit<Dispatcher.RequestOptions, "origin">): Promise<Dispatcher.ResponseData>;
+  parse<Schema extends z.ZodType>(
+    response: Dispatcher.ResponseData,
+    schema: Schema,
+    bytesMax: number,
+  ): Promise<z.infer<Schema>>;
+}): AgentSessions {
+  const path = (route: string, query: Record<string, string> = {}) =>
+    `/v1/sessions${route}?${new URLSearchParams(query)}`;
+  const within = (milliseconds: number) => AbortSignal.timeout(milliseconds);
+
+  return {
+    async start(request) {
+      const response = await call({
+        method: "POST",
+        path: path(""),
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ ...request, asRoot: false }),
+        signal: within(callTimeoutMilliseconds),
+      });
+      return parse(response, agentSessionSchema, smallAnswerBytesMax);
+    },
+    async list() {
+      const signal = within(callTimeoutMilliseconds);
+      const response = await call({ method: "GET", path: path(""), signal });
+      return parse(response, agentSessionListSchema, listBytesMax);
+    },
+    async get(id) {
+      const signal = within(callTimeoutMilliseconds);
+      const response = await call({ method: "GET", path: path("", { id }), signal });
+      return parse(response, agentSessionSchema, smallAnswerBytesMax);
+    },
+    async kill(id, number) {
+      const response = await call({
+        method: "POST",
+        path: path("/kill", { id, signal: String(number) }),
+        signal: within(callTimeoutMilliseconds),
+      });
+      await parse(response, killedSessionSchema, smallAnswerBytesMax);
+    },
+    async result(id, { waitMilliseconds, forget }) {
+      const query = { id, waitMilliseconds: String(waitMilliseconds), forget: forget ? "1" : "0" };
+      const response = await call({
+        method: "GET",
+        path: path("/result", query),
+        signal: within(callTimeoutMilliseconds + waitMilliseconds),
+      });
+      return parse(response, agentSessionResultSchema, limits.agentAnswerBytesMax);
+    },
+    async output(id, signal) {
+      const response = await call({ method: "GET", path: path("/output", { id }), signal });
+      return response.body;
+    },
+    async input(id, octets, signal) {
+      const response = await call({
+        method: "POST",
+        path: path("/input", { id }),
+        headers: { "content-type": "application/octet-stream" },
+        body: octets,
+        signal,
+      });
+      await parse(response, killedSessionSchema, smallAnswerBytesMax);
+    },
+  };
+}

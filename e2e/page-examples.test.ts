@@ -1,69 +1,223 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { after, afterEach, before, describe, test } from "node:test";
 import { type Scenario, startScenario } from "@opencomputer/harness";
+import { Project, Sandbox, SecretStore } from "@opencomputer/sdk";
+import { type GuideExamples, openGuideExamples, readFences } from "./guide-examples.ts";
 
-const here = fileURLToPath(new URL(".", import.meta.url));
+const host = "api.anthropic.com";
+const tokenLine = /^osb_sealed_[0-9a-f]{32}$/m;
 
-/** The quick start of the product page on secrets, as it is printed there. */
-const quickStart = `
-import { Sandbox, SecretStore } from '@opencomputer/sdk';
-// 1. Create a secret store with egress restrictions
-const store = await SecretStore.create({
-name: 'my-agent-secrets',
-egressAllowlist: ['api.anthropic.com'],
+test("readFences refuses a fence that would not be run", () => {
+  assert.equal(readFences("page", "```ts example=one\nrun()\n```\n").size, 1);
+  for (const markdown of [
+    "```ts\nrun()\n```\n",
+    "```ts example\nrun()\n```\n",
+    "```ts exmaple=one\nrun()\n```\n",
+    "```ts example=one\nrun()\n",
+    "```ts example=one\n```\n```ts example=one\n```\n",
+  ]) {
+    assert.throws(() => readFences("page", markdown), /page:/, markdown);
+  }
 });
-// 2. Add an encrypted secret
-await SecretStore.setSecret(store.id, 'ANTHROPIC_API_KEY', 'sk-ant-...');
-// 3. Create a sandbox — secrets are injected as sealed tokens
-const sandbox = await Sandbox.create({
-secretStore: 'my-agent-secrets',
-timeout: 600,
-});
-// Inside the VM, the env var is sealed — not the real key
-const result = await sandbox.exec.run('echo $ANTHROPIC_API_KEY');
-console.log(result.stdout); // "osb_sealed_7f3a9c..."
-// But HTTPS requests to allowed hosts get the real value via the proxy
-const apiResult = await sandbox.exec.run(\`
-curl -s https://api.anthropic.com/v1/messages \\\\
--H "x-api-key: $ANTHROPIC_API_KEY" \\\\
--H "anthropic-version: 2023-06-01" \\\\
--H "content-type: application/json" \\\\
--d '{"model":"claude-haiku-4-5-20251001","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}'
-\`);
-console.log(apiResult.stdout); // 200 OK — real key was substituted by the proxy
-`;
 
-describe("the examples of the product pages run as printed", () => {
+describe("the examples of the guide run as they are printed", () => {
   let scenario: Scenario;
-  let directory: string;
+  let guide: GuideExamples;
   before(async () => {
-    scenario = await startScenario({ hosts: ["api.anthropic.com"] });
-    directory = await mkdtemp(join(here, "example-"));
+    scenario = await startScenario({ hosts: [host] });
+    guide = await openGuideExamples(scenario.connection);
   });
   after(async () => {
-    await rm(directory, { recursive: true });
+    await guide.end();
     assert.deepEqual(await scenario.end(), []);
   });
 
-  test("the TypeScript quick start", async () => {
-    const file = join(directory, "quick-start.mjs");
-    await writeFile(file, quickStart);
-    const { stdout } = await promisify(execFile)(process.execPath, [file], {
-      env: {
-        PATH: process.env["PATH"],
-        OPENCOMPUTER_API_URL: scenario.connection.apiUrl,
-        OPENCOMPUTER_API_KEY: scenario.connection.apiKey,
-      },
-    });
-    assert.match(stdout, /^osb_sealed_[0-9a-f]{32}\n/);
+  afterEach(async () => {
+    const { connection } = scenario;
+    for (const { sandboxID } of await Sandbox.list(connection)) {
+      await Sandbox.kill(sandboxID, connection);
+    }
+    for (const { id } of await Project.list(connection)) await Project.delete(id, connection);
+    for (const { id } of await SecretStore.list(connection)) {
+      await SecretStore.delete(id, connection);
+    }
+  });
+
+  const sentKey = () => scenario.internet.requestsTo(host).at(-1)?.headers["x-api-key"];
+  /** Cells of a table, line by line, with what differs from run to run as its kind. */
+  const cells = (text: string) =>
+    text
+      .replace(/\b(sb-\w+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/g, "ID")
+      .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
+      .replace(/\b\d+[smhd]$/gm, "AGE")
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(/ {2,}/));
+
+  test("secrets", async () => {
+    const { connection, internet } = scenario;
+    const { stdout } = await guide.run("secrets/quick-start");
+    assert.match(stdout, tokenLine);
     assert.match(stdout, /\{"ok":true\}/);
-    const [request] = scenario.internet.requestsTo("api.anthropic.com");
+    const request = internet.requestsTo(host).at(-1);
     assert.equal(request?.headers["x-api-key"], "sk-ant-...");
     assert.equal(request?.headers["anthropic-version"], "2023-06-01");
+    assert.match(request?.body ?? "", /^\{"model":"claude-haiku-4-5-20251001"/);
+
+    const [store] = await SecretStore.list(connection);
+    assert.ok(store !== undefined);
+    await guide.run("secrets/host-restrictions", { given: { store } });
+    const limits = (await SecretStore.listSecrets(store.id, connection)).map((secret) => [
+      ...[secret.name, secret.allowedHosts],
+    ]);
+    assert.deepEqual(limits, [
+      ["ANTHROPIC_API_KEY", [host]],
+      ["GENERIC_TOKEN", []],
+    ]);
+
+    await guide.run("secrets/egress-allowlist");
+    const restricted = (await SecretStore.list(connection)).find(
+      ({ name }) => name === "restricted-store",
+    );
+    assert.deepEqual(restricted?.egressAllowlist, [host, "*.openai.com"]);
+    await SecretStore.delete(restricted.id, connection);
+
+    await SecretStore.setSecret(store.id, "OLD_KEY", "old", connection);
+    await guide.run("secrets/managing-secrets", { given: { store } });
+    assert.deepEqual(await SecretStore.list(connection), []);
   });
+
+  test("secret stores", async () => {
+    const { connection } = scenario;
+    await guide.run("secret-stores/create");
+    const [store] = await SecretStore.list(connection);
+    assert.deepEqual([store?.name, store?.egressAllowlist], ["my-agent-secrets", [host]]);
+    const id = store?.id ?? "";
+    const replace = { "store-uuid": id };
+    await guide.run("secret-stores/find", { replace });
+    await guide.run("secret-stores/set-secret", { replace });
+    const [secret] = await SecretStore.listSecrets(id, connection);
+    assert.deepEqual([secret?.name, secret?.allowedHosts], ["ANTHROPIC_API_KEY", [host]]);
+
+    const used = await guide.run("secret-stores/use-in-a-sandbox");
+    assert.match(used.stdout, tokenLine);
+    assert.equal(sentKey(), "sk-ant-...");
+
+    await guide.run("secret-stores/update", { replace });
+    const { name, egressAllowlist } = await SecretStore.get(id, connection);
+    assert.deepEqual([name, egressAllowlist], ["new-name", [host, "*.openai.com"]]);
+    const listed = await guide.run("secret-stores/list-and-delete-secrets", { replace });
+    assert.match(listed.stdout, /^ANTHROPIC_API_KEY \[ 'api.anthropic.com' \] \d{4}-/);
+    assert.deepEqual(await SecretStore.listSecrets(id, connection), []);
+    await guide.run("secret-stores/delete", { replace });
+    assert.deepEqual(await SecretStore.list(connection), []);
+  });
+
+  test("projects on the command line", async () => {
+    const { connection } = scenario;
+    const created = await guide.run("projects/create");
+    const list = await guide.run("projects/list");
+    assert.deepEqual(cells(list.stdout), cells(guide.output("projects/list")));
+    assert.match((await guide.run("projects/get")).stdout, new RegExp(created.stdout.trim()));
+    await guide.run("projects/update");
+    const [project] = await Project.list(connection);
+    assert.deepEqual(
+      [project?.name, project?.cpuCount, project?.memoryMB, project?.timeoutSec],
+      ["my-agent", 2, 2048, 600],
+    );
+
+    assert.match((await guide.run("projects/set-secret")).stderr, /^warning: .*--from-stdin/);
+    await writeFile(join(guide.home, ".anthropic_key"), "sk-ant-...\n");
+    assert.equal((await guide.run("projects/set-secret-from-stdin")).stderr, "");
+    await Project.setSecret(project?.id ?? "", "DATABASE_URL", "postgres://…", connection);
+    const { stdout: names } = await guide.run("projects/list-secrets");
+    assert.equal(names, guide.output("projects/list-secrets"));
+
+    await Project.update(project?.id ?? "", { memoryMB: 1024, ...connection });
+    const sandboxId = (await guide.run("projects/create-sandbox")).stdout.trim();
+    const { cpuCount, memoryMB } = await Sandbox.get(sandboxId, connection);
+    assert.deepEqual([cpuCount, memoryMB], [2, 1024]);
+    assert.match((await guide.run("projects/sealed-inside")).stdout, tokenLine);
+
+    await guide.run("projects/delete-secret");
+    assert.deepEqual(await Project.listSecrets(project?.id ?? "", connection), ["DATABASE_URL"]);
+    await guide.run("projects/delete");
+    assert.deepEqual(await Project.list(connection), []);
+    assert.equal((await Sandbox.get(sandboxId, connection)).status, "running");
+  });
+
+  test("the workflow of a project", async () => {
+    const { stdout } = await guide.run("projects/workflow");
+    assert.match(stdout, /^ANTHROPIC_API_KEY\nDATABASE_URL$/m);
+    assert.match(stdout, /^ANTHROPIC_API_KEY=osb_sealed_[0-9a-f]{32}$/m);
+    assert.match(stdout, /^DATABASE_URL=osb_sealed_[0-9a-f]{32}$/m);
+    assert.equal(sentKey(), "sk-ant-...");
+    assert.deepEqual(await Project.list(scenario.connection), []);
+    assert.deepEqual(await Sandbox.list(scenario.connection), []);
+  });
+
+  test("projects in TypeScript", async () => {
+    const { connection } = scenario;
+    await guide.run("projects/create-in-typescript");
+    const [project] = await Project.list(connection);
+    const id = project?.id ?? "";
+    const replace = { "project-uuid": id };
+    await guide.run("projects/find-in-typescript", { replace });
+    await guide.run("projects/set-secret-in-typescript", { replace });
+    const sandbox = await guide.run("projects/create-sandbox-in-typescript");
+    assert.match(sandbox.stdout, tokenLine);
+    assert.equal(sentKey(), "sk-ant-...");
+
+    await guide.run("projects/update-in-typescript", { replace });
+    const { name, cpuCount, memoryMB, timeoutSec } = await Project.get(id, connection);
+    assert.deepEqual([name, cpuCount, memoryMB, timeoutSec], ["my-agent", 2, 2048, 900]);
+    await Project.setSecret(id, "DATABASE_URL", "postgres://…", connection);
+    await guide.run("projects/list-secrets-in-typescript", { replace });
+    await guide.run("projects/delete-secret-in-typescript", { replace });
+    assert.deepEqual(await Project.listSecrets(id, connection), ["ANTHROPIC_API_KEY"]);
+    await guide.run("projects/delete-in-typescript", { replace });
+    assert.deepEqual(await Project.list(connection), []);
+  });
+
+  test("sandboxes on the command line", async () => {
+    const { connection } = scenario;
+    const id = (await guide.run("command-line/create")).stdout.trim();
+    const replace = { "sb-abc123": id };
+    const list = (await guide.run("command-line/list")).stdout;
+    const jsonAt = list.indexOf("[\n");
+    assert.deepEqual(cells(list.slice(0, jsonAt)), cells(guide.output("command-line/list")));
+    assert.match(list.slice(jsonAt), new RegExp(`"sandboxID": "${id}"`));
+    const shown = await guide.run("command-line/get", { replace });
+    assert.deepEqual(cells(shown.stdout), cells(guide.output("command-line/get")));
+    await guide.run("command-line/set-timeout", { replace });
+    await guide.run("command-line/kill", { replace });
+    assert.equal((await Sandbox.get(id, connection)).status, "stopped");
+  });
+
+  test("allowed hosts on the command line", async () => {
+    const { connection } = scenario;
+    const egressAllowlist = ["api.openai.com", host];
+    const store = await SecretStore.create({ name: "my-store", egressAllowlist, ...connection });
+    await SecretStore.setSecret(store.id, "OPENAI_API_KEY", "sk-...", {
+      allowedHosts: ["api.openai.com"],
+      ...connection,
+    });
+    const sandbox = await scenario.createSandbox({ secretStore: "my-store" });
+    const replace = { "sb-abc123": sandbox.id };
+    const asPrinted = (text: string) => text.replaceAll("sb-abc123", sandbox.id);
+    const { stdout } = await guide.run("command-line/allowed-hosts", { replace });
+    assert.equal(stdout, asPrinted(guide.comments("command-line/allowed-hosts")));
+    const json = await guide.run("command-line/allowed-hosts-as-json", { replace });
+    const expected = asPrinted(guide.output("command-line/allowed-hosts-as-json"));
+    assert.deepEqual(JSON.parse(json.stdout), JSON.parse(expected));
+  });
+
+  test("completion", async () => {
+    const { stdout } = await guide.run("command-line/completion", { afterwards: "complete -p oc" });
+    assert.match(stdout, /^complete .* oc$/m);
+  });
+
+  test("none is left out", () => assert.deepEqual(guide.notRun(), []));
 });

@@ -9,11 +9,18 @@ declare module "fastify" {
     access?: "public" | "signed-url";
     /** Which way the octets of a file go. */
     octets?: "request" | "response";
+    /** Whether `Accept: text/event-stream` has the answer come as events. */
+    eventStream?: boolean;
   }
 }
 
 const octetContent = {
   content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } },
+};
+const eventStreamResponse = {
+  description:
+    "With `Accept: text/event-stream`: events `build_log`, then `result` with the plain answer, or `error`",
+  content: { "text/event-stream": { schema: { type: "string" } } },
 };
 const errorResponse = {
   description: "What was refused or went wrong, as a text and a code",
@@ -60,6 +67,7 @@ export const openApiOptions: FastifyDynamicSwaggerOptions = {
           ...(config?.octets === "response"
             ? { 200: { description: "The file's content", ...octetContent } }
             : responsesSchema.parse(schema.response)),
+          ...(config?.eventStream === true ? { 200: eventStreamResponse } : {}),
           ...(config?.access === "public" ? {} : { default: errorResponse }),
         },
       },

@@ -1,0 +1,119 @@
+import { limits } from "@opencomputer/protocol";
+import { and, desc, eq, sql } from "drizzle-orm";
+import type { Database } from "../database/database.ts";
+import { images, snapshots } from "../database/schema.ts";
+
+export type ImageRow = typeof images.$inferSelect;
+
+/** Images by org. No caller of the API names one: they are found by what they are made of. */
+export function createImageRepository(database: Database) {
+  const one = (orgId: string, contentHash: string) =>
+    and(eq(images.orgId, orgId), eq(images.contentHash, contentHash));
+
+  return {
+    /** The finished image of a content, which counts as used by this. */
+    async use(orgId: string, contentHash: string): Promise<ImageRow | undefined> {
+      const [row] = await database
+        .update(images)
+        .set({ lastUsedAt: new Date() })
+        .where(and(one(orgId, contentHash), eq(images.state, "ready")))
+        .returning();
+      return row;
+    },
+
+    async begin(orgId: string, contentHash: string, checkpointId: string): Promise<void> {
+      await database.insert(images).values({
+        ...{ orgId, contentHash, checkpointId, state: "building" },
+        ...{ envs: {}, workingDirectory: null, sizeBytes: 0 },
+      });
+    },
+
+    async complete(
+      orgId: string,
+      contentHash: string,
+      result: Pick<ImageRow, "envs" | "workingDirectory" | "sizeBytes">,
+    ): Promise<void> {
+      await database
+        .update(images)
+        .set({ ...result, state: "ready", lastUsedAt: new Date() })
+        .where(one(orgId, contentHash));
+    },
+
+    async delete(orgId: string, contentHash: string): Promise<void> {
+      await database.delete(images).where(one(orgId, contentHash));
+    },
+  };
+}
+export type ImageRepository = ReturnType<typeof createImageRepository>;
+
+/** What the installation's own upkeep asks across orgs. */
+export function createImageUpkeepRepository(database: Database) {
+  return {
+    /** Checkpoints of the worker that are images, or are to become one. */
+    async listCheckpointIds(state?: ImageRow["state"]): Promise<string[]> {
+      const rows = await database
+        .select({ checkpointId: images.checkpointId })
+        .from(images)
+        .where(state === undefined ? undefined : eq(images.state, state));
+      return rows.map(({ checkpointId }) => checkpointId);
+    },
+
+    /** Forgets images whose checkpoint the worker does not have. */
+    async forget(checkpointId: string): Promise<void> {
+      await database.delete(images).where(eq(images.checkpointId, checkpointId));
+    },
+
+    /** Forgets the builds of an earlier process. */
+    async forgetBuilds(): Promise<void> {
+      await database.delete(images).where(eq(images.state, "building"));
+    },
+
+    /**
+     * Forgets images that no snapshot names and that are over a limit: unused
+     * for too long, or more or larger than an org may keep. Those used longest
+     * ago go first.
+     *
+     * @returns the checkpoints that they were.
+     */
+    async forgetUnused(now: Date): Promise<string[]> {
+      const cached = await database
+        .select({
+          ...{ orgId: images.orgId, checkpointId: images.checkpointId },
+          ...{ sizeBytes: images.sizeBytes, lastUsedAt: images.lastUsedAt },
+        })
+        .from(images)
+        .where(
+          and(
+            eq(images.state, "ready"),
+            sql`not exists (select 1 from ${snapshots} where ${snapshots.orgId} = ${images.orgId} and ${snapshots.contentHash} = ${images.contentHash})`,
+          ),
+        )
+        .orderBy(desc(images.lastUsedAt));
+      const unused = imagesOverLimits(cached, now);
+      for (const { checkpointId, lastUsedAt } of unused) {
+        await database
+          .delete(images)
+          .where(and(eq(images.checkpointId, checkpointId), eq(images.lastUsedAt, lastUsedAt)));
+      }
+      return unused.map(({ checkpointId }) => checkpointId);
+    },
+  };
+}
+export type ImageUpkeepRepository = ReturnType<typeof createImageUpkeepRepository>;
+
+type CachedImage = Pick<ImageRow, "orgId" | "checkpointId" | "sizeBytes" | "lastUsedAt">;
+
+/** Of images without a snapshot, the last used first, those that are to go. */
+export function imagesOverLimits(cached: readonly CachedImage[], now: Date): CachedImage[] {
+  const kept = new Map<string, { count: number; bytes: number }>();
+  const oldest = now.getTime() - limits.cachedImageIdleSecondsMax * 1000;
+  return cached.filter(({ orgId, sizeBytes, lastUsedAt }) => {
+    const { count, bytes } = kept.get(orgId) ?? { count: 0, bytes: 0 };
+    const fits =
+      lastUsedAt.getTime() >= oldest &&
+      count < limits.cachedImagesPerOrgMax &&
+      bytes + sizeBytes <= limits.cachedImagesBytesPerOrgMax;
+    if (fits) kept.set(orgId, { count: count + 1, bytes: bytes + sizeBytes });
+    return !fits;
+  });
+}

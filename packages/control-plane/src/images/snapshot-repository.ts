@@ -1,0 +1,143 @@
+import {
+  type ImageManifest,
+  imageManifestSchema,
+  limits,
+  type SnapshotRecord,
+  WireError,
+} from "@opencomputer/protocol";
+import { and, asc, eq, sql, sum } from "drizzle-orm";
+import type { Database } from "../database/database.ts";
+import { snapshots } from "../database/schema.ts";
+import { isUniqueViolation } from "../database/unique-violation.ts";
+import { lockOrg } from "../orgs/org-repository.ts";
+import { imageContentHash } from "./content-hash.ts";
+
+/** Snapshots by org and name. */
+export function createSnapshotRepository(database: Database) {
+  const one = (orgId: string, name: string) =>
+    and(eq(snapshots.orgId, orgId), eq(snapshots.name, name));
+
+  return {
+    /**
+     * Adds a snapshot that is being built. A failed one of the name gives way.
+     *
+     * @throws {WireError} `name_in_use`, `limit_exceeded`
+     */
+    async begin(orgId: string, name: string, image: ImageManifest): Promise<SnapshotRecord> {
+      const manifest = JSON.stringify(image);
+      const contentHash = imageContentHash(image);
+      try {
+        const [row] = await database.transaction(async (transaction) => {
+          await lockOrg(transaction, orgId);
+          await transaction
+            .delete(snapshots)
+            .where(and(one(orgId, name), eq(snapshots.status, "failed")));
+          await assertRoom(transaction, orgId, Buffer.byteLength(manifest));
+          return transaction
+            .insert(snapshots)
+            .values({ orgId, name, contentHash, manifest, status: "building" })
+            .returning();
+        });
+        return toRecord(row);
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error;
+        throw new WireError("name_in_use", `A snapshot named ${JSON.stringify(name)} exists`);
+      }
+    },
+
+    /** Ends the building of a snapshot that is still there. */
+    async end(id: string, result: { failure: string | null }): Promise<SnapshotRecord | undefined> {
+      const status = result.failure === null ? "ready" : "failed";
+      const [row] = await database
+        .update(snapshots)
+        .set({ status, failure: result.failure })
+        .where(eq(snapshots.id, id))
+        .returning();
+      return row === undefined ? undefined : toRecord(row);
+    },
+
+    async list(orgId: string): Promise<SnapshotRecord[]> {
+      const rows = await database
+        .select()
+        .from(snapshots)
+        .where(eq(snapshots.orgId, orgId))
+        .orderBy(asc(snapshots.name));
+      return rows.map(toRecord);
+    },
+
+    /** @throws {WireError} `snapshot_not_found` */
+    async get(orgId: string, name: string): Promise<SnapshotRecord> {
+      const [row] = await database.select().from(snapshots).where(one(orgId, name));
+      if (row === undefined) throw snapshotNotFound(name);
+      return toRecord(row);
+    },
+
+    async touch(orgId: string, name: string): Promise<void> {
+      await database.update(snapshots).set({ lastUsedAt: new Date() }).where(one(orgId, name));
+    },
+
+    /** @throws {WireError} `snapshot_not_found` */
+    async delete(orgId: string, name: string): Promise<{ id: string }> {
+      const [row] = await database
+        .delete(snapshots)
+        .where(one(orgId, name))
+        .returning({ id: snapshots.id });
+      if (row === undefined) throw snapshotNotFound(name);
+      return row;
+    },
+
+    async deleteById(id: string): Promise<void> {
+      await database.delete(snapshots).where(eq(snapshots.id, id));
+    },
+
+    /** Those that an earlier process was building, in all orgs. */
+    async failInterrupted(): Promise<void> {
+      const failure = "The service was stopped during the build: create the snapshot again";
+      await database
+        .update(snapshots)
+        .set({ status: "failed", failure })
+        .where(eq(snapshots.status, "building"));
+    },
+  };
+}
+export type SnapshotRepository = ReturnType<typeof createSnapshotRepository>;
+
+async function assertRoom(
+  transaction: Database,
+  orgId: string,
+  manifestBytes: number,
+): Promise<void> {
+  const ofOrg = eq(snapshots.orgId, orgId);
+  if ((await transaction.$count(snapshots, ofOrg)) >= limits.snapshotsPerOrgMax) {
+    throw new WireError(
+      "limit_exceeded",
+      `An org has at most ${limits.snapshotsPerOrgMax} snapshots and this one has as many: delete one first`,
+    );
+  }
+  const [total] = await transaction
+    .select({ bytes: sum(sql`octet_length(${snapshots.manifest})`) })
+    .from(snapshots)
+    .where(ofOrg);
+  const bytes = Number(total?.bytes ?? 0) + manifestBytes;
+  if (bytes <= limits.snapshotManifestsBytesPerOrgMax) return;
+  throw new WireError(
+    "limit_exceeded",
+    `The manifests of an org's snapshots, with their files, have at most ${limits.snapshotManifestsBytesPerOrgMax} octets, with this one they would have ${bytes}: delete one first, or fetch large files in a run step`,
+  );
+}
+
+function snapshotNotFound(name: string): WireError {
+  return new WireError("snapshot_not_found", `snapshot not found: ${name}`);
+}
+
+function toRecord(row: typeof snapshots.$inferSelect | undefined): SnapshotRecord {
+  if (row === undefined) throw new Error("An insert into snapshots returned no row");
+  const { id, orgId, name, contentHash, status, failure } = row;
+  return {
+    ...{ id, orgId, name, contentHash, status },
+    manifest: imageManifestSchema.parse(JSON.parse(row.manifest)),
+    createdAt: row.createdAt.toISOString(),
+    lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
+    ...(failure === null ? {} : { failure }),
+  };
+}

@@ -1,0 +1,102 @@
+import { type CreateSnapshotRequest, type SnapshotRecord, WireError } from "@opencomputer/protocol";
+import type { Logger } from "pino";
+import type { ImageBuilds, ImageFollower } from "./image-builds.ts";
+import type { ImageOrigin } from "./image-origin.ts";
+import type { SnapshotRepository } from "./snapshot-repository.ts";
+
+/** Named images. */
+export interface Snapshots {
+  /**
+   * Adds a snapshot and begins its build, which goes on whoever waits for it.
+   * `ready` rejects with `image_build_failed` when it fails; the row then says so too.
+   *
+   * @throws {WireError} `name_in_use`, `limit_exceeded`
+   */
+  create(
+    orgId: string,
+    request: CreateSnapshotRequest,
+    onLog: ImageFollower["onLog"],
+  ): Promise<{ row: SnapshotRecord; ready: Promise<SnapshotRecord> }>;
+  /**
+   * The image of a snapshot, for a sandbox. One that is being built is waited
+   * for, one that was lost is built again.
+   *
+   * @throws {WireError} `snapshot_not_found`, `snapshot_not_ready`
+   */
+  open(orgId: string, name: string, follower: ImageFollower): Promise<ImageOrigin>;
+  /**
+   * Removes a snapshot. Sandboxes made from it run on.
+   *
+   * @throws {WireError} `snapshot_not_found`
+   */
+  delete(orgId: string, name: string): Promise<void>;
+  /** Removes a snapshot whose build failed, when the one who asked for it has been told. */
+  discardFailed(id: string): Promise<void>;
+}
+
+export function createSnapshots(deps: {
+  snapshots: SnapshotRepository;
+  imageBuilds: ImageBuilds;
+  logger: Logger;
+}): Snapshots {
+  const { snapshots, imageBuilds, logger } = deps;
+  /** By id of the snapshot: a deleted one waits for its image no longer. */
+  const waiting = new Map<string, AbortController>();
+
+  async function finish(
+    row: SnapshotRecord,
+    {
+      manifest,
+      onLog,
+      abort,
+    }: Pick<SnapshotRecord, "manifest"> & {
+      onLog: ImageFollower["onLog"];
+      abort: AbortController;
+    },
+  ): Promise<SnapshotRecord> {
+    try {
+      await imageBuilds.obtain(row.orgId, manifest, { onLog, signal: abort.signal });
+    } catch (error) {
+      const failure = error instanceof WireError ? error.message : "The build failed unexpectedly";
+      await snapshots.end(row.id, { failure });
+      throw error;
+    } finally {
+      waiting.delete(row.id);
+    }
+    const ready = await snapshots.end(row.id, { failure: null });
+    if (ready !== undefined) return ready;
+    throw new WireError("snapshot_not_found", `Snapshot ${row.name} was deleted during its build`);
+  }
+
+  return {
+    async create(orgId, { name, image }, onLog) {
+      const row = await snapshots.begin(orgId, name, image);
+      const abort = new AbortController();
+      waiting.set(row.id, abort);
+      const ready = finish(row, { manifest: image, onLog, abort });
+      ready.catch((error: unknown) => {
+        logger.warn({ snapshotId: row.id, err: error }, "a snapshot was not made");
+      });
+      return { row, ready };
+    },
+
+    async open(orgId, name, follower) {
+      const { status, failure, manifest } = await snapshots.get(orgId, name);
+      if (status === "failed") {
+        throw new WireError(
+          "snapshot_not_ready",
+          `Snapshot ${JSON.stringify(name)} could not be built: ${failure ?? "the log says why"}`,
+        );
+      }
+      await snapshots.touch(orgId, name);
+      return imageBuilds.obtain(orgId, manifest, follower);
+    },
+
+    async delete(orgId, name) {
+      const { id } = await snapshots.delete(orgId, name);
+      waiting.get(id)?.abort();
+    },
+
+    discardFailed: (id) => snapshots.deleteById(id),
+  };
+}

@@ -1,4 +1,4 @@
-import type { Readable, Writable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { TerminalStream } from "./output/with-progress.ts";
 
 /** What the command line takes from the process it runs in. */
@@ -8,6 +8,6 @@ export interface CliContext {
   configPath: string;
   version: string;
   stdin: Readable & { isTTY?: boolean };
-  stdout: Writable;
+  stdout: TerminalStream;
   stderr: TerminalStream;
 }

@@ -4,6 +4,7 @@ import { globalOptionsSchema, readOptions } from "./arguments/define-command.ts"
 import type { CliContext } from "./cli-context.ts";
 import { CliError } from "./cli-error.ts";
 import { resolveSettings } from "./config/connection-settings.ts";
+import { formatTable } from "./output/table.ts";
 import { withProgress } from "./output/with-progress.ts";
 
 /** One run of a command: how it prints and whom it talks to. */
@@ -13,16 +14,29 @@ export interface Invocation {
   connection(): Promise<ConnectionOptions>;
   /** Prints a result: `text` for people, `value` with `--json`. */
   print(text: string, value: unknown): void;
+  /** As `print`, for rows, which a terminal's width bounds. No rows print nothing. */
+  printTable(
+    head: readonly string[],
+    rows: readonly (readonly string[])[],
+    value: readonly unknown[],
+  ): void;
   /** Says something that is no result, on stderr; left out with `--json`. */
   note(text: string): void;
   /** Warns on stderr, with `--json` as `{"warning"}`. */
   warn(text: string): void;
-  /** Waits for work; a terminal shows what for. */
+  /** Waits for work; a terminal shows what for, except with `--json`. */
   progress<Result>(text: string, work: Promise<Result>): Promise<Result>;
 }
 
 export function openInvocation(context: CliContext, command: Command): Invocation {
   const flags = readOptions(command, globalOptionsSchema);
+  const { stdout, stderr } = context;
+
+  function print(text: string, value: unknown): void {
+    const output = flags.json ? JSON.stringify(value, null, 2) : text;
+    if (output !== "") stdout.write(`${output}\n`);
+  }
+
   return {
     json: flags.json,
     async connection() {
@@ -35,18 +49,17 @@ export function openInvocation(context: CliContext, command: Command): Invocatio
       }
       return { apiKey: apiKey.value, apiUrl: apiUrl.value };
     },
-    print(text, value) {
-      const output = flags.json ? JSON.stringify(value, null, 2) : text;
-      if (output !== "") context.stdout.write(`${output}\n`);
+    print,
+    printTable(head, rows, value) {
+      const columns = stdout.isTTY === true ? stdout.columns : undefined;
+      print(rows.length === 0 ? "" : formatTable(head, rows, columns), value);
     },
     note(text) {
-      if (!flags.json) context.stderr.write(`${text}\n`);
+      if (!flags.json) stderr.write(`${text}\n`);
     },
     warn(text) {
-      context.stderr.write(
-        flags.json ? `${JSON.stringify({ warning: text })}\n` : `warning: ${text}\n`,
-      );
+      stderr.write(flags.json ? `${JSON.stringify({ warning: text })}\n` : `warning: ${text}\n`);
     },
-    progress: (text, work) => withProgress(context.stderr, text, work),
+    progress: (text, work) => (flags.json ? work : withProgress(stderr, text, work)),
   };
 }

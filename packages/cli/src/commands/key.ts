@@ -5,7 +5,6 @@ import { defineCommand, defineGroup, readOptions } from "../arguments/define-com
 import type { CliContext } from "../cli-context.ts";
 import { openInvocation } from "../invocation.ts";
 import { formatAge } from "../output/age.ts";
-import { formatTable } from "../output/table.ts";
 
 const createOptionsSchema = z.object({ name: z.string() });
 
@@ -52,7 +51,7 @@ function addList(group: Command, context: CliContext): void {
       key.lastUsedAt === undefined ? "never" : `${formatAge(key.lastUsedAt, now)} ago`,
       formatAge(key.createdAt, now),
     ]);
-    invocation.print(formatTable(["ID", "NAME", "KEY", "LAST USED", "AGE"], rows), keys);
+    invocation.printTable(["ID", "NAME", "KEY", "LAST USED", "AGE"], rows, keys);
   });
 }
 

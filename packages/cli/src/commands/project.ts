@@ -5,7 +5,7 @@ import { defineCommand, defineGroup, readOptions } from "../arguments/define-com
 import { wholeNumber } from "../arguments/option-parsers.ts";
 import type { CliContext } from "../cli-context.ts";
 import { openInvocation } from "../invocation.ts";
-import { formatFields, formatTable } from "../output/table.ts";
+import { formatFields } from "../output/table.ts";
 import {
   addEgressAllowlistOption,
   addEgressAllowlistOptions,
@@ -88,7 +88,7 @@ function addList(group: Command, context: CliContext): void {
       numberOrDash(project.timeoutSec),
     ]);
     const head = ["ID", "NAME", "TEMPLATE", "CPU", "MEMORY", "TIMEOUT"];
-    invocation.print(rows.length === 0 ? "" : formatTable(head, rows), projects);
+    invocation.printTable(head, rows, projects);
   });
 }
 

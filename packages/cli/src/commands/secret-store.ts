@@ -5,7 +5,7 @@ import { defineCommand, defineGroup, readOptions } from "../arguments/define-com
 import type { CliContext } from "../cli-context.ts";
 import { openInvocation } from "../invocation.ts";
 import { formatAge } from "../output/age.ts";
-import { formatFields, formatTable } from "../output/table.ts";
+import { formatFields } from "../output/table.ts";
 import {
   addEgressAllowlistOption,
   addEgressAllowlistOptions,
@@ -76,7 +76,7 @@ function addList(group: Command, context: CliContext): void {
       formatAge(store.createdAt, Date.now()),
     ]);
     const head = ["ID", "NAME", "EGRESS", "AGE"];
-    invocation.print(rows.length === 0 ? "" : formatTable(head, rows), stores);
+    invocation.printTable(head, rows, stores);
   });
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import stringWidth from "string-width";
 import { formatAge } from "./age.ts";
 import { formatFields, formatTable } from "./table.ts";
 
@@ -13,6 +14,26 @@ describe("formatTable", () => {
       formatTable(["ID", "NAME", "LAST"], rows),
       "ID  NAME       LAST\n1   long name  x\n22  ü",
     );
+  });
+
+  test("cuts the widest cells to the columns of a terminal, and never the first", () => {
+    const id = "9961c10e-c83c-4e6b-ad61-b91144323a3d";
+    const head = ["ID", "NAME", "EGRESS", "AGE"];
+    const rows = [
+      [id, "a-name-of-some-length", "api.anthropic.com, *.openai.com, api.example.com", "5s"],
+      [id, "字字字字字字字字字字", "all hosts", "12d"],
+    ];
+    const lines = (columns: number) => formatTable(head, rows, columns).split("\n");
+    for (const columns of [120, 100, 80, 64]) {
+      for (const line of lines(columns)) assert.ok(stringWidth(line) <= columns, line);
+      assert.ok(lines(columns).every((line) => /^(ID|9961c10e-\S{27}) /.test(line)));
+    }
+    assert.deepEqual(formatTable(head, rows, 200), formatTable(head, rows));
+    assert.match(
+      lines(80)[1] ?? "",
+      /^9961\S+ {2}a-name-of-some-l… {2}api\.anthropic\.com… {2}5s$/,
+    );
+    assert.match(lines(20)[1] ?? "", /^9961\S+ {2}a-nam… {2}api\.a… {2}5s$/);
   });
 
   test("lets no cell steer the terminal", () => {

@@ -1,21 +1,39 @@
 import Table from "cli-table3";
+import stringWidth from "string-width";
+import { fitColumns } from "./fit-columns.ts";
 import { printable } from "./printable.ts";
 
+const columnGap = "  ";
 const noBorders = {
   ...{ top: "", "top-mid": "", "top-left": "", "top-right": "" },
   ...{ bottom: "", "bottom-mid": "", "bottom-left": "", "bottom-right": "" },
   ...{ left: "", "left-mid": "", mid: "", "mid-mid": "" },
-  ...{ right: "", "right-mid": "", middle: "  " },
+  ...{ right: "", "right-mid": "", middle: columnGap },
 };
 
-/** Rows in aligned columns, two spaces apart, below their heads; no borders, no trailing space. */
-export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/**
+ * Rows in aligned columns, two spaces apart, below their heads; no borders, no
+ * trailing space. When `columns` is given, long cells are cut so that lines
+ * are not longer; those of the first column never are, because it names the
+ * row.
+ */
+export function formatTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns?: number,
+): string {
+  const cells = rows.map((row) => row.map(printable));
+  const natural = head.map((name, index) =>
+    Math.max(stringWidth(name), ...cells.map((row) => stringWidth(row[index] ?? ""))),
+  );
+  const gaps = columnGap.length * (head.length - 1);
   const table = new Table({
     chars: noBorders,
     head: [...head],
+    colWidths: columns === undefined ? natural : fitColumns(natural, head, columns - gaps),
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
   });
-  table.push(...rows.map((row) => row.map(printable)));
+  table.push(...cells);
   return trimLines(table.toString());
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { type ContractServer, startContractServer } from "@opencomputer/sdk/testing";
+import type { TerminalStream } from "../output/with-progress.ts";
 import { runCli } from "../run-cli.ts";
 
 export interface OcResult {
@@ -15,10 +16,19 @@ export interface OcResult {
 export interface Oc {
   server: ContractServer;
   configPath: string;
-  /** Runs one command line. `environment` is added to the URL and the key of the server. */
+  /**
+   * Runs one command line. `environment` is added to the URL and the key of
+   * the server; with `columns`, stdout and stderr are terminals of that width.
+   * `onStderr` hears of what is written there.
+   */
   run(
     words: readonly string[],
-    options?: { input?: string | Uint8Array; environment?: Record<string, string> },
+    options?: {
+      input?: string | Uint8Array;
+      environment?: Record<string, string>;
+      columns?: number;
+      onStderr?: (text: string) => void;
+    },
   ): Promise<OcResult>;
   /** As `run`, for a command line that must succeed; returns its stdout. */
   done(words: readonly string[], input?: string): Promise<string>;
@@ -31,8 +41,8 @@ export async function startOc(): Promise<Oc> {
   const configPath = join(folder, ".oc", "config.json");
 
   const run: Oc["run"] = async (words, options = {}) => {
-    const stdout = collector();
-    const stderr = collector();
+    const stdout = collector(options.columns);
+    const stderr = collector(options.columns, options.onStderr);
     const exitCode = await runCli(words, {
       environment: {
         OPENCOMPUTER_API_URL: server.url,
@@ -66,13 +76,22 @@ export async function startOc(): Promise<Oc> {
   };
 }
 
-function collector(): { stream: Writable; text(): string } {
+function collector(
+  columns?: number,
+  onText?: (text: string) => void,
+): { stream: TerminalStream; text(): string } {
   const parts: Buffer[] = [];
   const stream = new Writable({
     write(part: Buffer, _encoding, done) {
       parts.push(part);
+      onText?.(part.toString());
       done();
     },
   });
-  return { stream, text: () => Buffer.concat(parts).toString() };
+  const stay = () => true;
+  const terminal = { isTTY: true, columns, cursorTo: stay, moveCursor: stay, clearLine: stay };
+  return {
+    stream: columns === undefined ? stream : Object.assign(stream, terminal),
+    text: () => Buffer.concat(parts).toString(),
+  };
 }

@@ -30,6 +30,8 @@ export interface ContractServer {
    * `part`, the next one whose request line holds that text.
    */
   interceptNext(interception: Interception, part?: string): void;
+  /** Hears of every request from now on, with its line, before it is answered. */
+  watch(watcher: (line: string) => void): void;
   close(): Promise<void>;
 }
 
@@ -47,11 +49,13 @@ export async function startContractServer(): Promise<ContractServer> {
     ...guestRoutes(sandboxes, folder),
   ];
   const requests: string[] = [];
+  const watchers: ((line: string) => void)[] = [];
   const interceptions: { interception: Interception; part: string }[] = [];
 
   const server = createServer((request, response) => {
     const line = `${request.method} ${request.url}`;
     requests.push(line);
+    for (const watcher of watchers) watcher(line);
     const index = interceptions.findIndex(({ part }) => line.includes(part));
     const [found] = index === -1 ? [] : interceptions.splice(index, 1);
     if (found !== undefined) return found.interception(request, response);
@@ -67,6 +71,7 @@ export async function startContractServer(): Promise<ContractServer> {
     requests,
     secrets,
     sandboxes,
+    watch: (watcher) => void watchers.push(watcher),
     interceptNext: (interception, part = "") => void interceptions.push({ interception, part }),
     async close() {
       server.closeAllConnections();

@@ -49,7 +49,8 @@ export function addExec(
     .action(async (id: string, words: string[], _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const options = readOptions(command, optionsSchema);
-      const sandbox = await Sandbox.connect(id, await invocation.connection());
+      const finding = Sandbox.connect(id, await invocation.connection());
+      const sandbox = await invocation.progress("Finding the sandbox", finding);
       const running = sandbox.exec.run(shellCommand(words), {
         cwd: options.cwd,
         envs: options.env,

@@ -11,8 +11,9 @@ export function addAllowedHosts(parent: Command, context: CliContext): void {
     examples: ["oc sandbox allowed-hosts sb-abc123", "oc sandbox allowed-hosts sb-abc123 --json"],
   }).action(async (id: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
-    const sandbox = await Sandbox.connect(id, await invocation.connection());
-    const allowed = await invocation.progress("Asking the proxy", sandbox.allowedHosts());
+    const finding = Sandbox.connect(id, await invocation.connection());
+    const asking = finding.then((sandbox) => sandbox.allowedHosts());
+    const allowed = await invocation.progress("Asking the proxy", asking);
     invocation.print(formatAllowedHosts(allowed), allowed);
   });
 }

@@ -5,7 +5,6 @@ import { defineCommand, readOptions } from "../../arguments/define-command.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
 import { formatAge } from "../../output/age.ts";
-import { formatTable } from "../../output/table.ts";
 
 const statuses = ["running", "hibernated", "stopped"] as const satisfies SandboxStatus[];
 const optionsSchema = z.object({ status: z.enum(statuses).optional() });
@@ -32,6 +31,6 @@ export function addList(parent: Command, name: string, context: CliContext): voi
         formatAge(sandbox.startedAt, Date.now()),
       ]);
       const head = ["ID", "TEMPLATE", "STATUS", "CPU", "MEM", "AGE"];
-      invocation.print(rows.length === 0 ? "" : formatTable(head, rows), sandboxes);
+      invocation.printTable(head, rows, sandboxes);
     });
 }

@@ -20,8 +20,9 @@ export function addSetTimeout(parent: Command, context: CliContext): void {
     )
     .action(async (id: string, seconds: number, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
-      const sandbox = await Sandbox.connect(id, await invocation.connection());
-      await invocation.progress("Setting the time-out", sandbox.setTimeout(seconds));
+      const finding = Sandbox.connect(id, await invocation.connection());
+      const setting = finding.then((sandbox) => sandbox.setTimeout(seconds));
+      await invocation.progress("Setting the time-out", setting);
       invocation.print(
         seconds === 0
           ? `${id} has no idle time-out now`

@@ -1,3 +1,4 @@
+import type { SecretEntry } from "@opencomputer/sdk";
 import type { Command } from "commander";
 import { z } from "zod";
 import { defineCommand, defineGroup, readOptions } from "../../arguments/define-command.ts";
@@ -74,11 +75,10 @@ function addSet(group: Command, context: CliContext): void {
         }
         const connection = await invocation.connection();
         const value = given ?? (await readSecret(context));
-        const owner = await findSecretOwner(id, connection);
-        const setting = owner.setSecret(id, name, value, {
-          ...connection,
-          allowedHosts: allHosts ? [] : allowedHosts,
-        });
+        const options = { ...connection, allowedHosts: allHosts ? [] : allowedHosts };
+        const setting = findSecretOwner(id, connection).then((owner) =>
+          owner.setSecret(id, name, value, options),
+        );
         await invocation.progress("Setting the secret", setting);
         invocation.print(`Set ${name}`, { name, status: "set" });
       },
@@ -92,8 +92,10 @@ function addList(group: Command, context: CliContext): void {
   }).action(async (id: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
     const connection = await invocation.connection();
-    const owner = await findSecretOwner(id, connection);
-    const entries = await owner.listSecrets(id, connection);
+    const listing = findSecretOwner(id, connection).then(
+      async (owner): Promise<(string | SecretEntry)[]> => await owner.listSecrets(id, connection),
+    );
+    const entries = await invocation.progress("Listing secrets", listing);
     const names = entries.map((entry) => (typeof entry === "string" ? entry : entry.name));
     if (names.length === 0) invocation.note(`No secrets. Set one with: oc secret set ${id} NAME`);
     invocation.print(names.map(printable).sort().join("\n"), entries);
@@ -107,8 +109,10 @@ function addDelete(group: Command, context: CliContext): void {
   }).action(async (id: string, name: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
     const connection = await invocation.connection();
-    const owner = await findSecretOwner(id, connection);
-    await invocation.progress("Deleting the secret", owner.deleteSecret(id, name, connection));
+    const deleting = findSecretOwner(id, connection).then((owner) =>
+      owner.deleteSecret(id, name, connection),
+    );
+    await invocation.progress("Deleting the secret", deleting);
     invocation.print(`Deleted ${name}`, { name, status: "deleted" });
   });
 }

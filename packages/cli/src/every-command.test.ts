@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { Readable, Writable } from "node:stream";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import type { Command } from "commander";
+import { createProgram } from "./create-program.ts";
+import { type Oc, startOc } from "./testing/start-oc.ts";
+
+/** Ids of what the command lines before made. */
+type Made = Record<"store" | "project" | "sandbox" | "key", string>;
+
+/** A command line of every command, in an order in which each finds what it needs. */
+const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
+  "oc config set": () => ["api-url", "http://127.0.0.1:8080"],
+  "oc config show": () => [],
+  "oc completion": () => ["bash"],
+  "oc secret-store create": () => ["--name", "store", "--egress-allowlist", "api.example.com"],
+  "oc secret-store list": () => [],
+  "oc secret-store get": ({ store }) => [store],
+  "oc secret-store update": ({ store }) => [store, "--name", "renamed"],
+  "oc project create": () => ["--name", "project"],
+  "oc project list": () => [],
+  "oc project get": ({ project }) => [project],
+  "oc project update": ({ project }) => [project, "--memory", "2048"],
+  "oc secret set": ({ project }) => [project, "KEY", "--from-stdin"],
+  "oc secret list": ({ project }) => [project],
+  "oc secret delete": ({ project }) => [project, "KEY"],
+  "oc create": () => ["--project", "project", "--secret-store", "renamed"],
+  "oc ls": () => [],
+  "oc get": ({ sandbox }) => [sandbox],
+  "oc exec": ({ sandbox }) => [sandbox, "--", "echo done"],
+  "oc kill": ({ sandbox }) => [sandbox],
+  "oc sandbox create": () => [],
+  "oc sandbox list": () => [],
+  "oc sandbox get": ({ sandbox }) => [sandbox],
+  "oc sandbox set-timeout": ({ sandbox }) => [sandbox, "600"],
+  "oc sandbox allowed-hosts": ({ sandbox }) => [sandbox],
+  "oc sandbox exec": ({ sandbox }) => [sandbox, "--", "echo done"],
+  "oc sandbox kill": ({ sandbox }) => [sandbox],
+  "oc project delete": ({ project }) => [project],
+  "oc secret-store delete": ({ store }) => [store],
+  "oc key create": () => ["--name", "ci"],
+  "oc key list": () => [],
+  "oc key revoke": ({ key }) => [key],
+};
+
+function listCommands(command: Command, place: string): string[] {
+  const below = command.commands.flatMap((child) =>
+    listCommands(child, `${place} ${child.name()}`),
+  );
+  return below.length === 0 ? [place] : below;
+}
+
+describe("every command", () => {
+  let oc: Oc;
+  let made: Made;
+  const environment = { ...process.env };
+  beforeEach(async () => {
+    oc = await startOc();
+    made = { store: "", project: "", sandbox: "", key: "" };
+    // Where these say that there is no terminal, the spinner believes them.
+    delete process.env["CI"];
+    process.env["TERM"] = "xterm";
+  });
+  afterEach(async () => {
+    process.env = environment;
+    await oc.end();
+  });
+
+  /** Puts the object of the server that the command has just made where the next find it. */
+  const remember = () => {
+    const { secrets, sandboxes } = oc.server;
+    made.store = [...secrets.stores.keys()].at(-1) ?? "";
+    made.project = [...secrets.projects.keys()].at(-1) ?? "";
+    made.sandbox = [...sandboxes.keys()].at(-1) ?? "";
+  };
+  const wordsOf = (place: string, line: (made: Made) => string[]) => [
+    ...place.split(" ").slice(1),
+    ...line(made),
+  ];
+  const insertFlag = (words: string[], flag: string) => {
+    const end = words.indexOf("--");
+    return end === -1 ? [...words, flag] : words.toSpliced(end, 0, flag);
+  };
+
+  test("has a command line here", () => {
+    const stream = new Writable();
+    const stdin = Readable.from([]);
+    const context = { stdin, stdout: stream, stderr: stream, configPath: "", version: "1" };
+    const ignore = () => undefined;
+    const outcome = { onExitCode: ignore, onUsageText: ignore };
+    const program = createProgram({ ...context, environment: {} }, outcome);
+    assert.deepEqual(Object.keys(commandLines).toSorted(), listCommands(program, "oc").toSorted());
+  });
+
+  test("prints JSON alone with --json, on a terminal too", async () => {
+    for (const [place, line] of Object.entries(commandLines)) {
+      const words = insertFlag(wordsOf(place, line), "--json");
+      const result = await oc.run(words, { input: "value", columns: 80 });
+      assert.deepEqual([result.exitCode, result.stderr], [0, ""], place);
+      const value: unknown = JSON.parse(result.stdout);
+      assert.ok(typeof value === "object" && value !== null, place);
+      if (place === "oc key create" && "id" in value) made.key = String(value.id);
+      remember();
+    }
+  });
+
+  test("writes nothing of its progress where stderr is no terminal", async (context) => {
+    context.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+    oc.server.watch(() => context.mock.timers.tick(1000));
+    await oc.done(["create"]);
+    remember();
+    const listed = await oc.run(["ls"]);
+    assert.equal(listed.stderr, "");
+  });
+
+  test("tells on a terminal what it waits for, whichever request takes long", async (context) => {
+    context.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+    let shown = "";
+    let silent: string[] = [];
+    oc.server.watch((request) => {
+      shown = "";
+      context.mock.timers.tick(1000);
+      if (shown === "") silent.push(request);
+    });
+    for (const [place, line] of Object.entries(commandLines)) {
+      silent = [];
+      const result = await oc.run(wordsOf(place, line), {
+        input: "value",
+        columns: 80,
+        onStderr: (text) => {
+          shown += text;
+        },
+      });
+      assert.equal(result.exitCode, 0, `${place}: ${result.stderr}`);
+      assert.deepEqual(silent, [], place);
+      if (place === "oc key create") made.key = /Key (\S+) is/.exec(result.stderr)?.[1] ?? "";
+      remember();
+    }
+  });
+});

@@ -41,7 +41,7 @@ export interface UnixSocketClient {
   send(request: WireRequest): Promise<void>;
   /** Octets in either direction, with back-pressure and without a limit in size or time. */
   stream(request: {
-    method: "GET" | "PUT";
+    method: "GET" | "PUT" | "POST";
     path: string;
     body?: Readable;
     headers?: Record<string, string>;

@@ -1,0 +1,187 @@
+import type { Readable } from "node:stream";
+import {
+  commandProgressSchema,
+  commandSessionListSchema,
+  commandSessionSchema,
+  endedCommandSchema,
+  killedSessionSchema,
+  killSessionRequestSchema,
+  runCommandRequestSchema,
+  runningCommandSchema,
+  sessionIdSchema,
+  startSessionRequestSchema,
+  WireError,
+} from "@opencomputer/protocol";
+import type { FastifyRequest } from "fastify";
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import type { WorkerClient } from "../../worker/worker-client.ts";
+import type { OpenConnection } from "../routed-connection.ts";
+import type { BeginOperation } from "../routed-operation.ts";
+import { serveSession } from "../serve-session.ts";
+
+export interface CommandSessionRoutes {
+  worker: WorkerClient;
+  beginOperation: BeginOperation;
+  openConnection: OpenConnection;
+}
+
+/** What stands behind a WebSocket that is about to be accepted. */
+interface Attachment {
+  sandboxId: string;
+  sessionId: string;
+  output: Readable;
+  use: () => void;
+}
+
+const config = { acceptsSandboxToken: true };
+const sandboxParamsSchema = z.object({ id: z.string() });
+const sessionParamsSchema = sandboxParamsSchema.extend({ sessionID: z.string() });
+
+/** Commands that clients come to and leave, and commands in the background. */
+export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> = async (
+  app,
+  { worker, beginOperation, openConnection },
+) => {
+  const attachments = new WeakMap<FastifyRequest, Attachment>();
+
+  app.post(
+    "/sandboxes/:id/exec",
+    {
+      config,
+      schema: {
+        summary: "Start a command session",
+        params: sandboxParamsSchema,
+        body: startSessionRequestSchema,
+        response: { 201: commandSessionSchema },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { sandbox } = await beginOperation(request, reply, id);
+      const cwd = request.body.cwd ?? sandbox.workingDirectory;
+      return reply.code(201).send(await worker.sessions.start(id, { ...request.body, cwd }));
+    },
+  );
+
+  app.get(
+    "/sandboxes/:id/exec",
+    {
+      config,
+      schema: {
+        summary: "List the sandbox's command sessions",
+        params: sandboxParamsSchema,
+        response: { 200: commandSessionListSchema },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      await beginOperation(request, reply, id);
+      return worker.sessions.list(id);
+    },
+  );
+
+  app.route({
+    method: "GET",
+    url: "/sandboxes/:id/exec/:sessionID",
+    config: { ...config, webSocket: true },
+    schema: {
+      summary: "Get a command session; as a WebSocket, attach to it",
+      params: sessionParamsSchema,
+      response: { 200: commandSessionSchema },
+    },
+    async preHandler(request) {
+      if (!request.ws) return;
+      const { id, sessionID } = sessionParamsSchema.parse(request.params);
+      const gone = new AbortController();
+      request.raw.socket.once("close", () => gone.abort());
+      const { opened: output, use } = await openConnection(request, id, async () => {
+        assertSessionId(sessionID);
+        return worker.sessions.output(id, sessionID, gone.signal);
+      });
+      attachments.set(request, { sandboxId: id, sessionId: sessionID, output, use });
+    },
+    async handler(request, reply) {
+      const { id, sessionID } = request.params;
+      await beginOperation(request, reply, id);
+      assertSessionId(sessionID);
+      return worker.sessions.get(id, sessionID);
+    },
+    wsHandler(socket, request) {
+      const attachment = attachments.get(request);
+      if (attachment === undefined) throw new Error("The WebSocket came without a session");
+      const { sandboxId, sessionId, output, use } = attachment;
+      serveSession({
+        socket,
+        output,
+        sendInput: (octets, signal) => worker.sessions.input(sandboxId, sessionId, octets, signal),
+        onTraffic: use,
+        logger: request.log,
+      });
+    },
+  });
+
+  app.post(
+    "/sandboxes/:id/exec/:sessionID/kill",
+    {
+      config,
+      schema: {
+        summary: "Send a signal to a command session",
+        params: sessionParamsSchema,
+        body: killSessionRequestSchema,
+        response: { 200: killedSessionSchema },
+      },
+    },
+    async (request, reply) => {
+      const { id, sessionID } = request.params;
+      await beginOperation(request, reply, id);
+      assertSessionId(sessionID);
+      await worker.sessions.kill(id, sessionID, request.body.signal ?? undefined);
+      return {};
+    },
+  );
+
+  app.post(
+    "/sandboxes/:id/exec/run-async",
+    {
+      config,
+      schema: {
+        summary: "Run a command in the background, unless it ends at once",
+        params: sandboxParamsSchema,
+        body: runCommandRequestSchema,
+        response: { 200: endedCommandSchema, 202: runningCommandSchema },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { sandbox } = await beginOperation(request, reply, id);
+      const cwd = request.body.cwd ?? sandbox.workingDirectory;
+      const answer = await worker.sessions.runAsync(id, { ...request.body, cwd });
+      return answer.running ? reply.code(202).send(answer) : reply.code(200).send(answer);
+    },
+  );
+
+  app.get(
+    "/sandboxes/:id/exec/:execId/result",
+    {
+      config,
+      schema: {
+        summary: "Wait shortly for the end of a command, and get its output so far",
+        params: sandboxParamsSchema.extend({ execId: z.string() }),
+        response: { 200: commandProgressSchema },
+      },
+    },
+    async (request, reply) => {
+      const { id, execId } = request.params;
+      const { signal } = await beginOperation(request, reply, id);
+      assertSessionId(execId);
+      return worker.sessions.result(id, execId, signal);
+    },
+  );
+};
+
+/** What cannot be the id of a session is the id of none. */
+function assertSessionId(sessionId: string): void {
+  if (sessionIdSchema.safeParse(sessionId).success) return;
+  throw new WireError("session_not_found", "The sandbox has no session of this id");
+}

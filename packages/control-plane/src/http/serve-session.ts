@@ -1,0 +1,145 @@
+import { PassThrough, type Readable } from "node:stream";
+import {
+  readSessionEvents,
+  type SessionEvent,
+  sessionCloses,
+  sessionFrames,
+} from "@opencomputer/protocol";
+import type { FastifyBaseLogger } from "fastify";
+import type { RawData, WebSocket } from "ws";
+
+/** Proxies on the way close connections that are silent for a minute. */
+const keepAliveMilliseconds = 20_000;
+
+/**
+ * Serves a session to the client at a WebSocket until either ends. What the
+ * client does not take is not fetched: the command waits. What the command
+ * does not read is not taken from the client.
+ */
+export function serveSession({
+  socket,
+  output,
+  sendInput,
+  onTraffic,
+  logger,
+}: {
+  socket: WebSocket;
+  /** The session's stream; destroyed at the end. */
+  output: Readable;
+  /** Passes octets to the command; resolves when the command has taken all or wants no more. */
+  sendInput: (octets: Readable, signal: AbortSignal) => Promise<void>;
+  /** Called for each message either way, but for keep-alives of the server. */
+  onTraffic: () => void;
+  logger: FastifyBaseLogger;
+}): void {
+  const gone = new AbortController();
+  const input = createInput(socket, (octets) => sendInput(octets, gone.signal), logger);
+  let lastSentAt = Date.now();
+
+  const send = (message: Uint8Array): Promise<void> =>
+    new Promise((resolve, reject) => {
+      lastSentAt = Date.now();
+      socket.send(message, { binary: true }, (error) => (error ? reject(error) : resolve()));
+    });
+  const keepAlive = setInterval(() => {
+    const isQuiet = Date.now() - lastSentAt >= keepAliveMilliseconds / 2;
+    if (isQuiet && socket.bufferedAmount === 0 && socket.readyState === socket.OPEN) {
+      socket.send(new Uint8Array(0), { binary: true });
+    }
+  }, keepAliveMilliseconds);
+
+  socket.on("message", (data: RawData, isBinary: boolean) => {
+    onTraffic();
+    const message = toBuffer(data);
+    if (isBinary && message[0] === sessionFrames.stdin) input.take(message.subarray(1));
+  });
+  socket.once("close", () => {
+    clearInterval(keepAlive);
+    gone.abort();
+    input.abandon();
+    output.destroy();
+  });
+
+  async function passOn(): Promise<void> {
+    for await (const event of readSessionEvents(output)) {
+      onTraffic();
+      await send(toMessage(event));
+    }
+  }
+
+  passOn().then(
+    () => socket.close(sessionCloses.completed.code, sessionCloses.completed.reason),
+    (error: unknown) => {
+      if (gone.signal.aborted || socket.readyState !== socket.OPEN) return;
+      logger.info({ err: error }, "a session's stream was lost");
+      socket.close(sessionCloses.lost.code, "the session was lost: attach again");
+    },
+  );
+}
+
+/** The way of the client's octets, which is opened when the first come. */
+function createInput(
+  socket: WebSocket,
+  send: (octets: Readable) => Promise<void>,
+  logger: FastifyBaseLogger,
+) {
+  let stream: PassThrough | undefined;
+  let over = false;
+
+  function open(): PassThrough {
+    const opened = new PassThrough();
+    opened.on("error", (error) => logger.debug({ err: error }, "a session's input ended early"));
+    opened.on("drain", () => socket.resume());
+    send(opened)
+      .catch((error: unknown) => logger.debug({ err: error }, "a session took no more input"))
+      .finally(() => {
+        over = true;
+        opened.destroy();
+        socket.resume();
+      });
+    return opened;
+  }
+
+  return {
+    /** No octets at all say that the input ends. */
+    take(octets: Uint8Array): void {
+      if (over) return;
+      stream ??= open();
+      if (octets.length === 0) {
+        over = true;
+        stream.end();
+      } else if (!stream.write(octets)) {
+        socket.pause();
+      }
+    },
+    /** The command's input stays open for whoever attaches next. */
+    abandon(): void {
+      if (!over) stream?.destroy();
+      over = true;
+    },
+  };
+}
+
+function toMessage(event: SessionEvent): Uint8Array {
+  switch (event.type) {
+    case "replayEnd":
+      return Uint8Array.of(sessionFrames.replayEnd);
+    case "exit": {
+      const message = Buffer.alloc(5);
+      message.writeUInt8(sessionFrames.exit);
+      message.writeInt32BE(event.exitCode, 1);
+      return message;
+    }
+    default: {
+      const message = Buffer.allocUnsafe(1 + event.octets.length);
+      message.writeUInt8(sessionFrames[event.type]);
+      message.set(event.octets, 1);
+      return message;
+    }
+  }
+}
+
+function toBuffer(data: RawData): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+}

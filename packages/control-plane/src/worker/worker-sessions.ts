@@ -1,0 +1,96 @@
+import type { Readable } from "node:stream";
+import {
+  type AsyncCommand,
+  type CommandProgress,
+  type CommandSession,
+  commandProgressSchema,
+  commandSessionListSchema,
+  commandSessionSchema,
+  endedCommandSchema,
+  type RunCommandRequest,
+  runningCommandSchema,
+  type StartSessionRequest,
+} from "@opencomputer/protocol";
+import { z } from "zod";
+import type { UnixSocketClient } from "../unix-socket-client.ts";
+
+const callTimeoutMilliseconds = 90_000;
+const asyncCommandSchema = z.discriminatedUnion("running", [
+  endedCommandSchema,
+  runningCommandSchema,
+]);
+
+/** Commands that outlive the call which started them, on the worker's side. */
+export interface WorkerSessions {
+  start(sandboxId: string, request: StartSessionRequest): Promise<CommandSession>;
+  runAsync(sandboxId: string, command: RunCommandRequest): Promise<AsyncCommand>;
+  list(sandboxId: string): Promise<CommandSession[]>;
+  /** @throws {WireError} `session_not_found`, as all that take an id. */
+  get(sandboxId: string, sessionId: string): Promise<CommandSession>;
+  result(sandboxId: string, sessionId: string, signal: AbortSignal): Promise<CommandProgress>;
+  kill(sandboxId: string, sessionId: string, signal: number | undefined): Promise<void>;
+  /** Attaches: the session's stream, as it comes from the guest. */
+  output(sandboxId: string, sessionId: string, signal: AbortSignal): Promise<Readable>;
+  /** Passes octets on to the command; when they end, its input ends. */
+  input(sandboxId: string, sessionId: string, octets: Readable, signal: AbortSignal): Promise<void>;
+}
+
+export function createWorkerSessions(client: UnixSocketClient): WorkerSessions {
+  const pathOf = (sandboxId: string, ...rest: string[]) =>
+    ["/v1/sandboxes", sandboxId, "exec", ...rest.map(encodeURIComponent)].join("/");
+  const timeoutMilliseconds = callTimeoutMilliseconds;
+
+  return {
+    start: (sandboxId, body) =>
+      client.request(
+        { method: "POST", path: pathOf(sandboxId), body, timeoutMilliseconds },
+        commandSessionSchema,
+      ),
+    runAsync: (sandboxId, body) =>
+      client.request(
+        { method: "POST", path: pathOf(sandboxId, "run-async"), body, timeoutMilliseconds },
+        asyncCommandSchema,
+      ),
+    list: (sandboxId) =>
+      client.request(
+        { method: "GET", path: pathOf(sandboxId), timeoutMilliseconds },
+        commandSessionListSchema,
+      ),
+    get: (sandboxId, sessionId) =>
+      client.request(
+        { method: "GET", path: pathOf(sandboxId, sessionId), timeoutMilliseconds },
+        commandSessionSchema,
+      ),
+    result: (sandboxId, sessionId, signal) =>
+      client.request(
+        {
+          method: "GET",
+          path: pathOf(sandboxId, sessionId, "result"),
+          timeoutMilliseconds,
+          signal,
+        },
+        commandProgressSchema,
+      ),
+    kill: (sandboxId, sessionId, signal) =>
+      client.send({
+        method: "POST",
+        path: pathOf(sandboxId, sessionId, "kill"),
+        body: { signal },
+        timeoutMilliseconds,
+      }),
+    async output(sandboxId, sessionId, signal) {
+      const path = pathOf(sandboxId, sessionId, "output");
+      return (await client.stream({ method: "GET", path, signal })).body;
+    },
+    async input(sandboxId, sessionId, octets, signal) {
+      const answer = await client.stream({
+        method: "POST",
+        path: pathOf(sandboxId, sessionId, "input"),
+        body: octets,
+        headers: { "content-type": "application/octet-stream" },
+        signal,
+      });
+      answer.body.resume();
+    },
+  };
+}

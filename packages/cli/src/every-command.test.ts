@@ -104,6 +104,18 @@ describe("every command", () => {
     }
   });
 
+  test("prints no line that is wider than the terminal", async () => {
+    const hosts = ["api.anthropic.com", "*.openai.com", "a.very-long-name.example.com"];
+    const flags = hosts.flatMap((host) => ["--egress-allowlist", host]);
+    await oc.done(["secret-store", "create", "--name", "with-a-rather-long-name", ...flags]);
+    const lines = async (columns?: number) => {
+      const options = columns === undefined ? {} : { columns };
+      return (await oc.run(["secret-store", "list"], options)).stdout.trimEnd().split("\n");
+    };
+    for (const line of await lines(80)) assert.ok(line.length <= 80, line);
+    assert.ok((await lines()).some((line) => line.includes(hosts.join(", "))));
+  });
+
   test("writes nothing of its progress where stderr is no terminal", async (context) => {
     context.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
     oc.server.watch(() => context.mock.timers.tick(1000));

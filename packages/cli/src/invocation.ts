@@ -37,10 +37,19 @@ export function openInvocation(context: CliContext, command: Command): Invocatio
     if (output !== "") stdout.write(`${output}\n`);
   }
 
+  function warn(text: string): void {
+    stderr.write(flags.json ? `${JSON.stringify({ warning: text })}\n` : `warning: ${text}\n`);
+  }
+
   return {
     json: flags.json,
     async connection() {
       const { apiKey, apiUrl } = await resolveSettings(context, flags);
+      if (flags.apiKey !== undefined) {
+        warn(
+          "an API key on the command line is seen by other processes and kept in your shell's history; prefer OPENCOMPUTER_API_KEY or `oc config set api-key --from-stdin`",
+        );
+      }
       if (apiKey.value === undefined) {
         throw new CliError(
           "missing_api_key",

@@ -23,8 +23,16 @@ describe("runCli", () => {
   });
 
   test("with a wrong key exits with 3", async () => {
-    const result = await oc.run(["ls", "--api-key", "osb_wrong"]);
+    const environment = { OPENCOMPUTER_API_KEY: "osb_wrong" };
+    const result = await oc.run(["ls"], { environment });
     assert.deepEqual(result, { exitCode: 3, stdout: "", stderr: "error: invalid API key\n" });
+  });
+
+  test("warns of a key on the command line, and does not echo it", async () => {
+    const result = await oc.run(["ls", "--api-key", oc.server.apiKey, "--json"]);
+    assert.deepEqual([result.exitCode, result.stdout], [0, "[]\n"]);
+    assert.match(JSON.parse(result.stderr).warning, /--from-stdin/);
+    assert.ok(!result.stderr.includes(oc.server.apiKey));
   });
 
   test("with a service that fails exits with 5", async () => {

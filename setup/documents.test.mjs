@@ -1,9 +1,14 @@
 // @ts-check
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { projectDirectory } from "./project-steps.mjs";
+import { findTestFiles } from "./test-files.mjs";
+
+const guideDirectory = "docs/guide";
+const read = (/** @type {string} */ document) =>
+  readFileSync(join(projectDirectory, document), "utf8");
 
 describe("documents name files that exist", () => {
   for (const document of [
@@ -12,15 +17,45 @@ describe("documents name files that exist", () => {
     "SECURITY.md",
     "CONTRIBUTING.md",
     "docs/compatibility.md",
+    ...readdirSync(join(projectDirectory, guideDirectory)).map((name) =>
+      join(guideDirectory, name),
+    ),
   ]) {
     test(document, () => {
-      const text = readFileSync(join(projectDirectory, document), "utf8");
-      const quoted = [...text.matchAll(/`([\w.-][\w./-]*\/[\w./-]+\.(?:ts|mjs|go|json|md))`/g)];
-      const linked = [...text.matchAll(/\]\(([\w./-]+)\)/g)];
-      const paths = [...quoted, ...linked].map((match) => match[1] ?? "");
-      assert.ok(paths.length > 0);
-      const missing = paths.filter((path) => !existsSync(join(projectDirectory, path)));
+      const text = read(document);
+      const quoted = [...text.matchAll(/`([\w.-][\w./-]*\/[\w./-]+\.(?:ts|mjs|go|json|md))`/g)].map(
+        ([, path = ""]) => path,
+      );
+      const linked = [...text.matchAll(/\]\(([\w./-]+)\)/g)].map(([, path = ""]) =>
+        join(dirname(document), path),
+      );
+      const mayNameNone = document.startsWith(guideDirectory);
+      assert.ok(mayNameNone || quoted.length > 0);
+      const missing = [...quoted, ...linked].filter(
+        (path) => !existsSync(join(projectDirectory, path)),
+      );
       assert.deepEqual(missing, []);
     });
+  }
+});
+
+test("every row of docs/compatibility.md names tests that are run", () => {
+  const tests = findTestFiles(projectDirectory).flatMap(({ files }) => files);
+  // The API suite is run by the tests of each kind of database.
+  const isRun = (/** @type {string} */ path) =>
+    tests.includes(path) || /\/testing\/api-suite\/[\w-]+\.ts$/.test(path);
+  const rows = read("docs/compatibility.md")
+    .split("\n")
+    .filter((line) => line.startsWith("|"))
+    .slice(2)
+    .map((line) => line.split("|").map((cell) => cell.trim()));
+  assert.ok(rows.length > 20);
+  for (const [, , feature = "", namedTests = ""] of rows) {
+    const paths = namedTests.split(", ").map((path) => path.replace(/^`(.*)`$/, "$1"));
+    assert.deepEqual(
+      paths.filter((path) => !isRun(path)),
+      [],
+      feature,
+    );
   }
 });

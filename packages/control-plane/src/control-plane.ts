@@ -8,6 +8,8 @@ import { createEgressProxyLink } from "./egress-proxy/egress-proxy-link.ts";
 import { createProxyHandOver } from "./egress-proxy/proxy-hand-over.ts";
 import { createAuthentication } from "./http/authentication.ts";
 import { createApiServer } from "./http/create-api-server.ts";
+import { createRequestRate } from "./http/request-rate.ts";
+import { createOpenConnection } from "./http/routed-connection.ts";
 import { createBeginOperation } from "./http/routed-operation.ts";
 import { createSignedUrlAuthentication } from "./http/signed-url-authentication.ts";
 import { openInstallation } from "./installation.ts";
@@ -18,17 +20,22 @@ import { createProjectRepository } from "./projects/project-repository.ts";
 import { startRepeatingTask } from "./repeating-task.ts";
 import { createCreateSandbox } from "./sandboxes/create-sandbox.ts";
 import { createIdleSweep } from "./sandboxes/idle-sweep.ts";
+import { createKeyedLock } from "./sandboxes/keyed-lock.ts";
+import { createMachineTransitions } from "./sandboxes/machine-transitions.ts";
 import { createReadAllowedHosts } from "./sandboxes/read-allowed-hosts.ts";
 import { createReconcileWithWorker } from "./sandboxes/reconcile-with-worker.ts";
 import { createSandboxActivity } from "./sandboxes/sandbox-activity.ts";
 import { createSandboxAnswers } from "./sandboxes/sandbox-answers.ts";
 import { createSandboxTokens } from "./sandboxes/sandbox-identity.ts";
+import { createSandboxLifecycle } from "./sandboxes/sandbox-lifecycle.ts";
 import { createSandboxRemoval } from "./sandboxes/sandbox-removal.ts";
 import {
   createSandboxRepository,
   createSandboxUpkeepRepository,
 } from "./sandboxes/sandbox-repository.ts";
+import { createSettleSandbox } from "./sandboxes/settle-sandbox.ts";
 import { createTagRepository } from "./sandboxes/tag-repository.ts";
+import { createWakeSandbox } from "./sandboxes/wake-sandbox.ts";
 import { createSecretRepository } from "./secret-stores/secret-repository.ts";
 import { createSecretStoreRepository } from "./secret-stores/secret-store-repository.ts";
 import { createSetSecret } from "./secret-stores/set-secret.ts";
@@ -53,6 +60,14 @@ export interface ControlPlaneOptions {
   sandboxDomain: string;
   /** How many sandboxes an org may have at once. */
   sandboxesPerOrgMax: number;
+  /** How many sandboxes of one API key there may be at once; undefined for no such bound. */
+  sandboxesPerKeyMax: number | undefined;
+  /** API requests of one key in a second; undefined for no such bound. */
+  requestsPerSecondMax: number | undefined;
+  apiBodyBytesMax: number;
+  apiHeaderBytesMax: number;
+  /** Where clients reach the API; undefined when that is where they say they reach it. */
+  publicUrl: string | undefined;
   workerSocket: string;
   egressProxySocket: string;
 }
@@ -113,18 +128,6 @@ export async function startControlPlane(
     activity,
     logger,
   });
-  const reconcileWithWorker = createReconcileWithWorker({
-    sandboxes,
-    upkeep,
-    worker,
-    handOver,
-    removal,
-    logger,
-  });
-  const reconcile = async (): Promise<void> => {
-    await removal.finishInterrupted();
-    await reconcileWithWorker();
-  };
   const workerLink = createWorkerLink({
     worker,
     certificatePem: certificateAuthority.certificatePem,
@@ -132,10 +135,41 @@ export async function startControlPlane(
     logger,
   });
   const egressProxyLink = createEgressProxyLink({ egressProxy, upkeep, handOver, logger });
+  const transitions = createMachineTransitions({ sandboxes, worker, handOver });
+  const lifecycle = createSandboxLifecycle({
+    sandboxes,
+    activity,
+    transitions,
+    settleSandbox: createSettleSandbox({ sandboxes, worker, transitions, removal, logger }),
+    wakeSandbox: createWakeSandbox({
+      database,
+      sandboxes,
+      worker,
+      workerLink,
+      egressProxyLink,
+      transitions,
+      sandboxesPerOrgMax: options.sandboxesPerOrgMax,
+      sandboxesPerKeyMax: options.sandboxesPerKeyMax,
+      logger,
+    }),
+    lock: createKeyedLock(),
+    logger,
+  });
+  const reconcileWithWorker = createReconcileWithWorker({ upkeep, worker, lifecycle, logger });
+  async function reconcile(): Promise<void> {
+    await removal.finishInterrupted();
+    await reconcileWithWorker();
+  }
   const authentication = createAuthentication({ apiKeys, tokens });
   const app = createApiServer({
     logger,
     authenticate: authentication.authenticate,
+    limitRate: createRequestRate({
+      requestsPerSecondMax: options.requestsPerSecondMax,
+      now: () => performance.now(),
+    }),
+    bodyBytesMax: options.apiBodyBytesMax,
+    headerBytesMax: options.apiHeaderBytesMax,
     isReady: () => workerLink.ready() && egressProxyLink.ready(),
     routes: {
       sandboxes,
@@ -151,19 +185,24 @@ export async function startControlPlane(
         handOver,
         removal,
         sandboxesPerOrgMax: options.sandboxesPerOrgMax,
+        sandboxesPerKeyMax: options.sandboxesPerKeyMax,
         logger,
       }),
-      readAllowedHosts: createReadAllowedHosts(egressProxy),
+      readAllowedHosts: createReadAllowedHosts({ egressProxy, sandboxes }),
+      activity,
+      lifecycle,
       removal,
       answers: createSandboxAnswers({ activity, tokens, sandboxDomain: options.sandboxDomain }),
       worker,
+      openConnection: createOpenConnection({ sandboxes, activity, lifecycle }),
       beginOperation: createBeginOperation(
-        { sandboxes, activity },
+        { sandboxes, activity, lifecycle },
         { operationsMax: limits.commandsPerSandboxMax },
       ),
       apiKeys,
       forgetKeys: authentication.forgetKeys,
       signatures,
+      publicUrl: options.publicUrl,
       now: Date.now,
       authenticateSignedUrl: createSignedUrlAuthentication({ signatures, now: Date.now }),
       stores,
@@ -183,7 +222,7 @@ export async function startControlPlane(
     repeat(
       "idle sweep",
       pollMilliseconds,
-      createIdleSweep({ upkeep, activity, removal, now: Date.now, logger }),
+      createIdleSweep({ upkeep, activity, lifecycle, removal, now: Date.now, logger }),
     ),
     repeat("upkeep", upkeepMilliseconds, async () => {
       if (workerLink.ready()) await reconcile();

@@ -1,6 +1,7 @@
 import { WireError } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import type { SandboxUpkeepRepository } from "../sandboxes/sandbox-repository.ts";
+import { liveStates } from "../sandboxes/sandbox-states.ts";
 import { shareRunning } from "../share-running.ts";
 import type { EgressProxyClient } from "./egress-proxy-client.ts";
 import type { ProxyHandOver } from "./proxy-hand-over.ts";
@@ -27,7 +28,7 @@ export function createEgressProxyLink(deps: {
   /** One session that cannot be opened or is refused does not keep the others waiting. */
   async function fill(): Promise<number> {
     await handOver.putCertificateAuthority();
-    const live = await upkeep.listOwned(["creating", "running"]);
+    const live = await upkeep.listOwned(liveStates);
     for (const { orgId, id } of live) {
       try {
         await handOver.putSession(orgId, id);

@@ -2,6 +2,7 @@ import type { EgressSession } from "@opencomputer/protocol";
 import type { CertificateAuthority } from "../certificate-authority/make-certificate-authority.ts";
 import { createKeyedLock } from "../sandboxes/keyed-lock.ts";
 import type { SandboxRepository } from "../sandboxes/sandbox-repository.ts";
+import { liveStates } from "../sandboxes/sandbox-states.ts";
 import { PeerAbsentError } from "../unix-socket-client.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { EgressProxyClient } from "./egress-proxy-client.ts";
@@ -35,7 +36,7 @@ export function createProxyHandOver(deps: {
   async function readSession(orgId: string, sandboxId: string): Promise<EgressSession | undefined> {
     const sandbox = await sandboxes.find(orgId, sandboxId);
     if (sandbox === undefined || sandbox.sourceAddress === null) return undefined;
-    if (sandbox.state !== "creating" && sandbox.state !== "running") return undefined;
+    if (!liveStates.includes(sandbox.state)) return undefined;
     const secrets = await sandboxes.listSecrets(orgId, sandboxId);
     return {
       sandboxId,

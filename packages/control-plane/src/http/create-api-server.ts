@@ -1,31 +1,40 @@
 import swagger from "@fastify/swagger";
-import { limits } from "@opencomputer/protocol";
 import { fastify, LogController } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { Authentication } from "./authentication.ts";
 import { answerError, answerUnknownRoute, rawErrorAnswer } from "./error-answers.ts";
 import { openApiOptions } from "./open-api/document.ts";
+import type { createRequestRate } from "./request-rate.ts";
 import { validateRequest } from "./request-validation.ts";
 import { type ApiKeyRoutes, apiKeyRoutes } from "./routes/api-keys.ts";
+import { type CommandSessionRoutes, commandSessionRoutes } from "./routes/command-sessions.ts";
 import { type CommandRoutes, commandRoutes } from "./routes/commands.ts";
 import { documentationRoutes } from "./routes/documentation.ts";
 import { type FileRoutes, fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { type HibernationRoutes, hibernationRoutes } from "./routes/hibernation.ts";
 import { type ProjectRoutes, projectRoutes } from "./routes/projects.ts";
 import { type SandboxRoutes, sandboxRoutes } from "./routes/sandboxes.ts";
 import { type SecretStoreRoutes, secretStoreRoutes } from "./routes/secret-stores.ts";
 import { type SignedFileRoutes, signedFileRoutes } from "./routes/signed-files.ts";
 import { type SignedUrlRoutes, signedUrlRoutes } from "./routes/signed-urls.ts";
 import { type TagRoutes, tagRoutes } from "./routes/tags.ts";
+import { addWebSockets } from "./web-sockets.ts";
 
 interface ApiServer {
   logger: Logger;
   authenticate: Authentication["authenticate"];
+  limitRate: ReturnType<typeof createRequestRate>;
+  /** Of a JSON body; the content of a file may be of any size. */
+  bodyBytesMax: number;
+  headerBytesMax: number;
   /** Whether sandboxes can be created now. */
   isReady: () => boolean;
   routes: SandboxRoutes &
+    HibernationRoutes &
     CommandRoutes &
+    CommandSessionRoutes &
     FileRoutes &
     SecretStoreRoutes &
     ProjectRoutes &
@@ -36,16 +45,24 @@ interface ApiServer {
 }
 
 /** The public API, not yet listening. */
-export function createApiServer({ logger, authenticate, isReady, routes }: ApiServer) {
+export function createApiServer({
+  logger,
+  authenticate,
+  limitRate,
+  bodyBytesMax,
+  headerBytesMax,
+  isReady,
+  routes,
+}: ApiServer) {
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
-    bodyLimit: limits.apiBodyBytesMax,
-    http: { maxHeaderSize: limits.apiHeaderBytesMax },
+    bodyLimit: bodyBytesMax,
+    http: { maxHeaderSize: headerBytesMax },
     routerOptions: { maxParamLength: 256 },
     clientErrorHandler: (error, socket) => {
-      if (socket.writable) socket.write(rawErrorAnswer(error));
+      if (socket.writable) socket.write(rawErrorAnswer(error, headerBytesMax));
       socket.destroy();
     },
     frameworkErrors: (error, request, reply) => answerError(error, request, reply),
@@ -56,6 +73,7 @@ export function createApiServer({ logger, authenticate, isReady, routes }: ApiSe
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerUnknownRoute);
   app.decorateRequest("orgId", "");
+  app.decorateRequest("apiKeyId", null);
 
   // Clients send `Content-Type: application/json` with requests that have no body.
   const parseJson = app.getDefaultJsonParser("error", "ignore");
@@ -77,13 +95,17 @@ export function createApiServer({ logger, authenticate, isReady, routes }: ApiSe
   });
 
   app.register(swagger, openApiOptions);
+  addWebSockets(app);
   app.register(healthRoutes, { isReady });
   app.register(
     async (api) => {
       api.addHook("onRequest", authenticate);
+      api.addHook("onRequest", limitRate);
       await api.register(sandboxRoutes, routes);
+      await api.register(hibernationRoutes, routes);
       await api.register(tagRoutes, routes);
       await api.register(commandRoutes, routes);
+      await api.register(commandSessionRoutes, routes);
       await api.register(fileRoutes, routes);
       await api.register(signedUrlRoutes, routes);
       await api.register(secretStoreRoutes, routes);

@@ -23,7 +23,7 @@ export function createFileContent(deps: {
   const { worker, beginOperation } = deps;
   return {
     async send(request, reply, { id, path }) {
-      const signal = await beginOperation(request, reply, id);
+      const { signal } = await beginOperation(request, reply, id);
       const file = await worker.readFile(id, path, signal);
       const length = file.headers["content-length"];
       if (typeof length === "string") reply.header("content-length", length);
@@ -31,7 +31,7 @@ export function createFileContent(deps: {
     },
 
     async receive(request, reply, { id, path }) {
-      const signal = await beginOperation(request, reply, id);
+      const { signal } = await beginOperation(request, reply, id);
       const length = request.headers["content-length"];
       await worker.writeFile(id, path, { body: contentOf(request.body), length }, signal);
       return reply.code(204).send();

@@ -1,48 +1,72 @@
 import { WireError } from "@opencomputer/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { SandboxActivity } from "../sandboxes/sandbox-activity.ts";
-import type { SandboxRepository } from "../sandboxes/sandbox-repository.ts";
-import { clientGone } from "./client-gone.ts";
+import type { SandboxLifecycle } from "../sandboxes/sandbox-lifecycle.ts";
+import type { SandboxRepository, SandboxRow } from "../sandboxes/sandbox-repository.ts";
+import { presentStates } from "../sandboxes/sandbox-states.ts";
 
 /**
- * Begins an operation on a running sandbox. It counts as use of the sandbox
- * until the answer has gone out.
+ * Begins an operation on a sandbox, which is woken for it when it is
+ * hibernated. It counts as use of the sandbox until the answer has gone out.
  */
 export type BeginOperation = (
   request: FastifyRequest,
   reply: FastifyReply,
   sandboxId: string,
-) => Promise<AbortSignal>;
+) => Promise<Operation>;
 
-/** @throws {WireError} `sandbox_not_found`, `sandbox_not_running`, `too_many_requests` */
+export interface Operation {
+  sandbox: SandboxRow;
+  /** Aborts when the client has gone, and when the sandbox is hibernated on request. */
+  signal: AbortSignal;
+}
+
+/**
+ * The operation is counted before the state is read for the last time: an
+ * idle sandbox is hibernated only when none is counted after its state is set.
+ *
+ * @throws {WireError} `sandbox_not_found`, `sandbox_not_running`, `too_many_requests`,
+ * and what a wake fails with
+ */
 export function createBeginOperation(
-  deps: { sandboxes: SandboxRepository; activity: SandboxActivity },
+  deps: { sandboxes: SandboxRepository; activity: SandboxActivity; lifecycle: SandboxLifecycle },
   options: { operationsMax: number },
 ): BeginOperation {
   return async (request, reply, sandboxId) => {
-    await findRunningSandbox(deps.sandboxes, request.orgId, sandboxId);
+    const { orgId } = request;
+    const found = await findPresentSandbox(deps.sandboxes, orgId, sandboxId);
     if (deps.activity.operations(sandboxId) >= options.operationsMax) {
       throw new WireError(
         "too_many_requests",
         `Sandbox ${sandboxId} has ${options.operationsMax} operations under way, the most for one sandbox: wait for some to end`,
       );
     }
-    const signal = clientGone(reply);
-    const end = deps.activity.begin(sandboxId);
-    if (reply.raw.destroyed) end();
-    else reply.raw.once("close", end);
-    return signal;
+    const controller = new AbortController();
+    let hasBegun = false;
+    const end = deps.activity.begin(sandboxId, (reason) => {
+      if (hasBegun) controller.abort(reason);
+    });
+    const finish = (): void => {
+      end();
+      if (!reply.raw.writableFinished) controller.abort();
+    };
+    if (reply.raw.destroyed) finish();
+    else reply.raw.once("close", finish);
+    const isSettled = found.state === "running" && !deps.lifecycle.isHeld(sandboxId);
+    const sandbox = isSettled ? found : await deps.lifecycle.ensureRunning(orgId, sandboxId);
+    hasBegun = true;
+    return { sandbox, signal: controller.signal };
   };
 }
 
 /** @throws {WireError} `sandbox_not_found`, `sandbox_not_running` */
-export async function findRunningSandbox(
+export async function findPresentSandbox(
   sandboxes: SandboxRepository,
   orgId: string,
   sandboxId: string,
 ) {
   const sandbox = await findSandbox(sandboxes, orgId, sandboxId);
-  if (sandbox.state === "running") return sandbox;
+  if (presentStates.includes(sandbox.state)) return sandbox;
   throw new WireError("sandbox_not_running", `Sandbox ${sandboxId} is stopped`);
 }
 

@@ -7,11 +7,11 @@ import {
   WireError,
 } from "@opencomputer/protocol";
 import type { Database } from "../database/database.ts";
-import { lockOrg } from "../orgs/org-repository.ts";
 import type { ProjectRepository } from "../projects/project-repository.ts";
 import { layerSecrets, type SecretLayer } from "../secret-stores/layer-secrets.ts";
 import { loadLayer, loadNamedLayer, type StoredSecret } from "../secret-stores/load-layer.ts";
 import type { Vault } from "../vault/vault.ts";
+import { assertRoom, type Caller } from "./assert-room.ts";
 import { mintSandboxId, mintSealedToken } from "./sandbox-identity.ts";
 import { assertFitsHost, resolveSandboxOptions } from "./sandbox-options.ts";
 import type { SandboxRepository, SandboxSecretRow } from "./sandbox-repository.ts";
@@ -23,7 +23,7 @@ const emptyLayer: SecretLayer<StoredSecret> = { egressAllowlist: [], secrets: []
  * sealed copies of its secrets, and says what the worker is to prepare.
  *
  * @throws {WireError} when the request does not fit or names what does not
- * exist; `too_many_requests` when the org has as many sandboxes as it may.
+ * exist; `too_many_requests` when the caller has as many sandboxes as it may.
  */
 export async function admitSandbox(
   deps: {
@@ -33,11 +33,14 @@ export async function admitSandbox(
     vault: Vault;
     /** How many sandboxes an org may have at once. */
     sandboxesPerOrgMax: number;
+    /** How many of one API key; undefined for no such bound. */
+    sandboxesPerKeyMax: number | undefined;
   },
-  orgId: string,
+  caller: Caller,
   request: CreateSandboxRequest,
   host: { cpuCountMax: number; memoryMBMax: number },
 ): Promise<PrepareSandboxRequest> {
+  const { orgId } = caller;
   const owner = await findProject(deps.projects, orgId, request.project);
   const options = resolveSandboxOptions(request, owner?.project);
   assertFitsHost(options, host);
@@ -46,7 +49,7 @@ export async function admitSandbox(
   const sandboxId = mintSandboxId();
 
   return deps.database.transaction(async (transaction) => {
-    await assertRoom(transaction, deps, orgId);
+    await assertRoom(transaction, deps, caller);
     const base =
       owner === undefined ? emptyLayer : await loadLayer(transaction, orgId, owner.storeId);
     const top =
@@ -67,6 +70,7 @@ export async function admitSandbox(
         ...options,
         id: sandboxId,
         orgId,
+        apiKeyId: caller.apiKeyId,
         state: "creating",
         metadata: request.metadata ?? {},
         tags: {},
@@ -94,20 +98,6 @@ export async function admitSandbox(
       },
     };
   });
-}
-
-/** Creates of one org take turns here, so that many at once do not pass the limit together. */
-async function assertRoom(
-  transaction: Database,
-  deps: { sandboxes: SandboxRepository; sandboxesPerOrgMax: number },
-  orgId: string,
-): Promise<void> {
-  await lockOrg(transaction, orgId);
-  if ((await deps.sandboxes.countLive(transaction, orgId)) < deps.sandboxesPerOrgMax) return;
-  throw new WireError(
-    "too_many_requests",
-    `This org has ${deps.sandboxesPerOrgMax} sandboxes, the most at once: kill one, or have OPENCOMPUTER_SANDBOXES_PER_ORG_MAX raised`,
-  );
 }
 
 async function findProject(projects: ProjectRepository, orgId: string, name: string | undefined) {

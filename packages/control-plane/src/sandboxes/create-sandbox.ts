@@ -8,11 +8,12 @@ import type { Vault } from "../vault/vault.ts";
 import type { WorkerClient } from "../worker/worker-client.ts";
 import type { WorkerLink } from "../worker/worker-link.ts";
 import { admitSandbox } from "./admit-sandbox.ts";
+import type { Caller } from "./assert-room.ts";
 import type { SandboxRemoval } from "./sandbox-removal.ts";
 import type { SandboxRepository, SandboxRow } from "./sandbox-repository.ts";
 
 export type CreateSandbox = (
-  orgId: string,
+  caller: Caller,
   request: CreateSandboxRequest,
   signal: AbortSignal,
 ) => Promise<SandboxRow>;
@@ -34,6 +35,8 @@ export function createCreateSandbox(deps: {
   removal: SandboxRemoval;
   /** How many sandboxes an org may have at once. */
   sandboxesPerOrgMax: number;
+  /** How many of one API key; undefined for no such bound. */
+  sandboxesPerKeyMax: number | undefined;
   logger: Logger;
 }): CreateSandbox {
   const { sandboxes, worker, handOver, removal } = deps;
@@ -63,10 +66,11 @@ export function createCreateSandbox(deps: {
     throw new WireError("internal_error", `Sandbox ${sandboxId} was removed while it was made`);
   }
 
-  return async (orgId, request, signal) => {
+  return async (caller, request, signal) => {
+    const { orgId } = caller;
     const host = await deps.workerLink.assertReady();
     await deps.egressProxyLink.assertReady();
-    const prepare = await admitSandbox(deps, orgId, request, host);
+    const prepare = await admitSandbox(deps, caller, request, host);
     const { sandboxId } = prepare;
     try {
       return await build(orgId, sandboxId, prepare, signal);

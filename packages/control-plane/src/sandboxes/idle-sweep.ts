@@ -1,32 +1,84 @@
+import { WireError } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import type { SandboxActivity } from "./sandbox-activity.ts";
+import type { SandboxLifecycle } from "./sandbox-lifecycle.ts";
 import type { SandboxRemoval } from "./sandbox-removal.ts";
-import type { SandboxUpkeepRepository } from "./sandbox-repository.ts";
+import type { IdleSandbox, SandboxUpkeepRepository } from "./sandbox-repository.ts";
 
 /** How long a stopped sandbox still answers before it is forgotten. */
 const stoppedRetentionMilliseconds = 10 * 60 * 1000;
+/** After a failed hibernation the next one waits this long. */
+const retryMilliseconds = 60 * 1000;
+/** A sandbox that fails this often in its own right cannot be hibernated. */
+const attemptsMax = 3;
+/** Hibernations at once: each writes a sandbox's memory to the disk. */
+const hibernationsMax = 4;
 
-/** Kills what has been idle for its time-out and forgets what was stopped a while ago. */
+/** What says nothing about the sandbox itself: it may be hibernated later. */
+const passing: readonly string[] = [
+  "host_storage_full",
+  "capacity_exhausted",
+  "worker_unavailable",
+  "egress_proxy_unavailable",
+  "outcome_unknown",
+  "too_many_requests",
+];
+
+interface Failures {
+  attempts: number;
+  retryAt: number;
+}
+
+/**
+ * Hibernates what has been idle for its time-out and forgets what was stopped
+ * a while ago. A sandbox is killed only when it cannot be hibernated for a
+ * reason of its own, several times: a full disk or an absent worker passes.
+ */
 export function createIdleSweep(deps: {
   upkeep: SandboxUpkeepRepository;
   activity: SandboxActivity;
+  lifecycle: SandboxLifecycle;
   removal: SandboxRemoval;
   now: () => number;
   logger: Logger;
 }): () => Promise<void> {
-  const { upkeep, activity, removal, now, logger } = deps;
+  const { upkeep, activity, lifecycle, removal, now, logger } = deps;
+  const failures = new Map<string, Failures>();
+
+  function isDue({ id, lastActiveAt, idleTimeoutSeconds }: IdleSandbox): boolean {
+    const usedAt = activity.lastActiveAt(id, lastActiveAt).getTime();
+    if (usedAt + idleTimeoutSeconds * 1000 > now()) return false;
+    return (failures.get(id)?.retryAt ?? 0) <= now() && !lifecycle.isHeld(id);
+  }
+
+  async function hibernate({ id, orgId }: IdleSandbox): Promise<void> {
+    try {
+      await lifecycle.hibernateIdle(orgId, id);
+      failures.delete(id);
+    } catch (error) {
+      const isPassing = error instanceof WireError && passing.includes(error.code);
+      const attempts = (failures.get(id)?.attempts ?? 0) + (isPassing ? 0 : 1);
+      failures.set(id, { attempts, retryAt: now() + retryMilliseconds });
+      logger.warn({ sandboxId: id, attempts, err: error }, "an idle sandbox was not hibernated");
+      if (attempts >= attemptsMax) await kill(id, orgId);
+    }
+  }
+
+  async function kill(id: string, orgId: string): Promise<void> {
+    try {
+      await removal.kill(orgId, id, "idle, and it cannot be hibernated");
+      failures.delete(id);
+    } catch (error) {
+      logger.warn({ sandboxId: id, err: error }, "an idle sandbox waits for the next sweep");
+    }
+  }
 
   return async () => {
-    for (const sandbox of await upkeep.listIdle(new Date(now()))) {
-      const { id, orgId, idleTimeoutSeconds } = sandbox;
-      const lastActiveAt = activity.lastActiveAt(id, sandbox.lastActiveAt);
-      if (lastActiveAt.getTime() + idleTimeoutSeconds * 1000 > now()) continue;
-      try {
-        await removal.kill(orgId, id, "idle time-out");
-      } catch (error) {
-        logger.warn({ sandboxId: id, err: error }, "an idle sandbox waits for the next sweep");
-      }
-    }
+    const idle = await upkeep.listIdle(new Date(now()));
+    const known = new Set(idle.map(({ id }) => id));
+    for (const id of failures.keys()) if (!known.has(id)) failures.delete(id);
+    const due = idle.filter(isDue).slice(0, hibernationsMax);
+    await Promise.all(due.map(hibernate));
     await upkeep.deleteStoppedBefore(new Date(now() - stoppedRetentionMilliseconds));
   };
 }

@@ -1,14 +1,35 @@
-import { type AllowedHosts, WireError } from "@opencomputer/protocol";
+import { type AllowedHosts, type EgressPolicy, WireError } from "@opencomputer/protocol";
 import type { EgressProxyClient } from "../egress-proxy/egress-proxy-client.ts";
-import type { SandboxRow } from "./sandbox-repository.ts";
+import type { SandboxRepository, SandboxRow } from "./sandbox-repository.ts";
 
 /** @throws {WireError} `egress_proxy_unavailable` when the proxy does not answer for the sandbox. */
 export type ReadAllowedHosts = (sandbox: SandboxRow) => Promise<AllowedHosts>;
 
-/** What the proxy enforces for a sandbox, asked of the proxy itself. */
-export function createReadAllowedHosts(egressProxy: EgressProxyClient): ReadAllowedHosts {
+type Policy = Pick<EgressPolicy, "egressAllowlist" | "perSecretAllowedHosts">;
+
+/**
+ * What the proxy enforces for a sandbox, asked of the proxy itself. For a
+ * sandbox that is hibernated it is what the proxy will be told at its wake.
+ */
+export function createReadAllowedHosts(deps: {
+  egressProxy: EgressProxyClient;
+  sandboxes: SandboxRepository;
+}): ReadAllowedHosts {
+  async function readStored({ orgId, id, egressAllowlist }: SandboxRow): Promise<Policy> {
+    const secrets = await deps.sandboxes.listSecrets(orgId, id);
+    return {
+      egressAllowlist,
+      perSecretAllowedHosts: Object.fromEntries(
+        secrets.map(({ name, allowedHosts }) => [name, allowedHosts]),
+      ),
+    };
+  }
+
   return async (sandbox) => {
-    const policy = await readPolicy(egressProxy, sandbox.id);
+    const policy =
+      sandbox.state === "running"
+        ? await readPolicy(deps.egressProxy, sandbox.id)
+        : await readStored(sandbox);
     return {
       sandboxID: sandbox.id,
       ...(sandbox.secretStoreName === null ? {} : { secretStore: sandbox.secretStoreName }),
@@ -23,7 +44,7 @@ export function createReadAllowedHosts(egressProxy: EgressProxyClient): ReadAllo
   };
 }
 
-async function readPolicy(egressProxy: EgressProxyClient, sandboxId: string) {
+async function readPolicy(egressProxy: EgressProxyClient, sandboxId: string): Promise<Policy> {
   try {
     return await egressProxy.getPolicy(sandboxId);
   } catch (error) {

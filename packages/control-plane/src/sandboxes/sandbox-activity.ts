@@ -5,7 +5,10 @@ interface Activity {
   lastActiveAt: number;
   writtenAt: number;
   operations: number;
+  interrupts: Set<Interrupt>;
 }
+
+type Interrupt = (reason: Error) => void;
 
 /**
  * When each sandbox was last used, ahead of the database: an operation costs
@@ -13,8 +16,14 @@ interface Activity {
  * ends. After a crash the idle timer is off by those few seconds.
  */
 export interface SandboxActivity {
-  /** Begins an operation; the function that is returned ends it, once. */
-  begin(sandboxId: string): () => void;
+  /**
+   * Begins an operation; the function that is returned ends it, once.
+   *
+   * @param interrupt Called when the sandbox is taken from under the operation.
+   */
+  begin(sandboxId: string, interrupt?: Interrupt): () => void;
+  /** Interrupts the operations under way. */
+  interrupt(sandboxId: string, reason: Error): void;
   /** The later of the stored time and the time known here. */
   lastActiveAt(sandboxId: string, stored: Date): Date;
   /** How many operations are under way. */
@@ -38,22 +47,29 @@ export function createSandboxActivity(options: {
   }
 
   return {
-    begin(sandboxId) {
+    begin(sandboxId, interrupt) {
       const activity = activities.get(sandboxId) ?? {
         lastActiveAt: 0,
         writtenAt: 0,
         operations: 0,
+        interrupts: new Set(),
       };
       activities.set(sandboxId, activity);
       activity.operations += 1;
+      if (interrupt !== undefined) activity.interrupts.add(interrupt);
       touch(sandboxId, activity);
       let ended = false;
       return () => {
         if (ended) return;
         ended = true;
         activity.operations -= 1;
+        if (interrupt !== undefined) activity.interrupts.delete(interrupt);
         if (activities.get(sandboxId) === activity) touch(sandboxId, activity);
       };
+    },
+
+    interrupt(sandboxId, reason) {
+      for (const interrupt of activities.get(sandboxId)?.interrupts ?? []) interrupt(reason);
     },
 
     lastActiveAt(sandboxId, stored) {

@@ -1,18 +1,20 @@
 import type {
   CreatedSandbox,
   SandboxDetail,
-  SandboxStatus,
   SandboxSummary,
+  WokenSandbox,
 } from "@opencomputer/protocol";
 import type { SandboxActivity } from "./sandbox-activity.ts";
 import type { SandboxTokens } from "./sandbox-identity.ts";
 import type { SandboxRow } from "./sandbox-repository.ts";
+import { statusOf } from "./sandbox-states.ts";
 
 /** Rows as the API shows them. */
 export interface SandboxAnswers {
   summary(row: SandboxRow): SandboxSummary;
   detail(row: SandboxRow): SandboxDetail;
   created(row: SandboxRow): CreatedSandbox;
+  woken(row: SandboxRow): WokenSandbox;
 }
 
 export function createSandboxAnswers(deps: {
@@ -27,7 +29,7 @@ export function createSandboxAnswers(deps: {
       sandboxID: row.id,
       templateID: row.templateId,
       template: row.templateId,
-      status: statusOf(row),
+      status: statusOf(row.state),
       cpuCount: row.cpuCount,
       memoryMB: row.memoryMB,
       startedAt: row.startedAt.toISOString(),
@@ -39,7 +41,7 @@ export function createSandboxAnswers(deps: {
 
   function endOf(row: SandboxRow): Date | null {
     if (row.stoppedAt !== null) return row.stoppedAt;
-    if (row.idleTimeoutSeconds === 0) return null;
+    if (row.idleTimeoutSeconds === 0 || statusOf(row.state) === "hibernated") return null;
     const lastActiveAt = activity.lastActiveAt(row.id, row.lastActiveAt);
     return new Date(lastActiveAt.getTime() + row.idleTimeoutSeconds * 1000);
   }
@@ -58,15 +60,34 @@ export function createSandboxAnswers(deps: {
       ...(row.secretStoreName === null ? {} : { secretStore: row.secretStoreName }),
       ...(row.baseSecretStoreName === null ? {} : { baseSecretStore: row.baseSecretStoreName }),
       ...(row.projectName === null ? {} : { project: row.projectName }),
+      ...patchErrorOf(row),
+      ...memoryLostOf(row),
     }),
 
     created(row) {
       const { template: _template, tags: _tags, ...rest } = summary(row);
-      return { ...rest, ...access(row) };
+      const { fromCheckpointId } = row;
+      return {
+        ...rest,
+        ...access(row),
+        ...(fromCheckpointId === null ? {} : { fromCheckpointId }),
+        ...patchErrorOf(row),
+      };
     },
+
+    woken: (row) => ({
+      sandboxID: row.id,
+      status: "running",
+      ...access(row),
+      ...memoryLostOf(row),
+    }),
   };
 }
 
-function statusOf(row: SandboxRow): SandboxStatus {
-  return row.state === "running" ? "running" : "stopped";
+function patchErrorOf({ patchError }: SandboxRow): { patchError?: string } {
+  return patchError === null ? {} : { patchError };
+}
+
+function memoryLostOf({ memoryLost }: SandboxRow): { memoryLost?: string } {
+  return memoryLost === null ? {} : { memoryLost };
 }

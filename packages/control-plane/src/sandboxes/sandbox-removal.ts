@@ -5,6 +5,7 @@ import { PeerAbsentError } from "../unix-socket-client.ts";
 import type { WorkerClient } from "../worker/worker-client.ts";
 import type { SandboxActivity } from "./sandbox-activity.ts";
 import type { SandboxRepository, SandboxUpkeepRepository } from "./sandbox-repository.ts";
+import { keptStates, presentStates } from "./sandbox-states.ts";
 
 /**
  * Takes sandboxes away. The row is marked first: whatever happens after it,
@@ -13,7 +14,7 @@ import type { SandboxRepository, SandboxUpkeepRepository } from "./sandbox-repos
  */
 export interface SandboxRemoval {
   /**
-   * Kills a sandbox; one that is stopped already stays so.
+   * Kills a sandbox in whatever state it is; one that is stopped already stays so.
    *
    * @throws {WireError} `sandbox_not_found`; `worker_unavailable` when the mark
    * is set and the machine has to wait for the worker.
@@ -63,7 +64,7 @@ export function createSandboxRemoval(deps: {
         throw new WireError("sandbox_not_found", `sandbox not found: ${sandboxId}`);
       }
       if (sandbox.state === "stopped") return;
-      await sandboxes.change(orgId, sandboxId, ["running"], { state: "killing" });
+      await sandboxes.change(orgId, sandboxId, presentStates, { state: "killing" });
       try {
         await stop(orgId, sandboxId);
       } catch (error) {
@@ -79,7 +80,7 @@ export function createSandboxRemoval(deps: {
 
     async discard(orgId, sandboxId) {
       try {
-        await sandboxes.change(orgId, sandboxId, ["creating", "running"], { state: "killing" });
+        await sandboxes.change(orgId, sandboxId, keptStates, { state: "killing" });
         await release(sandboxId);
         await sandboxes.delete(orgId, sandboxId);
       } catch (error) {

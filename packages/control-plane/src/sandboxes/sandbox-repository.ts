@@ -1,14 +1,33 @@
 import { sandboxIdPattern } from "@opencomputer/protocol";
-import { and, desc, eq, inArray, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, lt, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { sandboxes, sandboxSecrets } from "../database/schema.ts";
+import { liveStates, type SandboxState } from "./sandbox-states.ts";
 
 export type SandboxRow = typeof sandboxes.$inferSelect;
 export type NewSandboxRow = typeof sandboxes.$inferInsert;
 export type SandboxSecretRow = typeof sandboxSecrets.$inferSelect;
 
+/** What of a sandbox changes during its life. */
+export type SandboxChanges = Partial<
+  Pick<
+    SandboxRow,
+    | "state"
+    | "sourceAddress"
+    | "startedAt"
+    | "lastActiveAt"
+    | "stoppedAt"
+    | "idleTimeoutSeconds"
+    | "patchError"
+    | "memoryLost"
+    | "hibernatedBytes"
+  >
+>;
+
 /** A sandbox as the installation's own upkeep sees it: with the org that owns it. */
 export type OwnedSandbox = Pick<SandboxRow, "id" | "orgId" | "state" | "sourceAddress">;
+
+export type IdleSandbox = OwnedSandbox & Pick<SandboxRow, "lastActiveAt" | "idleTimeoutSeconds">;
 
 /** Sandboxes by org. */
 export function createSandboxRepository(database: Database) {
@@ -25,11 +44,15 @@ export function createSandboxRepository(database: Database) {
       if (secrets.length > 0) await transaction.insert(sandboxSecrets).values(secrets);
     },
 
-    /** How many of the org's sandboxes are running or being made. */
-    async countLive(transaction: Database, orgId: string): Promise<number> {
+    /** How many of the org's sandboxes, or of those of one key, have or may have a machine. */
+    async countLive(transaction: Database, orgId: string, apiKeyId?: string): Promise<number> {
       return transaction.$count(
         sandboxes,
-        and(eq(sandboxes.orgId, orgId), inArray(sandboxes.state, ["creating", "running"])),
+        and(
+          eq(sandboxes.orgId, orgId),
+          inArray(sandboxes.state, liveStates),
+          apiKeyId === undefined ? undefined : eq(sandboxes.apiKeyId, apiKeyId),
+        ),
       );
     },
 
@@ -39,7 +62,7 @@ export function createSandboxRepository(database: Database) {
       return row;
     },
 
-    async list(orgId: string, states: SandboxRow["state"][]): Promise<SandboxRow[]> {
+    async list(orgId: string, states: SandboxState[]): Promise<SandboxRow[]> {
       return database
         .select()
         .from(sandboxes)
@@ -51,20 +74,11 @@ export function createSandboxRepository(database: Database) {
     async change(
       orgId: string,
       id: string,
-      from: SandboxRow["state"][],
-      changes: Partial<
-        Pick<
-          SandboxRow,
-          | "state"
-          | "sourceAddress"
-          | "startedAt"
-          | "lastActiveAt"
-          | "stoppedAt"
-          | "idleTimeoutSeconds"
-        >
-      >,
+      from: SandboxState[],
+      changes: SandboxChanges,
+      transaction: Database = database,
     ): Promise<boolean> {
-      const rows = await database
+      const rows = await transaction
         .update(sandboxes)
         .set(changes)
         .where(and(ofOrg(orgId, id), inArray(sandboxes.state, from)))
@@ -105,12 +119,12 @@ export function createSandboxUpkeepRepository(database: Database) {
   };
 
   return {
-    async listOwned(states: SandboxRow["state"][]): Promise<OwnedSandbox[]> {
+    async listOwned(states: SandboxState[]): Promise<OwnedSandbox[]> {
       return database.select(owned).from(sandboxes).where(inArray(sandboxes.state, states));
     },
 
     /** Running sandboxes whose idle time-out has passed, as far as the database knows. */
-    async listIdle(now: Date) {
+    async listIdle(now: Date): Promise<IdleSandbox[]> {
       return database
         .select({
           ...owned,
@@ -124,7 +138,8 @@ export function createSandboxUpkeepRepository(database: Database) {
             sql`${sandboxes.idleTimeoutSeconds} > 0`,
             sql`${sandboxes.lastActiveAt} + make_interval(secs => ${sandboxes.idleTimeoutSeconds}) <= ${now.toISOString()}::timestamptz`,
           ),
-        );
+        )
+        .orderBy(asc(sandboxes.lastActiveAt));
     },
 
     async touch(id: string, at: Date): Promise<void> {

@@ -1,7 +1,8 @@
 import type { SandboxTags, TagKey } from "@opencomputer/protocol";
-import { and, count, eq, sql } from "drizzle-orm";
+import { and, count, eq, inArray, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { sandboxes } from "../database/schema.ts";
+import { presentStates } from "./sandbox-states.ts";
 
 /** The tags of an org's sandboxes. */
 export function createTagRepository(database: Database) {
@@ -29,7 +30,7 @@ export function createTagRepository(database: Database) {
       return row === undefined ? undefined : toSandboxTags(row);
     },
 
-    /** The keys on the org's running sandboxes, by name. */
+    /** The keys on the org's sandboxes, running and hibernated, by name. */
     async listKeys(orgId: string): Promise<TagKey[]> {
       const key = sql<string>`tag.key`;
       return database
@@ -40,7 +41,7 @@ export function createTagRepository(database: Database) {
         })
         .from(sandboxes)
         .crossJoinLateral(sql`jsonb_each_text(${sandboxes.tags}) as tag(key, value)`)
-        .where(and(eq(sandboxes.orgId, orgId), eq(sandboxes.state, "running")))
+        .where(and(eq(sandboxes.orgId, orgId), inArray(sandboxes.state, presentStates)))
         .groupBy(key)
         .orderBy(sql`tag.key collate "C"`);
     },

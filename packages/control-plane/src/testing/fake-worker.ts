@@ -2,16 +2,24 @@ import { randomUUID } from "node:crypto";
 import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import {
+  type CommandResult,
   commandResultSchema,
   filePathQuerySchema,
+  hibernatedSandboxSchema,
+  makeCheckpointRequestSchema,
   type PrepareSandboxRequest,
   prepareSandboxRequestSchema,
   type RunCommandRequest,
+  restoreSandboxRequestSchema,
   runCommandRequestSchema,
   trustRequestSchema,
   WireError,
+  type WorkerCheckpoint,
   type WorkerSandbox,
   type WorkerStatus,
+  wakeSandboxRequestSchema,
+  workerCheckpointListSchema,
+  workerCheckpointSchema,
   workerSandboxListSchema,
   workerSandboxSchema,
   workerStatusSchema,
@@ -21,14 +29,19 @@ import { z } from "zod";
 import { createUnixSocketPeer } from "./serve-unix-socket.ts";
 
 export interface FakeMachine {
-  request: PrepareSandboxRequest;
+  request: Omit<PrepareSandboxRequest, "sandboxId">;
   state: WorkerSandbox["state"];
-  sourceAddress: string;
+  sourceAddress: string | null;
   files: Map<string, Buffer>;
+  lostBecause: string | null;
 }
 
-type Step = "prepare" | "start" | "delete";
+type Step = "prepare" | "start" | "delete" | "hibernate" | "wake" | "restore" | "checkpoint";
+type FakeCheckpoint = WorkerCheckpoint & { files: Map<string, Buffer> };
+
 const paramsSchema = z.object({ id: z.string() });
+export const hibernatedBytes = 4096;
+export const checkpointBytes = 8192;
 
 /**
  * The worker's wire without machines. `echo` and `env` are its commands;
@@ -36,10 +49,12 @@ const paramsSchema = z.object({ id: z.string() });
  */
 export function createFakeWorker(socketPath: string) {
   const machines = new Map<string, FakeMachine>();
+  const checkpoints = new Map<string, FakeCheckpoint>();
   const events: string[] = [];
   let nextAddress = 2;
   const worker = {
     machines,
+    checkpoints,
     /** What happened, in order, such as `prepare sb-…`. */
     events,
     trusted: undefined as string | undefined,
@@ -59,7 +74,7 @@ export function createFakeWorker(socketPath: string) {
     run: (
       machine: FakeMachine,
       command: RunCommandRequest,
-    ): z.infer<typeof commandResultSchema> => ({
+    ): CommandResult | Promise<CommandResult> => ({
       exitCode: 0,
       stdout: command.cmd === "env" ? JSON.stringify(machine.request.envs) : `${command.cmd}\n`,
       stderr: "",
@@ -90,7 +105,11 @@ export function createFakeWorker(socketPath: string) {
       sandboxId,
       state: machine.state,
       sourceAddress: machine.sourceAddress,
+      memory: machine.lostBecause === null ? "kept" : "lost",
+      lostBecause: machine.lostBecause,
     });
+
+  const freeAddress = () => `198.18.0.${nextAddress++}`;
 
   const peer = createUnixSocketPeer(socketPath, (app) => {
     app.addContentTypeParser("application/octet-stream", (_request, payload, done) =>
@@ -111,8 +130,9 @@ export function createFakeWorker(socketPath: string) {
       const machine: FakeMachine = {
         request: prepare,
         state: "prepared",
-        sourceAddress: `198.18.0.${nextAddress++}`,
-        files: new Map(),
+        sourceAddress: freeAddress(),
+        files: new Map(prepare.checkpointId === null ? [] : filesOf(prepare.checkpointId)),
+        lostBecause: null,
       };
       machines.set(prepare.sandboxId, machine);
       return reply.code(201).send(describe(prepare.sandboxId, machine));
@@ -132,12 +152,84 @@ export function createFakeWorker(socketPath: string) {
       return reply.code(204).send();
     });
     app.post("/v1/sandboxes/:id/exec/run", async (request) => {
-      const [, machine] = machineOf(request.params);
+      const [id, machine] = machineOf(request.params);
+      if (machine.state !== "running") {
+        throw new WireError("sandbox_not_running", `Sandbox ${id} is ${machine.state}`);
+      }
       const command = runCommandRequestSchema.parse(request.body);
-      return commandResultSchema.parse(worker.run(machine, command));
+      return commandResultSchema.parse(await worker.run(machine, command));
     });
+    addStateRoutes(app);
     addFileRoutes(app);
   });
+
+  function filesOf(checkpointId: string): Map<string, Buffer> {
+    const checkpoint = checkpoints.get(checkpointId);
+    if (checkpoint !== undefined) return checkpoint.files;
+    throw new WireError("checkpoint_not_found", `checkpoint not found: ${checkpointId}`);
+  }
+
+  function addStateRoutes(app: FastifyInstance): void {
+    app.post("/v1/sandboxes/:id/hibernate", async (request) => {
+      const [id, machine] = machineOf(request.params);
+      events.push(`hibernate ${id}`);
+      await worker.before("hibernate", id);
+      machine.state = "hibernated";
+      machine.sourceAddress = null;
+      return hibernatedSandboxSchema.parse({ sizeBytes: hibernatedBytes });
+    });
+    app.post("/v1/sandboxes/:id/wake", async (request) => {
+      const [id, machine] = machineOf(request.params);
+      const wake = wakeSandboxRequestSchema.parse(request.body);
+      events.push(`wake ${id}`);
+      await worker.before("wake", id);
+      machineOf(request.params);
+      if (machine.state === "hibernated") {
+        machine.state = "prepared";
+        machine.sourceAddress = freeAddress();
+        machine.request = { ...machine.request, ...wake };
+      }
+      return describe(id, machine);
+    });
+    app.post("/v1/sandboxes/:id/restore", async (request) => {
+      const [id, machine] = machineOf(request.params);
+      const { checkpointId, ...wake } = restoreSandboxRequestSchema.parse(request.body);
+      events.push(`restore ${id}`);
+      const files = filesOf(checkpointId);
+      await worker.before("restore", id);
+      machine.state = "prepared";
+      machine.sourceAddress = freeAddress();
+      machine.request = { ...machine.request, ...wake };
+      machine.files = new Map(files);
+      return describe(id, machine);
+    });
+    app.get("/v1/checkpoints", async () =>
+      workerCheckpointListSchema.parse([...checkpoints.values()]),
+    );
+    app.put("/v1/checkpoints/:id", async (request) => {
+      const { id: checkpointId } = paramsSchema.parse(request.params);
+      const { sandboxId, kind } = makeCheckpointRequestSchema.parse(request.body);
+      const [, machine] = machineOf({ id: sandboxId });
+      events.push(`checkpoint ${checkpointId}`);
+      await worker.before("checkpoint", checkpointId);
+      const checkpoint = {
+        checkpointId,
+        kind,
+        sizeBytes: checkpointBytes,
+        pauseMilliseconds: 1,
+        files: new Map(machine.files),
+      };
+      checkpoints.set(checkpointId, checkpoint);
+      return workerCheckpointSchema.parse(checkpoint);
+    });
+    app.delete("/v1/checkpoints/:id", async (request, reply) => {
+      const { id } = paramsSchema.parse(request.params);
+      if (!checkpoints.delete(id)) {
+        throw new WireError("checkpoint_not_found", `checkpoint not found: ${id}`);
+      }
+      return reply.code(204).send();
+    });
+  }
 
   function addFileRoutes(app: FastifyInstance): void {
     app.put("/v1/sandboxes/:id/files", async (request, reply) => {

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { limits } from "@opencomputer/protocol";
 import {
   type ControlPlane,
   type ControlPlaneOptions,
@@ -57,6 +58,11 @@ export async function startTestInstallation(
         encryptionKey: undefined,
         sandboxDomain: "sandbox.localhost",
         sandboxesPerOrgMax: 200,
+        sandboxesPerKeyMax: undefined,
+        requestsPerSecondMax: undefined,
+        apiBodyBytesMax: limits.apiBodyBytesMax,
+        apiHeaderBytesMax: limits.apiHeaderBytesMax,
+        publicUrl: undefined,
         workerSocket: join(directory, "worker.sock"),
         egressProxySocket: join(directory, "egress-proxy.sock"),
         ...options,

@@ -20,6 +20,7 @@ export interface SealedValue {
 export type SealContext =
   | { kind: "store-secret"; orgId: string; storeId: string; name: string }
   | { kind: "sandbox-secret"; orgId: string; sandboxId: string; name: string }
+  | { kind: "checkpoint-secret"; orgId: string; checkpointId: string; name: string }
   | { kind: "certificate-authority-key"; shortId: string }
   | { kind: "key-check" };
 
@@ -94,6 +95,8 @@ function parts(context: SealContext): string[] {
       return [context.kind, context.orgId, context.storeId, context.name];
     case "sandbox-secret":
       return [context.kind, context.orgId, context.sandboxId, context.name];
+    case "checkpoint-secret":
+      return [context.kind, context.orgId, context.checkpointId, context.name];
     case "certificate-authority-key":
       return [context.kind, context.shortId];
     case "key-check":
@@ -107,6 +110,8 @@ function describe(context: SealContext): string {
       return `Secret ${context.name} of store ${context.storeId}`;
     case "sandbox-secret":
       return `Secret ${context.name} of sandbox ${context.sandboxId}`;
+    case "checkpoint-secret":
+      return `Secret ${context.name} of checkpoint ${context.checkpointId}`;
     case "certificate-authority-key":
       return "The key of the certificate authority";
     case "key-check":

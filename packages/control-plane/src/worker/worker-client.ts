@@ -5,21 +5,32 @@ import {
   type DirectoryEntry,
   defaults,
   directoryListingSchema,
+  type HibernatedSandbox,
+  hibernatedSandboxSchema,
+  type MakeCheckpointRequest,
   type PrepareSandboxRequest,
+  type RestoreSandboxRequest,
   type RunCommandRequest,
+  type WakeSandboxRequest,
   WireError,
+  type WorkerCheckpoint,
   type WorkerSandbox,
   type WorkerStatus,
+  workerCheckpointListSchema,
+  workerCheckpointSchema,
   workerSandboxListSchema,
   workerSandboxSchema,
   workerStatusSchema,
 } from "@opencomputer/protocol";
 import { createUnixSocketClient, type StreamedAnswer } from "../unix-socket-client.ts";
+import { createWorkerSessions, type WorkerSessions } from "./worker-sessions.ts";
 
 const statusTimeoutMilliseconds = 5_000;
 /** A bake happens elsewhere; trust itself is quick to accept. */
 const trustTimeoutMilliseconds = 30_000;
 const lifecycleTimeoutMilliseconds = 120_000;
+/** Memory of the largest sandbox, written to a slow disk. */
+const savingTimeoutMilliseconds = 15 * 60_000;
 /** What a command may take on top of its own time-out. */
 const commandGraceMilliseconds = 30_000;
 const fileTimeoutMilliseconds = 60_000;
@@ -30,10 +41,20 @@ export interface WorkerClient {
   trust(certificatePem: string): Promise<void>;
   list(): Promise<WorkerSandbox[]>;
   prepare(request: PrepareSandboxRequest): Promise<WorkerSandbox>;
-  start(sandboxId: string): Promise<void>;
+  start(sandboxId: string): Promise<WorkerSandbox>;
+  /** A sandbox that is hibernated answers the same again. */
+  hibernate(sandboxId: string): Promise<HibernatedSandbox>;
+  wake(sandboxId: string, request: WakeSandboxRequest): Promise<WorkerSandbox>;
+  restore(sandboxId: string, request: RestoreSandboxRequest): Promise<WorkerSandbox>;
   /** A sandbox that is not there counts as deleted. */
   delete(sandboxId: string): Promise<void>;
+  /** Resolves when the checkpoint is complete. */
+  makeCheckpoint(checkpointId: string, request: MakeCheckpointRequest): Promise<WorkerCheckpoint>;
+  listCheckpoints(): Promise<WorkerCheckpoint[]>;
+  /** A checkpoint that is not there counts as deleted. */
+  deleteCheckpoint(checkpointId: string): Promise<void>;
   run(sandboxId: string, command: RunCommandRequest, signal: AbortSignal): Promise<CommandResult>;
+  readonly sessions: WorkerSessions;
   readFile(sandboxId: string, path: string, signal: AbortSignal): Promise<StreamedAnswer>;
   writeFile(
     sandboxId: string,
@@ -55,8 +76,21 @@ export function createWorkerClient(socketPath: string): WorkerClient {
     quotesErrors: true,
   });
   const sandboxPath = (sandboxId: string) => `/v1/sandboxes/${sandboxId}`;
+  const checkpointPath = (checkpointId: string) => `/v1/checkpoints/${checkpointId}`;
   const filePath = (sandboxId: string, route: string, path: string) =>
     `${sandboxPath(sandboxId)}/${route}?path=${encodeURIComponent(path)}`;
+
+  async function remove(path: string): Promise<void> {
+    try {
+      await client.send({
+        method: "DELETE",
+        path,
+        timeoutMilliseconds: lifecycleTimeoutMilliseconds,
+      });
+    } catch (error) {
+      if (!(error instanceof WireError) || error.status !== 404) throw error;
+    }
+  }
 
   return {
     status: () =>
@@ -91,23 +125,67 @@ export function createWorkerClient(socketPath: string): WorkerClient {
       ),
 
     start: (sandboxId) =>
-      client.send({
-        method: "POST",
-        path: `${sandboxPath(sandboxId)}/start`,
-        timeoutMilliseconds: lifecycleTimeoutMilliseconds,
-      }),
-
-    async delete(sandboxId) {
-      try {
-        await client.send({
-          method: "DELETE",
-          path: sandboxPath(sandboxId),
+      client.request(
+        {
+          method: "POST",
+          path: `${sandboxPath(sandboxId)}/start`,
           timeoutMilliseconds: lifecycleTimeoutMilliseconds,
-        });
-      } catch (error) {
-        if (!(error instanceof WireError) || error.status !== 404) throw error;
-      }
-    },
+        },
+        workerSandboxSchema,
+      ),
+
+    hibernate: (sandboxId) =>
+      client.request(
+        {
+          method: "POST",
+          path: `${sandboxPath(sandboxId)}/hibernate`,
+          timeoutMilliseconds: savingTimeoutMilliseconds,
+        },
+        hibernatedSandboxSchema,
+      ),
+
+    wake: (sandboxId, request) =>
+      client.request(
+        {
+          method: "POST",
+          path: `${sandboxPath(sandboxId)}/wake`,
+          body: request,
+          timeoutMilliseconds: lifecycleTimeoutMilliseconds,
+        },
+        workerSandboxSchema,
+      ),
+
+    restore: (sandboxId, request) =>
+      client.request(
+        {
+          method: "POST",
+          path: `${sandboxPath(sandboxId)}/restore`,
+          body: request,
+          timeoutMilliseconds: lifecycleTimeoutMilliseconds,
+        },
+        workerSandboxSchema,
+      ),
+
+    delete: (sandboxId) => remove(sandboxPath(sandboxId)),
+
+    makeCheckpoint: (checkpointId, request) =>
+      client.request(
+        {
+          method: "PUT",
+          path: checkpointPath(checkpointId),
+          body: request,
+          timeoutMilliseconds: savingTimeoutMilliseconds,
+        },
+        workerCheckpointSchema,
+      ),
+
+    listCheckpoints: () =>
+      client.request(
+        { method: "GET", path: "/v1/checkpoints", timeoutMilliseconds: statusTimeoutMilliseconds },
+        workerCheckpointListSchema,
+      ),
+
+    deleteCheckpoint: (checkpointId) => remove(checkpointPath(checkpointId)),
 
     run: (sandboxId, command, signal) =>
       client.request(
@@ -121,6 +199,8 @@ export function createWorkerClient(socketPath: string): WorkerClient {
         },
         commandResultSchema,
       ),
+
+    sessions: createWorkerSessions(client),
 
     readFile: (sandboxId, path, signal) =>
       client.stream({ method: "GET", path: filePath(sandboxId, "files", path), signal }),

@@ -23,8 +23,9 @@ export const commandRoutes: FastifyPluginAsyncZod<CommandRoutes> = async (app, d
     },
     async (request, reply) => {
       const { id } = request.params;
-      const signal = await deps.beginOperation(request, reply, id);
-      return deps.worker.run(id, request.body, signal);
+      const { sandbox, signal } = await deps.beginOperation(request, reply, id);
+      const cwd = request.body.cwd ?? sandbox.workingDirectory;
+      return deps.worker.run(id, { ...request.body, cwd }, signal);
     },
   );
 };

@@ -14,10 +14,11 @@ import type { CreateSandbox } from "../../sandboxes/create-sandbox.ts";
 import type { ReadAllowedHosts } from "../../sandboxes/read-allowed-hosts.ts";
 import type { SandboxAnswers } from "../../sandboxes/sandbox-answers.ts";
 import type { SandboxRemoval } from "../../sandboxes/sandbox-removal.ts";
-import type { SandboxRepository, SandboxRow } from "../../sandboxes/sandbox-repository.ts";
+import type { SandboxRepository } from "../../sandboxes/sandbox-repository.ts";
+import { presentStates, statesByStatus } from "../../sandboxes/sandbox-states.ts";
 import { clientGone } from "../client-gone.ts";
 import { noContent } from "../no-content.ts";
-import { findRunningSandbox, findSandbox } from "../routed-operation.ts";
+import { findPresentSandbox, findSandbox } from "../routed-operation.ts";
 
 export interface SandboxRoutes {
   sandboxes: SandboxRepository;
@@ -37,12 +38,6 @@ const createBodySchema = createSandboxRequestSchema.extend({
   previewAuth: z.unknown().optional(),
 });
 
-const statesByStatus: Record<z.infer<typeof sandboxStatusSchema>, SandboxRow["state"][]> = {
-  running: ["running"],
-  hibernated: [],
-  stopped: ["killing", "stopped"],
-};
-
 export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, deps) => {
   const { sandboxes, createSandbox, readAllowedHosts, removal, answers } = deps;
 
@@ -58,7 +53,7 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
     async (request, reply) => {
       const { image, snapshot, previewAuth, ...body } = request.body;
       assertSupported({ image, snapshot, previewAuth });
-      const row = await createSandbox(request.orgId, body, clientGone(reply));
+      const row = await createSandbox(request, body, clientGone(reply));
       return reply.code(201).send(answers.created(row));
     },
   );
@@ -67,7 +62,7 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
     "/sandboxes",
     {
       schema: {
-        summary: "List sandboxes, the newest first",
+        summary: "List sandboxes, running and hibernated, the newest first",
         querystring: z.object({
           status: z.union([z.literal(""), sandboxStatusSchema]).optional(),
         }),
@@ -76,7 +71,7 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
     },
     async (request) => {
       const { status } = request.query;
-      const states = status ? statesByStatus[status] : statesByStatus.running;
+      const states = status ? statesByStatus[status] : presentStates;
       const rows = await sandboxes.list(request.orgId, states);
       return rows.map((row) => answers.summary(row));
     },
@@ -116,8 +111,8 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
     },
     async (request, reply) => {
       const { orgId } = request;
-      const { id } = await findRunningSandbox(sandboxes, orgId, request.params.id);
-      await sandboxes.change(orgId, id, ["running"], {
+      const { id } = await findPresentSandbox(sandboxes, orgId, request.params.id);
+      await sandboxes.change(orgId, id, presentStates, {
         idleTimeoutSeconds: request.body.timeout,
         lastActiveAt: new Date(),
       });
@@ -135,7 +130,7 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
       },
     },
     async (request) =>
-      readAllowedHosts(await findRunningSandbox(sandboxes, request.orgId, request.params.id)),
+      readAllowedHosts(await findPresentSandbox(sandboxes, request.orgId, request.params.id)),
   );
 };
 

@@ -54,25 +54,32 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         assert.equal(await statusOf(id), "running");
       });
 
-      test("rows whose machine is gone or failed are stopped and their sessions taken", async () => {
+      test("a row whose machine is gone is stopped; one whose machine ended is hibernated", async () => {
         const { worker, egressProxy } = installation();
-        const [lost, failed, kept] = [await create(), await create(), await create()];
+        const [lost, ended, kept] = [await create(), await create(), await create()];
         worker.machines.delete(lost);
-        const machine = worker.machines.get(failed);
+        const machine = worker.machines.get(ended);
         assert.ok(machine !== undefined);
-        machine.state = "failed";
+        machine.state = "hibernated";
+        machine.sourceAddress = null;
+        machine.lostBecause = "its machine ended by itself";
         await worker.restart();
         await eventually(
-          () =>
-            !egressProxy.sessions.has(lost) &&
-            !egressProxy.sessions.has(failed) &&
-            !worker.machines.has(failed),
-          "their sessions are taken and the failed machine's slot is free",
+          () => !egressProxy.sessions.has(lost) && !egressProxy.sessions.has(ended),
+          "their sessions are taken",
         );
-        for (const id of [lost, failed]) assert.equal(await statusOf(id), "stopped");
+        await eventually(async () => (await statusOf(ended)) === "hibernated", "it is hibernated");
+        const detail = (await call("GET", `/api/sandboxes/${ended}`)).json;
+        assert.equal(detail.memoryLost, "its machine ended by itself");
+        const path = `/api/sandboxes/${ended}/exec/run`;
+        assert.equal((await call("POST", path, { body: { cmd: "true" } })).status, 200);
+        const woken = (await call("GET", `/api/sandboxes/${ended}`)).json;
+        assert.equal(woken.status, "running");
+        assert.equal(woken.memoryLost, "its machine ended by itself", "it booted from its disk");
+        assert.equal(await statusOf(lost), "stopped");
         assert.ok(egressProxy.sessions.has(kept));
         assert.equal(await statusOf(kept), "running");
-        assert.match(installation().recorded(), /a running sandbox has no machine/);
+        assert.match(installation().recorded(), /a sandbox has no machine/);
       });
 
       test("a machine without a row is deleted", async () => {
@@ -123,7 +130,7 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         assert.equal(await statusOf(id), "stopped");
       });
 
-      test("an idle sandbox is killed, also when its time ran out while nobody watched", async () => {
+      test("an idle sandbox is hibernated, also when its time ran out while nobody watched", async () => {
         const { database, worker } = installation();
         const idle = await create({ timeout: 600 });
         const never = await create({ timeout: 0 });
@@ -135,8 +142,11 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
             .where(eq(sandboxes.id, id));
         }
         await installation().restart();
-        await eventually(() => !worker.machines.has(idle), "the idle one is killed");
-        assert.equal(await statusOf(idle), "stopped");
+        await eventually(
+          () => worker.machines.get(idle)?.state === "hibernated",
+          "the idle one is hibernated",
+        );
+        await eventually(async () => (await statusOf(idle)) === "hibernated", "it says so");
         assert.equal(await statusOf(never), "running");
       });
 

@@ -1,0 +1,27 @@
+import type { SandboxStatus } from "@opencomputer/protocol";
+import type { sandboxStates } from "../database/schema.ts";
+
+export type SandboxState = (typeof sandboxStates)[number];
+
+/** Held while the worker acts; resolved by what the worker has. */
+export const transitionalStates: SandboxState[] = ["hibernating", "waking", "restoring"];
+
+/** States of a sandbox that is there for its owner. */
+export const presentStates: SandboxState[] = ["running", "hibernated", ...transitionalStates];
+
+/** States that have, or may have, a machine and a session. */
+export const liveStates: SandboxState[] = ["creating", "running", ...transitionalStates];
+
+/** States that a sandbox comes back from, so that its secrets have to stay current. */
+export const keptStates: SandboxState[] = ["creating", ...presentStates];
+
+export const statesByStatus: Record<SandboxStatus, SandboxState[]> = {
+  running: ["running", "restoring"],
+  hibernated: ["hibernating", "hibernated", "waking"],
+  stopped: ["killing", "stopped"],
+};
+
+export function statusOf(state: SandboxState): SandboxStatus {
+  if (statesByStatus.running.includes(state)) return "running";
+  return statesByStatus.hibernated.includes(state) ? "hibernated" : "stopped";
+}

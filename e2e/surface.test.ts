@@ -31,7 +31,8 @@ describe("routes, schemas and the SDK", () => {
       return response;
     };
     const connection = { ...scenario.connection, fetch };
-    const world = { connection, sandbox, storeId: "", projectId: "", keyId: "" };
+    const ids = { storeId: "", projectId: "", keyId: "", checkpointId: "", patchId: "" };
+    const world = { connection, sandbox, ...ids };
     for (const [name, call] of Object.entries(everyMethod)) {
       current = [];
       exchanges.set(name, current);

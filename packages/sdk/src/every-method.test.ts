@@ -13,7 +13,8 @@ describe("every method", () => {
     const connection = { apiKey: server.apiKey, apiUrl: server.url };
     const sandbox = await Sandbox.create(connection);
     const id = "00000000-0000-4000-8000-000000000000";
-    world = { connection, sandbox, storeId: id, projectId: id, keyId: id };
+    const ids = { storeId: id, projectId: id, keyId: id, checkpointId: id, patchId: id };
+    world = { connection, sandbox, ...ids };
   });
   after(() => server.close());
 

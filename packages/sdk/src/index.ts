@@ -1,11 +1,20 @@
 export type {
   AllowedHosts,
   ApiKeyEntry,
+  BuildLogEvent,
+  CheckpointKind,
+  CheckpointRecord,
+  CheckpointStatus,
   CommandResult,
   CreatedApiKey,
   CreatedSandbox,
   DirectoryEntry,
+  HibernatedSandboxAnswer,
+  ImageManifest,
+  PatchRecord,
   ProjectRecord,
+  RestoredCheckpoint,
+  RetentionPolicy,
   SandboxDetail,
   SandboxStatus,
   SandboxSummary,
@@ -13,15 +22,24 @@ export type {
   SecretEntry,
   SecretStoreRecord,
   SignedUrl,
+  SnapshotRecord,
   TagKey,
+  WokenSandbox,
 } from "@opencomputer/protocol";
 /** Every bound that a caller can run into, and what applies to what is not passed. */
 export { defaults, environmentNamePattern, limits } from "@opencomputer/protocol";
 export { ApiKey, type CreateApiKeyOptions } from "./api-key.ts";
+export type {
+  CreateCheckpointOptions,
+  CreateCheckpointPatchOptions,
+  ForkOptions,
+} from "./checkpoints.ts";
 export type { Commands, RunOptions } from "./commands/commands.ts";
 export { type ConnectionOptions, defaultApiUrl } from "./connection.ts";
 export type { CallOptions, FileContent, Files, SignedUrlOptions } from "./files/files.ts";
 export type { StreamSource } from "./files/upload-source.ts";
+export { Image } from "./image/image.ts";
+export { type CreateSnapshotOptions, Snapshots } from "./image/snapshots.ts";
 export type { SetSecretOptions } from "./named-secrets.ts";
 export {
   type ClientErrorCode,
@@ -35,7 +53,12 @@ export {
   type ProjectDefaults,
   type UpdateProjectOptions,
 } from "./project.ts";
-export { type CreateSandboxOptions, type ListSandboxesOptions, Sandbox } from "./sandbox.ts";
+export {
+  type CreateSandboxOptions,
+  type ListSandboxesOptions,
+  Sandbox,
+  type WakeOptions,
+} from "./sandbox.ts";
 export {
   type CreateSecretStoreOptions,
   SecretStore,

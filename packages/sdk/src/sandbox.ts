@@ -1,8 +1,14 @@
 import {
   type AllowedHosts,
   allowedHostsSchema,
+  type BuildLogEvent,
+  type CheckpointRecord,
   type CreatedSandbox,
   createdSandboxSchema,
+  type HibernatedSandboxAnswer,
+  hibernatedSandboxAnswerSchema,
+  type PatchRecord,
+  type RestoredCheckpoint,
   type SandboxDetail,
   type SandboxStatus,
   type SandboxSummary,
@@ -12,12 +18,23 @@ import {
   sandboxTagsSchema,
   type TagKey,
   tagKeysSchema,
+  type WokenSandbox,
+  wokenSandboxSchema,
 } from "@opencomputer/protocol";
+import {
+  type CreateCheckpointOptions,
+  type CreateCheckpointPatchOptions,
+  checkpointCalls,
+  type ForkOptions,
+  patchCalls,
+} from "./checkpoints.ts";
 import { type Commands, createCommands } from "./commands/commands.ts";
 import { type Connection, type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { type CallOptions, createFiles, type Files } from "./files/files.ts";
+import type { Image } from "./image/image.ts";
 import { OpenComputerError } from "./open-computer-error.ts";
-import { apiPath } from "./request/api-request.ts";
+import { type ApiRequest, apiPath } from "./request/api-request.ts";
+import { requestWithLog } from "./request/read-events.ts";
 import { requestDeletion, requestJson, requestNothing } from "./request/send-request.ts";
 
 /** Options of {@link Sandbox.create}. What is absent falls to the project's, then to the platform's. */
@@ -40,6 +57,17 @@ export interface CreateSandboxOptions extends ConnectionOptions {
   diskMB?: number | undefined;
   /** Template; `base` is the platform's. */
   templateID?: string | undefined;
+  /** What to start from in the place of the base image. It is built unless it is there already. */
+  image?: Image | undefined;
+  /** Name of the snapshot to start from. Not together with `image`. */
+  snapshot?: string | undefined;
+  /** Hears each line of the build of `image`, or of a snapshot that is being built. */
+  onBuildLog?: ((event: BuildLogEvent) => void) | undefined;
+}
+
+export interface WakeOptions extends CallOptions {
+  /** Idle time-out from now on, in seconds; 0 is never. The one it had when absent. */
+  timeout?: number | undefined;
 }
 
 export interface ListSandboxesOptions extends ConnectionOptions {
@@ -85,28 +113,75 @@ export class Sandbox {
    * twice, because a sandbox may have come to be although the answer was lost.
    *
    * @throws {OpenComputerError} `secret_store_not_found`, `project_not_found`,
-   * `invalid_request`, `capacity_exhausted`.
+   * `snapshot_not_found`, `image_build_failed`, `invalid_request`, `capacity_exhausted`.
    */
   static async create(options: CreateSandboxOptions = {}): Promise<Sandbox> {
     const connection = resolveConnection(options);
     const { secretStore, project, timeout, envs, metadata } = options;
-    const { cpuCount, memoryMB, diskMB, templateID } = options;
-    const info = await requestJson(
-      connection,
-      {
-        method: "POST",
-        path: "/sandboxes",
-        body: {
-          kind: "json",
-          value: {
-            ...{ secretStore, project, timeout, envs, metadata },
-            ...{ cpuCount, memoryMB, diskMB, templateID },
-          },
+    const { cpuCount, memoryMB, diskMB, templateID, image, snapshot } = options;
+    const request: ApiRequest = {
+      method: "POST",
+      path: "/sandboxes",
+      body: {
+        kind: "json",
+        value: {
+          ...{ secretStore, project, timeout, envs, metadata },
+          ...{ cpuCount, memoryMB, diskMB, templateID, image, snapshot },
         },
       },
-      createdSandboxSchema,
-    );
+    };
+    const info =
+      image === undefined && !snapshot
+        ? await requestJson(connection, request, createdSandboxSchema)
+        : await requestWithLog(connection, request, createdSandboxSchema, options.onBuildLog);
     return new Sandbox(connection, info);
+  }
+
+  /**
+   * Creates a sandbox from a checkpoint: a fork, which goes on where the
+   * checkpoint was made and shares nothing with its parent from then on. A
+   * checkpoint that is still being made is waited for, up to 30 s.
+   *
+   * @throws {OpenComputerError} `checkpoint_not_found`, `checkpoint_not_ready`,
+   * `checkpoint_failed`, `secret_store_not_found`.
+   */
+  static async createFromCheckpoint(
+    checkpointId: string,
+    options: ForkOptions = {},
+  ): Promise<Sandbox> {
+    const connection = resolveConnection(options);
+    return new Sandbox(connection, await checkpointCalls.fork(connection, checkpointId, options));
+  }
+
+  /**
+   * Adds a script to a checkpoint. Each later fork runs the scripts in their
+   * order before it takes commands; the first that fails ends them, and shows
+   * as `patchError` of that sandbox.
+   *
+   * @throws {OpenComputerError} `checkpoint_not_found`.
+   */
+  static async createCheckpointPatch(
+    checkpointId: string,
+    options: CreateCheckpointPatchOptions,
+  ): Promise<PatchRecord> {
+    return await patchCalls.create(resolveConnection(options), checkpointId, options);
+  }
+
+  /** The scripts of a checkpoint, in their order. @throws {OpenComputerError} `checkpoint_not_found`. */
+  static async listCheckpointPatches(
+    checkpointId: string,
+    options: ConnectionOptions = {},
+  ): Promise<PatchRecord[]> {
+    return await patchCalls.list(resolveConnection(options), checkpointId);
+  }
+
+  /** Removes a script from a checkpoint. @throws {OpenComputerError} `patch_not_found`. */
+  static async deleteCheckpointPatch(
+    checkpointId: string,
+    patchId: string,
+    options: ConnectionOptions = {},
+  ): Promise<void> {
+    await patchCalls.delete(resolveConnection(options), checkpointId, patchId);
   }
 
   /**
@@ -185,6 +260,69 @@ export class Sandbox {
       body: { kind: "json", value: { timeout: seconds } },
       idempotent: true,
     });
+  }
+
+  /**
+   * Saves the sandbox with its memory and frees what it holds of the host.
+   * Its next use wakes it, where it left off.
+   */
+  async hibernate(options?: CallOptions): Promise<HibernatedSandboxAnswer> {
+    return await requestJson(
+      this.#at(options),
+      { method: "POST", path: `${this.#path}/hibernate`, idempotent: true, deadlineSeconds: 900 },
+      hibernatedSandboxAnswerSchema,
+    );
+  }
+
+  /** Wakes the sandbox; one that runs already stays as it is. */
+  async wake(options: WakeOptions = {}): Promise<WokenSandbox> {
+    return await requestJson(
+      this.#at(options),
+      {
+        method: "POST",
+        path: `${this.#path}/wake`,
+        body: { kind: "json", value: { timeout: options.timeout } },
+        idempotent: true,
+      },
+      wokenSandboxSchema,
+    );
+  }
+
+  /**
+   * Begins a checkpoint of the sandbox, which runs on. The checkpoint is
+   * `processing` at first; {@link Sandbox.createFromCheckpoint} waits for it.
+   *
+   * @param name Unique among the sandbox's checkpoints.
+   * @throws {OpenComputerError} `name_in_use`, `limit_reached`.
+   */
+  async createCheckpoint(
+    name: string,
+    options: CreateCheckpointOptions = {},
+  ): Promise<CheckpointRecord> {
+    return await checkpointCalls.create(this.#at(options), this.#path, name, options);
+  }
+
+  /** The checkpoints of this sandbox. */
+  async listCheckpoints(options?: CallOptions): Promise<CheckpointRecord[]> {
+    return await checkpointCalls.list(this.#at(options), this.#path);
+  }
+
+  /**
+   * Takes the sandbox back to one of its checkpoints, in place. What it did
+   * since is lost; the checkpoint is checked before that.
+   *
+   * @throws {OpenComputerError} `checkpoint_not_found`, `checkpoint_not_ready`, `checkpoint_failed`.
+   */
+  async restoreCheckpoint(
+    checkpointId: string,
+    options?: CallOptions,
+  ): Promise<RestoredCheckpoint> {
+    return await checkpointCalls.restore(this.#at(options), this.#path, checkpointId);
+  }
+
+  /** Deletes a checkpoint. Its forks run on. @throws {OpenComputerError} `checkpoint_not_found`. */
+  async deleteCheckpoint(checkpointId: string, options?: CallOptions): Promise<void> {
+    await checkpointCalls.delete(this.#at(options), this.#path, checkpointId);
   }
 
   /** The hosts that the proxy allows this sandbox, and those that each secret may go to. */

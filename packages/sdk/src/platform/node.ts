@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Agent, fetch as undiciFetch } from "undici";
 import type { Fetch } from "./fetch.ts";
 
@@ -13,4 +14,10 @@ export const platformFetch: Fetch = (url, init) => undiciFetch(url, { ...init, d
 
 export function readEnvironment(name: string): string | undefined {
   return process.env[name];
+}
+
+export { listLocalFiles, readLocalFile } from "./local-files.ts";
+
+export function sha256Hex(text: string): string {
+  return createHash("sha256").update(text, "utf8").digest("hex");
 }

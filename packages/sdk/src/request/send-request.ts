@@ -126,7 +126,7 @@ function isRetried(request: ApiRequest, error: unknown): boolean {
 function fetchInit(connection: Connection, request: ApiRequest): FetchInit {
   const headers: Record<string, string> = {
     "x-api-key": connection.apiKey,
-    accept: "application/json",
+    accept: request.accept ?? "application/json",
   };
   const init: FetchInit = { method: request.method, headers, redirect: "manual" };
   const body = request.body;

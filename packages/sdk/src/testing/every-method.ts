@@ -1,5 +1,7 @@
 import { ApiKey } from "../api-key.ts";
 import type { ConnectionOptions } from "../connection.ts";
+import { Image } from "../image/image.ts";
+import { Snapshots } from "../image/snapshots.ts";
 import { Project } from "../project.ts";
 import { Sandbox } from "../sandbox.ts";
 import { SecretStore } from "../secret-store.ts";
@@ -11,6 +13,8 @@ export interface MethodWorld {
   storeId: string;
   projectId: string;
   keyId: string;
+  checkpointId: string;
+  patchId: string;
 }
 
 export type MethodCall = (world: MethodWorld, signal?: AbortSignal) => Promise<unknown>;
@@ -95,6 +99,43 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
     sandbox.files.uploadUrl("every/file", { signal }),
   "sandbox.files.remove": ({ sandbox }, signal) => sandbox.files.remove("every", { signal }),
 
+  "sandbox.createCheckpoint": async (world, signal) => {
+    const options = { signal, kind: "full", retentionPolicy: { mode: "none" } } as const;
+    world.checkpointId = (await world.sandbox.createCheckpoint("every-method", options)).id;
+  },
+  "Sandbox.createFromCheckpoint": async ({ connection, checkpointId }, signal) => {
+    const options = { ...connection, signal, timeout: 600, envs: { FORK: "1" }, metadata: {} };
+    const fork = await Sandbox.createFromCheckpoint(checkpointId, options);
+    await fork.kill({ signal });
+  },
+  "Sandbox.createCheckpointPatch": async (world, signal) => {
+    const options = { ...world.connection, signal, script: "true", description: "nothing" };
+    world.patchId = (await Sandbox.createCheckpointPatch(world.checkpointId, options)).id;
+  },
+  "Sandbox.listCheckpointPatches": ({ connection, checkpointId }, signal) =>
+    Sandbox.listCheckpointPatches(checkpointId, { ...connection, signal }),
+  "Sandbox.deleteCheckpointPatch": ({ connection, checkpointId, patchId }, signal) =>
+    Sandbox.deleteCheckpointPatch(checkpointId, patchId, { ...connection, signal }),
+  "sandbox.listCheckpoints": ({ sandbox }, signal) => sandbox.listCheckpoints({ signal }),
+  "sandbox.restoreCheckpoint": ({ sandbox, checkpointId }, signal) =>
+    sandbox.restoreCheckpoint(checkpointId, { signal }),
+  "sandbox.deleteCheckpoint": ({ sandbox, checkpointId }, signal) =>
+    sandbox.deleteCheckpoint(checkpointId, { signal }),
+  "sandbox.hibernate": ({ sandbox }, signal) => sandbox.hibernate({ signal }),
+  "sandbox.wake": ({ sandbox }, signal) => sandbox.wake({ signal, timeout: 600 }),
+
+  "snapshots.create": ({ connection }, signal) =>
+    new Snapshots(connection).create({
+      ...{ signal, name: "every-method" },
+      image: Image.base().runCommands("true").env({ MADE: "1" }).workdir("/workspace"),
+      onBuildLog: () => undefined,
+    }),
+  "snapshots.list": ({ connection }, signal) => new Snapshots(connection).list({ signal }),
+  "snapshots.get": ({ connection }, signal) =>
+    new Snapshots(connection).get("every-method", { signal }),
+  "snapshots.delete": ({ connection }, signal) =>
+    new Snapshots(connection).delete("every-method", { signal }),
+
   "sandbox.kill": ({ sandbox }, signal) => sandbox.kill({ signal }),
   "Sandbox.kill": ({ connection, sandbox }, signal) =>
     Sandbox.kill(sandbox.id, { ...connection, signal }),
@@ -123,6 +164,7 @@ export function methodNames(sandbox: Sandbox): string[] {
     ...functionsOf("SecretStore", SecretStore),
     ...functionsOf("Project", Project),
     ...functionsOf("ApiKey", ApiKey),
+    ...functionsOf("snapshots", Snapshots.prototype),
     ...functionsOf("Sandbox", Sandbox),
     ...functionsOf("sandbox", Sandbox.prototype),
     ...functionsOf("sandbox.exec", sandbox.exec),

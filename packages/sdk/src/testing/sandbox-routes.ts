@@ -14,6 +14,7 @@ import {
 } from "@opencomputer/protocol";
 import type { Exchange, Route } from "./route.ts";
 import type { Owner, SecretState } from "./secret-routes.ts";
+import { answerBuild, findSnapshot, type SnapshotState } from "./snapshot-routes.ts";
 
 /** A sandbox of the contract server: a folder and variables on this machine. */
 export interface FakeSandbox {
@@ -25,7 +26,11 @@ export interface FakeSandbox {
 export type SandboxState = Map<string, FakeSandbox>;
 
 /** The life of a sandbox, without a machine behind it. */
-export function sandboxRoutes(sandboxes: SandboxState, secrets: SecretState): Route[] {
+export function sandboxRoutes(
+  sandboxes: SandboxState,
+  secrets: SecretState,
+  snapshots: SnapshotState,
+): Route[] {
   return [
     {
       method: "POST",
@@ -43,6 +48,9 @@ export function sandboxRoutes(sandboxes: SandboxState, secrets: SecretState): Ro
             `secret store not found: ${request.secretStore}`,
           );
         }
+        const image = request.snapshot
+          ? findSnapshot(snapshots, request.snapshot).manifest
+          : request.image;
         const sandboxID = `sb-${randomBytes(20).map((octet) => 97 + (octet % 26))}`;
         const timeout = request.timeout ?? (project?.row.timeoutSec || defaults.idleTimeoutSeconds);
         const now = Date.now();
@@ -82,7 +90,8 @@ export function sandboxRoutes(sandboxes: SandboxState, secrets: SecretState): Ro
             ),
           },
         });
-        await exchange.answer(201, createdSandboxSchema, detail);
+        if (image) await answerBuild(exchange, image, createdSandboxSchema, () => detail);
+        else await exchange.answer(201, createdSandboxSchema, detail);
       },
     },
     {
@@ -91,7 +100,9 @@ export function sandboxRoutes(sandboxes: SandboxState, secrets: SecretState): Ro
       async handle(exchange) {
         const status = exchange.query.get("status");
         const rows = [...sandboxes.values()].map((sandbox) => sandbox.detail);
-        const kept = rows.filter((row) => row.status === (status || "running"));
+        const kept = rows.filter((row) =>
+          status ? row.status === status : row.status !== "stopped",
+        );
         await exchange.answer(200, sandboxSummarySchema.array(), kept);
       },
     },
@@ -141,7 +152,7 @@ export function findSandbox(sandboxes: SandboxState, exchange: Exchange): FakeSa
 }
 
 /** A sandbox that runs or ran: the service tells of a killed one for some time. */
-function findKnownSandbox(sandboxes: SandboxState, exchange: Exchange): FakeSandbox {
+export function findKnownSandbox(sandboxes: SandboxState, exchange: Exchange): FakeSandbox {
   const id = exchange.parameter("id");
   const sandbox = sandboxes.get(id);
   if (sandbox === undefined) {

@@ -6,11 +6,13 @@ import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { errorBodySchema, limits, WireError } from "@opencomputer/protocol";
 import { apiKeyRoutes } from "./api-key-routes.ts";
+import { checkpointRoutes } from "./checkpoint-routes.ts";
 import { guestRoutes } from "./guest-routes.ts";
 import { type Exchange, matchRoute, parseOrRefuse, type Route } from "./route.ts";
 import { type SandboxState, sandboxRoutes } from "./sandbox-routes.ts";
 import { type SecretState, secretRoutes } from "./secret-routes.ts";
 import { signedUrlRoutes } from "./signed-url-routes.ts";
+import { type SnapshotState, snapshotRoutes } from "./snapshot-routes.ts";
 import { tagRoutes } from "./tag-routes.ts";
 
 /** Answers a request in the place of the contract, to show a client a failure. */
@@ -40,9 +42,12 @@ export async function startContractServer(): Promise<ContractServer> {
   const apiKey = `osb_${randomBytes(32).toString("hex")}`;
   const secrets: SecretState = { stores: new Map(), projects: new Map() };
   const sandboxes: SandboxState = new Map();
+  const snapshots: SnapshotState = new Map();
   const routes = [
     ...secretRoutes(secrets),
-    ...sandboxRoutes(sandboxes, secrets),
+    ...sandboxRoutes(sandboxes, secrets, snapshots),
+    ...checkpointRoutes(sandboxes),
+    ...snapshotRoutes(snapshots),
     ...tagRoutes(sandboxes),
     ...signedUrlRoutes(sandboxes, folder),
     ...apiKeyRoutes(apiKey),

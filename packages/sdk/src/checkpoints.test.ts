@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Sandbox } from "./sandbox.ts";
+import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
+
+describe("hibernation, checkpoints and forks", () => {
+  let server: ContractServer;
+  let connection: { apiUrl: string; apiKey: string };
+  let sandbox: Sandbox;
+  before(async () => {
+    server = await startContractServer();
+    connection = { apiUrl: server.url, apiKey: server.apiKey };
+    sandbox = await Sandbox.create({ ...connection, envs: { PARENT: "1" } });
+  });
+  after(() => server.close());
+
+  test("hibernate and wake", async () => {
+    const hibernated = await sandbox.hibernate();
+    assert.deepEqual([hibernated.status, hibernated.sandboxID], ["hibernated", sandbox.id]);
+    assert.ok(hibernated.sizeBytes > 0);
+    assert.equal(await sandbox.isRunning(), false);
+    assert.deepEqual(
+      (await Sandbox.list(connection)).map(({ status }) => status),
+      ["hibernated"],
+    );
+    assert.equal((await Sandbox.connect(sandbox.id, connection)).info.status, "hibernated");
+    assert.equal((await sandbox.wake({ timeout: 600 })).status, "running");
+    assert.equal(await sandbox.isRunning(), true);
+  });
+
+  test("a checkpoint is forked with what the fork adds", async () => {
+    const checkpoint = await sandbox.createCheckpoint("repo-cloned");
+    assert.deepEqual([checkpoint.status, checkpoint.kind], ["processing", "full"]);
+    const [listed] = await sandbox.listCheckpoints();
+    assert.deepEqual([listed?.id, listed?.status], [checkpoint.id, "ready"]);
+    const fork = await Sandbox.createFromCheckpoint(checkpoint.id, {
+      ...connection,
+      envs: { FORK: "2" },
+      metadata: { of: "parent" },
+    });
+    assert.equal(fork.info.fromCheckpointId, checkpoint.id);
+    assert.deepEqual(fork.info.metadata, { of: "parent" });
+    assert.equal((await fork.exec.run("echo $PARENT$FORK")).stdout, "12\n");
+    assert.equal((await sandbox.exec.run("echo $PARENT$FORK")).stdout, "1\n");
+    const restored = await sandbox.restoreCheckpoint(checkpoint.id);
+    assert.equal(restored.status, "restoring");
+    await assert.rejects(sandbox.createCheckpoint("repo-cloned"), { code: "name_in_use" });
+    await sandbox.deleteCheckpoint(checkpoint.id);
+    assert.deepEqual(await sandbox.listCheckpoints(), []);
+    await assert.rejects(Sandbox.createFromCheckpoint(checkpoint.id, connection), {
+      code: "checkpoint_not_found",
+    });
+  });
+
+  test("patches of a checkpoint", async () => {
+    const { id } = await sandbox.createCheckpoint("patched", { kind: "disk_only" });
+    const one = await Sandbox.createCheckpointPatch(id, {
+      ...connection,
+      script: "touch /tmp/patched",
+      description: "marks it",
+    });
+    assert.deepEqual([one.sequence, one.strategy], [1, "on_wake"]);
+    assert.deepEqual(await Sandbox.listCheckpointPatches(id, connection), [one]);
+    await Sandbox.deleteCheckpointPatch(id, one.id, connection);
+    assert.deepEqual(await Sandbox.listCheckpointPatches(id, connection), []);
+    await assert.rejects(Sandbox.deleteCheckpointPatch(id, one.id, connection), {
+      code: "patch_not_found",
+    });
+  });
+});

@@ -1,0 +1,141 @@
+import {
+  type CheckpointKind,
+  type CheckpointRecord,
+  type CreatedSandbox,
+  checkpointRecordSchema,
+  createdPatchSchema,
+  createdSandboxSchema,
+  type PatchRecord,
+  patchRecordSchema,
+  type RestoredCheckpoint,
+  type RetentionPolicy,
+  restoredCheckpointSchema,
+} from "@opencomputer/protocol";
+import type { Connection, ConnectionOptions } from "./connection.ts";
+import type { CallOptions } from "./files/files.ts";
+import { apiPath } from "./request/api-request.ts";
+import { requestDeletion, requestJson } from "./request/send-request.ts";
+
+export interface CreateCheckpointOptions extends CallOptions {
+  /**
+   * `full`, the default, carries memory: processes go on in a fork.
+   * `disk_only` carries the disk; a fork boots from it.
+   */
+  kind?: CheckpointKind | undefined;
+  /** What happens at the limit: 10 `full` and 100 `disk_only` of one sandbox. */
+  retentionPolicy?: RetentionPolicy | undefined;
+}
+
+/** Options of {@link Sandbox.createFromCheckpoint}. What is absent is the parent's. */
+export interface ForkOptions extends ConnectionOptions {
+  /** Name of a secret store, laid over the secrets of the checkpoint. */
+  secretStore?: string | undefined;
+  /** Idle time-out in seconds; 0 is never. */
+  timeout?: number | undefined;
+  /** Plain variables, added to the parent's. */
+  envs?: Readonly<Record<string, string>> | undefined;
+  metadata?: Readonly<Record<string, string>> | undefined;
+  /** Memory in MB, 256–16384. */
+  memoryMB?: number | undefined;
+}
+
+export interface CreateCheckpointPatchOptions extends ConnectionOptions {
+  /** A script for bash. */
+  script: string;
+  description?: string | undefined;
+}
+
+/** Checkpoints of a sandbox, under its path. */
+export const checkpointCalls = {
+  async create(
+    connection: Connection,
+    sandboxPath: string,
+    name: string,
+    { kind, retentionPolicy }: CreateCheckpointOptions,
+  ): Promise<CheckpointRecord> {
+    return await requestJson(
+      connection,
+      {
+        method: "POST",
+        path: `${sandboxPath}/checkpoints`,
+        body: { kind: "json", value: { name, kind, retentionPolicy } },
+      },
+      checkpointRecordSchema,
+    );
+  },
+
+  async list(connection: Connection, sandboxPath: string): Promise<CheckpointRecord[]> {
+    return await requestJson(
+      connection,
+      { method: "GET", path: `${sandboxPath}/checkpoints` },
+      checkpointRecordSchema.array(),
+    );
+  },
+
+  async restore(
+    connection: Connection,
+    sandboxPath: string,
+    checkpointId: string,
+  ): Promise<RestoredCheckpoint> {
+    return await requestJson(
+      connection,
+      { method: "POST", path: sandboxPath + apiPath`/checkpoints/${checkpointId}/restore` },
+      restoredCheckpointSchema,
+    );
+  },
+
+  async delete(connection: Connection, sandboxPath: string, checkpointId: string): Promise<void> {
+    const path = sandboxPath + apiPath`/checkpoints/${checkpointId}`;
+    await requestDeletion(connection, { method: "DELETE", path });
+  },
+
+  async fork(
+    connection: Connection,
+    checkpointId: string,
+    { secretStore, timeout, envs, metadata, memoryMB }: ForkOptions,
+  ): Promise<CreatedSandbox> {
+    return await requestJson(
+      connection,
+      {
+        method: "POST",
+        path: apiPath`/sandboxes/from-checkpoint/${checkpointId}`,
+        body: { kind: "json", value: { secretStore, timeout, envs, metadata, memoryMB } },
+      },
+      createdSandboxSchema,
+    );
+  },
+};
+
+/** Patches of a checkpoint. */
+export const patchCalls = {
+  async create(
+    connection: Connection,
+    checkpointId: string,
+    { script, description }: CreateCheckpointPatchOptions,
+  ): Promise<PatchRecord> {
+    const created = await requestJson(
+      connection,
+      {
+        method: "POST",
+        path: patchesPath(checkpointId),
+        body: { kind: "json", value: { script, description } },
+      },
+      createdPatchSchema,
+    );
+    return created.patch;
+  },
+
+  async list(connection: Connection, checkpointId: string): Promise<PatchRecord[]> {
+    const request = { method: "GET", path: patchesPath(checkpointId) } as const;
+    return await requestJson(connection, request, patchRecordSchema.array());
+  },
+
+  async delete(connection: Connection, checkpointId: string, patchId: string): Promise<void> {
+    const path = patchesPath(checkpointId) + apiPath`/${patchId}`;
+    await requestDeletion(connection, { method: "DELETE", path });
+  },
+};
+
+function patchesPath(checkpointId: string): string {
+  return apiPath`/sandboxes/checkpoints/${checkpointId}/patches`;
+}

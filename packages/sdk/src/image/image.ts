@@ -1,0 +1,120 @@
+import type { ImageManifest, ImageStep } from "@opencomputer/protocol";
+import { listLocalFiles, readLocalFile, sha256Hex } from "#platform";
+
+/**
+ * What a sandbox starts from, as steps on top of the base image. An image is
+ * never changed: each method returns a new one with a step more, which runs
+ * after those before it. The service builds it at its first use and keeps it.
+ *
+ * Steps run as root. The variables and the working directory that they set
+ * hold for the steps after them and for every command in a sandbox. Relative
+ * paths start at the working directory, at first `/home/sandbox`.
+ */
+export class Image {
+  readonly #steps: readonly ImageStep[];
+  readonly #builderMemoryMB: number | undefined;
+
+  private constructor(steps: readonly ImageStep[], builderMemoryMB: number | undefined) {
+    this.#steps = steps;
+    this.#builderMemoryMB = builderMemoryMB;
+  }
+
+  /** The platform's own image: Debian with Python, Node.js, git and build tools. */
+  static base(): Image {
+    return new Image([], undefined);
+  }
+
+  /** Installs Debian packages. */
+  aptInstall(packages: readonly string[]): Image {
+    return this.#with({ type: "apt_install", args: { packages: [...packages] } });
+  }
+
+  /** Installs Python packages for the system's Python, such as `pandas` or `requests==2.32.3`. */
+  pipInstall(packages: readonly string[]): Image {
+    return this.#with({ type: "pip_install", args: { packages: [...packages] } });
+  }
+
+  /** Runs commands of the shell, each by itself; the first that fails ends the build. */
+  runCommands(...commands: readonly (string | readonly string[])[]): Image {
+    return this.#with({ type: "run", args: { commands: commands.flat() } });
+  }
+
+  /** Sets plain variables. Secrets and the `envs` of a sandbox win over them. */
+  env(variables: Readonly<Record<string, string>>): Image {
+    const entries = Object.entries(variables).sort(([one], [other]) => (one < other ? -1 : 1));
+    return this.#with({ type: "env", args: { vars: Object.fromEntries(entries) } });
+  }
+
+  /** Sets the working directory, which is made when it is not there. */
+  workdir(path: string): Image {
+    return this.#with({ type: "workdir", args: { path } });
+  }
+
+  /** Adds a file. It belongs to the owner of the directory it lies in. */
+  addFile(remotePath: string, content: string | Uint8Array): Image {
+    const octets = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    return this.#with({
+      type: "add_file",
+      args: { path: remotePath, content: toBase64(octets), encoding: "base64" },
+    });
+  }
+
+  /**
+   * Adds a file of this machine, as it is now. Needs Node.js.
+   *
+   * @throws {OpenComputerError} `invalid_request` when it cannot be read.
+   */
+  addLocalFile(localPath: string, remotePath: string): Image {
+    return this.addFile(remotePath, readLocalFile(localPath));
+  }
+
+  /**
+   * Adds all files below a directory of this machine, as they are now. Needs
+   * Node.js. Links to files are followed; execute bits are not kept.
+   *
+   * @throws {OpenComputerError} `invalid_request` when one cannot be read.
+   */
+  addLocalDir(localPath: string, remotePath: string): Image {
+    const files = listLocalFiles(localPath).map(({ path, relativePath }) => ({
+      relativePath,
+      content: toBase64(readLocalFile(path)),
+    }));
+    return this.#with({ type: "add_dir", args: { path: remotePath, files } });
+  }
+
+  /** Memory of the sandbox that builds the image, in MB. Default 1024. It is no part of the image. */
+  builderMemory(memoryMB: number): Image {
+    return new Image(this.#steps, memoryMB);
+  }
+
+  /** What goes to the service. */
+  toJSON(): ImageManifest {
+    const manifest: ImageManifest = { base: "base", steps: [...this.#steps] };
+    if (this.#builderMemoryMB !== undefined) manifest.builderMemoryMB = this.#builderMemoryMB;
+    return manifest;
+  }
+
+  /**
+   * What the service knows the image by: the SHA-256, hexadecimal, of its base
+   * and steps. The same steps with the same files have the same key. Needs
+   * Node.js.
+   */
+  cacheKey(): string {
+    return sha256Hex(JSON.stringify({ base: "base", steps: this.#steps }));
+  }
+
+  #with(step: ImageStep): Image {
+    return new Image([...this.#steps, step], this.#builderMemoryMB);
+  }
+}
+
+/** As many octets as a function can take as arguments everywhere. */
+const chunkBytes = 0x8000;
+
+function toBase64(octets: Uint8Array): string {
+  let text = "";
+  for (let from = 0; from < octets.length; from += chunkBytes) {
+    text += String.fromCharCode(...octets.subarray(from, from + chunkBytes));
+  }
+  return btoa(text);
+}

@@ -1,0 +1,69 @@
+import {
+  type BuildLogEvent,
+  type SnapshotRecord,
+  snapshotRecordSchema,
+} from "@opencomputer/protocol";
+import { type ConnectionOptions, resolveConnection } from "../connection.ts";
+import type { CallOptions } from "../files/files.ts";
+import { apiPath } from "../request/api-request.ts";
+import { requestWithLog } from "../request/read-events.ts";
+import { requestDeletion, requestJson } from "../request/send-request.ts";
+import type { Image } from "./image.ts";
+
+export interface CreateSnapshotOptions extends CallOptions {
+  /** Unique in the org, at most 128 characters. {@link Sandbox.create} takes it as `snapshot`. */
+  name: string;
+  image: Image;
+  /** Hears each line of the build as it comes. */
+  onBuildLog?: ((event: BuildLogEvent) => void) | undefined;
+}
+
+/** Images with a name, built ahead of the sandboxes that start from them. */
+export class Snapshots {
+  readonly #options: ConnectionOptions;
+
+  constructor(options: ConnectionOptions = {}) {
+    this.#options = options;
+  }
+
+  /**
+   * Builds an image and gives it a name; resolves when it can be used. An
+   * image that is there already is not built again. The build goes on when
+   * the call is aborted.
+   *
+   * @throws {OpenComputerError} `name_in_use`; `image_build_failed` with the
+   * step, its command and the end of its output.
+   */
+  async create(options: CreateSnapshotOptions): Promise<SnapshotRecord> {
+    const { name, image, onBuildLog } = options;
+    return await requestWithLog(
+      this.#at(options),
+      { method: "POST", path: "/snapshots", body: { kind: "json", value: { name, image } } },
+      snapshotRecordSchema,
+      onBuildLog,
+    );
+  }
+
+  /** All snapshots of the org, by name. */
+  async list(options?: CallOptions): Promise<SnapshotRecord[]> {
+    const request = { method: "GET", path: "/snapshots" } as const;
+    return await requestJson(this.#at(options), request, snapshotRecordSchema.array());
+  }
+
+  /** One snapshot. @throws {OpenComputerError} `snapshot_not_found`. */
+  async get(name: string, options?: CallOptions): Promise<SnapshotRecord> {
+    const request = { method: "GET", path: apiPath`/snapshots/${name}` } as const;
+    return await requestJson(this.#at(options), request, snapshotRecordSchema);
+  }
+
+  /** Deletes a snapshot. Sandboxes made from it run on. @throws {OpenComputerError} `snapshot_not_found`. */
+  async delete(name: string, options?: CallOptions): Promise<void> {
+    const request = { method: "DELETE", path: apiPath`/snapshots/${name}` } as const;
+    await requestDeletion(this.#at(options), request);
+  }
+
+  #at(options: CallOptions | undefined) {
+    const connection = resolveConnection(this.#options);
+    return { ...connection, signal: options?.signal ?? connection.signal };
+  }
+}

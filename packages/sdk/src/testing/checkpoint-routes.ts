@@ -1,0 +1,184 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import {
+  type CheckpointRecord,
+  checkpointRecordSchema,
+  createCheckpointRequestSchema,
+  createdPatchSchema,
+  createdSandboxSchema,
+  createPatchRequestSchema,
+  defaults,
+  forkRequestSchema,
+  hibernatedSandboxAnswerSchema,
+  type PatchRecord,
+  patchRecordSchema,
+  restoredCheckpointSchema,
+  WireError,
+  wakeSandboxBodySchema,
+  wokenSandboxSchema,
+} from "@opencomputer/protocol";
+import type { Exchange, Route } from "./route.ts";
+import { type FakeSandbox, findKnownSandbox, type SandboxState } from "./sandbox-routes.ts";
+
+const orgId = randomUUID();
+
+interface FakeCheckpoint {
+  row: CheckpointRecord;
+  /** The sandbox as it was. */
+  sandbox: FakeSandbox;
+  patches: PatchRecord[];
+}
+
+/** Hibernation, checkpoints, forks and patches, without a machine behind them. */
+export function checkpointRoutes(sandboxes: SandboxState): Route[] {
+  const checkpoints = new Map<string, FakeCheckpoint>();
+
+  function find(exchange: Exchange): FakeCheckpoint {
+    const id = exchange.parameter("cid");
+    const checkpoint = checkpoints.get(id);
+    if (checkpoint !== undefined) return checkpoint;
+    throw new WireError("checkpoint_not_found", `checkpoint not found: ${id}`);
+  }
+
+  function ofSandbox(exchange: Exchange): FakeCheckpoint[] {
+    const id = exchange.parameter("id");
+    return [...checkpoints.values()].filter(({ row }) => row.sandboxId === id);
+  }
+
+  return [
+    {
+      method: "POST",
+      path: "/sandboxes/:id/hibernate",
+      async handle(exchange) {
+        const { detail } = findPresent(sandboxes, exchange);
+        detail.status = "hibernated";
+        const { sandboxID } = detail;
+        const answer = { sandboxID, status: "hibernated" as const, sizeBytes: 300 * 1024 * 1024 };
+        await exchange.answer(200, hibernatedSandboxAnswerSchema, answer);
+      },
+    },
+    {
+      method: "POST",
+      path: "/sandboxes/:id/wake",
+      async handle(exchange) {
+        const { detail } = findPresent(sandboxes, exchange);
+        const { timeout } = await exchange.body(wakeSandboxBodySchema);
+        if (typeof timeout === "number") {
+          detail.endAt = new Date(Date.now() + timeout * 1000).toISOString();
+        }
+        detail.status = "running";
+        const { sandboxID, sandboxDomain, token } = detail;
+        const answer = { sandboxID, status: "running" as const, sandboxDomain, token };
+        await exchange.answer(200, wokenSandboxSchema, answer);
+      },
+    },
+    {
+      method: "POST",
+      path: "/sandboxes/:id/checkpoints",
+      async handle(exchange) {
+        const sandbox = findPresent(sandboxes, exchange);
+        const { name, kind } = await exchange.body(createCheckpointRequestSchema);
+        if (ofSandbox(exchange).some(({ row }) => row.name === name)) {
+          throw new WireError("name_in_use", `A checkpoint named ${JSON.stringify(name)} exists`);
+        }
+        const { sandboxID, templateID, cpuCount, memoryMB } = sandbox.detail;
+        const row: CheckpointRecord = {
+          ...{ id: randomUUID(), sandboxId: sandboxID, orgId, name, kind: kind ?? "full" },
+          sandboxConfig: { templateID, cpuCount, memoryMB, timeout: defaults.idleTimeoutSeconds },
+          ...{ status: "processing", sizeBytes: 0, isPublic: false },
+          createdAt: new Date().toISOString(),
+        };
+        await exchange.answer(201, checkpointRecordSchema, row);
+        const ready: CheckpointRecord = { ...row, status: "ready", sizeBytes: 4096 };
+        checkpoints.set(row.id, { row: ready, sandbox: structuredClone(sandbox), patches: [] });
+      },
+    },
+    {
+      method: "GET",
+      path: "/sandboxes/:id/checkpoints",
+      async handle(exchange) {
+        findPresent(sandboxes, exchange);
+        const rows = ofSandbox(exchange).map(({ row }) => row);
+        await exchange.answer(200, checkpointRecordSchema.array(), rows);
+      },
+    },
+    {
+      method: "POST",
+      path: "/sandboxes/:id/checkpoints/:cid/restore",
+      async handle(exchange) {
+        const { detail } = findPresent(sandboxes, exchange);
+        const { row } = find(exchange);
+        const answer = { sandboxId: detail.sandboxID, checkpointId: row.id, status: "restoring" };
+        await exchange.answer(200, restoredCheckpointSchema, { ...answer, status: "restoring" });
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/sandboxes/:id/checkpoints/:cid",
+      handle(exchange) {
+        checkpoints.delete(find(exchange).row.id);
+        exchange.done();
+      },
+    },
+    {
+      method: "POST",
+      path: "/sandboxes/from-checkpoint/:cid",
+      async handle(exchange) {
+        const { row, sandbox } = find(exchange);
+        const request = await exchange.body(forkRequestSchema);
+        const sandboxID = `sb-${randomBytes(20).map((octet) => 97 + (octet % 26))}`;
+        const fork = structuredClone(sandbox);
+        Object.assign(fork.environment, request.envs);
+        Object.assign(fork.detail, {
+          ...{ sandboxID, status: "running", startedAt: new Date().toISOString() },
+          memoryMB: request.memoryMB || fork.detail.memoryMB,
+          metadata: request.metadata ?? fork.detail.metadata,
+          ...(request.secretStore ? { secretStore: request.secretStore } : {}),
+        });
+        fork.allowedHosts.sandboxID = sandboxID;
+        sandboxes.set(sandboxID, fork);
+        const answer = { ...fork.detail, fromCheckpointId: row.id };
+        await exchange.answer(201, createdSandboxSchema, answer);
+      },
+    },
+    {
+      method: "POST",
+      path: "/sandboxes/checkpoints/:cid/patches",
+      async handle(exchange) {
+        const { row, patches } = find(exchange);
+        const { script, description } = await exchange.body(createPatchRequestSchema);
+        const patch: PatchRecord = {
+          ...{ id: randomUUID(), checkpointId: row.id, sequence: patches.length + 1 },
+          ...{ script, description: description ?? "", strategy: "on_wake" },
+          createdAt: new Date().toISOString(),
+        };
+        patches.push(patch);
+        await exchange.answer(201, createdPatchSchema, { patch });
+      },
+    },
+    {
+      method: "GET",
+      path: "/sandboxes/checkpoints/:cid/patches",
+      async handle(exchange) {
+        await exchange.answer(200, patchRecordSchema.array(), find(exchange).patches);
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/sandboxes/checkpoints/:cid/patches/:pid",
+      handle(exchange) {
+        const { patches } = find(exchange);
+        const index = patches.findIndex(({ id }) => id === exchange.parameter("pid"));
+        if (index === -1) throw new WireError("patch_not_found", "patch not found");
+        patches.splice(index, 1);
+        exchange.done();
+      },
+    },
+  ];
+}
+
+/** A sandbox that runs or is hibernated. */
+function findPresent(sandboxes: SandboxState, exchange: Exchange): FakeSandbox {
+  const sandbox = findKnownSandbox(sandboxes, exchange);
+  if (sandbox.detail.status !== "stopped") return sandbox;
+  throw new WireError("sandbox_not_running", `Sandbox ${sandbox.detail.sandboxID} is stopped`);
+}

@@ -1,13 +1,34 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type ConfigureGuestRequest, guestLayout } from "@opencomputer/protocol";
+import { type ConfigureGuestRequest, guestLayout, guestNetwork } from "@opencomputer/protocol";
+import { z } from "zod";
 import { runProgram } from "./run-program.ts";
 import { type AgentCalls, AgentError, agentCalls } from "./testing/agent-calls.ts";
 import { bootGuest, type RunningGuest } from "./testing/boot-guest.ts";
 
 const imageDirectory = fileURLToPath(new URL("../build", import.meta.url));
+
+/** Holds a connection to an address and one within the machine, and tells how waiting on them ends. */
+const waitsForItsPeer = `
+import errno, os, socket, sys
+outside = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+listener = socket.create_server(("127.0.0.1", 0))
+inside = socket.create_connection(listener.getsockname())
+accepted, _ = listener.accept()
+open("/tmp/connected", "w").close()
+try:
+    ending = repr(outside.recv(1))
+except OSError as error:
+    ending = errno.errorcode[error.errno]
+accepted.send(b"x")
+with open("/tmp/result.new", "w") as file:
+    file.write(f"outside: {ending}, inside: {inside.recv(1).decode()}")
+os.rename("/tmp/result.new", "/tmp/result")
+`;
 
 /** One guest for all: each test leaves it as it found it, or says what it changes. */
 describe("the guest image, booted", { timeout: 900_000 }, () => {
@@ -30,6 +51,7 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     machineId: randomBytes(16).toString("hex"),
     environment: {},
     cpuCount: 2,
+    closeConnections: false,
     ...changes,
   });
 
@@ -54,6 +76,50 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     const [seconds, configured] = later.trim().split("\n");
     assert.ok(Math.abs(Number(seconds) - Date.now() / 1000) < 120, `the clock shows ${seconds}`);
     assert.equal(configured, "[]");
+  });
+
+  test("a machine that is configured again as the same keeps its user's names", async () => {
+    const first = identity();
+    await agent.configure(first);
+    const rename = "hostname mine && echo '10.9.8.7 mine' >> /etc/hosts";
+    assert.equal((await agent.script(rename, { asRoot: true })).exitCode, 0);
+    const names = async () => (await agent.script("hostname; getent hosts 10.9.8.7")).stdout;
+    await agent.configure(first);
+    assert.match(await names(), /^mine\n10\.9\.8\.7 +mine\n$/);
+    await agent.configure(identity());
+    assert.match(await names(), /^sb-integration\n10\.9\.8\.7 +mine\n$/);
+  });
+
+  test("configure ends the connections that leave the machine when it is told to, and no others", async () => {
+    const server = createServer((socket) => {
+      socket.on("error", () => socket.destroy());
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = z.object({ port: z.number() }).parse(server.address());
+    try {
+      await agent.writeFile("/tmp/waits.py", waitsForItsPeer);
+      await agent.script(
+        `rm -f /tmp/connected /tmp/result; setsid python3 /tmp/waits.py ${guestNetwork.gatewayAddress} ${port} >/dev/null 2>&1 &`,
+      );
+      await agent.script("until [ -e /tmp/connected ]; do sleep 0.1; done");
+      await agent.configure(identity());
+      assert.equal((await agent.script("sleep 1; ls /tmp/result")).exitCode, 2);
+      await agent.configure(identity({ closeConnections: true }));
+      const { stdout } = await agent.script(
+        "until [ -e /tmp/result ]; do sleep 0.1; done; cat /tmp/result",
+      );
+      assert.equal(stdout, "outside: ECONNABORTED, inside: x");
+    } finally {
+      server.close();
+    }
+  });
+
+  test("sync answers when what was written is on the disk", async () => {
+    await agent.script("head -c 8M /dev/urandom > /tmp/written");
+    await agent.sync();
+    const dirty = "awk '/^(Dirty|Writeback):/ { sum += $2 } END { print sum }' /proc/meminfo";
+    assert.ok(Number((await agent.script(dirty)).stdout) < 4096);
   });
 
   test("configure takes processors offline and brings them back, as nproc sees", async () => {

@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// modules give memory that is plugged in later and the host's random numbers.
-var modules = []string{"virtio_mem", "virtio-rng"}
+// modules give memory that is plugged in later, the host's random numbers, and
+// the end of connections that a restored machine lost.
+var modules = []string{"virtio_mem", "virtio-rng", "tcp_diag"}
 
 type kernelSetting struct{ name, value string }
 

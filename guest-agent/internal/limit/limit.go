@@ -32,4 +32,10 @@ const (
 	// HeldPipesMax is how many output pipes of background processes the agent
 	// keeps open after their commands have ended.
 	HeldPipesMax = 512
+	// ClosedConnectionsMax is how many connections are ended when a machine
+	// was restored. The network resets any beyond as soon as they send.
+	ClosedConnectionsMax = 65536
+	// HostsFileBytesMax is how much of /etc/hosts a new host name leaves as it
+	// is. A larger file is written anew.
+	HostsFileBytesMax = 1024 * 1024
 )

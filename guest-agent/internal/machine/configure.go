@@ -3,9 +3,11 @@ package machine
 
 import (
 	"encoding/base64"
+	"fmt"
 	"sync"
 
 	"opencomputer/guest-agent/internal/command"
+	"opencomputer/guest-agent/internal/connections"
 	"opencomputer/guest-agent/internal/environment"
 	"opencomputer/guest-agent/internal/limit"
 	"opencomputer/guest-agent/internal/wire"
@@ -19,6 +21,7 @@ type Request struct {
 	MachineID            string            `json:"machineId"`
 	Environment          map[string]string `json:"environment"`
 	CPUCount             int               `json:"cpuCount"`
+	CloseConnections     bool              `json:"closeConnections"`
 }
 
 // Answer is what the guest has after it was configured. MemoryMB is what the
@@ -39,23 +42,30 @@ func NewConfigurator(store *environment.Store) *Configurator {
 	return &Configurator{environment: store}
 }
 
-// Configure applies the request. It stands between a restore and the first
-// command, in code that the processor runs for the first time, so it starts
-// no process. Doing it again is harmless.
-func (c *Configurator) Configure(request *Request) (Answer, error) {
+// Configure applies the request, which arrived on the connection own. It stands
+// between a restore and the first command, in code that the processor runs for
+// the first time, so it starts no process. Doing it again is harmless, but for
+// the connections that were opened since.
+func (c *Configurator) Configure(request *Request, own connections.Own) (Answer, error) {
 	entropy, err := request.check()
 	if err != nil {
 		return Answer{}, err
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if err := setClock(request.TimeUnixMilliseconds); err != nil {
-		return Answer{}, err
-	}
+	// First of all: what runs meanwhile draws the numbers of the saved machine.
 	if err := addEntropy(entropy); err != nil {
 		return Answer{}, err
 	}
-	if err := setIdentity(request.Hostname, request.MachineID); err != nil {
+	if err := setClock(request.TimeUnixMilliseconds); err != nil {
+		return Answer{}, err
+	}
+	if request.CloseConnections {
+		if _, err := connections.CloseRemote(own); err != nil {
+			return Answer{}, fmt.Errorf("cannot close the connections of the saved machine: %w", err)
+		}
+	}
+	if err := setIdentity(rootDirectory, request.Hostname, request.MachineID); err != nil {
 		return Answer{}, err
 	}
 	if err := c.environment.Configure(request.Environment); err != nil {

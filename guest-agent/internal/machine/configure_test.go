@@ -52,9 +52,3 @@ func TestCheckRefusesWhatNoMachineCanBe(t *testing.T) {
 		}
 	}
 }
-
-func TestHostsFileNamesTheMachine(t *testing.T) {
-	if !strings.Contains(hostsFile("sb-abc"), "127.0.1.1\tsb-abc\n") {
-		t.Errorf("got %q", hostsFile("sb-abc"))
-	}
-}

@@ -1,33 +1,103 @@
 package machine
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
+	"strings"
 	"syscall"
+
+	"opencomputer/guest-agent/internal/limit"
 )
 
-// setIdentity gives the machine its host name (hostname(5), hosts(5)) and its
-// id (machine-id(5)).
-func setIdentity(hostname, machineID string) error {
+const (
+	rootDirectory = "/"
+	// The kernel's name of a machine that was not given one since its boot.
+	unnamedHost = "(none)"
+)
+
+// setIdentity gives the machine its id (machine-id(5)) and its host name
+// (hostname(5), hosts(5)). A machine that has the id already is left as its
+// user made it; after a boot it is told its name.
+func setIdentity(root, hostname, machineID string) error {
+	present, err := readStart(root+"etc/machine-id", len(machineID)+1)
+	if err != nil {
+		return fmt.Errorf("cannot read the machine's identity: %w", err)
+	}
+	if strings.TrimSpace(present) == machineID {
+		return nameAfterBoot(hostname)
+	}
+	hosts, err := readStart(root+"etc/hosts", limit.HostsFileBytesMax+1)
+	if err != nil {
+		return fmt.Errorf("cannot read the names of hosts: %w", err)
+	}
 	if err := syscall.Sethostname([]byte(hostname)); err != nil {
 		return fmt.Errorf("cannot set the host name: %w", err)
 	}
 	contents := []struct{ path, text string }{
-		{"/etc/hostname", hostname + "\n"},
-		{"/etc/hosts", hostsFile(hostname)},
-		{"/etc/machine-id", machineID + "\n"},
+		{"etc/hostname", hostname + "\n"},
+		{"etc/hosts", hostsFile(hosts, hostname)},
+		// The last one: it says that the others are there.
+		{"etc/machine-id", machineID + "\n"},
 	}
 	for _, file := range contents {
-		if err := os.WriteFile(file.path, []byte(file.text), 0o644); err != nil {
+		if err := os.WriteFile(root+file.path, []byte(file.text), 0o644); err != nil {
 			return fmt.Errorf("cannot write the machine's identity: %w", err)
 		}
 	}
 	return nil
 }
 
-func hostsFile(hostname string) string {
-	return "127.0.0.1\tlocalhost\n127.0.1.1\t" + hostname +
-		"\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+func nameAfterBoot(hostname string) error {
+	present, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("cannot read the host name: %w", err)
+	}
+	if present != unnamedHost {
+		return nil
+	}
+	if err := syscall.Sethostname([]byte(hostname)); err != nil {
+		return fmt.Errorf("cannot set the host name: %w", err)
+	}
+	return nil
+}
+
+// hostsFile is the file of before with the machine's own name replaced. One
+// without names, or one that is too large, is made anew.
+func hostsFile(before, hostname string) string {
+	const ownAddress = "127.0.1.1"
+	own := ownAddress + "\t" + hostname + "\n"
+	if strings.TrimSpace(before) == "" || len(before) > limit.HostsFileBytesMax {
+		return "127.0.0.1\tlocalhost\n" + own + "::1\tlocalhost ip6-localhost ip6-loopback\n"
+	}
+	var after strings.Builder
+	for _, line := range strings.SplitAfter(before, "\n") {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || fields[0] != ownAddress {
+			after.WriteString(line)
+		}
+	}
+	if !strings.HasSuffix(after.String(), "\n") {
+		after.WriteString("\n")
+	}
+	return after.String() + own
+}
+
+// readStart reads at most bytesMax octets of a file; one that is not there is
+// empty.
+func readStart(path string, bytesMax int) (string, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, int64(bytesMax)))
+	return string(text), err
 }
 
 func isHostname(text string) bool {

@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"sort"
 	"strings"
+	"syscall"
 	"time"
 
 	"opencomputer/guest-agent/internal/command"
+	"opencomputer/guest-agent/internal/connections"
 	"opencomputer/guest-agent/internal/files"
 	"opencomputer/guest-agent/internal/limit"
 	"opencomputer/guest-agent/internal/machine"
@@ -33,6 +35,7 @@ func New(address string, parts Parts) *http.Server {
 	routes := map[string]map[string]handler{
 		"/v1/health":          {"GET": parts.health},
 		"/v1/configure":       {"POST": parts.configure},
+		"/v1/sync":            {"POST": sync},
 		"/v1/exec/run":        {"POST": parts.run},
 		"/v1/sessions":        {"GET": parts.Sessions.List, "POST": parts.Sessions.Start},
 		"/v1/sessions/kill":   {"POST": parts.Sessions.Kill},
@@ -87,12 +90,23 @@ func (p Parts) configure(response http.ResponseWriter, request *http.Request) er
 	if err := wire.ReadJSON(response, request, &wanted); err != nil {
 		return err
 	}
-	answer, err := p.Configurator.Configure(&wanted)
+	own, err := connections.OwnOf(request)
+	if err != nil {
+		return err
+	}
+	answer, err := p.Configurator.Configure(&wanted, own)
 	if err != nil {
 		return err
 	}
 	p.Sessions.DetachAll()
 	wire.WriteJSON(response, answer)
+	return nil
+}
+
+// sync answers when everything that was written is on the disk (sync(2)).
+func sync(response http.ResponseWriter, _ *http.Request) error {
+	syscall.Sync()
+	response.WriteHeader(http.StatusNoContent)
 	return nil
 }
 

@@ -30,6 +30,13 @@ func TestUnknownRouteIsNotFound(t *testing.T) {
 	}
 }
 
+func TestSyncAnswersWithoutContent(t *testing.T) {
+	response := answer("POST", "/v1/sync")
+	if response.Code != 204 || response.Body.Len() != 0 {
+		t.Errorf("got %d %s", response.Code, response.Body)
+	}
+}
+
 func TestWrongMethodNamesTheRightOnes(t *testing.T) {
 	response := answer("POST", "/v1/files")
 	if response.Code != 405 || !strings.Contains(response.Body.String(), `"code":"method_not_allowed"`) {

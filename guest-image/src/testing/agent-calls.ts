@@ -71,6 +71,9 @@ export function agentCalls(url: string) {
       const response = await call("POST", "configure", JSON.stringify(request));
       return configuredGuestSchema.parse(await response.json());
     },
+    async sync(): Promise<void> {
+      await call("POST", "sync");
+    },
     async readFile(path: string): Promise<Uint8Array> {
       return new Uint8Array(await (await call("GET", `files${query(path)}`)).arrayBuffer());
     },

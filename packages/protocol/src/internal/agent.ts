@@ -27,7 +27,13 @@ export const guestLayout = {
 /**
  * Body of `POST /v1/configure`, the first call after each restore. It makes
  * the guest a machine of its own: clock, entropy, host name, machine id, the
- * environment of every command, and the CPUs that are to be online.
+ * environment of every command, and the CPUs that are to be online. A guest
+ * that has the machine id already keeps the names that its user gave it.
+ *
+ * `closeConnections` ends every TCP connection that left or entered the
+ * machine, but not the one of this call: after a restore their other ends are
+ * gone, and who waits on one gets ECONNABORTED at once. Those within the
+ * machine stay.
  */
 export const configureGuestRequestSchema = z.object({
   timeUnixMilliseconds: z.int(),
@@ -36,6 +42,7 @@ export const configureGuestRequestSchema = z.object({
   machineId: z.string().regex(/^[0-9a-f]{32}$/),
   environment: z.record(z.string(), z.string()),
   cpuCount: z.int().min(limits.cpuCountMin).max(limits.cpuCountMax),
+  closeConnections: z.boolean(),
 });
 export type ConfigureGuestRequest = z.infer<typeof configureGuestRequestSchema>;
 

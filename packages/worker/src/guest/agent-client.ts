@@ -56,6 +56,8 @@ export interface AgentClient {
   /** Returns when the agent answers. @throws {WireError} when it does not within the time. */
   waitUntilHealthy(timeoutSeconds: number): Promise<void>;
   configure(request: ConfigureGuestRequest): Promise<z.infer<typeof configuredGuestSchema>>;
+  /** Returns when everything that was written in the guest is on its disk. */
+  sync(): Promise<void>;
   /** @throws {WireError} `guest_failed` for an agent that breaks the rules or falls silent. */
   run(request: AgentRunRequest, signal?: AbortSignal): Promise<CommandResult>;
   readonly sessions: AgentSessions;
@@ -152,6 +154,10 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
         signal: shortly(),
       });
       return parse(response, configuredGuestSchema, smallAnswerBytesMax);
+    },
+    async sync() {
+      const request = { method: "POST", path: "/v1/sync", signal: shortly() } as const;
+      await read(await call(request), smallAnswerBytesMax);
     },
     async run(request, signal) {
       const timeout = AbortSignal.timeout(request.timeoutMilliseconds + answerGraceSeconds * 1000);

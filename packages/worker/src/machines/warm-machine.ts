@@ -5,9 +5,9 @@ const healthTimeoutSeconds = 30;
 
 /**
  * Has a fresh machine do once what every sandbox does first, so that the
- * emulator has that code translated, and the connection is open; it stands paused before
- * and after. Nothing of
- * any sandbox's is in it: the identity is random and replaced at the start.
+ * emulator has that code translated, and the connection is open; it stands
+ * paused before and after. Nothing of any sandbox's is in it: the identity is
+ * that of no sandbox and replaced at the start.
  */
 export async function warmMachine({ agent, vm }: Machine): Promise<void> {
   await vm?.resume();

@@ -68,6 +68,7 @@ function scenario(options: { failOn?: string; cpusOnline?: number[] } = {}) {
         await note(`configure ${hostname}`);
         return { cpuCount: cpusOnline.shift() ?? cpuCount, memoryMB: 1024 };
       },
+      sync: () => note("sync"),
       async run({ command }) {
         await note(`run ${command[0]}`);
         return { exitCode: 0, stdout: "6", stderr: "" };

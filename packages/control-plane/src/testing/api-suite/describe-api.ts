@@ -2,6 +2,7 @@ import { describe } from "node:test";
 import { describeApiKeys } from "./api-keys.ts";
 import { describeAuthentication } from "./authentication.ts";
 import { describeCanary } from "./canary.ts";
+import { describeCommandSessions } from "./command-sessions.ts";
 import { describeFailures } from "./failures.ts";
 import { describeFiles } from "./files.ts";
 import { describeHibernation } from "./hibernation.ts";
@@ -30,6 +31,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeTags(openDatabase);
     describeFailures(openDatabase);
     describeRestarts(openDatabase);
+    describeCommandSessions(openDatabase);
     describeFiles(openDatabase);
     describeSignedUrls(openDatabase);
     describeOrgLimits(openDatabase);

@@ -22,6 +22,7 @@ import { createCreateSandbox } from "./sandboxes/create-sandbox.ts";
 import { createIdleSweep } from "./sandboxes/idle-sweep.ts";
 import { createKeyedLock } from "./sandboxes/keyed-lock.ts";
 import { createMachineTransitions } from "./sandboxes/machine-transitions.ts";
+import { createPlanCreate } from "./sandboxes/plan-create.ts";
 import { createReadAllowedHosts } from "./sandboxes/read-allowed-hosts.ts";
 import { createReconcileWithWorker } from "./sandboxes/reconcile-with-worker.ts";
 import { createSandboxActivity } from "./sandboxes/sandbox-activity.ts";
@@ -155,6 +156,19 @@ export async function startControlPlane(
     lock: createKeyedLock(),
     logger,
   });
+  const createSandbox = createCreateSandbox({
+    database,
+    sandboxes,
+    vault,
+    worker,
+    workerLink,
+    egressProxyLink,
+    handOver,
+    removal,
+    sandboxesPerOrgMax: options.sandboxesPerOrgMax,
+    sandboxesPerKeyMax: options.sandboxesPerKeyMax,
+    logger,
+  });
   const reconcileWithWorker = createReconcileWithWorker({ upkeep, worker, lifecycle, logger });
   async function reconcile(): Promise<void> {
     await removal.finishInterrupted();
@@ -174,20 +188,8 @@ export async function startControlPlane(
     routes: {
       sandboxes,
       tags: createTagRepository(database),
-      createSandbox: createCreateSandbox({
-        database,
-        sandboxes,
-        projects,
-        vault,
-        worker,
-        workerLink,
-        egressProxyLink,
-        handOver,
-        removal,
-        sandboxesPerOrgMax: options.sandboxesPerOrgMax,
-        sandboxesPerKeyMax: options.sandboxesPerKeyMax,
-        logger,
-      }),
+      planCreate: createPlanCreate({ projects, vault }),
+      createSandbox,
       readAllowedHosts: createReadAllowedHosts({ egressProxy, sandboxes }),
       activity,
       lifecycle,

@@ -1,35 +1,26 @@
-import {
-  type CreateSandboxRequest,
-  egressModeFor,
-  limits,
-  objectNameSchema,
-  type PrepareSandboxRequest,
-  WireError,
-} from "@opencomputer/protocol";
+import { egressModeFor, type PrepareSandboxRequest } from "@opencomputer/protocol";
 import type { Database } from "../database/database.ts";
-import type { ProjectRepository } from "../projects/project-repository.ts";
-import { layerSecrets, type SecretLayer } from "../secret-stores/layer-secrets.ts";
-import { loadLayer, loadNamedLayer, type StoredSecret } from "../secret-stores/load-layer.ts";
+import { lockOrg } from "../orgs/org-repository.ts";
 import type { Vault } from "../vault/vault.ts";
 import { assertRoom, type Caller } from "./assert-room.ts";
-import { mintSandboxId, mintSealedToken } from "./sandbox-identity.ts";
-import { assertFitsHost, resolveSandboxOptions } from "./sandbox-options.ts";
+import { mergePlan, type SandboxSecret } from "./merge-plan.ts";
+import { sandboxEnvironment } from "./sandbox-environment.ts";
+import { mintSandboxId } from "./sandbox-identity.ts";
+import { assertFitsHost } from "./sandbox-options.ts";
+import type { DrawPlan } from "./sandbox-plan.ts";
 import type { SandboxRepository, SandboxSecretRow } from "./sandbox-repository.ts";
 
-const emptyLayer: SecretLayer<StoredSecret> = { egressAllowlist: [], secrets: [] };
-
 /**
- * Turns a request into a row in state `creating`, with the sandbox's own
- * sealed copies of its secrets, and says what the worker is to prepare.
+ * Turns a plan into a row in state `creating`, with the sandbox's own sealed
+ * copies of its secrets, and says what the worker is to prepare.
  *
- * @throws {WireError} when the request does not fit or names what does not
+ * @throws {WireError} when the plan does not fit or names what does not
  * exist; `too_many_requests` when the caller has as many sandboxes as it may.
  */
 export async function admitSandbox(
   deps: {
     database: Database;
     sandboxes: SandboxRepository;
-    projects: ProjectRepository;
     vault: Vault;
     /** How many sandboxes an org may have at once. */
     sandboxesPerOrgMax: number;
@@ -37,32 +28,23 @@ export async function admitSandbox(
     sandboxesPerKeyMax: number | undefined;
   },
   caller: Caller,
-  request: CreateSandboxRequest,
+  drawPlan: DrawPlan,
   host: { cpuCountMax: number; memoryMBMax: number },
 ): Promise<PrepareSandboxRequest> {
   const { orgId } = caller;
-  const owner = await findProject(deps.projects, orgId, request.project);
-  const options = resolveSandboxOptions(request, owner?.project);
-  assertFitsHost(options, host);
-  const envs = request.envs ?? {};
-  const storeName = request.secretStore || undefined;
   const sandboxId = mintSandboxId();
 
   return deps.database.transaction(async (transaction) => {
-    await assertRoom(transaction, deps, caller);
-    const base =
-      owner === undefined ? emptyLayer : await loadLayer(transaction, orgId, owner.storeId);
-    const top =
-      storeName === undefined ? emptyLayer : await loadNamedLayer(transaction, orgId, storeName);
-    const layered = layerSecrets(base, top);
+    await lockOrg(transaction, orgId);
+    const plan = await drawPlan(transaction);
+    const { options } = plan;
+    assertFitsHost(options, host);
+    if (plan.purpose === "user") await assertRoom(transaction, deps, caller);
+    const { egressAllowlist, secrets, envs } = mergePlan(plan);
     const egressMode = egressModeFor({
-      hasSecretStore: storeName !== undefined || layered.secrets.length > 0,
-      egressAllowlist: layered.egressAllowlist,
+      hasSecretStore: plan.hasSecretStore || secrets.length > 0,
+      egressAllowlist,
     });
-    const secrets = layered.secrets
-      .filter((secret) => !Object.hasOwn(envs, secret.name))
-      .map((secret) => copyFor(deps.vault, orgId, sandboxId, secret));
-    assertEnvironmentFits(envs, secrets);
     const now = new Date();
     await deps.sandboxes.insert(
       transaction,
@@ -72,18 +54,21 @@ export async function admitSandbox(
         orgId,
         apiKeyId: caller.apiKeyId,
         state: "creating",
-        metadata: request.metadata ?? {},
+        purpose: plan.purpose,
+        metadata: plan.metadata,
         tags: {},
-        projectName: owner?.project.name ?? null,
-        secretStoreName: storeName ?? null,
-        baseSecretStoreName:
-          storeName !== undefined && owner !== undefined ? owner.project.name : null,
+        projectName: plan.projectName,
+        secretStoreName: plan.secretStoreName,
+        baseSecretStoreName: plan.baseSecretStoreName,
         egressMode,
-        egressAllowlist: layered.egressAllowlist,
+        egressAllowlist,
+        envs,
+        workingDirectory: plan.workingDirectory,
+        fromCheckpointId: plan.fromCheckpointId,
         startedAt: now,
         lastActiveAt: now,
       },
-      secrets,
+      secrets.map((secret) => copyFor(deps.vault, orgId, sandboxId, secret)),
     );
     return {
       sandboxId,
@@ -91,48 +76,18 @@ export async function admitSandbox(
       memoryMB: options.memoryMB,
       diskMB: options.diskMB,
       egressMode,
-      checkpointId: null,
-      envs: {
-        ...Object.fromEntries(secrets.map((secret) => [secret.name, secret.token])),
-        ...envs,
-      },
+      checkpointId: plan.checkpointId,
+      envs: sandboxEnvironment(secrets, envs),
     };
   });
-}
-
-async function findProject(projects: ProjectRepository, orgId: string, name: string | undefined) {
-  if (name === undefined || name === "") return undefined;
-  const owner = objectNameSchema.safeParse(name).success
-    ? await projects.findByName(orgId, name)
-    : undefined;
-  if (owner !== undefined) return owner;
-  throw new WireError("project_not_found", `project not found: ${name}`);
 }
 
 function copyFor(
   vault: Vault,
   orgId: string,
   sandboxId: string,
-  secret: StoredSecret,
+  { name, token, value, allowedHosts, sourceStoreId }: SandboxSecret,
 ): SandboxSecretRow {
-  const { storeId, name, allowedHosts } = secret;
-  const value = vault.open(secret, { kind: "store-secret", orgId, storeId, name });
-  return {
-    orgId,
-    sandboxId,
-    name,
-    token: mintSealedToken(),
-    ...vault.seal(value, { kind: "sandbox-secret", orgId, sandboxId, name }),
-    allowedHosts,
-    sourceStoreId: storeId,
-  };
-}
-
-function assertEnvironmentFits(envs: Record<string, string>, secrets: unknown[]): void {
-  const variables = Object.keys(envs).length + secrets.length;
-  if (variables <= limits.environmentVariablesMax) return;
-  throw new WireError(
-    "limit_exceeded",
-    `A sandbox has at most ${limits.environmentVariablesMax} variables; its envs and secrets together are ${variables}`,
-  );
+  const sealed = vault.seal(value, { kind: "sandbox-secret", orgId, sandboxId, name });
+  return { orgId, sandboxId, name, token, ...sealed, allowedHosts, sourceStoreId };
 }

@@ -1,21 +1,23 @@
-import { type CreateSandboxRequest, WireError } from "@opencomputer/protocol";
+import { type PrepareSandboxRequest, WireError } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import type { Database } from "../database/database.ts";
 import type { EgressProxyLink } from "../egress-proxy/egress-proxy-link.ts";
 import type { ProxyHandOver } from "../egress-proxy/proxy-hand-over.ts";
-import type { ProjectRepository } from "../projects/project-repository.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { WorkerClient } from "../worker/worker-client.ts";
 import type { WorkerLink } from "../worker/worker-link.ts";
 import { admitSandbox } from "./admit-sandbox.ts";
 import type { Caller } from "./assert-room.ts";
+import type { DrawPlan } from "./sandbox-plan.ts";
 import type { SandboxRemoval } from "./sandbox-removal.ts";
-import type { SandboxRepository, SandboxRow } from "./sandbox-repository.ts";
+import type { SandboxChanges, SandboxRepository, SandboxRow } from "./sandbox-repository.ts";
 
 export type CreateSandbox = (
   caller: Caller,
-  request: CreateSandboxRequest,
+  drawPlan: DrawPlan,
   signal: AbortSignal,
+  /** Runs in the guest before anyone is told of it; what it returns goes into the row. */
+  prepareGuest?: (sandboxId: string, signal: AbortSignal) => Promise<SandboxChanges>,
 ) => Promise<SandboxRow>;
 
 /**
@@ -26,7 +28,6 @@ export type CreateSandbox = (
 export function createCreateSandbox(deps: {
   database: Database;
   sandboxes: SandboxRepository;
-  projects: ProjectRepository;
   vault: Vault;
   worker: WorkerClient;
   workerLink: WorkerLink;
@@ -44,8 +45,9 @@ export function createCreateSandbox(deps: {
   async function build(
     orgId: string,
     sandboxId: string,
-    prepare: Parameters<WorkerClient["prepare"]>[0],
+    prepare: PrepareSandboxRequest,
     signal: AbortSignal,
+    prepareGuest: Parameters<CreateSandbox>[3],
   ): Promise<SandboxRow> {
     const { sourceAddress } = await worker.prepare(prepare);
     throwIfGone(signal);
@@ -54,8 +56,11 @@ export function createCreateSandbox(deps: {
     throwIfGone(signal);
     await worker.start(sandboxId);
     throwIfGone(signal);
+    const changes = await prepareGuest?.(sandboxId, signal);
+    throwIfGone(signal);
     const now = new Date();
     await sandboxes.change(orgId, sandboxId, ["creating"], {
+      ...changes,
       state: "running",
       startedAt: now,
       lastActiveAt: now,
@@ -66,14 +71,14 @@ export function createCreateSandbox(deps: {
     throw new WireError("internal_error", `Sandbox ${sandboxId} was removed while it was made`);
   }
 
-  return async (caller, request, signal) => {
+  return async (caller, drawPlan, signal, prepareGuest) => {
     const { orgId } = caller;
     const host = await deps.workerLink.assertReady();
     await deps.egressProxyLink.assertReady();
-    const prepare = await admitSandbox(deps, caller, request, host);
+    const prepare = await admitSandbox(deps, caller, drawPlan, host);
     const { sandboxId } = prepare;
     try {
-      return await build(orgId, sandboxId, prepare, signal);
+      return await build(orgId, sandboxId, prepare, signal, prepareGuest);
     } catch (error) {
       deps.logger.warn({ sandboxId, err: error }, "a create failed and is undone");
       await removal.discard(orgId, sandboxId);

@@ -11,6 +11,7 @@ import {
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { CreateSandbox } from "../../sandboxes/create-sandbox.ts";
+import type { PlanCreate } from "../../sandboxes/plan-create.ts";
 import type { ReadAllowedHosts } from "../../sandboxes/read-allowed-hosts.ts";
 import type { SandboxAnswers } from "../../sandboxes/sandbox-answers.ts";
 import type { SandboxRemoval } from "../../sandboxes/sandbox-removal.ts";
@@ -22,6 +23,7 @@ import { findPresentSandbox, findSandbox } from "../routed-operation.ts";
 
 export interface SandboxRoutes {
   sandboxes: SandboxRepository;
+  planCreate: PlanCreate;
   createSandbox: CreateSandbox;
   readAllowedHosts: ReadAllowedHosts;
   removal: SandboxRemoval;
@@ -39,7 +41,7 @@ const createBodySchema = createSandboxRequestSchema.extend({
 });
 
 export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, deps) => {
-  const { sandboxes, createSandbox, readAllowedHosts, removal, answers } = deps;
+  const { sandboxes, planCreate, createSandbox, readAllowedHosts, removal, answers } = deps;
 
   app.post(
     "/sandboxes",
@@ -53,7 +55,8 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
     async (request, reply) => {
       const { image, snapshot, previewAuth, ...body } = request.body;
       assertSupported({ image, snapshot, previewAuth });
-      const row = await createSandbox(request, body, clientGone(reply));
+      const drawPlan = await planCreate(request.orgId, body);
+      const row = await createSandbox(request, drawPlan, clientGone(reply));
       return reply.code(201).send(answers.created(row));
     },
   );

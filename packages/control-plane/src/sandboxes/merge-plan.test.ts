@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { limits, sealedToken, WireError } from "@opencomputer/protocol";
+import type { OpenSecret } from "../secret-stores/open-layer.ts";
+import { SecretValue } from "../vault/secret-value.ts";
+import { mergePlan } from "./merge-plan.ts";
+
+const secret = (name: string, value: string, token: string | null = null): OpenSecret => ({
+  name,
+  value: new SecretValue(value),
+  allowedHosts: [`${value}.example.com`],
+  sourceStoreId: value,
+  token,
+});
+const layer = (...secrets: OpenSecret[]) => ({ egressAllowlist: [], secrets });
+const plan = (given: Partial<Parameters<typeof mergePlan>[0]>) =>
+  mergePlan({ base: layer(), top: layer(), inheritedEnvs: {}, envs: {}, ...given });
+
+describe("mergePlan", () => {
+  test("new secrets get tokens of their own", () => {
+    const { secrets } = plan({ top: layer(secret("A", "a"), secret("B", "b")) });
+    const tokens = secrets.map(({ token }) => token);
+    assert.equal(new Set(tokens).size, 2);
+    for (const token of tokens) assert.match(token, sealedToken.pattern);
+  });
+
+  test("the parent's token stands for the fork's value, hosts and store", () => {
+    const { secrets } = plan({
+      base: layer(secret("A", "parent", "token-a"), secret("B", "parent", "token-b")),
+      top: layer(secret("A", "fork")),
+    });
+    const shown = secrets.map(({ name, token, value, allowedHosts, sourceStoreId }) => [
+      ...[name, token, value.reveal(), sourceStoreId],
+      ...allowedHosts,
+    ]);
+    assert.deepEqual(shown, [
+      ["A", "token-a", "fork", "fork", "fork.example.com"],
+      ["B", "token-b", "parent", "parent", "parent.example.com"],
+    ]);
+  });
+
+  test("the caller's envs hide a new secret, of which nothing is kept", () => {
+    const { secrets, envs } = plan({ top: layer(secret("A", "a")), envs: { A: "mine" } });
+    assert.deepEqual([secrets, envs], [[], { A: "mine" }]);
+  });
+
+  test("the caller's envs hide an inherited secret, whose token goes on working", () => {
+    const { secrets, envs } = plan({ base: layer(secret("A", "a", "t")), envs: { A: "mine" } });
+    assert.deepEqual([secrets.map(({ token }) => token), envs], [["t"], { A: "mine" }]);
+  });
+
+  test("an inherited env wins over an inherited secret, and loses to one of the fork's store", () => {
+    const inheritedEnvs = { A: "plain", B: "plain" };
+    const base = layer(secret("A", "parent", "token-a"));
+    assert.deepEqual(plan({ base, inheritedEnvs }).envs, inheritedEnvs);
+    const top = layer(secret("A", "fork"), secret("B", "fork"));
+    const merged = plan({ base, top, inheritedEnvs });
+    assert.deepEqual(merged.envs, {});
+    assert.equal(merged.secrets[0]?.token, "token-a");
+    assert.equal(merged.secrets[0]?.value.reveal(), "fork");
+  });
+
+  test("an image's env loses to every secret of a create, and both to the caller's envs", () => {
+    const inheritedEnvs = { A: "image", B: "image", C: "image" };
+    const base = layer(secret("A", "project"));
+    const top = layer(secret("B", "store"));
+    assert.deepEqual(plan({ base, top, inheritedEnvs, envs: { B: "mine" } }).envs, {
+      B: "mine",
+      C: "image",
+    });
+  });
+
+  test("as many variables as there may be are taken, one more is refused", () => {
+    const many = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`V${index}`, ""]));
+    const top = layer(secret("A", "a"));
+    const max = limits.environmentVariablesMax;
+    assert.equal(plan({ top, envs: many(max - 1) }).secrets.length, 1);
+    assert.throws(
+      () => plan({ top, envs: many(max) }),
+      (error) => error instanceof WireError && error.code === "limit_exceeded",
+    );
+    assert.equal(plan({ top, envs: { ...many(max - 1), A: "hides it" } }).secrets.length, 0);
+  });
+});

@@ -1,0 +1,59 @@
+import { limits, WireError } from "@opencomputer/protocol";
+import { layerSecrets } from "../secret-stores/layer-secrets.ts";
+import type { OpenSecret } from "../secret-stores/open-layer.ts";
+import { mintSealedToken } from "./sandbox-identity.ts";
+import type { SandboxPlan } from "./sandbox-plan.ts";
+
+/** A secret with the token that the sandbox has for it. */
+export type SandboxSecret = OpenSecret & { token: string };
+
+export interface MergedPlan {
+  egressAllowlist: string[];
+  secrets: SandboxSecret[];
+  /** Every plain variable. Over a token of the same name it wins. */
+  envs: Record<string, string>;
+}
+
+/**
+ * Lays the layers of a plan over each other.
+ *
+ * A secret that is new to the sandbox wins over an inherited plain variable;
+ * the caller's own variables win over everything, and of a new secret that
+ * they hide nothing is kept. An inherited secret stays in any case, under its
+ * token: processes in the parent's memory use it. When the top layer has one
+ * of the same name, that token stands for the top layer's value from now on.
+ *
+ * @throws {WireError} `limit_exceeded` when it is too many variables.
+ */
+export function mergePlan(
+  plan: Pick<SandboxPlan, "base" | "top" | "inheritedEnvs" | "envs">,
+): MergedPlan {
+  const { base, top, inheritedEnvs, envs: ownEnvs } = plan;
+  const inheritedTokens = new Map(
+    base.secrets.flatMap(({ name, token }) => (token === null ? [] : [[name, token]])),
+  );
+  const newNames = new Set(
+    [...base.secrets.filter(({ token }) => token === null), ...top.secrets].map(({ name }) => name),
+  );
+  const envs = {
+    ...Object.fromEntries(Object.entries(inheritedEnvs).filter(([name]) => !newNames.has(name))),
+    ...ownEnvs,
+  };
+  const { egressAllowlist, secrets } = layerSecrets(base, top);
+  const kept = secrets
+    .filter(({ name }) => inheritedTokens.has(name) || !Object.hasOwn(ownEnvs, name))
+    .map((secret) => ({
+      ...secret,
+      token: inheritedTokens.get(secret.name) ?? mintSealedToken(),
+    }));
+  assertEnvironmentFits(new Set([...Object.keys(envs), ...kept.map(({ name }) => name)]).size);
+  return { egressAllowlist, secrets: kept, envs };
+}
+
+function assertEnvironmentFits(variables: number): void {
+  if (variables <= limits.environmentVariablesMax) return;
+  throw new WireError(
+    "limit_exceeded",
+    `A sandbox has at most ${limits.environmentVariablesMax} variables; its envs and secrets together are ${variables}`,
+  );
+}

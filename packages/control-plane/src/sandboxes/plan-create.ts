@@ -1,0 +1,58 @@
+import { type CreateSandboxRequest, objectNameSchema, WireError } from "@opencomputer/protocol";
+import type { ImageOrigin } from "../images/image-origin.ts";
+import type { ProjectRepository } from "../projects/project-repository.ts";
+import { loadLayer, loadNamedLayer } from "../secret-stores/load-layer.ts";
+import { emptyLayer, openLayer } from "../secret-stores/open-layer.ts";
+import type { Vault } from "../vault/vault.ts";
+import { resolveSandboxOptions } from "./sandbox-options.ts";
+import type { DrawPlan } from "./sandbox-plan.ts";
+
+/** @throws {WireError} `project_not_found`, `invalid_request`; the plan: `secret_store_not_found` */
+export type PlanCreate = (
+  orgId: string,
+  request: CreateSandboxRequest,
+  image?: ImageOrigin,
+) => Promise<DrawPlan>;
+
+/**
+ * The plan of `POST /sandboxes`: the project's store is the base, the named
+ * store is laid over it, and the image, when there is one, is below both.
+ */
+export function createPlanCreate(deps: { projects: ProjectRepository; vault: Vault }): PlanCreate {
+  return async (orgId, request, image) => {
+    const owner = await findProject(deps.projects, orgId, request.project);
+    const options = resolveSandboxOptions(request, owner?.project);
+    const storeName = request.secretStore || null;
+    const projectName = owner?.project.name ?? null;
+    const open = (layer: Awaited<ReturnType<typeof loadLayer>>) =>
+      openLayer(deps.vault, orgId, layer);
+
+    return async (transaction) => ({
+      options,
+      purpose: "user",
+      checkpointId: image?.checkpointId ?? null,
+      fromCheckpointId: null,
+      inheritedEnvs: image?.envs ?? {},
+      envs: request.envs ?? {},
+      workingDirectory: image?.workingDirectory ?? null,
+      metadata: request.metadata ?? {},
+      projectName,
+      secretStoreName: storeName,
+      baseSecretStoreName: storeName === null ? null : projectName,
+      hasSecretStore: storeName !== null,
+      base:
+        owner === undefined ? emptyLayer : open(await loadLayer(transaction, orgId, owner.storeId)),
+      top:
+        storeName === null ? emptyLayer : open(await loadNamedLayer(transaction, orgId, storeName)),
+    });
+  };
+}
+
+async function findProject(projects: ProjectRepository, orgId: string, name: string | undefined) {
+  if (name === undefined || name === "") return undefined;
+  const owner = objectNameSchema.safeParse(name).success
+    ? await projects.findByName(orgId, name)
+    : undefined;
+  if (owner !== undefined) return owner;
+  throw new WireError("project_not_found", `project not found: ${name}`);
+}

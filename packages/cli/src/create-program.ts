@@ -1,19 +1,24 @@
 import { Command } from "commander";
 import { addGlobalOptions, defineGroup, helpOption } from "./arguments/define-command.ts";
 import type { CliContext } from "./cli-context.ts";
+import { addCheckpoint } from "./commands/checkpoint.ts";
 import { addCompletion } from "./commands/completion/completion.ts";
 import { addConfig } from "./commands/config.ts";
 import { addExec } from "./commands/exec/exec.ts";
 import { addKey } from "./commands/key.ts";
+import { addPatch } from "./commands/patch.ts";
 import { addProject } from "./commands/project.ts";
 import { addAllowedHosts } from "./commands/sandbox/allowed-hosts.ts";
 import { addCreate } from "./commands/sandbox/create.ts";
 import { addGet } from "./commands/sandbox/get.ts";
+import { addHibernate } from "./commands/sandbox/hibernate.ts";
 import { addKill } from "./commands/sandbox/kill.ts";
 import { addList } from "./commands/sandbox/list.ts";
 import { addSetTimeout } from "./commands/sandbox/set-timeout.ts";
+import { addWake } from "./commands/sandbox/wake.ts";
 import { addSecret } from "./commands/secret/secret.ts";
 import { addSecretStore } from "./commands/secret-store.ts";
+import { addSnapshot } from "./commands/snapshot/snapshot.ts";
 
 export interface ProgramOutcome {
   /** Exit code of a command that was run in a sandbox. */
@@ -61,9 +66,14 @@ export function createProgram(context: CliContext, outcome: ProgramOutcome): Com
   addGet(sandbox, context);
   addExec(sandbox, context, outcome.onExitCode);
   addKill(sandbox, context);
+  addHibernate(sandbox, context);
+  addWake(sandbox, context);
   addSetTimeout(sandbox, context);
   addAllowedHosts(sandbox, context);
 
+  addCheckpoint(program, context);
+  addPatch(program, context);
+  addSnapshot(program, context);
   addProject(program, context);
   addSecretStore(program, context);
   addSecret(program, context);

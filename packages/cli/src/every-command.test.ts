@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
 import { Readable, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { createProgram } from "./create-program.ts";
 import { type Oc, startOc } from "./testing/start-oc.ts";
 
+/** The secret that `oc secret set` keeps here, for none of the others to tell. */
+const canary = "sk-canary-value";
+
+/** A file for `oc patch create`. */
+const scriptFile = fileURLToPath(new URL("./main.ts", import.meta.url));
+
 /** Ids of what the command lines before made. */
-type Made = Record<"store" | "project" | "sandbox" | "key", string>;
+type Made = Record<"store" | "project" | "sandbox" | "key" | "checkpoint" | "patch", string>;
 
 /** A command line of every command, in an order in which each finds what it needs. */
 const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
@@ -28,6 +35,20 @@ const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
   "oc ls": () => [],
   "oc get": ({ sandbox }) => [sandbox],
   "oc exec": ({ sandbox }) => [sandbox, "--", "echo done"],
+  "oc sandbox hibernate": ({ sandbox }) => [sandbox],
+  "oc sandbox wake": ({ sandbox }) => [sandbox],
+  "oc checkpoint create": ({ sandbox }) => [sandbox, "--name", "saved"],
+  "oc checkpoint list": ({ sandbox }) => [sandbox],
+  "oc checkpoint restore": ({ sandbox, checkpoint }) => [sandbox, checkpoint],
+  "oc patch create": ({ checkpoint }) => [checkpoint, "--script", scriptFile],
+  "oc patch list": ({ checkpoint }) => [checkpoint],
+  "oc patch delete": ({ checkpoint, patch }) => [checkpoint, patch],
+  "oc checkpoint spawn": ({ checkpoint }) => [checkpoint],
+  "oc checkpoint delete": ({ sandbox, checkpoint }) => [sandbox, checkpoint],
+  "oc snapshot create": () => ["--name", "snapshot", "--run", "true"],
+  "oc snapshot list": () => [],
+  "oc snapshot get": () => ["snapshot"],
+  "oc snapshot delete": () => ["snapshot"],
   "oc kill": ({ sandbox }) => [sandbox],
   "oc sandbox create": () => [],
   "oc sandbox list": () => [],
@@ -56,7 +77,7 @@ describe("every command", () => {
   const environment = { ...process.env };
   beforeEach(async () => {
     oc = await startOc();
-    made = { store: "", project: "", sandbox: "", key: "" };
+    made = { store: "", project: "", sandbox: "", key: "", checkpoint: "", patch: "" };
     // Where these say that there is no terminal, the spinner believes them.
     delete process.env["CI"];
     process.env["TERM"] = "xterm";
@@ -68,7 +89,9 @@ describe("every command", () => {
 
   /** Puts the object of the server that the command has just made where the next find it. */
   const remember = () => {
-    const { secrets, sandboxes } = oc.server;
+    const { secrets, sandboxes, checkpoints } = oc.server;
+    made.checkpoint = [...checkpoints.keys()].at(-1) ?? "";
+    made.patch = checkpoints.get(made.checkpoint)?.patches.at(-1)?.id ?? "";
     made.store = [...secrets.stores.keys()].at(-1) ?? "";
     made.project = [...secrets.projects.keys()].at(-1) ?? "";
     made.sandbox = [...sandboxes.keys()].at(-1) ?? "";
@@ -92,11 +115,12 @@ describe("every command", () => {
     assert.deepEqual(Object.keys(commandLines).toSorted(), listCommands(program, "oc").toSorted());
   });
 
-  test("prints JSON alone with --json, on a terminal too", async () => {
+  test("prints JSON alone with --json, on a terminal too, and no secret", async () => {
     for (const [place, line] of Object.entries(commandLines)) {
       const words = insertFlag(wordsOf(place, line), "--json");
-      const result = await oc.run(words, { input: "value", columns: 80 });
+      const result = await oc.run(words, { input: canary, columns: 80 });
       assert.deepEqual([result.exitCode, result.stderr], [0, ""], place);
+      assert.ok(!result.stdout.includes(canary), place);
       const value: unknown = JSON.parse(result.stdout);
       assert.ok(typeof value === "object" && value !== null, place);
       if (place === "oc key create" && "id" in value) made.key = String(value.id);
@@ -137,7 +161,7 @@ describe("every command", () => {
     for (const [place, line] of Object.entries(commandLines)) {
       silent = [];
       const result = await oc.run(wordsOf(place, line), {
-        input: "value",
+        input: canary,
         columns: 80,
         onStderr: (text) => {
           shown += text;
@@ -145,6 +169,7 @@ describe("every command", () => {
       });
       assert.equal(result.exitCode, 0, `${place}: ${result.stderr}`);
       assert.deepEqual(silent, [], place);
+      assert.ok(!(result.stdout + result.stderr).includes(canary), place);
       if (place === "oc key create") made.key = /Key (\S+) is/.exec(result.stderr)?.[1] ?? "";
       remember();
     }

@@ -1,10 +1,11 @@
-import type { ConnectionOptions } from "@opencomputer/sdk";
+import type { BuildLogEvent, ConnectionOptions } from "@opencomputer/sdk";
 import type { Command } from "commander";
 import { globalOptionsSchema, readOptions } from "./arguments/define-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { CliError } from "./cli-error.ts";
 import { resolveSettings } from "./config/connection-settings.ts";
 import { formatTable } from "./output/table.ts";
+import { withBuildLog } from "./output/with-build-log.ts";
 import { withProgress } from "./output/with-progress.ts";
 
 /** One run of a command: how it prints and whom it talks to. */
@@ -26,6 +27,11 @@ export interface Invocation {
   warn(text: string): void;
   /** Waits for work; a terminal shows what for, except with `--json`. */
   progress<Result>(text: string, work: Promise<Result>): Promise<Result>;
+  /** Waits for work that may build an image, and shows the log; except with `--json`. */
+  build<Result>(
+    text: string,
+    work: (onBuildLog: (event: BuildLogEvent) => void) => Promise<Result>,
+  ): Promise<Result>;
 }
 
 export function openInvocation(context: CliContext, command: Command): Invocation {
@@ -70,5 +76,6 @@ export function openInvocation(context: CliContext, command: Command): Invocatio
       stderr.write(flags.json ? `${JSON.stringify({ warning: text })}\n` : `warning: ${text}\n`);
     },
     progress: (text, work) => (flags.json ? work : withProgress(stderr, text, work)),
+    build: (text, work) => (flags.json ? work(() => undefined) : withBuildLog(stderr, text, work)),
   };
 }

@@ -1,5 +1,6 @@
-import type { ImageManifest, ImageStep } from "@opencomputer/protocol";
+import { type ImageManifest, type ImageStep, imageManifestSchema } from "@opencomputer/protocol";
 import { listLocalFiles, readLocalFile, sha256Hex } from "#platform";
+import { OpenComputerError } from "../open-computer-error.ts";
 
 /**
  * What a sandbox starts from, as steps on top of the base image. An image is
@@ -22,6 +23,23 @@ export class Image {
   /** The platform's own image: Debian with Python, Node.js, git and build tools. */
   static base(): Image {
     return new Image([], undefined);
+  }
+
+  /**
+   * The image of a manifest, as {@link Image.toJSON} gives it.
+   *
+   * @throws {OpenComputerError} `invalid_request` when it is none.
+   */
+  static fromJSON(manifest: unknown): Image {
+    const parsed = imageManifestSchema.safeParse(manifest);
+    if (parsed.success) {
+      return new Image(parsed.data.steps, parsed.data.builderMemoryMB || undefined);
+    }
+    const [issue] = parsed.error.issues;
+    throw new OpenComputerError(
+      "invalid_request",
+      `This is no manifest of an image: ${issue?.path.join(".") || "it"}: ${issue?.message}`,
+    );
   }
 
   /** Installs Debian packages. */

@@ -21,17 +21,18 @@ import { type FakeSandbox, findKnownSandbox, type SandboxState } from "./sandbox
 
 const orgId = randomUUID();
 
-interface FakeCheckpoint {
+/** A checkpoint of the contract server. */
+export interface FakeCheckpoint {
   row: CheckpointRecord;
   /** The sandbox as it was. */
   sandbox: FakeSandbox;
   patches: PatchRecord[];
 }
 
-/** Hibernation, checkpoints, forks and patches, without a machine behind them. */
-export function checkpointRoutes(sandboxes: SandboxState): Route[] {
-  const checkpoints = new Map<string, FakeCheckpoint>();
+export type CheckpointState = Map<string, FakeCheckpoint>;
 
+/** Hibernation, checkpoints, forks and patches, without a machine behind them. */
+export function checkpointRoutes(sandboxes: SandboxState, checkpoints: CheckpointState): Route[] {
   function find(exchange: Exchange): FakeCheckpoint {
     const id = exchange.parameter("cid");
     const checkpoint = checkpoints.get(id);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { errorBodySchema, limits, WireError } from "@opencomputer/protocol";
 import { apiKeyRoutes } from "./api-key-routes.ts";
-import { checkpointRoutes } from "./checkpoint-routes.ts";
+import { type CheckpointState, checkpointRoutes } from "./checkpoint-routes.ts";
 import { guestRoutes } from "./guest-routes.ts";
 import { type Exchange, matchRoute, parseOrRefuse, type Route } from "./route.ts";
 import { type SandboxState, sandboxRoutes } from "./sandbox-routes.ts";
@@ -27,6 +27,7 @@ export interface ContractServer {
   /** State that tests may look into and change. */
   secrets: SecretState;
   sandboxes: SandboxState;
+  checkpoints: CheckpointState;
   /**
    * The next request meets this and no route; several wait in line. With
    * `part`, the next one whose request line holds that text.
@@ -43,10 +44,11 @@ export async function startContractServer(): Promise<ContractServer> {
   const secrets: SecretState = { stores: new Map(), projects: new Map() };
   const sandboxes: SandboxState = new Map();
   const snapshots: SnapshotState = new Map();
+  const checkpoints: CheckpointState = new Map();
   const routes = [
     ...secretRoutes(secrets),
     ...sandboxRoutes(sandboxes, secrets, snapshots),
-    ...checkpointRoutes(sandboxes),
+    ...checkpointRoutes(sandboxes, checkpoints),
     ...snapshotRoutes(snapshots),
     ...tagRoutes(sandboxes),
     ...signedUrlRoutes(sandboxes, folder),
@@ -76,6 +78,7 @@ export async function startContractServer(): Promise<ContractServer> {
     requests,
     secrets,
     sandboxes,
+    checkpoints,
     watch: (watcher) => void watchers.push(watcher),
     interceptNext: (interception, part = "") => void interceptions.push({ interception, part }),
     async close() {

@@ -16,6 +16,7 @@ const optionsSchema = z.object({
   metadata: z.record(z.string(), z.string()).optional(),
   project: z.string().optional(),
   secretStore: z.string().optional(),
+  snapshot: z.string().optional(),
 });
 
 export function addCreate(parent: Command, context: CliContext): void {
@@ -25,6 +26,7 @@ export function addCreate(parent: Command, context: CliContext): void {
       "oc create",
       "oc create --timeout 600 --cpu 2 --memory 1024 --env NODE_ENV=production",
       "oc create --secret-store my-agent-secrets",
+      "oc create --snapshot data-pipeline --secret-store worker-1-keys",
       "oc create --project my-agent          # size, time-out and secrets of the project",
       "id=$(oc create) && oc exec $id -- uname -a",
     ],
@@ -43,12 +45,13 @@ export function addCreate(parent: Command, context: CliContext): void {
     .option("--metadata <KEY=VALUE>", "metadata (repeatable)", collectPairs)
     .option("--project <name>", "project to inherit settings and secrets from")
     .option("--secret-store <name>", "secret store whose secrets the sandbox gets, sealed")
+    .option("--snapshot <name>", "snapshot to start from")
     .action(async (_options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const options = readOptions(command, optionsSchema);
       const leavesTimeoutToProject =
         options.project !== undefined && command.getOptionValueSource("timeout") === "default";
-      const created = Sandbox.create({
+      const create = {
         ...(await invocation.connection()),
         timeout: leavesTimeoutToProject ? undefined : options.timeout,
         cpuCount: options.cpu || undefined,
@@ -59,8 +62,14 @@ export function addCreate(parent: Command, context: CliContext): void {
         metadata: options.metadata,
         project: options.project,
         secretStore: options.secretStore,
-      });
-      const { info } = await invocation.progress("Creating a sandbox", created);
+        snapshot: options.snapshot,
+      };
+      const { info } =
+        options.snapshot === undefined
+          ? await invocation.progress("Creating a sandbox", Sandbox.create(create))
+          : await invocation.build("Creating a sandbox", (onBuildLog) =>
+              Sandbox.create({ ...create, onBuildLog }),
+            );
       invocation.print(info.sandboxID, info);
     });
 }

@@ -1,0 +1,43 @@
+import type { BuildLogEvent } from "@opencomputer/sdk";
+import ora from "ora";
+import { printable } from "./printable.ts";
+import type { TerminalStream } from "./with-progress.ts";
+
+/** Shorter waits show nothing, so that an image that is there already does not flicker. */
+const patienceMilliseconds = 500;
+
+/**
+ * Waits for the build of an image. A terminal shows the step under way with
+ * the last line it printed, and keeps a line for each step that is done;
+ * elsewhere the whole log is written, line by line.
+ */
+export async function withBuildLog<Result>(
+  stderr: TerminalStream,
+  text: string,
+  work: (onBuildLog: (event: BuildLogEvent) => void) => Promise<Result>,
+): Promise<Result> {
+  const columns = stderr.isTTY === true ? stderr.columns : undefined;
+  if (!columns) return await work(({ message }) => void stderr.write(`${printable(message)}\n`));
+
+  const fit = (line: string) =>
+    Array.from(printable(line))
+      .slice(0, columns - 4)
+      .join("");
+  const spinner = ora({ text, stream: stderr, discardStdin: false });
+  const timer = setTimeout(() => spinner.start(), patienceMilliseconds);
+  let title = text;
+  try {
+    return await work(({ type, message }) => {
+      if (type === "output") {
+        spinner.text = `${title}\n  ${fit(message)}`;
+        return;
+      }
+      if (message.endsWith(" completed")) spinner.stopAndPersist({ symbol: "✔", text: title });
+      else title = fit(message);
+      spinner.start(title);
+    });
+  } finally {
+    clearTimeout(timer);
+    if (spinner.isSpinning) spinner.stop();
+  }
+}

@@ -31,7 +31,14 @@ describe("routes, schemas and the SDK", () => {
       return response;
     };
     const connection = { ...scenario.connection, fetch };
-    const ids = { storeId: "", projectId: "", keyId: "", checkpointId: "", patchId: "" };
+    const ids = {
+      storeId: "",
+      projectId: "",
+      keyId: "",
+      sessionId: "",
+      checkpointId: "",
+      patchId: "",
+    };
     const world = { connection, sandbox, ...ids };
     for (const [name, call] of Object.entries(everyMethod)) {
       current = [];

@@ -3,6 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createContext, runInContext } from "node:vm";
 import { build } from "esbuild";
+import { WebSocket as PageWebSocket } from "undici";
 import * as sdk from "./index.ts";
 import { everyMethod } from "./testing/every-method.ts";
 import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
@@ -10,6 +11,7 @@ import { type ContractServer, startContractServer } from "./testing/start-contra
 /** What a page has and the SDK may use; nothing of Node's own. */
 const webGlobals = {
   ...{ fetch, URL, URLSearchParams, AbortController, AbortSignal, Blob, ReadableStream, Response },
+  ...{ WebSocket: PageWebSocket, setInterval, clearInterval },
   ...{ TextEncoder, TextDecoder, setTimeout, clearTimeout, Uint8Array, ArrayBuffer },
 };
 
@@ -75,12 +77,17 @@ describe("the bundle for browsers", () => {
         const parts = [];
         for await (const part of stream) parts.push(new TextDecoder().decode(part));
         const result = await sandbox.exec.run("echo done");
+        const session = await sandbox.exec.start("read -r line; echo got $line; exit 3", {
+          onStdout: (data) => { parts.push("|" + new TextDecoder().decode(data)); },
+        });
+        await session.sendStdin("input\\n");
+        parts.push(String(await session.wait()));
         await sandbox.kill();
         return parts.join("") + "|" + result.stdout;
       })()`,
       page,
     );
-    assert.equal(output, "from a page|done\n");
+    assert.equal(output, "from a page|got input\n3|done\n");
   });
 
   test("without a key says so, as there is no environment to take it from", async () => {

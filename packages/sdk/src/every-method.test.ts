@@ -13,7 +13,14 @@ describe("every method", () => {
     const connection = { apiKey: server.apiKey, apiUrl: server.url };
     const sandbox = await Sandbox.create(connection);
     const id = "00000000-0000-4000-8000-000000000000";
-    const ids = { storeId: id, projectId: id, keyId: id, checkpointId: id, patchId: id };
+    const ids = {
+      storeId: id,
+      projectId: id,
+      keyId: id,
+      sessionId: "exec-0",
+      checkpointId: id,
+      patchId: id,
+    };
     world = { connection, sandbox, ...ids };
   });
   after(() => server.close());

@@ -1,11 +1,14 @@
 export type {
   AllowedHosts,
   ApiKeyEntry,
+  AsyncCommand,
   BuildLogEvent,
   CheckpointKind,
   CheckpointRecord,
   CheckpointStatus,
+  CommandProgress,
   CommandResult,
+  CommandSession as CommandSessionInfo,
   CreatedApiKey,
   CreatedSandbox,
   DirectoryEntry,
@@ -34,7 +37,10 @@ export type {
   CreateCheckpointPatchOptions,
   ForkOptions,
 } from "./checkpoints.ts";
-export type { Commands, RunOptions } from "./commands/commands.ts";
+export type { AttachOptions } from "./commands/attach-session.ts";
+export type { CommandSession } from "./commands/command-session.ts";
+export type { Commands, RunOptions, StartOptions } from "./commands/commands.ts";
+export type { OutputChunk } from "./commands/session-output.ts";
 export { type ConnectionOptions, defaultApiUrl } from "./connection.ts";
 export type { CallOptions, FileContent, Files, SignedUrlOptions } from "./files/files.ts";
 export type { StreamSource } from "./files/upload-source.ts";

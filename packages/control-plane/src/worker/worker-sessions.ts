@@ -1,24 +1,18 @@
 import type { Readable } from "node:stream";
 import {
   type AsyncCommand,
+  asyncCommandSchema,
   type CommandProgress,
   type CommandSession,
   commandProgressSchema,
   commandSessionListSchema,
   commandSessionSchema,
-  endedCommandSchema,
   type RunCommandRequest,
-  runningCommandSchema,
   type StartSessionRequest,
 } from "@opencomputer/protocol";
-import { z } from "zod";
 import type { UnixSocketClient } from "../unix-socket-client.ts";
 
 const callTimeoutMilliseconds = 90_000;
-const asyncCommandSchema = z.discriminatedUnion("running", [
-  endedCommandSchema,
-  runningCommandSchema,
-]);
 
 /** Commands that outlive the call which started them, on the worker's side. */
 export interface WorkerSessions {

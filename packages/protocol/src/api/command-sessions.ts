@@ -49,9 +49,12 @@ export const runningCommandSchema = z.object({
   running: z.literal(true),
   startedAt: z.iso.datetime(),
 });
-export type AsyncCommand =
-  | z.infer<typeof endedCommandSchema>
-  | z.infer<typeof runningCommandSchema>;
+/** Either answer of `run-async`. */
+export const asyncCommandSchema = z.discriminatedUnion("running", [
+  endedCommandSchema,
+  runningCommandSchema,
+]);
+export type AsyncCommand = z.infer<typeof asyncCommandSchema>;
 
 /**
  * Answer of `GET /sandboxes/:id/exec/:execId/result`: the output so far. Once

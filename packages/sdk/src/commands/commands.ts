@@ -1,7 +1,26 @@
-import { type CommandResult, commandResultSchema, defaults } from "@opencomputer/protocol";
+import {
+  type AsyncCommand,
+  asyncCommandSchema,
+  type CommandProgress,
+  type CommandResult,
+  commandProgressSchema,
+  commandResultSchema,
+  commandSessionListSchema,
+  commandSessionSchema,
+  defaults,
+  killedSessionSchema,
+  type CommandSession as SessionInfo,
+} from "@opencomputer/protocol";
 import type { Connection } from "../connection.ts";
 import { type ApiRequest, apiPath } from "../request/api-request.ts";
 import { requestJson } from "../request/send-request.ts";
+import { type AttachOptions, attachSession } from "./attach-session.ts";
+import type { CommandSession } from "./command-session.ts";
+
+interface CallOptions {
+  /** Aborts the call, which then rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
 
 export interface RunOptions {
   /**
@@ -25,6 +44,20 @@ export interface RunOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Options of a command that outlives the call which starts it. */
+export interface StartOptions extends Omit<RunOptions, "timeout"> {
+  /**
+   * Seconds until the command's process group is killed; the exit code is
+   * then -1. Absent or 0: never; at most 86400.
+   */
+  timeout?: number | undefined;
+  /**
+   * Seconds that the command may run on after its last client has gone.
+   * Absent or 0: as long as it wants; at most 86400.
+   */
+  maxRunAfterDisconnect?: number | undefined;
+}
+
 /** The commands of one sandbox. */
 export interface Commands {
   /**
@@ -38,28 +71,123 @@ export interface Commands {
    * `working_directory_not_found` when it cannot start; `sandbox_not_found`.
    */
   run(cmd: string, options?: RunOptions): Promise<CommandResult>;
+  /**
+   * Starts a command and attaches to it: output comes as it is written, input
+   * can be sent, and the command runs on when this client goes away.
+   *
+   * @throws {OpenComputerError} as {@link run}; `too_many_requests`.
+   */
+  start(cmd: string, options?: StartOptions & AttachOptions): Promise<CommandSession>;
+  /** Starts a command that nobody is attached to. Its `sessionID` leads to it. */
+  startDetached(cmd: string, options?: StartOptions): Promise<SessionInfo>;
+  /**
+   * Attaches to a command, also to one that has ended: first comes the last
+   * MiB of its output.
+   *
+   * @throws {OpenComputerError} `session_not_found`.
+   */
+  attach(sessionId: string, options?: AttachOptions): Promise<CommandSession>;
+  /** The commands that run, and the last of those that have ended. */
+  list(options?: CallOptions): Promise<SessionInfo[]>;
+  /** @throws {OpenComputerError} `session_not_found`. */
+  get(sessionId: string, options?: CallOptions): Promise<SessionInfo>;
+  /**
+   * Sends a signal to a command's process group. Default 9. One that has ended is no error.
+   *
+   * @throws {OpenComputerError} `session_not_found`.
+   */
+  kill(sessionId: string, signal?: number, options?: CallOptions): Promise<void>;
+  /**
+   * Runs a command in the background. `running` false is the whole result, of
+   * one that ended at once; else {@link result} tells it by its `execId`.
+   */
+  runAsync(cmd: string, options?: RunOptions): Promise<AsyncCommand>;
+  /**
+   * What a background command has written so far, after waiting half a second
+   * at most for its end.
+   *
+   * @throws {OpenComputerError} `session_not_found`.
+   */
+  result(execId: string, options?: CallOptions): Promise<CommandProgress>;
 }
 
 /** Beyond a command's own time-out: for a wake of the sandbox, and for the answer's way. */
 const answerGraceSeconds = 120;
 
 export function createCommands(connection: Connection, sandboxId: string): Commands {
-  const path = apiPath`/sandboxes/${sandboxId}/exec/run`;
+  const path = apiPath`/sandboxes/${sandboxId}/exec`;
+  const at = (signal: AbortSignal | undefined): Connection => ({ ...connection, signal });
+
+  const startDetached: Commands["startDetached"] = async (cmd, options = {}) => {
+    const { maxRunAfterDisconnect, signal } = options;
+    const value = { ...commandBody(cmd, options), maxRunAfterDisconnect };
+    const request = { method: "POST", path, body: { kind: "json", value } } as const;
+    return await requestJson(at(signal), request, commandSessionSchema);
+  };
+  const get: Commands["get"] = async (sessionId, options = {}) =>
+    await requestJson(
+      at(options.signal),
+      { method: "GET", path: path + apiPath`/${sessionId}` },
+      commandSessionSchema,
+    );
+
   return {
     async run(cmd, options = {}) {
-      const { args, cwd, timeout, signal } = options;
-      const envs =
-        options.env === undefined && options.envs === undefined
-          ? undefined
-          : { ...options.env, ...options.envs };
-      const mayRunSeconds = timeout || defaults.commandTimeoutSeconds;
+      const mayRunSeconds = options.timeout || defaults.commandTimeoutSeconds;
       const request: ApiRequest = {
         method: "POST",
-        path,
-        body: { kind: "json", value: { cmd, args, envs, cwd, timeout } },
+        path: `${path}/run`,
+        body: { kind: "json", value: commandBody(cmd, options) },
         deadlineSeconds: mayRunSeconds + answerGraceSeconds,
       };
-      return await requestJson({ ...connection, signal }, request, commandResultSchema);
+      return await requestJson(at(options.signal), request, commandResultSchema);
+    },
+    startDetached,
+    async start(cmd, options = {}) {
+      return await attachSession(connection, await startDetached(cmd, options), options);
+    },
+    get,
+    async attach(sessionId, options = {}) {
+      return await attachSession(connection, await get(sessionId, options), options);
+    },
+    async list(options = {}) {
+      return await requestJson(
+        at(options.signal),
+        { method: "GET", path },
+        commandSessionListSchema,
+      );
+    },
+    async kill(sessionId, signal, options = {}) {
+      await requestJson(
+        at(options.signal),
+        {
+          method: "POST",
+          path: path + apiPath`/${sessionId}/kill`,
+          body: { kind: "json", value: { signal } },
+        },
+        killedSessionSchema,
+      );
+    },
+    async runAsync(cmd, options = {}) {
+      const value = commandBody(cmd, options);
+      return await requestJson(
+        at(options.signal),
+        { method: "POST", path: `${path}/run-async`, body: { kind: "json", value } },
+        asyncCommandSchema,
+      );
+    },
+    async result(execId, options = {}) {
+      return await requestJson(
+        at(options.signal),
+        { method: "GET", path: path + apiPath`/${execId}/result` },
+        commandProgressSchema,
+      );
     },
   };
+}
+
+function commandBody(cmd: string, options: RunOptions) {
+  const { args, cwd, timeout, env, envs } = options;
+  const both = env === undefined && envs === undefined ? undefined : { ...env, ...envs };
+  return { cmd, args, envs: both, cwd, timeout };
 }

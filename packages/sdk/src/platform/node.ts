@@ -17,6 +17,7 @@ export function readEnvironment(name: string): string | undefined {
 }
 
 export { listLocalFiles, readLocalFile } from "./local-files.ts";
+export { openSocket } from "./node-socket.ts";
 
 export function sha256Hex(text: string): string {
   return createHash("sha256").update(text, "utf8").digest("hex");

@@ -2,6 +2,8 @@ import { OpenComputerError } from "../open-computer-error.ts";
 import type { Fetch } from "./fetch.ts";
 import type { LocalFile } from "./local-file.ts";
 
+export { openSocket } from "./web-socket.ts";
+
 export const platformFetch: Fetch = (url, init) => globalThis.fetch(url, init);
 
 /** A browser has no environment: the key and the URL are passed as options. */

@@ -13,6 +13,7 @@ export interface MethodWorld {
   storeId: string;
   projectId: string;
   keyId: string;
+  sessionId: string;
   checkpointId: string;
   patchId: string;
 }
@@ -81,6 +82,22 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
 
   "sandbox.exec.run": ({ sandbox }, signal) =>
     sandbox.exec.run("echo", { signal, args: ["done"], envs: { CI: "1" }, cwd: "/tmp" }),
+  "sandbox.exec.startDetached": async (world, signal) => {
+    const options = { signal, maxRunAfterDisconnect: 60 };
+    world.sessionId = (await world.sandbox.exec.startDetached("sleep 600", options)).sessionID;
+  },
+  "sandbox.exec.list": ({ sandbox }, signal) => sandbox.exec.list({ signal }),
+  "sandbox.exec.get": ({ sandbox, sessionId }, signal) => sandbox.exec.get(sessionId, { signal }),
+  "sandbox.exec.attach": async ({ sandbox, sessionId }, signal) =>
+    (await sandbox.exec.attach(sessionId, { signal })).close(),
+  "sandbox.exec.result": ({ sandbox, sessionId }, signal) =>
+    sandbox.exec.result(sessionId, { signal }),
+  "sandbox.exec.kill": ({ sandbox, sessionId }, signal) =>
+    sandbox.exec.kill(sessionId, 15, { signal }),
+  "sandbox.exec.start": async ({ sandbox }, signal) =>
+    (await sandbox.exec.start("cat", { signal, args: ["/dev/null"] })).wait(),
+  "sandbox.exec.runAsync": ({ sandbox }, signal) =>
+    sandbox.exec.runAsync("echo", { signal, args: ["done"] }),
   "sandbox.files.makeDir": ({ sandbox }, signal) => sandbox.files.makeDir("every", { signal }),
   "sandbox.files.write": ({ sandbox }, signal) =>
     sandbox.files.write("every/file", "content", { signal }),

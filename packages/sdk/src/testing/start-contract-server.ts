@@ -11,6 +11,7 @@ import { guestRoutes } from "./guest-routes.ts";
 import { type Exchange, matchRoute, parseOrRefuse, type Route } from "./route.ts";
 import { type SandboxState, sandboxRoutes } from "./sandbox-routes.ts";
 import { type SecretState, secretRoutes } from "./secret-routes.ts";
+import { createSessionRoutes } from "./session-routes.ts";
 import { signedUrlRoutes } from "./signed-url-routes.ts";
 import { type SnapshotState, snapshotRoutes } from "./snapshot-routes.ts";
 import { tagRoutes } from "./tag-routes.ts";
@@ -35,6 +36,8 @@ export interface ContractServer {
   interceptNext(interception: Interception, part?: string): void;
   /** Hears of every request from now on, with its line, before it is answered. */
   watch(watcher: (line: string) => void): void;
+  /** Breaks every WebSocket. */
+  dropSockets(): void;
   close(): Promise<void>;
 }
 
@@ -45,6 +48,7 @@ export async function startContractServer(): Promise<ContractServer> {
   const sandboxes: SandboxState = new Map();
   const snapshots: SnapshotState = new Map();
   const checkpoints: CheckpointState = new Map();
+  const sessionRoutes = createSessionRoutes(sandboxes, folder);
   const routes = [
     ...secretRoutes(secrets),
     ...sandboxRoutes(sandboxes, secrets, snapshots),
@@ -54,6 +58,7 @@ export async function startContractServer(): Promise<ContractServer> {
     ...signedUrlRoutes(sandboxes, folder),
     ...apiKeyRoutes(apiKey),
     ...guestRoutes(sandboxes, folder),
+    ...sessionRoutes.routes,
   ];
   const requests: string[] = [];
   const watchers: ((line: string) => void)[] = [];
@@ -68,6 +73,10 @@ export async function startContractServer(): Promise<ContractServer> {
     if (found !== undefined) return found.interception(request, response);
     serve(routes, apiKey, request, response).catch((error: unknown) => refuse(response, error));
   });
+  server.on("upgrade", (request, socket, head) => {
+    requests.push(`${request.method} ${request.url}`);
+    sessionRoutes.upgrade(request, socket, head, apiKey);
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("expected a TCP address");
@@ -81,7 +90,9 @@ export async function startContractServer(): Promise<ContractServer> {
     checkpoints,
     watch: (watcher) => void watchers.push(watcher),
     interceptNext: (interception, part = "") => void interceptions.push({ interception, part }),
+    dropSockets: sessionRoutes.dropSockets,
     async close() {
+      sessionRoutes.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await rm(folder, { recursive: true });

@@ -1,0 +1,108 @@
+import {
+  killedSessionSchema,
+  type CommandSession as SessionInfo,
+  sessionFrames,
+} from "@opencomputer/protocol";
+import type { Connection } from "../connection.ts";
+import { OpenComputerError } from "../open-computer-error.ts";
+import type { Socket } from "../platform/socket.ts";
+import { requestJson } from "../request/send-request.ts";
+import type { OutputChunk, SessionOutput } from "./session-output.ts";
+
+/**
+ * A command that this client is attached to. It runs on when the client goes
+ * away: `exec.attach` leads back to it.
+ *
+ * Its output goes to `onStdout` and `onStderr`, or else to whoever iterates:
+ * `for await (const { stream, data } of session)`. A client that does not
+ * take the output makes the command wait.
+ */
+export interface CommandSession extends AsyncIterable<OutputChunk> {
+  /** Leads to the session again, from anywhere. */
+  readonly sessionId: string;
+  /** What the service said of it when it was attached to. */
+  readonly info: SessionInfo;
+  /**
+   * The exit code, once the command has ended and its output is handed on: -1
+   * after a time-out, 128 + n after signal n. Output that nobody takes is
+   * dropped.
+   *
+   * @throws {OpenComputerError} `connection_failed` when the connection is lost.
+   */
+  wait(): Promise<number>;
+  /** The same as {@link wait}. */
+  readonly done: Promise<number>;
+  /** Writes to the command's input; resolves when more may be written. */
+  sendStdin(data: string | Uint8Array): Promise<void>;
+  /** Ends the command's input. */
+  endStdin(): Promise<void>;
+  /** Sends a signal to the command's process group. Default 9. */
+  kill(signal?: number): Promise<void>;
+  /** Detaches: the command runs on, and what waits for it rejects. */
+  close(): void;
+}
+
+const messageBytesMax = 64 * 1024;
+
+export function createCommandSession({
+  connection,
+  info,
+  path,
+  socket,
+  output,
+  exited,
+  fail,
+}: {
+  connection: Connection;
+  info: SessionInfo;
+  path: string;
+  socket: Socket;
+  output: SessionOutput;
+  exited: Promise<number>;
+  fail: (error: unknown) => void;
+}): CommandSession {
+  const send = async (octets: Uint8Array): Promise<void> => {
+    const message = new Uint8Array(1 + octets.length);
+    message[0] = sessionFrames.stdin;
+    message.set(octets, 1);
+    try {
+      await socket.send(message);
+    } catch (cause) {
+      const text = `The connection to session ${info.sessionID} is closed: attach to it again`;
+      throw new OpenComputerError("connection_failed", text, { cause });
+    }
+  };
+  const wait = (): Promise<number> => {
+    output.discard();
+    return exited;
+  };
+
+  return {
+    sessionId: info.sessionID,
+    info,
+    wait,
+    get done() {
+      return wait();
+    },
+    async sendStdin(data) {
+      const octets = typeof data === "string" ? new TextEncoder().encode(data) : data;
+      for (let start = 0; start < octets.length; start += messageBytesMax) {
+        await send(octets.subarray(start, start + messageBytesMax));
+      }
+    },
+    endStdin: () => send(new Uint8Array(0)),
+    async kill(signal) {
+      await requestJson(
+        connection,
+        { method: "POST", path: `${path}/kill`, body: { kind: "json", value: { signal } } },
+        killedSessionSchema,
+      );
+    },
+    close() {
+      fail(
+        new OpenComputerError("connection_failed", `Session ${info.sessionID} was detached from`),
+      );
+    },
+    [Symbol.asyncIterator]: () => output.iterate(),
+  };
+}

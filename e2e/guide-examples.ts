@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const guideDirectory = join(here, "../docs/guide");
+const typeScriptProgram = join(here, "../node_modules/typescript/bin/tsc");
 const ocProgram = join(here, "../packages/cli/bin/oc.js");
 
 /** A fence of the guide: an example, or what one prints. */
@@ -61,6 +62,8 @@ export interface GuideExamples {
   output(example: string): string;
   /** The text of an example that prints its output as comments, without `# `. */
   comments(example: string): string;
+  /** What the TypeScript compiler finds in the TypeScript examples that were run. */
+  typeFaults(): Promise<string>;
   /** The examples that have not been run so far. */
   notRun(): string[];
   end(): Promise<void>;
@@ -114,14 +117,21 @@ export async function openGuideExamples(connection: {
     return { stdout, stderr };
   }
 
-  async function runTypeScript(text: string, given: Record<string, unknown>): Promise<Printed> {
+  async function runTypeScript(
+    name: string,
+    text: string,
+    given: Record<string, unknown>,
+  ): Promise<Printed> {
     const constants = Object.entries(given).map(
       ([name, value]) => `const ${name} = ${JSON.stringify(value)};\n`,
     );
     const imports = 'import { Project, Sandbox, SecretStore } from "@opencomputer/sdk";\n';
-    const file = join(home, "example.mjs");
-    await writeFile(file, [/^import /m.test(text) ? "" : imports, ...constants, text].join(""));
-    return await execute(process.execPath, [file]);
+    const module = [/^import /m.test(text) ? "" : imports, ...constants, text].join("");
+    const file = join(home, name.replace("/", "-"));
+    await writeFile(`${file}.mts`, module);
+    // The examples declare no types, so they are JavaScript, too.
+    await writeFile(`${file}.mjs`, module);
+    return await execute(process.execPath, [`${file}.mjs`]);
   }
 
   return {
@@ -133,7 +143,7 @@ export async function openGuideExamples(connection: {
         text,
       );
       wereRun.add(`example ${example}`);
-      if (language === "ts") return await runTypeScript(replaced, given);
+      if (language === "ts") return await runTypeScript(example, replaced, given);
       if (language !== "sh") throw new Error(`${example} is in ${language}: expected ts or sh`);
       const script = [lookUps, replaced, afterwards].join("\n");
       return await execute("bash", ["--norc", "-euo", "pipefail", "-c", script]);
@@ -143,6 +153,17 @@ export async function openGuideExamples(connection: {
       [...find("example", example).text.matchAll(/^# ?(.*)$/gm)]
         .map(([, line]) => `${line}\n`)
         .join(""),
+    async typeFaults() {
+      const files = (await readdir(home)).filter((file) => file.endsWith(".mts"));
+      const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023"];
+      // Declarations of the built packages, as a reader's compiler sees them.
+      const words = [typeScriptProgram, ...options, "--ignoreConfig", ...files];
+      return await new Promise((resolve) => {
+        execFile(process.execPath, words, { cwd: home }, (error, stdout, stderr) =>
+          resolve(error === null ? "" : `${stdout}${stderr}${error.message}`),
+        );
+      });
+    },
     notRun: () =>
       [...fences]
         .filter(([name, { kind }]) => kind === "example" && !wereRun.has(name))

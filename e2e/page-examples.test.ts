@@ -89,7 +89,7 @@ describe("the examples of the guide run as they are printed", () => {
     assert.deepEqual(await SecretStore.list(connection), []);
   });
 
-  test("secret stores", async () => {
+  test("secret stores in TypeScript", async () => {
     const { connection } = scenario;
     await guide.run("secret-stores/create");
     const [store] = await SecretStore.list(connection);
@@ -113,6 +113,16 @@ describe("the examples of the guide run as they are printed", () => {
     assert.deepEqual(await SecretStore.listSecrets(id, connection), []);
     await guide.run("secret-stores/delete", { replace });
     assert.deepEqual(await SecretStore.list(connection), []);
+  });
+
+  test("secret stores on the command line", async () => {
+    await writeFile(join(guide.home, ".anthropic_key"), "sk-ant-from-a-file\n");
+    const { stdout } = await guide.run("secret-stores/command-line");
+    assert.match(stdout, /^ANTHROPIC_API_KEY$/m);
+    assert.match(stdout, /^\{"ok":true\}$/m);
+    assert.equal(sentKey(), "sk-ant-from-a-file");
+    assert.deepEqual(await SecretStore.list(scenario.connection), []);
+    assert.deepEqual(await Sandbox.list(scenario.connection), []);
   });
 
   test("projects on the command line", async () => {
@@ -217,6 +227,10 @@ describe("the examples of the guide run as they are printed", () => {
   test("completion", async () => {
     const { stdout } = await guide.run("command-line/completion", { afterwards: "complete -p oc" });
     assert.match(stdout, /^complete .* oc$/m);
+  });
+
+  test("those in TypeScript satisfy its compiler", async () => {
+    assert.equal(await guide.typeFaults(), "");
   });
 
   test("none is left out", () => assert.deepEqual(guide.notRun(), []));

@@ -2,6 +2,17 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { limits } from "@opencomputer/protocol";
 import type { Logger } from "pino";
+import {
+  createCheckpointRepository,
+  createCheckpointUpkeepRepository,
+} from "./checkpoints/checkpoint-repository.ts";
+import { createForkCheckpoint } from "./checkpoints/fork-checkpoint.ts";
+import { createCheckpointMaker } from "./checkpoints/make-checkpoint.ts";
+import { createPatchRepository } from "./checkpoints/patch-repository.ts";
+import { createReconcileCheckpoints } from "./checkpoints/reconcile-checkpoints.ts";
+import { createRemoveCheckpoint } from "./checkpoints/remove-checkpoint.ts";
+import { createRestoreCheckpoint } from "./checkpoints/restore-checkpoint.ts";
+import { createRunPatches } from "./checkpoints/run-patches.ts";
 import type { OpenDatabase } from "./database/database.ts";
 import { createEgressProxyClient } from "./egress-proxy/egress-proxy-client.ts";
 import { createEgressProxyLink } from "./egress-proxy/egress-proxy-link.ts";
@@ -12,6 +23,15 @@ import { createRequestRate } from "./http/request-rate.ts";
 import { createOpenConnection } from "./http/routed-connection.ts";
 import { createBeginOperation } from "./http/routed-operation.ts";
 import { createSignedUrlAuthentication } from "./http/signed-url-authentication.ts";
+import type { BuildSources } from "./images/build-sources.ts";
+import { createBuilders } from "./images/builders.ts";
+import { createImageBuilds } from "./images/image-builds.ts";
+import { createImageRepository, createImageUpkeepRepository } from "./images/image-repository.ts";
+import { createImageUpkeep } from "./images/image-upkeep.ts";
+import { createOpenImage } from "./images/open-image.ts";
+import { planBuilder } from "./images/plan-builder.ts";
+import { createSnapshotRepository } from "./images/snapshot-repository.ts";
+import { createSnapshots } from "./images/snapshots.ts";
 import { openInstallation } from "./installation.ts";
 import { createApiKeyRepository } from "./orgs/api-key-repository.ts";
 import { defaultOrgName, ensureOrg } from "./orgs/org-repository.ts";
@@ -69,6 +89,8 @@ export interface ControlPlaneOptions {
   apiHeaderBytesMax: number;
   /** Where clients reach the API; undefined when that is where they say they reach it. */
   publicUrl: string | undefined;
+  /** Where builds of images get their packages. */
+  buildSources: BuildSources;
   workerSocket: string;
   egressProxySocket: string;
 }
@@ -137,11 +159,12 @@ export async function startControlPlane(
   });
   const egressProxyLink = createEgressProxyLink({ egressProxy, upkeep, handOver, logger });
   const transitions = createMachineTransitions({ sandboxes, worker, handOver });
+  const settleSandbox = createSettleSandbox({ sandboxes, worker, transitions, removal, logger });
   const lifecycle = createSandboxLifecycle({
     sandboxes,
     activity,
     transitions,
-    settleSandbox: createSettleSandbox({ sandboxes, worker, transitions, removal, logger }),
+    settleSandbox,
     wakeSandbox: createWakeSandbox({
       database,
       sandboxes,
@@ -169,10 +192,61 @@ export async function startControlPlane(
     sandboxesPerKeyMax: options.sandboxesPerKeyMax,
     logger,
   });
+  const builders = createBuilders({
+    create: async (orgId, memoryMB, signal) => {
+      const drawPlan = async () => planBuilder(memoryMB);
+      return (await createSandbox({ orgId, apiKeyId: null }, drawPlan, signal)).id;
+    },
+    removal,
+    upkeep,
+  });
+  const imageBuilds = createImageBuilds({
+    images: createImageRepository(database),
+    builders,
+    worker,
+    sources: options.buildSources,
+    logger,
+  });
+  const snapshotRows = createSnapshotRepository(database);
+  const snapshots = createSnapshots({ snapshots: snapshotRows, imageBuilds, logger });
+  const imageUpkeep = createImageUpkeep({
+    images: createImageUpkeepRepository(database),
+    snapshots: snapshotRows,
+    builders,
+    worker,
+    now: Date.now,
+    logger,
+  });
   const reconcileWithWorker = createReconcileWithWorker({ upkeep, worker, lifecycle, logger });
+  const checkpoints = createCheckpointRepository(database);
+  const checkpointUpkeep = createCheckpointUpkeepRepository(database);
+  const patches = createPatchRepository(database);
+  const removeCheckpoint = createRemoveCheckpoint({ worker, logger });
+  const checkpointMaker = createCheckpointMaker({
+    database,
+    checkpoints,
+    upkeep: checkpointUpkeep,
+    sandboxes,
+    activity,
+    lifecycle,
+    vault,
+    worker,
+    removeCheckpoint,
+    logger,
+  });
+  const reconcileCheckpoints = createReconcileCheckpoints({
+    upkeep: checkpointUpkeep,
+    maker: checkpointMaker,
+    worker,
+    removeCheckpoint,
+    otherOwners: [],
+    logger,
+  });
   async function reconcile(): Promise<void> {
     await removal.finishInterrupted();
     await reconcileWithWorker();
+    await imageUpkeep.forgetLost();
+    await reconcileCheckpoints();
   }
   const authentication = createAuthentication({ apiKeys, tokens });
   const app = createApiServer({
@@ -188,11 +262,35 @@ export async function startControlPlane(
     routes: {
       sandboxes,
       tags: createTagRepository(database),
+      snapshots,
+      snapshotRows,
+      openImage: createOpenImage({ imageBuilds, snapshots }),
       planCreate: createPlanCreate({ projects, vault }),
       createSandbox,
       readAllowedHosts: createReadAllowedHosts({ egressProxy, sandboxes }),
       activity,
       lifecycle,
+      checkpoints,
+      checkpointMaker,
+      restoreCheckpoint: createRestoreCheckpoint({
+        sandboxes,
+        activity,
+        lifecycle,
+        transitions,
+        settleSandbox,
+        worker,
+        workerLink,
+        egressProxyLink,
+        logger,
+      }),
+      removeCheckpoint,
+      forkCheckpoint: createForkCheckpoint({
+        checkpoints,
+        createSandbox,
+        runPatches: createRunPatches({ patches, sandboxes, worker }),
+        vault,
+      }),
+      patches,
       removal,
       answers: createSandboxAnswers({ activity, tokens, sandboxDomain: options.sandboxDomain }),
       worker,
@@ -215,6 +313,7 @@ export async function startControlPlane(
   });
 
   await removal.abandonCreates();
+  await imageUpkeep.abandonBuilds();
   const url = await app.listen({ host: options.host, port: options.port });
   const repeat = (name: string, intervalMilliseconds: number, work: () => Promise<void>) =>
     startRepeatingTask({ name, intervalMilliseconds, work, logger });
@@ -227,7 +326,9 @@ export async function startControlPlane(
       createIdleSweep({ upkeep, activity, lifecycle, removal, now: Date.now, logger }),
     ),
     repeat("upkeep", upkeepMilliseconds, async () => {
-      if (workerLink.ready()) await reconcile();
+      if (!workerLink.ready()) return;
+      await reconcile();
+      await imageUpkeep.sweep();
     }),
   ];
   logger.info({ url, apiKeyFile: join(options.dataDirectory, "api-key") }, "control plane listens");
@@ -237,9 +338,11 @@ export async function startControlPlane(
     async close() {
       const drain = setTimeout(() => app.server.closeAllConnections(), drainMilliseconds);
       await app.close();
+      await imageBuilds.close();
       clearTimeout(drain);
       await Promise.all(tasks.map((task) => task.stop()));
       await Promise.all([worker.close(), egressProxy.close()]);
+      await checkpointMaker.drain();
     },
   };
 }

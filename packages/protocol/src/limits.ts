@@ -5,9 +5,9 @@
  * produces: an API error code, or what the proxy does to the request.
  */
 export const limits = {
-  /** Body of an API request that is JSON. 413 `body_too_large`. */
+  /** Body of an API request that is JSON, unless the operator sets another. 413 `body_too_large`. */
   apiBodyBytesMax: 1024 * 1024,
-  /** Head of an API request. 431 from the HTTP server. */
+  /** Head of an API request, unless the operator sets another. 431 `header_too_large`. */
   apiHeaderBytesMax: 32 * 1024,
 
   /** API keys of an org. 400 `limit_exceeded`. */
@@ -57,6 +57,8 @@ export const limits = {
   diskOnlyCheckpointsPerSandboxMax: 100,
   /** Patches of one checkpoint. 400 `limit_exceeded`. */
   patchesPerCheckpointMax: 100,
+  /** One patch may run this long in a fork. It is killed, and the fork has a `patchError`. */
+  patchTimeoutSecondsMax: 300,
   /** How long a fork waits for its checkpoint to become ready. 409 `checkpoint_not_ready`. */
   checkpointWaitSecondsMax: 30,
 

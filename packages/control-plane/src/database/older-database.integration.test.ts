@@ -42,6 +42,11 @@ async function fill(database: Pick<Database, "execute">) {
         values (${sandboxId}, ${orgId}, 'running', 'base', 1, 1024, 300, '{"team": "a"}', '{}',
           'open', '[]', now(), now())`,
   );
+  await database.execute(
+    sql`insert into sandbox_secrets (org_id, sandbox_id, name, token, sealed, key_version,
+          allowed_hosts, source_store_id)
+        values (${orgId}, ${sandboxId}, 'K', 'osb_sealed_0', 'sealed', 'v1', '[]', ${orgId})`,
+  );
   return { key, orgId, sandboxId };
 }
 
@@ -50,11 +55,15 @@ async function assertKept(
   { key, orgId, sandboxId }: Awaited<ReturnType<typeof fill>>,
 ) {
   const apiKeys = createApiKeyRepository(database);
-  assert.equal(await apiKeys.findOrg(key), orgId);
+  assert.equal((await apiKeys.find(key))?.orgId, orgId);
   assert.equal((await apiKeys.list(orgId)).length, 1);
-  const sandbox = await createSandboxRepository(database).find(orgId, sandboxId);
+  const sandboxes = createSandboxRepository(database);
+  const sandbox = await sandboxes.find(orgId, sandboxId);
   assert.deepEqual([sandbox?.state, sandbox?.metadata], ["running", { team: "a" }]);
   assert.deepEqual([sandbox?.tags, sandbox?.tagsUpdatedAt], [{}, null]);
+  assert.deepEqual([sandbox?.envs, sandbox?.fromCheckpointId], [{}, null]);
+  const [secret] = await sandboxes.listSecrets(orgId, sandboxId);
+  assert.deepEqual([secret?.name, secret?.token], ["K", "osb_sealed_0"]);
 }
 
 describe("a database of the first version", () => {

@@ -8,17 +8,20 @@ import { openApiOptions } from "./open-api/document.ts";
 import type { createRequestRate } from "./request-rate.ts";
 import { validateRequest } from "./request-validation.ts";
 import { type ApiKeyRoutes, apiKeyRoutes } from "./routes/api-keys.ts";
+import { type CheckpointRoutes, checkpointRoutes } from "./routes/checkpoints.ts";
 import { type CommandSessionRoutes, commandSessionRoutes } from "./routes/command-sessions.ts";
 import { type CommandRoutes, commandRoutes } from "./routes/commands.ts";
 import { documentationRoutes } from "./routes/documentation.ts";
 import { type FileRoutes, fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { type HibernationRoutes, hibernationRoutes } from "./routes/hibernation.ts";
+import { type PatchRoutes, patchRoutes } from "./routes/patches.ts";
 import { type ProjectRoutes, projectRoutes } from "./routes/projects.ts";
 import { type SandboxRoutes, sandboxRoutes } from "./routes/sandboxes.ts";
 import { type SecretStoreRoutes, secretStoreRoutes } from "./routes/secret-stores.ts";
 import { type SignedFileRoutes, signedFileRoutes } from "./routes/signed-files.ts";
 import { type SignedUrlRoutes, signedUrlRoutes } from "./routes/signed-urls.ts";
+import { type SnapshotRoutes, snapshotRoutes } from "./routes/snapshots.ts";
 import { type TagRoutes, tagRoutes } from "./routes/tags.ts";
 import { addWebSockets } from "./web-sockets.ts";
 
@@ -33,10 +36,13 @@ interface ApiServer {
   isReady: () => boolean;
   routes: SandboxRoutes &
     HibernationRoutes &
+    CheckpointRoutes &
+    PatchRoutes &
     CommandRoutes &
     CommandSessionRoutes &
     FileRoutes &
     SecretStoreRoutes &
+    SnapshotRoutes &
     ProjectRoutes &
     TagRoutes &
     SignedUrlRoutes &
@@ -103,12 +109,15 @@ export function createApiServer({
       api.addHook("onRequest", limitRate);
       await api.register(sandboxRoutes, routes);
       await api.register(hibernationRoutes, routes);
+      await api.register(checkpointRoutes, routes);
+      await api.register(patchRoutes, routes);
       await api.register(tagRoutes, routes);
       await api.register(commandRoutes, routes);
       await api.register(commandSessionRoutes, routes);
       await api.register(fileRoutes, routes);
       await api.register(signedUrlRoutes, routes);
       await api.register(secretStoreRoutes, routes);
+      await api.register(snapshotRoutes, routes);
       await api.register(projectRoutes, routes);
       await api.register(apiKeyRoutes, routes);
     },

@@ -50,6 +50,7 @@ export function createSandboxRepository(database: Database) {
         sandboxes,
         and(
           eq(sandboxes.orgId, orgId),
+          eq(sandboxes.purpose, "user"),
           inArray(sandboxes.state, liveStates),
           apiKeyId === undefined ? undefined : eq(sandboxes.apiKeyId, apiKeyId),
         ),
@@ -66,7 +67,13 @@ export function createSandboxRepository(database: Database) {
       return database
         .select()
         .from(sandboxes)
-        .where(and(eq(sandboxes.orgId, orgId), inArray(sandboxes.state, states)))
+        .where(
+          and(
+            eq(sandboxes.orgId, orgId),
+            eq(sandboxes.purpose, "user"),
+            inArray(sandboxes.state, states),
+          ),
+        )
         .orderBy(desc(sandboxes.startedAt));
     },
 
@@ -90,8 +97,12 @@ export function createSandboxRepository(database: Database) {
       await database.delete(sandboxes).where(ofOrg(orgId, id));
     },
 
-    async listSecrets(orgId: string, sandboxId: string): Promise<SandboxSecretRow[]> {
-      return database
+    async listSecrets(
+      orgId: string,
+      sandboxId: string,
+      transaction: Database = database,
+    ): Promise<SandboxSecretRow[]> {
+      return transaction
         .select()
         .from(sandboxSecrets)
         .where(and(eq(sandboxSecrets.orgId, orgId), eq(sandboxSecrets.sandboxId, sandboxId)));
@@ -121,6 +132,11 @@ export function createSandboxUpkeepRepository(database: Database) {
   return {
     async listOwned(states: SandboxState[]): Promise<OwnedSandbox[]> {
       return database.select(owned).from(sandboxes).where(inArray(sandboxes.state, states));
+    },
+
+    /** Sandboxes that images are built in, whatever their state. */
+    async listBuilders(): Promise<OwnedSandbox[]> {
+      return database.select(owned).from(sandboxes).where(eq(sandboxes.purpose, "builder"));
     },
 
     /** Running sandboxes whose idle time-out has passed, as far as the database knows. */

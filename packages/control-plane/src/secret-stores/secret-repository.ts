@@ -2,6 +2,7 @@ import { limits, type SecretEntry, WireError } from "@opencomputer/protocol";
 import { and, asc, count, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
+import { lockOrg } from "../orgs/org-repository.ts";
 import { resealCopies } from "../sandboxes/sealed-copies.ts";
 import type { SecretValue } from "../vault/secret-value.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -33,7 +34,7 @@ export function createSecretRepository(database: Database, vault: Vault) {
     },
 
     /**
-     * Sets a secret, and with it the copies that live sandboxes made from it.
+     * Sets a secret, and with it the copies that sandboxes and checkpoints have of it.
      * Without `allowedHosts` the limits set earlier are kept.
      *
      * @returns the sandboxes whose copies changed: their sessions are to be handed over again.
@@ -46,6 +47,7 @@ export function createSecretRepository(database: Database, vault: Vault) {
     ): Promise<string[]> {
       const { name, value } = secret;
       return database.transaction(async (transaction) => {
+        await lockOrg(transaction, orgId);
         await lockStore(transaction, orgId, storeId);
         const [previous] = await transaction
           .select({ allowedHosts: storeSecrets.allowedHosts })

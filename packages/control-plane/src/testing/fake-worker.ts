@@ -26,6 +26,7 @@ import {
 } from "@opencomputer/protocol";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { createFakeSessions } from "./fake-sessions.ts";
 import { createUnixSocketPeer } from "./serve-unix-socket.ts";
 
 export interface FakeMachine {
@@ -51,9 +52,11 @@ export function createFakeWorker(socketPath: string) {
   const machines = new Map<string, FakeMachine>();
   const checkpoints = new Map<string, FakeCheckpoint>();
   const events: string[] = [];
+  const fakeSessions = createFakeSessions();
   let nextAddress = 2;
   const worker = {
     machines,
+    sessions: fakeSessions.sessions,
     checkpoints,
     /** What happened, in order, such as `prepare sb-…`. */
     events,
@@ -160,6 +163,7 @@ export function createFakeWorker(socketPath: string) {
       return commandResultSchema.parse(await worker.run(machine, command));
     });
     addStateRoutes(app);
+    fakeSessions.addRoutes(app, machineOf);
     addFileRoutes(app);
   });
 

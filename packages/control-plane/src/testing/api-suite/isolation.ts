@@ -21,6 +21,16 @@ const routes: [method: string, path: string, body?: unknown][] = [
   ["POST", "/api/sandboxes/:sandbox/files/mkdir?path=/d"],
   ["POST", "/api/sandboxes/:sandbox/files/download-url", { path: "/f" }],
   ["POST", "/api/sandboxes/:sandbox/files/upload-url", { path: "/f" }],
+  ["POST", "/api/sandboxes/:sandbox/hibernate"],
+  ["POST", "/api/sandboxes/:sandbox/wake"],
+  ["POST", "/api/sandboxes/:sandbox/checkpoints", { name: "stolen" }],
+  ["GET", "/api/sandboxes/:sandbox/checkpoints"],
+  ["DELETE", "/api/sandboxes/:sandbox/checkpoints/:checkpoint"],
+  ["POST", "/api/sandboxes/:sandbox/checkpoints/:checkpoint/restore"],
+  ["POST", "/api/sandboxes/from-checkpoint/:checkpoint"],
+  ["GET", "/api/sandboxes/checkpoints/:checkpoint/patches"],
+  ["POST", "/api/sandboxes/checkpoints/:checkpoint/patches", { script: "stolen" }],
+  ["DELETE", "/api/sandboxes/checkpoints/:checkpoint/patches/:patch"],
   ["GET", "/api/secret-stores/:store"],
   ["PUT", "/api/secret-stores/:store", { name: "stolen" }],
   ["DELETE", "/api/secret-stores/:store"],
@@ -46,7 +56,10 @@ export function describeIsolation(openDatabase: OpenTestDatabase): void {
         await installation().call("PUT", `/api/${owner}/secrets/K`, { body: { value: "mine" } });
       }
       const sandbox = (await post("/api/sandboxes", { secretStore: "s" })).sandboxID;
-      return { store, project, sandbox };
+      const checkpoint = (await post(`/api/sandboxes/${sandbox}/checkpoints`, { name: "c" })).id;
+      const patches = `/api/sandboxes/checkpoints/${checkpoint}/patches`;
+      const patch = (await post(patches, { script: "true" })).patch.id;
+      return { store, project, sandbox, checkpoint, patch };
     };
 
     test("the key of a second org gets 404 on every route, like for what does not exist", async () => {
@@ -57,17 +70,21 @@ export function describeIsolation(openDatabase: OpenTestDatabase): void {
         const own = path
           .replace(":sandbox", ids.sandbox)
           .replace(":store", ids.store)
+          .replace(":checkpoint", ids.checkpoint)
+          .replace(":patch", ids.patch)
           .replace(":project", ids.project);
         const foreign = await installation().call(method, own, { key, body });
         assert.equal(foreign.status, 404, `${method} ${path}`);
         const absent = path
           .replace(":sandbox", "sb-aaaaaaaaaaaaaaaaaaaa")
-          .replace(/:store|:project/, "00000000-0000-4000-8000-000000000000");
+          .replace(/:store|:project|:checkpoint|:patch/g, "00000000-0000-4000-8000-000000000000");
         const unknown = await installation().call(method, absent, { key, body });
         assert.equal(unknown.status, 404, `${method} ${absent}`);
         assert.equal(unknown.json.code, foreign.json.code, `${method} ${path}`);
       }
       assert.deepEqual(installation().egressProxy.sessions.get(ids.sandbox), session);
+      const patches = `/api/sandboxes/checkpoints/${ids.checkpoint}/patches`;
+      assert.equal((await installation().call("GET", patches)).json.length, 1);
       for (const path of [`secret-stores/${ids.store}`, `projects/${ids.project}`]) {
         assert.equal((await installation().call("GET", `/api/${path}`)).status, 200);
       }

@@ -241,8 +241,6 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
     });
 
     const refused: [unknown, string, RegExp][] = [
-      [{ image: { base: "base" } }, "unsupported_option", /^image/],
-      [{ snapshot: "s" }, "unsupported_option", /^snapshot/],
       [{ previewAuth: { scheme: "bearer", token: "auto" } }, "unsupported_option", /^previewAuth/],
       [{ timeout: -1 }, "invalid_request", /positive/],
       [{ templateID: "python" }, "invalid_request", /templateID.*"python"/],

@@ -1,0 +1,123 @@
+import { randomUUID } from "node:crypto";
+import {
+  type CreateCheckpointRequest,
+  limits,
+  type RetentionPolicy,
+  WireError,
+} from "@opencomputer/protocol";
+import type { Database } from "../database/database.ts";
+import { lockOrg } from "../orgs/org-repository.ts";
+import type { SandboxRepository, SandboxRow } from "../sandboxes/sandbox-repository.ts";
+import type { Vault } from "../vault/vault.ts";
+import type { CheckpointRepository, CheckpointRow } from "./checkpoint-repository.ts";
+
+const countMaxByKind = {
+  full: limits.fullCheckpointsPerSandboxMax,
+  disk_only: limits.diskOnlyCheckpointsPerSandboxMax,
+};
+
+/**
+ * Stores the row of a checkpoint in status `processing`: what a fork starts
+ * with is what the sandbox is now, with copies of its secrets sealed anew
+ * under the same tokens. Failed checkpoints do not count, and one of the same
+ * name is replaced.
+ *
+ * The org is locked, so no secret is rotated between the reading and the copying.
+ *
+ * @returns the row, and the checkpoints that had to make room.
+ * @throws {WireError} `name_in_use`, `limit_reached`
+ */
+export async function admitCheckpoint(
+  deps: {
+    database: Database;
+    checkpoints: CheckpointRepository;
+    sandboxes: SandboxRepository;
+    vault: Vault;
+  },
+  sandbox: SandboxRow,
+  request: CreateCheckpointRequest,
+): Promise<{ row: CheckpointRow; removedIds: string[] }> {
+  const { checkpoints, sandboxes, vault } = deps;
+  const { orgId, id: sandboxId } = sandbox;
+  const kind = request.kind ?? "full";
+
+  return deps.database.transaction(async (transaction) => {
+    await lockOrg(transaction, orgId);
+    const existing = await checkpoints.list(orgId, sandboxId, transaction);
+    const removed = makeRoom(existing, { ...request, kind });
+    for (const { id } of removed) await checkpoints.delete(orgId, id, transaction);
+    const checkpointId = randomUUID();
+    const secrets = await sandboxes.listSecrets(orgId, sandboxId, transaction);
+    await checkpoints.insert(
+      transaction,
+      { ...configOf(sandbox), id: checkpointId, name: request.name, kind, status: "processing" },
+      secrets.map(({ sandboxId: _sandboxId, ...secret }) => {
+        const { name } = secret;
+        const value = vault.open(secret, { kind: "sandbox-secret", orgId, sandboxId, name });
+        const context = { kind: "checkpoint-secret", orgId, checkpointId, name } as const;
+        return { ...secret, ...vault.seal(value, context), checkpointId };
+      }),
+    );
+    const row = await checkpoints.find(orgId, checkpointId, transaction);
+    if (row === undefined) throw new Error("A checkpoint is absent right after its insert");
+    return { row, removedIds: removed.map(({ id }) => id) };
+  });
+}
+
+/** What a fork starts with. */
+function configOf(sandbox: SandboxRow) {
+  return {
+    orgId: sandbox.orgId,
+    sandboxId: sandbox.id,
+    templateId: sandbox.templateId,
+    cpuCount: sandbox.cpuCount,
+    memoryMB: sandbox.memoryMB,
+    diskMB: sandbox.diskMB,
+    idleTimeoutSeconds: sandbox.idleTimeoutSeconds,
+    metadata: sandbox.metadata,
+    envs: sandbox.envs,
+    workingDirectory: sandbox.workingDirectory,
+    projectName: sandbox.projectName,
+    secretStoreName: sandbox.secretStoreName,
+    baseSecretStoreName: sandbox.baseSecretStoreName,
+    egressMode: sandbox.egressMode,
+    egressAllowlist: sandbox.egressAllowlist,
+  };
+}
+
+/**
+ * What goes to make room for one more of that name and kind. Only ready ones
+ * make room for others: one that is being made is somebody's next fork.
+ *
+ * @param existing The oldest first.
+ */
+function makeRoom(
+  existing: readonly CheckpointRow[],
+  request: {
+    name: string;
+    kind: CheckpointRow["kind"];
+    retentionPolicy?: RetentionPolicy | null | undefined;
+  },
+): CheckpointRow[] {
+  const { name, kind, retentionPolicy } = request;
+  const replaced = existing.filter((row) => row.name === name && row.status === "failed");
+  const kept = existing.filter((row) => row.status !== "failed");
+  if (kept.some((row) => row.name === name)) {
+    throw new WireError(
+      "name_in_use",
+      `This sandbox has a checkpoint named ${JSON.stringify(name)}: choose another name, or delete it first`,
+    );
+  }
+  const countMax = Math.min(countMaxByKind[kind], retentionPolicy?.maxCount ?? Infinity);
+  const ofKind = kept.filter((row) => row.kind === kind);
+  const excess = ofKind.length - (countMax - 1);
+  if (excess <= 0) return replaced;
+  const oldest = ofKind.filter((row) => row.status === "ready").slice(0, excess);
+  if (retentionPolicy?.mode === "delete_oldest" && oldest.length === excess) {
+    return [...replaced, ...oldest];
+  }
+  throw new WireError(
+    "limit_reached",
+    `This sandbox has ${ofKind.length} ${kind} checkpoints and may have ${countMax}: delete one first, or send retentionPolicy.mode "delete_oldest"`,
+  );
+}

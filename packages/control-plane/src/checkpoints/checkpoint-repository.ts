@@ -1,0 +1,108 @@
+import { and, asc, eq } from "drizzle-orm";
+import type { Database } from "../database/database.ts";
+import { asUuid } from "../database/identifiers.ts";
+import { checkpointSecrets, checkpoints } from "../database/schema.ts";
+
+export type CheckpointRow = typeof checkpoints.$inferSelect;
+export type NewCheckpointRow = typeof checkpoints.$inferInsert;
+export type CheckpointSecretRow = typeof checkpointSecrets.$inferSelect;
+
+/** Checkpoints by org. */
+export function createCheckpointRepository(database: Database) {
+  const ofSandbox = (orgId: string, sandboxId: string) =>
+    and(eq(checkpoints.orgId, orgId), eq(checkpoints.sandboxId, sandboxId));
+
+  return {
+    async insert(
+      transaction: Database,
+      row: NewCheckpointRow,
+      secrets: CheckpointSecretRow[],
+    ): Promise<void> {
+      await transaction.insert(checkpoints).values(row);
+      if (secrets.length > 0) await transaction.insert(checkpointSecrets).values(secrets);
+    },
+
+    async find(
+      orgId: string,
+      checkpointId: string,
+      transaction: Database = database,
+    ): Promise<CheckpointRow | undefined> {
+      const id = asUuid(checkpointId);
+      if (id === undefined) return undefined;
+      const [row] = await transaction
+        .select()
+        .from(checkpoints)
+        .where(and(eq(checkpoints.orgId, orgId), eq(checkpoints.id, id)));
+      return row;
+    },
+
+    /** Those of one sandbox, the oldest first; also of one that is gone. */
+    async list(
+      orgId: string,
+      sandboxId: string,
+      transaction: Database = database,
+    ): Promise<CheckpointRow[]> {
+      return transaction
+        .select()
+        .from(checkpoints)
+        .where(ofSandbox(orgId, sandboxId))
+        .orderBy(asc(checkpoints.createdAt), asc(checkpoints.id));
+    },
+
+    async listSecrets(
+      transaction: Database,
+      orgId: string,
+      checkpointId: string,
+    ): Promise<CheckpointSecretRow[]> {
+      return transaction
+        .select()
+        .from(checkpointSecrets)
+        .where(
+          and(eq(checkpointSecrets.orgId, orgId), eq(checkpointSecrets.checkpointId, checkpointId)),
+        );
+    },
+
+    async delete(
+      orgId: string,
+      checkpointId: string,
+      transaction: Database = database,
+    ): Promise<void> {
+      await transaction
+        .delete(checkpoints)
+        .where(and(eq(checkpoints.orgId, orgId), eq(checkpoints.id, checkpointId)));
+    },
+  };
+}
+export type CheckpointRepository = ReturnType<typeof createCheckpointRepository>;
+
+/** What the installation's own upkeep asks across orgs. No request of a caller ends here. */
+export function createCheckpointUpkeepRepository(database: Database) {
+  return {
+    async listIds(): Promise<string[]> {
+      const rows = await database.select({ id: checkpoints.id }).from(checkpoints);
+      return rows.map(({ id }) => id);
+    },
+
+    async listProcessing(): Promise<string[]> {
+      const rows = await database
+        .select({ id: checkpoints.id })
+        .from(checkpoints)
+        .where(eq(checkpoints.status, "processing"));
+      return rows.map(({ id }) => id);
+    },
+
+    /** Ends the processing of a checkpoint, and says whether it is there and was processing. */
+    async finish(
+      checkpointId: string,
+      outcome: { status: "ready"; sizeBytes: number } | { status: "failed"; failure: string },
+    ): Promise<boolean> {
+      const rows = await database
+        .update(checkpoints)
+        .set(outcome)
+        .where(and(eq(checkpoints.id, checkpointId), eq(checkpoints.status, "processing")))
+        .returning({ id: checkpoints.id });
+      return rows.length > 0;
+    },
+  };
+}
+export type CheckpointUpkeepRepository = ReturnType<typeof createCheckpointUpkeepRepository>;

@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ForkRequest, limits } from "@opencomputer/protocol";
+import type { Database } from "../database/database.ts";
+import type { Caller } from "../sandboxes/assert-room.ts";
+import type { CreateSandbox } from "../sandboxes/create-sandbox.ts";
+import type { DrawPlan } from "../sandboxes/sandbox-plan.ts";
+import type { SandboxRow } from "../sandboxes/sandbox-repository.ts";
+import type { SecretLayer } from "../secret-stores/layer-secrets.ts";
+import { loadNamedLayer } from "../secret-stores/load-layer.ts";
+import { emptyLayer, type OpenSecret, openLayer } from "../secret-stores/open-layer.ts";
+import type { Vault } from "../vault/vault.ts";
+import { assertReady, checkpointNotFound } from "./checkpoint-record.ts";
+import type { CheckpointRepository, CheckpointRow } from "./checkpoint-repository.ts";
+import { planFork } from "./plan-fork.ts";
+import type { RunPatches } from "./run-patches.ts";
+
+const pollMilliseconds = 100;
+
+/**
+ * Makes a sandbox from a checkpoint. It is there when its patches have run.
+ *
+ * @throws {WireError} `checkpoint_not_found`, `checkpoint_not_ready` when it is
+ * not ready in time, `checkpoint_failed`, and what a create throws.
+ */
+export type ForkCheckpoint = (
+  caller: Caller,
+  checkpointId: string,
+  request: ForkRequest,
+  signal: AbortSignal,
+) => Promise<SandboxRow>;
+
+export function createForkCheckpoint(deps: {
+  checkpoints: CheckpointRepository;
+  createSandbox: CreateSandbox;
+  runPatches: RunPatches;
+  vault: Vault;
+}): ForkCheckpoint {
+  const { checkpoints, createSandbox, runPatches, vault } = deps;
+
+  async function findKnown(orgId: string, checkpointId: string): Promise<CheckpointRow> {
+    const row = await checkpoints.find(orgId, checkpointId);
+    if (row === undefined) throw checkpointNotFound(checkpointId);
+    return row;
+  }
+
+  async function waitUntilReady(
+    orgId: string,
+    checkpointId: string,
+    signal: AbortSignal,
+  ): Promise<CheckpointRow> {
+    const deadline = performance.now() + limits.checkpointWaitSecondsMax * 1000;
+    let row = await findKnown(orgId, checkpointId);
+    while (row.status === "processing" && performance.now() < deadline && !signal.aborted) {
+      await sleep(pollMilliseconds);
+      row = await findKnown(orgId, checkpointId);
+    }
+    assertReady(row);
+    return row;
+  }
+
+  async function loadInherited(
+    transaction: Database,
+    { orgId, id: checkpointId, egressAllowlist }: CheckpointRow,
+  ): Promise<SecretLayer<OpenSecret>> {
+    const rows = await checkpoints.listSecrets(transaction, orgId, checkpointId);
+    const secrets = rows.map((row) => {
+      const { name, token, allowedHosts, sourceStoreId } = row;
+      const value = vault.open(row, { kind: "checkpoint-secret", orgId, checkpointId, name });
+      return { name, token, value, allowedHosts, sourceStoreId };
+    });
+    return { egressAllowlist, secrets };
+  }
+
+  return async (caller, checkpointId, request, signal) => {
+    const { orgId } = caller;
+    const { id } = await waitUntilReady(orgId, checkpointId, signal);
+    const drawPlan: DrawPlan = async (transaction) => {
+      const checkpoint = await checkpoints.find(orgId, id, transaction);
+      if (checkpoint === undefined) throw checkpointNotFound(checkpointId);
+      const base = await loadInherited(transaction, checkpoint);
+      const top = request.secretStore
+        ? openLayer(vault, orgId, await loadNamedLayer(transaction, orgId, request.secretStore))
+        : emptyLayer;
+      return planFork(checkpoint, { base, top }, request);
+    };
+    return createSandbox(caller, drawPlan, signal, (sandboxId) =>
+      runPatches({ orgId, checkpointId: id, sandboxId }, signal),
+    );
+  };
+}

@@ -1,0 +1,46 @@
+import type { ForkRequest } from "@opencomputer/protocol";
+import type { SandboxPlan } from "../sandboxes/sandbox-plan.ts";
+import type { SecretLayer } from "../secret-stores/layer-secrets.ts";
+import type { OpenSecret } from "../secret-stores/open-layer.ts";
+import type { CheckpointRow } from "./checkpoint-repository.ts";
+
+/**
+ * The plan of a fork: what the checkpoint inherited is the base, whatever it
+ * was merged from, and the fork's store is laid over it. So no depth of forks
+ * leaves a chain of stores to resolve.
+ */
+export function planFork(
+  checkpoint: CheckpointRow,
+  layers: { base: SecretLayer<OpenSecret>; top: SecretLayer<OpenSecret> },
+  request: ForkRequest,
+): SandboxPlan {
+  const storeName = request.secretStore || null;
+  return {
+    ...layers,
+    options: {
+      templateId: checkpoint.templateId,
+      cpuCount: checkpoint.cpuCount,
+      memoryMB: request.memoryMB || checkpoint.memoryMB,
+      diskMB: checkpoint.diskMB,
+      idleTimeoutSeconds: request.timeout ?? checkpoint.idleTimeoutSeconds,
+    },
+    purpose: "user",
+    checkpointId: checkpoint.id,
+    fromCheckpointId: checkpoint.id,
+    inheritedEnvs: checkpoint.envs,
+    envs: request.envs ?? {},
+    workingDirectory: checkpoint.workingDirectory,
+    metadata: request.metadata ?? checkpoint.metadata,
+    projectName: checkpoint.projectName,
+    ...(storeName === null
+      ? {
+          secretStoreName: checkpoint.secretStoreName,
+          baseSecretStoreName: checkpoint.baseSecretStoreName,
+        }
+      : {
+          secretStoreName: storeName,
+          baseSecretStoreName: checkpoint.secretStoreName ?? checkpoint.projectName,
+        }),
+    hasSecretStore: storeName !== null || checkpoint.egressMode !== "open",
+  };
+}

@@ -337,8 +337,7 @@ export async function startControlPlane(
     url,
     async close() {
       const drain = setTimeout(() => app.server.closeAllConnections(), drainMilliseconds);
-      await app.close();
-      await imageBuilds.close();
+      await Promise.all([app.close(), imageBuilds.close()]);
       clearTimeout(drain);
       await Promise.all(tasks.map((task) => task.stop()));
       await Promise.all([worker.close(), egressProxy.close()]);

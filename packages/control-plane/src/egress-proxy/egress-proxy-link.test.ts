@@ -37,6 +37,7 @@ function makeLink(putSession: (sandboxId: string) => Promise<boolean>) {
           state: "running",
           sourceAddress: "198.18.0.2",
         })),
+      listBuilders: unused,
       listIdle: unused,
       touch: unused,
       deleteStoppedBefore: unused,

@@ -3,7 +3,7 @@ import type { FastifySchemaCompiler } from "fastify";
 import type { z } from "zod";
 
 /** Fields that may hold a secret, or something as private: never quoted in an error. */
-const unquotedFields = new Set<PropertyKey>(["value", "envs", "cmd", "args", "metadata"]);
+const unquotedFields = new Set<PropertyKey>(["value", "envs", "cmd", "args", "metadata", "image"]);
 const quotedCharactersMax = 80;
 const issuesShownMax = 5;
 

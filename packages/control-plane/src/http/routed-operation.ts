@@ -73,7 +73,8 @@ export async function findPresentSandbox(
 /** @throws {WireError} `sandbox_not_found` */
 export async function findSandbox(sandboxes: SandboxRepository, orgId: string, sandboxId: string) {
   const sandbox = await sandboxes.find(orgId, sandboxId);
-  if (sandbox !== undefined && sandbox.state !== "creating") return sandbox;
+  const isShown = sandbox?.state !== "creating" && sandbox?.purpose === "user";
+  if (sandbox !== undefined && isShown) return sandbox;
   throw sandboxNotFound(sandboxId);
 }
 

@@ -1,8 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { type ImageManifest, limits, WireError } from "@opencomputer/protocol";
+import {
+  type ImageManifest,
+  limits,
+  WireError,
+  type WorkerCheckpoint,
+} from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import { createKeyedLock } from "../sandboxes/keyed-lock.ts";
 import type { WorkerClient } from "../worker/worker-client.ts";
+import { asBuildFailure } from "./build-failure.ts";
 import { type BuildLog, type BuildLogListener, createBuildLog } from "./build-log.ts";
 import type { BuildSources } from "./build-sources.ts";
 import type { Builders } from "./builders.ts";
@@ -50,6 +56,7 @@ export function createImageBuilds(deps: {
   const { images, builders, worker, logger } = deps;
   const builds = new Map<string, Build>();
   const lock = createKeyedLock();
+  let closed = false;
 
   /** Nothing is left of a build that fails: no image, no checkpoint, no builder. */
   async function build(
@@ -66,10 +73,7 @@ export function createImageBuilds(deps: {
         const options = { sandboxId: builder, manifest, log, signal };
         const state = await runBuild({ builder: worker, sources: deps.sources }, options);
         log.add({ step: 0, type: "build", message: "Saving the image" });
-        const { sizeBytes } = await worker.makeCheckpoint(checkpointId, {
-          sandboxId: builder,
-          kind: "full",
-        });
+        const { sizeBytes } = await save(checkpointId, builder);
         signal.throwIfAborted();
         return { ...state, envs: { ...state.envs }, sizeBytes };
       });
@@ -80,7 +84,15 @@ export function createImageBuilds(deps: {
     } catch (error) {
       logger.warn({ contentHash, err: error }, "an image was not built");
       await undo(orgId, contentHash, checkpointId);
-      throw error;
+      throw signal.aborted ? signal.reason : error;
+    }
+  }
+
+  async function save(checkpointId: string, builder: string): Promise<WorkerCheckpoint> {
+    try {
+      return await worker.makeCheckpoint(checkpointId, { sandboxId: builder, kind: "full" });
+    } catch (error) {
+      throw asBuildFailure(error, "Saving the image");
     }
   }
 
@@ -95,6 +107,7 @@ export function createImageBuilds(deps: {
   }
 
   function begin(orgId: string, contentHash: string, manifest: ImageManifest): Build {
+    if (closed) throw new WireError("worker_unavailable", "The service ends; try again soon");
     const ofOrg = [...builds.values()].filter((other) => other.orgId === orgId);
     if (ofOrg.length >= limits.imageBuildsPerOrgMax) {
       throw new WireError(
@@ -150,8 +163,10 @@ export function createImageBuilds(deps: {
     },
 
     async close() {
+      closed = true;
       const ending = [...builds.values()];
-      for (const { abort } of ending) abort.abort(noLongerAwaited());
+      const reason = "The service was stopped during the build: ask for it again";
+      for (const { abort } of ending) abort.abort(new WireError("image_build_failed", reason));
       await Promise.allSettled(ending.map(({ result }) => result));
     },
   };

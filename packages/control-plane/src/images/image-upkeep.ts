@@ -13,19 +13,18 @@ export interface ImageUpkeep {
   /** Checkpoints of the worker that belong to images. */
   knownCheckpoints(): Promise<string[]>;
   /**
-   * Forgets images that the worker has lost; the next create builds them again.
-   *
-   * @param listCheckpoints What the worker has; read after the images, so that
-   * one that becomes ready meanwhile is not taken for lost.
+   * Forgets images that the worker has lost; the next create builds them
+   * again. The images are read before the worker's checkpoints, so that one
+   * that becomes ready meanwhile is not taken for lost.
    */
-  forgetLost(listCheckpoints: () => Promise<ReadonlySet<string>>): Promise<void>;
+  forgetLost(): Promise<void>;
 }
 
 export function createImageUpkeep(deps: {
   images: ImageUpkeepRepository;
   snapshots: Pick<SnapshotRepository, "failInterrupted">;
   builders: Pick<Builders, "removeAbandoned">;
-  worker: Pick<WorkerClient, "deleteCheckpoint">;
+  worker: Pick<WorkerClient, "deleteCheckpoint" | "listCheckpoints">;
   now: () => number;
   logger: Logger;
 }): ImageUpkeep {
@@ -47,9 +46,11 @@ export function createImageUpkeep(deps: {
 
     knownCheckpoints: () => images.listCheckpointIds(),
 
-    async forgetLost(listCheckpoints) {
+    async forgetLost() {
       const ready = await images.listCheckpointIds("ready");
-      const present = await listCheckpoints();
+      if (ready.length === 0) return;
+      const checkpoints = await worker.listCheckpoints();
+      const present = new Set(checkpoints.map(({ checkpointId }) => checkpointId));
       for (const checkpointId of ready) {
         if (present.has(checkpointId)) continue;
         logger.error({ checkpointId }, "an image is unknown to the worker and is forgotten");

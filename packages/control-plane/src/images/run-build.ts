@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { type ImageManifest, limits, WireError } from "@opencomputer/protocol";
 import type { WorkerClient } from "../worker/worker-client.ts";
+import { asBuildFailure } from "./build-failure.ts";
 import type { BuildLog } from "./build-log.ts";
 import { type BuildSources, buildEnvironment } from "./build-sources.ts";
 import {
@@ -77,17 +78,13 @@ export async function runBuild(
     state = next;
     log.add({ step: number, type: step.type, message: `Step ${number}/${count} completed` });
   }
-  await perform(count, "clean up", { kind: "run", script: cleanUpScript, shown: "clean-up" });
-  return { envs: state.envs, workingDirectory: state.workingDirectory };
-}
-
-/**
- * The build has acted by now, so no error of it may be one that clients answer
- * by sending the request again.
- */
-function asBuildFailure(error: unknown, what: string): unknown {
-  if (!(error instanceof WireError) || error.code === "image_build_failed") return error;
-  return new WireError("image_build_failed", `${what} failed: ${error.message}`, { cause: error });
+  const cleanUp = commandFor(cleanUpScript, state, deps.sources);
+  const { exitCode, stdout } = await deps.builder.run(sandboxId, cleanUp, signal);
+  if (exitCode === 0) return { envs: state.envs, workingDirectory: state.workingDirectory };
+  throw new WireError(
+    "image_build_failed",
+    `Cleaning up after the steps ended with exit code ${exitCode}: ${stdout.slice(-quotedCharactersMax)}`,
+  );
 }
 
 /** A script as root, in the working directory, with the image's variables over the build's own. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { limits } from "@opencomputer/protocol";
 import { z } from "zod";
 import { createRecordingLogger } from "../../testing/recording-logger.ts";
 import { createApiServer } from "../create-api-server.ts";
@@ -11,6 +12,12 @@ const operationSchema = z.object({
   responses: z.record(z.string(), z.looseObject({ description: z.string() })),
   security: z.array(z.record(z.string(), z.array(z.string()))),
 });
+/** How many ways to succeed an operation has, when it is not one. */
+const statusesOf: Readonly<Record<string, number>> = {
+  "POST /api/sandboxes": 2,
+  "POST /api/sandboxes/{id}/exec/run-async": 2,
+  "POST /api/snapshots": 3,
+};
 const documentSchema = z.object({
   openapi: z.literal("3.1.0"),
   paths: z.record(z.string(), z.record(z.string(), operationSchema)),
@@ -28,6 +35,9 @@ async function openServer() {
     authenticate: async () => {
       throw new Error("no request is let in");
     },
+    limitRate: async () => undefined,
+    bodyBytesMax: limits.apiBodyBytesMax,
+    headerBytesMax: limits.apiHeaderBytesMax,
     isReady: () => false,
     routes: { authenticateSignedUrl: async () => undefined } as never,
   });
@@ -81,7 +91,7 @@ describe("the OpenAPI document", () => {
     for (const { name, operation } of operations) {
       const { responses, security } = operation;
       const statuses = Object.keys(responses).filter((status) => status.startsWith("2"));
-      assert.equal(statuses.length, 1, name);
+      assert.equal(statuses.length, statusesOf[name] ?? 1, name);
       if (security.length > 0) assert.ok("default" in responses, name);
     }
   });

@@ -2,6 +2,7 @@ import {
   allowedHostsSchema,
   createdSandboxSchema,
   createSandboxRequestSchema,
+  limits,
   sandboxDetailSchema,
   sandboxStatusSchema,
   sandboxSummarySchema,
@@ -10,6 +11,8 @@ import {
 } from "@opencomputer/protocol";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
+import type { BuildLogListener } from "../../images/build-log.ts";
+import type { OpenImage } from "../../images/open-image.ts";
 import type { CreateSandbox } from "../../sandboxes/create-sandbox.ts";
 import type { PlanCreate } from "../../sandboxes/plan-create.ts";
 import type { ReadAllowedHosts } from "../../sandboxes/read-allowed-hosts.ts";
@@ -18,11 +21,13 @@ import type { SandboxRemoval } from "../../sandboxes/sandbox-removal.ts";
 import type { SandboxRepository } from "../../sandboxes/sandbox-repository.ts";
 import { presentStates, statesByStatus } from "../../sandboxes/sandbox-states.ts";
 import { clientGone } from "../client-gone.ts";
+import { answerWithEvents, wantsEventStream } from "../event-stream.ts";
 import { noContent } from "../no-content.ts";
 import { findPresentSandbox, findSandbox } from "../routed-operation.ts";
 
 export interface SandboxRoutes {
   sandboxes: SandboxRepository;
+  openImage: OpenImage;
   planCreate: PlanCreate;
   createSandbox: CreateSandbox;
   readAllowedHosts: ReadAllowedHosts;
@@ -33,19 +38,20 @@ export interface SandboxRoutes {
 const paramsSchema = z.object({ id: z.string() });
 
 /** Options of the API that need a capability which this server does not have. */
-const unsupportedOptions = ["image", "snapshot", "previewAuth"] as const;
+const unsupportedOptions = ["previewAuth"] as const;
 const createBodySchema = createSandboxRequestSchema.extend({
-  image: z.unknown().optional(),
-  snapshot: z.unknown().optional(),
   previewAuth: z.unknown().optional(),
 });
 
 export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, deps) => {
-  const { sandboxes, planCreate, createSandbox, readAllowedHosts, removal, answers } = deps;
+  const { sandboxes, openImage, planCreate, createSandbox, readAllowedHosts, removal, answers } =
+    deps;
 
   app.post(
     "/sandboxes",
     {
+      bodyLimit: limits.manifestBytesMax,
+      config: { eventStream: true },
       schema: {
         summary: "Create a sandbox; answers when it takes commands",
         body: createBodySchema,
@@ -53,11 +59,20 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
       },
     },
     async (request, reply) => {
-      const { image, snapshot, previewAuth, ...body } = request.body;
-      assertSupported({ image, snapshot, previewAuth });
-      const drawPlan = await planCreate(request.orgId, body);
-      const row = await createSandbox(request, drawPlan, clientGone(reply));
-      return reply.code(201).send(answers.created(row));
+      const { previewAuth, ...body } = request.body;
+      assertSupported({ previewAuth });
+      const { orgId, apiKeyId } = request;
+      const signal = clientGone(reply);
+      const create = async (onLog: BuildLogListener) => {
+        const image = await openImage(orgId, body, { onLog, signal });
+        const drawPlan = await planCreate(orgId, body, image);
+        const row = await createSandbox({ orgId, apiKeyId }, drawPlan, signal);
+        return answers.created(row);
+      };
+      if ((body.image || body.snapshot) && wantsEventStream(request)) {
+        return answerWithEvents(reply, create);
+      }
+      return reply.code(201).send(await create(() => undefined));
     },
   );
 
@@ -97,7 +112,8 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
     "/sandboxes/:id",
     { schema: { summary: "Kill a sandbox", response: noContent, params: paramsSchema } },
     async (request, reply) => {
-      await removal.kill(request.orgId, request.params.id, "killed by its owner");
+      const { id } = await findSandbox(sandboxes, request.orgId, request.params.id);
+      await removal.kill(request.orgId, id, "killed by its owner");
       return reply.code(204).send();
     },
   );

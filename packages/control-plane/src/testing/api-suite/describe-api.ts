@@ -8,6 +8,7 @@ import { describeFailures } from "./failures.ts";
 import { describeFiles } from "./files.ts";
 import { describeForks } from "./forks.ts";
 import { describeHibernation } from "./hibernation.ts";
+import { describeImages } from "./images.ts";
 import { describeIsolation } from "./isolation.ts";
 import { describeOperatorLimits } from "./operator-limits.ts";
 import { describeOrgLimits } from "./org-limits.ts";
@@ -40,6 +41,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeSignedUrls(openDatabase);
     describeOrgLimits(openDatabase);
     describeOperatorLimits(openDatabase);
+    describeImages(openDatabase);
     describeIsolation(openDatabase);
     describeCanary(openDatabase);
   });

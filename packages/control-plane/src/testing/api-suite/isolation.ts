@@ -31,6 +31,8 @@ const routes: [method: string, path: string, body?: unknown][] = [
   ["GET", "/api/sandboxes/checkpoints/:checkpoint/patches"],
   ["POST", "/api/sandboxes/checkpoints/:checkpoint/patches", { script: "stolen" }],
   ["DELETE", "/api/sandboxes/checkpoints/:checkpoint/patches/:patch"],
+  ["GET", "/api/snapshots/:snapshot"],
+  ["DELETE", "/api/snapshots/:snapshot"],
   ["GET", "/api/secret-stores/:store"],
   ["PUT", "/api/secret-stores/:store", { name: "stolen" }],
   ["DELETE", "/api/secret-stores/:store"],
@@ -59,7 +61,9 @@ export function describeIsolation(openDatabase: OpenTestDatabase): void {
       const checkpoint = (await post(`/api/sandboxes/${sandbox}/checkpoints`, { name: "c" })).id;
       const patches = `/api/sandboxes/checkpoints/${checkpoint}/patches`;
       const patch = (await post(patches, { script: "true" })).patch.id;
-      return { store, project, sandbox, checkpoint, patch };
+      const image = { base: "base", steps: [] };
+      const snapshot = (await post("/api/snapshots", { name: "sn", image })).name;
+      return { store, project, sandbox, checkpoint, patch, snapshot };
     };
 
     test("the key of a second org gets 404 on every route, like for what does not exist", async () => {
@@ -72,12 +76,16 @@ export function describeIsolation(openDatabase: OpenTestDatabase): void {
           .replace(":store", ids.store)
           .replace(":checkpoint", ids.checkpoint)
           .replace(":patch", ids.patch)
+          .replace(":snapshot", ids.snapshot)
           .replace(":project", ids.project);
         const foreign = await installation().call(method, own, { key, body });
         assert.equal(foreign.status, 404, `${method} ${path}`);
         const absent = path
           .replace(":sandbox", "sb-aaaaaaaaaaaaaaaaaaaa")
-          .replace(/:store|:project|:checkpoint|:patch/g, "00000000-0000-4000-8000-000000000000");
+          .replace(
+            /:store|:snapshot|:project|:checkpoint|:patch/g,
+            "00000000-0000-4000-8000-000000000000",
+          );
         const unknown = await installation().call(method, absent, { key, body });
         assert.equal(unknown.status, 404, `${method} ${absent}`);
         assert.equal(unknown.json.code, foreign.json.code, `${method} ${path}`);
@@ -92,7 +100,12 @@ export function describeIsolation(openDatabase: OpenTestDatabase): void {
 
     test("lists show only what is one's own, and names may be the same", async () => {
       const key = await installation().secondOrgKey();
-      for (const path of ["/api/sandboxes", "/api/secret-stores", "/api/projects"]) {
+      for (const path of [
+        "/api/sandboxes",
+        "/api/snapshots",
+        "/api/secret-stores",
+        "/api/projects",
+      ]) {
         assert.equal((await installation().call("GET", path, { key })).text, "[]");
         assert.notEqual((await installation().call("GET", path)).text, "[]");
       }
@@ -100,6 +113,9 @@ export function describeIsolation(openDatabase: OpenTestDatabase): void {
         const answer = await installation().call("POST", "/api/sandboxes", { key, body });
         assert.equal(answer.status, 400, "a foreign store or project is not found by its name");
       }
+      const body = { snapshot: "sn" };
+      const foreign = await installation().call("POST", "/api/sandboxes", { key, body });
+      assert.deepEqual([foreign.status, foreign.json.code], [404, "snapshot_not_found"]);
       const own = await installation().call("POST", "/api/secret-stores", {
         key,
         body: { name: "s" },

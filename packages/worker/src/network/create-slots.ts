@@ -97,7 +97,11 @@ link set ${slot.name} up
   });
 }
 
-/** Rules come first: no interface is up before they hold. */
+/**
+ * Rules come first: no interface is up before they hold. A segment that is out
+ * of its connection's window is that connection's matter: called invalid, it
+ * would be answered by a reset.
+ */
 function namespaceScript(slot: Slot): string {
   return `nft -f - <<'END'
 ${slotRules(slot, "closed")}
@@ -107,6 +111,7 @@ if [ -e /proc/sys/net/ipv6 ]; then
   echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6
 fi
 echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 1 > /proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal
 ip -batch - <<'END'
 tuntap add dev ${slotInterfaces.guest} mode tap
 link set ${slotInterfaces.guest} address ${gatewayMacAddress} up

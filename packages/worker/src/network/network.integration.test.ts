@@ -9,10 +9,13 @@ import { runProgram } from "../process/run-program.ts";
 import {
   attachInternet,
   attachStandInGuest,
+  holdConnection,
+  plugStandInGuest,
   runIn,
   type StandInGuest,
   serveAsProxy,
   standInGuestName,
+  unplugStandInGuest,
 } from "../testing/network-scene.ts";
 import { testInstallation } from "../testing/test-installation.ts";
 import { createHostNetwork } from "./create-host-network.ts";
@@ -29,6 +32,7 @@ const scene = randomInt(256);
 const hostAddress = `44.128.${scene}.1`;
 const publicAddress = `44.130.${scene}.9`;
 const privateAddress = `10.77.${scene}.9`;
+const echoPort = 8023;
 
 /** What a guest can reach in each mode. A deny must be a refusal: silence would hang its programs. */
 const table: {
@@ -172,6 +176,7 @@ describe("network slots", () => {
           `${publicAddress}:${port}`,
           `${privateAddress}:${port}`,
         ]),
+        `${publicAddress}:${echoPort}:echo`,
       ],
       { stdio: ["pipe", "pipe", "inherit"] },
     );
@@ -219,6 +224,69 @@ describe("network slots", () => {
       }
     });
   }
+
+  /**
+   * What a machine does on a connection that it had before it was saved: its
+   * slot is a new one of the same addresses, and the host still knows the flow.
+   */
+  const lost: { what: string; port: number; sent: "octets" | "end"; modes: SlotMode[] }[] = [
+    { what: "octets", port: echoPort, sent: "octets", modes: ["open", "intercepted"] },
+    { what: "an end", port: echoPort, sent: "end", modes: ["open", "intercepted"] },
+    {
+      what: "octets for the proxy",
+      port: 443,
+      sent: "octets",
+      modes: ["intercepted", "allowlisted"],
+    },
+  ];
+
+  async function moveToNewSlot(mode: SlotMode): Promise<void> {
+    const { index } = slot;
+    await unplugStandInGuest(slot);
+    await slots.close(slot);
+    slot = await slots.open();
+    assert.equal(slot.index, index);
+    await slots.setMode(slot, mode);
+    await plugStandInGuest(slot);
+  }
+
+  for (const { what, port, sent, modes } of lost) {
+    for (const mode of modes) {
+      test(`${mode}: ${what} on a connection of before the restore is answered by a reset`, async () => {
+        await slots.setMode(slot, mode);
+        const connection = await holdConnection(slot, publicAddress, port);
+        await moveToNewSlot(mode);
+        assert.equal(await connection.send(sent), "reset");
+        assert.equal(await guest.tcp(publicAddress, port), "reached");
+      });
+    }
+  }
+
+  for (const mode of ["closed", "allowlisted"] as const) {
+    test(`${mode}: octets on a connection of before, when more was open, are answered by a reset`, async () => {
+      await slots.setMode(slot, "open");
+      const connection = await holdConnection(slot, publicAddress, echoPort);
+      await moveToNewSlot(mode);
+      assert.equal(await connection.send("octets"), "reset");
+    });
+  }
+
+  test("a connection of the same slot goes on, also when its rules are loaded again", async () => {
+    await slots.setMode(slot, "open");
+    const [first, second] = [
+      await holdConnection(slot, publicAddress, echoPort),
+      await holdConnection(slot, publicAddress, echoPort),
+    ];
+    await slots.setMode(slot, "open");
+    assert.equal(await first.send("octets"), "echoed");
+    assert.equal(await second.send("end"), "ended");
+  });
+
+  test("a segment beyond its connection's window is left to that connection", async () => {
+    const setting = "/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal";
+    const script = `console.log(require("node:fs").readFileSync("${setting}", "utf8"))`;
+    assert.equal((await runIn(slot.name, script)).trim(), "1");
+  });
 
   test("a guest that takes another address is not heard", async () => {
     await slots.setMode(slot, "open");

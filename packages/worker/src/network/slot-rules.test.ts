@@ -45,6 +45,14 @@ const statements: Record<string, { text: string; modes: readonly SlotMode[] }> =
     text: "type filter hook forward priority filter; policy drop;",
     modes: ["closed", "open", "intercepted", "allowlisted"],
   },
+  "a segment from the middle of an unknown connection is refused": {
+    text: 'iifname "tap0" ct state new tcp flags & (fin | syn | rst | ack) != syn jump refuse',
+    modes: ["closed", "open", "intercepted", "allowlisted"],
+  },
+  "what belongs to no connection is refused": {
+    text: 'iifname "tap0" ct state invalid jump refuse',
+    modes: ["closed", "open", "intercepted", "allowlisted"],
+  },
   "a guest cannot take another address": {
     text: 'iifname "tap0" ip saddr != 169.254.0.2 drop',
     modes: ["closed", "open", "intercepted", "allowlisted"],

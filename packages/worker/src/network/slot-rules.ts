@@ -18,6 +18,12 @@ const guest = `iifname "${slotInterfaces.guest}"`;
  * The nftables rules inside a slot's namespace: all that decides where the
  * packets of its guest may go. Loading them replaces the ones before in one
  * transaction, so there is no moment without rules.
+ *
+ * A restored guest may send on connections that it had in another slot. The
+ * host may still know their flow, and the server may still wait: picked up
+ * in their middle (Linux does so) they would go on, in each of several forks.
+ * So a segment of TCP that neither opens a connection nor belongs to one of
+ * this slot is answered by a reset.
  */
 export function slotRules(slot: Slot, mode: SlotMode): string {
   return `table inet slot
@@ -37,6 +43,8 @@ ${indent(redirections(slot.egressAddress, mode))}
     type filter hook forward priority filter; policy drop;
     ct state established,related accept
     iifname "${slotInterfaces.host}" ct status dnat ip saddr ${slot.hostAddress} ip daddr ${guestNetwork.guestAddress} tcp dport ${agentPort} accept
+    ${guest} ct state invalid jump refuse
+    ${guest} ct state new tcp flags & (fin | syn | rst | ack) != syn jump refuse
     ${guest} ct state new ct count over ${limits.networkConnectionsPerSandboxMax} jump refuse
 ${indent(openings(slot.egressAddress, mode))}
     ${guest} jump refuse

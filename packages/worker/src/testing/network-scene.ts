@@ -1,6 +1,8 @@
+import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
+import { createInterface } from "node:readline";
 import { egressPorts, guestNetwork } from "@opencomputer/protocol";
 import { z } from "zod";
 import type { Slot } from "../network/slot.ts";
@@ -28,8 +30,27 @@ export function standInGuestName(slot: Slot): string {
 /** Replaces a slot's tap device, which only QEMU can use, by a veth of the same name and addresses. */
 export async function attachStandInGuest(slot: Slot): Promise<StandInGuest> {
   const name = standInGuestName(slot);
-  const { guestAddress, gatewayAddress, prefixLength, guestMacAddress } = guestNetwork;
   await runProgram("ip", ["-batch", "-"], { input: `netns add ${name}\n` });
+  await plugStandInGuest(slot);
+  const attempt = async (script: string) => outcomeSchema.parse((await runIn(name, script)).trim());
+  return {
+    tcp: (address, port, sourceAddress) => attempt(tcpAttempt(address, port, sourceAddress)),
+    udp: (address, port) => attempt(udpAttempt(address, port)),
+    async close() {
+      await runProgram("ip", ["netns", "del", name]);
+    },
+  };
+}
+
+/** Takes a stand-in guest from its slot; its processes and connections go on. */
+export async function unplugStandInGuest(slot: Slot): Promise<void> {
+  await runProgram("ip", ["-n", slot.name, "link", "del", "tap0"]);
+}
+
+/** Puts a stand-in guest behind a slot, as a restored machine comes behind another one. */
+export async function plugStandInGuest(slot: Slot): Promise<void> {
+  const name = standInGuestName(slot);
+  const { guestAddress, gatewayAddress, prefixLength, guestMacAddress } = guestNetwork;
   await runProgram("ip", ["-n", slot.name, "-batch", "-"], {
     input: `link del tap0
 link add tap0 type veth peer name eth0 netns ${name}
@@ -46,12 +67,49 @@ link set eth0 up
 route add default via ${gatewayAddress}
 `,
   });
-  const attempt = async (script: string) => outcomeSchema.parse((await runIn(name, script)).trim());
+}
+
+/** How a connection answered to what its guest did: its octets came back, it ended, or was reset. */
+const replySchema = z.enum(["echoed", "ended", "reset", "silent"]);
+
+/** A TCP connection of a process in a stand-in guest. */
+export interface HeldConnection {
+  /** Sends `octets`, or the `end` of them, and tells what came of it. Only once. */
+  send(what: "octets" | "end"): Promise<z.infer<typeof replySchema>>;
+}
+
+/** Connects from a stand-in guest and holds the connection until something is sent on it. */
+export async function holdConnection(
+  slot: Slot,
+  address: string,
+  port: number,
+): Promise<HeldConnection> {
+  const script = `const socket = require("node:net").connect({ host: "${address}", port: ${port}, allowHalfOpen: true });
+const end = (reply) => { console.log(reply); process.exit(); };
+let sent = false;
+socket.on("connect", () => console.log("connected"));
+socket.on("error", (error) => end(error.code === "ECONNRESET" ? "reset" : "silent"));
+socket.on("data", (octets) => { if (sent && String(octets) === "echo?") end("echoed"); });
+socket.on("end", () => { if (sent) end("ended"); });
+process.stdin.on("data", (what) => {
+  sent = true;
+  if (String(what) === "end\\n") socket.end();
+  else socket.write("echo?");
+  setTimeout(() => end("silent"), ${silenceMilliseconds});
+});`;
+  const namespace = `--net=/run/netns/${standInGuestName(slot)}`;
+  const holder = spawn("nsenter", [namespace, process.execPath, "-e", script], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const lines = createInterface(holder.stdout)[Symbol.asyncIterator]();
+  const connected = await lines.next();
+  if (connected.value !== "connected") {
+    throw new Error(`${address}:${port} cannot be connected to from the stand-in guest`);
+  }
   return {
-    tcp: (address, port, sourceAddress) => attempt(tcpAttempt(address, port, sourceAddress)),
-    udp: (address, port) => attempt(udpAttempt(address, port)),
-    async close() {
-      await runProgram("ip", ["netns", "del", name]);
+    async send(what) {
+      holder.stdin.write(`${what}\n`);
+      return replySchema.parse((await lines.next()).value);
     },
   };
 }
@@ -80,7 +138,7 @@ socket.connect(${port}, "${address}", () => socket.send("?"));
 setTimeout(() => end("silent"), ${silenceMilliseconds});`;
 }
 
-/** Answers on the proxy's ports, and tells who called. */
+/** Echoes on the proxy's ports, and tells who called. */
 export async function serveAsProxy(egressAddress: string) {
   const callers: string[] = [];
   const servers: Server[] = [];
@@ -88,7 +146,9 @@ export async function serveAsProxy(egressAddress: string) {
     const server = createServer((socket) => {
       callers.push(`tcp ${socket.localPort} from ${socket.remoteAddress}`);
       socket.on("error", () => socket.destroy());
-      socket.end();
+      socket.pipe(socket);
+      // A guest that lost its connection never ends it.
+      socket.unref();
     });
     server.listen(port, egressAddress);
     await once(server, "listening");

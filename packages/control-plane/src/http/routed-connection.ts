@@ -8,11 +8,12 @@ import { findPresentSandbox } from "./routed-operation.ts";
  * Opens a lasting connection to a sandbox, such as a WebSocket; the sandbox
  * is woken for it when it is hibernated. While it is being opened it is an
  * operation; afterwards it counts as use of the sandbox each time that `use`
- * is called, and not between.
+ * is called, and not between. It is aborted when the sandbox is hibernated.
  */
 export type OpenConnection = <Opened>(
   request: FastifyRequest,
   sandboxId: string,
+  connection: AbortController,
   open: () => Promise<Opened>,
 ) => Promise<{ opened: Opened; use: () => void }>;
 
@@ -26,12 +27,16 @@ export function createOpenConnection({
   activity: SandboxActivity;
   lifecycle: SandboxLifecycle;
 }): OpenConnection {
-  return async ({ orgId }, sandboxId, open) => {
+  return async ({ orgId }, sandboxId, connection, open) => {
     await findPresentSandbox(sandboxes, orgId, sandboxId);
     const end = activity.begin(sandboxId);
     try {
       await lifecycle.ensureRunning(orgId, sandboxId);
-      return { opened: await open(), use: () => activity.begin(sandboxId)() };
+      const opened = await open();
+      const unwatch = activity.watch(sandboxId, (reason) => connection.abort(reason));
+      if (connection.signal.aborted) unwatch();
+      else connection.signal.addEventListener("abort", unwatch, { once: true });
+      return { opened, use: () => activity.begin(sandboxId)() };
     } finally {
       end();
     }

@@ -22,7 +22,9 @@ export interface SandboxActivity {
    * @param interrupt Called when the sandbox is taken from under the operation.
    */
   begin(sandboxId: string, interrupt?: Interrupt): () => void;
-  /** Interrupts the operations under way. */
+  /** Has a lasting connection interrupted too, which is no operation; ended by the function that is returned. */
+  watch(sandboxId: string, interrupt: Interrupt): () => void;
+  /** Interrupts the operations under way and the connections that are watched. */
   interrupt(sandboxId: string, reason: Error): void;
   /** The later of the stored time and the time known here. */
   lastActiveAt(sandboxId: string, stored: Date): Date;
@@ -38,6 +40,7 @@ export function createSandboxActivity(options: {
 }): SandboxActivity {
   const { now, write } = options;
   const activities = new Map<string, Activity>();
+  const connections = new Map<string, Set<Interrupt>>();
 
   function touch(sandboxId: string, activity: Activity): void {
     activity.lastActiveAt = now();
@@ -68,8 +71,20 @@ export function createSandboxActivity(options: {
       };
     },
 
+    watch(sandboxId, interrupt) {
+      const watched = connections.get(sandboxId) ?? new Set();
+      connections.set(sandboxId, watched.add(interrupt));
+      return () => {
+        watched.delete(interrupt);
+        if (watched.size === 0 && connections.get(sandboxId) === watched) {
+          connections.delete(sandboxId);
+        }
+      };
+    },
+
     interrupt(sandboxId, reason) {
       for (const interrupt of activities.get(sandboxId)?.interrupts ?? []) interrupt(reason);
+      for (const interrupt of connections.get(sandboxId) ?? []) interrupt(reason);
     },
 
     lastActiveAt(sandboxId, stored) {

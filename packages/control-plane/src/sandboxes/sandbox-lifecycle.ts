@@ -98,10 +98,12 @@ export function createSandboxLifecycle(deps: {
     try {
       return (await transitions.putToSleep(sandbox)).sizeBytes;
     } catch (error) {
-      await settleSandbox(orgId, id).catch((cause: unknown) => {
+      const settled = await settleSandbox(orgId, id).catch((cause: unknown) => {
         logger.warn({ sandboxId: id, err: cause }, "a failed hibernation is settled later");
       });
-      throw error;
+      if (settled?.state !== "hibernated") throw error;
+      logger.warn({ sandboxId: id, err: error }, "the answer of a hibernation was lost");
+      return settled.hibernatedBytes ?? 0;
     }
   }
 
@@ -126,6 +128,7 @@ export function createSandboxLifecycle(deps: {
         const isInUse = () => activity.operations(sandboxId) > 0;
         const sizeBytes = isInUse() ? undefined : await hibernate(row, isInUse);
         if (sizeBytes === undefined) return false;
+        activity.interrupt(sandboxId, interrupted(sandboxId));
         logger.info({ sandboxId, sizeBytes, reason: "idle time-out" }, "sandbox hibernated");
         return true;
       }),

@@ -95,7 +95,7 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> =
       const { id, sessionID } = sessionParamsSchema.parse(request.params);
       const gone = new AbortController();
       request.raw.socket.once("close", () => gone.abort());
-      const { opened: output, use } = await openConnection(request, id, async () => {
+      const { opened: output, use } = await openConnection(request, id, gone, async () => {
         assertSessionId(sessionID);
         return worker.sessions.output(id, sessionID, gone.signal);
       });

@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
 import type { TerminalStream } from "./output/with-progress.ts";
 
@@ -10,4 +11,6 @@ export interface CliContext {
   stdin: Readable & { isTTY?: boolean };
   stdout: TerminalStream;
   stderr: TerminalStream;
+  /** Where `SIGINT` and its like are heard; without a listener they end the process. */
+  signals: Pick<EventEmitter, "on" | "off">;
 }

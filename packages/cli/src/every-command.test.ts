@@ -13,7 +13,10 @@ const canary = "sk-canary-value";
 const scriptFile = fileURLToPath(new URL("./main.ts", import.meta.url));
 
 /** Ids of what the command lines before made. */
-type Made = Record<"store" | "project" | "sandbox" | "key" | "checkpoint" | "patch", string>;
+type Made = Record<
+  "store" | "project" | "sandbox" | "key" | "checkpoint" | "patch" | "session",
+  string
+>;
 
 /** A command line of every command, in an order in which each finds what it needs. */
 const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
@@ -34,7 +37,8 @@ const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
   "oc create": () => ["--project", "project", "--secret-store", "renamed"],
   "oc ls": () => [],
   "oc get": ({ sandbox }) => [sandbox],
-  "oc exec": ({ sandbox }) => [sandbox, "--", "echo done"],
+  "oc exec": ({ sandbox }) => [sandbox, "--detach", "--", "echo done"],
+  ...sessionLines("oc exec"),
   "oc sandbox hibernate": ({ sandbox }) => [sandbox],
   "oc sandbox wake": ({ sandbox }) => [sandbox],
   "oc checkpoint create": ({ sandbox }) => [sandbox, "--name", "saved"],
@@ -55,7 +59,8 @@ const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
   "oc sandbox get": ({ sandbox }) => [sandbox],
   "oc sandbox set-timeout": ({ sandbox }) => [sandbox, "600"],
   "oc sandbox allowed-hosts": ({ sandbox }) => [sandbox],
-  "oc sandbox exec": ({ sandbox }) => [sandbox, "--", "echo done"],
+  "oc sandbox exec": ({ sandbox }) => [sandbox, "--detach", "--", "echo done"],
+  ...sessionLines("oc sandbox exec"),
   "oc sandbox kill": ({ sandbox }) => [sandbox],
   "oc project delete": ({ project }) => [project],
   "oc secret-store delete": ({ store }) => [store],
@@ -64,11 +69,21 @@ const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
   "oc key revoke": ({ key }) => [key],
 };
 
+/** The commands that work on the session of the one before them. */
+function sessionLines(place: string): typeof commandLines {
+  return {
+    [`${place} list`]: ({ sandbox }) => [sandbox],
+    [`${place} attach`]: ({ sandbox, session }) => [sandbox, session],
+    [`${place} kill`]: ({ sandbox, session }) => [sandbox, session, "--signal", "TERM"],
+  };
+}
+
 function listCommands(command: Command, place: string): string[] {
   const below = command.commands.flatMap((child) =>
     listCommands(child, `${place} ${child.name()}`),
   );
-  return below.length === 0 ? [place] : below;
+  const isLeaf = below.length === 0 || command.registeredArguments.length > 0;
+  return isLeaf ? [place, ...below] : below;
 }
 
 describe("every command", () => {
@@ -77,7 +92,7 @@ describe("every command", () => {
   const environment = { ...process.env };
   beforeEach(async () => {
     oc = await startOc();
-    made = { store: "", project: "", sandbox: "", key: "", checkpoint: "", patch: "" };
+    made = { store: "", project: "", sandbox: "", key: "", checkpoint: "", patch: "", session: "" };
     // Where these say that there is no terminal, the spinner believes them.
     delete process.env["CI"];
     process.env["TERM"] = "xterm";
@@ -95,6 +110,7 @@ describe("every command", () => {
     made.store = [...secrets.stores.keys()].at(-1) ?? "";
     made.project = [...secrets.projects.keys()].at(-1) ?? "";
     made.sandbox = [...sandboxes.keys()].at(-1) ?? "";
+    made.session = oc.server.sessionIds().at(-1) ?? "";
   };
   const wordsOf = (place: string, line: (made: Made) => string[]) => [
     ...place.split(" ").slice(1),
@@ -108,7 +124,14 @@ describe("every command", () => {
   test("has a command line here", () => {
     const stream = new Writable();
     const stdin = Readable.from([]);
-    const context = { stdin, stdout: stream, stderr: stream, configPath: "", version: "1" };
+    const context = {
+      stdin,
+      stdout: stream,
+      stderr: stream,
+      signals: stream,
+      configPath: "",
+      version: "1",
+    };
     const ignore = () => undefined;
     const outcome = { onExitCode: ignore, onUsageText: ignore };
     const program = createProgram({ ...context, environment: {} }, outcome);

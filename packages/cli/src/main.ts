@@ -11,7 +11,6 @@ const manifest: unknown = JSON.parse(
 /** A reader that has seen enough, such as `head`, is no error. */
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
-  process.exit();
 });
 
 process.exitCode = await runCli(process.argv.slice(2), {
@@ -21,4 +20,5 @@ process.exitCode = await runCli(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
+  signals: process,
 });

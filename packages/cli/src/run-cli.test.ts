@@ -85,6 +85,7 @@ describe("runCli", () => {
       stdin: Readable.from([]),
       stdout: new Writable(),
       stderr: new Writable(),
+      signals: new Writable(),
     };
     const ignore = () => undefined;
     const outcome = { onExitCode: ignore, onUsageText: ignore };

@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,6 +29,11 @@ export interface Oc {
       environment?: Record<string, string>;
       columns?: number;
       onStderr?: (text: string) => void;
+      /** Where the command line hears of signals. */
+      signals?: EventEmitter;
+      /** Instead of `input`. */
+      stdin?: Readable & { isTTY?: boolean };
+      onStdout?: (text: string) => void;
     },
   ): Promise<OcResult>;
   /** As `run`, for a command line that must succeed; returns its stdout. */
@@ -41,7 +47,7 @@ export async function startOc(): Promise<Oc> {
   const configPath = join(folder, ".oc", "config.json");
 
   const run: Oc["run"] = async (words, options = {}) => {
-    const stdout = collector(options.columns);
+    const stdout = collector(options.columns, options.onStdout);
     const stderr = collector(options.columns, options.onStderr);
     const exitCode = await runCli(words, {
       environment: {
@@ -51,7 +57,8 @@ export async function startOc(): Promise<Oc> {
       },
       configPath,
       version: "1.2.3",
-      stdin: Readable.from([Buffer.from(options.input ?? "")]),
+      stdin: options.stdin ?? Readable.from([Buffer.from(options.input ?? "")]),
+      signals: options.signals ?? new EventEmitter(),
       stdout: stdout.stream,
       stderr: stderr.stream,
     });

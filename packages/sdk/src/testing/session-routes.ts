@@ -131,6 +131,7 @@ export function createSessionRoutes(sandboxes: SandboxState, folder: string) {
       }
       webSockets.handleUpgrade(request, socket, head, (client) => session.attach(client));
     },
+    ids: () => [...sessions.keys()],
     dropSockets(): void {
       for (const client of webSockets.clients) client.terminate();
     },

@@ -36,6 +36,8 @@ export interface ContractServer {
   interceptNext(interception: Interception, part?: string): void;
   /** Hears of every request from now on, with its line, before it is answered. */
   watch(watcher: (line: string) => void): void;
+  /** Ids of the command sessions, in the order of their start. */
+  sessionIds(): string[];
   /** Breaks every WebSocket. */
   dropSockets(): void;
   close(): Promise<void>;
@@ -90,6 +92,7 @@ export async function startContractServer(): Promise<ContractServer> {
     checkpoints,
     watch: (watcher) => void watchers.push(watcher),
     interceptNext: (interception, part = "") => void interceptions.push({ interception, part }),
+    sessionIds: sessionRoutes.ids,
     dropSockets: sessionRoutes.dropSockets,
     async close() {
       sessionRoutes.close();

@@ -1,20 +1,23 @@
-import { defaults, Sandbox } from "@opencomputer/sdk";
+import { limits, Sandbox } from "@opencomputer/sdk";
 import type { Command } from "commander";
 import { z } from "zod";
 import { defineCommand, readOptions } from "../../arguments/define-command.ts";
 import { collectVariables, seconds } from "../../arguments/option-parsers.ts";
 import type { CliContext } from "../../cli-context.ts";
-import { openInvocation } from "../../invocation.ts";
+import { type Invocation, openInvocation } from "../../invocation.ts";
+import { interruptedExitCode, timedOutExitCode, toExitCode } from "./exit-code.ts";
+import { addSessionCommands } from "./session-commands.ts";
 import { shellCommand } from "./shell-command.ts";
+import { signalNumber } from "./signal-option.ts";
+import { type OnInterrupt, streamSession } from "./stream-session.ts";
 
 const optionsSchema = z.object({
   cwd: z.string().optional(),
   env: z.record(z.string(), z.string()).optional(),
   timeout: z.number().optional(),
+  detach: z.boolean().default(false),
 });
-
-/** As `timeout` of GNU coreutils ends when the time is over. */
-const timedOutExitCode = 124;
+type ExecOptions = z.output<typeof optionsSchema>;
 
 /**
  * Adds `oc exec`. It ends with the command's exit code, which it keeps in
@@ -25,13 +28,15 @@ export function addExec(
   context: CliContext,
   onExitCode: (exitCode: number) => void,
 ): void {
-  defineCommand(parent, "exec <id> <command...>", {
+  const exec = defineCommand(parent, "exec <id> <command...>", {
     summary: "Run a command in a sandbox and end with its exit code",
     examples: [
       "oc exec sb-abc123 -- 'cd /workspace && npm test | tail'    # one argument: a shell script",
       "oc exec sb-abc123 -- ls -la /workspace                     # several: a program and its arguments",
       "oc exec sb-abc123 -- echo '$ANTHROPIC_API_KEY'             # $NAME is expanded inside the sandbox",
       "oc exec sb-abc123 --cwd /workspace --env CI=1 --timeout 900 -- npm test",
+      "oc exec sb-abc123 -- tar -xz < files.tar.gz                # input that is no terminal is passed on",
+      "oc exec sb-abc123 --detach -- npm start                    # prints a session id: see oc exec attach",
     ],
   })
     .option("--cwd <path>", "working directory (default: /home/sandbox)")
@@ -42,31 +47,72 @@ export function addExec(
     )
     .option(
       "--timeout <seconds>",
-      `end the command after this time, with exit code ${timedOutExitCode} (default: ${defaults.commandTimeoutSeconds})`,
+      `end the command after this time, with exit code ${timedOutExitCode} (default: it may run on)`,
       seconds,
     )
-    .option("--wait", "wait for the command to end (always done)")
+    .option("--detach", "do not wait: print the id of a session to attach to")
+    .option("--wait", "wait for the command to end (the default)")
     .action(async (id: string, words: string[], _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const options = readOptions(command, optionsSchema);
-      const finding = Sandbox.connect(id, await invocation.connection());
-      const sandbox = await invocation.progress("Finding the sandbox", finding);
-      const running = sandbox.exec.run(shellCommand(words), {
-        cwd: options.cwd,
-        envs: options.env,
-        timeout: options.timeout,
-      });
-      const result = await invocation.progress("Running", running);
-      if (invocation.json) {
-        invocation.print("", result);
-      } else {
-        context.stdout.write(result.stdout);
-        context.stderr.write(result.stderr);
-        if (result.exitCode === -1) context.stderr.write("\n");
-      }
-      if (result.truncated === true) {
-        invocation.warn("the output was longer than the service keeps: its end is missing");
-      }
-      onExitCode(result.exitCode === -1 ? timedOutExitCode : result.exitCode);
+      const connecting = Sandbox.connect(id, await invocation.connection());
+      const sandbox = await invocation.progress("Connecting", connecting);
+      const run = { sandbox, invocation, options, script: shellCommand(words) };
+      if (options.detach) await startDetached(run);
+      else if (invocation.json) onExitCode(await printResult(run));
+      else onExitCode(await stream(context, run));
     });
+  addSessionCommands(exec, context, onExitCode);
 }
+
+interface Run {
+  sandbox: Sandbox;
+  invocation: Invocation;
+  options: ExecOptions;
+  script: string;
+}
+
+async function startDetached({ sandbox, invocation, options, script }: Run): Promise<void> {
+  const { cwd, env, timeout } = options;
+  const starting = sandbox.exec.startDetached(script, { cwd, env, timeout });
+  const session = await invocation.progress("Starting", starting);
+  invocation.print(session.sessionID, session);
+}
+
+/** With `--json`: the whole result at the end. */
+async function printResult({ sandbox, invocation, options, script }: Run): Promise<number> {
+  const { cwd, env } = options;
+  const timeout = options.timeout || limits.commandTimeoutSecondsMax;
+  const result = await sandbox.exec.run(script, { cwd, env, timeout });
+  invocation.print("", result);
+  if (result.truncated === true) {
+    invocation.warn("the output was longer than the service keeps: its end is missing");
+  }
+  return toExitCode(result.exitCode);
+}
+
+async function stream(
+  context: CliContext,
+  { sandbox, invocation, options, script }: Run,
+): Promise<number> {
+  const { cwd, env, timeout } = options;
+  const end = await streamSession(
+    context,
+    (attach) => {
+      const starting = sandbox.exec.start(script, { cwd, env, timeout, ...attach });
+      return invocation.progress("Starting", starting);
+    },
+    { input: "whole", onInterrupt: passOn },
+  );
+  if (end.kind === "left") return interruptedExitCode;
+  if (end.exitCode === -1) context.stderr.write("\n");
+  return toExitCode(end.exitCode);
+}
+
+/** The command gets the first interrupt, is killed by the second, and left behind by the third. */
+const passOn: OnInterrupt = (session, name, count) => {
+  if (count > 2) return "leave";
+  // A command that has ended by then has no use for it.
+  session.kill(signalNumber(count === 1 ? name : "KILL")).catch(() => undefined);
+  return "stay";
+};

@@ -1,5 +1,6 @@
 import { sandboxIdPattern } from "@opencomputer/protocol";
-import { and, asc, desc, eq, inArray, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, lt, or, sql } from "drizzle-orm";
+import { createBatchedLookup } from "../database/batched-lookup.ts";
 import type { Database } from "../database/database.ts";
 import { sandboxes, sandboxSecrets } from "../database/schema.ts";
 import { liveStates, type SandboxState } from "./sandbox-states.ts";
@@ -33,6 +34,16 @@ export type IdleSandbox = OwnedSandbox & Pick<SandboxRow, "lastActiveAt" | "idle
 export function createSandboxRepository(database: Database) {
   const ofOrg = (orgId: string, id: string) =>
     and(eq(sandboxes.orgId, orgId), eq(sandboxes.id, id));
+  const nameOf = ({ orgId, id }: Pick<SandboxRow, "orgId" | "id">) => `${orgId} ${id}`;
+  // Nearly every request begins with this lookup.
+  const lookUp = createBatchedLookup({
+    nameOf,
+    load: async (keys: Pick<SandboxRow, "orgId" | "id">[]) => {
+      const isAny = or(...keys.map(({ orgId, id }) => ofOrg(orgId, id)));
+      const rows = await database.select().from(sandboxes).where(isAny);
+      return new Map(rows.map((row) => [nameOf(row), row]));
+    },
+  });
 
   return {
     async insert(
@@ -58,9 +69,7 @@ export function createSandboxRepository(database: Database) {
     },
 
     async find(orgId: string, id: string): Promise<SandboxRow | undefined> {
-      if (!sandboxIdPattern.test(id)) return undefined;
-      const [row] = await database.select().from(sandboxes).where(ofOrg(orgId, id));
-      return row;
+      return sandboxIdPattern.test(id) ? lookUp({ orgId, id }) : undefined;
     },
 
     async list(orgId: string, states: SandboxState[]): Promise<SandboxRow[]> {

@@ -239,7 +239,7 @@ export async function startControlPlane(
     maker: checkpointMaker,
     worker,
     removeCheckpoint,
-    otherOwners: [],
+    otherOwners: [imageUpkeep.knownCheckpoints],
     logger,
   });
   async function reconcile(): Promise<void> {

@@ -115,7 +115,7 @@ describe("runBuild()", () => {
     await assert.rejects(result, (error) => {
       assert.ok(error instanceof WireError);
       assert.equal(error.code, "image_build_failed");
-      assert.equal(error.message, "Step 2/2 (run) failed: fail ended with exit code 7:\nout");
+      assert.equal(error.message, "Step 2/3 (run) failed: fail ended with exit code 7:\nout");
       assert.equal(error.details?.["exitCode"], 7);
       return true;
     });

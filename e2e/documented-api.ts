@@ -108,11 +108,13 @@ export async function readDocumentedApi(apiUrl: string): Promise<DocumentedApi> 
   function answerFaults({ status, type, answer }: Exchange, { responses }: Operation): string[] {
     const documented = responses[String(status)];
     if (documented === undefined) return [`answer ${status} is not documented`];
-    const [expected] = Object.entries(documented.content);
-    if (expected === undefined) return type === undefined ? [] : [`answer ${status} has a body`];
-    const [expectedType, { schema }] = expected;
-    if (type?.split(";")[0] !== expectedType) return [`answer ${status} is ${type}`];
-    return expectedType === "application/json" ? faults("answer", schema, answer) : [];
+    const documentedTypes = Object.keys(documented.content);
+    if (type === undefined) {
+      return documentedTypes.length === 0 ? [] : [`answer ${status} has no body`];
+    }
+    const found = documented.content[type.split(";")[0] ?? ""];
+    if (found === undefined) return [`answer ${status} of ${type} is not documented`];
+    return type.startsWith("application/json") ? faults("answer", found.schema, answer) : [];
   }
 
   return {

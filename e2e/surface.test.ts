@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Scenario, startScenario } from "@opencomputer/harness";
 import { type Fetch, Sandbox } from "@opencomputer/sdk";
+import { startContractServer } from "@opencomputer/sdk/testing";
 import { everyMethod, methodNames } from "@opencomputer/sdk/testing/every-method";
 import { type DocumentedApi, type Exchange, readDocumentedApi } from "./documented-api.ts";
 
@@ -14,37 +15,41 @@ const sentByOthers: Readonly<Record<string, string>> = {
   "PUT /api/sandboxes/{id}/files/upload": "what the URL of files.uploadUrl leads to",
 };
 
+/** Calls every method of the SDK and answers what each sent and got. */
+async function callEveryMethod(
+  connection: { apiUrl: string; apiKey: string },
+  sandbox: Sandbox,
+): Promise<Map<string, Exchange[]>> {
+  const exchanges = new Map<string, Exchange[]>();
+  let current: Exchange[] = [];
+  const fetch: Fetch = async (url, init) => {
+    const response = await globalThis.fetch(url, init);
+    const type = response.headers.get("content-type") ?? undefined;
+    const answer = type?.startsWith("application/json") ? await response.clone().json() : null;
+    current.push({ url, init, status: response.status, type, answer });
+    return response;
+  };
+  const ids = {
+    ...{ storeId: "", projectId: "", keyId: "", sessionId: "" },
+    ...{ checkpointId: "", patchId: "" },
+  };
+  const world = { connection: { ...connection, fetch }, sandbox, ...ids };
+  for (const [name, call] of Object.entries(everyMethod)) {
+    current = [];
+    exchanges.set(name, current);
+    await call(world);
+  }
+  return exchanges;
+}
+
 describe("routes, schemas and the SDK", () => {
   let scenario: Scenario;
   let api: DocumentedApi;
-  const exchanges = new Map<string, Exchange[]>();
+  let exchanges: Map<string, Exchange[]>;
   before(async () => {
     scenario = await startScenario();
     api = await readDocumentedApi(scenario.connection.apiUrl);
-    const sandbox = await scenario.createSandbox();
-    let current: Exchange[] = [];
-    const fetch: Fetch = async (url, init) => {
-      const response = await globalThis.fetch(url, init);
-      const type = response.headers.get("content-type") ?? undefined;
-      const answer = type?.startsWith("application/json") ? await response.clone().json() : null;
-      current.push({ url, init, status: response.status, type, answer });
-      return response;
-    };
-    const connection = { ...scenario.connection, fetch };
-    const ids = {
-      storeId: "",
-      projectId: "",
-      keyId: "",
-      sessionId: "",
-      checkpointId: "",
-      patchId: "",
-    };
-    const world = { connection, sandbox, ...ids };
-    for (const [name, call] of Object.entries(everyMethod)) {
-      current = [];
-      exchanges.set(name, current);
-      await call(world);
-    }
+    exchanges = await callEveryMethod(scenario.connection, await scenario.createSandbox());
   });
   after(async () => assert.deepEqual(await scenario.end(), []));
 
@@ -65,6 +70,19 @@ describe("routes, schemas and the SDK", () => {
   test("every request and every answer is as the document says", () => {
     for (const [name, sent] of exchanges) {
       for (const exchange of sent) assert.deepEqual(api.faultsOf(exchange), [], name);
+    }
+  });
+
+  test("the server of the clients' own tests answers as the document says", async () => {
+    const server = await startContractServer();
+    try {
+      const connection = { apiUrl: server.url, apiKey: server.apiKey };
+      const sandbox = await Sandbox.create(connection);
+      for (const [name, sent] of await callEveryMethod(connection, sandbox)) {
+        for (const exchange of sent) assert.deepEqual(api.faultsOf(exchange), [], name);
+      }
+    } finally {
+      await server.close();
     }
   });
 

@@ -63,4 +63,17 @@ describe("SandboxActivity", () => {
     assert.deepEqual(writes, [100_000]);
     assert.equal(activity.operations("a"), 0);
   });
+
+  test("interrupts the operations under way and the watched connections of one sandbox", () => {
+    const interrupted: string[] = [];
+    const note = (what: string) => () => interrupted.push(what);
+    activity.begin("a", note("operation"));
+    activity.begin("a", note("ended operation"))();
+    activity.watch("a", note("connection"));
+    activity.watch("a", note("ended connection"))();
+    activity.watch("b", note("another sandbox"));
+    activity.interrupt("a", new Error("hibernated"));
+    activity.interrupt("unknown", new Error("hibernated"));
+    assert.deepEqual(interrupted, ["operation", "connection"]);
+  });
 });

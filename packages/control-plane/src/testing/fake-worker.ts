@@ -74,6 +74,8 @@ export function createFakeWorker(socketPath: string) {
       sandboxCount: 0,
     } as WorkerStatus,
     before: async (_step: Step, _sandboxId: string): Promise<void> => undefined,
+    /** Whether the worker is to be lost after it has acted on a request, such as `POST /v1/…`. */
+    losesAnswer: (_request: string): boolean => false,
     run: (
       machine: FakeMachine,
       command: RunCommandRequest,
@@ -118,6 +120,9 @@ export function createFakeWorker(socketPath: string) {
     app.addContentTypeParser("application/octet-stream", (_request, payload, done) =>
       done(null, payload),
     );
+    app.addHook("onSend", async (request, reply) => {
+      if (worker.losesAnswer(`${request.method} ${request.url}`)) reply.raw.destroy();
+    });
     app.get("/v1/status", async () => workerStatusSchema.parse(worker.status));
     app.put("/v1/trust", async (request, reply) => {
       worker.trusted = trustRequestSchema.parse(request.body).certificatePem;

@@ -8,3 +8,12 @@ export function seededBytes(seed: string, length: number): Buffer {
   }
   return Buffer.concat(blocks).subarray(0, length);
 }
+
+/** Numbers from 0 up to but not 1, the same for the same seed. */
+export function createSeededRandom(seed: string): () => number {
+  let drawn = 0;
+  return () => {
+    drawn += 1;
+    return seededBytes(`${seed}/${drawn}`, 4).readUInt32BE() / 2 ** 32;
+  };
+}

@@ -13,6 +13,7 @@ import { describeIsolation } from "./isolation.ts";
 import { describeOperatorLimits } from "./operator-limits.ts";
 import { describeOrgLimits } from "./org-limits.ts";
 import { describeProjects } from "./projects.ts";
+import { describeRandomFailures } from "./random-failures.ts";
 import { describeRequests } from "./requests.ts";
 import { describeRestarts } from "./restarts.ts";
 import { describeSandboxes } from "./sandboxes.ts";
@@ -43,6 +44,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeOperatorLimits(openDatabase);
     describeImages(openDatabase);
     describeIsolation(openDatabase);
+    describeRandomFailures(openDatabase);
     describeCanary(openDatabase);
   });
 }

@@ -27,7 +27,7 @@ export async function customizeRoot(options: { root: string; agent: string }): P
 }
 
 async function addUser(root: string): Promise<void> {
-  const { user, userId, home, workspace } = guestLayout;
+  const { user, userId, home, workspace, application } = guestLayout;
   await runProgram([
     "chroot",
     root,
@@ -48,6 +48,7 @@ async function addUser(root: string): Promise<void> {
     `--owner=${user}`,
     `--group=${user}`,
     workspace,
+    application,
   ]);
 }
 

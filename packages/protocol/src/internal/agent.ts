@@ -21,7 +21,9 @@ export const guestLayout = {
   user: "sandbox",
   userId: 1000,
   home: "/home/sandbox",
+  /** Directories outside of the home that are the user's, for code. */
   workspace: "/workspace",
+  application: "/app",
 } as const;
 
 /**

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { chmod, mkdir } from "node:fs/promises";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { limits, WireError, type WorkerStatus } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import { createCgroups } from "./cgroups/create-cgroups.ts";
+import { createLayers } from "./disks/create-layers.ts";
 import { createGoldenStore } from "./golden/create-golden-store.ts";
 import { createByteBudget } from "./guest/byte-budget.ts";
 import { checkSize, hostCapacity } from "./host-capacity.ts";
@@ -14,8 +16,11 @@ import { createHostNetwork } from "./network/create-host-network.ts";
 import { createSlots } from "./network/create-slots.ts";
 import type { NetworkBlock } from "./network/network-block.ts";
 import { createSandboxes, type Sandboxes } from "./sandboxes/create-sandboxes.ts";
+import { createSavedMachines, type SavedMachines } from "./saved-state/create-saved-machines.ts";
+import { createSaveMachine } from "./saved-state/save-machine.ts";
 import { createQemu } from "./vm/create-qemu.ts";
-import type { Accelerator } from "./vm/qemu-arguments.ts";
+import { machineFingerprint } from "./vm/machine-fingerprint.ts";
+import type { Accelerator, MachineShape } from "./vm/qemu-arguments.ts";
 
 export interface WorkerOptions {
   readonly dataDirectory: string;
@@ -31,6 +36,7 @@ export interface WorkerOptions {
 
 export interface Worker {
   readonly sandboxes: Sandboxes;
+  readonly checkpoints: SavedMachines;
   status(): WorkerStatus;
   /** Makes every later sandbox trust the certificate. Returns at once; `status` tells the progress. */
   trust(certificatePem: string): void;
@@ -47,6 +53,9 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   const { installationId, networkBlock, dataDirectory, runtimeDirectory } = options;
   const directories = {
     machines: join(dataDirectory, "worker/machines"),
+    layers: join(dataDirectory, "worker/layers"),
+    hibernated: join(dataDirectory, "worker/hibernated"),
+    checkpoints: join(dataDirectory, "worker/checkpoints"),
     golden: join(dataDirectory, "golden"),
     images: join(dataDirectory, "images"),
     sockets: join(runtimeDirectory, "machines"),
@@ -56,6 +65,11 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   for (const directory of [runtimeDirectory, directories.sockets]) await chmod(directory, 0o711);
 
   const hypervisor = createQemu();
+  const hypervisorVersion = await hypervisor.version();
+  const processor = cpus()[0]?.model ?? "";
+  const fingerprintOf = (shape: MachineShape) =>
+    machineFingerprint({ shape, hypervisorVersion, processor });
+  const layers = await createLayers(directories.layers);
   const budget = createByteBudget(limits.agentAnswersBytesTotalMax);
   const slots = createSlots(installationId, networkBlock);
   const hostNetwork = createHostNetwork({
@@ -74,10 +88,14 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     slots,
     cgroups,
     budget,
+    layers,
+    fingerprintOf,
     machineNamePrefix,
     directories,
     log,
   });
+  const hibernated = createSavedMachines({ directory: directories.hibernated, layers, log });
+  const checkpoints = createSavedMachines({ directory: directories.checkpoints, layers, log });
   const bootMachine = createBootMachine({
     hypervisor,
     slots,
@@ -86,10 +104,13 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     socketDirectory: directories.sockets,
   });
   const goldens = createGoldenStore({
-    hypervisor,
+    hypervisorVersion,
+    processor,
     bootMachine,
     setting: options.accelerator,
     guestImageDirectory: options.guestImageDirectory,
+    makeEmptyLayer: layers.makeEmpty,
+    fingerprintOf,
     directories,
     acceleratorPath: join(dataDirectory, "worker/accelerator.json"),
   });
@@ -108,9 +129,11 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   const sandboxes = createSandboxes({
     machines,
     slots,
+    hibernated,
+    checkpoints,
+    saveMachine: createSaveMachine({ machines, layers, fingerprintOf, log }),
     log,
     takeMachine: () => readyPool().take(),
-    openGolden: (fingerprint) => goldens.open(fingerprint),
     checkSize: (spec) => checkSize(spec, capacity, readyPool().golden.diskMB),
   });
 
@@ -136,7 +159,13 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     if (closed) return;
     await sandboxes.settle();
     const { golden } = prepared;
-    await goldens.removeOthers(new Set([golden.fingerprint, ...sandboxes.goldenFingerprints()]));
+    await goldens.removeOthers(
+      new Set([
+        golden.fingerprint,
+        ...sandboxes.goldenFingerprints(),
+        ...checkpoints.list().map(({ disk }) => disk.goldenFingerprint),
+      ]),
+    );
     accelerator = prepared.accelerator;
     const size = options.warmPoolSize;
     pool = createMachinePool({ machines, golden, accelerator, size, log });
@@ -144,9 +173,12 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     log.info({ accelerator, golden: golden.fingerprint }, "Ready for sandboxes");
   }
 
+  await hibernated.adopt();
+  await checkpoints.adopt();
   const adopted = await machines.adopt();
+  await layers.removeStrays();
   await hostNetwork.setUp();
-  sandboxes.adopt(adopted);
+  await sandboxes.adopt(adopted);
   stage = "waiting for the control plane's certificate";
 
   const trimming = setInterval(() => {
@@ -158,6 +190,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
 
   return {
     sandboxes,
+    checkpoints,
     status: () => ({
       instanceId,
       ready: pool !== undefined,
@@ -192,7 +225,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       await hypervisor.killStrays(machineNamePrefix, processesOfSandboxes);
       await preparation;
       await sandboxes.release();
-      if (sandboxes.list().length > 0) return;
+      if (sandboxes.list().some(({ state }) => state !== "hibernated")) return;
       await slots.closeStrays();
       await cgroups.removeStrays(new Set());
       await cgroups.tearDown();

@@ -31,7 +31,7 @@ export type PrepareSandboxRequest = z.infer<typeof prepareSandboxRequestSchema>;
  * - `hibernated`: holds nothing of the host but its files; `wake` prepares it
  *   again. A machine that ended by itself comes here too, without its memory.
  */
-export const workerSandboxStateSchema = z.enum(["prepared", "running", "hibernated", "failed"]);
+export const workerSandboxStateSchema = z.enum(["prepared", "running", "hibernated"]);
 
 /**
  * `sourceAddress` is null while it is hibernated. `memory` tells how it came,

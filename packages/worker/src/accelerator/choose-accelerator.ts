@@ -52,7 +52,6 @@ async function probe(options: {
     const machine = await options.bootMachine({
       image,
       shape: { accelerator: "kvm", baseMemoryMB: 512 },
-      memoryPath: join(workDirectory, "memory"),
       diskPath: join(workDirectory, "disk.qcow2"),
       directory: workDirectory,
     });

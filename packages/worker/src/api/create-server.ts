@@ -26,6 +26,7 @@ import { z } from "zod";
 import type { Worker } from "../create-worker.ts";
 import { commandRoutes } from "./command-routes.ts";
 import { fileRoutes } from "./file-routes.ts";
+import { lifeRoutes } from "./life-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 
 /** Environment variables of a sandbox at their limits fit in. */
@@ -96,6 +97,7 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
   server.register(commandRoutes, { worker });
   server.register(sessionRoutes, { worker });
   server.register(fileRoutes, { worker });
+  server.register(lifeRoutes, { worker });
   return server;
 }
 

@@ -1,11 +1,11 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { guestLayout } from "@opencomputer/protocol";
+import type { Layers } from "../disks/create-layers.ts";
 import { writeJsonFile } from "../files/write-json-file.ts";
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { Image } from "../images/import-image.ts";
 import type { BootMachine } from "../machines/boot-machine.ts";
-import { runProgram } from "../process/run-program.ts";
 import type { MachineShape } from "../vm/qemu-arguments.ts";
 import { type GoldenSnapshot, goldenPaths, openGolden } from "./golden-snapshot.ts";
 
@@ -31,7 +31,9 @@ export async function bakeGolden(options: {
   image: Image;
   shape: MachineShape;
   certificatePem: string;
+  machineFingerprint: string;
   bootMachine: BootMachine;
+  makeEmptyLayer: Layers["makeEmpty"];
   onStage: (stage: string) => void;
 }): Promise<GoldenSnapshot> {
   const { goldenDirectory, fingerprint, image, shape, onStage } = options;
@@ -44,7 +46,6 @@ export async function bakeGolden(options: {
   const machine = await options.bootMachine({
     image,
     shape,
-    memoryPath: paths.memoryPath,
     diskPath: paths.diskPath,
     directory: temporaryDirectory,
   });
@@ -56,13 +57,18 @@ export async function bakeGolden(options: {
     await warmUp(machine.agent);
     onStage("saving the golden snapshot");
     await machine.vm.pause();
-    await machine.vm.saveState(paths.statePath);
+    await machine.vm.save(paths);
   } finally {
     await machine.discard();
   }
-  await createOverlay(paths.overlayPath, `../../../golden/${fingerprint}/disk.qcow2`, image.diskMB);
+  await options.makeEmptyLayer(paths.overlayPath, {
+    goldenFingerprint: fingerprint,
+    layers: [],
+    sizeMB: image.diskMB,
+  });
   await writeJsonFile(paths.manifestPath, {
     imageFingerprint: image.fingerprint,
+    machineFingerprint: options.machineFingerprint,
     baseMemoryMB: shape.baseMemoryMB,
     diskMB: image.diskMB,
   });
@@ -71,14 +77,6 @@ export async function bakeGolden(options: {
   const golden = await openGolden(goldenDirectory, fingerprint);
   if (golden === undefined) throw new Error(`The golden snapshot ${directory} vanished`);
   return golden;
-}
-
-/** The backing file is not looked at: it is named from where the overlay's copies will be. */
-async function createOverlay(path: string, backingPath: string, diskMB: number): Promise<void> {
-  await runProgram("qemu-img", [
-    ...["create", "-q", "-u", "-f", "qcow2"],
-    ...["-F", "qcow2", "-b", backingPath, path, `${diskMB}M`],
-  ]);
 }
 
 /**

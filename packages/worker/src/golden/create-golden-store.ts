@@ -1,11 +1,11 @@
 import { readdir, rm } from "node:fs/promises";
-import { cpus, release as kernelRelease } from "node:os";
+import { release as kernelRelease } from "node:os";
 import { join } from "node:path";
 import { chooseAccelerator } from "../accelerator/choose-accelerator.ts";
+import type { Layers } from "../disks/create-layers.ts";
 import { importImage } from "../images/import-image.ts";
 import type { BootMachine } from "../machines/boot-machine.ts";
-import { type Accelerator, kernelArguments, machineArguments } from "../vm/qemu-arguments.ts";
-import type { Hypervisor } from "../vm/virtual-machine.ts";
+import type { Accelerator, MachineShape } from "../vm/qemu-arguments.ts";
 import { bakeGolden } from "./bake-golden.ts";
 import { goldenFingerprint } from "./golden-fingerprint.ts";
 import { type GoldenSnapshot, openGolden } from "./golden-snapshot.ts";
@@ -20,8 +20,6 @@ export interface GoldenStore {
     certificatePem: string,
     onStage: (stage: string) => void,
   ): Promise<{ golden: GoldenSnapshot; accelerator: Accelerator }>;
-  /** @throws {Error} when it is not there. */
-  open(fingerprint: string): Promise<GoldenSnapshot>;
   /** Removes the snapshots that are not kept, and the images that none of the kept stands on. */
   removeOthers(kept: ReadonlySet<string>): Promise<void>;
 }
@@ -30,22 +28,23 @@ export interface GoldenStore {
 const baseMemoryMB = 1024;
 
 export function createGoldenStore(options: {
-  hypervisor: Hypervisor;
+  hypervisorVersion: string;
+  processor: string;
   bootMachine: BootMachine;
   setting: "auto" | "kvm" | "tcg";
   guestImageDirectory: string;
+  makeEmptyLayer: Layers["makeEmpty"];
+  fingerprintOf: (shape: MachineShape) => string;
   directories: { golden: string; images: string };
   /** Where the answer to whether KVM works is kept. */
   acceleratorPath: string;
 }): GoldenStore {
-  const { hypervisor, bootMachine, directories } = options;
-  const processor = cpus()[0]?.model ?? "";
+  const { hypervisorVersion, processor, bootMachine, directories } = options;
 
   return {
     async ensure(certificatePem, onStage) {
       onStage("copying the guest image");
       const image = await importImage(options.guestImageDirectory, directories.images);
-      const hypervisorVersion = await hypervisor.version();
       onStage("finding out whether KVM works");
       const accelerator = await chooseAccelerator({
         setting: options.setting,
@@ -56,13 +55,11 @@ export function createGoldenStore(options: {
         answerPath: options.acceleratorPath,
       });
       const shape = { accelerator, baseMemoryMB };
+      const machineFingerprint = options.fingerprintOf(shape);
       const fingerprint = goldenFingerprint({
         imageFingerprint: image.fingerprint,
         certificatePem,
-        shape,
-        hypervisorVersion,
-        processor,
-        machineArguments: [...machineArguments(shape), kernelArguments],
+        machineFingerprint,
       });
       const golden =
         (await openGolden(directories.golden, fingerprint)) ??
@@ -72,16 +69,12 @@ export function createGoldenStore(options: {
           image,
           shape,
           certificatePem,
+          machineFingerprint,
           bootMachine,
+          makeEmptyLayer: options.makeEmptyLayer,
           onStage,
         }));
       return { golden, accelerator };
-    },
-
-    async open(fingerprint) {
-      const golden = await openGolden(directories.golden, fingerprint);
-      if (golden !== undefined) return golden;
-      throw new Error(`The golden snapshot ${fingerprint} is gone from ${directories.golden}`);
     },
 
     async removeOthers(kept) {

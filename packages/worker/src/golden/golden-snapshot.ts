@@ -5,6 +5,8 @@ import { readJsonFile } from "../files/write-json-file.ts";
 /** `golden.json`, written last: without it a snapshot is not taken for one. */
 export const goldenManifestSchema = z.object({
   imageFingerprint: z.string(),
+  /** Which QEMU can load it; see `machineFingerprint`. */
+  machineFingerprint: z.string(),
   baseMemoryMB: z.int().min(1),
   diskMB: z.int().min(1),
 });
@@ -15,7 +17,7 @@ export interface GoldenSnapshot extends GoldenManifest {
   readonly fingerprint: string;
   readonly memoryPath: string;
   readonly statePath: string;
-  /** An empty overlay on the snapshot's disk; its copy is a machine's disk. */
+  /** An empty layer over the snapshot's disk; its copy is a machine's disk. */
   readonly overlayPath: string;
 }
 

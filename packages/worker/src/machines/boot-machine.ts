@@ -14,15 +14,13 @@ import type { Hypervisor, VirtualMachine } from "../vm/virtual-machine.ts";
 export interface BootedMachine {
   readonly vm: VirtualMachine;
   readonly agent: AgentClient;
-  /** Ends it and frees what it held, but for its memory and disk files. */
+  /** Ends it and frees what it held, but for its disk file. */
   discard(): Promise<void>;
 }
 
 export type BootMachine = (options: {
   image: Image;
   shape: MachineShape;
-  /** Made here; its content is the guest's memory. */
-  memoryPath: string;
   /** Made here, as an overlay that names the image relatively, from two directories below the data's. */
   diskPath: string;
   directory: string;
@@ -35,7 +33,7 @@ export function createBootMachine(deps: {
   machineNamePrefix: string;
   socketDirectory: string;
 }): BootMachine {
-  return async ({ image, shape, memoryPath, diskPath, directory }) => {
+  return async ({ image, shape, diskPath, directory }) => {
     const id = randomBytes(8).toString("hex");
     await runProgram("qemu-img", [
       ...["create", "-q", "-f", "qcow2", "-F", "raw"],
@@ -48,16 +46,18 @@ export function createBootMachine(deps: {
       const vm = await deps.hypervisor.start({
         namespace: slot.name,
         logPath,
+        layersDirectory: directory,
         launch: {
           name: `${deps.machineNamePrefix}${id}`,
           shape,
           kernel: { path: image.kernelPath, commandLine: image.kernelCommandLine },
           initramfsPath: image.initramfsPath,
-          memory: { path: memoryPath, shared: true },
+          memoryPath: null,
+          cpuCount: 1,
           diskPath,
           qmpSocketPath: join(deps.socketDirectory, `${id}.qmp`),
           userId: slot.userId,
-          incoming: false,
+          statePath: null,
           consoleLogPath,
         },
       });
@@ -66,6 +66,7 @@ export function createBootMachine(deps: {
         budget: deps.budget,
       });
       vm.onEnd(() => void agent.close());
+      await vm.resume();
       return {
         vm,
         agent,

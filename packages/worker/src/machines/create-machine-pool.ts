@@ -4,6 +4,7 @@ import { createLimiter } from "../pool/create-limiter.ts";
 import { createPool } from "../pool/create-pool.ts";
 import type { Accelerator } from "../vm/qemu-arguments.ts";
 import type { Machine, Machines } from "./create-machines.ts";
+import { freshMachine } from "./origin.ts";
 import { warmMachine } from "./warm-machine.ts";
 
 /** Paused machines of one golden snapshot. */
@@ -37,7 +38,7 @@ export function createMachinePool(options: {
   let closed = false;
 
   async function restore(isForPool: boolean): Promise<Machine> {
-    const machine = await machines.restore(golden, accelerator);
+    const machine = await machines.make(freshMachine(golden, accelerator));
     try {
       const size = { cpuCount: 1, memoryMB: golden.baseMemoryMB };
       await machines.limit(machine, size, isForPool);

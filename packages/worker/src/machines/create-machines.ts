@@ -1,22 +1,22 @@
 import { randomBytes } from "node:crypto";
-import { chmod, copyFile, mkdir, open, readdir, rm, stat, truncate } from "node:fs/promises";
-import { join } from "node:path";
+import { chown, mkdir, open, readdir, rm, stat, truncate } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { agentPort, limits } from "@opencomputer/protocol";
 import type { Cgroups } from "../cgroups/create-cgroups.ts";
+import type { Layers } from "../disks/create-layers.ts";
 import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
-import type { GoldenSnapshot } from "../golden/golden-snapshot.ts";
-import { openGolden } from "../golden/golden-snapshot.ts";
 import { type AgentClient, createAgentClient } from "../guest/agent-client.ts";
 import type { ByteBudget } from "../guest/byte-budget.ts";
-import { type Image, openImage } from "../images/import-image.ts";
+import { openImage } from "../images/import-image.ts";
 import type { Slots } from "../network/create-slots.ts";
 import type { Slot } from "../network/slot.ts";
 import { hasCode } from "../process/process-identity.ts";
-import type { Accelerator, QemuLaunch } from "../vm/qemu-arguments.ts";
+import type { MachineAccess, MachineShape } from "../vm/qemu-arguments.ts";
 import type { Hypervisor, MachineSize, VirtualMachine } from "../vm/virtual-machine.ts";
 import { type MachineRecord, machineRecordSchema } from "./machine-record.ts";
+import type { Origin } from "./origin.ts";
 
-/** A machine restored from a golden snapshot, with all that it holds of the host. */
+/** A machine with all that it holds of the host. */
 export interface Machine {
   readonly id: string;
   readonly slot: Slot;
@@ -28,12 +28,17 @@ export interface Machine {
 }
 
 export interface Machines {
-  /** Restores a machine in a closed slot. It stands paused. */
-  restore(golden: GoldenSnapshot, accelerator: Accelerator): Promise<Machine>;
+  /**
+   * Makes a machine in a closed slot. It stands paused: where the saved one
+   * stood, or before it boots. One whose memory cannot be loaded boots.
+   */
+  make(origin: Origin): Promise<Machine>;
   /** Replaces a machine's record. */
   save(machine: Machine, record: MachineRecord): Promise<void>;
   /** Bounds what the machine takes of the host. */
   limit(machine: Machine, size: MachineSize, isBackground: boolean): Promise<void>;
+  /** Has a paused machine write into a new layer over its disk; the record comes first. */
+  addLayer(machine: Machine, emptyLayerPath: string): Promise<void>;
   /** Ends a machine and removes all that it held. Done already is no error. */
   discard(machine: Machine): Promise<void>;
   /** The end of what the machine's process printed. */
@@ -58,11 +63,13 @@ export function createMachines(deps: {
   slots: Slots;
   cgroups: Cgroups;
   budget: ByteBudget;
+  layers: Layers;
+  fingerprintOf: (shape: MachineShape) => string;
   machineNamePrefix: string;
-  directories: { machines: string; golden: string; images: string; sockets: string };
+  directories: { machines: string; images: string; sockets: string };
   log: { warn(details: object, message: string): void };
 }): Machines {
-  const { hypervisor, slots, cgroups, directories } = deps;
+  const { hypervisor, slots, cgroups, layers, directories } = deps;
   const directoryOf = (id: string) => join(directories.machines, id);
   const recordPath = (id: string) => join(directoryOf(id), "machine.json");
   const socketPath = (id: string) => join(directories.sockets, `${id}.qmp`);
@@ -78,72 +85,138 @@ export function createMachines(deps: {
     return { ...parts, agent };
   }
 
-  function launchOf(options: {
-    id: string;
-    slot: Slot;
-    golden: GoldenSnapshot;
-    image: Image;
-    accelerator: Accelerator;
-  }): QemuLaunch {
-    const { id, slot, golden, image, accelerator } = options;
-    return {
-      name: `${deps.machineNamePrefix}${id}`,
-      shape: { accelerator, baseMemoryMB: golden.baseMemoryMB },
-      kernel: { path: image.kernelPath, commandLine: image.kernelCommandLine },
-      initramfsPath: image.initramfsPath,
-      memory: { path: golden.memoryPath, shared: false },
-      diskPath: join(directoryOf(id), "disk.qcow2"),
-      qmpSocketPath: socketPath(id),
-      userId: slot.userId,
-      incoming: true,
-    };
+  const ownerOf = (id: string) => `machine ${id}`;
+
+  /** Why it has to boot although it had a memory; null when nothing is known against loading it. */
+  function reasonToBoot(origin: Origin): string | null {
+    if (origin.memory === null) return origin.lostBecause;
+    const known = deps.fingerprintOf(origin);
+    return origin.memory.machineFingerprint === known
+      ? null
+      : "its memory was saved by another version of QEMU, or on another processor";
+  }
+
+  /** Starts a machine whose layer is there; with its memory, or to boot. */
+  async function launch(
+    id: string,
+    slot: Slot,
+    origin: Origin,
+    layerPath: string,
+  ): Promise<VirtualMachine> {
+    const image = await openImage(directories.images, origin.imageFingerprint);
+    return hypervisor.start({
+      namespace: slot.name,
+      logPath: logPath(id),
+      layersDirectory: layers.directory,
+      launch: {
+        name: `${deps.machineNamePrefix}${id}`,
+        shape: origin,
+        kernel: { path: image.kernelPath, commandLine: image.kernelCommandLine },
+        initramfsPath: image.initramfsPath,
+        memoryPath: origin.memory?.memoryPath ?? null,
+        statePath: origin.memory?.statePath ?? null,
+        cpuCount: origin.memory?.cpuCount ?? 1,
+        // Relative: QEMU opens it again, read-only, once another layer lies over it.
+        diskPath: basename(layerPath),
+        qmpSocketPath: socketPath(id),
+        userId: slot.userId,
+      },
+    });
+  }
+
+  /** With its memory when that can be loaded, else to boot, and why. */
+  async function launchAnyhow(id: string, slot: Slot, origin: Origin, layerPath: string) {
+    const toBoot = { ...origin, memory: null };
+    const reason = reasonToBoot(origin);
+    if (reason !== null) {
+      return { vm: await launch(id, slot, toBoot, layerPath), origin: toBoot, lostBecause: reason };
+    }
+    try {
+      return { vm: await launch(id, slot, origin, layerPath), origin, lostBecause: null };
+    } catch (error) {
+      if (origin.memory === null) throw error;
+      deps.log.warn({ machineId: id, err: error }, "A saved memory cannot be loaded; it boots");
+      const vm = await launch(id, slot, toBoot, layerPath);
+      return { vm, origin: toBoot, lostBecause: "its saved memory could not be loaded" };
+    }
   }
 
   async function removeHeld(id: string, slot: Slot): Promise<void> {
     await slots.close(slot);
     await cgroups.remove(id);
     await rm(socketPath(id), { force: true });
+    await layers.hold(ownerOf(id), []);
     await rm(directoryOf(id), { recursive: true, force: true });
   }
 
   async function adoptOne(id: string): Promise<Machine | undefined> {
     const record = await readJsonFile(recordPath(id), machineRecordSchema);
     if (record === undefined || record.sandbox === null) return undefined;
-    const golden = await openGolden(directories.golden, record.goldenFingerprint);
-    if (golden === undefined) throw new Error(`Its golden snapshot is gone`);
-    const image = await openImage(directories.images, golden.imageFingerprint);
     const slot = slots.adopt(record.slotIndex);
-    const { accelerator } = record;
-    const launch = launchOf({ id, slot, golden, image, accelerator });
-    const vm = await hypervisor.attach({ process: record.process, launch });
-    return machineOf({ id, slot, vm, record });
+    const access: MachineAccess = {
+      shape: record,
+      qmpSocketPath: socketPath(id),
+      userId: slot.userId,
+    };
+    const vm = await hypervisor
+      .attach({ process: record.process, access })
+      .catch((error: unknown) => {
+        deps.log.warn(
+          { machineId: id, err: error },
+          "A machine does not answer; it counts as ended",
+        );
+        return undefined;
+      });
+    await layers.hold(ownerOf(id), record.disk.layers);
+    const machine = machineOf({ id, slot, vm, record });
+    // The worker may have ended between writing the record and adding the layer.
+    const [newest = "", ...older] = record.disk.layers;
+    if (vm !== undefined && !(await vm.diskPath()).endsWith(basename(layers.pathOf(newest)))) {
+      await save(machine, { ...record, disk: { ...record.disk, layers: older } });
+      await layers.hold(ownerOf(id), older);
+    }
+    return machine;
+  }
+
+  async function save(machine: Machine, record: MachineRecord): Promise<void> {
+    await writeJsonFile(recordPath(machine.id), record);
+    machine.record = record;
   }
 
   return {
-    async restore(golden, accelerator) {
+    async make(origin) {
       const id = randomBytes(8).toString("hex");
-      const image = await openImage(directories.images, golden.imageFingerprint);
       await mkdir(directoryOf(id), { recursive: true });
-      const slot = await slots.open();
+      await layers.hold(ownerOf(id), origin.disk.layers);
+      const slot = await slots.open().catch(async (error: unknown) => {
+        await layers.hold(ownerOf(id), []);
+        throw error;
+      });
       let vm: VirtualMachine | undefined;
       try {
-        const launch = launchOf({ id, slot, golden, image, accelerator });
-        await copyFile(golden.overlayPath, launch.diskPath);
-        await chmod(launch.diskPath, 0o600);
-        vm = await hypervisor.start({
-          launch,
-          namespace: slot.name,
-          logPath: logPath(id),
-          statePath: golden.statePath,
-        });
+        const { emptyLayerPath, disk } = origin;
+        const added =
+          emptyLayerPath === null ? [] : [await layers.add(ownerOf(id), emptyLayerPath)];
+        const [newest = "", ...older] = [...added, ...disk.layers];
+        await chown(layers.pathOf(newest), slot.userId, slot.userId);
+        const launched = await launchAnyhow(id, slot, origin, layers.pathOf(newest));
+        vm = launched.vm;
+        const { accelerator, imageFingerprint, baseMemoryMB, memory } = launched.origin;
         const record: MachineRecord = {
           id,
           process: vm.process,
           slotIndex: slot.index,
-          goldenFingerprint: golden.fingerprint,
           accelerator,
+          imageFingerprint,
+          baseMemoryMB,
+          cpuCount: memory?.cpuCount ?? 1,
+          memoryMB: memory?.memoryMB ?? baseMemoryMB,
+          diskMB: disk.sizeMB,
+          hasMemory: memory !== null,
+          lostBecause: launched.lostBecause,
+          disk: { ...disk, layers: [newest, ...older] },
           sandbox: null,
-          isStarted: false,
+          phase: "prepared",
         };
         await cgroups.add(id, vm.process.pid);
         return machineOf({ id, slot, vm, record });
@@ -154,10 +227,26 @@ export function createMachines(deps: {
       }
     },
 
-    async save(machine, record) {
-      await writeJsonFile(recordPath(machine.id), record);
-      machine.record = record;
+    async addLayer(machine, emptyLayerPath) {
+      const { vm, slot, record } = machine;
+      if (vm === undefined) throw new Error("The machine has ended");
+      const layerId = await layers.add(ownerOf(machine.id), emptyLayerPath);
+      const path = layers.pathOf(layerId);
+      try {
+        await chown(path, slot.userId, slot.userId);
+        await save(machine, {
+          ...record,
+          disk: { ...record.disk, layers: [layerId, ...record.disk.layers] },
+        });
+        await vm.writeInto({ name: `layer-${layerId}`, path: basename(path) });
+      } catch (error) {
+        await save(machine, record);
+        await layers.hold(ownerOf(machine.id), record.disk.layers);
+        throw error;
+      }
     },
+
+    save,
 
     async limit(machine, size, isBackground) {
       await cgroups.limit(machine.id, {

@@ -1,19 +1,34 @@
 import { prepareSandboxRequestSchema } from "@opencomputer/protocol";
 import { z } from "zod";
+import { diskSchema } from "../disks/create-layers.ts";
 import { processIdentitySchema } from "../process/process-identity.ts";
 
 /**
+ * How far a machine has come. `prepared`: nothing of it has run as a sandbox's.
+ * `released`: it may run. `started`: its guest is configured.
+ */
+export const machinePhaseSchema = z.enum(["prepared", "released", "started"]);
+
+/**
  * `machine.json`: all that a restarted worker needs to take a machine over.
- * `sandbox` is null while it waits in the pool. `isStarted` is true once the
- * guest is configured.
+ * `sandbox` is null while it waits in the pool. `cpuCount`, `memoryMB`
+ * and `diskMB` are what it had when it was made; `hasMemory` is false for one that
+ * boots, and `lostBecause` says why, when it had some.
  */
 export const machineRecordSchema = z.object({
   id: z.string().regex(/^[0-9a-f]{16}$/),
   process: processIdentitySchema,
   slotIndex: z.int().min(0),
-  goldenFingerprint: z.string(),
   accelerator: z.enum(["kvm", "tcg"]),
+  imageFingerprint: z.string(),
+  baseMemoryMB: z.int().min(1),
+  cpuCount: z.int().min(1),
+  memoryMB: z.int().min(1),
+  diskMB: z.int().min(1),
+  hasMemory: z.boolean(),
+  lostBecause: z.string().nullable(),
+  disk: diskSchema,
   sandbox: prepareSandboxRequestSchema.nullable(),
-  isStarted: z.boolean(),
+  phase: machinePhaseSchema,
 });
 export type MachineRecord = z.infer<typeof machineRecordSchema>;

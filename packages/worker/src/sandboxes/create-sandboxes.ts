@@ -1,25 +1,34 @@
 import { isDeepStrictEqual } from "node:util";
 import {
+  type HibernatedSandbox,
+  type MakeCheckpointRequest,
   type PrepareSandboxRequest,
+  type RestoreSandboxRequest,
+  type WakeSandboxRequest,
   WireError,
+  type WorkerCheckpoint,
   type WorkerSandbox,
-  type workerSandboxStateSchema,
 } from "@opencomputer/protocol";
-import type { z } from "zod";
-import type { GoldenSnapshot } from "../golden/golden-snapshot.ts";
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { Machine, Machines } from "../machines/create-machines.ts";
 import type { Slots } from "../network/create-slots.ts";
+import type { SavedMachines } from "../saved-state/create-saved-machines.ts";
+import type { MakeSaved } from "../saved-state/save-machine.ts";
+import { continuationOf, forkOf, type SavedMachine } from "../saved-state/saved-machine.ts";
 import { startGuest } from "./start-guest.ts";
+import { createTurns, type Turns } from "./turns.ts";
 
-type State = z.infer<typeof workerSandboxStateSchema>;
-
+/**
+ * A sandbox has a machine, or is saved, or both: between a wake and the
+ * moment that its machine may run.
+ */
 interface Sandbox {
-  readonly spec: PrepareSandboxRequest;
-  readonly machine: Machine;
-  state: State;
-  starting: Promise<void> | undefined;
-  removing: Promise<void> | undefined;
+  spec: PrepareSandboxRequest;
+  machine: Machine | undefined;
+  saved: SavedMachine | undefined;
+  isRemoved: boolean;
+  /** What changes it comes one after the other. */
+  readonly turns: Turns;
 }
 
 /** The sandboxes of this host, each in a machine of its own. */
@@ -29,21 +38,34 @@ export interface Sandboxes {
    * The same request again answers the same.
    *
    * @throws {WireError} `name_in_use` for another request of the same id,
-   * `unsupported_option` for a size that the host cannot give.
+   * `checkpoint_not_found`, `unsupported_option` for a size that the host
+   * cannot give.
    */
   prepare(spec: PrepareSandboxRequest): Promise<WorkerSandbox>;
   /** Returns when the sandbox takes commands. Started already is no error. */
   start(sandboxId: string): Promise<WorkerSandbox>;
+  /**
+   * Saves a running sandbox and frees what it holds of the host but its files.
+   *
+   * @throws {WireError} `host_storage_full`; it then runs on.
+   */
+  hibernate(sandboxId: string): Promise<HibernatedSandbox>;
+  /** Prepares a hibernated sandbox again. One that has a machine answers as it is. */
+  wake(sandboxId: string, request: WakeSandboxRequest): Promise<WorkerSandbox>;
+  /** Saves what a running sandbox is now. It stands still only for the end of it. */
+  makeCheckpoint(checkpointId: string, request: MakeCheckpointRequest): Promise<WorkerCheckpoint>;
+  /** Prepares a sandbox anew from a checkpoint; what it was is given up when that has worked. */
+  restore(sandboxId: string, request: RestoreSandboxRequest): Promise<WorkerSandbox>;
   get(sandboxId: string): WorkerSandbox;
   list(): WorkerSandbox[];
   /** @throws {WireError} `sandbox_not_found` when it is not there, or no more. */
   remove(sandboxId: string): Promise<void>;
   /** The agent of a sandbox. @throws {WireError} when it is not there or does not run. */
   agentOf(sandboxId: string): AgentClient;
-  /** Takes over the machines of an earlier worker. */
-  adopt(machines: readonly Machine[]): void;
-  /** Golden snapshots that sandboxes stand on. */
-  goldenFingerprints(): ReadonlySet<string>;
+  /** Takes over the machines of an earlier worker, and the sandboxes that it saved. */
+  adopt(machines: readonly Machine[]): Promise<void>;
+  /** Golden snapshots that sandboxes, running or hibernated, stand on. */
+  goldenFingerprints(): string[];
   /** Keeps the logs of machines within their limit. */
   trimLogs(): Promise<void>;
   /** Returns when no sandbox is being prepared any more; the processes of those there are. */
@@ -55,16 +77,19 @@ export interface Sandboxes {
 export function createSandboxes(deps: {
   machines: Machines;
   slots: Slots;
+  hibernated: SavedMachines;
+  checkpoints: SavedMachines;
+  saveMachine: MakeSaved;
   /** A paused machine of the current golden snapshot, from the pool or a new one. */
   takeMachine: () => Promise<Machine>;
-  openGolden: (fingerprint: string) => Promise<GoldenSnapshot>;
   checkSize: (spec: PrepareSandboxRequest) => void;
   log: {
     info(details: object, message: string): void;
+    warn(details: object, message: string): void;
     error(details: object, message: string): void;
   };
 }): Sandboxes {
-  const { machines, slots, log } = deps;
+  const { machines, slots, hibernated, checkpoints, log } = deps;
   const sandboxes = new Map<string, Sandbox>();
   const preparing = new Map<string, { spec: PrepareSandboxRequest; done: Promise<Sandbox> }>();
 
@@ -76,47 +101,127 @@ export function createSandboxes(deps: {
     return sandbox;
   }
 
-  function add(spec: PrepareSandboxRequest, machine: Machine, state: State): Sandbox {
-    const sandbox: Sandbox = { spec, machine, state, starting: undefined, removing: undefined };
-    sandboxes.set(spec.sandboxId, sandbox);
-    machine.vm?.onEnd(() => {
-      if (sandbox.removing === undefined) void markFailed(sandbox);
+  function findCheckpoint(checkpointId: string): SavedMachine {
+    const checkpoint = checkpoints.get(checkpointId);
+    if (checkpoint !== undefined) return checkpoint;
+    throw new WireError(
+      "checkpoint_not_found",
+      `There is no checkpoint ${checkpointId} on this host`,
+    );
+  }
+
+  /** Runs a change when those before it are done, unless the sandbox has gone meanwhile. */
+  function change<Result>(sandboxId: string, work: (sandbox: Sandbox) => Promise<Result>) {
+    const sandbox = find(sandboxId);
+    return sandbox.turns.take(async () => {
+      if (sandbox.isRemoved) find(sandboxId);
+      return work(sandbox);
     });
+  }
+
+  function add(
+    spec: PrepareSandboxRequest,
+    parts: { machine?: Machine | undefined; saved?: SavedMachine | undefined },
+  ): Sandbox {
+    const sandbox: Sandbox = {
+      spec,
+      machine: undefined,
+      saved: parts.saved,
+      isRemoved: false,
+      turns: createTurns(),
+    };
+    sandboxes.set(spec.sandboxId, sandbox);
+    if (parts.machine !== undefined) giveMachine(sandbox, parts.machine);
     return sandbox;
   }
 
-  async function markFailed(sandbox: Sandbox): Promise<void> {
-    sandbox.state = "failed";
-    const { sandboxId } = sandbox.spec;
-    const messages = await machines
-      .lastMessages(sandbox.machine)
-      .catch((error: unknown) => `its messages cannot be read: ${String(error)}`);
-    log.error({ sandboxId, messages }, "A sandbox's machine has ended by itself");
+  function giveMachine(sandbox: Sandbox, machine: Machine): void {
+    sandbox.machine = machine;
+    machine.vm?.onEnd(() => {
+      if (sandbox.machine !== machine || sandbox.isRemoved) return;
+      sandbox.turns
+        .take(() => settleEnded(sandbox, machine))
+        .catch((error: unknown) => {
+          const { sandboxId } = sandbox.spec;
+          log.error({ sandboxId, err: error }, "A sandbox whose machine has ended cannot be kept");
+        });
+    });
   }
 
-  async function makeSandbox(spec: PrepareSandboxRequest): Promise<Sandbox> {
-    const machine = await deps.takeMachine();
+  /** A machine has ended by itself: what it had saved holds, else its disk is all that is left. */
+  async function settleEnded(sandbox: Sandbox, machine: Machine): Promise<void> {
+    if (sandbox.machine !== machine || sandbox.isRemoved) return;
+    const { sandboxId } = sandbox.spec;
+    const messages = await machines
+      .lastMessages(machine)
+      .catch((error: unknown) => `its messages cannot be read: ${String(error)}`);
+    log.error({ sandboxId, messages }, "A sandbox's machine has ended by itself");
+    sandbox.saved ??= await deps.saveMachine(hibernated, sandboxId, machine, {
+      kind: "disk_only",
+      sandbox: sandbox.spec,
+      lostBecause: "its machine ended by itself",
+    });
+    sandbox.machine = undefined;
+    await machines.discard(machine);
+  }
+
+  /** Its record, its rules and its limits are in place before anything of it runs. */
+  async function assign(machine: Machine, spec: PrepareSandboxRequest): Promise<void> {
+    await Promise.all([
+      machines.save(machine, { ...machine.record, sandbox: spec }),
+      slots.setMode(machine.slot, spec.egressMode),
+      machines.limit(machine, spec, false),
+    ]);
+  }
+
+  async function makeFor(spec: PrepareSandboxRequest, make: () => Promise<Machine>) {
+    const machine = await make();
     try {
-      await Promise.all([
-        machines.save(machine, { ...machine.record, sandbox: spec }),
-        slots.setMode(machine.slot, spec.egressMode),
-        machines.limit(machine, spec, false),
-      ]);
-      return add(spec, machine, "prepared");
+      await assign(machine, spec);
+      return machine;
     } catch (error) {
       await machines.discard(machine);
       throw error;
     }
   }
 
+  async function makeSandbox(spec: PrepareSandboxRequest): Promise<Sandbox> {
+    const { checkpointId } = spec;
+    const machine = await makeFor(spec, () =>
+      checkpointId === null
+        ? deps.takeMachine()
+        : machines.make(forkOf(findCheckpoint(checkpointId))),
+    );
+    return add(spec, { machine });
+  }
+
   async function startMachine(sandbox: Sandbox): Promise<void> {
     const { spec, machine } = sandbox;
-    const { vm } = machine;
-    if (vm === undefined) throw notRunning(spec.sandboxId);
-    const golden = await deps.openGolden(machine.record.goldenFingerprint);
-    await startGuest({ vm, agent: machine.agent, spec, golden });
-    await machines.save(machine, { ...machine.record, isStarted: true });
-    if (sandbox.state === "prepared") sandbox.state = "running";
+    if (machine?.vm === undefined) throw notRunning(sandbox);
+    const { record } = machine;
+    const sizeMB = Math.max(spec.diskMB ?? 0, record.disk.sizeMB);
+    // What was saved is over once the machine may run: its disk moves on.
+    if (record.phase === "prepared") {
+      await machines.save(machine, {
+        ...record,
+        disk: { ...record.disk, sizeMB },
+        phase: "released",
+      });
+    }
+    await forgetSaved(sandbox);
+    await startGuest({ vm: machine.vm, agent: machine.agent, spec, atHand: record });
+    await machines.save(machine, { ...machine.record, phase: "started" });
+  }
+
+  async function forgetSaved(sandbox: Sandbox): Promise<void> {
+    if (sandbox.saved === undefined) return;
+    await hibernated.remove(sandbox.saved.id);
+    sandbox.saved = undefined;
+  }
+
+  function runningMachine(sandbox: Sandbox): Machine {
+    if (stateOf(sandbox) === "running" && sandbox.machine !== undefined) return sandbox.machine;
+    throw notRunning(sandbox);
   }
 
   return {
@@ -138,17 +243,73 @@ export function createSandboxes(deps: {
       return describe(await entry.done);
     },
 
-    async start(sandboxId) {
-      const sandbox = find(sandboxId);
-      if (sandbox.state === "failed" || sandbox.removing !== undefined) throw notRunning(sandboxId);
-      if (sandbox.state === "prepared") {
-        sandbox.starting ??= startMachine(sandbox).finally(() => {
-          sandbox.starting = undefined;
+    start: (sandboxId) =>
+      change(sandboxId, async (sandbox) => {
+        if (stateOf(sandbox) !== "running") await startMachine(sandbox);
+        return describe(sandbox);
+      }),
+
+    hibernate: (sandboxId) =>
+      change(sandboxId, async (sandbox) => {
+        if (sandbox.saved !== undefined && stateOf(sandbox) !== "running") {
+          // Of a machine that was prepared nothing has run: what was saved is what there is.
+          const { machine: prepared, saved } = sandbox;
+          sandbox.machine = undefined;
+          if (prepared !== undefined) await machines.discard(prepared);
+          return saved;
+        }
+        const machine = runningMachine(sandbox);
+        const saved = await deps.saveMachine(hibernated, sandboxId, machine, {
+          kind: "full",
+          sandbox: sandbox.spec,
+          lostBecause: null,
         });
-        await sandbox.starting;
-      }
-      return describe(sandbox);
+        sandbox.saved = saved;
+        sandbox.machine = undefined;
+        await machines.discard(machine);
+        log.info({ sandboxId, sizeBytes: saved.sizeBytes }, "A sandbox hibernates");
+        void hibernated.flattenDeep();
+        return saved;
+      }),
+
+    wake: (sandboxId, { egressMode, envs }) =>
+      change(sandboxId, async (sandbox) => {
+        const { machine, saved } = sandbox;
+        if (machine !== undefined || saved === undefined) return describe(sandbox);
+        const spec = { ...sandbox.spec, egressMode, envs };
+        const woken = await makeFor(spec, () => machines.make(continuationOf(saved)));
+        sandbox.spec = spec;
+        giveMachine(sandbox, woken);
+        return describe(sandbox);
+      }),
+
+    async makeCheckpoint(checkpointId, { sandboxId, kind }) {
+      const saved = await change(
+        sandboxId,
+        async (sandbox) =>
+          checkpoints.get(checkpointId) ??
+          deps.saveMachine(checkpoints, checkpointId, runningMachine(sandbox), {
+            kind,
+            sandbox: null,
+            lostBecause: null,
+          }),
+      );
+      void checkpoints.flattenDeep();
+      return describeCheckpoint(saved);
     },
+
+    restore: (sandboxId, { checkpointId, egressMode, envs }) =>
+      change(sandboxId, async (sandbox) => {
+        const checkpoint = findCheckpoint(checkpointId);
+        const spec = { ...sandbox.spec, egressMode, envs };
+        const replacement = await makeFor(spec, () => machines.make(forkOf(checkpoint)));
+        const { machine } = sandbox;
+        sandbox.spec = spec;
+        giveMachine(sandbox, replacement);
+        if (machine !== undefined) await machines.discard(machine);
+        await forgetSaved(sandbox);
+        return describe(sandbox);
+      }),
 
     get: (sandboxId) => describe(find(sandboxId)),
     list: () => [...sandboxes.values()].map(describe),
@@ -160,76 +321,112 @@ export function createSandboxes(deps: {
         await Promise.allSettled([pending.done]);
       }
       const sandbox = find(sandboxId);
-      sandbox.removing ??= machines.discard(sandbox.machine).then(
-        () => {
-          sandboxes.delete(sandboxId);
-        },
-        (error: unknown) => {
-          sandbox.state = "failed";
-          sandbox.removing = undefined;
-          throw error;
-        },
-      );
-      await sandbox.removing;
+      sandbox.isRemoved = true;
+      // Whatever waits for the guest is over with it.
+      await sandbox.machine?.vm?.kill();
+      await sandbox.turns.take(async () => {
+        if (sandbox.machine !== undefined) await machines.discard(sandbox.machine);
+        await hibernated.remove(sandboxId);
+        sandboxes.delete(sandboxId);
+      });
     },
 
     agentOf(sandboxId) {
       const sandbox = find(sandboxId);
-      if (sandbox.state !== "running" || sandbox.removing !== undefined) {
-        throw notRunning(sandboxId, sandbox.state);
-      }
-      return sandbox.machine.agent;
+      if (sandbox.isRemoved) throw notRunning(sandbox);
+      return runningMachine(sandbox).agent;
     },
 
-    adopt(adopted) {
-      for (const machine of adopted) {
-        const spec = machine.record.sandbox;
-        if (spec === null) continue;
-        const state = machine.record.isStarted ? "running" : "prepared";
-        add(spec, machine, machine.vm === undefined ? "failed" : state);
-        log.info({ sandboxId: spec.sandboxId, state }, "A sandbox was taken over");
+    async adopt(adopted) {
+      for (const saved of hibernated.list()) {
+        if (saved.sandbox !== null) add(saved.sandbox, { saved });
       }
+      // Of two machines of one sandbox, the one that has started is the sandbox's.
+      const started = adopted.filter(({ record }) => record.phase !== "prepared");
+      const prepared = adopted.filter(({ record }) => record.phase === "prepared");
+      for (const machine of [...started, ...prepared]) await adoptMachine(machine);
     },
 
     goldenFingerprints: () =>
-      new Set([...sandboxes.values()].map(({ machine }) => machine.record.goldenFingerprint)),
+      [...sandboxes.values()].flatMap(
+        ({ machine, saved }) => (machine?.record ?? saved)?.disk.goldenFingerprint ?? [],
+      ),
 
     async trimLogs() {
-      const present = [...sandboxes.values()].filter(({ removing }) => removing === undefined);
-      await Promise.all(present.map(({ machine }) => machines.trimLog(machine)));
+      const present = [...sandboxes.values()].flatMap(({ machine, isRemoved }) =>
+        machine === undefined || isRemoved ? [] : [machine],
+      );
+      await Promise.all(present.map((machine) => machines.trimLog(machine)));
     },
 
     async settle() {
       // Whoever asked for a sandbox that cannot be prepared hears of it.
       await Promise.allSettled([...preparing.values()].map(({ done }) => done));
+      await Promise.all([...sandboxes.values()].map(({ turns }) => turns.settle()));
       return new Set(
-        [...sandboxes.values()].flatMap(({ machine }) => machine.vm?.process.pid ?? []),
+        [...sandboxes.values()].flatMap(({ machine }) => machine?.vm?.process.pid ?? []),
       );
     },
 
     async release() {
       for (const { machine } of sandboxes.values()) {
-        machine.vm?.release();
-        await machine.agent.close();
+        machine?.vm?.release();
+        await machine?.agent.close();
       }
     },
   };
+
+  async function adoptMachine(machine: Machine): Promise<void> {
+    const { sandbox: spec, phase } = machine.record;
+    if (spec === null) return;
+    const { sandboxId } = spec;
+    const present = sandboxes.get(sandboxId);
+    const isOver =
+      present?.machine !== undefined || (present !== undefined && phase !== "prepared");
+    if (isOver) {
+      // It was replaced, or saved, and its worker ended before it could be discarded.
+      log.info({ sandboxId, machineId: machine.id }, "A machine that is over is discarded");
+      return machines.discard(machine);
+    }
+    const sandbox = present ?? add(spec, {});
+    sandbox.spec = spec;
+    giveMachine(sandbox, machine);
+    if (machine.vm === undefined) await settleEnded(sandbox, machine);
+    else if (phase === "started") await machine.vm.resume();
+    log.info({ sandboxId, state: stateOf(sandbox) }, "A sandbox was taken over");
+  }
 }
 
-function describe({ spec, machine, state }: Sandbox): WorkerSandbox {
+function stateOf({ machine }: Sandbox): WorkerSandbox["state"] {
+  if (machine === undefined) return "hibernated";
+  return machine.record.phase === "started" ? "running" : "prepared";
+}
+
+function describe(sandbox: Sandbox): WorkerSandbox {
+  const { spec, machine, saved } = sandbox;
   return {
     sandboxId: spec.sandboxId,
-    state,
-    sourceAddress: machine.slot.slotAddress,
-    memory: "kept",
-    lostBecause: null,
+    state: stateOf(sandbox),
+    sourceAddress: machine?.slot.slotAddress ?? null,
+    memory: (machine?.record.hasMemory ?? saved?.kind === "full") ? "kept" : "lost",
+    lostBecause: machine?.record.lostBecause ?? saved?.lostBecause ?? null,
   };
 }
 
-function notRunning(sandboxId: string, state: State = "failed"): WireError {
-  const reason =
-    state === "prepared"
-      ? "it was prepared and not started yet"
-      : "its machine has ended, or is being removed";
-  return new WireError("sandbox_not_running", `Sandbox ${sandboxId} does not run: ${reason}`);
+export function describeCheckpoint(saved: SavedMachine): WorkerCheckpoint {
+  const { id, kind, sizeBytes, pauseMilliseconds } = saved;
+  return { checkpointId: id, kind, sizeBytes, pauseMilliseconds };
+}
+
+function notRunning(sandbox: Sandbox): WireError {
+  const { sandboxId } = sandbox.spec;
+  const reasons = {
+    prepared: "it was prepared and not started yet",
+    running: "its machine has ended, or is being removed",
+    hibernated: "it is hibernated; wake it first",
+  };
+  return new WireError(
+    "sandbox_not_running",
+    `Sandbox ${sandboxId} does not run: ${reasons[stateOf(sandbox)]}`,
+  );
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { WireError } from "@opencomputer/protocol";
-import { memoryBlocksToGiveBack, shrinkGuestMemory } from "./shrink-guest-memory.ts";
+import { fitGuestMemory, memoryBlocksToGiveBack } from "./fit-guest-memory.ts";
 
 describe("memoryBlocksToGiveBack", () => {
   const table: [memoryMB: number, blockCount: number][] = [
@@ -20,7 +20,7 @@ describe("memoryBlocksToGiveBack", () => {
   }
 });
 
-describe("shrinkGuestMemory", () => {
+describe("fitGuestMemory", () => {
   const shrink = (memoryMB: number, stdout: string, exitCode = 0) => {
     const scripts: string[] = [];
     const agent = {
@@ -29,11 +29,13 @@ describe("shrinkGuestMemory", () => {
         return { exitCode, stdout, stderr: "" };
       },
     };
-    return shrinkGuestMemory({ agent, baseMemoryMB: 1024, memoryMB }).then(() => scripts);
+    return fitGuestMemory({ agent, baseMemoryMB: 1024, memoryMB }).then(() => scripts);
   };
 
-  test("asks nothing of a guest that keeps all", async () => {
-    assert.deepEqual(await shrink(1024, ""), []);
+  test("a guest that is to have all again brings every block online", async () => {
+    const [script = ""] = await shrink(1024, "0\n");
+    assert.match(script, /-ge 0 /);
+    assert.match(script, /online_movable/);
   });
 
   test("never takes the first block, where the kernel is", async () => {

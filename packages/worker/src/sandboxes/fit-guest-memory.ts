@@ -5,7 +5,7 @@ import type { AgentClient } from "../guest/agent-client.ts";
 export const memoryBlockMB = 128;
 /** So many blocks hold nothing but what can move; see the kernel's arguments. */
 const certainBlockCount = 4;
-const shrinkTimeoutMilliseconds = 60_000;
+const fitTimeoutMilliseconds = 60_000;
 const digits = /^\d+$/;
 
 /** How many blocks a guest gives back to have at least `memoryMB` left. */
@@ -14,19 +14,19 @@ export function memoryBlocksToGiveBack(baseMemoryMB: number, memoryMB: number): 
 }
 
 /**
- * Takes memory out of the guest's use, down to 512 MB for certain. Below that
- * the guest's kernel may keep blocks that hold its own data: the guest then
- * has more than was asked for, and the host's limit on the machine holds.
+ * Takes base memory out of the guest's use, or gives it back to it. It has
+ * down to 512 MB for certain; below that the guest's kernel may keep blocks
+ * that hold its own data: the guest then has more than was asked for, and the
+ * host's limit on the machine holds.
  *
  * @throws {WireError} `guest_failed` when the guest does not answer as it should.
  */
-export async function shrinkGuestMemory(options: {
+export async function fitGuestMemory(options: {
   agent: Pick<AgentClient, "run">;
   baseMemoryMB: number;
   memoryMB: number;
 }): Promise<void> {
   const blockCount = memoryBlocksToGiveBack(options.baseMemoryMB, options.memoryMB);
-  if (blockCount === 0) return;
   const blocks = Array.from(
     { length: options.baseMemoryMB / memoryBlockMB - 1 },
     (_, index) => options.baseMemoryMB / memoryBlockMB - 1 - index,
@@ -35,7 +35,7 @@ export async function shrinkGuestMemory(options: {
     command: ["/bin/bash", "-c", giveBackScript(blocks, blockCount)],
     environment: {},
     workingDirectory: "/",
-    timeoutMilliseconds: shrinkTimeoutMilliseconds,
+    timeoutMilliseconds: fitTimeoutMilliseconds,
     outputBytesMax: 4096,
     asRoot: true,
   });
@@ -52,9 +52,10 @@ export async function shrinkGuestMemory(options: {
 function giveBackScript(blocks: readonly number[], blockCount: number): string {
   return `given=0
 for block in ${blocks.join(" ")}; do
-  [ "$given" -lt ${blockCount} ] || break
   state=/sys/devices/system/memory/memory$block/state
-  if [ "$(<"$state")" = offline ] || echo offline 2>/dev/null >"$state"; then
+  if [ "$given" -ge ${blockCount} ]; then
+    [ "$(<"$state")" = online ] || echo online_movable >"$state"
+  elif [ "$(<"$state")" = offline ] || echo offline 2>/dev/null >"$state"; then
     given=$((given + 1))
   fi
 done 2>/dev/null

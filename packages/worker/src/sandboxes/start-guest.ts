@@ -1,13 +1,23 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type PrepareSandboxRequest, WireError } from "@opencomputer/protocol";
-import type { GoldenSnapshot } from "../golden/golden-snapshot.ts";
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { VirtualMachine } from "../vm/virtual-machine.ts";
+import { fitGuestMemory } from "./fit-guest-memory.ts";
 import { guestIdentity } from "./guest-identity.ts";
-import { shrinkGuestMemory } from "./shrink-guest-memory.ts";
 
 /** A guest has this long to take the CPUs and the memory that were plugged. */
 const plugTimeoutSeconds = 20;
+const bootTimeoutSeconds = 180;
+
+/** What a machine has before it is given what its sandbox is to have. */
+export interface MachineAtHand {
+  readonly baseMemoryMB: number;
+  readonly cpuCount: number;
+  readonly memoryMB: number;
+  readonly diskMB: number;
+  /** False for one that boots. */
+  readonly hasMemory: boolean;
+}
 
 /**
  * Lets a paused machine run and makes it the sandbox that was asked for:
@@ -19,31 +29,43 @@ export async function startGuest(options: {
   vm: VirtualMachine;
   agent: AgentClient;
   spec: PrepareSandboxRequest;
-  golden: Pick<GoldenSnapshot, "baseMemoryMB" | "diskMB">;
+  atHand: MachineAtHand;
 }): Promise<void> {
-  const { vm, agent, spec, golden } = options;
-  const deadline = Date.now() + plugTimeoutSeconds * 1000;
-  if (spec.cpuCount > 1) await vm.plugCpus(spec.cpuCount);
-  if (spec.memoryMB > golden.baseMemoryMB) await vm.plugMemory(spec.memoryMB);
-  if (spec.diskMB !== null && spec.diskMB > golden.diskMB) await vm.growDisk(spec.diskMB);
+  const { vm, agent, spec, atHand } = options;
+  const grows = spec.diskMB !== null && spec.diskMB > atHand.diskMB;
+  const pluggedMB = Math.max(spec.memoryMB, atHand.baseMemoryMB);
+  const hadPluggedMB = Math.max(atHand.memoryMB, atHand.baseMemoryMB);
+  if (spec.cpuCount > atHand.cpuCount) await vm.plugCpus(spec.cpuCount);
+  if (pluggedMB !== hadPluggedMB) await vm.plugMemory(pluggedMB);
+  if (grows) await vm.growDisk(spec.diskMB ?? 0);
   await vm.resume();
-  await configure(agent, spec, deadline);
-  if (spec.memoryMB > golden.baseMemoryMB) await awaitMemory(vm, spec.memoryMB, deadline);
-  else await shrinkGuestMemory({ agent, ...golden, memoryMB: spec.memoryMB });
-  if (spec.diskMB !== null && spec.diskMB > golden.diskMB) await growFileSystem(agent);
+  if (!atHand.hasMemory) await agent.waitUntilHealthy(bootTimeoutSeconds);
+  const deadline = Date.now() + plugTimeoutSeconds * 1000;
+  await configure(agent, spec, atHand, deadline);
+  if (pluggedMB > hadPluggedMB) await awaitMemory(vm, pluggedMB, deadline);
+  const { baseMemoryMB } = atHand;
+  const ofBase = (memoryMB: number) => Math.min(memoryMB, baseMemoryMB);
+  if (ofBase(spec.memoryMB) !== ofBase(atHand.memoryMB)) {
+    await fitGuestMemory({ agent, baseMemoryMB, memoryMB: spec.memoryMB });
+  }
+  if (grows) await growFileSystem(agent);
 }
 
 /** The guest finds plugged CPUs in its own time: it is asked again until it has all of them. */
 async function configure(
   agent: AgentClient,
   spec: PrepareSandboxRequest,
+  atHand: MachineAtHand,
   deadline: number,
 ): Promise<void> {
   const { sandboxId: hostname, cpuCount, envs: environment } = spec;
   const identity = guestIdentity({ hostname, cpuCount, environment });
-  for (;;) {
-    const timeUnixMilliseconds = Date.now();
-    const configured = await agent.configure({ ...identity, timeUnixMilliseconds });
+  for (let attempt = 0; ; attempt += 1) {
+    const configured = await agent.configure({
+      ...identity,
+      timeUnixMilliseconds: Date.now(),
+      closeConnections: atHand.hasMemory && attempt === 0,
+    });
     if (configured.cpuCount === cpuCount) return;
     if (Date.now() > deadline) {
       throw new WireError(

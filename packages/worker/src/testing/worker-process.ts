@@ -14,6 +14,8 @@ import {
   workerStatusSchema,
 } from "@opencomputer/protocol";
 import { Pool } from "undici";
+import { readJsonFile } from "../files/write-json-file.ts";
+import { type MachineRecord, machineRecordSchema } from "../machines/machine-record.ts";
 import { runProgram } from "../process/run-program.ts";
 
 const readyTimeoutSeconds = 300;
@@ -140,6 +142,21 @@ export async function startWorkerScene(options: { installationId: string; block:
       if (answer.status !== 200) throw new Error(JSON.stringify(answer));
       return commandResultSchema.parse(answer.body);
     },
+
+    /** The machine of a sandbox, from its record. */
+    async recordOf(sandboxId: string): Promise<MachineRecord> {
+      const machines = join(dataDirectory, "data/worker/machines");
+      for (const name of await readdir(machines)) {
+        const record = await readJsonFile(
+          join(machines, name, "machine.json"),
+          machineRecordSchema,
+        );
+        if (record?.sandbox?.sandboxId === sandboxId) return record;
+      }
+      throw new Error(`There is no machine of ${sandboxId}`);
+    },
+
+    layers: () => readdir(join(dataDirectory, "data/worker/layers")),
 
     /** Names of all that the installation has on the host at this moment. */
     async traces() {

@@ -41,17 +41,17 @@ export function createQemu(): Hypervisor {
       return output.split("\n")[0]?.replace("QEMU emulator version ", "").trim() ?? output;
     },
 
-    async start({ launch, namespace, logPath, statePath }) {
+    async start({ launch, namespace, logPath, layersDirectory }) {
       await rm(launch.qmpSocketPath, { force: true });
       const log = await open(logPath, "a", 0o600);
-      const state = statePath === undefined ? undefined : await open(statePath, "r");
+      const state = launch.statePath === null ? undefined : await open(launch.statePath, "r");
       let child: ChildProcess | undefined;
       try {
-        child = await spawnDetached(
-          [...launcher(namespace), program, ...qemuArguments(launch)],
+        child = await spawnDetached([...launcher(namespace), program, ...qemuArguments(launch)], {
           log,
           state,
-        );
+          workingDirectory: layersDirectory,
+        });
         return await takeOver(child);
       } catch (error) {
         child?.kill("SIGKILL");
@@ -71,17 +71,18 @@ export function createQemu(): Hypervisor {
         const identity = await identifyProcess(started.pid ?? 0);
         if (identity === undefined) throw new Error("The process has ended");
         await writeFile(`/proc/${identity.pid}/oom_score_adj`, outOfMemoryScore);
-        const machine = qemuMachine({ process: identity, qmp, launch });
-        if (statePath !== undefined) await machine.loadState(`fd:${stateDescriptor}`);
+        const machine = qemuMachine({ process: identity, qmp, access: launch });
+        if (launch.cpuCount > 1) await machine.plugCpus(launch.cpuCount);
+        if (state !== undefined) await machine.loadState(`fd:${stateDescriptor}`);
         return machine;
       }
     },
 
-    async attach({ process: identity, launch }) {
+    async attach({ process: identity, access }) {
       const found = await identifyProcess(identity.pid);
       if (found?.startTicks !== identity.startTicks) return undefined;
-      const qmp = await connectQmp(launch.qmpSocketPath, { timeoutSeconds: 5 });
-      return qemuMachine({ process: identity, qmp, launch });
+      const qmp = await connectQmp(access.qmpSocketPath, { timeoutSeconds: 5 });
+      return qemuMachine({ process: identity, qmp, access });
     },
 
     async killStrays(namePrefix, kept) {
@@ -94,13 +95,13 @@ export function createQemu(): Hypervisor {
 /** Starts a process that is nobody's: its own session, so that nothing the worker gets reaches it. */
 async function spawnDetached(
   command: readonly string[],
-  log: FileHandle,
-  state: FileHandle | undefined,
+  options: { log: FileHandle; state: FileHandle | undefined; workingDirectory: string },
 ): Promise<ChildProcess> {
+  const { log, state } = options;
   const [file = "", ...rest] = command;
   const child = spawn(file, rest, {
     detached: true,
-    cwd: "/",
+    cwd: options.workingDirectory,
     env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
     stdio: ["ignore", log.fd, log.fd, ...(state === undefined ? [] : [state.fd])],
   });

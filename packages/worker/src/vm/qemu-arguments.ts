@@ -10,20 +10,26 @@ export interface MachineShape {
   readonly baseMemoryMB: number;
 }
 
-/** One QEMU process: which files and interfaces stand behind the machine. */
-export interface QemuLaunch {
-  readonly name: string;
+/** What it takes to speak with the QEMU process of a machine. */
+export interface MachineAccess {
   readonly shape: MachineShape;
-  readonly kernel: { readonly path: string; readonly commandLine: string };
-  readonly initramfsPath: string;
-  /** Holds the base memory. `shared`: what the guest writes goes into the file; else it is private. */
-  readonly memory: { readonly path: string; readonly shared: boolean };
-  readonly diskPath: string;
   readonly qmpSocketPath: string;
   /** User and group that QEMU becomes once it has opened its files. */
   readonly userId: number;
-  /** Waits for a saved state instead of booting. */
-  readonly incoming: boolean;
+}
+
+/** One QEMU process: which files and interfaces stand behind the machine. */
+export interface QemuLaunch extends MachineAccess {
+  readonly name: string;
+  readonly kernel: { readonly path: string; readonly commandLine: string };
+  readonly initramfsPath: string;
+  /** Saved base memory, which the guest changes for itself only; null for empty memory. */
+  readonly memoryPath: string | null;
+  /** Number of CPUs that are in the machine when its state is loaded, or when it boots. */
+  readonly cpuCount: number;
+  readonly diskPath: string;
+  /** Devices saved beside the memory, to be loaded; null for a machine that is to boot. */
+  readonly statePath: string | null;
   /** Takes the guest's console; without one its output is dropped. */
   readonly consoleLogPath?: string;
 }
@@ -39,7 +45,11 @@ const translationCacheMB = 128;
 export const kernelArguments = "nokaslr kernelcore=382M";
 const mebi = 1024 * 1024;
 /** Names in QEMU's object tree that other files use. */
-export const qemuNames = { disk: "disk0", memoryDevice: "memory-device0" } as const;
+export const qemuNames = {
+  disk: "disk0",
+  memory: "memory0",
+  memoryDevice: "memory-device0",
+} as const;
 
 /**
  * The part of QEMU's arguments that is the same for every machine of a shape.
@@ -49,7 +59,7 @@ export function machineArguments(shape: MachineShape): string[] {
   const pluggableMB = limits.memoryMBMax - shape.baseMemoryMB;
   return [
     "-machine",
-    "q35,memory-backend=memory0,vmport=off,smm=off,sata=off,smbus=off,hpet=off,graphics=off",
+    `q35,memory-backend=${qemuNames.memory},vmport=off,smm=off,sata=off,smbus=off,hpet=off,graphics=off`,
     ...acceleratorArguments(shape.accelerator),
     "-smp",
     `1,maxcpus=${limits.cpuCountMax}`,
@@ -101,13 +111,15 @@ export function qemuArguments(launch: QemuLaunch): string[] {
     "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny",
     "-runas",
     `${launch.userId}:${launch.userId}`,
+    // The CPUs stand still until they are told to run, also when they ran while they were saved.
+    "-S",
     "-object",
     JSON.stringify({
-      "qom-type": "memory-backend-file",
-      id: "memory0",
+      id: qemuNames.memory,
       size: launch.shape.baseMemoryMB * mebi,
-      "mem-path": launch.memory.path,
-      share: launch.memory.shared,
+      ...(launch.memoryPath === null
+        ? { "qom-type": "memory-backend-ram" }
+        : { "qom-type": "memory-backend-file", "mem-path": launch.memoryPath, share: false }),
     }),
     "-blockdev",
     JSON.stringify({
@@ -131,7 +143,7 @@ export function qemuArguments(launch: QemuLaunch): string[] {
     launch.initramfsPath,
     "-append",
     `${launch.kernel.commandLine} ${kernelArguments}`,
-    ...(launch.incoming ? ["-incoming", "defer"] : []),
+    ...(launch.statePath === null ? [] : ["-incoming", "defer"]),
   ];
 }
 

@@ -1,11 +1,9 @@
-import { createWriteStream } from "node:fs";
-import { chown, rm } from "node:fs/promises";
-import { createServer, type Socket } from "node:net";
-import { pipeline } from "node:stream/promises";
+import { rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { killProcess, type ProcessIdentity } from "../process/process-identity.ts";
-import { type QemuLaunch, qemuNames } from "./qemu-arguments.ts";
+import { receiveState } from "../saved-state/receive-state.ts";
+import { type MachineAccess, qemuNames } from "./qemu-arguments.ts";
 import type { QmpClient } from "./qmp-client.ts";
 import type { VirtualMachine } from "./virtual-machine.ts";
 
@@ -14,6 +12,11 @@ const migrationSchema = z.object({
   status: z.string().optional(),
   "error-desc": z.string().optional(),
 });
+const blockDevicesSchema = z.array(
+  z.object({
+    inserted: z.object({ "node-name": z.string(), file: z.string() }).optional(),
+  }),
+);
 const cpuSlotsSchema = z.array(
   z.object({
     type: z.string(),
@@ -24,8 +27,14 @@ const cpuSlotsSchema = z.array(
 
 /** Granularity of virtio-mem. */
 const pluggedMemoryStepMB = 2;
-const stateTimeoutSeconds = 60;
+const stateTimeoutSeconds = 600;
 const mebi = 1024 * 1024;
+const bandwidthBytesMax = 2 ** 40;
+/** A running machine is paused for its last changes when they take this long. */
+const pauseMillisecondsTarget = 50;
+/** A machine whose memory changes faster than it is saved is paused after so long. */
+const liveSeconds = 20;
+const endedMigrations: ReadonlySet<string> = new Set(["none", "completed", "cancelled", "failed"]);
 
 /** A machine whose saved state can still be loaded into it. */
 export interface QemuMachine extends VirtualMachine {
@@ -37,19 +46,10 @@ export interface QemuMachine extends VirtualMachine {
 export function qemuMachine(options: {
   process: ProcessIdentity;
   qmp: QmpClient;
-  launch: QemuLaunch;
+  access: MachineAccess;
 }): QemuMachine {
-  const { qmp, launch } = options;
-  const { baseMemoryMB } = launch.shape;
-
-  /** Memory lies in a file of its own: the stream carries the devices only. */
-  async function leaveMemoryOut(): Promise<void> {
-    await qmp.execute(
-      "migrate-set-capabilities",
-      { capabilities: [{ capability: "x-ignore-shared", state: true }] },
-      z.unknown(),
-    );
-  }
+  const { qmp, access } = options;
+  const { baseMemoryMB } = access.shape;
 
   async function waitUntil(
     isDone: () => Promise<boolean>,
@@ -64,6 +64,65 @@ export function qemuMachine(options: {
     }
   }
 
+  let pausedAt = 0;
+  let pauseMilliseconds = 0;
+  qmp.onEvent("STOP", () => {
+    pausedAt = performance.now();
+  });
+  qmp.onEvent("RESUME", () => {
+    pauseMilliseconds = performance.now() - pausedAt;
+  });
+
+  /** What the guest's disk consists of, the layer that is written to first. */
+  async function topOfDisk(): Promise<{ node: string; file: string }> {
+    const devices = await qmp.execute("query-block", {}, blockDevicesSchema);
+    const inserted = devices.find((device) => device.inserted !== undefined)?.inserted;
+    if (inserted === undefined) throw new Error("The machine has no disk");
+    return { node: inserted["node-name"], file: inserted.file };
+  }
+
+  /** Sends the whole state; the machine is paused in the end, or for long if it changes too fast. */
+  async function migrate(uri: string, received: Promise<void>): Promise<void> {
+    await qmp.execute(
+      "migrate-set-parameters",
+      { "max-bandwidth": bandwidthBytesMax, "downtime-limit": pauseMillisecondsTarget },
+      z.unknown(),
+    );
+    const pauseAt = Date.now() + liveSeconds * 1000;
+    await qmp.execute("migrate", { uri }, z.unknown());
+    let isPaused = false;
+    await waitUntil(
+      async () => {
+        const migration = await qmp.execute("query-migrate", {}, migrationSchema);
+        if (migration.status === "failed") {
+          // What went wrong on this side says more than the connection that QEMU lost.
+          await received;
+          throw new Error(`QEMU could not save the machine: ${migration["error-desc"] ?? ""}`);
+        }
+        if (!isPaused && Date.now() > pauseAt) {
+          isPaused = true;
+          await qmp.execute("stop", {}, z.unknown());
+        }
+        return migration.status === "completed";
+      },
+      "Saving a machine",
+      2,
+    );
+    await received;
+  }
+
+  async function cancelMigration(): Promise<void> {
+    await qmp.execute("migrate_cancel", {}, z.unknown());
+    await waitUntil(
+      async () => {
+        const { status } = await qmp.execute("query-migrate", {}, migrationSchema);
+        return status === undefined || endedMigrations.has(status);
+      },
+      "Giving up a save",
+      5,
+    );
+  }
+
   return {
     process: options.process,
     async pause() {
@@ -72,8 +131,10 @@ export function qemuMachine(options: {
     async resume() {
       await qmp.execute("cont", {}, z.unknown());
     },
+    async isRunning() {
+      return (await qmp.execute("query-status", {}, statusSchema)).status === "running";
+    },
     async loadState(source) {
-      await leaveMemoryOut();
       await qmp.execute("migrate-incoming", { uri: source }, z.unknown());
       await waitUntil(
         async () => (await qmp.execute("query-status", {}, statusSchema)).status === "paused",
@@ -81,29 +142,44 @@ export function qemuMachine(options: {
         3,
       );
     },
-    async saveState(statePath) {
-      await leaveMemoryOut();
-      const socketPath = `${launch.qmpSocketPath}.state`;
-      const received = receiveStream(socketPath, statePath, launch.userId);
-      await received.listening;
+    async save({ memoryPath, statePath }) {
+      const socketPath = `${access.qmpSocketPath}.state`;
+      const wasRunning = await this.isRunning();
+      const receiver = await receiveState({
+        socketPath,
+        userId: access.userId,
+        memoryPath,
+        statePath,
+        block: { name: qemuNames.memory, bytes: baseMemoryMB * mebi },
+      });
       try {
-        await qmp.execute("migrate", { uri: `unix:${socketPath}` }, z.unknown());
-        await waitUntil(
-          async () => {
-            const migration = await qmp.execute("query-migrate", {}, migrationSchema);
-            if (migration.status === "failed") {
-              throw new Error(`QEMU could not save the machine: ${migration["error-desc"] ?? ""}`);
-            }
-            return migration.status === "completed";
-          },
-          "Saving a machine",
-          10,
-        );
-        await received.written;
+        await migrate(`unix:${socketPath}`, receiver.received);
+      } catch (error) {
+        await cancelMigration();
+        if (wasRunning) await this.resume();
+        throw error;
       } finally {
-        received.close();
-        await rm(socketPath, { force: true });
+        await receiver.close();
       }
+    },
+    lastPauseMilliseconds: () => pauseMilliseconds,
+    async diskPath() {
+      return (await topOfDisk()).file;
+    },
+    async writeInto({ name, path }) {
+      const { node } = await topOfDisk();
+      await qmp.execute(
+        "blockdev-add",
+        {
+          driver: "qcow2",
+          "node-name": name,
+          discard: "unmap",
+          backing: null,
+          file: { driver: "file", filename: path, discard: "unmap" },
+        },
+        z.unknown(),
+      );
+      await qmp.execute("blockdev-snapshot", { node, overlay: name }, z.unknown());
     },
     async plugCpus(cpuCount) {
       const cpuSlots = await qmp.execute("query-hotpluggable-cpus", {}, cpuSlotsSchema);
@@ -139,7 +215,7 @@ export function qemuMachine(options: {
     async growDisk(diskMB) {
       await qmp.execute(
         "block_resize",
-        { "node-name": qemuNames.disk, size: diskMB * mebi },
+        { "node-name": (await topOfDisk()).node, size: diskMB * mebi },
         z.unknown(),
       );
     },
@@ -148,32 +224,10 @@ export function qemuMachine(options: {
     },
     async kill() {
       await killProcess(options.process);
-      await rm(launch.qmpSocketPath, { force: true });
+      await rm(access.qmpSocketPath, { force: true });
     },
     release() {
       qmp.disconnect();
     },
   };
-}
-
-/** Takes one connection on a Unix socket that this user may open, and writes all of it to a file. */
-function receiveStream(
-  socketPath: string,
-  filePath: string,
-  userId: number,
-): { listening: Promise<void>; written: Promise<void>; close(): void } {
-  const server = createServer();
-  const connection = new Promise<Socket>((resolve, reject) => {
-    server.once("connection", resolve);
-    server.once("error", reject);
-  });
-  const written = connection.then((socket) =>
-    pipeline(socket, createWriteStream(filePath, { mode: 0o600 })),
-  );
-  written.catch(() => server.close());
-  const listening = new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(socketPath, () => chown(socketPath, userId, userId).then(resolve, reject));
-  });
-  return { listening, written, close: () => server.close() };
 }

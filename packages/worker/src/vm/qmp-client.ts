@@ -8,7 +8,9 @@ export const qmpMessageBytesMax = 1024 * 1024;
 
 const messageSchema = z.union([
   z.object({ QMP: z.unknown() }).transform(() => ({ kind: "greeting" as const })),
-  z.object({ event: z.string() }).transform(({ event }) => ({ kind: "event" as const, event })),
+  z
+    .object({ event: z.string(), data: z.unknown().optional() })
+    .transform(({ event, data }) => ({ kind: "event" as const, event, data })),
   z
     .object({ return: z.unknown(), id: z.int() })
     .transform((message) => ({ kind: "result" as const, id: message.id, value: message.return })),
@@ -40,6 +42,8 @@ export interface QmpClient {
   ): Promise<z.infer<Schema>>;
   /** Calls back when QEMU, or the connection to it, has ended. At once when it has already. */
   onClose(callback: () => void): void;
+  /** Calls back for each event of that name, with its data. The function that is returned ends it. */
+  onEvent(name: string, callback: (data: unknown) => void): () => void;
   /** Ends the connection; QEMU goes on. `onClose` is not called. */
   disconnect(): void;
 }
@@ -118,6 +122,7 @@ export function createQmpClient(socket: Socket): QmpClient {
     { command: string; resolve(value: unknown): void; reject(error: QmpError): void }
   >();
   const closeCallbacks: (() => void)[] = [];
+  const eventCallbacks = new Set<{ name: string; callback: (data: unknown) => void }>();
   const parse = createQmpParser();
   let lastId = 0;
   let ended: QmpError | undefined;
@@ -133,7 +138,12 @@ export function createQmpClient(socket: Socket): QmpClient {
   }
 
   function take(message: QmpMessage): void {
-    if (message.kind === "greeting" || message.kind === "event") return;
+    if (message.kind === "greeting") return;
+    if (message.kind === "event") {
+      for (const { name, callback } of eventCallbacks)
+        if (name === message.event) callback(message.data);
+      return;
+    }
     const waiter = message.id === undefined ? undefined : waiting.get(message.id);
     if (waiter === undefined || message.id === undefined) {
       throw new QmpError("QEMU answered a command that was not sent");
@@ -187,6 +197,11 @@ export function createQmpClient(socket: Socket): QmpClient {
     onClose(callback) {
       if (ended === undefined) closeCallbacks.push(callback);
       else if (!disconnected) callback();
+    },
+    onEvent(name, callback) {
+      const entry = { name, callback };
+      eventCallbacks.add(entry);
+      return () => void eventCallbacks.delete(entry);
     },
     disconnect() {
       disconnected = true;

@@ -1,10 +1,16 @@
 import type { ProcessIdentity } from "../process/process-identity.ts";
-import type { QemuLaunch } from "./qemu-arguments.ts";
+import type { MachineAccess, QemuLaunch } from "./qemu-arguments.ts";
 
 /** What a machine has beyond its shape, plugged in while it stands or runs. */
 export interface MachineSize {
   readonly cpuCount: number;
   readonly memoryMB: number;
+}
+
+/** Where a machine is saved: its base memory, of the same size, and the rest. */
+export interface SavedFiles {
+  readonly memoryPath: string;
+  readonly statePath: string;
 }
 
 /** A running virtual machine. It outlives the worker; `attach` finds it again. */
@@ -14,8 +20,22 @@ export interface VirtualMachine {
   pause(): Promise<void>;
   /** Lets its CPUs run; done already is no error. */
   resume(): Promise<void>;
-  /** Saves a paused machine's state but its memory, which is in the shared file. It cannot resume. */
-  saveState(statePath: string): Promise<void>;
+  /** Whether its CPUs run. */
+  isRunning(): Promise<boolean>;
+  /**
+   * Saves its base memory and the rest of its state into two new files. A
+   * running machine runs on until nearly all is saved. Afterwards it stands
+   * paused, and may resume.
+   *
+   * @throws {Error} when it cannot be saved: it then is as it was.
+   */
+  save(files: SavedFiles): Promise<void>;
+  /** How long it stood still the last time. */
+  lastPauseMilliseconds(): number;
+  /** The file that takes what its guest writes to the disk. */
+  diskPath(): Promise<string>;
+  /** From now on it writes into an empty layer over its disk. */
+  writeInto(layer: { name: string; path: string }): Promise<void>;
   /** Plugs CPUs until the machine has so many. The guest has to bring them online. */
   plugCpus(cpuCount: number): Promise<void>;
   /** Asks the guest to take memory until it has so much. */
@@ -36,8 +56,8 @@ export interface Hypervisor {
   /** What the installed program calls itself, for instance `7.2.22 (Debian 1:7.2+dfsg-7)`. */
   version(): Promise<string>;
   /**
-   * Starts a machine in a slot's network namespace. With `statePath` it stands
-   * paused where the saved machine stood; without, it boots.
+   * Starts a machine in a slot's network namespace. It stands paused: where
+   * the saved machine stood, or before its first instruction.
    *
    * @throws {Error} with the end of the program's own messages.
    */
@@ -45,12 +65,13 @@ export interface Hypervisor {
     launch: QemuLaunch;
     namespace: string;
     logPath: string;
-    statePath?: string;
+    /** Where it finds new layers of its disk: its working directory. */
+    layersDirectory: string;
   }): Promise<VirtualMachine>;
   /** Finds a machine of an earlier worker again; undefined when it is gone. */
   attach(options: {
     process: ProcessIdentity;
-    launch: QemuLaunch;
+    access: MachineAccess;
   }): Promise<VirtualMachine | undefined>;
   /** Kills every machine whose name starts so and that is not among the kept ones. */
   killStrays(namePrefix: string, kept: ReadonlySet<number>): Promise<void>;

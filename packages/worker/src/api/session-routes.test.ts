@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { Readable } from "node:stream";
+import { describe, test } from "node:test";
+import {
+  type AgentSessionRequest,
+  type CommandProgress,
+  defaults,
+  limits,
+  WireError,
+} from "@opencomputer/protocol";
+import { fastify } from "fastify";
+import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import type { AgentClient } from "../guest/agent-client.ts";
+import type { AgentSessions } from "../guest/agent-sessions.ts";
+import { sessionRoutes } from "./session-routes.ts";
+
+const sandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";
+const startedAt = "2026-01-02T03:04:05.678Z";
+const path = `/v1/sandboxes/${sandboxId}/exec`;
+
+/** The routes over a guest whose command is in that state when it is asked. */
+function scenario(progress: CommandProgress, failure?: Error) {
+  const asked: AgentSessionRequest[] = [];
+  const waits: { waitMilliseconds: number; forget: boolean }[] = [];
+  let received = "";
+  const session = (request: Pick<AgentSessionRequest, "command" | "shell">) => ({
+    ...{ id: "exec-1", ...request, running: true, attachedClients: 0 },
+    startedAtUnixMilliseconds: Date.parse(startedAt),
+  });
+  const sessions: AgentSessions = {
+    async start(request) {
+      if (failure !== undefined) throw failure;
+      asked.push(request);
+      return session(request);
+    },
+    list: async () => asked.map(session),
+    get: async () => session({ command: ["true"], shell: true }),
+    kill: async () => undefined,
+    async result(_, options) {
+      waits.push(options);
+      return progress;
+    },
+    output: async () => Readable.from(["frames"]),
+    async input(_, octets) {
+      for await (const part of octets) received += part;
+    },
+  };
+  const server = fastify();
+  server.setValidatorCompiler(validatorCompiler);
+  server.setSerializerCompiler(serializerCompiler);
+  const sandboxes = { agentOf: () => ({ sessions }) as Pick<AgentClient, "sessions"> };
+  server.register(sessionRoutes, { worker: { sandboxes } });
+  return { server, asked, waits, received: () => received };
+}
+
+const running = { running: true, stdout: "", stderr: "" };
+
+describe("sessionRoutes", () => {
+  test("a session has no end of its own, and keeps what can be replayed", async () => {
+    const { server, asked } = scenario(running);
+    const answer = await server.inject({ method: "POST", url: path, payload: { cmd: "a b" } });
+    assert.equal(answer.statusCode, 201);
+    assert.deepEqual(answer.json(), {
+      ...{ sessionID: "exec-1", sandboxID: sandboxId, command: "a b", args: [] },
+      ...{ running: true, startedAt, attachedClients: 0 },
+    });
+    assert.deepEqual(asked, [
+      {
+        ...{ command: ["a b"], shell: true, environment: {}, workingDirectory: null, input: true },
+        ...{ timeoutMilliseconds: 0, maxRunAfterDisconnectMilliseconds: 0, outputBytesMax: 0 },
+      },
+    ]);
+  });
+
+  test("arguments, directory, environment and times are passed on", async () => {
+    const { server, asked } = scenario(running);
+    const times = { timeout: 0.5, maxRunAfterDisconnect: 0.0001 };
+    const payload = { cmd: "a", args: ["b"], envs: { C: "d" }, cwd: "/e", ...times };
+    const answer = await server.inject({ method: "POST", url: path, payload });
+    assert.deepEqual(answer.json().args, ["b"]);
+    assert.deepEqual(asked[0], {
+      ...{ command: ["a", "b"], shell: false, environment: { C: "d" }, workingDirectory: "/e" },
+      ...{ input: true, timeoutMilliseconds: 500, maxRunAfterDisconnectMilliseconds: 1 },
+      outputBytesMax: 0,
+    });
+    assert.equal((await server.inject({ url: path })).json()[0].command, "a");
+  });
+
+  test("a background command has a time-out and keeps all output; running is 202", async () => {
+    const { server, asked, waits } = scenario(running);
+    const url = `${path}/run-async`;
+    const answer = await server.inject({ method: "POST", url, payload: { cmd: "a" } });
+    const expected = { execId: "exec-1", running: true, startedAt };
+    assert.deepEqual([answer.statusCode, answer.json()], [202, expected]);
+    assert.equal(asked[0]?.input, false);
+    assert.equal(asked[0]?.timeoutMilliseconds, defaults.commandTimeoutSeconds * 1000);
+    assert.equal(asked[0]?.outputBytesMax, limits.commandOutputBytesMax);
+    assert.ok(waits[0]?.forget && waits[0].waitMilliseconds <= 400);
+  });
+
+  test("a background command that ended at once is 200 with its result", async () => {
+    const result = { stdout: "out", stderr: "", truncated: true };
+    const { server } = scenario({ running: false, exitCode: 3, ...result });
+    const url = `${path}/run-async`;
+    const answer = await server.inject({ method: "POST", url, payload: { cmd: "a" } });
+    const expected = { exitCode: 3, running: false, ...result };
+    assert.deepEqual([answer.statusCode, answer.json()], [200, expected]);
+  });
+
+  test("a guest that fell silent leaves the outcome unknown, which nobody retries", async () => {
+    const { server } = scenario(running, new WireError("guest_failed", "silent"));
+    for (const url of [path, `${path}/run-async`]) {
+      const answer = await server.inject({ method: "POST", url, payload: { cmd: "a" } });
+      assert.match(answer.json().message, /may have run/);
+    }
+  });
+
+  test("octets pass both ways as they are", async () => {
+    const { server, received } = scenario(running);
+    const output = await server.inject({ url: `${path}/exec-1/output` });
+    assert.equal(output.body, "frames");
+    const sent = await server.inject({
+      ...{ method: "POST", url: `${path}/exec-1/input`, payload: "input" },
+      headers: { "content-type": "application/octet-stream" },
+    });
+    assert.equal(sent.statusCode, 204);
+    assert.equal(received(), "input");
+  });
+});

@@ -1,0 +1,129 @@
+import { randomBytes } from "node:crypto";
+import { chmod, copyFile, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { runProgram } from "../process/run-program.ts";
+
+/** Names a layer: 16 hexadecimal digits. */
+export const layerIdSchema = z.string().regex(/^[0-9a-f]{16}$/);
+
+/**
+ * A disk, the newest layer first, on the disk of a golden snapshot. Only the
+ * first layer of a running machine's disk is written to.
+ */
+export const diskSchema = z.object({
+  goldenFingerprint: z.string().regex(/^[0-9a-f]{32}$/),
+  layers: z.array(layerIdSchema),
+  sizeMB: z.int().min(1),
+});
+export type Disk = z.infer<typeof diskSchema>;
+
+/**
+ * The layers of all disks, in one directory. A layer never moves: it is shared
+ * from the moment that another one lies over it, and is removed when nobody
+ * holds it any more.
+ */
+export interface Layers {
+  readonly directory: string;
+  pathOf(layerId: string): string;
+  /** Says which layers an owner needs; those that it gave up and nobody else needs are removed. */
+  hold(owner: string, layerIds: readonly string[]): Promise<void>;
+  /** An empty layer over a disk, as a file; its copies are layers. */
+  makeEmpty(path: string, disk: Disk): Promise<void>;
+  /** A new layer that `owner` holds beside what it holds already. */
+  add(owner: string, emptyLayerPath: string): Promise<string>;
+  /** A new layer, held by `owner`, that alone has what all layers of the disk together have. */
+  flatten(owner: string, disk: Disk): Promise<string>;
+  /** What layers take on the disk, those left out that another owner needs too. */
+  bytesOf(owner: string, layerIds: readonly string[]): Promise<number>;
+  /** Removes the files that nobody holds. */
+  removeStrays(): Promise<void>;
+}
+
+const extension = ".qcow2";
+const flattenTimeoutSeconds = 3600;
+const blockBytes = 512;
+
+export async function createLayers(directory: string): Promise<Layers> {
+  // A machine's user opens files of its own there; it cannot list the directory.
+  await mkdir(directory, { recursive: true });
+  await chmod(directory, 0o711);
+  const held = new Map<string, readonly string[]>();
+  const pathOf = (layerId: string) => join(directory, `${layerId}${extension}`);
+
+  function isHeld(layerId: string, exceptBy?: string): boolean {
+    for (const [owner, layerIds] of held) {
+      if (owner !== exceptBy && layerIds.includes(layerId)) return true;
+    }
+    return false;
+  }
+
+  async function hold(owner: string, layerIds: readonly string[]): Promise<void> {
+    const before = held.get(owner) ?? [];
+    if (layerIds.length === 0) held.delete(owner);
+    else held.set(owner, [...layerIds]);
+    const free = before.filter((layerId) => !isHeld(layerId));
+    await Promise.all(free.map((layerId) => rm(pathOf(layerId), { force: true })));
+  }
+
+  /** Held before it is there, so that no sweep takes it away. */
+  function newLayer(owner: string): string {
+    const layerId = randomBytes(8).toString("hex");
+    held.set(owner, [layerId, ...(held.get(owner) ?? [])]);
+    return layerId;
+  }
+
+  return {
+    directory,
+    pathOf,
+    hold,
+    async makeEmpty(path, { goldenFingerprint, layers: [newest], sizeMB }) {
+      await runProgram("qemu-img", [
+        ...["create", "-q", "-u", "-f", "qcow2", "-F", "qcow2"],
+        ...["-b", newest === undefined ? goldenDisk(goldenFingerprint) : `${newest}${extension}`],
+        ...[path, `${sizeMB}M`],
+      ]);
+    },
+    async add(owner, emptyLayerPath) {
+      const layerId = newLayer(owner);
+      await copyFile(emptyLayerPath, pathOf(layerId));
+      return layerId;
+    },
+    async flatten(owner, { goldenFingerprint, layers: [newest] }) {
+      if (newest === undefined) throw new Error("A disk without layers is flat");
+      const layerId = newLayer(owner);
+      await runProgram(
+        "qemu-img",
+        [
+          ...["convert", "-q", "-f", "qcow2", "-O", "qcow2", "-F", "qcow2"],
+          ...["-B", join(directory, goldenDisk(goldenFingerprint))],
+          ...[pathOf(newest), pathOf(layerId)],
+        ],
+        { timeoutSeconds: flattenTimeoutSeconds },
+      );
+      await runProgram("qemu-img", [
+        ...["rebase", "-q", "-u", "-f", "qcow2", "-F", "qcow2"],
+        ...["-b", goldenDisk(goldenFingerprint), pathOf(layerId)],
+      ]);
+      return layerId;
+    },
+    async bytesOf(owner, layerIds) {
+      const own = layerIds.filter((layerId) => !isHeld(layerId, owner));
+      const sizes = await Promise.all(
+        own.map(async (layerId) => (await stat(pathOf(layerId))).blocks * blockBytes),
+      );
+      return sizes.reduce((sum, size) => sum + size, 0);
+    },
+    async removeStrays() {
+      for (const name of await readdir(directory)) {
+        const layerId = name.slice(0, -extension.length);
+        if (!isHeld(layerId)) await rm(join(directory, name), { force: true });
+      }
+    },
+  };
+}
+
+/** As it is found from the layers' directory, `worker/layers` of the data directory. */
+function goldenDisk(goldenFingerprint: string): string {
+  return `../../golden/${goldenFingerprint}/disk.qcow2`;
+}

@@ -1,0 +1,232 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import {
+  hibernatedSandboxSchema,
+  type WorkerSandbox,
+  workerCheckpointListSchema,
+  workerCheckpointSchema,
+  workerSandboxSchema,
+} from "@opencomputer/protocol";
+import {
+  newSandboxId,
+  startWorkerScene,
+  until,
+  type WorkerScene,
+} from "./testing/worker-process.ts";
+
+const policy = { egressMode: "allowlisted", envs: { GREETING: "hello" } } as const;
+/** A process that counts in memory only, and tells when it is asked. */
+const counter = `cat > /tmp/counter.py <<'END'
+import signal, time
+count = 0
+def tell(*_):
+    open('/tmp/count', 'w').write(str(count))
+signal.signal(signal.SIGUSR1, tell)
+open('/tmp/ready', 'w').close()
+while True:
+    count += 1
+    time.sleep(0.01)
+END
+nohup python3 /tmp/counter.py >/dev/null 2>&1 & echo $! > /tmp/pid
+while [ ! -e /tmp/ready ]; do sleep 0.05; done`;
+const ask =
+  "rm -f /tmp/count; kill -USR1 $(cat /tmp/pid); while [ ! -s /tmp/count ]; do sleep 0.02; done; cat /tmp/count";
+
+describe("the life of a machine", () => {
+  let scene: WorkerScene;
+  before(async () => {
+    scene = await startWorkerScene({ installationId: "5a7e0001", block: "198.19.240.0/22" });
+    await scene.start();
+    await scene.trust();
+  });
+  after(async () => {
+    for (const { sandboxId } of await sandboxes())
+      await scene.call("DELETE", `/v1/sandboxes/${sandboxId}`);
+    await scene.stop("SIGTERM");
+    const { machines, processes, namespaces } = await scene.traces();
+    assert.deepEqual(
+      { machines, processes, namespaces },
+      { machines: [], processes: [], namespaces: [] },
+    );
+    await scene.close();
+  });
+
+  async function expectOk(call: Promise<{ status: number; body: unknown }>): Promise<unknown> {
+    const { status, body } = await call;
+    assert.ok(status < 300, JSON.stringify(body));
+    return body;
+  }
+  async function sandboxes(): Promise<WorkerSandbox[]> {
+    return workerSandboxSchema.array().parse((await scene.call("GET", "/v1/sandboxes")).body);
+  }
+  const stateOf = async (id: string) =>
+    (await sandboxes()).find(({ sandboxId }) => sandboxId === id)?.state;
+  const hibernate = async (id: string) =>
+    hibernatedSandboxSchema.parse(
+      await expectOk(scene.call("POST", `/v1/sandboxes/${id}/hibernate`)),
+    );
+  async function wake(id: string): Promise<WorkerSandbox> {
+    const woken = workerSandboxSchema.parse(
+      await expectOk(scene.call("POST", `/v1/sandboxes/${id}/wake`, policy)),
+    );
+    assert.equal(woken.state, "prepared");
+    return start(id);
+  }
+  async function start(id: string): Promise<WorkerSandbox> {
+    return workerSandboxSchema.parse(
+      await expectOk(scene.call("POST", `/v1/sandboxes/${id}/start`)),
+    );
+  }
+  async function checkpoint(sandboxId: string, kind: "full" | "disk_only") {
+    const id = randomUUID();
+    const body = await expectOk(scene.call("PUT", `/v1/checkpoints/${id}`, { sandboxId, kind }));
+    return workerCheckpointSchema.parse(body);
+  }
+  const run = async (id: string, cmd: string) => {
+    const { exitCode, stdout, stderr } = await scene.run(id, cmd);
+    assert.equal(exitCode, 0, stderr);
+    return stdout.trim();
+  };
+
+  test("hibernate and wake: memory, files and environment come back; time goes on", async () => {
+    const id = await scene.create();
+    await run(id, `${counter}; echo kept > ~/file`);
+    const before = Number(await run(id, ask));
+    const machineId = await run(id, "cat /etc/machine-id");
+    const { sizeBytes } = await hibernate(id);
+    assert.ok(sizeBytes > 10 * 2 ** 20 && sizeBytes < 2 ** 30, `${sizeBytes}`);
+    assert.deepEqual(await hibernate(id), { sizeBytes });
+    const saved = (await sandboxes()).find(({ sandboxId }) => sandboxId === id);
+    assert.equal(saved?.state, "hibernated");
+    assert.equal(saved?.sourceAddress, null);
+    assert.equal(
+      (await scene.call("POST", `/v1/sandboxes/${id}/exec/run`, { cmd: "true" })).status,
+      409,
+    );
+    const woken = await wake(id);
+    assert.equal(woken.memory, "kept");
+    const after = Number(await run(id, ask));
+    assert.ok(after >= before, `${after} after ${before}`);
+    assert.equal(await run(id, "cat ~/file; echo $GREETING"), "kept\nhello");
+    assert.equal(await run(id, "cat /etc/machine-id"), machineId);
+    const drift = Math.abs(Date.now() / 1000 - Number(await run(id, "date +%s")));
+    assert.ok(drift < 10, `the clock is ${drift} s off`);
+    await hibernate(id);
+    await wake(id);
+    assert.ok(Number(await run(id, ask)) >= after);
+    await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
+  });
+
+  test("a full checkpoint: the sandbox goes on, and forks begin where it was", async () => {
+    const id = await scene.create();
+    await run(id, `${counter}; echo before > ~/file`);
+    const made = await checkpoint(id, "full");
+    assert.ok(made.pauseMilliseconds > 0, `${made.pauseMilliseconds}`);
+    const atCheckpoint = Number(await run(id, ask));
+    await run(id, "echo after > ~/file; echo new > ~/new; sync");
+    const forks = await Promise.all(
+      [1, 2, 3].map(() => scene.create({ checkpointId: made.checkpointId })),
+    );
+    for (const fork of forks) {
+      assert.equal(
+        await run(fork, "cat ~/file; ls ~/new 2>/dev/null || true; hostname"),
+        `before\n${fork}`,
+      );
+      assert.ok(Number(await run(fork, ask)) > 0);
+    }
+    const machineIds = await Promise.all(forks.map((fork) => run(fork, "cat /etc/machine-id")));
+    assert.equal(new Set(machineIds).size, forks.length);
+    const random = await Promise.all(
+      forks.map((fork) => run(fork, "head -c 16 /dev/urandom | od -An -tx1")),
+    );
+    assert.equal(new Set(random).size, forks.length);
+    assert.equal(await run(id, "cat ~/file ~/new"), "after\nnew");
+    assert.ok(Number(await run(id, ask)) >= atCheckpoint);
+
+    await expectOk(scene.call("DELETE", `/v1/checkpoints/${made.checkpointId}`));
+    assert.equal((await scene.call("DELETE", `/v1/checkpoints/${made.checkpointId}`)).status, 404);
+    const refused = await scene.call("POST", "/v1/sandboxes", {
+      ...(await scene.prepare()),
+      sandboxId: newSandboxId(),
+      checkpointId: made.checkpointId,
+    });
+    assert.equal(refused.status, 404);
+    const [first = "", ...others] = forks;
+    await run(first, "echo goes on > ~/file; sync");
+    await hibernate(first);
+    await wake(first);
+    assert.equal(await run(first, "cat ~/file"), "goes on");
+    for (const each of [id, first, ...others]) {
+      await expectOk(scene.call("DELETE", `/v1/sandboxes/${each}`));
+    }
+  });
+
+  test("a checkpoint of the disk: forks boot from it", async () => {
+    const id = await scene.create();
+    await run(id, `${counter}; echo on disk > ~/file`);
+    const made = await checkpoint(id, "disk_only");
+    await run(id, "echo later > ~/file");
+    const fork = await scene.create({ checkpointId: made.checkpointId });
+    assert.equal(await run(fork, "cat ~/file; echo $GREETING"), "on disk\nhello");
+    assert.equal(await run(fork, "pgrep -f [c]ounter.py || echo none"), "none");
+    assert.equal(await run(id, "cat ~/file"), "later");
+    for (const each of [id, fork]) await expectOk(scene.call("DELETE", `/v1/sandboxes/${each}`));
+    await expectOk(scene.call("DELETE", `/v1/checkpoints/${made.checkpointId}`));
+  });
+
+  test("restore in place: memory and disk are again what they were", async () => {
+    const id = await scene.create();
+    await run(id, `${counter}; echo first > ~/file`);
+    const made = await checkpoint(id, "full");
+    await run(id, "echo second > ~/file; kill $(cat /tmp/pid)");
+    const request = { ...policy, checkpointId: made.checkpointId };
+    const absent = { ...policy, checkpointId: randomUUID() };
+    assert.equal((await scene.call("POST", `/v1/sandboxes/${id}/restore`, absent)).status, 404);
+    assert.equal(await run(id, "cat ~/file"), "second");
+    await expectOk(scene.call("POST", `/v1/sandboxes/${id}/restore`, request));
+    await start(id);
+    assert.equal(await run(id, "cat ~/file"), "first");
+    assert.ok(Number(await run(id, ask)) > 0);
+    await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
+    await expectOk(scene.call("DELETE", `/v1/checkpoints/${made.checkpointId}`));
+  });
+
+  test("a machine that is killed loses its memory and not its disk", async () => {
+    const id = await scene.create();
+    await run(id, "echo on disk > ~/file; sync");
+    process.kill((await scene.recordOf(id)).process.pid, "SIGKILL");
+    await until("it counts as hibernated", async () => (await stateOf(id)) === "hibernated");
+    const woken = await wake(id);
+    assert.deepEqual([woken.memory, woken.lostBecause], ["lost", "its machine ended by itself"]);
+    assert.equal(await run(id, "cat ~/file"), "on disk");
+    await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
+  });
+
+  test("a worker that is killed finds running, hibernated and saved machines again", async () => {
+    const running = await scene.create();
+    const sleeping = await scene.create();
+    await run(running, `${counter}; echo running > ~/file`);
+    await run(sleeping, `${counter}; echo sleeping > ~/file`);
+    const made = await checkpoint(running, "full");
+    await hibernate(sleeping);
+    await scene.stop("SIGKILL");
+    await scene.start();
+    await scene.trust();
+    assert.deepEqual(
+      workerCheckpointListSchema.parse((await scene.call("GET", "/v1/checkpoints")).body),
+      [made],
+    );
+    assert.equal(await run(running, "cat ~/file"), "running");
+    await wake(sleeping);
+    assert.equal(await run(sleeping, "cat ~/file"), "sleeping");
+    assert.ok(Number(await run(sleeping, ask)) > 0);
+    const fork = await scene.create({ checkpointId: made.checkpointId });
+    assert.ok(Number(await run(fork, ask)) > 0);
+    for (const each of [running, sleeping, fork]) {
+      await expectOk(scene.call("DELETE", `/v1/sandboxes/${each}`));
+    }
+    await expectOk(scene.call("DELETE", `/v1/checkpoints/${made.checkpointId}`));
+    assert.equal((await scene.layers()).length, (await scene.traces()).machines.length);
+  });
+});

@@ -1,0 +1,39 @@
+import type { Disk } from "../disks/create-layers.ts";
+import type { GoldenSnapshot } from "../golden/golden-snapshot.ts";
+import type { Accelerator } from "../vm/qemu-arguments.ts";
+
+/** What a machine is made of. */
+export interface Origin {
+  readonly accelerator: Accelerator;
+  readonly imageFingerprint: string;
+  readonly baseMemoryMB: number;
+  readonly disk: Disk;
+  /** An empty layer over the disk, to be copied; null when the machine goes on in the disk's newest layer. */
+  readonly emptyLayerPath: string | null;
+  /** Why there is no memory, when there was some. */
+  readonly lostBecause: string | null;
+  /** Null when the machine boots from the disk. */
+  readonly memory: {
+    readonly memoryPath: string;
+    readonly statePath: string;
+    /** Which QEMU can load it; see `machineFingerprint`. */
+    readonly machineFingerprint: string;
+    /** What was plugged in when it was saved. */
+    readonly cpuCount: number;
+    readonly memoryMB: number;
+  } | null;
+}
+
+/** A fresh machine. */
+export function freshMachine(golden: GoldenSnapshot, accelerator: Accelerator): Origin {
+  const { imageFingerprint, baseMemoryMB, memoryPath, statePath, machineFingerprint } = golden;
+  return {
+    accelerator,
+    imageFingerprint,
+    baseMemoryMB,
+    disk: { goldenFingerprint: golden.fingerprint, layers: [], sizeMB: golden.diskMB },
+    emptyLayerPath: golden.overlayPath,
+    lostBecause: null,
+    memory: { memoryPath, statePath, machineFingerprint, cpuCount: 1, memoryMB: baseMemoryMB },
+  };
+}

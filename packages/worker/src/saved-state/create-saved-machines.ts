@@ -1,0 +1,139 @@
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Layers } from "../disks/create-layers.ts";
+import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
+import {
+  emptyLayerPath,
+  type SavedMachine,
+  type SavedManifest,
+  savedManifestSchema,
+  savedPaths,
+} from "./saved-machine.ts";
+import { asStorageError } from "./storage-error.ts";
+
+/** Saved machines in one directory, each in a directory of its id. */
+export interface SavedMachines {
+  get(id: string): SavedMachine | undefined;
+  list(): SavedMachine[];
+  /**
+   * Makes one, wholly or not at all: `fill` writes into an empty directory.
+   *
+   * @throws {WireError} `host_storage_full`
+   */
+  make(
+    id: string,
+    fill: (directory: string) => Promise<Omit<SavedManifest, "sizeBytes">>,
+  ): Promise<SavedMachine>;
+  /** Machines that were made of it go on. Done already is no error. */
+  remove(id: string): Promise<void>;
+  /** Takes over what an earlier worker left, and removes what it did not finish. */
+  adopt(): Promise<void>;
+  /** Flattens the disks that have become deep, one after the other. */
+  flattenDeep(): Promise<void>;
+}
+
+/** A disk of more layers is flattened. */
+const layersMax = 8;
+const blockBytes = 512;
+const unfinished = ".new";
+const removed = ".old";
+
+export function createSavedMachines(deps: {
+  directory: string;
+  layers: Layers;
+  log: { warn(details: object, message: string): void };
+}): SavedMachines {
+  const { directory, layers, log } = deps;
+  const index = new Map<string, SavedMachine>();
+  const directoryOf = (id: string) => join(directory, id);
+  const ownerOf = (id: string) => `saved ${id}`;
+
+  async function sizeOf(
+    id: string,
+    filled: string,
+    manifest: Pick<SavedManifest, "kind" | "disk">,
+  ) {
+    const { memoryPath, statePath } = savedPaths(filled);
+    const paths = manifest.kind === "full" ? [memoryPath, statePath] : [];
+    const files = await Promise.all(paths.map((path) => stat(path)));
+    const bytes = files.reduce((sum, { blocks }) => sum + blocks * blockBytes, 0);
+    return bytes + (await layers.bytesOf(ownerOf(id), manifest.disk.layers));
+  }
+
+  async function flatten(saved: SavedMachine): Promise<void> {
+    const owner = ownerOf(saved.id);
+    const layerId = await layers.flatten(owner, saved.disk);
+    const flat = { ...saved.disk, layers: [layerId] };
+    if (saved.sandbox === null) {
+      await layers.makeEmpty(emptyLayerPath(saved.directory, flat.layers), flat);
+    }
+    if (index.get(saved.id) !== saved)
+      return layers.hold(owner, index.get(saved.id)?.disk.layers ?? []);
+    const manifest = savedManifestSchema.parse({ ...saved, disk: flat });
+    await writeJsonFile(savedPaths(saved.directory).manifestPath, manifest);
+    index.set(saved.id, { ...saved, disk: flat });
+    await layers.hold(owner, flat.layers);
+  }
+
+  return {
+    get: (id) => index.get(id),
+    list: () => [...index.values()],
+
+    async make(id, fill) {
+      const temporary = `${directoryOf(id)}${unfinished}`;
+      try {
+        await rm(temporary, { recursive: true, force: true });
+        await mkdir(temporary, { recursive: true });
+        const filled = await fill(temporary);
+        await layers.hold(ownerOf(id), filled.disk.layers);
+        const sizeBytes = await sizeOf(id, temporary, filled);
+        const manifest: SavedManifest = { ...filled, sizeBytes };
+        await writeJsonFile(savedPaths(temporary).manifestPath, manifest);
+        await rename(temporary, directoryOf(id));
+        const saved = { id, directory: directoryOf(id), ...manifest };
+        index.set(id, saved);
+        return saved;
+      } catch (error) {
+        await rm(temporary, { recursive: true, force: true });
+        await layers.hold(ownerOf(id), []);
+        throw asStorageError(error);
+      }
+    },
+
+    async remove(id) {
+      if (!index.delete(id)) return;
+      // Once it has another name it is never taken for a saved machine again.
+      const trash = `${directoryOf(id)}${removed}`;
+      await rename(directoryOf(id), trash);
+      await layers.hold(ownerOf(id), []);
+      await rm(trash, { recursive: true, force: true });
+    },
+
+    async adopt() {
+      await mkdir(directory, { recursive: true });
+      for (const name of await readdir(directory)) {
+        const found = join(directory, name);
+        if (name.endsWith(unfinished) || name.endsWith(removed)) {
+          await rm(found, { recursive: true, force: true });
+          continue;
+        }
+        const manifest = await readJsonFile(savedPaths(found).manifestPath, savedManifestSchema);
+        if (manifest === undefined)
+          throw new Error(`There is no saved machine in ${found}: remove it`);
+        index.set(name, { id: name, directory: found, ...manifest });
+        await layers.hold(ownerOf(name), manifest.disk.layers);
+      }
+    },
+
+    async flattenDeep() {
+      for (const saved of [...index.values()]) {
+        if (saved.disk.layers.length <= layersMax || index.get(saved.id) !== saved) continue;
+        try {
+          await flatten(saved);
+        } catch (error) {
+          log.warn({ saved: saved.id, err: error }, "A deep disk could not be flattened");
+        }
+      }
+    },
+  };
+}

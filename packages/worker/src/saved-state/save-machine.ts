@@ -1,0 +1,94 @@
+import type { CheckpointKind, PrepareSandboxRequest } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol";
+import type { Layers } from "../disks/create-layers.ts";
+import type { Machine, Machines } from "../machines/create-machines.ts";
+import type { MachineShape } from "../vm/qemu-arguments.ts";
+import type { SavedMachines } from "./create-saved-machines.ts";
+import { emptyLayerPath, type SavedMachine, savedPaths } from "./saved-machine.ts";
+
+/**
+ * Saves a machine. One that is saved for its `sandbox` stands paused
+ * afterwards and is to be discarded; one that is saved as a checkpoint goes on,
+ * writing into a new layer over its disk. When it fails, it goes on as it was.
+ */
+export type MakeSaved = (
+  into: SavedMachines,
+  id: string,
+  machine: Machine,
+  options: {
+    kind: CheckpointKind;
+    sandbox: PrepareSandboxRequest | null;
+    lostBecause: string | null;
+  },
+) => Promise<SavedMachine>;
+
+export function createSaveMachine(deps: {
+  machines: Machines;
+  layers: Layers;
+  fingerprintOf: (shape: MachineShape) => string;
+  log: { warn(details: object, message: string): void };
+}): MakeSaved {
+  const { machines, layers } = deps;
+
+  /** Writes of the guest that are under way reach the disk; a guest that does not answer loses them. */
+  async function sync(machine: Machine): Promise<void> {
+    try {
+      await machine.agent.sync();
+    } catch (error) {
+      deps.log.warn({ machineId: machine.id, err: error }, "A guest did not write its disk out");
+    }
+  }
+
+  return (into, id, machine, { kind, sandbox, lostBecause }) =>
+    into.make(id, async (directory) => {
+      const { vm, record } = machine;
+      const isCheckpoint = sandbox === null;
+      const disk = { ...record.disk };
+      const overlay = emptyLayerPath(directory, disk.layers);
+      if (isCheckpoint) await layers.makeEmpty(overlay, disk);
+      if (vm === undefined && (isCheckpoint || kind === "full")) {
+        throw new WireError("sandbox_not_running", "The sandbox's machine has ended");
+      }
+      let pauseMilliseconds = 0;
+      if (vm !== undefined && lostBecause === null) {
+        await sync(machine);
+        try {
+          if (!isCheckpoint || kind === "disk_only") await vm.pause();
+          if (kind === "full") await vm.save(savedPaths(directory));
+          if (isCheckpoint) await machines.addLayer(machine, overlay);
+        } catch (error) {
+          await vm.resume().catch((reason: unknown) => {
+            deps.log.warn(
+              { machineId: machine.id, err: reason },
+              "A machine ended while it was saved",
+            );
+          });
+          throw error;
+        }
+        if (isCheckpoint) {
+          await vm.resume();
+          pauseMilliseconds = vm.lastPauseMilliseconds();
+        }
+      }
+      const { accelerator, imageFingerprint, baseMemoryMB } = record;
+      const size = sandboxSize(machine);
+      return {
+        kind,
+        accelerator,
+        machineFingerprint: deps.fingerprintOf(record),
+        imageFingerprint,
+        baseMemoryMB,
+        ...size,
+        disk,
+        pauseMilliseconds,
+        sandbox,
+        lostBecause,
+      };
+    });
+}
+
+/** What is plugged in a machine that has started is what its sandbox was to have. */
+function sandboxSize({ record }: Machine): { cpuCount: number; memoryMB: number } {
+  const { cpuCount, memoryMB } = record.sandbox ?? record;
+  return { cpuCount, memoryMB };
+}

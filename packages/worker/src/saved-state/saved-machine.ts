@@ -1,0 +1,76 @@
+import { join } from "node:path";
+import { checkpointKindSchema, prepareSandboxRequestSchema } from "@opencomputer/protocol";
+import { z } from "zod";
+import { diskSchema } from "../disks/create-layers.ts";
+import type { Origin } from "../machines/origin.ts";
+
+/**
+ * `saved.json`: what a machine can be made of again. `machineFingerprint`
+ * tells which QEMU can load its memory. `sandbox` is whose machine it is, null
+ * for a checkpoint. `sizeBytes` counts what nobody else needs too.
+ */
+export const savedManifestSchema = z.object({
+  kind: checkpointKindSchema,
+  accelerator: z.enum(["kvm", "tcg"]),
+  machineFingerprint: z.string(),
+  imageFingerprint: z.string(),
+  baseMemoryMB: z.int().min(1),
+  cpuCount: z.int().min(1),
+  memoryMB: z.int().min(1),
+  disk: diskSchema,
+  sizeBytes: z.int().min(0),
+  pauseMilliseconds: z.number().min(0),
+  sandbox: prepareSandboxRequestSchema.nullable(),
+  /** Why there is no memory, of a machine that had some. */
+  lostBecause: z.string().nullable(),
+});
+export type SavedManifest = z.infer<typeof savedManifestSchema>;
+
+export interface SavedMachine extends SavedManifest {
+  readonly id: string;
+  readonly directory: string;
+}
+
+export function savedPaths(directory: string) {
+  return {
+    memoryPath: join(directory, "memory"),
+    statePath: join(directory, "state"),
+    manifestPath: join(directory, "saved.json"),
+  };
+}
+
+/** An empty layer over the disk of a checkpoint. It has the name of what it lies on, which may change. */
+export function emptyLayerPath(directory: string, layers: readonly string[]): string {
+  return join(directory, `over-${layers[0] ?? "golden"}.qcow2`);
+}
+
+/** A new machine: its disk begins as an empty layer over the saved one. */
+export function forkOf(saved: SavedMachine): Origin {
+  return {
+    ...continuationOf(saved),
+    emptyLayerPath: emptyLayerPath(saved.directory, saved.disk.layers),
+  };
+}
+
+/** The same machine again: it writes into the saved disk's newest layer. */
+export function continuationOf(saved: SavedMachine): Origin {
+  const { memoryPath, statePath } = savedPaths(saved.directory);
+  return {
+    accelerator: saved.accelerator,
+    imageFingerprint: saved.imageFingerprint,
+    baseMemoryMB: saved.baseMemoryMB,
+    disk: saved.disk,
+    emptyLayerPath: null,
+    lostBecause: saved.lostBecause,
+    memory:
+      saved.kind === "full"
+        ? {
+            memoryPath,
+            statePath,
+            machineFingerprint: saved.machineFingerprint,
+            cpuCount: saved.cpuCount,
+            memoryMB: saved.memoryMB,
+          }
+        : null,
+  };
+}

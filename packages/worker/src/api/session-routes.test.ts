@@ -10,7 +10,6 @@ import {
 } from "@opencomputer/protocol";
 import { fastify } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
-import type { AgentClient } from "../guest/agent-client.ts";
 import type { AgentSessions } from "../guest/agent-sessions.ts";
 import { sessionRoutes } from "./session-routes.ts";
 
@@ -48,7 +47,7 @@ function scenario(progress: CommandProgress, failure?: Error) {
   const server = fastify();
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
-  const sandboxes = { agentOf: () => ({ sessions }) as Pick<AgentClient, "sessions"> };
+  const sandboxes = { agentOf: () => ({ sessions }) };
   server.register(sessionRoutes, { worker: { sandboxes } });
   return { server, asked, waits, received: () => received };
 }

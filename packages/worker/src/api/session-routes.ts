@@ -23,7 +23,7 @@ import {
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { Worker } from "../create-worker.ts";
+import type { AgentClient } from "../guest/agent-client.ts";
 import type { AgentSessions } from "../guest/agent-sessions.ts";
 import { abortWhenClosed } from "./abort-when-closed.ts";
 import { throwOutcome } from "./command-routes.ts";
@@ -32,10 +32,14 @@ const sandboxParamsSchema = z.object({ sandboxId: sandboxIdSchema });
 const sessionParamsSchema = sandboxParamsSchema.extend({ sessionId: sessionIdSchema });
 const sigkill = 9;
 
+interface SessionsBySandbox {
+  agentOf(sandboxId: string): Pick<AgentClient, "sessions">;
+}
+
 /** Commands that outlive the call which started them. They live in the guest alone. */
 export async function sessionRoutes(
   server: FastifyInstance,
-  { worker }: { worker: Pick<Worker, "sandboxes"> },
+  { worker }: { worker: { sandboxes: SessionsBySandbox } },
 ): Promise<void> {
   const app = server.withTypeProvider<ZodTypeProvider>();
   app.addContentTypeParser("application/octet-stream", (_request, payload, done) =>

@@ -3,13 +3,15 @@ import type { FastifyRequest } from "fastify";
 import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import { hashApiKey } from "../orgs/api-key.ts";
-import type { ApiKeyRepository } from "../orgs/api-key-repository.ts";
+import type { ApiKeyOwner, ApiKeyRepository } from "../orgs/api-key-repository.ts";
 import type { SandboxTokens } from "../sandboxes/sandbox-identity.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** The org whose objects this request may see. */
     orgId: string;
+    /** The key that it came with; null for one with a sandbox token. */
+    apiKeyId: string | null;
   }
   interface FastifyContextConfig {
     /** Whether the token of the sandbox in the path opens this route too. */
@@ -22,6 +24,7 @@ const cacheMilliseconds = 5_000;
 const cachedKeysMax = 1_000;
 
 const sandboxParamsSchema = z.object({ id: z.string() });
+const webSocketQuerySchema = z.object({ api_key: z.string() });
 
 /** Tells requests apart from strangers. */
 export interface Authentication {
@@ -41,20 +44,35 @@ export function createAuthentication(deps: {
   apiKeys: ApiKeyRepository;
   tokens: SandboxTokens;
 }): Authentication {
-  const orgs = new LRUCache<string, string>({ max: cachedKeysMax, ttl: cacheMilliseconds });
+  const owners = new LRUCache<string, ApiKeyOwner>({ max: cachedKeysMax, ttl: cacheMilliseconds });
 
-  /** A lookup that began before a revocation must not be kept after it. */
-  let revocations = 0;
+  /** Lookups under way, which requests of the same key share. */
+  const lookups = new Map<string, Promise<ApiKeyOwner | undefined>>();
 
-  async function orgOfKey(key: string): Promise<string> {
+  function lookUp(key: string, hash: string): Promise<ApiKeyOwner | undefined> {
+    const underWay = lookups.get(hash);
+    if (underWay !== undefined) return underWay;
+    const lookup = deps.apiKeys
+      .find(key)
+      .then((owner) => {
+        // One that began before a revocation is not kept after it.
+        if (owner !== undefined && lookups.get(hash) === lookup) owners.set(hash, owner);
+        return owner;
+      })
+      .finally(() => {
+        if (lookups.get(hash) === lookup) lookups.delete(hash);
+      });
+    lookups.set(hash, lookup);
+    return lookup;
+  }
+
+  async function ownerOfKey(key: string): Promise<ApiKeyOwner> {
     const hash = hashApiKey(key);
-    const cached = orgs.get(hash);
+    const cached = owners.get(hash);
     if (cached !== undefined) return cached;
-    const revocationsBefore = revocations;
-    const orgId = await deps.apiKeys.findOrg(key);
-    if (orgId === undefined) throw new WireError("invalid_api_key", "invalid API key");
-    if (revocations === revocationsBefore) orgs.set(hash, orgId);
-    return orgId;
+    const owner = await lookUp(key, hash);
+    if (owner === undefined) throw new WireError("invalid_api_key", "invalid API key");
+    return owner;
   }
 
   function orgOfToken(token: string, request: FastifyRequest): string {
@@ -68,14 +86,16 @@ export function createAuthentication(deps: {
 
   return {
     forgetKeys() {
-      revocations += 1;
-      orgs.clear();
+      lookups.clear();
+      owners.clear();
     },
 
     async authenticate(request) {
-      const key = request.headers["x-api-key"];
+      const key = keyOf(request);
       if (typeof key === "string" && key !== "") {
-        request.orgId = await orgOfKey(key);
+        const { apiKeyId, orgId } = await ownerOfKey(key);
+        request.apiKeyId = apiKeyId;
+        request.orgId = orgId;
         return;
       }
       const groups = /^Bearer +(?<token>\S+) *$/i.exec(request.headers.authorization ?? "")?.groups;
@@ -86,4 +106,11 @@ export function createAuthentication(deps: {
       request.orgId = orgOfToken(token, request);
     },
   };
+}
+
+/** A WebSocket in a browser cannot have headers of its own, so its key may be in the URL. */
+function keyOf(request: FastifyRequest): unknown {
+  const inHeader = request.headers["x-api-key"];
+  if (inHeader !== undefined || !request.ws) return inHeader;
+  return webSocketQuerySchema.safeParse(request.query).data?.api_key;
 }

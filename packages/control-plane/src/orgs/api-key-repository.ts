@@ -1,5 +1,5 @@
 import { type ApiKeyEntry, type CreatedApiKey, limits, WireError } from "@opencomputer/protocol";
-import { and, asc, eq, isNull, lt, ne, or } from "drizzle-orm";
+import { and, asc, eq, isNull, ne } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/identifiers.ts";
 import { apiKeys } from "../database/schema.ts";
@@ -7,6 +7,12 @@ import { apiKeyPrefix, hashApiKey, mintApiKey } from "./api-key.ts";
 import { lockOrg } from "./org-repository.ts";
 
 type ApiKeyKind = (typeof apiKeys.$inferSelect)["kind"];
+
+/** Whose key it is. */
+export interface ApiKeyOwner {
+  apiKeyId: string;
+  orgId: string;
+}
 
 /** How exact the time of a key's last use is. */
 const useIntervalMilliseconds = 60_000;
@@ -17,25 +23,19 @@ export function createApiKeyRepository(database: Database) {
   const ofOrg = (orgId: string) => and(eq(apiKeys.orgId, orgId), isLive);
 
   return {
-    /** The org that the key opens, or `undefined`. Notes the use. */
-    async findOrg(key: string): Promise<string | undefined> {
+    /** The key's id and the org that it opens, or `undefined`. Notes the use. */
+    async find(key: string): Promise<ApiKeyOwner | undefined> {
       const [row] = await database
-        .select({ id: apiKeys.id, orgId: apiKeys.orgId })
+        .select({ id: apiKeys.id, orgId: apiKeys.orgId, lastUsedAt: apiKeys.lastUsedAt })
         .from(apiKeys)
         .where(and(eq(apiKeys.sha256, hashApiKey(key)), isLive));
       if (row === undefined) return undefined;
       const now = new Date();
-      const stale = new Date(now.getTime() - useIntervalMilliseconds);
-      await database
-        .update(apiKeys)
-        .set({ lastUsedAt: now })
-        .where(
-          and(
-            eq(apiKeys.id, row.id),
-            or(isNull(apiKeys.lastUsedAt), lt(apiKeys.lastUsedAt, stale)),
-          ),
-        );
-      return row.orgId;
+      const lastUsed = row.lastUsedAt?.getTime() ?? 0;
+      if (now.getTime() - lastUsed > useIntervalMilliseconds) {
+        await database.update(apiKeys).set({ lastUsedAt: now }).where(eq(apiKeys.id, row.id));
+      }
+      return { apiKeyId: row.id, orgId: row.orgId };
     },
 
     /** The org's keys, oldest first. */

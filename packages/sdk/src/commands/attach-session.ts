@@ -24,8 +24,11 @@ export interface AttachOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** So long after the last message the client says that it still listens, which keeps the sandbox awake. */
-const keepAliveMilliseconds = 20_000;
+/**
+ * How often the client says that it listens. Only traffic keeps the sandbox
+ * from its idle time-out, so this is well below any that is of use.
+ */
+const keepAliveMilliseconds = 3_000;
 
 /** Attaches to a session that exists. */
 export async function attachSession(

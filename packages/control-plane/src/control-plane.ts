@@ -22,6 +22,7 @@ import { createApiServer } from "./http/create-api-server.ts";
 import { createRequestRate } from "./http/request-rate.ts";
 import { createOpenConnection } from "./http/routed-connection.ts";
 import { createBeginOperation } from "./http/routed-operation.ts";
+import { createSettleAfterFailure } from "./http/settle-after-failure.ts";
 import { createSignedUrlAuthentication } from "./http/signed-url-authentication.ts";
 import type { BuildSources } from "./images/build-sources.ts";
 import { createBuilders } from "./images/builders.ts";
@@ -67,6 +68,8 @@ import { createWorkerClient } from "./worker/worker-client.ts";
 import { createWorkerLink } from "./worker/worker-link.ts";
 
 const pollMilliseconds = 1_000;
+/** How long a machine that ended by itself may go unnoticed when nobody uses it. */
+const reconcileMilliseconds = 3_000;
 const upkeepMilliseconds = 15_000;
 /** How long requests under way may go on when the control plane ends. */
 const drainMilliseconds = 5_000;
@@ -256,6 +259,7 @@ export async function startControlPlane(
       requestsPerSecondMax: options.requestsPerSecondMax,
       now: () => performance.now(),
     }),
+    settleAfterFailure: createSettleAfterFailure({ sandboxes, lifecycle }),
     bodyBytesMax: options.apiBodyBytesMax,
     headerBytesMax: options.apiHeaderBytesMax,
     isReady: () => workerLink.ready() && egressProxyLink.ready(),
@@ -325,6 +329,9 @@ export async function startControlPlane(
       pollMilliseconds,
       createIdleSweep({ upkeep, activity, lifecycle, removal, now: Date.now, logger }),
     ),
+    repeat("reconciling", reconcileMilliseconds, async () => {
+      if (workerLink.ready()) await reconcileWithWorker();
+    }),
     repeat("upkeep", upkeepMilliseconds, async () => {
       if (!workerLink.ready()) return;
       await reconcile();

@@ -23,12 +23,14 @@ import { type SignedFileRoutes, signedFileRoutes } from "./routes/signed-files.t
 import { type SignedUrlRoutes, signedUrlRoutes } from "./routes/signed-urls.ts";
 import { type SnapshotRoutes, snapshotRoutes } from "./routes/snapshots.ts";
 import { type TagRoutes, tagRoutes } from "./routes/tags.ts";
+import type { SettleAfterFailure } from "./settle-after-failure.ts";
 import { addWebSockets } from "./web-sockets.ts";
 
 interface ApiServer {
   logger: Logger;
   authenticate: Authentication["authenticate"];
   limitRate: ReturnType<typeof createRequestRate>;
+  settleAfterFailure: SettleAfterFailure;
   /** Of a JSON body; the content of a file may be of any size. */
   bodyBytesMax: number;
   headerBytesMax: number;
@@ -55,6 +57,7 @@ export function createApiServer({
   logger,
   authenticate,
   limitRate,
+  settleAfterFailure,
   bodyBytesMax,
   headerBytesMax,
   isReady,
@@ -107,6 +110,7 @@ export function createApiServer({
     async (api) => {
       api.addHook("onRequest", authenticate);
       api.addHook("onRequest", limitRate);
+      api.addHook("onError", settleAfterFailure);
       await api.register(sandboxRoutes, routes);
       await api.register(hibernationRoutes, routes);
       await api.register(checkpointRoutes, routes);

@@ -36,6 +36,7 @@ async function openServer() {
       throw new Error("no request is let in");
     },
     limitRate: async () => undefined,
+    settleAfterFailure: async () => undefined,
     bodyBytesMax: limits.apiBodyBytesMax,
     headerBytesMax: limits.apiHeaderBytesMax,
     isReady: () => false,

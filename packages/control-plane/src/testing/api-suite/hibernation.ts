@@ -325,6 +325,18 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       assert.equal((await wake(id)).json.memoryLost, undefined);
     });
 
+    test("a machine that ended by itself: the operation that met it fails, the next one wakes it", async () => {
+      const id = await create();
+      const machine = machineOf(id);
+      machine.state = "hibernated";
+      machine.sourceAddress = null;
+      machine.lostBecause = "its machine ended by itself";
+      const met = await run(id);
+      assert.deepEqual([met.status, met.json.code], [409, "sandbox_not_running"]);
+      assert.equal((await run(id)).status, 200);
+      assert.equal((await get(id)).memoryLost, "its machine ended by itself");
+    });
+
     test("ids that are unknown are 404", async () => {
       for (const answer of [
         await hibernate("sb-aaaaaaaaaaaaaaaaaaaa"),

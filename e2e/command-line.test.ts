@@ -88,7 +88,9 @@ describe("oc does the main job", () => {
     const failed = await oc(["exec", id, "--", "echo out; echo err >&2; exit 9"]);
     assert.deepEqual(failed, { exitCode: 9, stdout: "out\n", stderr: "err\n" });
     await done(["kill", id]);
-    assert.equal((await oc(["exec", id, "--", "true"])).exitCode >= 3, true);
+    const killed = await oc(["exec", id, "--", "true"]);
+    assert.equal(killed.exitCode, 3);
+    assert.match(killed.stderr, /^error: Sandbox \S+ was killed or has ended/);
   });
 
   test("an error names what is wrong and ends with its class of exit code", async () => {

@@ -6,6 +6,9 @@ import { WireError } from "@opencomputer/protocol";
 import { createBuildLog } from "./build-log.ts";
 import { runBuild } from "./run-build.ts";
 
+/** The words of a command end with the directory, the script, and where its output is kept. */
+const scriptOf = ({ args }: RunCommandRequest) => args?.at(-2) ?? "";
+
 /** A builder that records what it is told, and answers as the test says. */
 function createBuilder(answer: (script: string) => Partial<CommandResult> = () => ({})) {
   const commands: RunCommandRequest[] = [];
@@ -13,10 +16,10 @@ function createBuilder(answer: (script: string) => Partial<CommandResult> = () =
   return {
     commands,
     files,
-    scripts: () => commands.map(({ args }) => args?.at(-1) ?? ""),
+    scripts: () => commands.map(scriptOf),
     run: async (_sandboxId: string, command: RunCommandRequest) => {
       commands.push(command);
-      return { exitCode: 0, stdout: "", stderr: "", ...answer(command.args?.at(-1) ?? "") };
+      return { exitCode: 0, stdout: "", stderr: "", ...answer(scriptOf(command)) };
     },
     writeFile: async (
       _sandboxId: string,
@@ -69,8 +72,8 @@ describe("runBuild()", () => {
     const [before, , make] = builder.commands;
     assert.ok(before !== undefined && make !== undefined);
     assert.deepEqual([make.cmd, make.cwd], ["sudo", "/"]);
-    assert.deepEqual(before.args?.slice(-3), ["build", "/home/sandbox", "before"]);
-    assert.deepEqual(make.args?.slice(-3), ["build", "/app", "make"]);
+    assert.deepEqual(before.args?.slice(-4, -1), ["build", "/home/sandbox", "before"]);
+    assert.deepEqual(make.args?.slice(-4, -1), ["build", "/app", "make"]);
     assert.ok(make.args?.includes("A=x y") && make.args.includes("PATH=/opt/bin:/bin"));
     assert.ok(!before.args?.some((word) => word.startsWith("A=")));
     assert.deepEqual(lines.slice(-3), ["Step 4/4: run make", "made", "Step 4/4 completed"]);

@@ -1,8 +1,8 @@
 import { Readable } from "node:stream";
-import { type ImageManifest, limits, WireError } from "@opencomputer/protocol";
-import type { WorkerClient } from "../worker/worker-client.ts";
+import { guestLayout, type ImageManifest, limits, WireError } from "@opencomputer/protocol";
 import { asBuildFailure } from "./build-failure.ts";
 import type { BuildLog } from "./build-log.ts";
+import { createBuildLogLines } from "./build-log-lines.ts";
 import { type BuildSources, buildEnvironment } from "./build-sources.ts";
 import {
   type BuildAction,
@@ -10,15 +10,14 @@ import {
   cleanUpScript,
   initialBuildState,
   planStep,
+  stagingDirectory,
 } from "./plan-step.ts";
+import { type Builder, runScript } from "./run-script.ts";
 
 /** How much of a failed step's output its error quotes. */
 const quotedCharactersMax = 4_000;
 /** Files that are written at the same time. */
 const writesAtOnce = 8;
-
-/** A builder sandbox as the steps use it. */
-export type Builder = Pick<WorkerClient, "run" | "writeFile">;
 
 /**
  * Runs the steps of an image in a builder sandbox, one after the other.
@@ -35,6 +34,15 @@ export async function runBuild(
   const count = manifest.steps.length;
   let state = initialBuildState;
 
+  /** In the working directory, with the image's variables over the build's own. */
+  const run = (script: string, onOutput: (text: string) => void) =>
+    runScript(deps.builder, {
+      ...{ sandboxId, script, onOutput, signal },
+      workingDirectory: state.workingDirectory ?? guestLayout.home,
+      variables: { ...buildEnvironment(deps.sources), ...state.envs },
+      outputPath: `${stagingDirectory}/output`,
+    });
+
   async function perform(step: number, type: string, action: BuildAction): Promise<void> {
     signal.throwIfAborted();
     if (action.kind === "write") {
@@ -43,19 +51,19 @@ export async function runBuild(
       await deps.builder.writeFile(sandboxId, action.path, body, signal);
       return;
     }
-    const command = commandFor(action.script, state, deps.sources);
-    const result = await deps.builder.run(sandboxId, command, signal);
-    log.addOutput(step, result.stdout);
-    if (result.exitCode === 0) return;
+    const lines = createBuildLogLines(log, step);
+    const { exitCode, output: whole } = await run(action.script, lines.add);
+    lines.end();
+    if (exitCode === 0) return;
     const reason =
-      result.exitCode === -1
+      exitCode === -1
         ? `did not end within ${limits.imageStepSecondsMax} s`
-        : `ended with exit code ${result.exitCode}`;
-    const output = (result.stdout + result.stderr).trim().slice(-quotedCharactersMax);
+        : `ended with exit code ${exitCode}`;
+    const output = whole.trim().slice(-quotedCharactersMax);
     throw new WireError(
       "image_build_failed",
       `Step ${step}/${count} (${type}) failed: ${action.shown} ${reason}${output === "" ? "" : `:\n${output}`}`,
-      { details: { step, type, command: action.shown, exitCode: result.exitCode, output } },
+      { details: { step, type, command: action.shown, exitCode, output } },
     );
   }
 
@@ -78,27 +86,10 @@ export async function runBuild(
     state = next;
     log.add({ step: number, type: step.type, message: `Step ${number}/${count} completed` });
   }
-  const cleanUp = commandFor(cleanUpScript, state, deps.sources);
-  const { exitCode, stdout } = await deps.builder.run(sandboxId, cleanUp, signal);
+  const { exitCode, output } = await run(cleanUpScript, () => undefined);
   if (exitCode === 0) return { envs: state.envs, workingDirectory: state.workingDirectory };
   throw new WireError(
     "image_build_failed",
-    `Cleaning up after the steps ended with exit code ${exitCode}: ${stdout.slice(-quotedCharactersMax)}`,
+    `Cleaning up after the steps ended with exit code ${exitCode}: ${output.slice(-quotedCharactersMax)}`,
   );
-}
-
-/** A script as root, in the working directory, with the image's variables over the build's own. */
-function commandFor(script: string, state: BuildState, sources: BuildSources) {
-  const variables = Object.entries({ ...buildEnvironment(sources), ...state.envs });
-  return {
-    cmd: "sudo",
-    args: [
-      ...["-n", "-H", "--", "/usr/bin/env"],
-      ...variables.map(([name, value]) => `${name}=${value}`),
-      ...["/bin/bash", "-c", 'exec 2>&1; cd -- "$1" && exec /bin/bash -c "$2"', "build"],
-      ...[state.workingDirectory ?? "/home/sandbox", script],
-    ],
-    cwd: "/",
-    timeout: limits.imageStepSecondsMax,
-  };
 }

@@ -45,7 +45,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
     const scripts: string[] = [];
     const recordScripts = () => {
       installation().worker.run = (_machine, { args }) => {
-        const script = args?.at(-1) ?? "";
+        const script = args?.at(-2) ?? "";
         if (!script.includes("apt-get clean")) scripts.push(script);
         return { exitCode: 0, stdout: `ran ${script}\n`, stderr: "" };
       };
@@ -62,8 +62,9 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       const released = new Promise<void>((resolve) => {
         release = resolve;
       });
-      installation().worker.run = async (_machine, { args }) => {
-        scripts.push(args?.at(-1) ?? "");
+      installation().worker.run = async (_machine, { cmd, args }) => {
+        if (cmd !== "sudo") return { exitCode: 0, stdout: "", stderr: "" };
+        scripts.push(args?.at(-2) ?? "");
         await released;
         return { exitCode: 0, stdout: "", stderr: "" };
       };
@@ -197,7 +198,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
     test("a failed step says which, its command, exit code and output, and leaves nothing", async () => {
       const { worker, database } = installation();
       worker.run = (_machine, { args }) =>
-        args?.at(-1) === "fail"
+        args?.at(-2) === "fail"
           ? { exitCode: 3, stdout: "progress\nthe reason\n", stderr: "" }
           : { exitCode: 0, stdout: "", stderr: "" };
       const before = worker.checkpoints.size;

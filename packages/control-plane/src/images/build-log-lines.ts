@@ -1,0 +1,27 @@
+import type { BuildLog } from "./build-log.ts";
+
+/** Output that comes in pieces, told to a log by whole lines. */
+export interface BuildLogLines {
+  add(text: string): void;
+  /** Tells the last line, which no newline has ended. */
+  end(): void;
+}
+
+export function createBuildLogLines(log: BuildLog, step: number): BuildLogLines {
+  let rest = "";
+  return {
+    add(text) {
+      const end = text.lastIndexOf("\n");
+      if (end === -1) {
+        rest += text;
+        return;
+      }
+      log.addOutput(step, rest + text.slice(0, end + 1));
+      rest = text.slice(end + 1);
+    },
+    end() {
+      log.addOutput(step, rest);
+      rest = "";
+    },
+  };
+}

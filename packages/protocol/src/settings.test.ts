@@ -10,6 +10,8 @@ describe("readSettings", () => {
       OPENCOMPUTER_PORT: 8080,
       OPENCOMPUTER_SANDBOX_DOMAIN: "sandbox.localhost",
       OPENCOMPUTER_SANDBOXES_PER_ORG_MAX: 200,
+      OPENCOMPUTER_API_BODY_BYTES_MAX: 1024 * 1024,
+      OPENCOMPUTER_API_HEADER_BYTES_MAX: 32 * 1024,
       OPENCOMPUTER_EGRESS_HOSTS: [],
       OPENCOMPUTER_ACCEL: "auto",
     });
@@ -18,6 +20,13 @@ describe("readSettings", () => {
   test("takes an empty variable as absent", () => {
     assert.equal(readSettings(settingSchemas, { OPENCOMPUTER_PORT: "" }).OPENCOMPUTER_PORT, 8080);
   });
+
+  for (const url of ["https://oc.example.com", "http://10.0.0.1:8080", "https://example.com/oc"]) {
+    test(`takes OPENCOMPUTER_PUBLIC_URL=${url} as it is`, () => {
+      const settings = readSettings(settingSchemas, { OPENCOMPUTER_PUBLIC_URL: url });
+      assert.equal(settings.OPENCOMPUTER_PUBLIC_URL, url);
+    });
+  }
 
   const malformed: [string, string][] = [
     ["OPENCOMPUTER_DATA_DIR", "relative/path"],
@@ -30,6 +39,17 @@ describe("readSettings", () => {
     ["OPENCOMPUTER_SANDBOX_DOMAIN", "Not A Domain"],
     ["OPENCOMPUTER_SANDBOXES_PER_ORG_MAX", "0"],
     ["OPENCOMPUTER_SANDBOXES_PER_ORG_MAX", "many"],
+    ["OPENCOMPUTER_SANDBOXES_PER_KEY_MAX", "0"],
+    ["OPENCOMPUTER_SANDBOXES_PER_KEY_MAX", "1e3"],
+    ["OPENCOMPUTER_REQUESTS_PER_SECOND_MAX", "0.5"],
+    ["OPENCOMPUTER_API_BODY_BYTES_MAX", "1MiB"],
+    ["OPENCOMPUTER_API_BODY_BYTES_MAX", "1000"],
+    ["OPENCOMPUTER_API_HEADER_BYTES_MAX", "1048577"],
+    ["OPENCOMPUTER_PUBLIC_URL", "oc.example.com"],
+    ["OPENCOMPUTER_PUBLIC_URL", "ftp://oc.example.com"],
+    ["OPENCOMPUTER_PUBLIC_URL", "https://oc.example.com/"],
+    ["OPENCOMPUTER_PUBLIC_URL", "https://oc.example.com/?a=b"],
+    ["OPENCOMPUTER_PUBLIC_URL", "https://user:password@oc.example.com"],
     ["OPENCOMPUTER_EGRESS_HOSTS", "api.example.test"],
     ["OPENCOMPUTER_EGRESS_CA_FILE", "ca.pem"],
     ["OPENCOMPUTER_ACCEL", "xen"],

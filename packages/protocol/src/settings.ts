@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { normalizeHost } from "./host-pattern.ts";
 import { apiKeySchema } from "./identifiers.ts";
-import { defaults } from "./limits.ts";
+import { defaults, limits } from "./limits.ts";
 
 /** An operator's address for a name: the only way to a private address. */
 export interface EgressHost {
@@ -39,6 +39,22 @@ export const egressHostsSchema = z.string().transform((text, context): EgressHos
   return hosts;
 });
 
+const countSchema = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^[0-9]{1,12}$/, `expected a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((count) => count >= least && count <= most, {
+      error: `expected a whole number from ${least} to ${most}`,
+    });
+
+/** Where clients reach the API, without a trailing slash. A path before `/api` is taken along. */
+const publicUrlSchema = z
+  .url({ protocol: /^https?$/ })
+  .refine((text) => /^[^?#@]*[^?#@/]$/.test(text), {
+    error: "expected an http or https URL without user, query, fragment and trailing slash",
+  });
+
 /** Every variable of the product that a process may read, each with its form. */
 export const settingSchemas = {
   OPENCOMPUTER_DATA_DIR: z
@@ -60,12 +76,18 @@ export const settingSchemas = {
     .refine((text) => normalizeHost(text) === text, { error: "expected a lower-case host name" })
     .default(defaults.sandboxDomain),
   /** Sandboxes that an org may have at once. */
-  OPENCOMPUTER_SANDBOXES_PER_ORG_MAX: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(100_000)
-    .default(defaults.sandboxesPerOrgMax),
+  OPENCOMPUTER_SANDBOXES_PER_ORG_MAX: countSchema(1, 100_000).default(defaults.sandboxesPerOrgMax),
+  /** Sandboxes of one API key at once; without it those of the org alone count. */
+  OPENCOMPUTER_SANDBOXES_PER_KEY_MAX: countSchema(1, 100_000).optional(),
+  /** API requests of one key in a second; without it there is no such bound. */
+  OPENCOMPUTER_REQUESTS_PER_SECOND_MAX: countSchema(1, 100_000).optional(),
+  OPENCOMPUTER_API_BODY_BYTES_MAX: countSchema(64 * 1024, 64 * 1024 * 1024).default(
+    limits.apiBodyBytesMax,
+  ),
+  OPENCOMPUTER_API_HEADER_BYTES_MAX: countSchema(8 * 1024, 1024 * 1024).default(
+    limits.apiHeaderBytesMax,
+  ),
+  OPENCOMPUTER_PUBLIC_URL: publicUrlSchema.optional(),
   /**
    * Where builds of images get Debian's packages: a URL in the place of
    * `http://deb.debian.org/debian`, its security updates at the same with

@@ -10,7 +10,7 @@ export function answerError(
   request: FastifyRequest,
   reply: FastifyReply,
 ) {
-  const answer = toWireError(error);
+  const answer = toWireError(error, request);
   if (answer.status >= 500) {
     const level = answer.status === 503 ? "warn" : "error";
     request.log[level]({ err: error, route: request.routeOptions.url }, "a request failed");
@@ -25,29 +25,32 @@ export function answerUnknownRoute(request: FastifyRequest, reply: FastifyReply)
 }
 
 /** Bytes that the HTTP server itself answers with, before there is a request. */
-export function rawErrorAnswer(error: { code?: string }): string {
+export function rawErrorAnswer(error: { code?: string }, headerBytesMax: number): string {
   const [status, body] =
     error.code === "HPE_HEADER_OVERFLOW"
-      ? ["431 Request Header Fields Too Large", tooLarge]
+      ? ["431 Request Header Fields Too Large", headerTooLarge(headerBytesMax)]
       : ["400 Bad Request", malformed];
   const text = JSON.stringify(body);
   return `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`;
 }
 
-const tooLarge: ErrorBody = {
-  error: "The head of the request is too large",
+const headerTooLarge = (bytesMax: number): ErrorBody => ({
+  error: `The head of the request is larger than ${bytesMax} octets, the most: send fewer or shorter headers, or have OPENCOMPUTER_API_HEADER_BYTES_MAX raised`,
   code: "header_too_large",
-};
+});
 const malformed: ErrorBody = { error: "This is not a valid HTTP request", code: "invalid_request" };
 
-function toWireError(error: FastifyError | Error): WireError {
+function toWireError(error: FastifyError | Error, request: FastifyRequest): WireError {
   if (error instanceof WireError) return error;
   switch ("code" in error ? error.code : undefined) {
     case "FST_ERR_CTP_INVALID_JSON_BODY":
     case "FST_ERR_CTP_EMPTY_JSON_BODY":
       return new WireError("invalid_json", "The body is not valid JSON");
     case "FST_ERR_CTP_BODY_TOO_LARGE":
-      return new WireError("body_too_large", "The body is larger than 1 MiB, the most for JSON");
+      return new WireError(
+        "body_too_large",
+        `The body is larger than ${request.routeOptions.bodyLimit} octets, the most for JSON: send less, or have OPENCOMPUTER_API_BODY_BYTES_MAX raised`,
+      );
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new WireError(
         "unsupported_media_type",

@@ -15,6 +15,8 @@ import type { BeginOperation } from "../routed-operation.ts";
 export interface SignedUrlRoutes {
   beginOperation: BeginOperation;
   signatures: UrlSignatures;
+  /** Where clients reach the API; undefined when that is where they say they reach it. */
+  publicUrl: string | undefined;
   now: () => number;
 }
 
@@ -64,7 +66,9 @@ export const signedUrlRoutes: FastifyPluginAsyncZod<SignedUrlRoutes> = async (ap
   ): SignedUrl {
     const expires = Math.ceil(deps.now() / 1000) + (expiresIn ?? defaults.signedUrlSeconds);
     const { orgId } = request;
-    const url = new URL(`/api/sandboxes/${sandboxId}/files/${target}`, originOf(request));
+    const url = new URL(
+      `${deps.publicUrl ?? originOf(request)}/api/sandboxes/${sandboxId}/files/${target}`,
+    );
     url.searchParams.set("path", path);
     url.searchParams.set("expires", String(expires));
     url.searchParams.set("org", orgId);

@@ -282,7 +282,7 @@ describe("worker", () => {
     });
   }
 
-  test("a machine that ends by itself is failed, its commands fail, and its removal frees all", async () => {
+  test("a machine that ends by itself leaves its sandbox hibernated, without memory; its commands fail", async () => {
     const id = await scene.create();
     const path = `/v1/sandboxes/${id}`;
     const hanging = scene.call("POST", `${path}/exec/run`, { cmd: "sleep 1000", timeout: 2000 });
@@ -290,23 +290,26 @@ describe("worker", () => {
       id,
       "sudo sh -c 'echo 1 > /proc/sys/kernel/sysrq; echo o > /proc/sysrq-trigger' &",
     );
-    await until("the sandbox is failed", async () => {
+    await until("the sandbox is hibernated", async () => {
       const { body } = await scene.call("GET", path);
-      return workerSandboxSchema.parse(body).state === "failed";
+      return workerSandboxSchema.parse(body).state === "hibernated";
     });
+    const left = workerSandboxSchema.parse((await scene.call("GET", path)).body);
+    assert.deepEqual([left.memory, left.sourceAddress], ["lost", null]);
     assert.equal(codeOf((await hanging).body), "outcome_unknown");
     const refused = await scene.call("POST", `${path}/exec/run`, { cmd: "true" });
     assert.equal(codeOf(refused.body), "sandbox_not_running");
     assert.equal((await scene.call("DELETE", path)).status, 204);
   });
 
-  test("a machine that ended while the worker was away is failed, and can be removed", async () => {
+  test("a machine that ended while the worker was away leaves its sandbox hibernated, without memory", async () => {
     const id = await scene.create();
     await scene.stop("SIGKILL");
     for (const pid of await processesOf(installationId)) process.kill(pid, "SIGKILL");
     await scene.start();
     const { body } = await scene.call("GET", `/v1/sandboxes/${id}`);
-    assert.equal(workerSandboxSchema.parse(body).state, "failed");
+    const { state, memory } = workerSandboxSchema.parse(body);
+    assert.deepEqual([state, memory], ["hibernated", "lost"]);
     assert.equal((await scene.call("DELETE", `/v1/sandboxes/${id}`)).status, 204);
   });
 

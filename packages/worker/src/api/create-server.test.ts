@@ -3,6 +3,8 @@ import { describe, test } from "node:test";
 import { errorBodySchema, WireError, workerStatusSchema } from "@opencomputer/protocol";
 import { pino } from "pino";
 import type { Worker } from "../create-worker.ts";
+import { createJournal } from "../testing/fake-machines.ts";
+import { createFakeSaved } from "../testing/sandboxes-scenario.ts";
 import { commandArguments } from "./command-routes.ts";
 import { createServer } from "./create-server.ts";
 
@@ -14,6 +16,7 @@ const sandbox = {
   memory: "kept",
   lostBecause: null,
 } as const;
+const checkpointId = "0b1e5a3c-6d0c-4f5b-8f59-2c5c6f5a9d10";
 const spec = {
   sandboxId,
   cpuCount: 1,
@@ -54,15 +57,34 @@ function scenario(failure?: Error) {
       get: () => sandbox,
       list: () => [sandbox],
       remove: async () => void (await answer()),
+      hibernate: async (...request) => {
+        asked.push(request);
+        await answer();
+        return { sizeBytes: 4096 };
+      },
+      wake: (...request) => {
+        asked.push(request);
+        return answer();
+      },
+      restore: (...request) => {
+        asked.push(request);
+        return answer();
+      },
+      makeCheckpoint: async (...request) => {
+        asked.push(request);
+        await answer();
+        return { checkpointId, kind: "full", sizeBytes: 4096, pauseMilliseconds: 1.5 };
+      },
       agentOf: () => {
         throw new WireError("sandbox_not_running", "It does not run");
       },
-      adopt: () => undefined,
-      goldenFingerprints: () => new Set(),
+      adopt: async () => undefined,
+      goldenFingerprints: () => [],
       trimLogs: async () => undefined,
       settle: async () => new Set(),
       release: async () => undefined,
     },
+    checkpoints: createFakeSaved(createJournal(), "checkpoint"),
   };
   return { server: createServer(worker, pino({ level: "silent" })), asked };
 }

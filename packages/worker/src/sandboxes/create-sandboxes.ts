@@ -26,6 +26,8 @@ interface Sandbox {
   spec: PrepareSandboxRequest;
   machine: Machine | undefined;
   saved: SavedMachine | undefined;
+  /** Its machine has ended by itself, and what is left of it was not saved yet. */
+  hasEnded: boolean;
   isRemoved: boolean;
   /** What changes it comes one after the other. */
   readonly turns: Turns;
@@ -127,6 +129,7 @@ export function createSandboxes(deps: {
       spec,
       machine: undefined,
       saved: parts.saved,
+      hasEnded: false,
       isRemoved: false,
       turns: createTurns(),
     };
@@ -137,8 +140,10 @@ export function createSandboxes(deps: {
 
   function giveMachine(sandbox: Sandbox, machine: Machine): void {
     sandbox.machine = machine;
+    sandbox.hasEnded = false;
     machine.vm?.onEnd(() => {
       if (sandbox.machine !== machine || sandbox.isRemoved) return;
+      sandbox.hasEnded = true;
       sandbox.turns
         .take(() => settleEnded(sandbox, machine))
         .catch((error: unknown) => {
@@ -220,7 +225,8 @@ export function createSandboxes(deps: {
   }
 
   function runningMachine(sandbox: Sandbox): Machine {
-    if (stateOf(sandbox) === "running" && sandbox.machine !== undefined) return sandbox.machine;
+    const { machine, hasEnded } = sandbox;
+    if (stateOf(sandbox) === "running" && machine !== undefined && !hasEnded) return machine;
     throw notRunning(sandbox);
   }
 
@@ -325,6 +331,8 @@ export function createSandboxes(deps: {
       // Whatever waits for the guest is over with it.
       await sandbox.machine?.vm?.kill();
       await sandbox.turns.take(async () => {
+        // Another caller may have done it, and the id may be in use again.
+        if (sandboxes.get(sandboxId) !== sandbox) return;
         if (sandbox.machine !== undefined) await machines.discard(sandbox.machine);
         await hibernated.remove(sandboxId);
         sandboxes.delete(sandboxId);

@@ -7,11 +7,12 @@ const launch: QemuLaunch = {
   shape: { accelerator: "tcg", baseMemoryMB: 1024 },
   kernel: { path: "/data/images/x/kernel", commandLine: "console=ttyS0 root=/dev/vda rw" },
   initramfsPath: "/data/images/x/initramfs",
-  memory: { path: "/data, and more/memory", shared: false },
+  memoryPath: "/data, and more/memory",
+  cpuCount: 1,
   diskPath: "/data, and more/disk.qcow2",
   qmpSocketPath: "/run/a,b/0.qmp",
   userId: 603979776,
-  incoming: true,
+  statePath: "/data/state",
 };
 
 /** Every value that follows an option. */
@@ -33,11 +34,11 @@ describe("qemuArguments", () => {
     }
   });
 
-  test("golden memory is mapped privately, and shared only while it is baked", () => {
-    const memoryOf = (shared: boolean) =>
-      valuesOf("-object", qemuArguments({ ...launch, memory: { path: "/m", shared } }))[0];
-    assert.match(memoryOf(false) ?? "", /"share":false/);
-    assert.match(memoryOf(true) ?? "", /"share":true/);
+  test("saved memory is mapped privately; without any it is anonymous", () => {
+    assert.match(valuesOf("-object", args)[0] ?? "", /"share":false/);
+    const [empty = ""] = valuesOf("-object", qemuArguments({ ...launch, memoryPath: null }));
+    assert.match(empty, /"memory-backend-ram"/);
+    assert.doesNotMatch(empty, /mem-path/);
   });
 
   test("paths with commas stay whole", () => {
@@ -50,7 +51,13 @@ describe("qemuArguments", () => {
 
   test("waits for a state only when one is restored", () => {
     assert.deepEqual(valuesOf("-incoming", args), ["defer"]);
-    assert.ok(!qemuArguments({ ...launch, incoming: false }).includes("-incoming"));
+    assert.ok(!qemuArguments({ ...launch, statePath: null }).includes("-incoming"));
+  });
+
+  test("nothing runs before it is told to, whether it is restored or boots", () => {
+    for (const statePath of ["/data/state", null]) {
+      assert.ok(qemuArguments({ ...launch, statePath }).includes("-S"));
+    }
   });
 
   test("no balloon: it would punch holes into the golden memory", () => {

@@ -1,0 +1,97 @@
+import { WireError } from "@opencomputer/protocol";
+import { parseNetworkBlock } from "../network/network-block.ts";
+import { slotAt } from "../network/slot.ts";
+import { createSandboxes } from "../sandboxes/create-sandboxes.ts";
+import type { SavedMachines } from "../saved-state/create-saved-machines.ts";
+import type { SavedMachine, SavedManifest } from "../saved-state/saved-machine.ts";
+import { createFakeMachines, createJournal, type Journal } from "./fake-machines.ts";
+
+const block = parseNetworkBlock("198.18.4.0/22");
+
+/** Saved machines in memory, `what` of whom is written down. */
+export function createFakeSaved(
+  { note }: Journal,
+  what: string,
+): SavedMachines & {
+  put(id: string, change?: Partial<SavedManifest>): SavedMachine;
+} {
+  const index = new Map<string, SavedMachine>();
+  function put(id: string, change: Partial<SavedManifest> = {}): SavedMachine {
+    const saved: SavedMachine = {
+      id,
+      directory: `/saved/${id}`,
+      kind: "full",
+      accelerator: "tcg",
+      machineFingerprint: "fingerprint-1",
+      imageFingerprint: "image-1",
+      baseMemoryMB: 1024,
+      cpuCount: 1,
+      memoryMB: 1024,
+      disk: { goldenFingerprint: "golden-1", layers: ["layer-s"], sizeMB: 8192 },
+      sizeBytes: 4096,
+      pauseMilliseconds: 0,
+      sandbox: null,
+      lostBecause: null,
+      ...change,
+    };
+    index.set(id, saved);
+    return saved;
+  }
+  return {
+    put,
+    get: (id) => index.get(id),
+    list: () => [...index.values()],
+    async make(id, fill) {
+      await note(`save ${what}`);
+      return put(id, await fill(`/saved/${id}.new`));
+    },
+    async remove(id) {
+      if (!index.delete(id)) return;
+      await note(`forget ${what}`);
+    },
+    adopt: async () => undefined,
+    flattenDeep: () => note(`flatten ${what}`),
+  };
+}
+
+/** Sandboxes on fakes that only write down what happens to them. */
+export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
+  const journal = createJournal();
+  const { note, events } = journal;
+  const machines = createFakeMachines(journal, options);
+  const hibernated = createFakeSaved(journal, "sandbox");
+  const checkpoints = createFakeSaved(journal, "checkpoint");
+  const sandboxes = createSandboxes({
+    machines,
+    slots: {
+      open: () => Promise.reject(new Error("not here")),
+      adopt: (index) => slotAt("00c0ffee", block, index),
+      setMode: (_, mode) => note(`mode ${mode}`),
+      close: () => note("close slot"),
+      closeStrays: () => note("close strays"),
+    },
+    hibernated,
+    checkpoints,
+    saveMachine: (into, id, { record }, { kind, sandbox, lostBecause }) =>
+      into.make(id, async () => {
+        const { accelerator, imageFingerprint, baseMemoryMB, cpuCount, memoryMB, disk } = record;
+        const shape = { accelerator, imageFingerprint, baseMemoryMB, cpuCount, memoryMB, disk };
+        const rest = { machineFingerprint: "fingerprint-1", sizeBytes: 4096, pauseMilliseconds: 0 };
+        return { ...shape, ...rest, kind, sandbox, lostBecause };
+      }),
+    takeMachine: async () => machines.fake(),
+    checkSize: ({ memoryMB }) => {
+      if (memoryMB > 8192) throw new WireError("unsupported_option", "too much");
+    },
+    log: {
+      info: () => undefined,
+      warn: (_, message) => events.push(message),
+      error: (_, message) => events.push(message),
+    },
+  });
+  return { sandboxes, machines, hibernated, checkpoints, ...journal };
+}
+
+export function failsWith(code: string): (error: unknown) => boolean {
+  return (error) => error instanceof WireError && error.code === code;
+}

@@ -99,6 +99,24 @@ describe("command sessions", () => {
     });
   }
 
+  test("a session goes on after a hibernation, which detaches its clients", async () => {
+    const before = await sandbox.exec.start(echoLines);
+    await before.sendStdin("one\n");
+    await readUntil(chunksOf(before), "got one\n");
+    const lost = assert.rejects(before.wait(), { code: "connection_failed" });
+    await sandbox.hibernate();
+    await lost;
+    const again = await sandbox.exec.attach(before.sessionId);
+    assert.equal(again.info.attachedClients, 0);
+    const chunks = chunksOf(again);
+    await readUntil(chunks, "begun\ngot one\n");
+    await again.sendStdin("two\n");
+    await again.endStdin();
+    await readUntil(chunks, "got two\n");
+    assert.equal((await chunks.next()).done, true);
+    assert.equal(await again.wait(), 9);
+  });
+
   test("kill ends the whole group; a held output does not keep the session", async () => {
     const session = await sandbox.exec.start("sleep 1000 & sleep 1000 & echo begun; wait");
     await readUntil(chunksOf(session), "begun\n");

@@ -67,12 +67,18 @@ export function serveSession({
     }
   }
 
+  function close(code: number, reason: string): void {
+    // The client's part in the end cannot be read while its input is held back.
+    socket.resume();
+    socket.close(code, reason);
+  }
+
   passOn().then(
-    () => socket.close(sessionCloses.completed.code, sessionCloses.completed.reason),
+    () => close(sessionCloses.completed.code, sessionCloses.completed.reason),
     (error: unknown) => {
       if (gone.signal.aborted || socket.readyState !== socket.OPEN) return;
       logger.info({ err: error }, "a session's stream was lost");
-      socket.close(sessionCloses.lost.code, "the session was lost: attach again");
+      close(sessionCloses.lost.code, "the session was lost: attach again");
     },
   );
 }

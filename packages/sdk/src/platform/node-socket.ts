@@ -1,6 +1,9 @@
 import { WebSocket } from "ws";
 import type { OpenSocket } from "./socket.ts";
 
+/** The other side has this long to take part in the end. */
+const closeMilliseconds = 1_000;
+
 /**
  * Node has no global WebSocket before 22, and none that can be paused: with
  * it a slow reader would fill the memory.
@@ -28,6 +31,11 @@ export const openSocket: OpenSocket = (url, apiKey, handlers) => {
       }),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
-    close: () => socket.close(1000),
+    close() {
+      // The other side's part in the end cannot be read while paused.
+      socket.resume();
+      socket.close(1000);
+      setTimeout(() => socket.terminate(), closeMilliseconds).unref();
+    },
   };
 };

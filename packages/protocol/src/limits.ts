@@ -90,7 +90,7 @@ export const limits = {
   /** Text of a command, or of one argument: what Linux takes. 400 `invalid_request`. */
   commandBytesMax: 128 * 1024 - 1,
   commandArgumentsMax: 4096,
-  /** Longest a command may run before it is killed. 400 `invalid_request`. */
+  /** Longest time-out of a command, and `maxRunAfterDisconnect`; a session may have neither. 400 `invalid_request`. */
   commandTimeoutSecondsMax: 24 * 3600,
   /** Output kept of one stream of one command; the rest is dropped and `truncated` is true. */
   commandOutputBytesMax: 32 * 1024 * 1024,

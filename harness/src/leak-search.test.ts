@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { searchDirectory, searchProcessMemory } from "./leak-search.ts";
 
-const value = "sk-ant-canary-7d1f0a9b";
+const value = 'sk-ant/canary 7d1f"0a9b';
 
 describe("searchDirectory", () => {
   let directory: string;
@@ -18,6 +18,9 @@ describe("searchDirectory", () => {
 
   const forms: [string, Buffer][] = [
     ["as it is", Buffer.from(`key=${value};`)],
+    ["in a URL", Buffer.from(`/?key=${encodeURIComponent(value)}`)],
+    ["in a form", Buffer.from(new URLSearchParams({ key: value }).toString())],
+    ["in JSON", Buffer.from(JSON.stringify({ key: value }))],
     ["in hexadecimal", Buffer.from(Buffer.from(value).toString("hex"))],
     ["in base64", Buffer.from(Buffer.from(`user:${value}`).toString("base64"))],
     [

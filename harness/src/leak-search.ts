@@ -28,12 +28,21 @@ interface Needle {
   octets: Buffer;
 }
 
-/** A value as text, in hexadecimal, and as any base64 text that holds it would show it. */
+/**
+ * A value as text, as URLs and JSON write it, in hexadecimal, and as any base64
+ * text that holds it would show it.
+ */
 export function formsOf(value: string): Needle[] {
   const octets = Buffer.from(value);
   const hex = octets.toString("hex");
+  const written = [
+    { form: "URL", text: encodeURIComponent(value) },
+    { form: "form", text: new URLSearchParams({ "": value }).toString().slice(1) },
+    { form: "JSON", text: JSON.stringify(value).slice(1, -1) },
+  ].filter(({ text }) => text !== value);
   return [
     { form: "raw", octets },
+    ...written.map(({ form, text }) => ({ form, octets: Buffer.from(text) })),
     { form: "UTF-16", octets: Buffer.from(value, "utf16le") },
     { form: "hex", octets: Buffer.from(hex) },
     { form: "HEX", octets: Buffer.from(hex.toUpperCase()) },

@@ -37,8 +37,11 @@ export interface Machines {
   save(machine: Machine, record: MachineRecord): Promise<void>;
   /** Bounds what the machine takes of the host. */
   limit(machine: Machine, size: MachineSize, isBackground: boolean): Promise<void>;
-  /** Has a paused machine write into a new layer over its disk; the record comes first. */
-  addLayer(machine: Machine, emptyLayerPath: string): Promise<void>;
+  /**
+   * Has a machine write into a new layer over its disk. `pause` leaves it
+   * paused; all that takes time has happened by then.
+   */
+  addLayer(machine: Machine, emptyLayerPath: string, pause: () => Promise<void>): Promise<void>;
   /** Ends a machine and removes all that it held. Done already is no error. */
   discard(machine: Machine): Promise<void>;
   /** The end of what the machine's process printed. */
@@ -227,7 +230,7 @@ export function createMachines(deps: {
       }
     },
 
-    async addLayer(machine, emptyLayerPath) {
+    async addLayer(machine, emptyLayerPath, pause) {
       const { vm, slot, record } = machine;
       if (vm === undefined) throw new Error("The machine has ended");
       const layerId = await layers.add(ownerOf(machine.id), emptyLayerPath);
@@ -238,6 +241,7 @@ export function createMachines(deps: {
           ...record,
           disk: { ...record.disk, layers: [layerId, ...record.disk.layers] },
         });
+        await pause();
         await vm.writeInto({ name: `layer-${layerId}`, path: basename(path) });
       } catch (error) {
         await save(machine, record);

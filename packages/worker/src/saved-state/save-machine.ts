@@ -52,10 +52,14 @@ export function createSaveMachine(deps: {
       let pauseMilliseconds = 0;
       if (vm !== undefined && lostBecause === null) {
         await sync(machine);
-        try {
+        const save = async () => {
+          // A machine that is saved for good needs no second look at what it changed meanwhile.
           if (!isCheckpoint || kind === "disk_only") await vm.pause();
           if (kind === "full") await vm.save(savedPaths(directory));
-          if (isCheckpoint) await machines.addLayer(machine, overlay);
+        };
+        try {
+          if (isCheckpoint) await machines.addLayer(machine, overlay, save);
+          else await save();
         } catch (error) {
           await vm.resume().catch((reason: unknown) => {
             deps.log.warn(

@@ -145,7 +145,10 @@ export function createFakeMachines(
       machine.record = record;
     },
     limit: () => note("limit"),
-    addLayer: () => note("add layer"),
+    async addLayer(_machine, _path, pause) {
+      await pause();
+      await note("add layer");
+    },
     async discard(machine) {
       await note(`discard ${machine.id}`);
       for (const end of endCallbacks.get(machine.id) ?? []) end();

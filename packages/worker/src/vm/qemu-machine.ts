@@ -31,7 +31,7 @@ const stateTimeoutSeconds = 600;
 const mebi = 1024 * 1024;
 const bandwidthBytesMax = 2 ** 40;
 /** A running machine is paused for its last changes when they take this long. */
-const pauseMillisecondsTarget = 50;
+const pauseMillisecondsTarget = 20;
 /** A machine whose memory changes faster than it is saved is paused after so long. */
 const liveSeconds = 20;
 const endedMigrations: ReadonlySet<string> = new Set(["none", "completed", "cancelled", "failed"]);

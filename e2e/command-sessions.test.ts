@@ -77,37 +77,16 @@ describe("command sessions", () => {
     assert.equal(await readUntil(chunksOf(ended), "later\n"), "begun\ngot later\n");
   });
 
-  for (const name of ["control-plane", "worker"] as const) {
-    test(`a session outlives the ${name}`, async () => {
-      const before = await sandbox.exec.start(echoLines);
-      await before.sendStdin("one\n");
-      await readUntil(chunksOf(before), "got one\n");
-      const [pid = 0] = await scenario.installation.pidsOf(name);
-      const lost = assert.rejects(before.wait(), { code: "connection_failed" });
-      process.kill(pid, "SIGKILL");
-      await lost;
-      while ((await scenario.installation.pidsOf(name)).includes(pid)) await pause();
-      while (!(await answers())) await pause();
-      const again = await sandbox.exec.attach(before.sessionId);
-      const chunks = chunksOf(again);
-      await readUntil(chunks, "begun\ngot one\n");
-      await again.sendStdin("two\n");
-      await again.endStdin();
-      await readUntil(chunks, "got two\n");
-      assert.equal((await chunks.next()).done, true);
-      assert.equal(await again.wait(), 9);
-    });
-  }
-
-  test("a session goes on after a hibernation, which detaches its clients", async () => {
+  /** Loses the connection to a session in the middle, comes back, and ends it as if nothing was. */
+  async function comeBackAfter(loss: () => Promise<void>): Promise<CommandSession> {
     const before = await sandbox.exec.start(echoLines);
     await before.sendStdin("one\n");
     await readUntil(chunksOf(before), "got one\n");
     const lost = assert.rejects(before.wait(), { code: "connection_failed" });
-    await sandbox.hibernate();
+    await loss();
     await lost;
+    while (!(await answers())) await pause();
     const again = await sandbox.exec.attach(before.sessionId);
-    assert.equal(again.info.attachedClients, 0);
     const chunks = chunksOf(again);
     await readUntil(chunks, "begun\ngot one\n");
     await again.sendStdin("two\n");
@@ -115,6 +94,22 @@ describe("command sessions", () => {
     await readUntil(chunks, "got two\n");
     assert.equal((await chunks.next()).done, true);
     assert.equal(await again.wait(), 9);
+    return again;
+  }
+
+  for (const name of ["control-plane", "worker"] as const) {
+    test(`a session outlives the ${name}`, async () => {
+      await comeBackAfter(async () => {
+        const [pid = 0] = await scenario.installation.pidsOf(name);
+        process.kill(pid, "SIGKILL");
+        while ((await scenario.installation.pidsOf(name)).includes(pid)) await pause();
+      });
+    });
+  }
+
+  test("a session goes on after a hibernation, which detaches its clients", async () => {
+    const again = await comeBackAfter(async () => void (await sandbox.hibernate()));
+    assert.equal(again.info.attachedClients, 0);
   });
 
   test("kill ends the whole group; a held output does not keep the session", async () => {

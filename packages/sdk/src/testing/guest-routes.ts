@@ -1,26 +1,12 @@
-import { spawn } from "node:child_process";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import {
-  type CommandResult,
-  commandResultSchema,
-  defaults,
-  directoryListingSchema,
-  filePathQuerySchema,
-  type RunCommandRequest,
-  runCommandRequestSchema,
-  WireError,
-} from "@opencomputer/protocol";
+import { directoryListingSchema, filePathQuerySchema, WireError } from "@opencomputer/protocol";
 import { type Exchange, parseOrRefuse, type Route } from "./route.ts";
 import { findSandbox, type SandboxState } from "./sandbox-routes.ts";
 
-/**
- * Commands and files, done on this machine: commands run in a real shell with
- * nothing but the sandbox's variables, files lie below `folder`.
- */
+/** Files of the contract server's sandboxes: they lie on this machine, below `folder`. */
 export function guestRoutes(sandboxes: SandboxState, folder: string): Route[] {
   function pathOf(exchange: Exchange): { guest: string; host: string } {
     findSandbox(sandboxes, exchange);
@@ -31,16 +17,6 @@ export function guestRoutes(sandboxes: SandboxState, folder: string): Route[] {
   }
 
   return [
-    {
-      method: "POST",
-      path: "/sandboxes/:id/exec/run",
-      async handle(exchange) {
-        const { environment } = findSandbox(sandboxes, exchange);
-        const request = await exchange.body(runCommandRequestSchema);
-        const result = await runLocally(request, environment, folder);
-        await exchange.answer(200, commandResultSchema, result);
-      },
-    },
     {
       method: "GET",
       path: "/sandboxes/:id/files",
@@ -103,37 +79,4 @@ async function statOrRefuse(guest: string, host: string) {
   } catch (cause) {
     throw new WireError("file_not_found", `There is no file ${guest}`, { cause });
   }
-}
-
-async function runLocally(
-  request: RunCommandRequest,
-  environment: Record<string, string>,
-  folder: string,
-): Promise<CommandResult> {
-  const [program, programArguments] = request.args
-    ? [request.cmd, request.args]
-    : ["/bin/bash", ["-c", request.cmd]];
-  const child = spawn(program, programArguments, {
-    cwd: request.cwd ?? folder,
-    env: { PATH: process.env["PATH"], ...environment, ...request.envs },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const timer = setTimeout(
-    () => child.kill("SIGKILL"),
-    (request.timeout || defaults.commandTimeoutSeconds) * 1000,
-  );
-  const ended = new Promise<{ code: number | null }>((resolve, reject) => {
-    child.once("error", () =>
-      reject(new WireError("command_not_found", `There is no command ${request.cmd}`)),
-    );
-    child.once("close", (code) => resolve({ code }));
-  });
-  const [{ code }, stdout, stderr] = await Promise.all([
-    ended,
-    text(child.stdout),
-    text(child.stderr),
-  ]).finally(() => clearTimeout(timer));
-  return code === null
-    ? { exitCode: -1, stdout, stderr: `${stderr}\nProcess timed out` }
-    : { exitCode: code, stdout, stderr };
 }

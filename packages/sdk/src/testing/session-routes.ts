@@ -6,6 +6,7 @@ import {
   asyncCommandSchema,
   asyncCommandWaits,
   commandProgressSchema,
+  commandResultSchema,
   commandSessionListSchema,
   commandSessionSchema,
   defaults,
@@ -21,7 +22,10 @@ import { type LocalSession, startLocalSession } from "./local-session.ts";
 import type { Exchange, Route } from "./route.ts";
 import { findSandbox, type SandboxState } from "./sandbox-routes.ts";
 
-/** Command sessions and background commands of the contract server. */
+/**
+ * Commands of the contract server, done on this machine: in a real shell with
+ * nothing but the sandbox's variables.
+ */
 export function createSessionRoutes(sandboxes: SandboxState, folder: string) {
   const sessions = new Map<string, LocalSession>();
   const webSockets = new WebSocketServer({ noServer: true });
@@ -55,6 +59,21 @@ export function createSessionRoutes(sandboxes: SandboxState, folder: string) {
   }
 
   const routes: Route[] = [
+    {
+      method: "POST",
+      path: "/sandboxes/:id/exec/run",
+      async handle(exchange) {
+        const request = await exchange.body(runCommandRequestSchema);
+        const { environment, detail } = findSandbox(sandboxes, exchange);
+        const session = await startLocalSession(request, {
+          ...{ sandboxID: detail.sandboxID, environment, folder, input: "ignore" },
+          timeoutSeconds: request.timeout || defaults.commandTimeoutSeconds,
+        });
+        await session.ended;
+        const { exitCode = -1 } = session.info();
+        await exchange.answer(200, commandResultSchema, { exitCode, ...session.output() });
+      },
+    },
     {
       method: "POST",
       path: "/sandboxes/:id/exec",

@@ -10,15 +10,17 @@ import {
 } from "@opencomputer/harness";
 import { measureRequests, measureUpload } from "./egress/proxy-figures.ts";
 import { asMarkdown, type Figure, printFigures } from "./figure.ts";
+import { measureLife } from "./life/life-figures.ts";
 import { measureColdCreate, measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
 
-const usage = "Usage: npm run bench [-- sandboxes|egress] [--markdown FILE]";
+const usage = "Usage: npm run bench [-- sandboxes|life|egress] [--markdown FILE]";
 const { positionals: parts, values } = parseArgs({
   allowPositionals: true,
   options: { markdown: { type: "string" } },
 });
 const markdownFile = values.markdown;
-if (parts.some((part) => part !== "sandboxes" && part !== "egress")) {
+const known = ["sandboxes", "life", "egress"];
+if (parts.some((part) => !known.includes(part))) {
   process.stderr.write(`${usage}\n`);
   process.exit(1);
 }
@@ -26,6 +28,7 @@ const wants = (part: string) => parts.length === 0 || parts.includes(part);
 
 const figures: Figure[] = [];
 if (wants("sandboxes")) figures.push(...(await sandboxFigures()));
+if (wants("life")) figures.push(...(await lifeFigures()));
 if (wants("egress")) {
   figures.push(await measureRequests((text) => say(`proxy and relay: ${text}`)));
   say("1 GiB upload");
@@ -53,6 +56,13 @@ async function sandboxFigures(): Promise<Figure[]> {
   );
   const [firstOutput, ...others] = warm;
   return [...(firstOutput === undefined ? [] : [firstOutput]), cold, ...others, ...many];
+}
+
+async function lifeFigures(): Promise<Figure[]> {
+  await prepareTemplate();
+  return withInstallation({}, (installation) =>
+    measureLife(installation, (text) => say(`life: ${text}`)),
+  );
 }
 
 async function withInstallation<Result>(

@@ -5,5 +5,7 @@ export * from "./leak-search.ts";
 export * from "./leftovers.ts";
 export * from "./machines.ts";
 export * from "./process-memory.ts";
+export * from "./resources.ts";
+export * from "./rounds.ts";
 export * from "./scenario.ts";
 export * from "./template.ts";

@@ -13,7 +13,7 @@ import { openMonitor } from "./monitor.ts";
 // as JSON from the first argument and prints one JSON line a round.
 const settingsSchema = z.object({
   template: machineTemplateSchema,
-  /** As deep below the data directory as the worker's machines are: backing paths are relative. */
+  /** As deep below the data directory as the layers of disks are: backing paths are relative. */
   directory: z.string(),
   socketPath: z.string(),
   rounds: z.int(),
@@ -48,9 +48,6 @@ async function measureRound(): Promise<{ firstOutputMs: number; warmRunMs: numbe
   });
   try {
     const monitor = await openMonitor(settings.socketPath);
-    await monitor.execute("migrate-set-capabilities", {
-      capabilities: [{ capability: "x-ignore-shared", state: true }],
-    });
     await monitor.execute("migrate-incoming", { uri: "fd:3" });
     while (statusSchema.parse(await monitor.execute("query-status")).status === "inmigrate") {
       await pause();

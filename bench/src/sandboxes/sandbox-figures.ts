@@ -22,7 +22,7 @@ export async function measureCommands(
   onRound: (text: string) => void,
 ): Promise<Figure[]> {
   const connection = { apiUrl: installation.apiUrl, apiKey: installation.apiKey };
-  const directory = join(installation.dataDirectory, "worker", "machines", "bench-floor");
+  const directory = join(installation.dataDirectory, "worker", "bench-floor");
   const probe = await Sandbox.create(connection);
   const machine = (await readMachines(installation.dataDirectory)).get(probe.sandboxId);
   const template = await readMachineTemplate(machine?.pid ?? 0);
@@ -152,7 +152,7 @@ export async function measureMany(installation: RunningInstallation): Promise<Fi
 }
 
 /** proc(5), `smaps_rollup`: pages by how many processes map them. */
-async function readSharedMemory(
+export async function readSharedMemory(
   pid: number,
 ): Promise<{ proportionalMiB: number; uniqueMiB: number }> {
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");

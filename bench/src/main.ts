@@ -8,18 +8,20 @@ import {
   removeDataDirectory,
   startInstallation,
 } from "@opencomputer/harness";
+import { measureApi } from "./api/api-figures.ts";
+import { measureRounds } from "./api/round-figures.ts";
 import { measureRequests, measureUpload } from "./egress/proxy-figures.ts";
 import { asMarkdown, type Figure, printFigures } from "./figure.ts";
 import { measureLife } from "./life/life-figures.ts";
 import { measureColdCreate, measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
 
-const usage = "Usage: npm run bench [-- sandboxes|life|egress] [--markdown FILE]";
+const usage = "Usage: npm run bench [-- sandboxes|life|api|egress] [--markdown FILE]";
 const { positionals: parts, values } = parseArgs({
   allowPositionals: true,
   options: { markdown: { type: "string" } },
 });
 const markdownFile = values.markdown;
-const known = ["sandboxes", "life", "egress"];
+const known = ["sandboxes", "life", "api", "egress"];
 if (parts.some((part) => !known.includes(part))) {
   process.stderr.write(`${usage}\n`);
   process.exit(1);
@@ -29,6 +31,7 @@ const wants = (part: string) => parts.length === 0 || parts.includes(part);
 const figures: Figure[] = [];
 if (wants("sandboxes")) figures.push(...(await sandboxFigures()));
 if (wants("life")) figures.push(...(await lifeFigures()));
+if (wants("api")) figures.push(...(await apiFigures()));
 if (wants("egress")) {
   figures.push(await measureRequests((text) => say(`proxy and relay: ${text}`)));
   say("1 GiB upload");
@@ -63,6 +66,14 @@ async function lifeFigures(): Promise<Figure[]> {
   return withInstallation({}, (installation) =>
     measureLife(installation, (text) => say(`life: ${text}`)),
   );
+}
+
+async function apiFigures(): Promise<Figure[]> {
+  await prepareTemplate();
+  return withInstallation({}, async (installation) => [
+    ...(await measureApi(installation, (text) => say(`API and floor: ${text}`))),
+    ...(await measureRounds(installation, (text) => say(`create and kill: ${text}`))),
+  ]);
 }
 
 async function withInstallation<Result>(

@@ -51,13 +51,19 @@ export async function measureApi(
 
 async function load(generator: ChildProcess, task: LoadTask): Promise<LoadResult> {
   generator.send(task);
-  const [message] = await Promise.race([
-    once(generator, "message"),
-    once(generator, "exit").then(() => {
-      throw new Error("The load generator ended: see its error above");
-    }),
-  ]);
-  return loadResultSchema.parse(message);
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    const [message] = await Promise.race([
+      once(generator, "message", { signal }),
+      once(generator, "exit", { signal }).then(() => {
+        throw new Error("The load generator ended: see its error above");
+      }),
+    ]);
+    return loadResultSchema.parse(message);
+  } finally {
+    over.abort();
+  }
 }
 
 function describe(ofApi: LoadResult[], ofFloor: LoadResult[]): Figure[] {

@@ -10,8 +10,8 @@ import { type LoadResult, type LoadTask, loadResultSchema } from "./message.ts";
 
 const rounds = 20;
 const connections = 64;
-const requestsRatioMin = 0.2;
-const p99RatioMax = 6;
+const requestsRatioMin = 0.1;
+const p99RatioMax = 12;
 
 /** `GET /sandboxes/:id` against a bare HTTP server with the same answer, in turns in the same run. */
 export async function measureApi(

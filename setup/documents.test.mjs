@@ -41,9 +41,9 @@ describe("documents name files that exist", () => {
 
 test("every row of docs/compatibility.md names tests that are run", () => {
   const tests = findTestFiles(projectDirectory).flatMap(({ files }) => files);
-  // The API suite is run by the tests of each kind of database.
+  // The API suite is run by the tests of each kind of database, the agent's tests by Go.
   const isRun = (/** @type {string} */ path) =>
-    tests.includes(path) || /\/testing\/api-suite\/[\w-]+\.ts$/.test(path);
+    tests.includes(path) || /\/testing\/api-suite\/[\w-]+\.ts$|_test\.go$/.test(path);
   const rows = read("docs/compatibility.md")
     .split("\n")
     .filter((line) => line.startsWith("|"))

@@ -163,7 +163,7 @@ describe("createStreamSplitter", () => {
       /too many memory blocks/,
     ],
     ["a page behind its block", after(encodePage(page(memory.name, 64), undefined)), /lies behind/],
-    ["a page of 2 ** 63", after(u64(2 ** 63 + 2), named(memory.name), Buffer.alloc(1)), /behind/],
+    ["a page of 2 ** 52", after(u64(2 ** 52 + 2), named(memory.name), Buffer.alloc(1)), /behind/],
     ["compressed pages", after(u64(0x100), named(memory.name)), /the flags 0x100/],
     ["a page that is zeros and not", after(u64(0x0a), named(memory.name)), /the flags 0xa/],
     ["pages of ones", after(u64(2), named(memory.name), Buffer.from([1])), /something else than/],

@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type Scenario, searchDirectory, startScenario } from "@opencomputer/harness";
+import { limits } from "@opencomputer/protocol";
+import { type Fetch, Project, type Sandbox, SecretStore } from "@opencomputer/sdk";
+import { everyMethod } from "@opencomputer/sdk/testing/every-method";
+import { type DocumentedApi, readDocumentedApi } from "./documented-api.ts";
+
+const host = "api.example.test";
+/** Each form of it, as text, in a URL, in JSON, is another one. */
+const canary = 'sk-canary/e7 f3"b05+c9a1';
+const program = fileURLToPath(new URL("../packages/cli/bin/oc.js", import.meta.url));
+
+/** Bodies that are wrong in themselves, each with the value in it. */
+const wrongBodies: Record<string, string> = {
+  "no JSON": `{"value": "${canary}`,
+  "JSON that ends too early": `{"value": ${JSON.stringify(canary)}`,
+  "a string": JSON.stringify(canary),
+  "a list": JSON.stringify([canary]),
+  "a value of another type": JSON.stringify({ value: [canary], allowedHosts: 1 }),
+  "a value in an object": JSON.stringify({ value: { text: canary } }),
+  "a value that is too long": JSON.stringify({
+    value: canary.padEnd(limits.secretValueBytesMax + 1, "x"),
+  }),
+  "a body that is too long": JSON.stringify({ value: canary.repeat(60_000) }),
+};
+
+describe("a secret value is in nothing that the service writes or answers", () => {
+  let scenario: Scenario;
+  let api: DocumentedApi;
+  let answers: string;
+  let answerCount = 0;
+  let store: { id: string; name: string };
+  let project: { id: string; name: string };
+  let sandbox: Sandbox;
+
+  /** Keeps an answer, head and body, where the search finds it. */
+  const keep = async (name: string, content: string | Uint8Array) => {
+    answerCount += 1;
+    await writeFile(join(answers, `${answerCount} ${name.replaceAll("/", "_")}`), content);
+  };
+  const recordingFetch: Fetch = async (url, init) => {
+    const response = await fetch(url, init);
+    const head = `${response.status} ${JSON.stringify([...response.headers])}\n`;
+    const content = Buffer.from(await response.clone().arrayBuffer());
+    await keep(init.method, Buffer.concat([Buffer.from(head), content]));
+    return response;
+  };
+  /** For calls that set a value of their own: it becomes the value that is searched for. */
+  const settingFetch: Fetch = async (url, init) => {
+    const setsSecret = /\/secrets\//.test(url) && typeof init.body === "string";
+    if (!setsSecret) return recordingFetch(url, init);
+    const body = JSON.stringify({ ...JSON.parse(String(init.body)), value: canary });
+    return recordingFetch(url, { ...init, body });
+  };
+  const call = async (method: string, path: string, headers: object = {}, body?: string) => {
+    try {
+      const response = await recordingFetch(scenario.connection.apiUrl + path, {
+        method,
+        headers: { "x-api-key": scenario.connection.apiKey, ...headers },
+        redirect: "manual",
+        ...(body === undefined ? {} : { body }),
+      });
+      return response.status;
+    } catch (error) {
+      // The server may refuse and close before it has the whole body: there is no answer to search.
+      if (error instanceof TypeError) return 0;
+      throw error;
+    }
+  };
+  const leaksIn = async (directory: string) => {
+    const { leaks, bytesSearched } = await searchDirectory(directory, [canary]);
+    assert.ok(bytesSearched > 1000, `${directory} has something to search`);
+    return leaks.map(({ place, form }) => `${form}: ${place}`);
+  };
+
+  before(async () => {
+    answers = await mkdtemp(join(tmpdir(), "opencomputer-answers-"));
+    scenario = await startScenario({
+      hosts: [host],
+      // An echo service: the value comes back to the guest's request.
+      handler: (request, response) => response.end(`got ${request.headers["x-api-key"]}\n`),
+    });
+    api = await readDocumentedApi(scenario.connection.apiUrl);
+    store = await scenario.createStore({ egressAllowlist: [host], secrets: { API_KEY: canary } });
+    project = await Project.create({ ...scenario.connection, name: "no-leak" });
+    await Project.setSecret(project.id, "PROJECT_KEY", canary, scenario.connection);
+    sandbox = await scenario.createSandbox({ secretStore: store.name, project: project.name });
+  });
+  after(async () => {
+    await rm(answers, { recursive: true });
+    assert.deepEqual(await scenario.end(), []);
+  });
+
+  test("it is used: the server gets the value, the guest its token", async () => {
+    const { stdout } = await sandbox.exec.run(
+      `curl -sS https://${host}/ -H "x-api-key: $API_KEY"; env`,
+    );
+    assert.equal(scenario.internet.requestsTo(host).at(-1)?.headers["x-api-key"], canary);
+    await keep("exec", stdout);
+  });
+
+  test("every method of the SDK: no answer has it", async () => {
+    const connection = { ...scenario.connection, fetch: settingFetch };
+    const ids = { storeId: "", projectId: "", keyId: "", sessionId: "" };
+    const world = { connection, sandbox, ...ids, checkpointId: "", patchId: "" };
+    for (const work of Object.values(everyMethod)) await work(world);
+    assert.deepEqual(await leaksIn(answers), []);
+  });
+
+  test("every documented operation, by who may not and with what it does not take: no answer has it", async () => {
+    const pathOf = (path: string, id: string) =>
+      path
+        .replace("/secrets/{name}", "/secrets/API_KEY")
+        .replace(/\{(\w+)\}/g, encodeURIComponent(id));
+    const ids = (path: string) =>
+      path.includes("/secret-stores/") ? [store.id, "absent"] : ["absent"];
+    const json = { "content-type": "application/json" };
+    const right = JSON.stringify({ value: canary });
+    const statuses = new Set<number>();
+    for (const name of api.operationNames) {
+      const [method = "", path = ""] = name.split(" ");
+      for (const id of ids(path)) {
+        const at = pathOf(path, id);
+        statuses.add(await call(method, at, { "x-api-key": "" }));
+        statuses.add(await call(method, at, { "x-api-key": canary }));
+        statuses.add(
+          await call(method, at, { "x-api-key": "", authorization: `Bearer ${canary}` }),
+        );
+        statuses.add(await call("PATCH", `${at}?value=${encodeURIComponent(canary)}`));
+        if (method === "GET") statuses.add(await call(method, at));
+        if (method !== "POST" && method !== "PUT") continue;
+        for (const body of Object.values(wrongBodies)) {
+          statuses.add(await call(method, at, json, body));
+        }
+        statuses.add(await call(method, at, { "content-type": "text/plain" }, right));
+        statuses.add(await call(method, at, { "x-long": canary.repeat(1500) }));
+      }
+    }
+    for (const status of [200, 400, 401, 403, 404, 413, 415, 431]) {
+      assert.ok(statuses.has(status), `${status} was provoked`);
+    }
+    assert.deepEqual(await leaksIn(answers), []);
+  });
+
+  test("conflicts, refused names and refused hosts: no answer has it", async () => {
+    const json = { "content-type": "application/json" };
+    const secrets = `/api/secret-stores/${store.id}/secrets`;
+    const body = JSON.stringify({ value: canary });
+    assert.equal(await call("PUT", `${secrets}/PATH`, json, body), 400);
+    const badHost = JSON.stringify({ value: canary, allowedHosts: ["*"] });
+    assert.equal(await call("PUT", `${secrets}/API_KEY`, json, badHost), 400);
+    const duplicate = JSON.stringify({ name: store.name, value: canary });
+    assert.equal(await call("POST", "/api/secret-stores", json, duplicate), 409);
+    await assert.rejects(Project.create({ ...scenario.connection, name: project.name }));
+    assert.deepEqual(await leaksIn(answers), []);
+  });
+
+  test("oc --json for each object: no output has it", async () => {
+    const id = sandbox.sandboxId;
+    const lines: [string[], string?][] = [
+      [["secret-store", "list"]],
+      [["secret-store", "get", store.id]],
+      [["secret-store", "update", store.id, "--name", "renamed"]],
+      [["secret", "set", store.id, "API_KEY", "--from-stdin"], canary],
+      [["secret", "set", store.id, "PATH", "--from-stdin"], canary],
+      [["secret", "set", "absent", "API_KEY", "--from-stdin"], canary],
+      [["secret", "set", store.id, "API_KEY", canary]],
+      [["secret", "list", store.id]],
+      [["secret", "list", project.id]],
+      [["project", "list"]],
+      [["project", "get", project.id]],
+      [["ls"]],
+      [["get", id]],
+      [["sandbox", "allowed-hosts", id]],
+      [["exec", id, "--", "env"]],
+      [["exec", "list", id]],
+      [["checkpoint", "list", id]],
+      [["snapshot", "list"]],
+      [["key", "list"]],
+      [["config", "show"]],
+    ];
+    for (const [args, input] of lines) {
+      const at = args.includes("--") ? args.indexOf("--") : args.length;
+      await keep(`oc ${args[0]}`, await oc(args.toSpliced(at, 0, "--json"), input ?? ""));
+    }
+    assert.deepEqual(await leaksIn(answers), []);
+  });
+
+  test("no log, no database file, no disk and nothing else in the data directory has it", async () => {
+    assert.deepEqual(await leaksIn(scenario.installation.dataDirectory), []);
+    assert.ok(!scenario.installation.output().includes(canary));
+    const audit = await SecretStore.listSecrets(store.id, scenario.connection);
+    assert.ok(audit.length > 0, "the store is still there");
+  });
+
+  test("the search finds the value where it is planted", async () => {
+    const { dataDirectory } = scenario.installation;
+    for (const [directory, content] of [
+      [answers, JSON.stringify({ error: `found ${canary}` })],
+      [join(dataDirectory, "logs"), `{"msg":"${Buffer.from(canary).toString("base64")}"}`],
+      [join(dataDirectory, "database"), Buffer.from(canary).toString("hex")],
+    ] as const) {
+      const place = join(directory, "planted");
+      await writeFile(place, content);
+      assert.equal((await leaksIn(directory)).length, 1);
+      await rm(place);
+    }
+  });
+
+  function oc(args: string[], input: string): Promise<string> {
+    const { apiUrl, apiKey } = scenario.connection;
+    return new Promise((resolve) => {
+      const environment = {
+        PATH: process.env["PATH"],
+        HOME: answers,
+        OPENCOMPUTER_API_URL: apiUrl,
+        OPENCOMPUTER_API_KEY: apiKey,
+      };
+      const child = execFile(
+        process.execPath,
+        [program, ...args],
+        { env: environment },
+        (_error, stdout, stderr) => resolve(`${stdout}\n${stderr}`),
+      );
+      child.stdin?.end(input);
+    });
+  }
+});

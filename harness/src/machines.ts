@@ -1,10 +1,11 @@
 import { readdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { z } from "zod";
 
 const machineRecordSchema = z.object({
   process: z.object({ pid: z.int() }),
   sandbox: z.object({ sandboxId: z.string() }).nullable(),
+  disk: z.object({ layers: z.array(z.string()).min(1) }),
 });
 
 export interface Machine {
@@ -24,7 +25,7 @@ export async function readMachines(dataDirectory: string): Promise<Map<string, M
     if (record.sandbox === null) continue;
     machines.set(record.sandbox.sandboxId, {
       pid: record.process.pid,
-      diskPath: join(dataDirectory, dirname(entry), "disk.qcow2"),
+      diskPath: join(dataDirectory, "worker/layers", `${record.disk.layers[0]}.qcow2`),
     });
   }
   return machines;

@@ -147,7 +147,11 @@ describe("images and snapshots", () => {
     }
   });
 
-  test("the same content is not built again", async () => {
+  test("the same content is not built again, also by a service that was restarted", async () => {
+    for (const part of ["control-plane", "worker"] as const) {
+      for (const pid of await scenario.installation.pidsOf(part)) process.kill(pid, "SIGKILL");
+    }
+    await scenario.installation.untilReady();
     const events: BuildLogEvent[] = [];
     const onBuildLog = (event: BuildLogEvent) => void events.push(event);
     await snapshots.create({ name: "again", image, onBuildLog });
@@ -178,7 +182,7 @@ describe("images and snapshots", () => {
     );
   });
 
-  test("a sandbox of it is of any size, and outlives its snapshot and the service", async () => {
+  test("a sandbox of it is of any size, and outlives its snapshot", async () => {
     const sandbox = await scenario.createSandbox({
       ...{ snapshot: "built", memoryMB: 2048, cpuCount: 2 },
     });

@@ -108,8 +108,8 @@ export function planStep(step: ImageStep, state: BuildState, sources: BuildSourc
 
 /** What takes away that a build was here. */
 export const cleanUpScript = [
-  `rm -rf ${stagingDirectory} /var/lib/apt/lists/*`,
   "apt-get clean",
+  `rm -rf ${stagingDirectory} /var/lib/apt/lists/*`,
   "sync",
 ].join("\n");
 

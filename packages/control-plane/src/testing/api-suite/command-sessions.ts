@@ -100,6 +100,19 @@ export function describeCommandSessions(openDatabase: OpenTestDatabase): void {
       assert.equal((await greedy.closed).code, 1009);
     });
 
+    test("traffic is use of the sandbox, an open and silent WebSocket is not", async () => {
+      const { path, sessionID, sandboxID } = await start({ cmd: "cat" });
+      const endAt = async () =>
+        Date.parse((await call("GET", `/api/sandboxes/${sandboxID}`)).json.endAt);
+      const client = await attach(`${path}/${sessionID}`);
+      await eventually(() => client.messages.length === 1, "the replay ended");
+      const silent = await endAt();
+      assert.equal(await endAt(), silent);
+      client.socket.send(Buffer.alloc(0));
+      await eventually(async () => (await endAt()) > silent, "a keep-alive is use");
+      client.socket.terminate();
+    });
+
     test("a slow reader stops the command, and then gets everything", async () => {
       const bytes = 256 * megabyte;
       const { path, sessionID } = await start({ cmd: `flood ${bytes}` });

@@ -41,6 +41,8 @@ export function readFences(page: string, markdown: string): Map<string, Fence> {
 export interface RunOptions {
   /** Texts of the example, such as an id it cannot know, and what stands for each. */
   replace?: Record<string, string>;
+  /** Id of the sandbox that a TypeScript example calls `sandbox` and does not make. */
+  sandbox?: string;
   /** Constants that a TypeScript example uses and does not make. */
   given?: Record<string, unknown>;
   /** Shell commands that run after a shell example, in the same shell. */
@@ -120,11 +122,14 @@ export async function openGuideExamples(connection: {
   async function runTypeScript(
     name: string,
     text: string,
-    given: Record<string, unknown>,
+    { sandbox, given }: { sandbox: string | undefined; given: Record<string, unknown> },
   ): Promise<Printed> {
     const constants = Object.entries(given).map(
       ([name, value]) => `const ${name} = ${JSON.stringify(value)};\n`,
     );
+    if (sandbox !== undefined) {
+      constants.push(`const sandbox = await Sandbox.connect(${JSON.stringify(sandbox)});\n`);
+    }
     const imports = 'import { Project, Sandbox, SecretStore } from "@opencomputer/sdk";\n';
     const module = [/^import /m.test(text) ? "" : imports, ...constants, text].join("");
     const file = join(home, name.replace("/", "-"));
@@ -136,14 +141,14 @@ export async function openGuideExamples(connection: {
 
   return {
     home,
-    async run(example, { replace = {}, given = {}, afterwards = "" } = {}) {
+    async run(example, { replace = {}, sandbox, given = {}, afterwards = "" } = {}) {
       const { language, text } = find("example", example);
       const replaced = Object.entries({ ...placeholders, ...replace }).reduce(
         (changed, [from, to]) => changed.replaceAll(from, () => to),
         text,
       );
       wereRun.add(`example ${example}`);
-      if (language === "ts") return await runTypeScript(example, replaced, given);
+      if (language === "ts") return await runTypeScript(example, replaced, { sandbox, given });
       if (language !== "sh") throw new Error(`${example} is in ${language}: expected ts or sh`);
       const script = [lookUps, replaced, afterwards].join("\n");
       return await execute("bash", ["--norc", "-euo", "pipefail", "-c", script]);

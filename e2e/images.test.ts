@@ -148,7 +148,7 @@ describe("images and snapshots", () => {
   });
 
   test("the same content is not built again, also by a service that was restarted", async () => {
-    for (const part of ["control-plane", "worker"] as const) {
+    for (const part of ["worker", "control-plane"] as const) {
       for (const pid of await scenario.installation.pidsOf(part)) process.kill(pid, "SIGKILL");
     }
     await scenario.installation.untilReady();

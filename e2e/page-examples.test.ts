@@ -3,10 +3,14 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { type Scenario, startScenario } from "@opencomputer/harness";
-import { Project, Sandbox, SecretStore } from "@opencomputer/sdk";
+import { Project, Sandbox, SecretStore, Snapshots } from "@opencomputer/sdk";
+import { createGitServer, type GitServer } from "./git-server.ts";
 import { type GuideExamples, openGuideExamples, readFences } from "./guide-examples.ts";
+import { createPackageMirror, type PackageMirror } from "./package-mirror.ts";
 
 const host = "api.anthropic.com";
+const gitHost = "github.com";
+const gitUser = { user: "reader", password: "of the guide" };
 const tokenLine = /^osb_sealed_[0-9a-f]{32}$/m;
 
 test("readFences refuses a fence that would not be run", () => {
@@ -25,13 +29,33 @@ test("readFences refuses a fence that would not be run", () => {
 describe("the examples of the guide run as they are printed", () => {
   let scenario: Scenario;
   let guide: GuideExamples;
+  let mirror: PackageMirror;
+  let git: GitServer;
   before(async () => {
-    scenario = await startScenario({ hosts: [host] });
+    mirror = await createPackageMirror({ pythonPackage: "pandas", version: "2.2.3" });
+    git = await createGitServer(gitUser);
+    const credentials = Buffer.from(`${gitUser.user}:${gitUser.password}`).toString("base64");
+    scenario = await startScenario({
+      hosts: [host, gitHost],
+      plainHosts: mirror.hosts,
+      environment: mirror.environment,
+      handler(request, response, body) {
+        const from = request.headers.host ?? "";
+        if (mirror.hosts.includes(from)) return mirror.handle(request, response);
+        if (from !== gitHost) return response.end('{"ok":true}\n');
+        // A public repository, at the address that the guide clones.
+        request.url = request.url?.replace("/org/repo", "/repository.git");
+        request.headers.authorization = `Basic ${credentials}`;
+        git.handle(request, response, body);
+      },
+    });
     guide = await openGuideExamples(scenario.connection);
   });
   after(async () => {
     await guide.end();
     assert.deepEqual(await scenario.end(), []);
+    await mirror.close();
+    await git.close();
   });
 
   afterEach(async () => {
@@ -222,6 +246,103 @@ describe("the examples of the guide run as they are printed", () => {
     const json = await guide.run("command-line/allowed-hosts-as-json", { replace });
     const expected = asPrinted(guide.output("command-line/allowed-hosts-as-json"));
     assert.deepEqual(JSON.parse(json.stdout), JSON.parse(expected));
+  });
+
+  /** A store of this name with one secret. */
+  const makeStore = async (name: string, secret: string, value: string) => {
+    const { connection } = scenario;
+    const { id } = await SecretStore.create({ name, ...connection });
+    await SecretStore.setSecret(id, secret, value, connection);
+  };
+  const workerStores = async () => {
+    await makeStore("worker-1-keys", "API_KEY", "key of worker 1");
+    await makeStore("worker-2-keys", "API_KEY", "key of worker 2");
+  };
+  /** The sandboxes there are, by the store that each was made with. */
+  const byStore = async () => {
+    const { connection } = scenario;
+    const found = new Map<string, Sandbox>();
+    for (const { sandboxID } of await Sandbox.list(connection)) {
+      const { secretStore = "" } = await Sandbox.get(sandboxID, connection);
+      found.set(secretStore, await Sandbox.connect(sandboxID, connection));
+    }
+    return found;
+  };
+  /** What a sandbox sends to the host when it uses its secret. */
+  const keyOf = async (sandbox: Sandbox | undefined) => {
+    const sent = await sandbox?.exec.run(`curl -sS -H "x-api-key: $API_KEY" https://${host}/`);
+    assert.equal(sent?.exitCode, 0, sent?.stderr);
+    return sentKey();
+  };
+
+  test("hibernate and wake", async () => {
+    assert.equal((await guide.run("saved-states/hibernate")).stdout, "true\ntrue\n");
+    const { stdout } = await guide.run("saved-states/hibernate-on-the-command-line");
+    assert.match(stdout, /^Hibernated sb-\w+ \([\d.]+ [KMG]B\)\nWoke sb-\w+\n$/);
+  });
+
+  test("forks with secrets", async () => {
+    await makeStore("git-creds", "GIT_TOKEN", "token of git");
+    await workerStores();
+    await guide.run("saved-states/fork-with-secrets");
+    const sandboxes = await byStore();
+    const base = sandboxes.get("git-creds");
+    const gitToken = (await base?.exec.run("echo $GIT_TOKEN$API_KEY"))?.stdout ?? "";
+    assert.match(gitToken, tokenLine);
+    for (const number of [1, 2]) {
+      const worker = sandboxes.get(`worker-${number}-keys`);
+      assert.equal(
+        (await worker?.exec.run("test -d /app/.git && echo $GIT_TOKEN"))?.stdout,
+        gitToken,
+      );
+      assert.equal(await keyOf(worker), `key of worker ${number}`);
+      assert.equal((await worker?.allowedHosts())?.baseSecretStore, "git-creds");
+    }
+  });
+
+  test("restoring a checkpoint", async () => {
+    const { connection } = scenario;
+    const sandbox = await scenario.createSandbox();
+    await sandbox.exec.run("mkdir important && touch important/file");
+    const afterwards = await guide.run("saved-states/restore", { sandbox: sandbox.id });
+    assert.match(afterwards.stdout, /^[0-9a-f-]{36} before-migration ready\n$/);
+    assert.equal((await sandbox.exec.run("ls important")).stdout, "file\n");
+    assert.deepEqual(await sandbox.listCheckpoints(), []);
+    assert.equal((await Sandbox.get(sandbox.id, connection)).status, "running");
+  });
+
+  test("checkpoints on the command line", async () => {
+    const sandbox = await scenario.createSandbox();
+    const placeholder = { "<sandbox-id>": sandbox.id };
+    const replace = { replace: placeholder };
+    const { stdout } = await guide.run("saved-states/checkpoints-on-the-command-line", replace);
+    assert.match(stdout, /^ID +NAME +KIND +STATUS +SIZE +AGE$/m);
+    assert.match(stdout, / repo-cloned +full +(processing|ready) /);
+    assert.match(stdout, /\d\d:\d\d:\d\d/);
+  });
+
+  test("snapshots with secrets", async () => {
+    await workerStores();
+    await guide.run("saved-states/snapshot-with-secrets");
+    const sandboxes = await byStore();
+    for (const number of [1, 2]) {
+      const worker = sandboxes.get(`worker-${number}-keys`);
+      const version = await worker?.exec.run(
+        "python3 -c 'import pandas; print(pandas.__version__)'",
+      );
+      assert.equal(version?.stdout, "2.2.3\n");
+      assert.equal(await keyOf(worker), `key of worker ${number}`);
+    }
+    await new Snapshots(scenario.connection).delete("data-pipeline");
+  });
+
+  test("images", async () => {
+    const { stdout } = await guide.run("saved-states/image-steps");
+    assert.match(stdout, /^Step 6\/6 completed$/m);
+    assert.match(stdout, /^\/srv\/app\nproduction\nbuilt-at\nsettings.json$/m);
+    const { stdout: listed } = await guide.run("saved-states/snapshots-on-the-command-line");
+    assert.match(listed, /^tools +ready +3 +never/m);
+    assert.match(listed, /^Step 3: +run date > built-at$/m);
   });
 
   test("completion", async () => {

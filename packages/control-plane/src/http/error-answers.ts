@@ -47,10 +47,7 @@ function toWireError(error: FastifyError | Error, request: FastifyRequest): Wire
     case "FST_ERR_CTP_EMPTY_JSON_BODY":
       return new WireError("invalid_json", "The body is not valid JSON");
     case "FST_ERR_CTP_BODY_TOO_LARGE":
-      return new WireError(
-        "body_too_large",
-        `The body is larger than ${request.routeOptions.bodyLimit} octets, the most for JSON: send less, or have OPENCOMPUTER_API_BODY_BYTES_MAX raised`,
-      );
+      return bodyTooLarge(request.routeOptions);
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new WireError(
         "unsupported_media_type",
@@ -66,4 +63,14 @@ function toWireError(error: FastifyError | Error, request: FastifyRequest): Wire
         "Something went wrong on the server; its log says what",
       );
   }
+}
+
+function bodyTooLarge({ bodyLimit, config }: FastifyRequest["routeOptions"]): WireError {
+  const text = `The body is larger than ${bodyLimit} octets, the most for`;
+  return new WireError(
+    "body_too_large",
+    config.eventStream === true
+      ? `${text} an image with its files: have a run step fetch what is large`
+      : `${text} JSON: send less, or have OPENCOMPUTER_API_BODY_BYTES_MAX raised`,
+  );
 }

@@ -439,6 +439,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       const rawBody = "x".repeat(limits.manifestBytesMax + 1);
       const over = await call("POST", "/api/snapshots", { rawBody });
       assert.deepEqual([over.status, over.json.code], [413, "body_too_large"]);
+      assert.match(over.json.error, /67108864 octets.*an image/);
     });
 
     test("an image that the worker has lost is built again", async () => {

@@ -12,6 +12,8 @@ import { checkSize, hostCapacity } from "./host-capacity.ts";
 import { createBootMachine } from "./machines/boot-machine.ts";
 import { createMachinePool, type MachinePool } from "./machines/create-machine-pool.ts";
 import { createMachines } from "./machines/create-machines.ts";
+import { createSpares } from "./machines/create-spares.ts";
+import { freshMachine } from "./machines/origin.ts";
 import { createHostNetwork } from "./network/create-host-network.ts";
 import { createSlots } from "./network/create-slots.ts";
 import type { NetworkBlock } from "./network/network-block.ts";
@@ -36,7 +38,9 @@ export interface WorkerOptions {
 
 export interface Worker {
   readonly sandboxes: Sandboxes;
-  readonly checkpoints: SavedMachines;
+  readonly checkpoints: Pick<SavedMachines, "get" | "list">;
+  /** Forks of it go on. @throws {WireError} `checkpoint_not_found` */
+  removeCheckpoint(checkpointId: string): Promise<void>;
   status(): WorkerStatus;
   /** Makes every later sandbox trust the certificate. Returns at once; `status` tells the progress. */
   trust(certificatePem: string): void;
@@ -121,20 +125,23 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   let failure: string | null = null;
   let accelerator: Accelerator | null = null;
   let pool: MachinePool | undefined;
+  let imageDiskMB = 0;
   let trusted: string | undefined;
   let closed = false;
   // Changes of trust come one after the other; the last one holds.
   let preparation: Promise<void> = Promise.resolve();
 
+  const spares = createSpares({ machines, isEnabled: options.warmPoolSize > 0, log });
   const sandboxes = createSandboxes({
     machines,
     slots,
     hibernated,
     checkpoints,
+    spares,
     saveMachine: createSaveMachine({ machines, layers, fingerprintOf, log }),
     log,
     takeMachine: () => readyPool().take(),
-    checkSize: (spec) => checkSize(spec, capacity, readyPool().golden.diskMB),
+    checkSize: (spec) => checkSize(spec, capacity, imageDiskMB),
   });
 
   function readyPool(): MachinePool {
@@ -168,7 +175,9 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     );
     accelerator = prepared.accelerator;
     const size = options.warmPoolSize;
-    pool = createMachinePool({ machines, golden, accelerator, size, log });
+    imageDiskMB = golden.diskMB;
+    const origin = () => freshMachine(golden, prepared.accelerator);
+    pool = createMachinePool({ machines, origin, isWarm: true, size, log });
     stage = "ready";
     log.info({ accelerator, golden: golden.fingerprint }, "Ready for sandboxes");
   }
@@ -191,6 +200,16 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   return {
     sandboxes,
     checkpoints,
+    async removeCheckpoint(checkpointId) {
+      if (checkpoints.get(checkpointId) === undefined) {
+        throw new WireError(
+          "checkpoint_not_found",
+          `There is no checkpoint ${checkpointId} on this host`,
+        );
+      }
+      await spares.drop(checkpointId);
+      await checkpoints.remove(checkpointId);
+    },
     status: () => ({
       instanceId,
       ready: pool !== undefined,
@@ -215,12 +234,13 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     },
     noteActivity() {
       pool?.noteActivity();
+      spares.noteActivity();
     },
     async close() {
       closed = true;
       clearInterval(trimming);
       const processesOfSandboxes = await sandboxes.settle();
-      await pool?.close();
+      await Promise.all([pool?.close(), spares.close()]);
       // Ends a bake, whose end `preparation` waits for.
       await hypervisor.killStrays(machineNamePrefix, processesOfSandboxes);
       await preparation;

@@ -80,7 +80,9 @@ describe("the life of a machine", () => {
   }
   async function checkpoint(sandboxId: string, kind: "full" | "disk_only") {
     const id = randomUUID();
-    const body = await expectOk(scene.call("PUT", `/v1/checkpoints/${id}`, { sandboxId, kind }));
+    const body = await expectOk(
+      scene.call("PUT", `/v1/checkpoints/${id}`, { sandboxId, kind, isImage: false }),
+    );
     return workerCheckpointSchema.parse(body);
   }
   const run = async (id: string, cmd: string) => {

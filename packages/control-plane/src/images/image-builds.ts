@@ -82,7 +82,7 @@ export function createImageBuilds(deps: {
       const { envs, workingDirectory } = image;
       return { checkpointId, envs, workingDirectory };
     } catch (error) {
-      logger.warn({ contentHash, err: error }, "an image was not built");
+      logger.warn({ contentHash, ...loggable(error) }, "an image was not built");
       await undo(orgId, contentHash, checkpointId);
       throw signal.aborted ? signal.reason : error;
     }
@@ -90,7 +90,11 @@ export function createImageBuilds(deps: {
 
   async function save(checkpointId: string, builder: string): Promise<WorkerCheckpoint> {
     try {
-      return await worker.makeCheckpoint(checkpointId, { sandboxId: builder, kind: "full" });
+      return await worker.makeCheckpoint(checkpointId, {
+        sandboxId: builder,
+        kind: "full",
+        isImage: true,
+      });
     } catch (error) {
       throw asBuildFailure(error, "Saving the image");
     }
@@ -170,6 +174,12 @@ export function createImageBuilds(deps: {
       await Promise.allSettled(ending.map(({ result }) => result));
     },
   };
+}
+
+/** Commands and their output are the caller's, and not for the log. */
+function loggable(error: unknown): Record<string, unknown> {
+  if (!(error instanceof WireError) || error.code !== "image_build_failed") return { err: error };
+  return { code: error.code, step: error.details?.["step"], type: error.details?.["type"] };
 }
 
 function noLongerAwaited(): WireError {

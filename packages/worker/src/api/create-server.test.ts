@@ -48,6 +48,7 @@ function scenario(failure?: Error) {
     trust: (certificatePem) => void asked.push(certificatePem),
     noteActivity: () => undefined,
     close: async () => undefined,
+    removeCheckpoint: async (checkpointId) => void asked.push(checkpointId),
     sandboxes: {
       prepare: (request) => {
         asked.push(request);

@@ -4,7 +4,6 @@ import {
   restoreSandboxRequestSchema,
   sandboxIdSchema,
   uuidSchema,
-  WireError,
   wakeSandboxRequestSchema,
   workerCheckpointListSchema,
   workerCheckpointSchema,
@@ -22,7 +21,7 @@ const checkpointParamsSchema = z.object({ checkpointId: uuidSchema });
 /** Hibernation, checkpoints, and what is made of them. */
 export async function lifeRoutes(
   server: FastifyInstance,
-  { worker }: { worker: Pick<Worker, "sandboxes" | "checkpoints"> },
+  { worker }: { worker: Pick<Worker, "sandboxes" | "checkpoints" | "removeCheckpoint"> },
 ): Promise<void> {
   const { sandboxes, checkpoints } = worker;
   const app = server.withTypeProvider<ZodTypeProvider>();
@@ -77,14 +76,7 @@ export async function lifeRoutes(
     "/v1/checkpoints/:checkpointId",
     { schema: { params: checkpointParamsSchema } },
     async (request, reply) => {
-      const { checkpointId } = request.params;
-      if (checkpoints.get(checkpointId) === undefined) {
-        throw new WireError(
-          "checkpoint_not_found",
-          `There is no checkpoint ${checkpointId} on this host`,
-        );
-      }
-      await checkpoints.remove(checkpointId);
+      await worker.removeCheckpoint(request.params.checkpointId);
       return reply.status(204).send();
     },
   );

@@ -32,7 +32,10 @@ export interface Layers {
   makeEmpty(path: string, disk: Disk): Promise<void>;
   /** A new layer that `owner` holds beside what it holds already. */
   add(owner: string, emptyLayerPath: string): Promise<string>;
-  /** A new layer, held by `owner`, that alone has what all layers of the disk together have. */
+  /**
+   * A new layer, held by `owner`, that alone has what all layers of the disk
+   * together have. It is worth nothing when the disk was written to meanwhile.
+   */
   flatten(owner: string, disk: Disk): Promise<string>;
   /** What layers take on the disk, those left out that another owner needs too. */
   bytesOf(owner: string, layerIds: readonly string[]): Promise<number>;
@@ -66,11 +69,18 @@ export async function createLayers(directory: string): Promise<Layers> {
     await Promise.all(free.map((layerId) => rm(pathOf(layerId), { force: true })));
   }
 
-  /** Held before it is there, so that no sweep takes it away. */
-  function newLayer(owner: string): string {
+  /** Held before it is there, so that no sweep takes it away; given up when it cannot be filled. */
+  async function newLayer(owner: string, fill: (path: string) => Promise<void>): Promise<string> {
     const layerId = randomBytes(8).toString("hex");
     held.set(owner, [layerId, ...(held.get(owner) ?? [])]);
-    return layerId;
+    try {
+      await fill(pathOf(layerId));
+      return layerId;
+    } catch (error) {
+      const others = (held.get(owner) ?? []).filter((other) => other !== layerId);
+      await hold(owner, others);
+      throw error;
+    }
   }
 
   return {
@@ -84,28 +94,25 @@ export async function createLayers(directory: string): Promise<Layers> {
         ...[path, `${sizeMB}M`],
       ]);
     },
-    async add(owner, emptyLayerPath) {
-      const layerId = newLayer(owner);
-      await copyFile(emptyLayerPath, pathOf(layerId));
-      return layerId;
-    },
+    add: (owner, emptyLayerPath) => newLayer(owner, (path) => copyFile(emptyLayerPath, path)),
     async flatten(owner, { goldenFingerprint, layers: [newest] }) {
       if (newest === undefined) throw new Error("A disk without layers is flat");
-      const layerId = newLayer(owner);
-      await runProgram(
-        "qemu-img",
-        [
-          ...["convert", "-q", "-f", "qcow2", "-O", "qcow2", "-F", "qcow2"],
-          ...["-B", join(directory, goldenDisk(goldenFingerprint))],
-          ...[pathOf(newest), pathOf(layerId)],
-        ],
-        { timeoutSeconds: flattenTimeoutSeconds },
-      );
-      await runProgram("qemu-img", [
-        ...["rebase", "-q", "-u", "-f", "qcow2", "-F", "qcow2"],
-        ...["-b", goldenDisk(goldenFingerprint), pathOf(layerId)],
-      ]);
-      return layerId;
+      return newLayer(owner, async (path) => {
+        await runProgram(
+          "qemu-img",
+          [
+            // Unlocked: a machine may be made of the disk meanwhile, and open it to write.
+            ...["convert", "-q", "-U", "-f", "qcow2", "-O", "qcow2", "-F", "qcow2"],
+            ...["-B", join(directory, goldenDisk(goldenFingerprint))],
+            ...[pathOf(newest), path],
+          ],
+          { timeoutSeconds: flattenTimeoutSeconds },
+        );
+        await runProgram("qemu-img", [
+          ...["rebase", "-q", "-u", "-f", "qcow2", "-F", "qcow2"],
+          ...["-b", goldenDisk(goldenFingerprint), path],
+        ]);
+      });
     },
     async bytesOf(owner, layerIds) {
       const own = layerIds.filter((layerId) => !isHeld(layerId, owner));

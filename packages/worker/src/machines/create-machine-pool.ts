@@ -1,19 +1,18 @@
 import { availableParallelism } from "node:os";
-import type { GoldenSnapshot } from "../golden/golden-snapshot.ts";
 import { createLimiter } from "../pool/create-limiter.ts";
 import { createPool } from "../pool/create-pool.ts";
-import type { Accelerator } from "../vm/qemu-arguments.ts";
 import type { Machine, Machines } from "./create-machines.ts";
-import { freshMachine } from "./origin.ts";
+import type { Origin } from "./origin.ts";
 import { warmMachine } from "./warm-machine.ts";
 
-/** Paused machines of one golden snapshot. */
+/** Paused machines of one origin. */
 export interface MachinePool {
-  readonly golden: GoldenSnapshot;
   /** A machine from the pool, or a newly restored one when the pool is empty. */
   take(): Promise<Machine>;
   /** Tells that something more urgent than refilling goes on. */
   noteActivity(): void;
+  /** Makes none any more, and gives one that stands ready, or is just being made. */
+  drain(): Promise<Machine | undefined>;
   /** Discards the machines that nobody took. */
   close(): Promise<void>;
 }
@@ -21,28 +20,33 @@ export interface MachinePool {
 const refillQuietMilliseconds = 400;
 const refillPatienceMilliseconds = 5_000;
 
-/** Keeps `size` machines restored and warm. Few are restored at once: more would only share the CPUs. */
+/**
+ * Keeps `size` machines made. A warm one has run for a moment; one whose
+ * memory has somebody's processes in it must not. Few are made at once: more
+ * would only share the CPUs.
+ */
 export function createMachinePool(options: {
   machines: Machines;
-  golden: GoldenSnapshot;
-  accelerator: Accelerator;
+  /** Asked for each machine: it may have changed since the one before. */
+  origin: () => Origin;
+  isWarm: boolean;
   size: number;
+  firstQuietMilliseconds?: number;
   log: {
     warn(details: object, message: string): void;
     error(details: object, message: string): void;
   };
 }): MachinePool {
-  const { machines, golden, accelerator, log } = options;
+  const { machines, log } = options;
   const restoring = createLimiter(Math.max(2, availableParallelism()));
   const ended = new WeakSet<Machine>();
   let closed = false;
 
   async function restore(isForPool: boolean): Promise<Machine> {
-    const machine = await machines.make(freshMachine(golden, accelerator));
+    const machine = await machines.make(options.origin());
     try {
-      const size = { cpuCount: 1, memoryMB: golden.baseMemoryMB };
-      await machines.limit(machine, size, isForPool);
-      if (isForPool) await warmMachine(machine);
+      await machines.limit(machine, machine.record, isForPool);
+      if (isForPool && options.isWarm) await warmMachine(machine);
       return machine;
     } catch (error) {
       await machines.discard(machine);
@@ -70,6 +74,7 @@ export function createMachinePool(options: {
       }),
     discard: (machine) => machines.discard(machine),
     quietMilliseconds: refillQuietMilliseconds,
+    firstQuietMilliseconds: options.firstQuietMilliseconds ?? 0,
     patienceMilliseconds: refillPatienceMilliseconds,
     onFailure: (error) => {
       if (!closed) log.error({ err: error }, "A machine for the pool could not be made");
@@ -77,7 +82,6 @@ export function createMachinePool(options: {
   });
 
   return {
-    golden,
     async take() {
       for (;;) {
         const machine = pool.take();
@@ -87,6 +91,14 @@ export function createMachinePool(options: {
       }
     },
     noteActivity: () => pool.noteActivity(),
+    async drain() {
+      closed = true;
+      const drained = await pool.drain();
+      const whole = drained.filter((machine) => !ended.has(machine));
+      await Promise.all(drained.filter((machine) => ended.has(machine)).map(discardBroken));
+      await Promise.all(whole.slice(1).map((machine) => machines.discard(machine)));
+      return whole[0];
+    },
     async close() {
       closed = true;
       await pool.close();

@@ -39,7 +39,8 @@ export interface Machines {
   limit(machine: Machine, size: MachineSize, isBackground: boolean): Promise<void>;
   /**
    * Has a machine write into a new layer over its disk. `pause` leaves it
-   * paused; all that takes time has happened by then.
+   * paused; all that takes time has happened by then. When it fails, the
+   * machine writes where it did.
    */
   addLayer(machine: Machine, emptyLayerPath: string, pause: () => Promise<void>): Promise<void>;
   /** Ends a machine and removes all that it held. Done already is no error. */
@@ -152,6 +153,24 @@ export function createMachines(deps: {
     await rm(directoryOf(id), { recursive: true, force: true });
   }
 
+  /** One that does not answer counts as ended, and is killed as a stray: its disk is kept. */
+  async function attach(record: MachineRecord, access: MachineAccess, layerPath: string) {
+    try {
+      const vm = await hypervisor.attach({ process: record.process, access });
+      return { vm, isAhead: vm !== undefined && !(await writesInto(vm, layerPath)) };
+    } catch (error) {
+      deps.log.warn(
+        { machineId: record.id, err: error },
+        "A machine does not answer; it counts as ended",
+      );
+      return { vm: undefined, isAhead: false };
+    }
+  }
+
+  async function writesInto(vm: VirtualMachine, layerPath: string): Promise<boolean> {
+    return (await vm.diskPath()).endsWith(basename(layerPath));
+  }
+
   async function adoptOne(id: string): Promise<Machine | undefined> {
     const record = await readJsonFile(recordPath(id), machineRecordSchema);
     if (record === undefined || record.sandbox === null) return undefined;
@@ -161,20 +180,12 @@ export function createMachines(deps: {
       qmpSocketPath: socketPath(id),
       userId: slot.userId,
     };
-    const vm = await hypervisor
-      .attach({ process: record.process, access })
-      .catch((error: unknown) => {
-        deps.log.warn(
-          { machineId: id, err: error },
-          "A machine does not answer; it counts as ended",
-        );
-        return undefined;
-      });
     await layers.hold(ownerOf(id), record.disk.layers);
-    const machine = machineOf({ id, slot, vm, record });
     // The worker may have ended between writing the record and adding the layer.
     const [newest = "", ...older] = record.disk.layers;
-    if (vm !== undefined && !(await vm.diskPath()).endsWith(basename(layers.pathOf(newest)))) {
+    const { vm, isAhead } = await attach(record, access, layers.pathOf(newest));
+    const machine = machineOf({ id, slot, vm, record });
+    if (isAhead) {
       await save(machine, { ...record, disk: { ...record.disk, layers: older } });
       await layers.hold(ownerOf(id), older);
     }
@@ -189,12 +200,16 @@ export function createMachines(deps: {
   return {
     async make(origin) {
       const id = randomBytes(8).toString("hex");
-      await mkdir(directoryOf(id), { recursive: true });
-      await layers.hold(ownerOf(id), origin.disk.layers);
-      const slot = await slots.open().catch(async (error: unknown) => {
-        await layers.hold(ownerOf(id), []);
-        throw error;
-      });
+      // Before anything else can happen: whoever had the layers may give them up meanwhile.
+      const holding = layers.hold(ownerOf(id), origin.disk.layers);
+      const slot = await holding
+        .then(() => mkdir(directoryOf(id), { recursive: true }))
+        .then(() => slots.open())
+        .catch(async (error: unknown) => {
+          await layers.hold(ownerOf(id), []);
+          await rm(directoryOf(id), { recursive: true, force: true });
+          throw error;
+        });
       let vm: VirtualMachine | undefined;
       try {
         const { emptyLayerPath, disk } = origin;
@@ -216,6 +231,7 @@ export function createMachines(deps: {
           memoryMB: memory?.memoryMB ?? baseMemoryMB,
           diskMB: disk.sizeMB,
           hasMemory: memory !== null,
+          isFresh: origin.isFresh,
           lostBecause: launched.lostBecause,
           disk: { ...disk, layers: [newest, ...older] },
           sandbox: null,
@@ -244,6 +260,8 @@ export function createMachines(deps: {
         await pause();
         await vm.writeInto({ name: `layer-${layerId}`, path: basename(path) });
       } catch (error) {
+        // Where a machine writes that does not answer nobody knows: the layer, empty or not, stays.
+        if (await writesInto(vm, path).catch(() => true)) throw error;
         await save(machine, record);
         await layers.hold(ownerOf(machine.id), record.disk.layers);
         throw error;

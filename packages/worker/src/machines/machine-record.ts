@@ -26,6 +26,8 @@ export const machineRecordSchema = z.object({
   memoryMB: z.int().min(1),
   diskMB: z.int().min(1),
   hasMemory: z.boolean(),
+  /** Nobody has used it before. */
+  isFresh: z.boolean(),
   lostBecause: z.string().nullable(),
   disk: diskSchema,
   sandbox: prepareSandboxRequestSchema.nullable(),

@@ -8,6 +8,8 @@ export interface Origin {
   readonly imageFingerprint: string;
   readonly baseMemoryMB: number;
   readonly disk: Disk;
+  /** Nobody has used the machine before. */
+  readonly isFresh: boolean;
   /** An empty layer over the disk, to be copied; null when the machine goes on in the disk's newest layer. */
   readonly emptyLayerPath: string | null;
   /** Why there is no memory, when there was some. */
@@ -33,6 +35,7 @@ export function freshMachine(golden: GoldenSnapshot, accelerator: Accelerator): 
     baseMemoryMB,
     disk: { goldenFingerprint: golden.fingerprint, layers: [], sizeMB: golden.diskMB },
     emptyLayerPath: golden.overlayPath,
+    isFresh: true,
     lostBecause: null,
     memory: { memoryPath, statePath, machineFingerprint, cpuCount: 1, memoryMB: baseMemoryMB },
   };

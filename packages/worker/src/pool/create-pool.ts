@@ -6,7 +6,9 @@ export interface Pool<Item> {
   remove(item: Item): boolean;
   /** Tells that something more urgent than refilling goes on. */
   noteActivity(): void;
-  /** Stops refilling and discards what is ready, and what is just being made. */
+  /** Stops refilling for good, and gives what is ready and what was just being made. */
+  drain(): Promise<Item[]>;
+  /** Stops refilling for good, and discards what is ready and what was just being made. */
   close(): Promise<void>;
 }
 
@@ -21,6 +23,8 @@ export function createPool<Item>(options: {
   make: () => Promise<Item>;
   discard: (item: Item) => Promise<void>;
   quietMilliseconds: number;
+  /** How long the first one waits; not at all when it is absent. */
+  firstQuietMilliseconds?: number;
   patienceMilliseconds: number;
   onFailure: (error: unknown) => void;
 }): Pool<Item> {
@@ -48,9 +52,8 @@ export function createPool<Item>(options: {
     timer = undefined;
     making = make()
       .then(
-        async (item) => {
-          if (closed) await discard(item);
-          else ready.push(item);
+        (item) => {
+          ready.push(item);
           return 0;
         },
         (error: unknown) => {
@@ -64,7 +67,14 @@ export function createPool<Item>(options: {
       });
   }
 
-  schedule(0);
+  async function drain(): Promise<Item[]> {
+    closed = true;
+    clearTimeout(timer);
+    await making;
+    return ready.splice(0);
+  }
+
+  schedule(options.firstQuietMilliseconds ?? 0);
   return {
     take() {
       const item = ready.shift();
@@ -81,11 +91,9 @@ export function createPool<Item>(options: {
     noteActivity() {
       if (timer !== undefined) schedule(quietMilliseconds);
     },
+    drain,
     async close() {
-      closed = true;
-      clearTimeout(timer);
-      await making;
-      await Promise.all(ready.splice(0).map(discard));
+      await Promise.all((await drain()).map(discard));
     },
   };
 }

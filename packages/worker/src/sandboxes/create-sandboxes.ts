@@ -11,10 +11,12 @@ import {
 } from "@opencomputer/protocol";
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { Machine, Machines } from "../machines/create-machines.ts";
+import type { SpareSource, Spares } from "../machines/create-spares.ts";
 import type { Slots } from "../network/create-slots.ts";
 import type { SavedMachines } from "../saved-state/create-saved-machines.ts";
 import type { MakeSaved } from "../saved-state/save-machine.ts";
 import { continuationOf, forkOf, type SavedMachine } from "../saved-state/saved-machine.ts";
+import { asStorageError } from "../saved-state/storage-error.ts";
 import { startGuest } from "./start-guest.ts";
 import { createTurns, type Turns } from "./turns.ts";
 
@@ -25,7 +27,6 @@ import { createTurns, type Turns } from "./turns.ts";
 interface Sandbox {
   spec: PrepareSandboxRequest;
   machine: Machine | undefined;
-  saved: SavedMachine | undefined;
   /** Its machine has ended by itself, and what is left of it was not saved yet. */
   hasEnded: boolean;
   isRemoved: boolean;
@@ -82,6 +83,7 @@ export function createSandboxes(deps: {
   hibernated: SavedMachines;
   checkpoints: SavedMachines;
   saveMachine: MakeSaved;
+  spares: Spares;
   /** A paused machine of the current golden snapshot, from the pool or a new one. */
   takeMachine: () => Promise<Machine>;
   checkSize: (spec: PrepareSandboxRequest) => void;
@@ -91,7 +93,7 @@ export function createSandboxes(deps: {
     error(details: object, message: string): void;
   };
 }): Sandboxes {
-  const { machines, slots, hibernated, checkpoints, log } = deps;
+  const { machines, slots, hibernated, checkpoints, spares, log } = deps;
   const sandboxes = new Map<string, Sandbox>();
   const preparing = new Map<string, { spec: PrepareSandboxRequest; done: Promise<Sandbox> }>();
 
@@ -112,29 +114,43 @@ export function createSandboxes(deps: {
     );
   }
 
+  /** Machines of a checkpoint, each a new one. */
+  const forks = (checkpointId: string): SpareSource => ({
+    origin: () => forkOf(findCheckpoint(checkpointId)),
+    isWarm: findCheckpoint(checkpointId).isImage,
+    isShared: true,
+  });
+
+  /** The machine of a hibernated sandbox, of which there is one. */
+  const continuation = (sandboxId: string): SpareSource => ({
+    origin() {
+      const saved = hibernated.get(sandboxId);
+      return saved === undefined ? undefined : continuationOf(saved);
+    },
+    isWarm: false,
+    isShared: false,
+  });
+
   /** Runs a change when those before it are done, unless the sandbox has gone meanwhile. */
   function change<Result>(sandboxId: string, work: (sandbox: Sandbox) => Promise<Result>) {
     const sandbox = find(sandboxId);
     return sandbox.turns.take(async () => {
       if (sandbox.isRemoved) find(sandboxId);
+      await settleEnded(sandbox);
       return work(sandbox);
     });
   }
 
-  function add(
-    spec: PrepareSandboxRequest,
-    parts: { machine?: Machine | undefined; saved?: SavedMachine | undefined },
-  ): Sandbox {
+  function add(spec: PrepareSandboxRequest, machine?: Machine): Sandbox {
     const sandbox: Sandbox = {
       spec,
       machine: undefined,
-      saved: parts.saved,
       hasEnded: false,
       isRemoved: false,
       turns: createTurns(),
     };
     sandboxes.set(spec.sandboxId, sandbox);
-    if (parts.machine !== undefined) giveMachine(sandbox, parts.machine);
+    if (machine !== undefined) giveMachine(sandbox, machine);
     return sandbox;
   }
 
@@ -145,7 +161,7 @@ export function createSandboxes(deps: {
       if (sandbox.machine !== machine || sandbox.isRemoved) return;
       sandbox.hasEnded = true;
       sandbox.turns
-        .take(() => settleEnded(sandbox, machine))
+        .take(() => settleEnded(sandbox))
         .catch((error: unknown) => {
           const { sandboxId } = sandbox.spec;
           log.error({ sandboxId, err: error }, "A sandbox whose machine has ended cannot be kept");
@@ -153,19 +169,27 @@ export function createSandboxes(deps: {
     });
   }
 
-  /** A machine has ended by itself: what it had saved holds, else its disk is all that is left. */
-  async function settleEnded(sandbox: Sandbox, machine: Machine): Promise<void> {
-    if (sandbox.machine !== machine || sandbox.isRemoved) return;
+  /**
+   * When its machine has ended by itself, what was saved holds, else its disk
+   * is all that is left. What fails, as on a full disk, is tried again by the
+   * next one who wants something of the sandbox.
+   */
+  async function settleEnded(sandbox: Sandbox): Promise<void> {
+    const { machine } = sandbox;
+    if (machine === undefined || !sandbox.hasEnded || sandbox.isRemoved) return;
     const { sandboxId } = sandbox.spec;
     const messages = await machines
       .lastMessages(machine)
       .catch((error: unknown) => `its messages cannot be read: ${String(error)}`);
     log.error({ sandboxId, messages }, "A sandbox's machine has ended by itself");
-    sandbox.saved ??= await deps.saveMachine(hibernated, sandboxId, machine, {
-      kind: "disk_only",
-      sandbox: sandbox.spec,
-      lostBecause: "its machine ended by itself",
-    });
+    if (hibernated.get(sandboxId) === undefined) {
+      await deps.saveMachine(hibernated, sandboxId, machine, {
+        kind: "disk_only",
+        isImage: false,
+        sandbox: sandbox.spec,
+        lostBecause: "its machine ended by itself",
+      });
+    }
     sandbox.machine = undefined;
     await machines.discard(machine);
   }
@@ -180,24 +204,24 @@ export function createSandboxes(deps: {
   }
 
   async function makeFor(spec: PrepareSandboxRequest, make: () => Promise<Machine>) {
-    const machine = await make();
+    const machine = await make().catch((error: unknown) => {
+      throw asStorageError(error);
+    });
     try {
       await assign(machine, spec);
       return machine;
     } catch (error) {
       await machines.discard(machine);
-      throw error;
+      throw asStorageError(error);
     }
   }
 
   async function makeSandbox(spec: PrepareSandboxRequest): Promise<Sandbox> {
     const { checkpointId } = spec;
     const machine = await makeFor(spec, () =>
-      checkpointId === null
-        ? deps.takeMachine()
-        : machines.make(forkOf(findCheckpoint(checkpointId))),
+      checkpointId === null ? deps.takeMachine() : spares.take(checkpointId, forks(checkpointId)),
     );
-    return add(spec, { machine });
+    return add(spec, machine);
   }
 
   async function startMachine(sandbox: Sandbox): Promise<void> {
@@ -213,21 +237,40 @@ export function createSandboxes(deps: {
         phase: "released",
       });
     }
-    await forgetSaved(sandbox);
+    await forgetSaved(spec.sandboxId);
     await startGuest({ vm: machine.vm, agent: machine.agent, spec, atHand: record });
     await machines.save(machine, { ...machine.record, phase: "started" });
   }
 
-  async function forgetSaved(sandbox: Sandbox): Promise<void> {
-    if (sandbox.saved === undefined) return;
-    await hibernated.remove(sandbox.saved.id);
-    sandbox.saved = undefined;
+  async function forgetSaved(sandboxId: string): Promise<void> {
+    await spares.drop(sandboxId);
+    await hibernated.remove(sandboxId);
+  }
+
+  function describe(sandbox: Sandbox): WorkerSandbox {
+    const { machine } = sandbox;
+    const { sandboxId } = sandbox.spec;
+    const saved = hibernated.get(sandboxId);
+    return {
+      sandboxId,
+      state: stateOf(sandbox),
+      sourceAddress: machine?.slot.slotAddress ?? null,
+      memory: (machine?.record.hasMemory ?? saved?.kind === "full") ? "kept" : "lost",
+      lostBecause:
+        machine === undefined ? (saved?.lostBecause ?? null) : machine.record.lostBecause,
+    };
   }
 
   function runningMachine(sandbox: Sandbox): Machine {
     const { machine, hasEnded } = sandbox;
-    if (stateOf(sandbox) === "running" && machine !== undefined && !hasEnded) return machine;
-    throw notRunning(sandbox);
+    if (stateOf(sandbox) !== "running" || machine?.vm === undefined || hasEnded) {
+      throw notRunning(sandbox);
+    }
+    if (!machine.vm.lacksStorage()) return machine;
+    throw new WireError(
+      "host_storage_full",
+      `Sandbox ${sandbox.spec.sandboxId} stands still: it wrote to its disk and the host's is full; it goes on when there is space in the data directory`,
+    );
   }
 
   return {
@@ -257,68 +300,74 @@ export function createSandboxes(deps: {
 
     hibernate: (sandboxId) =>
       change(sandboxId, async (sandbox) => {
-        if (sandbox.saved !== undefined && stateOf(sandbox) !== "running") {
+        const present = hibernated.get(sandboxId);
+        if (present !== undefined && stateOf(sandbox) !== "running") {
           // Of a machine that was prepared nothing has run: what was saved is what there is.
-          const { machine: prepared, saved } = sandbox;
+          const { machine: prepared } = sandbox;
           sandbox.machine = undefined;
           if (prepared !== undefined) await machines.discard(prepared);
-          return saved;
+          return present;
         }
         const machine = runningMachine(sandbox);
         const saved = await deps.saveMachine(hibernated, sandboxId, machine, {
           kind: "full",
+          isImage: false,
           sandbox: sandbox.spec,
           lostBecause: null,
         });
-        sandbox.saved = saved;
         sandbox.machine = undefined;
         await machines.discard(machine);
         log.info({ sandboxId, sizeBytes: saved.sizeBytes }, "A sandbox hibernates");
+        spares.prepare(sandboxId, continuation(sandboxId));
         void hibernated.flattenDeep();
         return saved;
       }),
 
     wake: (sandboxId, { egressMode, envs }) =>
       change(sandboxId, async (sandbox) => {
-        const { machine, saved } = sandbox;
+        const { machine } = sandbox;
+        const saved = hibernated.get(sandboxId);
         if (machine !== undefined || saved === undefined) return describe(sandbox);
         const spec = { ...sandbox.spec, egressMode, envs };
-        const woken = await makeFor(spec, () => machines.make(continuationOf(saved)));
+        const woken = await makeFor(spec, () => spares.take(sandboxId, continuation(sandboxId)));
         sandbox.spec = spec;
         giveMachine(sandbox, woken);
         return describe(sandbox);
       }),
 
-    async makeCheckpoint(checkpointId, { sandboxId, kind }) {
+    async makeCheckpoint(checkpointId, { sandboxId, kind, isImage }) {
       const saved = await change(
         sandboxId,
         async (sandbox) =>
           checkpoints.get(checkpointId) ??
           deps.saveMachine(checkpoints, checkpointId, runningMachine(sandbox), {
             kind,
+            isImage,
             sandbox: null,
             lostBecause: null,
           }),
       );
+      spares.prepare(checkpointId, forks(checkpointId));
       void checkpoints.flattenDeep();
       return describeCheckpoint(saved);
     },
 
     restore: (sandboxId, { checkpointId, egressMode, envs }) =>
       change(sandboxId, async (sandbox) => {
-        const checkpoint = findCheckpoint(checkpointId);
         const spec = { ...sandbox.spec, egressMode, envs };
-        const replacement = await makeFor(spec, () => machines.make(forkOf(checkpoint)));
+        const replacement = await makeFor(spec, () =>
+          spares.take(checkpointId, forks(checkpointId)),
+        );
         const { machine } = sandbox;
         sandbox.spec = spec;
         giveMachine(sandbox, replacement);
         if (machine !== undefined) await machines.discard(machine);
-        await forgetSaved(sandbox);
+        await forgetSaved(sandboxId);
         return describe(sandbox);
       }),
 
     get: (sandboxId) => describe(find(sandboxId)),
-    list: () => [...sandboxes.values()].map(describe),
+    list: () => [...sandboxes.values()].map((sandbox) => describe(sandbox)),
 
     async remove(sandboxId) {
       const pending = preparing.get(sandboxId);
@@ -334,7 +383,7 @@ export function createSandboxes(deps: {
         // Another caller may have done it, and the id may be in use again.
         if (sandboxes.get(sandboxId) !== sandbox) return;
         if (sandbox.machine !== undefined) await machines.discard(sandbox.machine);
-        await hibernated.remove(sandboxId);
+        await forgetSaved(sandboxId);
         sandboxes.delete(sandboxId);
       });
     },
@@ -347,7 +396,7 @@ export function createSandboxes(deps: {
 
     async adopt(adopted) {
       for (const saved of hibernated.list()) {
-        if (saved.sandbox !== null) add(saved.sandbox, { saved });
+        if (saved.sandbox !== null) add(saved.sandbox);
       }
       // Of two machines of one sandbox, the one that has started is the sandbox's.
       const started = adopted.filter(({ record }) => record.phase !== "prepared");
@@ -356,9 +405,10 @@ export function createSandboxes(deps: {
     },
 
     goldenFingerprints: () =>
-      [...sandboxes.values()].flatMap(
-        ({ machine, saved }) => (machine?.record ?? saved)?.disk.goldenFingerprint ?? [],
-      ),
+      [
+        ...[...sandboxes.values()].flatMap(({ machine }) => machine?.record ?? []),
+        ...hibernated.list(),
+      ].map(({ disk }) => disk.goldenFingerprint),
 
     async trimLogs() {
       const present = [...sandboxes.values()].flatMap(({ machine, isRemoved }) =>
@@ -396,11 +446,17 @@ export function createSandboxes(deps: {
       log.info({ sandboxId, machineId: machine.id }, "A machine that is over is discarded");
       return machines.discard(machine);
     }
-    const sandbox = present ?? add(spec, {});
+    const sandbox = present ?? add(spec);
     sandbox.spec = spec;
     giveMachine(sandbox, machine);
-    if (machine.vm === undefined) await settleEnded(sandbox, machine);
-    else if (phase === "started") await machine.vm.resume();
+    sandbox.hasEnded = machine.vm === undefined;
+    try {
+      await settleEnded(sandbox);
+      if (phase === "started") await machine.vm?.resume();
+    } catch (error) {
+      // One sandbox keeps no other from being taken over.
+      log.error({ sandboxId, err: error }, "A sandbox could not be brought to what it was");
+    }
     log.info({ sandboxId, state: stateOf(sandbox) }, "A sandbox was taken over");
   }
 }
@@ -408,17 +464,6 @@ export function createSandboxes(deps: {
 function stateOf({ machine }: Sandbox): WorkerSandbox["state"] {
   if (machine === undefined) return "hibernated";
   return machine.record.phase === "started" ? "running" : "prepared";
-}
-
-function describe(sandbox: Sandbox): WorkerSandbox {
-  const { spec, machine, saved } = sandbox;
-  return {
-    sandboxId: spec.sandboxId,
-    state: stateOf(sandbox),
-    sourceAddress: machine?.slot.slotAddress ?? null,
-    memory: (machine?.record.hasMemory ?? saved?.kind === "full") ? "kept" : "lost",
-    lostBecause: machine?.record.lostBecause ?? saved?.lostBecause ?? null,
-  };
 }
 
 export function describeCheckpoint(saved: SavedMachine): WorkerCheckpoint {

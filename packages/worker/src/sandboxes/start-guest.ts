@@ -17,6 +17,8 @@ export interface MachineAtHand {
   readonly diskMB: number;
   /** False for one that boots. */
   readonly hasMemory: boolean;
+  /** Nobody has used it before, so that it has no connections that are lost now. */
+  readonly isFresh: boolean;
 }
 
 /**
@@ -64,7 +66,7 @@ async function configure(
     const configured = await agent.configure({
       ...identity,
       timeUnixMilliseconds: Date.now(),
-      closeConnections: atHand.hasMemory && attempt === 0,
+      closeConnections: atHand.hasMemory && !atHand.isFresh && attempt === 0,
     });
     if (configured.cpuCount === cpuCount) return;
     if (Date.now() > deadline) {

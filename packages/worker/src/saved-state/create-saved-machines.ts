@@ -1,7 +1,9 @@
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { WireError } from "@opencomputer/protocol";
 import type { Layers } from "../disks/create-layers.ts";
 import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
+import { createTurns } from "../sandboxes/turns.ts";
 import {
   emptyLayerPath,
   type SavedMachine,
@@ -28,7 +30,7 @@ export interface SavedMachines {
   remove(id: string): Promise<void>;
   /** Takes over what an earlier worker left, and removes what it did not finish. */
   adopt(): Promise<void>;
-  /** Flattens the disks that have become deep, one after the other. */
+  /** Flattens the disks that have become deep, one after the other. Never rejects. */
   flattenDeep(): Promise<void>;
 }
 
@@ -45,6 +47,10 @@ export function createSavedMachines(deps: {
 }): SavedMachines {
   const { directory, layers, log } = deps;
   const index = new Map<string, SavedMachine>();
+  const making = new Set<string>();
+  /** What a saved machine is on the disk and in the index changes together. */
+  const changes = createTurns();
+  const flattenings = createTurns();
   const directoryOf = (id: string) => join(directory, id);
   const ownerOf = (id: string) => `saved ${id}`;
 
@@ -62,17 +68,24 @@ export function createSavedMachines(deps: {
 
   async function flatten(saved: SavedMachine): Promise<void> {
     const owner = ownerOf(saved.id);
-    const layerId = await layers.flatten(owner, saved.disk);
-    const flat = { ...saved.disk, layers: [layerId] };
-    if (saved.sandbox === null) {
-      await layers.makeEmpty(emptyLayerPath(saved.directory, flat.layers), flat);
+    try {
+      const layerId = await layers.flatten(owner, saved.disk);
+      const flat = { ...saved.disk, layers: [layerId] };
+      await changes.take(async () => {
+        if (index.get(saved.id) !== saved) return;
+        if (saved.sandbox === null) {
+          await layers.makeEmpty(emptyLayerPath(saved.directory, flat.layers), flat);
+        }
+        const manifest = savedManifestSchema.parse({ ...saved, disk: flat });
+        await writeJsonFile(savedPaths(saved.directory).manifestPath, manifest);
+        index.set(saved.id, { ...saved, disk: flat });
+      });
+    } finally {
+      // Of the two forms the one that is not needed goes; both, when it was removed meanwhile.
+      await changes.take(async () => {
+        if (!making.has(saved.id)) await layers.hold(owner, index.get(saved.id)?.disk.layers ?? []);
+      });
     }
-    if (index.get(saved.id) !== saved)
-      return layers.hold(owner, index.get(saved.id)?.disk.layers ?? []);
-    const manifest = savedManifestSchema.parse({ ...saved, disk: flat });
-    await writeJsonFile(savedPaths(saved.directory).manifestPath, manifest);
-    index.set(saved.id, { ...saved, disk: flat });
-    await layers.hold(owner, flat.layers);
   }
 
   return {
@@ -81,6 +94,10 @@ export function createSavedMachines(deps: {
 
     async make(id, fill) {
       const temporary = `${directoryOf(id)}${unfinished}`;
+      if (making.has(id) || index.has(id)) {
+        throw new WireError("name_in_use", `A machine is saved as ${id} already`);
+      }
+      making.add(id);
       try {
         await rm(temporary, { recursive: true, force: true });
         await mkdir(temporary, { recursive: true });
@@ -97,15 +114,22 @@ export function createSavedMachines(deps: {
         await rm(temporary, { recursive: true, force: true });
         await layers.hold(ownerOf(id), []);
         throw asStorageError(error);
+      } finally {
+        making.delete(id);
       }
     },
 
     async remove(id) {
-      if (!index.delete(id)) return;
-      // Once it has another name it is never taken for a saved machine again.
       const trash = `${directoryOf(id)}${removed}`;
-      await rename(directoryOf(id), trash);
-      await layers.hold(ownerOf(id), []);
+      await changes.take(async () => {
+        if (!index.has(id)) return;
+        // What an earlier removal could not remove is in the way.
+        await rm(trash, { recursive: true, force: true });
+        // Once it has another name it is never taken for a saved machine again.
+        await rename(directoryOf(id), trash);
+        index.delete(id);
+        await layers.hold(ownerOf(id), []);
+      });
       await rm(trash, { recursive: true, force: true });
     },
 
@@ -125,15 +149,16 @@ export function createSavedMachines(deps: {
       }
     },
 
-    async flattenDeep() {
-      for (const saved of [...index.values()]) {
-        if (saved.disk.layers.length <= layersMax || index.get(saved.id) !== saved) continue;
-        try {
-          await flatten(saved);
-        } catch (error) {
-          log.warn({ saved: saved.id, err: error }, "A deep disk could not be flattened");
+    flattenDeep: () =>
+      flattenings.take(async () => {
+        for (const saved of [...index.values()]) {
+          if (saved.disk.layers.length <= layersMax || index.get(saved.id) !== saved) continue;
+          try {
+            await flatten(saved);
+          } catch (error) {
+            log.warn({ saved: saved.id, err: error }, "A deep disk could not be flattened");
+          }
         }
-      }
-    },
+      }),
   };
 }

@@ -8,6 +8,8 @@ import { createStreamSplitter } from "./migration-stream.ts";
 export interface StateReceiver {
   /** Resolves when all has come and is written; rejects when it has not, or cannot be. */
   readonly received: Promise<void>;
+  /** Has `received` reject with the reason, unless all has come, or went wrong here before. */
+  fail(reason: Error): void;
   /** Done already is no error. */
   close(): Promise<void>;
 }
@@ -26,14 +28,22 @@ export async function receiveState(options: {
 }): Promise<StateReceiver> {
   const { socketPath, userId, block } = options;
   const memory = createMemoryFile(options.memoryPath, block.bytes);
-  const state = openSync(options.statePath, "wx", 0o600);
+  let state: number;
+  try {
+    state = openSync(options.statePath, "wx", 0o600);
+  } catch (error) {
+    memory.close();
+    throw error;
+  }
   const splitter = createStreamSplitter(block, {
     page: (offset, octets) => memory.put(offset, octets),
     rest: (octets) => writeWhole(state, octets),
   });
   const server = createServer();
   const sockets = new Set<Socket>();
+  const failures: ((reason: Error) => void)[] = [];
   const received = new Promise<void>((resolve, reject) => {
+    failures.push(reject);
     server.once("error", reject);
     server.once("connection", (socket) => {
       sockets.add(socket);
@@ -64,22 +74,33 @@ export async function receiveState(options: {
   });
   // Whoever waits for it hears of a failure; nobody may be waiting yet.
   received.catch(() => undefined);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(socketPath, () => chown(socketPath, userId, userId).then(resolve, reject));
-  });
   let isClosed = false;
+  async function close(): Promise<void> {
+    if (isClosed) return;
+    isClosed = true;
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    memory.close();
+    closeSync(state);
+    await rm(socketPath, { force: true });
+  }
+  try {
+    // What an earlier worker left there is nobody's.
+    await rm(socketPath, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(socketPath, () => chown(socketPath, userId, userId).then(resolve, reject));
+    });
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     received,
-    async close() {
-      if (isClosed) return;
-      isClosed = true;
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      memory.close();
-      closeSync(state);
-      await rm(socketPath, { force: true });
+    fail(reason) {
+      for (const reject of failures) reject(reason);
     },
+    close,
   };
 }
 

@@ -17,6 +17,7 @@ export type MakeSaved = (
   machine: Machine,
   options: {
     kind: CheckpointKind;
+    isImage: boolean;
     sandbox: PrepareSandboxRequest | null;
     lostBecause: string | null;
   },
@@ -39,7 +40,7 @@ export function createSaveMachine(deps: {
     }
   }
 
-  return (into, id, machine, { kind, sandbox, lostBecause }) =>
+  return (into, id, machine, { kind, isImage, sandbox, lostBecause }) =>
     into.make(id, async (directory) => {
       const { vm, record } = machine;
       const isCheckpoint = sandbox === null;
@@ -85,6 +86,7 @@ export function createSaveMachine(deps: {
         ...size,
         disk,
         pauseMilliseconds,
+        isImage,
         sandbox,
         lostBecause,
       };

@@ -20,6 +20,8 @@ export const savedManifestSchema = z.object({
   disk: diskSchema,
   sizeBytes: z.int().min(0),
   pauseMilliseconds: z.number().min(0),
+  /** Nobody's processes are in it: machines that stand ready for it may run. */
+  isImage: z.boolean(),
   sandbox: prepareSandboxRequestSchema.nullable(),
   /** Why there is no memory, of a machine that had some. */
   lostBecause: z.string().nullable(),
@@ -61,6 +63,7 @@ export function continuationOf(saved: SavedMachine): Origin {
     baseMemoryMB: saved.baseMemoryMB,
     disk: saved.disk,
     emptyLayerPath: null,
+    isFresh: false,
     lostBecause: saved.lostBecause,
     memory:
       saved.kind === "full"

@@ -1,4 +1,5 @@
 import { WireError } from "@opencomputer/protocol";
+import { createSpares } from "../machines/create-spares.ts";
 import { parseNetworkBlock } from "../network/network-block.ts";
 import { slotAt } from "../network/slot.ts";
 import { createSandboxes } from "../sandboxes/create-sandboxes.ts";
@@ -30,6 +31,7 @@ export function createFakeSaved(
       disk: { goldenFingerprint: "golden-1", layers: ["layer-s"], sizeMB: 8192 },
       sizeBytes: 4096,
       pauseMilliseconds: 0,
+      isImage: false,
       sandbox: null,
       lostBecause: null,
       ...change,
@@ -61,6 +63,11 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
   const machines = createFakeMachines(journal, options);
   const hibernated = createFakeSaved(journal, "sandbox");
   const checkpoints = createFakeSaved(journal, "checkpoint");
+  const log = {
+    info: () => undefined,
+    warn: (_: object, message: string) => void events.push(message),
+    error: (_: object, message: string) => void events.push(message),
+  };
   const sandboxes = createSandboxes({
     machines,
     slots: {
@@ -72,22 +79,19 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
     },
     hibernated,
     checkpoints,
-    saveMachine: (into, id, { record }, { kind, sandbox, lostBecause }) =>
+    saveMachine: (into, id, { record }, { kind, isImage, sandbox, lostBecause }) =>
       into.make(id, async () => {
         const { accelerator, imageFingerprint, baseMemoryMB, cpuCount, memoryMB, disk } = record;
         const shape = { accelerator, imageFingerprint, baseMemoryMB, cpuCount, memoryMB, disk };
         const rest = { machineFingerprint: "fingerprint-1", sizeBytes: 4096, pauseMilliseconds: 0 };
-        return { ...shape, ...rest, kind, sandbox, lostBecause };
+        return { ...shape, ...rest, kind, isImage, sandbox, lostBecause };
       }),
+    spares: createSpares({ machines, isEnabled: false, log }),
     takeMachine: async () => machines.fake(),
     checkSize: ({ memoryMB }) => {
       if (memoryMB > 8192) throw new WireError("unsupported_option", "too much");
     },
-    log: {
-      info: () => undefined,
-      warn: (_, message) => events.push(message),
-      error: (_, message) => events.push(message),
-    },
+    log,
   });
   return { sandboxes, machines, hibernated, checkpoints, ...journal };
 }

@@ -54,7 +54,7 @@ export function createQemu(): Hypervisor {
         });
         return await takeOver(child);
       } catch (error) {
-        child?.kill("SIGKILL");
+        if (child !== undefined) await endProcess(child);
         await rm(launch.qmpSocketPath, { force: true });
         const messages = (await readFile(logPath, "utf8")).trim().slice(-1000);
         throw new Error(`QEMU did not start: ${messages}`, { cause: error });
@@ -108,6 +108,14 @@ async function spawnDetached(
   await once(child, "spawn");
   child.unref();
   return child;
+}
+
+/** Returns when it holds nothing any more: another one may be started with the same files. */
+async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
 }
 
 async function processesNamed(namePrefix: string): Promise<ProcessIdentity[]> {

@@ -2,10 +2,11 @@ import { rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { killProcess, type ProcessIdentity } from "../process/process-identity.ts";
-import { receiveState } from "../saved-state/receive-state.ts";
+import { receiveState, type StateReceiver } from "../saved-state/receive-state.ts";
 import { type MachineAccess, qemuNames } from "./qemu-arguments.ts";
-import type { QmpClient } from "./qmp-client.ts";
+import { type QmpClient, QmpRefusal } from "./qmp-client.ts";
 import type { VirtualMachine } from "./virtual-machine.ts";
+import { watchStorage } from "./watch-storage.ts";
 
 const statusSchema = z.object({ status: z.string() });
 const migrationSchema = z.object({
@@ -34,6 +35,8 @@ const bandwidthBytesMax = 2 ** 40;
 const pauseMillisecondsTarget = 20;
 /** A machine whose memory changes faster than it is saved is paused after so long. */
 const liveSeconds = 20;
+/** How a machine stands whose state was loaded; it may have been saved while it lacked storage. */
+const standingStates: ReadonlySet<string> = new Set(["paused", "io-error"]);
 const endedMigrations: ReadonlySet<string> = new Set(["none", "completed", "cancelled", "failed"]);
 
 /** A machine whose saved state can still be loaded into it. */
@@ -81,8 +84,12 @@ export function qemuMachine(options: {
     return { node: inserted["node-name"], file: inserted.file };
   }
 
+  /** Whether the worker has let it run, whatever QEMU makes of that. */
+  let mayRun = false;
+  const storage = watchStorage(qmp, () => mayRun);
+
   /** Sends the whole state; the machine is paused in the end, or for long if it changes too fast. */
-  async function migrate(uri: string, received: Promise<void>): Promise<void> {
+  async function migrate(uri: string, receiver: StateReceiver): Promise<void> {
     await qmp.execute(
       "migrate-set-parameters",
       { "max-bandwidth": bandwidthBytesMax, "downtime-limit": pauseMillisecondsTarget },
@@ -94,10 +101,12 @@ export function qemuMachine(options: {
     await waitUntil(
       async () => {
         const migration = await qmp.execute("query-migrate", {}, migrationSchema);
-        if (migration.status === "failed") {
-          // What went wrong on this side says more than the connection that QEMU lost.
-          await received;
-          throw new Error(`QEMU could not save the machine: ${migration["error-desc"] ?? ""}`);
+        if (migration.status === "failed" || migration.status === "cancelled") {
+          const description = migration["error-desc"] ?? migration.status;
+          // What went wrong on this side before says more than the connection that QEMU lost.
+          receiver.fail(new Error(`QEMU could not save the machine: ${description}`));
+          await receiver.received;
+          throw new Error(`QEMU could not save the machine: ${description}`);
         }
         if (!isPaused && Date.now() > pauseAt) {
           isPaused = true;
@@ -108,7 +117,7 @@ export function qemuMachine(options: {
       "Saving a machine",
       2,
     );
-    await received;
+    await receiver.received;
   }
 
   async function cancelMigration(): Promise<void> {
@@ -125,10 +134,13 @@ export function qemuMachine(options: {
 
   return {
     process: options.process,
+    lacksStorage: storage.isLacking,
     async pause() {
+      mayRun = false;
       await qmp.execute("stop", {}, z.unknown());
     },
     async resume() {
+      mayRun = true;
       await qmp.execute("cont", {}, z.unknown());
     },
     async isRunning() {
@@ -137,14 +149,14 @@ export function qemuMachine(options: {
     async loadState(source) {
       await qmp.execute("migrate-incoming", { uri: source }, z.unknown());
       await waitUntil(
-        async () => (await qmp.execute("query-status", {}, statusSchema)).status === "paused",
+        async () =>
+          standingStates.has((await qmp.execute("query-status", {}, statusSchema)).status),
         "Loading a saved machine",
         3,
       );
     },
     async save({ memoryPath, statePath }) {
       const socketPath = `${access.qmpSocketPath}.state`;
-      const wasRunning = await this.isRunning();
       const receiver = await receiveState({
         socketPath,
         userId: access.userId,
@@ -152,8 +164,10 @@ export function qemuMachine(options: {
         statePath,
         block: { name: qemuNames.memory, bytes: baseMemoryMB * mebi },
       });
+      const wasRunning = mayRun;
+      mayRun = false;
       try {
-        await migrate(`unix:${socketPath}`, receiver.received);
+        await migrate(`unix:${socketPath}`, receiver);
       } catch (error) {
         await cancelMigration();
         if (wasRunning) await this.resume();
@@ -179,7 +193,14 @@ export function qemuMachine(options: {
         },
         z.unknown(),
       );
-      await qmp.execute("blockdev-snapshot", { node, overlay: name }, z.unknown());
+      try {
+        await qmp.execute("blockdev-snapshot", { node, overlay: name }, z.unknown());
+      } catch (error) {
+        if (error instanceof QmpRefusal) {
+          await qmp.execute("blockdev-del", { "node-name": name }, z.unknown());
+        }
+        throw error;
+      }
     },
     async plugCpus(cpuCount) {
       const cpuSlots = await qmp.execute("query-hotpluggable-cpus", {}, cpuSlotsSchema);

@@ -28,6 +28,9 @@ export class QmpError extends Error {
   }
 }
 
+/** QEMU answered, and nothing was done. */
+export class QmpRefusal extends QmpError {}
+
 /** A connection to one QEMU's monitor: QEMU Machine Protocol, JSON lines on a Unix socket. */
 export interface QmpClient {
   /**
@@ -150,7 +153,7 @@ export function createQmpClient(socket: Socket): QmpClient {
     }
     waiting.delete(message.id);
     if (message.kind === "result") waiter.resolve(message.value);
-    else waiter.reject(new QmpError(`QEMU refused ${waiter.command}: ${message.description}`));
+    else waiter.reject(new QmpRefusal(`QEMU refused ${waiter.command}: ${message.description}`));
   }
 
   socket.on("data", (octets) => {

@@ -20,6 +20,8 @@ export interface VirtualMachine {
   pause(): Promise<void>;
   /** Lets its CPUs run; done already is no error. */
   resume(): Promise<void>;
+  /** Whether it stands still because the host's disk is full. It goes on by itself when it is not. */
+  lacksStorage(): boolean;
   /** Whether its CPUs run. */
   isRunning(): Promise<boolean>;
   /**

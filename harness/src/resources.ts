@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { RunningInstallation } from "./installation.ts";
 import { listLeftovers } from "./leftovers.ts";
@@ -25,7 +25,10 @@ export async function countResources(installation: RunningInstallation): Promise
   counts["sockets"] = await countEntries(`/run/opencomputer-${installation.id}`);
   for (const part of parts) {
     for (const pid of await installation.pidsOf(part)) {
-      counts[`file descriptors of ${part}`] = await countDescriptors(pid);
+      counts[`file descriptors of ${part}`] = await countDescriptors(
+        pid,
+        `${installation.dataDirectory}/database`,
+      );
     }
   }
   return counts;
@@ -60,6 +63,16 @@ async function countEntries(directory: string): Promise<number> {
   return (await readdir(directory, { recursive: true })).length;
 }
 
-async function countDescriptors(pid: number): Promise<number> {
-  return (await readdir(`/proc/${pid}/fd`)).length;
+/** Without the tables of the database, whose files it opens at their first use and keeps open. */
+async function countDescriptors(pid: number, databaseDirectory: string): Promise<number> {
+  const targets = await Promise.all(
+    (await readdir(`/proc/${pid}/fd`)).map((descriptor) =>
+      readlink(`/proc/${pid}/fd/${descriptor}`).catch((error: unknown) => {
+        // It was closed while it was looked at.
+        if (error instanceof Error && "code" in error) return databaseDirectory;
+        throw error;
+      }),
+    ),
+  );
+  return targets.filter((target) => !target.startsWith(databaseDirectory)).length;
 }

@@ -3,7 +3,8 @@ import { Sandbox } from "@opencomputer/sdk";
 import type { RunningInstallation } from "./installation.ts";
 import { countResources, type ResourceCounts, readServiceMemory } from "./resources.ts";
 
-const settleMilliseconds = 30_000;
+/** Idle connections between processes are kept for a minute. */
+const settleMilliseconds = 90_000;
 const pollMilliseconds = 500;
 
 /** What rounds of create, command and kill have left behind. */

@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { readdir, readFile, readlink } from "node:fs/promises";
+import { readdir, readlink } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { RunningInstallation } from "./installation.ts";
 import { listLeftovers } from "./leftovers.ts";
+import { readMemory } from "./process-memory.ts";
 
 const run = promisify(execFile);
 const parts = ["standalone", "control-plane", "worker", "egress-proxy"] as const;
@@ -41,8 +42,7 @@ export async function readServiceMemory(
   const memory: Record<string, number> = {};
   for (const part of parts) {
     for (const pid of await installation.pidsOf(part)) {
-      const status = await readFile(`/proc/${pid}/status`, "utf8");
-      memory[part] = Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]) * 1024;
+      memory[part] = (await readMemory(pid)).now;
     }
   }
   return memory;

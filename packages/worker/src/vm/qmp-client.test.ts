@@ -7,7 +7,13 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { z } from "zod";
 import { seededRandom } from "../testing/seeded-random.ts";
-import { connectQmp, createQmpParser, QmpError, qmpMessageBytesMax } from "./qmp-client.ts";
+import {
+  connectQmp,
+  createQmpParser,
+  QmpError,
+  QmpRefusal,
+  qmpMessageBytesMax,
+} from "./qmp-client.ts";
 
 describe("createQmpParser", () => {
   test("parses the four kinds of message", () => {
@@ -20,7 +26,7 @@ describe("createQmpParser", () => {
       { kind: "greeting" },
       { kind: "result", id: 1, value: { status: "running" } },
       { kind: "failure", id: 2, description: "no such device" },
-      { kind: "event", event: "STOP" },
+      { kind: "event", event: "STOP", data: undefined },
     ]);
   });
 
@@ -129,6 +135,40 @@ describe("connectQmp", () => {
     await assert.rejects(client.execute("quit", {}, z.unknown()), QmpError);
     await told;
     await assert.rejects(client.execute("cont", {}, z.unknown()), QmpError);
+    await end();
+  });
+
+  test("an event reaches who listens for its name, with its data, until they end it", async () => {
+    const { client, end } = await scenario((command, id) => {
+      const event = `{"event": "${command}", "data": {"id": ${id}}, "timestamp": {}}\n`;
+      return `${event}{"return": {}, "id": ${id}}\n`;
+    });
+    const heard: unknown[] = [];
+    const stop = client.onEvent("STOP", (data) => heard.push(["first", data]));
+    client.onEvent("STOP", (data) => heard.push(["second", data]));
+    await client.execute("RESUME", {}, z.unknown());
+    assert.deepEqual(heard, []);
+    await client.execute("STOP", {}, z.unknown());
+    stop();
+    await client.execute("STOP", {}, z.unknown());
+    assert.deepEqual(heard, [
+      ["first", { id: 3 }],
+      ["second", { id: 3 }],
+      ["second", { id: 4 }],
+    ]);
+    await end();
+  });
+
+  test("tells a refusal, after which QEMU is as it was, from everything else", async () => {
+    const { client, end } = await scenario((command, id, socket) => {
+      if (command === "quit") socket.destroy();
+      return `{"error": {"class": "X", "desc": "no"}, "id": ${id}}\n`;
+    });
+    await assert.rejects(client.execute("cont", {}, z.unknown()), QmpRefusal);
+    await assert.rejects(
+      client.execute("quit", {}, z.unknown()),
+      (error) => error instanceof QmpError && !(error instanceof QmpRefusal),
+    );
     await end();
   });
 

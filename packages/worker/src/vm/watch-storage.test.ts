@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, mock, test } from "node:test";
+import { watchStorage } from "./watch-storage.ts";
+
+const full = { device: "", operation: "write", action: "stop", nospace: true, reason: "no space" };
+
+describe("watchStorage", () => {
+  beforeEach(() => mock.timers.enable({ apis: ["setTimeout"] }));
+  afterEach(() => mock.timers.reset());
+
+  function scenario(options: { mayRun?: boolean; refuse?: boolean } = {}) {
+    const commands: string[] = [];
+    const listeners: ((data: unknown) => void)[] = [];
+    const closings: (() => void)[] = [];
+    const storage = watchStorage(
+      {
+        async execute(command, _, schema) {
+          commands.push(command);
+          if (options.refuse === true) throw new Error("refused");
+          return schema.parse({});
+        },
+        onEvent(name, callback) {
+          assert.equal(name, "BLOCK_IO_ERROR");
+          listeners.push(callback);
+          return () => undefined;
+        },
+        onClose: (callback) => void closings.push(callback),
+      },
+      () => options.mayRun ?? true,
+    );
+    const tell = (data: unknown) => {
+      for (const listener of listeners) listener(data);
+    };
+    const close = () => {
+      for (const closing of closings) closing();
+    };
+    return { storage, commands, tell, close };
+  }
+
+  test("a machine that was stopped on a full disk is told to go on, and lacks storage until it does", () => {
+    const { storage, commands, tell } = scenario();
+    assert.equal(storage.isLacking(), false);
+    tell(full);
+    assert.equal(storage.isLacking(), true);
+    assert.deepEqual(commands, []);
+    mock.timers.tick(2000);
+    assert.deepEqual(commands, ["cont"]);
+    tell(full);
+    mock.timers.tick(600);
+    assert.equal(storage.isLacking(), true, "it was stopped again");
+    mock.timers.tick(1400);
+    assert.deepEqual(commands, ["cont", "cont"]);
+    mock.timers.tick(500);
+    assert.equal(storage.isLacking(), false);
+    mock.timers.tick(60_000);
+    assert.equal(commands.length, 2);
+  });
+
+  const others = [
+    { ...full, nospace: false },
+    { ...full, action: "report" },
+    { action: "ignore", nospace: true },
+    {},
+    null,
+    "stop",
+  ];
+  for (const data of others) {
+    test(`${JSON.stringify(data)} is nothing of the kind`, () => {
+      const { storage, commands, tell } = scenario();
+      tell(data);
+      mock.timers.tick(60_000);
+      assert.equal(storage.isLacking(), false);
+      assert.deepEqual(commands, []);
+    });
+  }
+
+  test("a machine that somebody else paused is left alone", () => {
+    const { storage, commands, tell } = scenario({ mayRun: false });
+    tell(full);
+    for (const milliseconds of [2000, 500, 60_000]) mock.timers.tick(milliseconds);
+    assert.deepEqual(commands, []);
+    assert.equal(storage.isLacking(), false);
+  });
+
+  test("a refusal is tried again; nothing is when the machine has ended", async () => {
+    const { storage, commands, tell, close } = scenario({ refuse: true });
+    tell(full);
+    for (let turn = 1; turn <= 3; turn += 1) {
+      mock.timers.tick(2000);
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(commands.length, turn);
+    }
+    close();
+    mock.timers.tick(60_000);
+    assert.equal(commands.length, 3);
+    assert.equal(storage.isLacking(), false);
+  });
+});

@@ -42,6 +42,7 @@ export function answerWithEvents<Result>(
     .code(200)
     .header("content-type", "text/event-stream")
     .header("cache-control", "no-store")
+    .header("x-accel-buffering", "no")
     .send(stream);
 }
 

@@ -222,6 +222,10 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       assert.equal(contentHash, undefined);
       assert.equal((await call("GET", "/api/snapshots/failing")).status, 404);
       assert.equal(worker.checkpoints.size, before);
+      assert.match(
+        installation().recorded(),
+        /"step":2,"type":"run","msg":"an image was not built"/,
+      );
       assert.deepEqual(await builders(), []);
       const rows = await database.select().from(images).where(eq(images.state, "building"));
       assert.deepEqual(rows, []);

@@ -98,20 +98,14 @@ export async function createLayers(directory: string): Promise<Layers> {
     async flatten(owner, { goldenFingerprint, layers: [newest] }) {
       if (newest === undefined) throw new Error("A disk without layers is flat");
       return newLayer(owner, async (path) => {
+        // A copy takes no lock: a machine may be made of the disk meanwhile, and open it to write.
+        await copyFile(pathOf(newest), path);
+        const golden = goldenDisk(goldenFingerprint);
         await runProgram(
           "qemu-img",
-          [
-            // Unlocked: a machine may be made of the disk meanwhile, and open it to write.
-            ...["convert", "-q", "-U", "-f", "qcow2", "-O", "qcow2", "-F", "qcow2"],
-            ...["-B", join(directory, goldenDisk(goldenFingerprint))],
-            ...[pathOf(newest), path],
-          ],
+          ["rebase", "-q", "-f", "qcow2", "-F", "qcow2", "-b", golden, path],
           { timeoutSeconds: flattenTimeoutSeconds },
         );
-        await runProgram("qemu-img", [
-          ...["rebase", "-q", "-u", "-f", "qcow2", "-F", "qcow2"],
-          ...["-b", goldenDisk(goldenFingerprint), path],
-        ]);
       });
     },
     async bytesOf(owner, layerIds) {

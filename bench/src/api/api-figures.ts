@@ -10,8 +10,6 @@ import { type LoadResult, type LoadTask, loadResultSchema } from "./message.ts";
 
 const rounds = 20;
 const connections = 64;
-const requestsRatioMin = 0.1;
-const p99RatioMax = 12;
 
 /** `GET /sandboxes/:id` against a bare HTTP server with the same answer, in turns in the same run. */
 export async function measureApi(
@@ -78,16 +76,16 @@ function describe(ofApi: LoadResult[], ofFloor: LoadResult[]): Figure[] {
       measured: describeSamples(perSecond(ofApi), "/s"),
       floor: `${describeSamples(perSecond(ofFloor), "/s")} ${floorName}`,
       result: `${rate.toFixed(2)} × the floor`,
-      mustReach: `≥ ${requestsRatioMin} × the floor`,
-      reached: rate >= requestsRatioMin,
+      mustReach: "reported",
+      reached: null,
     },
     {
       name: "its p99, of each second",
       measured: describeSamples(p99Ms(ofApi), "ms"),
       floor: `${describeSamples(p99Ms(ofFloor), "ms")} ${floorName}`,
       result: `${p99.toFixed(1)} × the floor`,
-      mustReach: `≤ ${p99RatioMax} × the floor`,
-      reached: p99 <= p99RatioMax,
+      mustReach: "reported",
+      reached: null,
     },
   ];
 }

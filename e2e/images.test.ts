@@ -182,6 +182,30 @@ describe("images and snapshots", () => {
     );
   });
 
+  test("what the builder had of memory is not what a sandbox has", async () => {
+    const large = Image.base()
+      .runCommands("free -m | awk '/Mem:/ { print $2 }'")
+      .builderMemory(2048);
+    const lines: string[] = [];
+    const memoryOf = async (memoryMB: number) => {
+      const sandbox = await scenario.createSandbox({
+        ...{ image: large, memoryMB },
+        onBuildLog: ({ type, message }) => void (type === "output" && lines.push(message)),
+      });
+      const megabytes = Number(await output(sandbox, "free -m | awk '/Mem:/ { print $2 }'"));
+      await sandbox.kill();
+      return megabytes;
+    };
+    for (const memoryMB of [1024, 512, 3072]) {
+      const megabytes = await memoryOf(memoryMB);
+      assert.ok(
+        megabytes > memoryMB * 0.75 && megabytes <= memoryMB,
+        `${megabytes} of ${memoryMB}`,
+      );
+    }
+    assert.ok(Number(lines[0]) > 1700, `the builder had ${lines[0]} MB`);
+  });
+
   test("a sandbox of it is of any size, and outlives its snapshot", async () => {
     const sandbox = await scenario.createSandbox({
       ...{ snapshot: "built", memoryMB: 2048, cpuCount: 2 },

@@ -46,6 +46,12 @@ export async function admitCheckpoint(
     const existing = await checkpoints.list(orgId, sandboxId, transaction);
     const removed = makeRoom(existing, { ...request, kind });
     for (const { id } of removed) await checkpoints.delete(orgId, id, transaction);
+    if ((await checkpoints.count(transaction, orgId)) >= limits.checkpointsPerOrgMax) {
+      throw new WireError(
+        "limit_reached",
+        `This org has ${limits.checkpointsPerOrgMax} checkpoints and may have no more: delete one first`,
+      );
+    }
     const checkpointId = randomUUID();
     const secrets = await sandboxes.listSecrets(orgId, sandboxId, transaction);
     await checkpoints.insert(

@@ -36,6 +36,10 @@ export function createCheckpointRepository(database: Database) {
       return row;
     },
 
+    async count(transaction: Database, orgId: string): Promise<number> {
+      return transaction.$count(checkpoints, eq(checkpoints.orgId, orgId));
+    },
+
     /** Those of one sandbox, the oldest first; also of one that is gone. */
     async list(
       orgId: string,

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { type ForkRequest, limits } from "@opencomputer/protocol";
+import type { ForkRequest } from "@opencomputer/protocol";
 import type { Database } from "../database/database.ts";
 import type { Caller } from "../sandboxes/assert-room.ts";
 import type { CreateSandbox } from "../sandboxes/create-sandbox.ts";
@@ -9,12 +8,11 @@ import type { SecretLayer } from "../secret-stores/layer-secrets.ts";
 import { loadNamedLayer } from "../secret-stores/load-layer.ts";
 import { emptyLayer, type OpenSecret, openLayer } from "../secret-stores/open-layer.ts";
 import type { Vault } from "../vault/vault.ts";
-import { assertReady, checkpointNotFound } from "./checkpoint-record.ts";
+import { awaitCheckpoint } from "./await-checkpoint.ts";
+import { checkpointNotFound } from "./checkpoint-record.ts";
 import type { CheckpointRepository, CheckpointRow } from "./checkpoint-repository.ts";
 import { planFork } from "./plan-fork.ts";
 import type { RunPatches } from "./run-patches.ts";
-
-const pollMilliseconds = 100;
 
 /**
  * Makes a sandbox from a checkpoint. It is there when its patches have run.
@@ -37,27 +35,6 @@ export function createForkCheckpoint(deps: {
 }): ForkCheckpoint {
   const { checkpoints, createSandbox, runPatches, vault } = deps;
 
-  async function findKnown(orgId: string, checkpointId: string): Promise<CheckpointRow> {
-    const row = await checkpoints.find(orgId, checkpointId);
-    if (row === undefined) throw checkpointNotFound(checkpointId);
-    return row;
-  }
-
-  async function waitUntilReady(
-    orgId: string,
-    checkpointId: string,
-    signal: AbortSignal,
-  ): Promise<CheckpointRow> {
-    const deadline = performance.now() + limits.checkpointWaitSecondsMax * 1000;
-    let row = await findKnown(orgId, checkpointId);
-    while (row.status === "processing" && performance.now() < deadline && !signal.aborted) {
-      await sleep(pollMilliseconds);
-      row = await findKnown(orgId, checkpointId);
-    }
-    assertReady(row);
-    return row;
-  }
-
   async function loadInherited(
     transaction: Database,
     { orgId, id: checkpointId, egressAllowlist }: CheckpointRow,
@@ -73,7 +50,7 @@ export function createForkCheckpoint(deps: {
 
   return async (caller, checkpointId, request, signal) => {
     const { orgId } = caller;
-    const { id } = await waitUntilReady(orgId, checkpointId, signal);
+    const { id } = await awaitCheckpoint(checkpoints, orgId, checkpointId, signal);
     const drawPlan: DrawPlan = async (transaction) => {
       const checkpoint = await checkpoints.find(orgId, id, transaction);
       if (checkpoint === undefined) throw checkpointNotFound(checkpointId);

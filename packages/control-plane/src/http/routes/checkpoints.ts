@@ -7,11 +7,8 @@ import {
 } from "@opencomputer/protocol";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import {
-  assertReady,
-  checkpointNotFound,
-  toCheckpointRecord,
-} from "../../checkpoints/checkpoint-record.ts";
+import { awaitCheckpoint } from "../../checkpoints/await-checkpoint.ts";
+import { checkpointNotFound, toCheckpointRecord } from "../../checkpoints/checkpoint-record.ts";
 import type { CheckpointRepository } from "../../checkpoints/checkpoint-repository.ts";
 import type { ForkCheckpoint } from "../../checkpoints/fork-checkpoint.ts";
 import type { CheckpointMaker } from "../../checkpoints/make-checkpoint.ts";
@@ -86,18 +83,19 @@ export const checkpointRoutes: FastifyPluginAsyncZod<CheckpointRoutes> = async (
     "/sandboxes/:id/checkpoints/:cid/restore",
     {
       schema: {
-        summary: "Put a sandbox back to one of its checkpoints",
+        summary: "Put a sandbox back to one of its checkpoints, once that is ready",
         params: checkpointParamsSchema,
         response: { 200: restoredCheckpointSchema },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { orgId, params } = request;
+      await findPresentSandbox(sandboxes, orgId, params.id);
+      const { id } = await findOf(orgId, params);
+      await awaitCheckpoint(checkpoints, orgId, id, clientGone(reply));
       const sandbox = await findPresentSandbox(sandboxes, orgId, params.id);
-      const checkpoint = await findOf(orgId, params);
-      assertReady(checkpoint);
-      await deps.restoreCheckpoint(sandbox, checkpoint.id);
-      return { sandboxId: sandbox.id, checkpointId: checkpoint.id, status: "restoring" as const };
+      await deps.restoreCheckpoint(sandbox, id);
+      return { sandboxId: sandbox.id, checkpointId: id, status: "restoring" as const };
     },
   );
 

@@ -232,6 +232,27 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       assert.deepEqual(machine?.request.envs, { PLAIN: "p" });
     });
 
+    test("restore waits for a checkpoint that is still being made", async () => {
+      const { worker } = installation();
+      const id = await create();
+      await write(id, "saved");
+      let proceed = (): void => undefined;
+      const released = new Promise<void>((resolve) => {
+        proceed = resolve;
+      });
+      worker.before = async (step) => {
+        if (step === "checkpoint") await released;
+      };
+      const cid = (await make(id, { name: "awaited" })).json.id;
+      const restore = call("POST", `/api/sandboxes/${id}/checkpoints/${cid}/restore`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.ok(!worker.events.includes(`restore ${id}`));
+      proceed();
+      assert.equal((await restore).status, 200);
+      assert.equal(await read(id), "saved");
+      worker.before = async () => undefined;
+    });
+
     test("a restore that cannot be done leaves the running state alone", async () => {
       const { worker, egressProxy } = installation();
       const [id, other] = [await create(), await create()];

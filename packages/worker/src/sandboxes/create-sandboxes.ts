@@ -273,6 +273,21 @@ export function createSandboxes(deps: {
     );
   }
 
+  async function saveRunning(
+    sandbox: Sandbox,
+    into: SavedMachines,
+    id: string,
+    options: Parameters<MakeSaved>[3],
+  ): Promise<SavedMachine> {
+    try {
+      return await deps.saveMachine(into, id, runningMachine(sandbox), options);
+    } catch (error) {
+      if (!sandbox.hasEnded || error instanceof WireError) throw error;
+      const { code, message } = notRunning(sandbox);
+      throw new WireError(code, message, { cause: error });
+    }
+  }
+
   return {
     async prepare(spec) {
       const { sandboxId } = spec;
@@ -309,7 +324,7 @@ export function createSandboxes(deps: {
           return present;
         }
         const machine = runningMachine(sandbox);
-        const saved = await deps.saveMachine(hibernated, sandboxId, machine, {
+        const saved = await saveRunning(sandbox, hibernated, sandboxId, {
           kind: "full",
           isImage: false,
           sandbox: sandbox.spec,
@@ -340,7 +355,7 @@ export function createSandboxes(deps: {
         sandboxId,
         async (sandbox) =>
           checkpoints.get(checkpointId) ??
-          deps.saveMachine(checkpoints, checkpointId, runningMachine(sandbox), {
+          saveRunning(sandbox, checkpoints, checkpointId, {
             kind,
             isImage,
             sandbox: null,

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { PrepareSandboxRequest } from "@opencomputer/protocol";
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { Machine, Machines } from "../machines/create-machines.ts";
@@ -12,6 +13,8 @@ export interface Journal {
   note(event: string): Promise<void>;
   /** From now on the step fails; the function that is returned ends it. */
   fail(event: string): () => void;
+  /** Returns when the step has begun. */
+  reached(event: string): Promise<void>;
   /** From now on the step waits until the function that is returned is called. */
   hold(event: string): () => void;
 }
@@ -31,6 +34,9 @@ export function createJournal(): Journal {
       failing.add(event);
       return () => void failing.delete(event);
     },
+    async reached(event) {
+      while (!events.includes(event)) await setImmediate();
+    },
     hold(event) {
       const waiting: (() => void)[] = [];
       held.set(event, new Promise((resolve) => waiting.push(resolve)));
@@ -45,6 +51,8 @@ export function createJournal(): Journal {
 export interface FakeMachines extends Machines {
   /** A machine with this in its record; `isOver` for one that ended while no worker looked. */
   fake(record?: Partial<Machine["record"]>, options?: { isOver?: boolean }): Machine;
+  /** Whether the host's disk is full for all of them. */
+  lackStorage(isLacking: boolean): void;
   /** The machine ends by itself. */
   end(machineId: string): void;
 }
@@ -62,6 +70,7 @@ export function createFakeMachines(
   const cpusOnline = [...(options.cpusOnline ?? [])];
   const endCallbacks = new Map<string, (() => void)[]>();
   let machineCount = 0;
+  let lacksStorage = false;
 
   function fakeVm(id: string, index: number): VirtualMachine {
     let isEnded = false;
@@ -77,7 +86,7 @@ export function createFakeMachines(
       pause: () => note("pause"),
       resume: () => note("resume"),
       isRunning: async () => true,
-      lacksStorage: () => false,
+      lacksStorage: () => lacksStorage,
       save: () => note("save"),
       lastPauseMilliseconds: () => 1,
       diskPath: async () => "disk",
@@ -131,6 +140,9 @@ export function createFakeMachines(
 
   return {
     fake,
+    lackStorage(isLacking) {
+      lacksStorage = isLacking;
+    },
     end(machineId) {
       for (const end of endCallbacks.get(machineId) ?? []) end();
     },

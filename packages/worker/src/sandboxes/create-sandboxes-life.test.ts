@@ -1,0 +1,356 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { sandboxSpec as spec } from "../testing/fake-machines.ts";
+import { failsWith, sandboxesScenario } from "../testing/sandboxes-scenario.ts";
+
+const { sandboxId } = spec();
+const policy = { egressMode: "open", envs: { B: "2" } } as const;
+const checkpoint = { sandboxId, kind: "full", isImage: false } as const;
+const checkpointId = "0b1e5a3c-6d0c-4f5b-8f59-2c5c6f5a9d10";
+
+async function running() {
+  const scenario = sandboxesScenario();
+  await scenario.sandboxes.prepare(spec());
+  await scenario.sandboxes.start(sandboxId);
+  scenario.events.length = 0;
+  return scenario;
+}
+
+async function hibernated() {
+  const scenario = await running();
+  await scenario.sandboxes.hibernate(sandboxId);
+  scenario.events.length = 0;
+  return scenario;
+}
+
+describe("createSandboxes: hibernate", () => {
+  test("what runs is saved, then its machine goes; again it answers the same", async () => {
+    const { sandboxes, events } = await running();
+    const saved = await sandboxes.hibernate(sandboxId);
+    assert.equal(saved.sizeBytes, 4096);
+    assert.deepEqual(events, ["save sandbox", "discard machine-0", "flatten sandbox"]);
+    assert.deepEqual(sandboxes.get(sandboxId), {
+      sandboxId,
+      state: "hibernated",
+      sourceAddress: null,
+      memory: "kept",
+      lostBecause: null,
+    });
+    assert.equal(await sandboxes.hibernate(sandboxId), saved);
+    assert.equal(events.length, 3);
+  });
+
+  test("what cannot be saved runs on", async () => {
+    const { sandboxes, events, fail } = await running();
+    fail("save sandbox");
+    await assert.rejects(sandboxes.hibernate(sandboxId), /failed/);
+    assert.deepEqual(events, ["save sandbox"]);
+    assert.equal(sandboxes.get(sandboxId).state, "running");
+    assert.ok(sandboxes.agentOf(sandboxId));
+  });
+
+  test("only what runs can be saved", async () => {
+    const { sandboxes, events } = sandboxesScenario();
+    await assert.rejects(
+      async () => sandboxes.hibernate(sandboxId),
+      failsWith("sandbox_not_found"),
+    );
+    await sandboxes.prepare(spec());
+    await assert.rejects(sandboxes.hibernate(sandboxId), failsWith("sandbox_not_running"));
+    assert.ok(!events.includes("save sandbox"));
+  });
+
+  test("a machine that was prepared by a wake is given up, and what was saved holds", async () => {
+    const { sandboxes, events } = await hibernated();
+    await sandboxes.wake(sandboxId, policy);
+    events.length = 0;
+    await sandboxes.hibernate(sandboxId);
+    assert.deepEqual(events, ["discard machine-1"]);
+    assert.equal(sandboxes.get(sandboxId).memory, "kept");
+  });
+
+  test("a machine that ends while it is saved is told of, and its disk is kept", async () => {
+    const { sandboxes, machines, events, reached, hold, fail } = await running();
+    const mend = fail("save sandbox");
+    const release = hold("save sandbox");
+    const hibernating = sandboxes.hibernate(sandboxId);
+    await reached("save sandbox");
+    machines.end("machine-0");
+    release();
+    await assert.rejects(hibernating, failsWith("sandbox_not_running"));
+    mend();
+    await sandboxes.settle();
+    await sandboxes.wake(sandboxId, policy);
+    assert.equal(sandboxes.get(sandboxId).lostBecause, "its machine ended by itself");
+    assert.equal(sandboxes.get(sandboxId).memory, "lost");
+    assert.ok(events.includes("discard machine-0"));
+  });
+});
+
+describe("createSandboxes: wake", () => {
+  test("a machine is made with the new policy; what was saved goes before the guest runs", async () => {
+    const { sandboxes, events, hibernated: saved } = await hibernated();
+    const woken = await sandboxes.wake(sandboxId, policy);
+    assert.equal(woken.state, "prepared");
+    assert.equal(woken.memory, "kept");
+    assert.deepEqual([...events].sort(), ["limit", "make again", "mode open", "record prepared"]);
+    assert.ok(saved.get(sandboxId));
+    events.length = 0;
+    assert.equal((await sandboxes.start(sandboxId)).state, "running");
+    assert.deepEqual(events, [
+      "record released",
+      "forget sandbox",
+      "resume",
+      `configure ${sandboxId}`,
+      "record started",
+    ]);
+    assert.equal(saved.get(sandboxId), undefined);
+  });
+
+  test("all who wake it at once share one machine", async () => {
+    const { sandboxes, events } = await hibernated();
+    const woken = await Promise.all(
+      Array.from({ length: 100 }, () => sandboxes.wake(sandboxId, policy)),
+    );
+    assert.equal(new Set(woken.map(({ sourceAddress }) => sourceAddress)).size, 1);
+    await Promise.all(Array.from({ length: 100 }, () => sandboxes.start(sandboxId)));
+    assert.equal(events.filter((event) => event === "make again").length, 1);
+    assert.equal(events.filter((event) => event === "resume").length, 1);
+  });
+
+  for (const failOn of ["make again", "mode open", "record prepared", "limit"]) {
+    test(`when ${failOn} fails it hibernates as before, and can be woken`, async () => {
+      const { sandboxes, fail } = await hibernated();
+      const before = sandboxes.get(sandboxId);
+      const mend = fail(failOn);
+      await assert.rejects(sandboxes.wake(sandboxId, policy), /failed/);
+      assert.deepEqual(sandboxes.get(sandboxId), before);
+      mend();
+      assert.equal((await sandboxes.wake(sandboxId, policy)).state, "prepared");
+    });
+  }
+
+  for (const failOn of ["record released", "forget sandbox"]) {
+    test(`when ${failOn} fails at its start the guest has not run`, async () => {
+      const { sandboxes, events, fail } = await hibernated();
+      await sandboxes.wake(sandboxId, policy);
+      const mend = fail(failOn);
+      await assert.rejects(sandboxes.start(sandboxId), /failed/);
+      assert.ok(!events.includes("resume"));
+      assert.equal(sandboxes.get(sandboxId).state, "prepared");
+      mend();
+      assert.equal((await sandboxes.start(sandboxId)).state, "running");
+    });
+  }
+
+  test("what was flattened since it was saved is what is woken", async () => {
+    const { sandboxes, hibernated: saved, machines } = await hibernated();
+    const made: unknown[] = [];
+    const { make } = machines;
+    machines.make = (origin) => {
+      made.push(origin.disk.layers);
+      return make(origin);
+    };
+    const disk = { goldenFingerprint: "golden-1", layers: ["flat"], sizeMB: 8192 };
+    saved.put(sandboxId, { sandbox: spec(), disk });
+    await sandboxes.wake(sandboxId, policy);
+    assert.deepEqual(made, [["flat"]]);
+  });
+
+  test("a machine that ends before its start leaves what was saved, with its memory", async () => {
+    const { sandboxes, machines, events } = await hibernated();
+    await sandboxes.wake(sandboxId, policy);
+    machines.end("machine-1");
+    await sandboxes.settle();
+    const { state, memory } = sandboxes.get(sandboxId);
+    assert.deepEqual([state, memory], ["hibernated", "kept"]);
+    assert.ok(!events.includes("save sandbox"));
+    assert.equal((await sandboxes.wake(sandboxId, policy)).state, "prepared");
+  });
+});
+
+describe("createSandboxes: the end of a machine", () => {
+  test("leaves the sandbox hibernated, with its disk alone, and why", async () => {
+    const { sandboxes, machines, events, hibernated: saved } = await running();
+    machines.end("machine-0");
+    await sandboxes.settle();
+    const { state, memory, lostBecause } = sandboxes.get(sandboxId);
+    assert.deepEqual(
+      [state, memory, lostBecause],
+      ["hibernated", "lost", "its machine ended by itself"],
+    );
+    assert.equal(saved.get(sandboxId)?.kind, "disk_only");
+    assert.deepEqual(events, [
+      "A sandbox's machine has ended by itself",
+      "save sandbox",
+      "discard machine-0",
+    ]);
+    const woken = await sandboxes.wake(sandboxId, policy);
+    assert.deepEqual([woken.memory, woken.lostBecause], ["lost", "its machine ended by itself"]);
+  });
+
+  test("what cannot be saved then is saved by the next one who wants something of it", async () => {
+    const { sandboxes, machines, events, fail } = await running();
+    const mend = fail("save sandbox");
+    machines.end("machine-0");
+    await sandboxes.settle();
+    assert.throws(() => sandboxes.agentOf(sandboxId), failsWith("sandbox_not_running"));
+    await assert.rejects(sandboxes.wake(sandboxId, policy), /save sandbox failed/);
+    assert.ok(!events.includes("discard machine-0"));
+    mend();
+    assert.equal((await sandboxes.wake(sandboxId, policy)).memory, "lost");
+    assert.ok(events.includes("discard machine-0"));
+  });
+
+  test("a machine that stands still on a full disk takes no calls", async () => {
+    const { sandboxes, machines } = sandboxesScenario();
+    machines.lackStorage(true);
+    await sandboxes.prepare(spec());
+    await sandboxes.start(sandboxId);
+    assert.throws(() => sandboxes.agentOf(sandboxId), failsWith("host_storage_full"));
+    await assert.rejects(sandboxes.hibernate(sandboxId), failsWith("host_storage_full"));
+    machines.lackStorage(false);
+    assert.ok(sandboxes.agentOf(sandboxId));
+  });
+});
+
+describe("createSandboxes: checkpoints", () => {
+  test("a running sandbox runs on; again it answers the same", async () => {
+    const { sandboxes, events } = await running();
+    const made = await sandboxes.makeCheckpoint(checkpointId, checkpoint);
+    assert.deepEqual(await sandboxes.makeCheckpoint(checkpointId, checkpoint), made);
+    assert.equal(events.filter((event) => event === "save checkpoint").length, 1);
+    assert.equal(sandboxes.get(sandboxId).state, "running");
+  });
+
+  test("one that fails leaves none, and the sandbox running", async () => {
+    const { sandboxes, checkpoints, fail } = await running();
+    fail("save checkpoint");
+    await assert.rejects(sandboxes.makeCheckpoint(checkpointId, checkpoint), /failed/);
+    assert.equal(checkpoints.get(checkpointId), undefined);
+    assert.equal(sandboxes.get(sandboxId).state, "running");
+  });
+
+  test("one whose machine ends meanwhile says so", async () => {
+    const { sandboxes, machines, reached, hold, fail } = await running();
+    fail("save checkpoint");
+    const release = hold("save checkpoint");
+    const making = sandboxes.makeCheckpoint(checkpointId, checkpoint);
+    await reached("save checkpoint");
+    machines.end("machine-0");
+    release();
+    await assert.rejects(making, failsWith("sandbox_not_running"));
+    await sandboxes.settle();
+    assert.equal(sandboxes.get(sandboxId).state, "hibernated");
+  });
+
+  test("a hibernated sandbox has no checkpoint made", async () => {
+    const { sandboxes } = await hibernated();
+    await assert.rejects(
+      sandboxes.makeCheckpoint(checkpointId, checkpoint),
+      failsWith("sandbox_not_running"),
+    );
+  });
+
+  test("forks are machines of it; of one that is not there, none is made", async () => {
+    const { sandboxes, checkpoints, events } = sandboxesScenario();
+    const fork = spec({ checkpointId });
+    await assert.rejects(sandboxes.prepare(fork), failsWith("checkpoint_not_found"));
+    assert.equal(events.length, 0);
+    checkpoints.put(checkpointId);
+    assert.equal((await sandboxes.prepare(fork)).memory, "kept");
+    assert.ok(events.includes("make fork"));
+  });
+});
+
+describe("createSandboxes: restore", () => {
+  test("the replacement is ready before the machine goes", async () => {
+    const { sandboxes, checkpoints, events } = await running();
+    checkpoints.put(checkpointId);
+    const restored = await sandboxes.restore(sandboxId, { ...policy, checkpointId });
+    assert.equal(restored.state, "prepared");
+    assert.equal(events[0], "make fork");
+    assert.equal(events.at(-1), "discard machine-0");
+    assert.equal((await sandboxes.start(sandboxId)).state, "running");
+  });
+
+  test("a hibernated sandbox gives up what was saved", async () => {
+    const { sandboxes, checkpoints, events, hibernated: saved } = await hibernated();
+    checkpoints.put(checkpointId);
+    await sandboxes.restore(sandboxId, { ...policy, checkpointId });
+    assert.equal(events.at(-1), "forget sandbox");
+    assert.equal(saved.get(sandboxId), undefined);
+  });
+
+  for (const failOn of ["make fork", "mode open", "record prepared", "limit"]) {
+    test(`when ${failOn} fails the sandbox runs on as it was`, async () => {
+      const { sandboxes, checkpoints, events, fail } = await running();
+      checkpoints.put(checkpointId);
+      const before = sandboxes.get(sandboxId);
+      fail(failOn);
+      await assert.rejects(sandboxes.restore(sandboxId, { ...policy, checkpointId }), /failed/);
+      assert.deepEqual(sandboxes.get(sandboxId), before);
+      assert.ok(!events.includes("discard machine-0"));
+      assert.ok(sandboxes.agentOf(sandboxId));
+    });
+  }
+
+  test("of a checkpoint that is not there nothing is given up", async () => {
+    const { sandboxes, events } = await running();
+    await assert.rejects(
+      sandboxes.restore(sandboxId, { ...policy, checkpointId }),
+      failsWith("checkpoint_not_found"),
+    );
+    assert.deepEqual(events, []);
+  });
+});
+
+describe("createSandboxes: remove in every state", () => {
+  test("hibernated: what was saved goes", async () => {
+    const { sandboxes, events } = await hibernated();
+    await sandboxes.remove(sandboxId);
+    assert.deepEqual(events, ["forget sandbox"]);
+    assert.deepEqual(sandboxes.list(), []);
+  });
+
+  test("prepared by a wake: both go", async () => {
+    const { sandboxes, events } = await hibernated();
+    await sandboxes.wake(sandboxId, policy);
+    events.length = 0;
+    await sandboxes.remove(sandboxId);
+    assert.deepEqual(events, ["kill machine-1", "discard machine-1", "forget sandbox"]);
+  });
+
+  for (const [what, event, change] of [
+    ["a wake", "make again", "wake"],
+    ["its hibernation", "save sandbox", "hibernate"],
+  ] as const) {
+    test(`during ${what}: nothing of it stays`, async () => {
+      const scenario = await (change === "wake" ? hibernated() : running());
+      const { sandboxes, hibernated: saved, reached, hold, events } = scenario;
+      const release = hold(event);
+      const changing =
+        change === "wake" ? sandboxes.wake(sandboxId, policy) : sandboxes.hibernate(sandboxId);
+      await reached(event);
+      const removing = sandboxes.remove(sandboxId);
+      release();
+      await Promise.all([changing, removing]);
+      assert.deepEqual([sandboxes.list(), saved.list()], [[], []]);
+      assert.ok(events.includes(change === "wake" ? "discard machine-1" : "discard machine-0"));
+      await assert.rejects(
+        async () => sandboxes.wake(sandboxId, policy),
+        failsWith("sandbox_not_found"),
+      );
+    });
+  }
+
+  test("what fails can be tried again", async () => {
+    const { sandboxes, fail } = await running();
+    const mend = fail("discard machine-0");
+    await assert.rejects(sandboxes.remove(sandboxId), /failed/);
+    assert.throws(() => sandboxes.agentOf(sandboxId), failsWith("sandbox_not_running"));
+    mend();
+    await sandboxes.remove(sandboxId);
+    assert.deepEqual(sandboxes.list(), []);
+  });
+});

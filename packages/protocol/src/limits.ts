@@ -55,6 +55,10 @@ export const limits = {
   fullCheckpointsPerSandboxMax: 10,
   /** Checkpoints of the disk alone of one sandbox. 409 `limit_reached`. */
   diskOnlyCheckpointsPerSandboxMax: 100,
+  /** Sandboxes that an org has, running and hibernated. 409 `limit_reached`. */
+  sandboxesKeptPerOrgMax: 5_000,
+  /** Checkpoints of an org, those of killed sandboxes too. 409 `limit_reached`. */
+  checkpointsPerOrgMax: 5_000,
   /** Patches of one checkpoint. 400 `limit_exceeded`. */
   patchesPerCheckpointMax: 100,
   /** One patch may run this long in a fork. It is killed, and the fork has a `patchError`. */

@@ -1,4 +1,9 @@
-import { egressModeFor, type PrepareSandboxRequest } from "@opencomputer/protocol";
+import {
+  egressModeFor,
+  limits,
+  type PrepareSandboxRequest,
+  WireError,
+} from "@opencomputer/protocol";
 import type { Database } from "../database/database.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -39,7 +44,10 @@ export async function admitSandbox(
     const plan = await drawPlan(transaction);
     const { options } = plan;
     assertFitsHost(options, host);
-    if (plan.purpose === "user") await assertRoom(transaction, deps, caller);
+    if (plan.purpose === "user") {
+      await assertRoom(transaction, deps, caller);
+      await assertRoomToKeep(transaction, deps.sandboxes, orgId);
+    }
     const { egressAllowlist, secrets, envs } = mergePlan(plan);
     const egressMode = egressModeFor({
       hasSecretStore: plan.hasSecretStore || secrets.length > 0,
@@ -80,6 +88,20 @@ export async function admitSandbox(
       envs: sandboxEnvironment(secrets, envs),
     };
   });
+}
+
+/** Hibernated sandboxes take no machine, but rows and files. */
+async function assertRoomToKeep(
+  transaction: Database,
+  sandboxes: SandboxRepository,
+  orgId: string,
+): Promise<void> {
+  const max = limits.sandboxesKeptPerOrgMax;
+  if ((await sandboxes.countKept(transaction, orgId)) < max) return;
+  throw new WireError(
+    "limit_reached",
+    `This org has ${max} sandboxes, running and hibernated, and may have no more: kill one first`,
+  );
 }
 
 function copyFor(

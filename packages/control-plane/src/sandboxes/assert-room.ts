@@ -31,14 +31,14 @@ export async function assertRoom(
   if ((await sandboxes.countLive(transaction, orgId)) >= sandboxesPerOrgMax) {
     throw new WireError(
       "too_many_requests",
-      `This org has ${sandboxesPerOrgMax} sandboxes, the most at once: kill one, or have OPENCOMPUTER_SANDBOXES_PER_ORG_MAX raised`,
+      `This org runs ${sandboxesPerOrgMax} sandboxes, the most at once: hibernate or kill one, or have OPENCOMPUTER_SANDBOXES_PER_ORG_MAX raised`,
     );
   }
   if (sandboxesPerKeyMax === undefined || apiKeyId === null) return;
   if ((await sandboxes.countLive(transaction, orgId, apiKeyId)) >= sandboxesPerKeyMax) {
     throw new WireError(
       "too_many_requests",
-      `This key has ${sandboxesPerKeyMax} sandboxes, the most at once: kill one, or have OPENCOMPUTER_SANDBOXES_PER_KEY_MAX raised`,
+      `This key runs ${sandboxesPerKeyMax} sandboxes, the most at once: hibernate or kill one, or have OPENCOMPUTER_SANDBOXES_PER_KEY_MAX raised`,
     );
   }
 }

@@ -54,7 +54,7 @@ export function createCreateSandbox(deps: {
     await sandboxes.change(orgId, sandboxId, ["creating"], { sourceAddress });
     await handOver.putSession(orgId, sandboxId);
     throwIfGone(signal);
-    await worker.start(sandboxId);
+    const { lostBecause } = await worker.start(sandboxId);
     throwIfGone(signal);
     const changes = await prepareGuest?.(sandboxId, signal);
     throwIfGone(signal);
@@ -62,6 +62,7 @@ export function createCreateSandbox(deps: {
     await sandboxes.change(orgId, sandboxId, ["creating"], {
       ...changes,
       state: "running",
+      memoryLost: lostBecause,
       startedAt: now,
       lastActiveAt: now,
     });

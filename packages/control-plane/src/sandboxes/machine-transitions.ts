@@ -18,8 +18,6 @@ export interface MachineTransitions {
   putToSleep(sandbox: HeldSandbox, changes?: SandboxChanges): Promise<{ sizeBytes: number }>;
 }
 
-const unexplained = "Its memory could not be restored";
-
 export function createMachineTransitions(deps: {
   sandboxes: SandboxRepository;
   worker: WorkerClient;
@@ -49,7 +47,7 @@ export function createMachineTransitions(deps: {
       await change(sandbox, {
         state: "running",
         hibernatedBytes: null,
-        memoryLost: running.memory === "lost" ? (running.lostBecause ?? unexplained) : null,
+        memoryLost: running.lostBecause,
         ...changes,
       });
     },

@@ -3,7 +3,7 @@ import { and, asc, desc, eq, inArray, lt, or, sql } from "drizzle-orm";
 import { createBatchedLookup } from "../database/batched-lookup.ts";
 import type { Database } from "../database/database.ts";
 import { sandboxes, sandboxSecrets } from "../database/schema.ts";
-import { liveStates, type SandboxState } from "./sandbox-states.ts";
+import { keptStates, liveStates, type SandboxState } from "./sandbox-states.ts";
 
 export type SandboxRow = typeof sandboxes.$inferSelect;
 export type NewSandboxRow = typeof sandboxes.$inferInsert;
@@ -65,6 +65,14 @@ export function createSandboxRepository(database: Database) {
           inArray(sandboxes.state, liveStates),
           apiKeyId === undefined ? undefined : eq(sandboxes.apiKeyId, apiKeyId),
         ),
+      );
+    },
+
+    /** How many sandboxes the org has, running and hibernated. */
+    async countKept(transaction: Database, orgId: string): Promise<number> {
+      return transaction.$count(
+        sandboxes,
+        and(eq(sandboxes.orgId, orgId), inArray(sandboxes.state, keptStates)),
       );
     },
 

@@ -29,8 +29,7 @@ export function createSettleSandbox(deps: {
     const { id, state } = row;
     logger.warn({ sandboxId: id, state, machine: machine.state }, "a sandbox is settled");
     if (machine.state === "hibernated") {
-      const memoryLost = machine.memory === "lost" ? machine.lostBecause : null;
-      await transitions.putToSleep(row, { memoryLost });
+      await transitions.putToSleep(row, { memoryLost: machine.lostBecause });
     } else if (state === "hibernated") {
       await transitions.putToSleep(row, { memoryLost: row.memoryLost });
     } else {

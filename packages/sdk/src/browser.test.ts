@@ -90,6 +90,21 @@ describe("the bundle for browsers", () => {
     assert.equal(output, "from a page|got input\n3|done\n");
   });
 
+  test("describes images, and says what of them a browser cannot do", () => {
+    const page = createContext({ ...webGlobals, btoa });
+    runInContext(code, page);
+    const refused = (call: string): unknown =>
+      runInContext(
+        `(() => { try { ${call} } catch (e) { return e.code + ": " + e.message } })()`,
+        page,
+      );
+    const image = "sdk.Image.base().addFile('/f', 'é')";
+    assert.equal(runInContext(`${image}.toJSON().steps[0].args.content`, page), "w6k=");
+    for (const call of ["addLocalFile('f', '/f')", "addLocalDir('d', '/d')", "cacheKey()"]) {
+      assert.match(String(refused(`${image}.${call}`)), /^invalid_request: A browser cannot /);
+    }
+  });
+
   test("without a key says so, as there is no environment to take it from", async () => {
     const page = createContext({ ...webGlobals, apiUrl: server.url });
     runInContext(code, page);

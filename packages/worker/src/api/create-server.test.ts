@@ -17,6 +17,7 @@ const sandbox = {
   lostBecause: null,
 } as const;
 const checkpointId = "0b1e5a3c-6d0c-4f5b-8f59-2c5c6f5a9d10";
+const policy = { egressMode: "open", envs: { A: "1" } };
 const spec = {
   sandboxId,
   cpuCount: 1,
@@ -190,6 +191,45 @@ describe("createServer", () => {
       const response = await server.inject(request);
       assert.equal(response.statusCode, status, response.body);
       assert.equal(errorBodySchema.parse(response.json()).code, code);
+    });
+  }
+
+  const lives: [
+    method: "POST" | "PUT",
+    path: string,
+    body: object | undefined,
+    asked: unknown[],
+  ][] = [
+    ["POST", `sandboxes/${sandboxId}/hibernate`, undefined, [sandboxId]],
+    ["POST", `sandboxes/${sandboxId}/wake`, policy, [sandboxId, policy]],
+    [
+      "POST",
+      `sandboxes/${sandboxId}/restore`,
+      { ...policy, checkpointId },
+      [sandboxId, { ...policy, checkpointId }],
+    ],
+    [
+      "PUT",
+      `checkpoints/${checkpointId}`,
+      { sandboxId, kind: "full", isImage: false },
+      [checkpointId, { sandboxId, kind: "full", isImage: false }],
+    ],
+  ];
+  for (const [method, path, payload, expected] of lives) {
+    test(`${method} ${path} passes on what was asked, and answers`, async () => {
+      const { server, asked } = scenario();
+      const url = `/v1/${path}`;
+      const response = await server.inject({ method, url, ...(payload && { payload }) });
+      assert.equal(response.statusCode, 200, response.body);
+      assert.deepEqual(asked, [expected]);
+      if (payload === undefined) return;
+      const refused = await server.inject({
+        method,
+        url,
+        payload: { ...payload, envs: 1, kind: 1 },
+      });
+      assert.equal(refused.statusCode, 400);
+      assert.equal(asked.length, 1);
     });
   }
 

@@ -40,7 +40,16 @@ export function createSaveMachine(deps: {
     }
   }
 
-  return (into, id, machine, { kind, isImage, sandbox, lostBecause }) =>
+  /** It stands paused, or has ended, or nothing has happened to it. */
+  async function goOn({ id, vm }: Machine): Promise<void> {
+    try {
+      await vm?.resume();
+    } catch (error) {
+      deps.log.warn({ machineId: id, err: error }, "A machine ended while it was saved");
+    }
+  }
+
+  const save: MakeSaved = (into, id, machine, { kind, isImage, sandbox, lostBecause }) =>
     into.make(id, async (directory) => {
       const { vm, record } = machine;
       const isCheckpoint = sandbox === null;
@@ -53,26 +62,17 @@ export function createSaveMachine(deps: {
       let pauseMilliseconds = 0;
       if (vm !== undefined && lostBecause === null) {
         await sync(machine);
-        const save = async () => {
+        const pause = async () => {
           // A machine that is saved for good needs no second look at what it changed meanwhile.
           if (!isCheckpoint || kind === "disk_only") await vm.pause();
           if (kind === "full") await vm.save(savedPaths(directory));
         };
-        try {
-          if (isCheckpoint) await machines.addLayer(machine, overlay, save);
-          else await save();
-        } catch (error) {
-          await vm.resume().catch((reason: unknown) => {
-            deps.log.warn(
-              { machineId: machine.id, err: reason },
-              "A machine ended while it was saved",
-            );
-          });
-          throw error;
-        }
         if (isCheckpoint) {
+          await machines.addLayer(machine, overlay, pause);
           await vm.resume();
           pauseMilliseconds = vm.lastPauseMilliseconds();
+        } else {
+          await pause();
         }
       }
       const { accelerator, imageFingerprint, baseMemoryMB } = record;
@@ -91,6 +91,16 @@ export function createSaveMachine(deps: {
         lostBecause,
       };
     });
+
+  return async (into, id, machine, options) => {
+    try {
+      return await save(into, id, machine, options);
+    } catch (error) {
+      // Also when it was saved whole, and could not be kept.
+      if (options.lostBecause === null) await goOn(machine);
+      throw error;
+    }
+  };
 }
 
 /** What is plugged in a machine that has started is what its sandbox was to have. */

@@ -78,6 +78,12 @@ describe("runBuild()", () => {
     assert.ok(!before.args?.some((word) => word.startsWith("A=")));
     assert.deepEqual(lines.slice(-3), ["Step 4/4: run make", "made", "Step 4/4 completed"]);
     assert.match(builder.scripts().at(-1) ?? "", /apt-get clean/);
+    const outputs = builder.commands.map(({ args }) => args?.at(-1));
+    assert.equal(
+      new Set(outputs).size,
+      outputs.length,
+      "each has a file of its own for its output",
+    );
   });
 
   test("gives steps the operator's index and proxy; the image's own variables win", async () => {

@@ -33,15 +33,18 @@ export async function runBuild(
   const { sandboxId, manifest, log, signal } = options;
   const count = manifest.steps.length;
   let state = initialBuildState;
+  let scripts = 0;
 
   /** In the working directory, with the image's variables over the build's own. */
-  const run = (script: string, onOutput: (text: string) => void) =>
-    runScript(deps.builder, {
+  const run = (script: string, onOutput: (text: string) => void) => {
+    scripts += 1;
+    return runScript(deps.builder, {
       ...{ sandboxId, script, onOutput, signal },
       workingDirectory: state.workingDirectory ?? guestLayout.home,
       variables: { ...buildEnvironment(deps.sources), ...state.envs },
-      outputPath: `${stagingDirectory}/output`,
+      outputPath: `${stagingDirectory}/output-${scripts}`,
     });
+  };
 
   async function perform(step: number, type: string, action: BuildAction): Promise<void> {
     signal.throwIfAborted();

@@ -16,7 +16,8 @@ const outputEndBytes = 4_000;
  * Runs a script for bash in a builder, as root, and tells its output as it
  * comes: both streams in one, as a terminal shows them.
  *
- * @param options.outputPath Where the builder keeps the output meanwhile.
+ * @param options.outputPath Where the builder keeps the output meanwhile; another for each script,
+ * or a look would find what an earlier one has said.
  * @returns the exit code, -1 when it took too long, and the whole output.
  */
 export async function runScript(

@@ -2,6 +2,7 @@ import { errorBodySchema } from "@opencomputer/protocol";
 import { OpenComputerError } from "../open-computer-error.ts";
 import type { FetchResponse } from "../platform/fetch.ts";
 import type { ApiRequest } from "./api-request.ts";
+import { parseJson } from "./parse-json.ts";
 
 /** What the SDK needs of a schema of the protocol. */
 export interface AnswerSchema<Answer> {
@@ -46,13 +47,4 @@ function unexpectedAnswer(
       "but not as OpenComputer answers: does the API URL lead to the service, and is it of this SDK's version?",
     { status: response.status, cause },
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

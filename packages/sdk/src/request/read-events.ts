@@ -10,6 +10,7 @@ import { OpenComputerError } from "../open-computer-error.ts";
 import type { FetchResponse } from "../platform/fetch.ts";
 import { type AnswerSchema, readJson } from "./answer.ts";
 import type { ApiRequest } from "./api-request.ts";
+import { parseJson } from "./parse-json.ts";
 import { sendRequest } from "./send-request.ts";
 
 /**
@@ -97,14 +98,5 @@ async function* readEvents(response: FetchResponse): AsyncGenerator<ServerSentEv
     }
   } finally {
     await reader?.cancel();
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
   }
 }

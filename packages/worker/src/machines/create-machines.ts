@@ -186,8 +186,13 @@ export function createMachines(deps: {
     const { vm, isAhead } = await attach(record, access, layers.pathOf(newest));
     const machine = machineOf({ id, slot, vm, record });
     if (isAhead) {
-      await save(machine, { ...record, disk: { ...record.disk, layers: older } });
-      await layers.hold(ownerOf(id), older);
+      try {
+        await save(machine, { ...record, disk: { ...record.disk, layers: older } });
+        await layers.hold(ownerOf(id), older);
+      } catch (error) {
+        // The layer is empty and lies over what the machine writes: as it is, nothing is lost.
+        deps.log.warn({ machineId: id, err: error }, "A layer that was not added stays");
+      }
     }
     return machine;
   }

@@ -52,6 +52,29 @@ describe("hibernation, checkpoints and forks", () => {
     });
   });
 
+  test("a checkpoint is waited for until it is ready, has failed, or is gone", async () => {
+    const answerWith = (status: string) =>
+      server.interceptNext((request, response) => {
+        request.resume();
+        const [row] = [...server.checkpoints.values()].slice(-1).map((kept) => kept.row);
+        const listed = status === "gone" ? [] : [{ ...row, status, failure: "the disk was full" }];
+        response.setHeader("content-type", "application/json");
+        response.end(JSON.stringify(listed));
+      }, "GET /api/sandboxes/");
+    answerWith("processing");
+    const ready = await sandbox.createCheckpoint("awaited", { wait: true });
+    assert.equal(ready.status, "ready");
+    answerWith("failed");
+    await assert.rejects(sandbox.createCheckpoint("fails", { wait: true }), {
+      ...{ code: "checkpoint_failed", status: 409 },
+      message: /the disk was full/,
+    });
+    answerWith("gone");
+    await assert.rejects(sandbox.createCheckpoint("goes", { wait: true }), {
+      code: "checkpoint_not_found",
+    });
+  });
+
   test("patches of a checkpoint", async () => {
     const { id } = await sandbox.createCheckpoint("patched", { kind: "disk_only" });
     const one = await Sandbox.createCheckpointPatch(id, {

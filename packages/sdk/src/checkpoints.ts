@@ -13,7 +13,9 @@ import {
 } from "@opencomputer/protocol";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import type { CallOptions } from "./files/files.ts";
+import { OpenComputerError } from "./open-computer-error.ts";
 import { apiPath } from "./request/api-request.ts";
+import { delay } from "./request/deadline.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
 export interface CreateCheckpointOptions extends CallOptions {
@@ -24,6 +26,12 @@ export interface CreateCheckpointOptions extends CallOptions {
   kind?: CheckpointKind | undefined;
   /** What happens at the limit: 10 `full` and 100 `disk_only` of one sandbox. */
   retentionPolicy?: RetentionPolicy | undefined;
+  /**
+   * Waits until the checkpoint is ready. Without it, the call resolves at
+   * once, and what the sandbox does in the seconds after may be in the
+   * checkpoint or not.
+   */
+  wait?: boolean | undefined;
 }
 
 /** Options of {@link Sandbox.createFromCheckpoint}. What is absent is the parent's. */
@@ -51,9 +59,9 @@ export const checkpointCalls = {
     connection: Connection,
     sandboxPath: string,
     name: string,
-    { kind, retentionPolicy }: CreateCheckpointOptions,
+    { kind, retentionPolicy, wait }: CreateCheckpointOptions,
   ): Promise<CheckpointRecord> {
-    return await requestJson(
+    const created = await requestJson(
       connection,
       {
         method: "POST",
@@ -62,6 +70,8 @@ export const checkpointCalls = {
       },
       checkpointRecordSchema,
     );
+    if (wait === true) return await awaitReady(connection, sandboxPath, created.id);
+    return created;
   },
 
   async list(connection: Connection, sandboxPath: string): Promise<CheckpointRecord[]> {
@@ -135,6 +145,30 @@ export const patchCalls = {
     await requestDeletion(connection, { method: "DELETE", path });
   },
 };
+
+const pollMilliseconds = 250;
+
+/** @throws {OpenComputerError} `checkpoint_failed`; `checkpoint_not_found` when it is deleted meanwhile. */
+async function awaitReady(
+  connection: Connection,
+  sandboxPath: string,
+  checkpointId: string,
+): Promise<CheckpointRecord> {
+  for (;;) {
+    const listed = await checkpointCalls.list(connection, sandboxPath);
+    const checkpoint = listed.find(({ id }) => id === checkpointId);
+    if (checkpoint === undefined) {
+      const message = `checkpoint not found: ${checkpointId} was deleted before it was ready`;
+      throw new OpenComputerError("checkpoint_not_found", message, { status: 404 });
+    }
+    if (checkpoint.status === "ready") return checkpoint;
+    if (checkpoint.status === "failed") {
+      const message = `Checkpoint ${checkpointId} could not be made: ${checkpoint.failure ?? "the service's log says why"}`;
+      throw new OpenComputerError("checkpoint_failed", message, { status: 409 });
+    }
+    await delay(pollMilliseconds, connection.signal);
+  }
+}
 
 function patchesPath(checkpointId: string): string {
   return apiPath`/sandboxes/checkpoints/${checkpointId}/patches`;

@@ -291,6 +291,8 @@ export class Sandbox {
   /**
    * Begins a checkpoint of the sandbox, which runs on. The checkpoint is
    * `processing` at first; {@link Sandbox.createFromCheckpoint} waits for it.
+   * It is of a moment between the call and `ready`: with `wait`, what the
+   * sandbox does afterwards is surely not in it.
    *
    * @param name Unique among the sandbox's checkpoints.
    * @throws {OpenComputerError} `name_in_use`, `limit_reached`.

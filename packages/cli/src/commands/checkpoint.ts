@@ -15,6 +15,7 @@ const createOptionsSchema = z.object({
   kind: z.enum(kinds),
   retentionPolicy: z.enum(retentionModes).optional(),
   retentionMaxCount: z.number().optional(),
+  wait: z.boolean().default(false),
 });
 const spawnOptionsSchema = z.object({
   timeout: z.number().optional(),
@@ -59,10 +60,11 @@ function addCreate(group: Command, context: CliContext): void {
       new Option("--retention-policy <mode>", "what happens at the limit").choices(retentionModes),
     )
     .option("--retention-max-count <count>", "a lower limit for this kind", wholeNumber)
+    .option("--wait", "wait until it is ready: what the sandbox does from then on is not in it")
     .action(async (id: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const options = readOptions(command, createOptionsSchema);
-      const { name, kind, retentionPolicy, retentionMaxCount } = options;
+      const { name, kind, retentionPolicy, retentionMaxCount, wait } = options;
       const retention =
         retentionPolicy === undefined && retentionMaxCount === undefined
           ? undefined
@@ -70,7 +72,7 @@ function addCreate(group: Command, context: CliContext): void {
       const connection = await invocation.connection();
       const creating = async () => {
         const sandbox = await Sandbox.connect(id, connection);
-        return sandbox.createCheckpoint(name, { kind, retentionPolicy: retention });
+        return sandbox.createCheckpoint(name, { kind, retentionPolicy: retention, wait });
       };
       const checkpoint = await invocation.progress("Creating the checkpoint", creating());
       invocation.print(checkpoint.id, checkpoint);

@@ -51,6 +51,8 @@ describe("oc sandbox hibernate and wake, oc checkpoint, oc patch", () => {
       1,
     );
     assert.equal((await oc.run(["cp", "create", sandbox])).exitCode, 1);
+    const waited = ["cp", "create", sandbox, "--name", "waited", "--wait", "--json"];
+    assert.equal(JSON.parse(await oc.done(waited)).status, "ready");
   });
 
   test("patch create takes a file or stdin; what is missing is named", async () => {

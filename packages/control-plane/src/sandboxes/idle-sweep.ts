@@ -35,10 +35,10 @@ interface Failures {
  * reason of its own, several times: a full disk or an absent worker passes.
  */
 export function createIdleSweep(deps: {
-  upkeep: SandboxUpkeepRepository;
-  activity: SandboxActivity;
-  lifecycle: SandboxLifecycle;
-  removal: SandboxRemoval;
+  upkeep: Pick<SandboxUpkeepRepository, "listIdle" | "deleteStoppedBefore">;
+  activity: Pick<SandboxActivity, "lastActiveAt">;
+  lifecycle: Pick<SandboxLifecycle, "hibernateIdle" | "isHeld">;
+  removal: Pick<SandboxRemoval, "kill">;
   now: () => number;
   logger: Logger;
 }): () => Promise<void> {

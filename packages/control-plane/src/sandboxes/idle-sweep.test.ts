@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, test } from "node:test";
+import { WireError } from "@opencomputer/protocol";
+import { createRecordingLogger } from "../testing/recording-logger.ts";
+import { createIdleSweep } from "./idle-sweep.ts";
+
+const minute = 60_000;
+
+describe("createIdleSweep", () => {
+  let now: number;
+  let events: string[];
+  let failure: Error | undefined;
+  let isHeld: boolean;
+  let idle: string[];
+  let sweep: () => Promise<void>;
+
+  beforeEach(() => {
+    now = 0;
+    events = [];
+    failure = undefined;
+    isHeld = false;
+    idle = ["a"];
+    sweep = createIdleSweep({
+      upkeep: {
+        listIdle: async () =>
+          idle.map((id) => ({
+            ...{ id, orgId: "org", state: "running" as const, sourceAddress: null },
+            lastActiveAt: new Date(-minute),
+            idleTimeoutSeconds: 1,
+          })),
+        deleteStoppedBefore: async (time) => {
+          events.push(`forgets what stopped before ${+time / minute}`);
+        },
+      },
+      activity: { lastActiveAt: (_id, stored) => stored },
+      lifecycle: {
+        isHeld: () => isHeld,
+        hibernateIdle: async (_orgId, id) => {
+          events.push(`hibernates ${id}`);
+          if (failure !== undefined) throw failure;
+          idle = idle.filter((other) => other !== id);
+          return true;
+        },
+      },
+      removal: {
+        kill: async (_orgId, id) => {
+          events.push(`kills ${id}`);
+        },
+      },
+      now: () => now,
+      logger: createRecordingLogger().logger,
+    });
+  });
+
+  const happened = () => events.splice(0).filter((event) => !event.startsWith("forgets"));
+
+  test("hibernates what is idle, and forgets what was stopped ten minutes ago", async () => {
+    await sweep();
+    assert.deepEqual(events, ["hibernates a", "forgets what stopped before -10"]);
+  });
+
+  test("leaves a sandbox alone that somebody is acting on", async () => {
+    isHeld = true;
+    await sweep();
+    assert.deepEqual(happened(), []);
+  });
+
+  test("hibernates four at once, the others in the next sweep", async () => {
+    idle = ["a", "b", "c", "d", "e"];
+    await sweep();
+    assert.equal(happened().length, 4);
+    await sweep();
+    assert.deepEqual(happened(), ["hibernates e"]);
+  });
+
+  for (const code of ["host_storage_full", "worker_unavailable", "outcome_unknown"] as const) {
+    test(`${code} passes: it is tried again every minute, and never killed`, async () => {
+      failure = new WireError(code, "not now");
+      await sweep();
+      await sweep();
+      assert.deepEqual(happened(), ["hibernates a"], "not at once");
+      for (let attempt = 0; attempt < 10; attempt += 1) {
+        now += minute;
+        await sweep();
+      }
+      assert.deepEqual(new Set(happened()), new Set(["hibernates a"]));
+    });
+  }
+
+  test("a reason of its own, three times, and the sandbox is killed", async () => {
+    failure = new WireError("guest_failed", "its state cannot be saved");
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await sweep();
+      now += minute;
+    }
+    assert.deepEqual(happened(), ["hibernates a", "hibernates a", "hibernates a", "kills a"]);
+  });
+
+  test("what passes between does not count, and what was used again begins anew", async () => {
+    const own = new WireError("guest_failed", "its state cannot be saved");
+    for (const next of [own, new WireError("host_storage_full", "full"), own]) {
+      failure = next;
+      await sweep();
+      now += minute;
+    }
+    idle = [];
+    await sweep();
+    idle = ["a"];
+    await sweep();
+    assert.ok(!happened().includes("kills a"));
+  });
+});

@@ -1,42 +1,17 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { type Scenario, searchDirectory, startScenario } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
+import { type DatabaseCluster, startDatabaseCluster } from "./database-cluster.ts";
 
 const host = "api.example.test";
 const key = "canary-server-database-5c";
 
-/** Debian's way to a PostgreSQL cluster that lives as long as the program it runs. */
-async function startCluster(): Promise<{ url: string; stop(): Promise<void> }> {
-  const child: ChildProcess = spawn(
-    "pg_virtualenv",
-    ["-t", "bash", "-c", 'echo "cluster $PGPORT $PGPASSWORD"; read end'],
-    { stdio: ["pipe", "pipe", "inherit"] },
-  );
-  const closed = once(child, "close");
-  if (child.stdout === null || child.stdin === null) throw new Error("pg_virtualenv has no pipes");
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [, port, password] = /^cluster (\d+) (\S+)$/.exec(line) ?? [];
-    if (port === undefined) continue;
-    return {
-      url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
-      async stop() {
-        child.stdin?.end("\n");
-        await closed;
-      },
-    };
-  }
-  throw new Error("pg_virtualenv ended before its cluster was up: is postgresql installed?");
-}
-
 describe("the service on a PostgreSQL server", () => {
-  let cluster: Awaited<ReturnType<typeof startCluster>>;
+  let cluster: DatabaseCluster;
   let scenario: Scenario;
   before(async () => {
-    cluster = await startCluster();
+    cluster = await startDatabaseCluster();
     scenario = await startScenario({
       hosts: [host],
       environment: {

@@ -14,6 +14,7 @@ import (
 	"opencomputer/guest-agent/internal/command"
 	"opencomputer/guest-agent/internal/environment"
 	"opencomputer/guest-agent/internal/files"
+	"opencomputer/guest-agent/internal/freezer"
 	"opencomputer/guest-agent/internal/machine"
 	"opencomputer/guest-agent/internal/server"
 )
@@ -68,6 +69,7 @@ func serve() error {
 		Sessions:     command.NewSessions(runner),
 		Configurator: machine.NewConfigurator(store),
 		Files:        files.NewService(accounts, user),
+		Freezer:      freezer.New(freezer.Root),
 	})
 	if err := httpServer.ListenAndServe(); err != nil {
 		return fmt.Errorf("cannot serve on %s: %w", address, err)

@@ -52,6 +52,7 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     environment: {},
     cpuCount: 2,
     closeConnections: false,
+    thaw: true,
     ...changes,
   });
 
@@ -113,6 +114,21 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     } finally {
       server.close();
     }
+  });
+
+  test("frozen processes stand still until configure thaws them, and commands run meanwhile", async () => {
+    const count =
+      "n=0; while :; do n=$((n+1)); sleep 0.05; echo $n > /tmp/next; mv /tmp/next /tmp/count; done";
+    await agent.script(`rm -f /tmp/count; setsid bash -c '${count}' >/dev/null 2>&1 &`);
+    await agent.script("until [ -s /tmp/count ]; do sleep 0.1; done");
+    const countAfterASecond = async () => (await agent.script("sleep 1; cat /tmp/count")).stdout;
+    await agent.freeze();
+    const frozen = await countAfterASecond();
+    await agent.configure(identity({ thaw: false }));
+    assert.equal(await countAfterASecond(), frozen);
+    await agent.configure(identity());
+    await agent.script(`until [ $(cat /tmp/count) -gt ${frozen.trim()} ]; do sleep 0.1; done`);
+    await agent.script("pkill -f /tmp/count");
   });
 
   test("sync answers when what was written is on the disk", async () => {

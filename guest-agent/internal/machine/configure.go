@@ -22,6 +22,8 @@ type Request struct {
 	Environment          map[string]string `json:"environment"`
 	CPUCount             int               `json:"cpuCount"`
 	CloseConnections     bool              `json:"closeConnections"`
+	// Thaw is done by who has called Configure, when all else is done.
+	Thaw bool `json:"thaw"`
 }
 
 // Answer is what the guest has after it was configured. MemoryMB is what the

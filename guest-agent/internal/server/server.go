@@ -13,6 +13,7 @@ import (
 	"opencomputer/guest-agent/internal/command"
 	"opencomputer/guest-agent/internal/connections"
 	"opencomputer/guest-agent/internal/files"
+	"opencomputer/guest-agent/internal/freezer"
 	"opencomputer/guest-agent/internal/limit"
 	"opencomputer/guest-agent/internal/machine"
 	"opencomputer/guest-agent/internal/wire"
@@ -25,6 +26,7 @@ type Parts struct {
 	Sessions     *command.Sessions
 	Configurator *machine.Configurator
 	Files        *files.Service
+	Freezer      *freezer.Freezer
 }
 
 type handler func(http.ResponseWriter, *http.Request) error
@@ -35,6 +37,7 @@ func New(address string, parts Parts) *http.Server {
 	routes := map[string]map[string]handler{
 		"/v1/health":          {"GET": parts.health},
 		"/v1/configure":       {"POST": parts.configure},
+		"/v1/freeze":          {"POST": parts.freeze},
 		"/v1/sync":            {"POST": sync},
 		"/v1/exec/run":        {"POST": parts.run},
 		"/v1/sessions":        {"GET": parts.Sessions.List, "POST": parts.Sessions.Start},
@@ -99,7 +102,21 @@ func (p Parts) configure(response http.ResponseWriter, request *http.Request) er
 		return err
 	}
 	p.Sessions.DetachAll()
+	// Last of all: what goes on sees nothing of the machine that was saved.
+	if wanted.Thaw {
+		if err := p.Freezer.Thaw(); err != nil {
+			return err
+		}
+	}
 	wire.WriteJSON(response, answer)
+	return nil
+}
+
+func (p Parts) freeze(response http.ResponseWriter, _ *http.Request) error {
+	if err := p.Freezer.Freeze(); err != nil {
+		return err
+	}
+	response.WriteHeader(http.StatusNoContent)
 	return nil
 }
 

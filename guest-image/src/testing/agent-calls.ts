@@ -71,6 +71,9 @@ export function agentCalls(url: string) {
       const response = await call("POST", "configure", JSON.stringify(request));
       return configuredGuestSchema.parse(await response.json());
     },
+    async freeze(): Promise<void> {
+      await call("POST", "freeze");
+    },
     async sync(): Promise<void> {
       await call("POST", "sync");
     },

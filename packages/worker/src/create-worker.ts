@@ -177,7 +177,13 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     const size = options.warmPoolSize;
     imageDiskMB = golden.diskMB;
     const origin = () => freshMachine(golden, prepared.accelerator);
-    pool = createMachinePool({ machines, origin, isWarm: true, size, log });
+    pool = createMachinePool({
+      machines,
+      origin,
+      size,
+      onFailure: (error) => log.error({ err: error }, "A machine for the pool could not be made"),
+      log,
+    });
     stage = "ready";
     log.info({ accelerator, golden: golden.fingerprint }, "Ready for sandboxes");
   }

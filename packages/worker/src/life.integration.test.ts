@@ -32,6 +32,24 @@ nohup python3 /tmp/counter.py >/dev/null 2>&1 & echo $! > /tmp/pid
 while [ ! -e /tmp/ready ]; do sleep 0.05; done`;
 const ask =
   "rm -f /tmp/count; kill -USR1 $(cat /tmp/pid); while [ ! -s /tmp/count ]; do sleep 0.02; done; cat /tmp/count";
+/** A process that notes each name that its machine has, and tells them when it is asked. */
+const witness = `cat > /tmp/witness.py <<'END'
+import os, signal, time
+names = []
+def tell(*_):
+    open('/tmp/names', 'w').write(' '.join(names))
+signal.signal(signal.SIGUSR1, tell)
+open('/tmp/witnesses', 'w').close()
+while True:
+    name = os.uname().nodename
+    if name not in names:
+        names.append(name)
+    time.sleep(0.01)
+END
+nohup python3 /tmp/witness.py >/dev/null 2>&1 & echo $! > /tmp/witness-pid
+while [ ! -e /tmp/witnesses ]; do sleep 0.05; done`;
+const askWitness =
+  "rm -f /tmp/names; kill -USR1 $(cat /tmp/witness-pid); while [ ! -s /tmp/names ]; do sleep 0.02; done; cat /tmp/names; echo";
 
 describe("the life of a machine", () => {
   let scene: WorkerScene;
@@ -80,9 +98,7 @@ describe("the life of a machine", () => {
   }
   async function checkpoint(sandboxId: string, kind: "full" | "disk_only") {
     const id = randomUUID();
-    const body = await expectOk(
-      scene.call("PUT", `/v1/checkpoints/${id}`, { sandboxId, kind, isImage: false }),
-    );
+    const body = await expectOk(scene.call("PUT", `/v1/checkpoints/${id}`, { sandboxId, kind }));
     return workerCheckpointSchema.parse(body);
   }
   const run = async (id: string, cmd: string) => {
@@ -162,6 +178,72 @@ describe("the life of a machine", () => {
     for (const each of [id, first, ...others]) {
       await expectOk(scene.call("DELETE", `/v1/sandboxes/${each}`));
     }
+  });
+
+  /** The pool has its machine, and a machine stands ready for what was just saved, or is being made. */
+  async function standingReady(sandboxCount: number): Promise<string[]> {
+    const count = sandboxCount + 2;
+    await until("a machine stands ready", async () => {
+      return (await scene.traces()).machines.length === count;
+    });
+    return (await scene.traces()).machines;
+  }
+
+  async function poolIsFull(sandboxCount: number): Promise<void> {
+    await until("the pool is full", async () => {
+      return (await scene.traces()).machines.length === sandboxCount + 1;
+    });
+  }
+
+  test("a machine that stood ready: what runs in it has seen nothing of the wait", async () => {
+    const id = await scene.create();
+    await run(id, `${counter}\n${witness}\nsudo hostname mine`);
+    await poolIsFull(1);
+    const count = Number(await run(id, ask));
+    await hibernate(id);
+    const ready = await standingReady(0);
+    await wake(id);
+    assert.ok(ready.includes((await scene.recordOf(id)).id), "a new machine was made");
+    assert.ok(Number(await run(id, ask)) >= count);
+    assert.equal(await run(id, "hostname; echo $GREETING"), "mine\nhello");
+    assert.equal(await run(id, askWitness), `${id} mine`);
+    await until("it counts on", async () => Number(await run(id, ask)) > count + 10);
+
+    await poolIsFull(1);
+    const { checkpointId } = await checkpoint(id, "full");
+    let before = await standingReady(1);
+    let fork = await scene.create({ checkpointId });
+    // One that is still being made is not waited for.
+    await until("a fork is of a machine that stood ready", async () => {
+      if (before.includes((await scene.recordOf(fork)).id)) return true;
+      await expectOk(scene.call("DELETE", `/v1/sandboxes/${fork}`));
+      before = await standingReady(1);
+      fork = await scene.create({ checkpointId });
+      return false;
+    });
+    await run(fork, ask);
+    assert.equal(await run(fork, `${askWitness}; hostname`), `${id} mine ${fork}\n${fork}`);
+    await expectOk(scene.call("DELETE", `/v1/sandboxes/${fork}`));
+    await expectOk(scene.call("DELETE", `/v1/checkpoints/${checkpointId}`));
+    await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
+  });
+
+  test("a machine that stood ready and is discarded has changed nothing of what was saved", async () => {
+    const id = await scene.create();
+    await run(id, `${counter}; echo saved > ~/file; sync`);
+    const count = Number(await run(id, ask));
+    await poolIsFull(1);
+    await hibernate(id);
+    const ready = await standingReady(0);
+    await scene.stop("SIGKILL");
+    await scene.start();
+    await scene.trust();
+    await wake(id);
+    assert.ok(!ready.includes((await scene.recordOf(id)).id), "it was not discarded");
+    assert.equal(await run(id, "cat ~/file"), "saved");
+    assert.ok(Number(await run(id, ask)) >= count);
+    assert.equal(await run(id, "sudo dmesg | grep -c 'EXT4-fs error' || true"), "0");
+    await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
   });
 
   test("a checkpoint of the disk: forks boot from it", async () => {

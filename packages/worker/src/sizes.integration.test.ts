@@ -71,7 +71,6 @@ describe("machines that are larger than the golden one", () => {
     const made = await scene.call("PUT", `/v1/checkpoints/${checkpointId}`, {
       sandboxId: id,
       kind: "full",
-      isImage: false,
     });
     assert.equal(made.status, 200, JSON.stringify(made.body));
     const larger = await scene.create({
@@ -97,7 +96,7 @@ describe("machines that are larger than the golden one", () => {
     await post(`/v1/sandboxes/${id}/start`);
     assert.deepEqual(await sizeOf(id), before);
     const checkpointId = randomUUID();
-    const request = { sandboxId: id, kind: "full", isImage: false };
+    const request = { sandboxId: id, kind: "full" };
     assert.equal((await scene.call("PUT", `/v1/checkpoints/${checkpointId}`, request)).status, 200);
     const larger = await scene.create({ checkpointId, memoryMB: 1024 });
     assert.ok((await sizeOf(larger)).memoryMB > before.memoryMB + 400);

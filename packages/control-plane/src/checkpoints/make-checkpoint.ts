@@ -49,7 +49,7 @@ export function createCheckpointMaker(deps: {
     const end = activity.begin(sandboxId);
     try {
       const made = await lifecycle.holdRunning(orgId, sandboxId, () =>
-        worker.makeCheckpoint(id, { sandboxId, kind, isImage: false }),
+        worker.makeCheckpoint(id, { sandboxId, kind }),
       );
       const { sizeBytes, pauseMilliseconds } = made;
       if (await upkeep.finish(id, { status: "ready", sizeBytes })) {

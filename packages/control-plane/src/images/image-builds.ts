@@ -93,7 +93,6 @@ export function createImageBuilds(deps: {
       return await worker.makeCheckpoint(checkpointId, {
         sandboxId: builder,
         kind: "full",
-        isImage: true,
       });
     } catch (error) {
       throw asBuildFailure(error, "Saving the image");

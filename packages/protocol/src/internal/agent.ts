@@ -36,6 +36,10 @@ export const guestLayout = {
  * machine, but not the one of this call: after a restore their other ends are
  * gone, and who waits on one gets ECONNABORTED at once. Those within the
  * machine stay.
+ *
+ * `thaw` has the processes go on that `POST /v1/freeze` stopped, after all
+ * else. That call answers 204 when everything but the agent, and what it
+ * starts from then on, stands still.
  */
 export const configureGuestRequestSchema = z.object({
   timeUnixMilliseconds: z.int(),
@@ -45,6 +49,7 @@ export const configureGuestRequestSchema = z.object({
   environment: z.record(z.string(), z.string()),
   cpuCount: z.int().min(limits.cpuCountMin).max(limits.cpuCountMax),
   closeConnections: z.boolean(),
+  thaw: z.boolean(),
 });
 export type ConfigureGuestRequest = z.infer<typeof configureGuestRequestSchema>;
 

@@ -71,8 +71,6 @@ export type HibernatedSandbox = z.infer<typeof hibernatedSandboxSchema>;
 export const makeCheckpointRequestSchema = z.object({
   sandboxId: sandboxIdSchema,
   kind: checkpointKindSchema,
-  /** Nobody's processes are in it, so machines that stand ready for it may run. */
-  isImage: z.boolean(),
 });
 export type MakeCheckpointRequest = z.infer<typeof makeCheckpointRequestSchema>;
 

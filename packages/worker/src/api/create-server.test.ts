@@ -211,8 +211,8 @@ describe("createServer", () => {
     [
       "PUT",
       `checkpoints/${checkpointId}`,
-      { sandboxId, kind: "full", isImage: false },
-      [checkpointId, { sandboxId, kind: "full", isImage: false }],
+      { sandboxId, kind: "full" },
+      [checkpointId, { sandboxId, kind: "full" }],
     ],
   ];
   for (const [method, path, payload, expected] of lives) {

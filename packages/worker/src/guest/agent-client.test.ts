@@ -157,18 +157,20 @@ describe("createAgentClient", () => {
     await end();
   });
 
-  test("sync: returns at an answer without content, and tells of one that fails", async () => {
-    const seen: string[] = [];
-    const { agent, end } = await scenario((request, response) => {
-      seen.push(`${request.method} ${request.url}`);
-      response.statusCode = seen.length === 1 ? 204 : 500;
-      response.end();
+  for (const name of ["sync", "freeze"] as const) {
+    test(`${name}: returns at an answer without content, and tells of one that fails`, async () => {
+      const seen: string[] = [];
+      const { agent, end } = await scenario((request, response) => {
+        seen.push(`${request.method} ${request.url}`);
+        response.statusCode = seen.length === 1 ? 204 : 500;
+        response.end();
+      });
+      await agent[name]();
+      await assert.rejects(agent[name](), failsWith("guest_failed", /no JSON/));
+      assert.deepEqual(seen, [`POST /v1/${name}`, `POST /v1/${name}`]);
+      await end();
     });
-    await agent.sync();
-    await assert.rejects(agent.sync(), failsWith("guest_failed", /no JSON/));
-    assert.deepEqual(seen, ["POST /v1/sync", "POST /v1/sync"]);
-    await end();
-  });
+  }
 
   test("run: any answer is a result or a WireError, seed 1 to 300", async () => {
     let body = Buffer.alloc(0);

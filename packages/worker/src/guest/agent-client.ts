@@ -56,6 +56,8 @@ export interface AgentClient {
   /** Returns when the agent answers. @throws {WireError} when it does not within the time. */
   waitUntilHealthy(timeoutSeconds: number): Promise<void>;
   configure(request: ConfigureGuestRequest): Promise<z.infer<typeof configuredGuestSchema>>;
+  /** Returns when all processes of the guest's user stand still; `configure` may thaw them. */
+  freeze(): Promise<void>;
   /** Returns when everything that was written in the guest is on its disk. */
   sync(): Promise<void>;
   /** @throws {WireError} `guest_failed` for an agent that breaks the rules or falls silent. */
@@ -75,7 +77,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
     connections: limits.commandsPerSandboxMax + 2 * limits.attachedClientsMax + 16,
     pipelining: 1,
     keepAliveTimeout: 30_000,
-    connect: { timeout: 5_000 },
+    connect: { timeout: 15_000 },
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize: 16 * 1024,
@@ -154,6 +156,10 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
         signal: shortly(),
       });
       return parse(response, configuredGuestSchema, smallAnswerBytesMax);
+    },
+    async freeze() {
+      const request = { method: "POST", path: "/v1/freeze", signal: shortly() } as const;
+      await read(await call(request), smallAnswerBytesMax);
     },
     async sync() {
       const request = { method: "POST", path: "/v1/sync", signal: shortly() } as const;

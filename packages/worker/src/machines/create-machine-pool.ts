@@ -21,17 +21,17 @@ const refillQuietMilliseconds = 400;
 const refillPatienceMilliseconds = 5_000;
 
 /**
- * Keeps `size` machines made. A warm one has run for a moment; one whose
- * memory has somebody's processes in it must not. Few are made at once: more
- * would only share the CPUs.
+ * Keeps `size` machines made and warmed. Few are made at once: more would only
+ * share the CPUs.
  */
 export function createMachinePool(options: {
   machines: Machines;
   /** Asked for each machine: it may have changed since the one before. */
   origin: () => Origin;
-  isWarm: boolean;
   size: number;
   firstQuietMilliseconds?: number;
+  /** Hears why one could not be made; the next attempt comes later. */
+  onFailure: (error: unknown) => void;
   log: {
     warn(details: object, message: string): void;
     error(details: object, message: string): void;
@@ -43,10 +43,11 @@ export function createMachinePool(options: {
   let closed = false;
 
   async function restore(isForPool: boolean): Promise<Machine> {
-    const machine = await machines.make(options.origin());
+    const origin = options.origin();
+    const machine = await machines.make(origin);
     try {
       await machines.limit(machine, machine.record, isForPool);
-      if (isForPool && options.isWarm) await warmMachine(machine);
+      if (isForPool) await warmMachine(machine, origin.sandboxId);
       return machine;
     } catch (error) {
       await machines.discard(machine);
@@ -77,7 +78,7 @@ export function createMachinePool(options: {
     firstQuietMilliseconds: options.firstQuietMilliseconds ?? 0,
     patienceMilliseconds: refillPatienceMilliseconds,
     onFailure: (error) => {
-      if (!closed) log.error({ err: error }, "A machine for the pool could not be made");
+      if (!closed) options.onFailure(error);
     },
   });
 

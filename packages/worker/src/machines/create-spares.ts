@@ -8,9 +8,11 @@ import type { Origin } from "./origin.ts";
  */
 export interface Spares {
   /** Has a machine made, once it is quiet. Done already is no error. */
-  prepare(id: string, source: SpareSource): void;
-  /** A machine that stands ready, or a new one. */
-  take(id: string, source: SpareSource): Promise<Machine>;
+  prepare(id: string, origin: SpareOrigin): void;
+  /** A machine that stands ready, or a new one. The next one is made. */
+  take(id: string, origin: SpareOrigin): Promise<Machine>;
+  /** A machine that stands ready, or is just being made. No more are made. */
+  takeLast(id: string): Promise<Machine | undefined>;
   /** What was saved is over, or has become another. */
   drop(id: string): Promise<void>;
   /** Tells that something more urgent goes on. */
@@ -18,14 +20,11 @@ export interface Spares {
   close(): Promise<void>;
 }
 
-export interface SpareSource {
-  /** What the machine is made of; undefined when that is gone. */
-  readonly origin: () => Origin | undefined;
-  /** Whether it may run for a moment while it waits. */
-  readonly isWarm: boolean;
-  /** Whether there may be several machines of it; else the one that is taken is the last. */
-  readonly isShared: boolean;
-}
+/**
+ * What a machine is made of; undefined when that is gone. It runs for a moment
+ * while it waits, so it must write into a layer of its own.
+ */
+export type SpareOrigin = () => Origin | undefined;
 
 interface Spare {
   readonly pool: MachinePool;
@@ -50,8 +49,8 @@ export function createSpares(deps: {
   /** In the order of their last use. */
   const spares = new Map<string, Spare>();
 
-  function originOf(id: string, source: SpareSource): Origin {
-    const origin = source.origin();
+  function existing(id: string, spareOrigin: SpareOrigin): Origin {
+    const origin = spareOrigin();
     if (origin === undefined) throw new Error(`What was saved as ${id} is gone`);
     return origin;
   }
@@ -70,19 +69,26 @@ export function createSpares(deps: {
     );
   }
 
-  function use(id: string, source: SpareSource): Spare {
+  /** What cannot be made once is not tried again: guests decide how much it takes. */
+  function newPool(id: string, origin: SpareOrigin): MachinePool {
+    const pool = createMachinePool({
+      machines,
+      origin: () => existing(id, origin),
+      size: 1,
+      firstQuietMilliseconds: quietMilliseconds,
+      onFailure(error) {
+        log.warn({ saved: id, err: error }, "A machine could not be made to stand ready");
+        if (spares.get(id)?.pool === pool) endInBackground(id);
+      },
+      log,
+    });
+    return pool;
+  }
+
+  function use(id: string, origin: SpareOrigin): Spare {
     const known = spares.get(id);
     if (known !== undefined) clearTimeout(known.expiry);
-    const pool =
-      known?.pool ??
-      createMachinePool({
-        machines,
-        origin: () => originOf(id, source),
-        isWarm: source.isWarm,
-        size: 1,
-        firstQuietMilliseconds: quietMilliseconds,
-        log,
-      });
+    const pool = known?.pool ?? newPool(id, origin);
     const expiry = setTimeout(() => endInBackground(id), keptMilliseconds);
     expiry.unref();
     const spare = { pool, expiry };
@@ -93,17 +99,18 @@ export function createSpares(deps: {
   }
 
   return {
-    prepare(id, source) {
-      if (deps.isEnabled) use(id, source);
+    prepare(id, origin) {
+      if (deps.isEnabled) use(id, origin);
     },
-    async take(id, source) {
-      if (deps.isEnabled && source.isShared) return use(id, source).pool.take();
+    async take(id, origin) {
+      return deps.isEnabled ? use(id, origin).pool.take() : machines.make(existing(id, origin));
+    },
+    async takeLast(id) {
       const spare = spares.get(id);
-      if (spare !== undefined) {
-        clearTimeout(spare.expiry);
-        spares.delete(id);
-      }
-      return (await spare?.pool.drain()) ?? machines.make(originOf(id, source));
+      if (spare === undefined) return undefined;
+      clearTimeout(spare.expiry);
+      spares.delete(id);
+      return spare.pool.drain();
     },
     async drop(id) {
       await end(id);

@@ -10,6 +10,8 @@ export interface Origin {
   readonly disk: Disk;
   /** Nobody has used the machine before. */
   readonly isFresh: boolean;
+  /** The sandbox that it is again; null when it becomes a new one. */
+  readonly sandboxId: string | null;
   /** An empty layer over the disk, to be copied; null when the machine goes on in the disk's newest layer. */
   readonly emptyLayerPath: string | null;
   /** Why there is no memory, when there was some. */
@@ -36,6 +38,7 @@ export function freshMachine(golden: GoldenSnapshot, accelerator: Accelerator): 
     disk: { goldenFingerprint: golden.fingerprint, layers: [], sizeMB: golden.diskMB },
     emptyLayerPath: golden.overlayPath,
     isFresh: true,
+    sandboxId: null,
     lostBecause: null,
     memory: { memoryPath, statePath, machineFingerprint, cpuCount: 1, memoryMB: baseMemoryMB },
   };

@@ -2,17 +2,33 @@ import { guestIdentity } from "../sandboxes/guest-identity.ts";
 import type { Machine } from "./create-machines.ts";
 
 const healthTimeoutSeconds = 30;
+const newHostname = "sandbox";
 
 /**
- * Has a fresh machine do once what every sandbox does first, so that the
- * emulator has that code translated, and the connection is open; it stands
- * paused before and after. Nothing of any sandbox's is in it: the identity is
- * that of no sandbox and replaced at the start.
+ * Has a machine do once what every sandbox does first, so that the emulator
+ * has that code translated, and the connection is open; it stands paused
+ * before and after. One that boots is left as it is.
+ *
+ * Nobody's processes run on meanwhile: a fresh machine has none, and those of
+ * a saved one stand still from its first moments until its sandbox starts.
+ * `sandboxId` is the sandbox that it is again; its user's names stay. Any other
+ * gets the identity of no sandbox, which is replaced at the start.
  */
-export async function warmMachine({ agent, vm }: Machine): Promise<void> {
+export async function warmMachine(
+  { agent, vm, record }: Machine,
+  sandboxId: string | null,
+): Promise<void> {
+  if (!record.hasMemory) return;
   await vm?.resume();
-  await agent.waitUntilHealthy(healthTimeoutSeconds);
-  await agent.configure(guestIdentity({ hostname: "sandbox", cpuCount: 1, environment: {} }));
+  if (record.isFresh) await agent.waitUntilHealthy(healthTimeoutSeconds);
+  else await agent.freeze();
+  const { cpuCount, isFresh } = record;
+  const hostname = sandboxId ?? newHostname;
+  await agent.configure({
+    ...guestIdentity({ hostname, cpuCount, environment: {} }),
+    closeConnections: !isFresh,
+    thaw: false,
+  });
   await agent.run({
     command: ["/bin/bash", "-c", "true"],
     environment: {},

@@ -37,6 +37,11 @@ const statements: Record<string, { text: string; modes: readonly SlotMode[] }> =
     modes: ["open", "intercepted"],
   },
   "QUIC is refused": { text: 'iifname "tap0" udp dport 443 jump refuse', modes: ["intercepted"] },
+  "a refusal is told": {
+    text: "chain refuse {\n    meta l4proto tcp reject with tcp reset\n    reject with icmp",
+    modes: ["open", "intercepted", "allowlisted"],
+  },
+  "a refusal is silent": { text: "chain refuse {\n    drop\n  }", modes: ["closed"] },
   "what is left is refused": {
     text: '    iifname "tap0" jump refuse\n  }\n  chain refuse',
     modes: ["closed", "open", "intercepted", "allowlisted"],

@@ -9,7 +9,11 @@ import type { Slot } from "./slot.ts";
 import { slotInterfaces } from "./slot.ts";
 import { specialRanges } from "./special-ranges.ts";
 
-/** `closed`: no sandbox owns the slot, and nothing leaves it, not even a question to the resolver. */
+/**
+ * `closed`: no sandbox owns the slot, and nothing leaves it, not even a question
+ * to the resolver. What is sent is lost, not refused: who sends it may do so
+ * again when the slot is a sandbox's.
+ */
 export type SlotMode = EgressMode | "closed";
 
 const guest = `iifname "${slotInterfaces.guest}"`;
@@ -23,7 +27,7 @@ const guest = `iifname "${slotInterfaces.guest}"`;
  * host may still know their flow, and the server may still wait: picked up
  * in their middle (Linux does so) they would go on, in each of several forks.
  * So a segment of TCP that neither opens a connection nor belongs to one of
- * this slot is answered by a reset.
+ * this slot is answered by a reset, once the slot is a sandbox's.
  */
 export function slotRules(slot: Slot, mode: SlotMode): string {
   return `table inet slot
@@ -50,8 +54,7 @@ ${indent(openings(slot.egressAddress, mode))}
     ${guest} jump refuse
   }
   chain refuse {
-    meta l4proto tcp reject with tcp reset
-    reject with icmp admin-prohibited
+${indent(mode === "closed" ? ["drop"] : refusals)}
   }
   chain input {
     type filter hook input priority filter; policy drop;
@@ -66,6 +69,8 @@ ${indent(openings(slot.egressAddress, mode))}
 }
 `;
 }
+
+const refusals = ["meta l4proto tcp reject with tcp reset", "reject with icmp admin-prohibited"];
 
 function redirections(egressAddress: string, mode: SlotMode): string[] {
   if (mode === "closed") return [];

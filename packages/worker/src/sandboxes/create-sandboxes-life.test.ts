@@ -5,7 +5,7 @@ import { failsWith, sandboxesScenario } from "../testing/sandboxes-scenario.ts";
 
 const { sandboxId } = spec();
 const policy = { egressMode: "open", envs: { B: "2" } } as const;
-const checkpoint = { sandboxId, kind: "full", isImage: false } as const;
+const checkpoint = { sandboxId, kind: "full" } as const;
 const checkpointId = "0b1e5a3c-6d0c-4f5b-8f59-2c5c6f5a9d10";
 
 async function running() {

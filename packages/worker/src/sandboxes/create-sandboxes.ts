@@ -11,11 +11,11 @@ import {
 } from "@opencomputer/protocol";
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { Machine, Machines } from "../machines/create-machines.ts";
-import type { SpareSource, Spares } from "../machines/create-spares.ts";
+import type { SpareOrigin, Spares } from "../machines/create-spares.ts";
 import type { Slots } from "../network/create-slots.ts";
 import type { SavedMachines } from "../saved-state/create-saved-machines.ts";
 import type { MakeSaved } from "../saved-state/save-machine.ts";
-import { continuationOf, forkOf, type SavedMachine } from "../saved-state/saved-machine.ts";
+import { continuationOf, forkOf, isDeep, type SavedMachine } from "../saved-state/saved-machine.ts";
 import { asStorageError } from "../saved-state/storage-error.ts";
 import { startGuest } from "./start-guest.ts";
 import { createTurns, type Turns } from "./turns.ts";
@@ -115,21 +115,30 @@ export function createSandboxes(deps: {
   }
 
   /** Machines of a checkpoint, each a new one. */
-  const forks = (checkpointId: string): SpareSource => ({
-    origin: () => forkOf(findCheckpoint(checkpointId)),
-    isWarm: findCheckpoint(checkpointId).isImage,
-    isShared: true,
-  });
+  const forks = (checkpointId: string) => () => forkOf(findCheckpoint(checkpointId));
 
-  /** The machine of a hibernated sandbox, of which there is one. */
-  const continuation = (sandboxId: string): SpareSource => ({
-    origin() {
+  /** The machine that a hibernated sandbox goes on in, should it be woken. */
+  const continuation =
+    (sandboxId: string): SpareOrigin =>
+    () => {
       const saved = hibernated.get(sandboxId);
-      return saved === undefined ? undefined : continuationOf(saved);
-    },
-    isWarm: false,
-    isShared: false,
-  });
+      return saved === undefined ? undefined : forkOf(saved);
+    };
+
+  /** A deep disk is flattened first: with each machine that was made of it, it would be deeper. */
+  async function standReady(into: SavedMachines, id: string, origin: SpareOrigin): Promise<void> {
+    const flattened = into.flattenDeep();
+    const before = into.get(id);
+    if (before !== undefined && isDeep(before)) await flattened;
+    const saved = into.get(id);
+    if (saved !== undefined && !isDeep(saved)) spares.prepare(id, origin);
+  }
+
+  /** The machine that stands ready, else one that writes where the saved one did. */
+  async function machineToWake(saved: SavedMachine): Promise<Machine> {
+    const ready = await spares.takeLast(saved.id);
+    return ready ?? machines.make(continuationOf(hibernated.get(saved.id) ?? saved));
+  }
 
   /** Runs a change when those before it are done, unless the sandbox has gone meanwhile. */
   function change<Result>(sandboxId: string, work: (sandbox: Sandbox) => Promise<Result>) {
@@ -185,7 +194,6 @@ export function createSandboxes(deps: {
     if (hibernated.get(sandboxId) === undefined) {
       await deps.saveMachine(hibernated, sandboxId, machine, {
         kind: "disk_only",
-        isImage: false,
         sandbox: sandbox.spec,
         lostBecause: "its machine ended by itself",
       });
@@ -326,15 +334,13 @@ export function createSandboxes(deps: {
         const machine = runningMachine(sandbox);
         const saved = await saveRunning(sandbox, hibernated, sandboxId, {
           kind: "full",
-          isImage: false,
           sandbox: sandbox.spec,
           lostBecause: null,
         });
         sandbox.machine = undefined;
         await machines.discard(machine);
         log.info({ sandboxId, sizeBytes: saved.sizeBytes }, "A sandbox hibernates");
-        spares.prepare(sandboxId, continuation(sandboxId));
-        void hibernated.flattenDeep();
+        void standReady(hibernated, sandboxId, continuation(sandboxId));
         return saved;
       }),
 
@@ -344,26 +350,24 @@ export function createSandboxes(deps: {
         const saved = hibernated.get(sandboxId);
         if (machine !== undefined || saved === undefined) return describe(sandbox);
         const spec = { ...sandbox.spec, egressMode, envs };
-        const woken = await makeFor(spec, () => spares.take(sandboxId, continuation(sandboxId)));
+        const woken = await makeFor(spec, () => machineToWake(saved));
         sandbox.spec = spec;
         giveMachine(sandbox, woken);
         return describe(sandbox);
       }),
 
-    async makeCheckpoint(checkpointId, { sandboxId, kind, isImage }) {
+    async makeCheckpoint(checkpointId, { sandboxId, kind }) {
       const saved = await change(
         sandboxId,
         async (sandbox) =>
           checkpoints.get(checkpointId) ??
           saveRunning(sandbox, checkpoints, checkpointId, {
             kind,
-            isImage,
             sandbox: null,
             lostBecause: null,
           }),
       );
-      spares.prepare(checkpointId, forks(checkpointId));
-      void checkpoints.flattenDeep();
+      void standReady(checkpoints, checkpointId, forks(checkpointId));
       return describeCheckpoint(saved);
     },
 

@@ -24,6 +24,7 @@ export function guestIdentity(options: {
     environment: options.environment,
     cpuCount: options.cpuCount,
     closeConnections: false,
+    thaw: true,
   };
 }
 

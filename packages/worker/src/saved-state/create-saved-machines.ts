@@ -6,6 +6,7 @@ import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
 import { createTurns } from "../sandboxes/turns.ts";
 import {
   emptyLayerPath,
+  isDeep,
   type SavedMachine,
   type SavedManifest,
   savedManifestSchema,
@@ -34,8 +35,6 @@ export interface SavedMachines {
   flattenDeep(): Promise<void>;
 }
 
-/** A disk of more layers is flattened. */
-const layersMax = 8;
 const blockBytes = 512;
 const unfinished = ".new";
 const removed = ".old";
@@ -73,9 +72,7 @@ export function createSavedMachines(deps: {
       const flat = { ...saved.disk, layers: [layerId] };
       await changes.take(async () => {
         if (index.get(saved.id) !== saved) return;
-        if (saved.sandbox === null) {
-          await layers.makeEmpty(emptyLayerPath(saved.directory, flat.layers), flat);
-        }
+        await layers.makeEmpty(emptyLayerPath(saved.directory, flat.layers), flat);
         const manifest = savedManifestSchema.parse({ ...saved, disk: flat });
         await writeJsonFile(savedPaths(saved.directory).manifestPath, manifest);
         index.set(saved.id, { ...saved, disk: flat });
@@ -152,7 +149,7 @@ export function createSavedMachines(deps: {
     flattenDeep: () =>
       flattenings.take(async () => {
         for (const saved of [...index.values()]) {
-          if (saved.disk.layers.length <= layersMax || index.get(saved.id) !== saved) continue;
+          if (!isDeep(saved) || index.get(saved.id) !== saved) continue;
           try {
             await flatten(saved);
           } catch (error) {

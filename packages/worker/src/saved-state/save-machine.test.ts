@@ -12,7 +12,6 @@ const started = {
 } as const;
 const hibernation = {
   kind: "full",
-  isImage: false,
   sandbox: started.sandbox,
   lostBecause: null,
 } as const;
@@ -46,7 +45,7 @@ describe("createSaveMachine", () => {
   test("a hibernation pauses, saves, and leaves the machine paused", async () => {
     const { save, saved, machines, events } = scenario();
     const made = await save(saved, id, machines.fake(started), hibernation);
-    assert.deepEqual(events, ["save machine", "sync", "pause", "save"]);
+    assert.deepEqual(events, ["save machine", "make empty layer", "sync", "pause", "save"]);
     const { machineFingerprint, cpuCount, memoryMB, sandbox } = made;
     assert.deepEqual(
       { machineFingerprint, cpuCount, memoryMB, sandbox },
@@ -78,7 +77,7 @@ describe("createSaveMachine", () => {
   });
 
   for (const [options, steps] of [
-    [hibernation, ["pause", "save"]],
+    [hibernation, ["make empty layer", "pause", "save"]],
     [checkpoint, ["make empty layer", "save", "add layer"]],
   ] as const) {
     for (const step of steps) {

@@ -17,7 +17,6 @@ export type MakeSaved = (
   machine: Machine,
   options: {
     kind: CheckpointKind;
-    isImage: boolean;
     sandbox: PrepareSandboxRequest | null;
     lostBecause: string | null;
   },
@@ -49,13 +48,13 @@ export function createSaveMachine(deps: {
     }
   }
 
-  const save: MakeSaved = (into, id, machine, { kind, isImage, sandbox, lostBecause }) =>
+  const save: MakeSaved = (into, id, machine, { kind, sandbox, lostBecause }) =>
     into.make(id, async (directory) => {
       const { vm, record } = machine;
       const isCheckpoint = sandbox === null;
       const disk = { ...record.disk };
       const overlay = emptyLayerPath(directory, disk.layers);
-      if (isCheckpoint) await layers.makeEmpty(overlay, disk);
+      if (isCheckpoint || kind === "full") await layers.makeEmpty(overlay, disk);
       if (vm === undefined && (isCheckpoint || kind === "full")) {
         throw new WireError("sandbox_not_running", "The sandbox's machine has ended");
       }
@@ -86,7 +85,6 @@ export function createSaveMachine(deps: {
         ...size,
         disk,
         pauseMilliseconds,
-        isImage,
         sandbox,
         lostBecause,
       };

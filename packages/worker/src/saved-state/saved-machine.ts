@@ -20,8 +20,6 @@ export const savedManifestSchema = z.object({
   disk: diskSchema,
   sizeBytes: z.int().min(0),
   pauseMilliseconds: z.number().min(0),
-  /** Nobody's processes are in it: machines that stand ready for it may run. */
-  isImage: z.boolean(),
   sandbox: prepareSandboxRequestSchema.nullable(),
   /** Why there is no memory, of a machine that had some. */
   lostBecause: z.string().nullable(),
@@ -41,12 +39,23 @@ export function savedPaths(directory: string) {
   };
 }
 
-/** An empty layer over the disk of a checkpoint. It has the name of what it lies on, which may change. */
+/** A disk of more layers is flattened. */
+const layersMax = 8;
+
+/** Whether its disk has so many layers that it is to be flattened. */
+export function isDeep({ disk }: Pick<SavedMachine, "disk">): boolean {
+  return disk.layers.length > layersMax;
+}
+
+/** An empty layer over the saved disk. It has the name of what it lies on, which may change. */
 export function emptyLayerPath(directory: string, layers: readonly string[]): string {
   return join(directory, `over-${layers[0] ?? "golden"}.qcow2`);
 }
 
-/** A new machine: its disk begins as an empty layer over the saved one. */
+/**
+ * A new machine, or one that stands ready to be the same again: its disk begins
+ * as an empty layer over the saved one, which stays as it is.
+ */
 export function forkOf(saved: SavedMachine): Origin {
   return {
     ...continuationOf(saved),
@@ -64,6 +73,7 @@ export function continuationOf(saved: SavedMachine): Origin {
     disk: saved.disk,
     emptyLayerPath: null,
     isFresh: false,
+    sandboxId: saved.sandbox?.sandboxId ?? null,
     lostBecause: saved.lostBecause,
     memory:
       saved.kind === "full"

@@ -150,6 +150,7 @@ export function createFakeMachines(
       await note(origin.emptyLayerPath === null ? "make again" : "make fork");
       return fake({
         hasMemory: origin.memory !== null,
+        isFresh: origin.isFresh,
         lostBecause: origin.lostBecause,
         disk: origin.disk,
       });
@@ -181,6 +182,7 @@ function fakeAgent(note: Journal["note"], cpusOnline: number[]): AgentClient {
       await note(`configure ${hostname}`);
       return { cpuCount: cpusOnline.shift() ?? cpuCount, memoryMB: 1024 };
     },
+    freeze: () => note("freeze"),
     sync: () => note("sync"),
     async run({ command }) {
       await note(`run ${command[0]}`);

@@ -31,7 +31,6 @@ export function createFakeSaved(
       disk: { goldenFingerprint: "golden-1", layers: ["layer-s"], sizeMB: 8192 },
       sizeBytes: 4096,
       pauseMilliseconds: 0,
-      isImage: false,
       sandbox: null,
       lostBecause: null,
       ...change,
@@ -79,12 +78,12 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
     },
     hibernated,
     checkpoints,
-    saveMachine: (into, id, { record }, { kind, isImage, sandbox, lostBecause }) =>
+    saveMachine: (into, id, { record }, { kind, sandbox, lostBecause }) =>
       into.make(id, async () => {
         const { accelerator, imageFingerprint, baseMemoryMB, cpuCount, memoryMB, disk } = record;
         const shape = { accelerator, imageFingerprint, baseMemoryMB, cpuCount, memoryMB, disk };
         const rest = { machineFingerprint: "fingerprint-1", sizeBytes: 4096, pauseMilliseconds: 0 };
-        return { ...shape, ...rest, kind, isImage, sandbox, lostBecause };
+        return { ...shape, ...rest, kind, sandbox, lostBecause };
       }),
     spares: createSpares({ machines, isEnabled: false, log }),
     takeMachine: async () => machines.fake(),

@@ -1,0 +1,216 @@
+// Package freezer makes the processes of a restored machine stand still, and
+// lets them go on, by the freezer of cgroup v2: they cannot tell that it was.
+package freezer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Root is where the guest's cgroups are mounted.
+const Root = "/sys/fs/cgroup"
+
+const (
+	// groupName holds the processes that were in no cgroup of their own. They
+	// stay there: moving one has the kernel wait for all processors, and the
+	// group bounds nothing.
+	groupName = "opencomputer-restored"
+	passesMax = 64
+	waitMax   = 5 * time.Second
+	waitStep  = 2 * time.Millisecond
+)
+
+// Freezer stops all processes but the first one, its own, and those that its
+// own starts from then on.
+type Freezer struct {
+	root  string
+	mutex sync.Mutex
+	// The cgroups that stand still because of it.
+	frozen map[string]bool
+}
+
+// New makes a Freezer of the processes in the cgroup at root and below.
+func New(root string) *Freezer {
+	return &Freezer{root: root, frozen: map[string]bool{}}
+}
+
+// Freeze returns when everything stands still. When it fails, everything goes
+// on. Doing it again stops what has started meanwhile.
+func (f *Freezer) Freeze() error {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	err := f.freeze()
+	if err == nil {
+		return nil
+	}
+	if err := f.thaw(); err != nil {
+		log.Print(err)
+	}
+	return fmt.Errorf("cannot have the processes stand still: %w", err)
+}
+
+// Thaw lets go on what Freeze stopped.
+func (f *Freezer) Thaw() error {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return f.thaw()
+}
+
+// freeze goes on until it finds nothing that runs: a process may have made
+// another, or a cgroup, just before it was stopped.
+func (f *Freezer) freeze() error {
+	deadline := time.Now().Add(waitMax)
+	for pass := 0; pass < passesMax; pass++ {
+		moved, err := f.gather()
+		if err != nil {
+			return err
+		}
+		stopped, err := f.stopGroups()
+		if err != nil {
+			return err
+		}
+		if err := f.await(deadline); err != nil {
+			return err
+		}
+		if moved+stopped == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("after %d passes there are still more", passesMax)
+}
+
+// gather moves the processes that are in no cgroup into the one that stands
+// still. A command that is just being started is waited for: until it runs its
+// program, the agent stands still with it.
+func (f *Freezer) gather() (int, error) {
+	group := filepath.Join(f.root, groupName)
+	if err := os.Mkdir(group, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return 0, err
+	}
+	if !f.frozen[group] {
+		if err := write(group, "cgroup.freeze", "1"); err != nil {
+			return 0, err
+		}
+		f.frozen[group] = true
+	}
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	list, err := os.ReadFile(filepath.Join(f.root, "cgroup.procs"))
+	if err != nil {
+		return 0, err
+	}
+	moved := 0
+	for _, id := range strings.Fields(string(list)) {
+		if id == "1" || id == strconv.Itoa(os.Getpid()) || isOfKernel(id) {
+			continue
+		}
+		err := write(group, "cgroup.procs", id)
+		if errors.Is(err, syscall.ESRCH) { // It has ended.
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		moved++
+	}
+	return moved, nil
+}
+
+// stopGroups stops the cgroups that the guest's user made, as containers are.
+// One that stands still already does so for its user.
+func (f *Freezer) stopGroups() (int, error) {
+	entries, err := os.ReadDir(f.root)
+	if err != nil {
+		return 0, err
+	}
+	stopped := 0
+	for _, entry := range entries {
+		group := filepath.Join(f.root, entry.Name())
+		if !entry.IsDir() || f.frozen[group] {
+			continue
+		}
+		state, err := os.ReadFile(filepath.Join(group, "cgroup.freeze"))
+		if errors.Is(err, fs.ErrNotExist) { // It has been removed.
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if strings.TrimSpace(string(state)) == "1" {
+			continue
+		}
+		if err := write(group, "cgroup.freeze", "1"); err != nil {
+			return 0, err
+		}
+		f.frozen[group] = true
+		stopped++
+	}
+	return stopped, nil
+}
+
+func (f *Freezer) await(deadline time.Time) error {
+	for group := range f.frozen {
+		for {
+			state, err := os.ReadFile(filepath.Join(group, "cgroup.events"))
+			if errors.Is(err, fs.ErrNotExist) || err == nil && strings.Contains(string(state), "frozen 1\n") {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("%s does not stand still", group)
+			}
+			time.Sleep(waitStep)
+		}
+	}
+	return nil
+}
+
+// thaw has all of them go on, whatever one of them answers.
+func (f *Freezer) thaw() error {
+	var failure error
+	for group := range f.frozen {
+		delete(f.frozen, group)
+		err := write(group, "cgroup.freeze", "0")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failure = fmt.Errorf("cannot have the processes go on: %w", err)
+		}
+	}
+	return failure
+}
+
+// isOfKernel tells whether a process is one of the kernel's own, by the flag
+// PF_KTHREAD in its stat (proc(5)).
+func isOfKernel(id string) bool {
+	const kernelThread = 0x00200000
+	stat, err := os.ReadFile("/proc/" + id + "/stat")
+	if err != nil {
+		return false // It has ended.
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 7 {
+		return false
+	}
+	flags, err := strconv.ParseUint(fields[6], 10, 64)
+	return err == nil && flags&kernelThread != 0
+}
+
+func write(group, name, text string) error {
+	file, err := os.OpenFile(filepath.Join(group, name), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = file.WriteString(text)
+	return err
+}

@@ -8,4 +8,7 @@ export * from "./process-memory.ts";
 export * from "./resources.ts";
 export * from "./rounds.ts";
 export * from "./scenario.ts";
+export * from "./seeded-random.ts";
+export * from "./small-disk.ts";
+export * from "./strays.ts";
 export * from "./template.ts";

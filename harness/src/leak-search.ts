@@ -72,12 +72,37 @@ export async function searchFile(path: string, values: string[]): Promise<Search
   return search.result();
 }
 
-/** Searches what a guest sees of its disk: the image with all its backing files, as raw octets. */
-export async function searchDisk(imagePath: string, values: string[]): Promise<SearchResult> {
+/**
+ * Searches a data directory with all that was saved in it: every file as it
+ * is, memory and state streams too, and beside it what each disk image holds
+ * for a guest, which may be compressed in the file.
+ */
+export async function searchSavedState(directory: string, values: string[]): Promise<SearchResult> {
+  const total = await searchDirectory(directory, values);
+  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile() || !entry.name.endsWith(".qcow2")) continue;
+    merge(total, await searchDisk(join(entry.parentPath, entry.name), values, { alone: true }));
+  }
+  return total;
+}
+
+/**
+ * Searches what a guest sees of its disk, as raw octets: the image with all
+ * its backing files, or `alone`.
+ */
+export async function searchDisk(
+  imagePath: string,
+  values: string[],
+  { alone = false } = {},
+): Promise<SearchResult> {
   const directory = await mkdtemp(join(tmpdir(), "opencomputer-disk-"));
   const raw = join(directory, "disk.raw");
+  const file = { driver: "file", filename: imagePath };
+  const source = alone
+    ? `json:${JSON.stringify({ driver: "qcow2", file, backing: null })}`
+    : imagePath;
   try {
-    await promisify(execFile)("qemu-img", ["convert", "-U", "-O", "raw", imagePath, raw]);
+    await promisify(execFile)("qemu-img", ["convert", "-U", "-O", "raw", source, raw]);
     const result = await searchFile(raw, values);
     return { ...result, leaks: result.leaks.map((leak) => ({ ...leak, place: imagePath })) };
   } finally {

@@ -1,14 +1,18 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { type CreateSandboxOptions, Sandbox, SecretStore } from "@opencomputer/sdk";
 import { type RunningInstallation, startInstallation } from "./installation.ts";
 import { type Handler, type Internet, startInternet } from "./internet.ts";
 import { listLeftovers } from "./leftovers.ts";
+import { mountSmallDisk, type SmallDisk } from "./small-disk.ts";
 import { copyTemplate, removeDataDirectory } from "./template.ts";
 
 /** A real installation with an internet of its own, for one test file. */
 export interface Scenario {
   readonly installation: RunningInstallation;
   readonly internet: Internet;
+  /** What the worker writes to, when the scenario was started with `workerDiskBytes`. */
+  readonly workerDisk: SmallDisk | undefined;
   /** Options that lead the SDK to this installation. */
   readonly connection: { apiUrl: string; apiKey: string };
   /** A new store with these secrets; its name. A plain string is a secret for every allowed host. */
@@ -31,6 +35,7 @@ export async function startScenario({
   handler,
   streamed = false,
   environment = {},
+  workerDiskBytes,
 }: {
   hosts?: string[];
   plainHosts?: string[];
@@ -38,6 +43,8 @@ export async function startScenario({
   handler?: Handler;
   streamed?: boolean;
   environment?: Record<string, string>;
+  /** Gives the worker's files a disk of their own, of this size. */
+  workerDiskBytes?: number;
 } = {}): Promise<Scenario> {
   const internet = await startInternet({
     hosts,
@@ -47,6 +54,10 @@ export async function startScenario({
     ...(handler === undefined ? {} : { handler }),
   });
   const dataDirectory = await copyTemplate();
+  const workerDisk =
+    workerDiskBytes === undefined
+      ? undefined
+      : await mountSmallDisk(join(dataDirectory, "worker"), workerDiskBytes);
   const { OPENCOMPUTER_EGRESS_HOSTS: moreHosts, ...settings } = environment;
   const installation = await startInstallation({
     dataDirectory,
@@ -61,6 +72,7 @@ export async function startScenario({
   return {
     installation,
     internet,
+    workerDisk,
     connection,
     async createStore({ egressAllowlist = [], secrets = {} }) {
       const name = `store-${randomBytes(4).toString("hex")}`;
@@ -86,6 +98,7 @@ export async function startScenario({
       } finally {
         await installation.stop();
         await internet.close();
+        await workerDisk?.unmount();
         await removeDataDirectory(dataDirectory);
       }
     },

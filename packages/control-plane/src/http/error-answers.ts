@@ -1,9 +1,11 @@
 import { type ErrorBody, WireError } from "@opencomputer/protocol";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { VaultError } from "../vault/vault.ts";
 
 /**
  * The answer for anything that a route or Fastify throws. Texts of others are
- * never passed on: a JSON parser quotes the body, a database its parameters.
+ * never passed on, but those of the vault: a JSON parser quotes the body, a
+ * database its parameters.
  */
 export function answerError(
   error: FastifyError | Error,
@@ -42,6 +44,8 @@ const malformed: ErrorBody = { error: "This is not a valid HTTP request", code: 
 
 function toWireError(error: FastifyError | Error, request: FastifyRequest): WireError {
   if (error instanceof WireError) return error;
+  // It names the secret and says what may have happened to it; it never has a value.
+  if (error instanceof VaultError) return new WireError("internal_error", error.message);
   switch ("code" in error ? error.code : undefined) {
     case "FST_ERR_CTP_INVALID_JSON_BODY":
     case "FST_ERR_CTP_EMPTY_JSON_BODY":

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { cp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { runChaos } from "./chaos/run-chaos.ts";
+import { type ChaosService, startChaosService } from "./chaos/service.ts";
+
+const seed = process.env["OPENCOMPUTER_CHAOS_SEED"] || "20261121";
+const rounds = Number(process.env["OPENCOMPUTER_CHAOS_ROUNDS"] || "12");
+
+describe("parts of the service and machines are killed at random moments", () => {
+  let service: ChaosService;
+  before(async () => {
+    service = await startChaosService();
+  });
+  after(async () => assert.deepEqual(await service.end(), []));
+
+  test(`${rounds} rounds with seed ${seed}: what was acknowledged is there and works, and nothing else is`, async () => {
+    assert.ok(Number.isInteger(rounds) && rounds > 0, "OPENCOMPUTER_CHAOS_ROUNDS is a number");
+    try {
+      const onRound = (line: string) => process.stdout.write(`${line}\n`);
+      await runChaos(service, { seed, rounds, onRound });
+    } catch (error) {
+      const logs = join(tmpdir(), `opencomputer-chaos-${seed}`);
+      await cp(join(service.installation().dataDirectory, "logs"), logs, { recursive: true });
+      throw new Error(`The service's logs are in ${logs}`, { cause: error });
+    }
+  });
+});

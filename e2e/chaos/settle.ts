@@ -1,0 +1,170 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { listStrays } from "@opencomputer/harness";
+import { Sandbox, SecretStore } from "@opencomputer/sdk";
+import { lookAt, NotYet, patienceMilliseconds, untilAnswered } from "./look.ts";
+import { type KnownSandbox, union } from "./model.ts";
+import type { OperationContext } from "./operations.ts";
+import type { ChaosService } from "./service.ts";
+
+const pollMilliseconds = 250;
+
+/** What happened in a round, as far as it decides what may be found after it. */
+export interface RoundRecord {
+  /** Something was killed: a call may have failed. */
+  wasDisturbed: boolean;
+  /** Begins of the names of operations without an acknowledgement. */
+  doubtful: string[];
+  /** Sandboxes of which a checkpoint was asked for. */
+  checkpointed: Set<string>;
+}
+
+export interface SettleContext extends OperationContext {
+  service: ChaosService;
+}
+
+/** The value of the secret is acknowledged: whoever sets it asks until it is. */
+export async function settleSecret(context: SettleContext): Promise<void> {
+  const { model, store, connection } = context;
+  await untilAnswered("the secret is set", async () => {
+    await SecretStore.setSecret(store.id, "KEY", model.secretValue, connection());
+    return true;
+  });
+}
+
+/** No checkpoint stays half-made; each that was seen ready is there and ready. */
+export async function settleCheckpoints(context: SettleContext, round: RoundRecord): Promise<void> {
+  const { model } = context;
+  const owners = new Map<string, Sandbox>();
+  for (const { sandbox } of model.sandboxes.values()) owners.set(sandbox.sandboxId, sandbox);
+  for (const { owner } of model.checkpoints.values()) owners.set(owner.sandboxId, owner);
+  const listed = new Set<string>();
+  for (const owner of owners.values()) {
+    const rows = await untilAnswered(`checkpoints of ${owner.sandboxId} are settled`, async () => {
+      const all = await owner.listCheckpoints();
+      return all.some(({ status }) => status === "processing") ? new NotYet("processing") : all;
+    });
+    for (const { id, status, kind, name } of rows) {
+      const isKnown = model.checkpoints.has(id);
+      if (status === "ready") {
+        listed.add(id);
+        if (isKnown) continue;
+        const known = model.sandboxes.get(owner.sandboxId);
+        if (known === undefined || !round.checkpointed.has(owner.sandboxId)) {
+          throw new Error(`Nobody asked for checkpoint ${name} of ${owner.sandboxId}`);
+        }
+        const memory = kind === "full" ? known.memory : new Set<string>();
+        const maybeNone = kind === "full" && !known.mayHaveLostMemory ? [] : [""];
+        model.checkpoints.set(id, {
+          id,
+          owner,
+          disk: new Set(known.disk),
+          memory: union(memory, new Set(maybeNone)),
+          token: known.token,
+        });
+        continue;
+      }
+      if (isKnown || !round.wasDisturbed) throw new Error(`Checkpoint ${id} is ${status}`);
+      await owner.deleteCheckpoint(id);
+    }
+  }
+  for (const id of [...model.checkpoints.keys()]) {
+    if (listed.has(id)) continue;
+    if (!round.doubtful.some((name) => name === `delete checkpoint ${id}`)) {
+      throw new Error(`Checkpoint ${id} is lost`);
+    }
+    model.checkpoints.delete(id);
+  }
+}
+
+/**
+ * Every sandbox of the model is listed. One that is listed besides came of a
+ * create without an answer: it works, and is killed.
+ */
+export async function settleSandboxes(context: SettleContext, round: RoundRecord): Promise<void> {
+  const { model, connection } = context;
+  const rows = await untilAnswered("sandboxes are listed", () => Sandbox.list(connection()));
+  const listed = new Set(rows.map(({ sandboxID }) => sandboxID));
+  for (const [id, { sandbox }] of [...model.sandboxes]) {
+    if (listed.has(id)) continue;
+    if (!round.doubtful.includes(`kill ${id}`)) throw new Error(`Sandbox ${id} is lost`);
+    model.sandboxes.delete(id);
+    model.killed.set(id, sandbox);
+  }
+  for (const id of listed) {
+    if (model.sandboxes.has(id)) continue;
+    if (model.killed.has(id)) throw new Error(`Sandbox ${id} was killed, and is listed again`);
+    if (!round.doubtful.some((name) => /^(create|fork)/.test(name))) {
+      throw new Error(`Sandbox ${id} is listed, and nobody made it`);
+    }
+    await useUp(context, await Sandbox.connect(id, connection()));
+  }
+}
+
+/** Uses a sandbox of unknown content once, and kills it. */
+async function useUp({ model }: SettleContext, sandbox: Sandbox): Promise<void> {
+  const { exitCode } = await untilAnswered(`${sandbox.sandboxId} answers`, () =>
+    sandbox.exec.run("true"),
+  );
+  if (exitCode !== 0) throw new Error(`Sandbox ${sandbox.sandboxId} is there and does not work`);
+  await killSurely(sandbox);
+  model.killed.set(sandbox.sandboxId, sandbox);
+}
+
+export async function killSurely(sandbox: Sandbox): Promise<void> {
+  await untilAnswered(`${sandbox.sandboxId} is killed`, async () => {
+    await sandbox.kill();
+    return true;
+  });
+}
+
+export async function lookAtAll(
+  { model, service, newWord }: SettleContext,
+  chosen: readonly KnownSandbox[],
+): Promise<void> {
+  const { internet } = service;
+  const { secretValue } = model;
+  await Promise.all(chosen.map((known) => lookAt(known, { internet, secretValue, newWord })));
+}
+
+/** Each checkpoint gives a sandbox that is what its parent was. */
+export async function forkEveryCheckpoint(context: SettleContext): Promise<void> {
+  const { model, connection } = context;
+  for (const checkpoint of model.checkpoints.values()) {
+    const sandbox = await Sandbox.createFromCheckpoint(checkpoint.id, {
+      ...connection(),
+      timeout: 0,
+    });
+    const fork: KnownSandbox = {
+      sandbox,
+      disk: new Set(checkpoint.disk),
+      memory: new Set(checkpoint.memory),
+      mayHaveLostMemory: false,
+      token: checkpoint.token,
+    };
+    await lookAtAll(context, [fork]);
+    await killSurely(sandbox);
+    model.killed.set(sandbox.sandboxId, sandbox);
+  }
+}
+
+/** Nothing of the host is held by nobody, once what is under way is over. */
+export async function assertNoStrays({ service }: SettleContext): Promise<void> {
+  const deadline = Date.now() + patienceMilliseconds;
+  const look = () => listStrays(service.installation()).catch(whileChanging);
+  for (let strays = await look(); strays.length > 0; strays = await look()) {
+    if (Date.now() > deadline) throw new Error(`Held by nobody: ${strays.join("; ")}`);
+    await delay(pollMilliseconds);
+  }
+}
+
+/** Directories come and go while machines are made. */
+function whileChanging(error: unknown): string[] {
+  if (error instanceof Error && "code" in error && error.code === "ENOENT") return [error.message];
+  throw error;
+}
+
+/** Ends all that the model knows. */
+export async function endAll({ model }: SettleContext): Promise<void> {
+  for (const { id, owner } of model.checkpoints.values()) await owner.deleteCheckpoint(id);
+  for (const { sandbox } of model.sandboxes.values()) await killSurely(sandbox);
+}

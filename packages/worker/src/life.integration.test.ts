@@ -181,27 +181,28 @@ describe("the life of a machine", () => {
   });
 
   /** The pool has its machine, and a machine stands ready for what was just saved, or is being made. */
-  async function standingReady(sandboxCount: number): Promise<string[]> {
-    const count = sandboxCount + 2;
-    await until("a machine stands ready", async () => {
-      return (await scene.traces()).machines.length === count;
-    });
+  async function standingReady(): Promise<string[]> {
+    await until("a machine stands ready", async () => (await countReady()) === 2);
     return (await scene.traces()).machines;
   }
 
-  async function poolIsFull(sandboxCount: number): Promise<void> {
-    await until("the pool is full", async () => {
-      return (await scene.traces()).machines.length === sandboxCount + 1;
-    });
+  async function poolIsFull(): Promise<void> {
+    await until("the pool is full", async () => (await countReady()) === 1);
+  }
+
+  /** Machines that no sandbox has. */
+  async function countReady(): Promise<number> {
+    const inUse = (await sandboxes()).filter(({ state }) => state !== "hibernated");
+    return (await scene.traces()).machines.length - inUse.length;
   }
 
   test("a machine that stood ready: what runs in it has seen nothing of the wait", async () => {
     const id = await scene.create();
     await run(id, `${counter}\n${witness}\nsudo hostname mine`);
-    await poolIsFull(1);
+    await poolIsFull();
     const count = Number(await run(id, ask));
     await hibernate(id);
-    const ready = await standingReady(0);
+    const ready = await standingReady();
     await wake(id);
     assert.ok(ready.includes((await scene.recordOf(id)).id), "a new machine was made");
     assert.ok(Number(await run(id, ask)) >= count);
@@ -209,15 +210,15 @@ describe("the life of a machine", () => {
     assert.equal(await run(id, askWitness), `${id} mine`);
     await until("it counts on", async () => Number(await run(id, ask)) > count + 10);
 
-    await poolIsFull(1);
+    await poolIsFull();
     const { checkpointId } = await checkpoint(id, "full");
-    let before = await standingReady(1);
+    let before = await standingReady();
     let fork = await scene.create({ checkpointId });
     // One that is still being made is not waited for.
     await until("a fork is of a machine that stood ready", async () => {
       if (before.includes((await scene.recordOf(fork)).id)) return true;
       await expectOk(scene.call("DELETE", `/v1/sandboxes/${fork}`));
-      before = await standingReady(1);
+      before = await standingReady();
       fork = await scene.create({ checkpointId });
       return false;
     });
@@ -232,9 +233,9 @@ describe("the life of a machine", () => {
     const id = await scene.create();
     await run(id, `${counter}; echo saved > ~/file; sync`);
     const count = Number(await run(id, ask));
-    await poolIsFull(1);
+    await poolIsFull();
     await hibernate(id);
-    const ready = await standingReady(0);
+    const ready = await standingReady();
     await scene.stop("SIGKILL");
     await scene.start();
     await scene.trust();

@@ -67,6 +67,16 @@ describe("createSpares", () => {
     assert.equal(count(made), 3);
   });
 
+  test("take: what is gone fails, and nothing is made of it later", async (t) => {
+    const { spares, pass, events } = scenario(t);
+    await assert.rejects(
+      spares.take("saved", () => undefined),
+      /saved is gone/,
+    );
+    await pass(quietMilliseconds);
+    assert.deepEqual(events, []);
+  });
+
   test("what cannot be warmed is discarded, and not tried again", async (t) => {
     const { spares, origin, pass, count, events, fail } = scenario(t);
     fail("freeze");

@@ -103,7 +103,8 @@ export function createSpares(deps: {
       if (deps.isEnabled) use(id, origin);
     },
     async take(id, origin) {
-      return deps.isEnabled ? use(id, origin).pool.take() : machines.make(existing(id, origin));
+      const made = existing(id, origin);
+      return deps.isEnabled ? use(id, origin).pool.take() : machines.make(made);
     },
     async takeLast(id) {
       const spare = spares.get(id);

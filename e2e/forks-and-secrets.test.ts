@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Scenario, searchDirectory, startScenario } from "@opencomputer/harness";
+import { type Scenario, startScenario } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
 
 const hosts = ["parent.example.test", "fork.example.test", "third.example.test"] as const;
@@ -117,7 +117,7 @@ describe("forks and their secrets", () => {
     assert.equal(received("inherited"), values.parentOnly);
     assert.equal((await curl(fork, forkHost, "own", "FORK_ONLY")).exitCode, 0);
     assert.equal(received("own"), values.forkOnly);
-    await curl(parent, forkHost, "refused", "SHARED");
+    await parent.exec.run(`curl -sS -m 5 https://${forkHost}/refused -H "x-key: $SHARED"`);
     assert.ok(!scenario.internet.requests.some(({ url }) => url === "/refused"));
     assert.deepEqual(await fork.allowedHosts(), {
       sandboxID: fork.sandboxId,
@@ -199,24 +199,4 @@ describe("forks and their secrets", () => {
       names.map(() => values.parentOnly),
     );
   });
-
-  test("no file of the installation holds a value: database, disks, saved memory, logs", async () => {
-    await fork.createCheckpoint("searched");
-    await untilReady(fork);
-    await fork.hibernate();
-    const { leaks, bytesSearched } = await searchDirectory(
-      scenario.installation.dataDirectory,
-      Object.values(values),
-    );
-    assert.deepEqual(leaks, []);
-    assert.ok(bytesSearched > 64 * 1024 * 1024, `${bytesSearched} octets were searched`);
-  });
 });
-
-async function untilReady(sandbox: Sandbox): Promise<void> {
-  const deadline = Date.now() + 120_000;
-  while ((await sandbox.listCheckpoints()).some(({ status }) => status === "processing")) {
-    if (Date.now() > deadline) throw new Error("The checkpoint was not ready within 120 s");
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}

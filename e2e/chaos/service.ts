@@ -10,6 +10,7 @@ import {
   startInstallation,
   startInternet,
 } from "@opencomputer/harness";
+import { Sandbox } from "@opencomputer/sdk";
 
 export const host = "api.example.test";
 export const parts = ["control-plane", "worker", "egress-proxy"] as const;
@@ -34,7 +35,7 @@ export interface ChaosService {
   ): Promise<{ sandboxId: string | undefined } | undefined>;
   /** Waits until all that was killed runs again; starts the supervisor when it is gone. */
   untilRecovered(): Promise<void>;
-  /** Stops everything. What is left on the host. */
+  /** Kills what still runs and stops everything. What is left on the host. */
   end(): Promise<string[]>;
 }
 
@@ -97,9 +98,14 @@ export async function startChaosService(): Promise<ChaosService> {
 
     async end() {
       try {
+        const connection = { apiUrl: installation.apiUrl, apiKey: installation.apiKey };
+        for (const { sandboxID } of await Sandbox.list(connection)) {
+          await Sandbox.kill(sandboxID, connection);
+        }
         await installation.stop();
         return await listLeftovers(installation);
       } finally {
+        await installation.stop();
         await internet.close();
         await removeDataDirectory(dataDirectory);
       }

@@ -150,7 +150,11 @@ export async function forkEveryCheckpoint(context: SettleContext): Promise<void>
 /** Nothing of the host is held by nobody, once what is under way is over. */
 export async function assertNoStrays({ service }: SettleContext): Promise<void> {
   const deadline = Date.now() + patienceMilliseconds;
-  const look = () => listStrays(service.installation()).catch(whileChanging);
+  const look = async () => {
+    const { id, dataDirectory, pidsOf } = service.installation();
+    const workerPids = await pidsOf("worker");
+    return listStrays({ id, dataDirectory, workerPids }).catch(whileChanging);
+  };
   for (let strays = await look(); strays.length > 0; strays = await look()) {
     if (Date.now() > deadline) throw new Error(`Held by nobody: ${strays.join("; ")}`);
     await delay(pollMilliseconds);

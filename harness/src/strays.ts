@@ -15,26 +15,39 @@ const machineSchema = z.object({
 });
 const savedSchema = z.object({ disk: diskSchema });
 
-/** What the worker's records name: all that it should hold of the host. */
-interface Recorded {
+/** What the worker's records name, and what its machines without a record hold. */
+interface Held {
   pids: Set<number>;
   slots: Set<string>;
   layers: Set<string>;
 }
 
 /**
- * What an idle installation holds and no record of its worker names, and
- * records of what is not there: machines, network namespaces, disk layers,
- * half-made directories. A change under way shows too: ask again.
+ * What an idle installation holds and nobody knows of, and records of what is
+ * not there: machines, network namespaces, disk layers, half-made directories.
+ * Machines that stand ready have no record: they belong to the worker that
+ * started them. A change under way shows too: ask again.
  */
 export async function listStrays({
   id,
   dataDirectory,
+  workerPids,
 }: {
   id: string;
   dataDirectory: string;
+  /** The worker that runs. */
+  workerPids: readonly number[];
 }): Promise<string[]> {
-  const recorded: Recorded = { pids: new Set(), slots: new Set(), layers: new Set() };
+  const held: Held = { pids: new Set(), slots: new Set(), layers: new Set() };
+  const readyMachineIds = new Set<string>();
+  for (const pid of await listMachines({ id, dataDirectory })) {
+    const ready = await readReadyMachine(pid, workerPids);
+    if (ready === undefined) continue;
+    readyMachineIds.add(ready.machineId);
+    held.pids.add(pid);
+    held.slots.add(ready.slot);
+    held.layers.add(ready.layer);
+  }
   const strays: string[] = [];
   const workerDirectory = join(dataDirectory, "worker");
   const readRecords = async <Schema extends z.ZodType>(
@@ -47,46 +60,71 @@ export async function listStrays({
       const text = await readFile(join(workerDirectory, kind, entry, fileName), "utf8").catch(
         absent,
       );
-      if (text === undefined) strays.push(`${kind}/${entry} has no ${fileName}`);
-      else records.push(schema.parse(JSON.parse(text)));
+      if (text === undefined) {
+        if (!readyMachineIds.has(entry)) strays.push(`${kind}/${entry} has no ${fileName}`);
+      } else records.push(schema.parse(JSON.parse(text)));
     }
     return records;
   };
 
   for (const machine of await readRecords("machines", "machine.json", machineSchema)) {
     const { pid } = machine.process;
-    recorded.pids.add(pid);
-    recorded.slots.add(`oc${id}-${machine.slotIndex}`);
-    for (const layer of machine.disk.layers) recorded.layers.add(layer);
+    held.pids.add(pid);
+    held.slots.add(`oc${id}-${machine.slotIndex}`);
+    for (const layer of machine.disk.layers) held.layers.add(layer);
     if (!existsSync(`/proc/${pid}`)) strays.push(`machine ${pid} is recorded and does not run`);
   }
   for (const kind of ["hibernated", "checkpoints"]) {
     for (const { disk } of await readRecords(kind, "saved.json", savedSchema)) {
-      for (const layer of disk.layers) recorded.layers.add(layer);
+      for (const layer of disk.layers) held.layers.add(layer);
     }
   }
 
   for (const pid of await listMachines({ id, dataDirectory })) {
-    if (!recorded.pids.has(pid)) strays.push(`machine ${pid} has no record`);
+    if (!held.pids.has(pid)) strays.push(`machine ${pid} has no record`);
   }
   const present = new Set(await readdir(join(workerDirectory, "layers")));
   for (const file of present) {
-    if (!recorded.layers.has(file.replace(/\.qcow2$/, ""))) strays.push(`layer ${file} is unused`);
+    if (!held.layers.has(file.replace(/\.qcow2$/, ""))) strays.push(`layer ${file} is unused`);
   }
-  for (const layer of recorded.layers) {
+  for (const layer of held.layers) {
     if (!present.has(`${layer}.qcow2`)) strays.push(`layer ${layer} is missing`);
   }
   const { stdout } = await promisify(execFile)("ip", ["netns", "list"]);
   for (const line of stdout.split("\n")) {
     const name = line.split(" ")[0] ?? "";
-    if (name.startsWith(`oc${id}-`) && !recorded.slots.has(name)) {
+    if (name.startsWith(`oc${id}-`) && !held.slots.has(name)) {
       strays.push(`namespace ${name} has no machine`);
     }
   }
   return strays;
 }
 
+/** A machine whose parent is the worker, by its command line; undefined for any other. */
+async function readReadyMachine(
+  pid: number,
+  workerPids: readonly number[],
+): Promise<{ machineId: string; slot: string; layer: string } | undefined> {
+  const [status, commandLine] = await Promise.all(
+    ["status", "cmdline"].map((name) => readFile(`/proc/${pid}/${name}`, "utf8").catch(absent)),
+  );
+  const parent = Number(/^PPid:\s*(\d+)$/m.exec(status ?? "")?.[1]);
+  const machineId = /\0opencomputer-[0-9a-f]{8}-([0-9a-f]{16})\0/.exec(commandLine ?? "")?.[1];
+  const layer = /"filename":"([0-9a-f]{16})\.qcow2"/.exec(commandLine ?? "")?.[1];
+  if (!workerPids.includes(parent) || machineId === undefined || layer === undefined) {
+    return undefined;
+  }
+  const { stdout } = await promisify(execFile)("ip", ["netns", "identify", String(pid)]);
+  return { machineId, slot: stdout.trim(), layer };
+}
+
 function absent(error: unknown): undefined {
-  if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+  if (
+    error instanceof Error &&
+    "code" in error &&
+    ["ENOENT", "ESRCH"].includes(String(error.code))
+  ) {
+    return undefined;
+  }
   throw error;
 }

@@ -105,10 +105,10 @@ describe("bad input gets a clear error, loses nothing and leaves nothing", () =>
     ],
     [
       "an option that is not there yet",
-      () => call("POST", "/sandboxes", '{"snapshot":"s"}'),
+      () => call("POST", "/sandboxes", '{"previewAuth":{"scheme":"bearer","token":"auto"}}'),
       400,
       "unsupported_option",
-      /snapshot/,
+      /previewAuth/,
     ],
     ["an unknown route", () => call("GET", "/none-such"), 404, "not_found", /none-such|route/i],
     [

@@ -13,7 +13,7 @@ import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { Worker } from "../create-worker.ts";
-import { describeCheckpoint } from "../sandboxes/create-sandboxes.ts";
+import { describeCheckpoint } from "../saved-state/describe-checkpoint.ts";
 
 const sandboxParamsSchema = z.object({ sandboxId: sandboxIdSchema });
 const checkpointParamsSchema = z.object({ checkpointId: uuidSchema });

@@ -1,81 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
-import {
-  type HibernatedSandbox,
-  type MakeCheckpointRequest,
-  type PrepareSandboxRequest,
-  type RestoreSandboxRequest,
-  type WakeSandboxRequest,
-  WireError,
-  type WorkerCheckpoint,
-  type WorkerSandbox,
-} from "@opencomputer/protocol";
-import type { AgentClient } from "../guest/agent-client.ts";
+import { type PrepareSandboxRequest, WireError } from "@opencomputer/protocol";
 import type { Machine, Machines } from "../machines/create-machines.ts";
 import type { SpareOrigin, Spares } from "../machines/create-spares.ts";
 import type { Slots } from "../network/create-slots.ts";
 import type { SavedMachines } from "../saved-state/create-saved-machines.ts";
+import { describeCheckpoint } from "../saved-state/describe-checkpoint.ts";
 import type { MakeSaved } from "../saved-state/save-machine.ts";
 import { continuationOf, forkOf, isDeep, type SavedMachine } from "../saved-state/saved-machine.ts";
 import { asStorageError } from "../saved-state/storage-error.ts";
+import { describeSandbox, notRunning, runningMachine, type Sandbox, stateOf } from "./sandbox.ts";
+import type { Sandboxes } from "./sandboxes.ts";
 import { startGuest } from "./start-guest.ts";
-import { createTurns, type Turns } from "./turns.ts";
-
-/**
- * A sandbox has a machine, or is saved, or both: between a wake and the
- * moment that its machine may run.
- */
-interface Sandbox {
-  spec: PrepareSandboxRequest;
-  machine: Machine | undefined;
-  /** Its machine has ended by itself, and what is left of it was not saved yet. */
-  hasEnded: boolean;
-  isRemoved: boolean;
-  /** What changes it comes one after the other. */
-  readonly turns: Turns;
-}
-
-/** The sandboxes of this host, each in a machine of its own. */
-export interface Sandboxes {
-  /**
-   * Gives a sandbox a machine and its network rules; nothing of it runs yet.
-   * The same request again answers the same.
-   *
-   * @throws {WireError} `name_in_use` for another request of the same id,
-   * `checkpoint_not_found`, `unsupported_option` for a size that the host
-   * cannot give.
-   */
-  prepare(spec: PrepareSandboxRequest): Promise<WorkerSandbox>;
-  /** Returns when the sandbox takes commands. Started already is no error. */
-  start(sandboxId: string): Promise<WorkerSandbox>;
-  /**
-   * Saves a running sandbox and frees what it holds of the host but its files.
-   *
-   * @throws {WireError} `host_storage_full`; it then runs on.
-   */
-  hibernate(sandboxId: string): Promise<HibernatedSandbox>;
-  /** Prepares a hibernated sandbox again. One that has a machine answers as it is. */
-  wake(sandboxId: string, request: WakeSandboxRequest): Promise<WorkerSandbox>;
-  /** Saves what a running sandbox is now. It stands still only for the end of it. */
-  makeCheckpoint(checkpointId: string, request: MakeCheckpointRequest): Promise<WorkerCheckpoint>;
-  /** Prepares a sandbox anew from a checkpoint; what it was is given up when that has worked. */
-  restore(sandboxId: string, request: RestoreSandboxRequest): Promise<WorkerSandbox>;
-  get(sandboxId: string): WorkerSandbox;
-  list(): WorkerSandbox[];
-  /** @throws {WireError} `sandbox_not_found` when it is not there, or no more. */
-  remove(sandboxId: string): Promise<void>;
-  /** The agent of a sandbox. @throws {WireError} when it is not there or does not run. */
-  agentOf(sandboxId: string): AgentClient;
-  /** Takes over the machines of an earlier worker, and the sandboxes that it saved. */
-  adopt(machines: readonly Machine[]): Promise<void>;
-  /** Golden snapshots that sandboxes, running or hibernated, stand on. */
-  goldenFingerprints(): string[];
-  /** Keeps the logs of machines within their limit. */
-  trimLogs(): Promise<void>;
-  /** Returns when no sandbox is being prepared any more; the processes of those there are. */
-  settle(): Promise<ReadonlySet<number>>;
-  /** Lets go of every machine; they run on. */
-  release(): Promise<void>;
-}
+import { createTurns } from "./turns.ts";
 
 export function createSandboxes(deps: {
   machines: Machines;
@@ -255,31 +191,8 @@ export function createSandboxes(deps: {
     await hibernated.remove(sandboxId);
   }
 
-  function describe(sandbox: Sandbox): WorkerSandbox {
-    const { machine } = sandbox;
-    const { sandboxId } = sandbox.spec;
-    const saved = hibernated.get(sandboxId);
-    return {
-      sandboxId,
-      state: stateOf(sandbox),
-      sourceAddress: machine?.slot.slotAddress ?? null,
-      memory: (machine?.record.hasMemory ?? saved?.kind === "full") ? "kept" : "lost",
-      lostBecause:
-        machine === undefined ? (saved?.lostBecause ?? null) : machine.record.lostBecause,
-    };
-  }
-
-  function runningMachine(sandbox: Sandbox): Machine {
-    const { machine, hasEnded } = sandbox;
-    if (stateOf(sandbox) !== "running" || machine?.vm === undefined || hasEnded) {
-      throw notRunning(sandbox);
-    }
-    if (!machine.vm.lacksStorage()) return machine;
-    throw new WireError(
-      "host_storage_full",
-      `Sandbox ${sandbox.spec.sandboxId} stands still: it wrote to its disk and the host's is full; it goes on when there is space in the data directory`,
-    );
-  }
+  const describe = (sandbox: Sandbox) =>
+    describeSandbox(sandbox, hibernated.get(sandbox.spec.sandboxId));
 
   async function saveRunning(
     sandbox: Sandbox,
@@ -478,27 +391,4 @@ export function createSandboxes(deps: {
     }
     log.info({ sandboxId, state: stateOf(sandbox) }, "A sandbox was taken over");
   }
-}
-
-function stateOf({ machine }: Sandbox): WorkerSandbox["state"] {
-  if (machine === undefined) return "hibernated";
-  return machine.record.phase === "started" ? "running" : "prepared";
-}
-
-export function describeCheckpoint(saved: SavedMachine): WorkerCheckpoint {
-  const { id, kind, sizeBytes, pauseMilliseconds } = saved;
-  return { checkpointId: id, kind, sizeBytes, pauseMilliseconds };
-}
-
-function notRunning(sandbox: Sandbox): WireError {
-  const { sandboxId } = sandbox.spec;
-  const reasons = {
-    prepared: "it was prepared and not started yet",
-    running: "its machine has ended, or is being removed",
-    hibernated: "it is hibernated; wake it first",
-  };
-  return new WireError(
-    "sandbox_not_running",
-    `Sandbox ${sandboxId} does not run: ${reasons[stateOf(sandbox)]}`,
-  );
 }

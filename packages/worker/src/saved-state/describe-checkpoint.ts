@@ -1,0 +1,7 @@
+import type { WorkerCheckpoint } from "@opencomputer/protocol";
+import type { SavedMachine } from "./saved-machine.ts";
+
+export function describeCheckpoint(saved: SavedMachine): WorkerCheckpoint {
+  const { id, kind, sizeBytes, pauseMilliseconds } = saved;
+  return { checkpointId: id, kind, sizeBytes, pauseMilliseconds };
+}

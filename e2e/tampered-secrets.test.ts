@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+import { type Scenario, startScenario } from "@opencomputer/harness";
+import { OpenComputerError, Sandbox } from "@opencomputer/sdk";
+import { type DatabaseCluster, startDatabaseCluster } from "./database-cluster.ts";
+
+const host = "api.example.test";
+const values = ["canary-tampered-1f60-first", "canary-tampered-1f60-second"] as const;
+const patienceMilliseconds = 60_000;
+
+/** One bit of the ciphertext, behind nonce and tag. */
+const flipped = `encode(set_byte(decode(sealed, 'base64'), 30,
+  get_byte(decode(sealed, 'base64'), 30) # 1), 'base64')`;
+
+describe("sealed values that were changed in the database", () => {
+  let cluster: DatabaseCluster;
+  let scenario: Scenario;
+  let store: { id: string; name: string };
+  let sandbox: Sandbox;
+  let other: Sandbox;
+  let checkpointId: string;
+
+  before(async () => {
+    cluster = await startDatabaseCluster();
+    scenario = await startScenario({
+      hosts: [host],
+      environment: {
+        DATABASE_URL: cluster.url,
+        OPENSANDBOX_SECRET_ENCRYPTION_KEY: "ab".repeat(32),
+        OPENCOMPUTER_API_KEY: `osb_${"cd".repeat(32)}`,
+        OPENCOMPUTER_WARM_POOL_SIZE: "0",
+      },
+    });
+    const create = (value: string) =>
+      scenario.createStore({ egressAllowlist: [host], secrets: { KEY: value } });
+    store = await create(values[0]);
+    sandbox = await scenario.createSandbox({ secretStore: store.name });
+    other = await scenario.createSandbox({ secretStore: (await create(values[1])).name });
+    checkpointId = (await sandbox.createCheckpoint("base", { kind: "disk_only" })).id;
+    await fork().then((one) => one.kill());
+  });
+  after(async () => {
+    assert.deepEqual(await scenario.end(), []);
+    await cluster.stop();
+  });
+
+  const fork = () =>
+    Sandbox.createFromCheckpoint(checkpointId, { ...scenario.connection, timeout: 0 });
+  const query = async (text: string) => {
+    const args = ["--no-psqlrc", "--set=ON_ERROR_STOP=1", "--command", text, cluster.url];
+    await promisify(execFile)("psql", args);
+  };
+  const use = (of: Sandbox) => of.exec.run(`curl -sS -m 20 https://${host}/ -H "x-api-key: $KEY"`);
+  const restartProxy = async () => {
+    const [pid = 0] = await scenario.installation.pidsOf("egress-proxy");
+    process.kill(pid, "SIGKILL");
+    while ((await scenario.installation.pidsOf("egress-proxy")).includes(pid)) await delay(100);
+    await scenario.installation.untilReady();
+  };
+  /** A table as it was, after `work` had it otherwise. */
+  const withChanged = async (table: string, change: string, work: () => Promise<void>) => {
+    await query(`create table kept as select * from ${table}`);
+    try {
+      await query(change);
+      await work();
+    } finally {
+      await query(`begin; delete from ${table}; insert into ${table} select * from kept;
+        drop table kept; commit`);
+    }
+  };
+  const untilUsed = async (of: Sandbox, value: string) => {
+    const deadline = Date.now() + patienceMilliseconds;
+    const before = scenario.internet.requests.length;
+    while ((await use(of)).exitCode !== 0) {
+      assert.ok(Date.now() < deadline, "the sandbox has its session again");
+      await delay(200);
+    }
+    assert.deepEqual(
+      scenario.internet.requests.slice(before).map(({ headers }) => headers["x-api-key"]),
+      [value],
+    );
+  };
+  const complaints = async (of: Sandbox) => {
+    const log = await readFile(
+      join(scenario.installation.dataDirectory, "logs/control-plane.log"),
+      "utf8",
+    );
+    return log.split(`Secret KEY of sandbox ${of.sandboxId} does not open`).length - 1;
+  };
+
+  /** Nothing of a sandbox whose secrets do not open goes out, and the log says why. */
+  const assertCutOff = async (of: Sandbox) => {
+    const complaintsBefore = await complaints(of);
+    await restartProxy();
+    const before = scenario.internet.requests.length;
+    const deadline = Date.now() + patienceMilliseconds;
+    while ((await complaints(of)) === complaintsBefore) {
+      assert.ok(Date.now() < deadline, "the log says that a secret does not open");
+      await delay(200);
+    }
+    assert.notEqual((await use(of)).exitCode, 0);
+    assert.equal(scenario.internet.requests.length, before);
+  };
+
+  test("a bit that is flipped: the sandbox is cut off, another is not, and it is back with the bit", async () => {
+    const change = `update sandbox_secrets set sealed = ${flipped} where sandbox_id = '${sandbox.sandboxId}'`;
+    await withChanged("sandbox_secrets", change, async () => {
+      await assertCutOff(sandbox);
+      await untilUsed(other, values[1]);
+    });
+    await restartProxy();
+    await untilUsed(sandbox, values[0]);
+  });
+
+  test("two rows that are swapped: neither sandbox sends the other's value", async () => {
+    const change = `update sandbox_secrets as mine set sealed = theirs.sealed, key_version = theirs.key_version
+      from (select * from sandbox_secrets) as theirs where mine.sandbox_id <> theirs.sandbox_id`;
+    await withChanged("sandbox_secrets", change, async () => {
+      await assertCutOff(sandbox);
+      const before = scenario.internet.requests.length;
+      assert.notEqual((await use(other)).exitCode, 0);
+      assert.equal(scenario.internet.requests.length, before);
+    });
+    await restartProxy();
+    await untilUsed(sandbox, values[0]);
+    await untilUsed(other, values[1]);
+  });
+
+  const refusals: [string, string, () => Promise<Sandbox>][] = [
+    ["store_secrets", "a create", () => scenario.createSandbox({ secretStore: store.name })],
+    ["checkpoint_secrets", "a fork", fork],
+  ];
+  for (const [table, name, make] of refusals) {
+    test(`${table}: ${name} is refused, makes nothing, and works again with the row as it was`, async () => {
+      const listed = async () => (await Sandbox.list(scenario.connection)).length;
+      const before = await listed();
+      await withChanged(table, `update ${table} set sealed = ${flipped}`, async () => {
+        await assert.rejects(make(), (error) => {
+          assert.ok(error instanceof OpenComputerError);
+          assert.equal(error.status, 500);
+          assert.match(error.message, /^Secret KEY of .* does not open/);
+          assert.ok(values.every((value) => !error.message.includes(value)));
+          return true;
+        });
+        assert.equal(await listed(), before);
+      });
+      const made = await make();
+      await untilUsed(made, values[0]);
+      await made.kill();
+    });
+  }
+});

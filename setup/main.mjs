@@ -18,15 +18,21 @@ const gibibyte = 1024 ** 3;
 const fromSource = ["--conditions=source", "--import", "tsx"];
 
 /**
- * The commands of package.json. Each says what has to stand before it runs.
+ * The commands of package.json. Each says what has to stand before it runs,
+ * and which settings it has unless they are set.
  *
- * @type {Record<string, { purpose: "check" | "host" | "test", program: string[] }>}
+ * @type {Record<string, { purpose: "check" | "host" | "test", program: string[], settings?: Record<string, string> }>}
  */
 const commands = {
   quickstart: { purpose: "host", program: ["quickstart/dist/main.js"] },
   serve: { purpose: "host", program: ["packages/standalone/dist/main.js"] },
   bench: { purpose: "host", program: ["bench/dist/main.js"] },
   test: { purpose: "test", program: [...fromSource, "setup/test.mjs"] },
+  "test:chaos": {
+    purpose: "test",
+    program: [...fromSource, "setup/test.mjs", "e2e", "e2e/chaos.test.ts", "saved-state-secrets"],
+    settings: { OPENCOMPUTER_CHAOS_ROUNDS: "300" },
+  },
   check: { purpose: "check", program: ["setup/check.mjs"] },
 };
 
@@ -65,6 +71,7 @@ async function runNamed(name, commandArguments) {
   process.stdout.write("\n");
   return runForeground(process.execPath, [...command.program, ...commandArguments], {
     cwd: projectDirectory,
+    env: { ...command.settings, ...process.env },
   });
 }
 

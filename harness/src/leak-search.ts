@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { type FileHandle, mkdtemp, open, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,9 +58,18 @@ export async function searchDirectory(directory: string, values: string[]): Prom
   const total: SearchResult = { leaks: [], bytesSearched: 0 };
   for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
     if (!entry.isFile()) continue;
-    merge(total, await searchFile(join(entry.parentPath, entry.name), values));
+    const path = join(entry.parentPath, entry.name);
+    merge(total, await searchFile(path, values).catch(unlessRemoved(path)));
   }
   return total;
+}
+
+/** Of a file that is removed while the search goes on, nothing is left to be found. */
+function unlessRemoved(path: string): (error: unknown) => SearchResult {
+  return (error) => {
+    if (existsSync(path)) throw error;
+    return { leaks: [], bytesSearched: 0 };
+  };
 }
 
 /** Searches the octets of one file. */
@@ -81,7 +90,9 @@ export async function searchSavedState(directory: string, values: string[]): Pro
   const total = await searchDirectory(directory, values);
   for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
     if (!entry.isFile() || !entry.name.endsWith(".qcow2")) continue;
-    merge(total, await searchDisk(join(entry.parentPath, entry.name), values, { alone: true }));
+    const path = join(entry.parentPath, entry.name);
+    const result = searchDisk(path, values, { alone: true });
+    merge(total, await result.catch(unlessRemoved(path)));
   }
   return total;
 }

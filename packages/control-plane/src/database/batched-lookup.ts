@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers/promises";
+
 /** Rows that one query asks for, at most. */
 const keysPerQueryMax = 500;
 
@@ -8,8 +10,8 @@ interface Waiting<Key, Row> {
 }
 
 /**
- * Looks rows up one query at a time: what is asked for while a query runs is
- * asked in the next one, all together. A lookup never gets the result of a
+ * Looks rows up one query at a time: what is asked for before a query begins,
+ * and what comes while one runs, is asked together in the next. A lookup never gets the result of a
  * query that began before it, so each sees every write that ended before it.
  *
  * @param nameOf The same text for keys of the same row.
@@ -34,6 +36,8 @@ export function createBatchedLookup<Key, Row>({
   async function run(): Promise<void> {
     isRunning = true;
     while (waiting.size > 0) {
+      // The embedded database works before any other socket is read: those that are ready come along.
+      await setImmediate();
       const batch = takeBatch();
       try {
         const rows = await load([...batch.values()].map(({ key }) => key));

@@ -1,12 +1,16 @@
 import { execFile } from "node:child_process";
 import { createReadStream, existsSync } from "node:fs";
-import { type FileHandle, mkdtemp, open, readdir, readFile, rm } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { z } from "zod";
 
 const chunkBytes = 8 * 1024 * 1024;
 const pageBytes = 4096;
+/** stat(2), `st_blocks`. */
+const blockBytes = 512;
+const sparseBytesMin = 16 * 1024 * 1024;
 
 /** Where a value was found, and in which form. */
 export interface Leak {
@@ -72,13 +76,30 @@ function unlessRemoved(path: string): (error: unknown) => SearchResult {
   };
 }
 
-/** Searches the octets of one file. */
+/** Searches the octets of one file; of a sparse one, those that are there. */
 export async function searchFile(path: string, values: string[]): Promise<SearchResult> {
-  const search = createSearch(path, values);
-  for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes })) {
-    search.feed(chunk as Buffer);
+  const total: SearchResult = { leaks: [], bytesSearched: 0 };
+  for (const { start, length } of await listExtents(path)) {
+    const search = createSearch(path, values, start);
+    const range = { start, end: start + length - 1, highWaterMark: chunkBytes };
+    for await (const chunk of createReadStream(path, range)) search.feed(chunk as Buffer);
+    merge(total, search.result());
   }
-  return search.result();
+  return total;
+}
+
+const extentsSchema = z.array(
+  z.object({ start: z.int(), length: z.int().min(1), zero: z.boolean() }),
+);
+
+/** Where a file is not a hole. */
+async function listExtents(path: string): Promise<{ start: number; length: number }[]> {
+  const { size, blocks } = await stat(path);
+  if (size === 0) return [];
+  if (blocks * blockBytes >= size || size < sparseBytesMin) return [{ start: 0, length: size }];
+  const args = ["map", "--force-share", "--format=raw", "--output=json", path];
+  const { stdout } = await promisify(execFile)("qemu-img", args, { maxBuffer: 256 * 1024 * 1024 });
+  return extentsSchema.parse(JSON.parse(stdout)).filter(({ zero }) => !zero);
 }
 
 /**
@@ -178,7 +199,7 @@ async function isAnyPagePresent(
 
 const zeros = Buffer.alloc(chunkBytes);
 
-function createSearch(place: string, values: string[]) {
+function createSearch(place: string, values: string[], firstOffset = 0) {
   const needles = values.flatMap((value, valueIndex) =>
     formsOf(value).map((needle) => ({ ...needle, valueIndex })),
   );
@@ -194,7 +215,12 @@ function createSearch(place: string, values: string[]) {
       for (const { valueIndex, form, octets } of needles) {
         const index = window.indexOf(octets);
         if (index === -1) continue;
-        leaks.push({ valueIndex, place, form, offset: bytesSearched - tail.length + index });
+        leaks.push({
+          valueIndex,
+          place,
+          form,
+          offset: firstOffset + bytesSearched - tail.length + index,
+        });
       }
       tail = window.subarray(Math.max(0, window.length - overlapBytes));
       bytesSearched += chunk.length;

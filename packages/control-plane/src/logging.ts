@@ -38,6 +38,7 @@ export function createLogger(destination?: DestinationStream): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       serializers: { err: (error) => describeError(error) },
     },
-    destination ?? pino.destination({ dest: 1, sync: false }),
+    // Synchronous: a buffered destination is flushed at the end, for ever when nobody reads it any more.
+    destination ?? pino.destination({ dest: 1, sync: true }),
   );
 }

@@ -39,9 +39,7 @@ export interface WorkerOptions {
 
 export interface Worker {
   readonly sandboxes: Sandboxes;
-  readonly checkpoints: Pick<SavedMachines, "get" | "list">;
-  /** Forks of it go on. @throws {WireError} `checkpoint_not_found` */
-  removeCheckpoint(checkpointId: string): Promise<void>;
+  readonly checkpoints: Pick<SavedMachines, "list">;
   status(): WorkerStatus;
   /** Makes every later sandbox trust the certificate. Returns at once; `status` tells the progress. */
   trust(certificatePem: string): void;
@@ -207,16 +205,6 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   return {
     sandboxes,
     checkpoints,
-    async removeCheckpoint(checkpointId) {
-      if (checkpoints.get(checkpointId) === undefined) {
-        throw new WireError(
-          "checkpoint_not_found",
-          `There is no checkpoint ${checkpointId} on this host`,
-        );
-      }
-      await spares.drop(checkpointId);
-      await checkpoints.remove(checkpointId);
-    },
     status: () => ({
       instanceId,
       ready: pool !== undefined,

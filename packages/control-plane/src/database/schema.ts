@@ -46,14 +46,17 @@ export const orgs = pgTable("orgs", {
   createdAt: createdAt(),
 });
 
+const orgId = () =>
+  uuid("org_id")
+    .notNull()
+    .references(() => orgs.id, { onDelete: "cascade" });
+
 /** `kind` is `preset` (from the environment), `initial` (made at first start) or `created`. */
 export const apiKeys = pgTable(
   "api_keys",
   {
     id: uuid("id").primaryKey().defaultRandom(),
-    orgId: uuid("org_id")
-      .notNull()
-      .references(() => orgs.id, { onDelete: "cascade" }),
+    orgId: orgId(),
     kind: text("kind", { enum: ["preset", "initial", "created"] }).notNull(),
     name: text("name").notNull().default(""),
     /** The beginning of the key, for people; empty when it was not kept. */
@@ -73,9 +76,7 @@ export const projects = pgTable(
   "projects",
   {
     id: uuid("id").primaryKey().defaultRandom(),
-    orgId: uuid("org_id")
-      .notNull()
-      .references(() => orgs.id, { onDelete: "cascade" }),
+    orgId: orgId(),
     name: text("name").notNull(),
     template: text("template").notNull(),
     cpuCount: integer("cpu_count").notNull(),
@@ -92,9 +93,7 @@ export const secretStores = pgTable(
   "secret_stores",
   {
     id: uuid("id").primaryKey().defaultRandom(),
-    orgId: uuid("org_id")
-      .notNull()
-      .references(() => orgs.id, { onDelete: "cascade" }),
+    orgId: orgId(),
     projectId: uuid("project_id")
       .unique()
       .references(() => projects.id, { onDelete: "cascade" }),
@@ -114,9 +113,7 @@ export const storeSecrets = pgTable(
   "store_secrets",
   {
     id: uuid("id").primaryKey().defaultRandom(),
-    orgId: uuid("org_id")
-      .notNull()
-      .references(() => orgs.id, { onDelete: "cascade" }),
+    orgId: orgId(),
     storeId: uuid("store_id")
       .notNull()
       .references(() => secretStores.id, { onDelete: "cascade" }),
@@ -150,9 +147,7 @@ export const sandboxes = pgTable(
   "sandboxes",
   {
     id: text("id").primaryKey(),
-    orgId: uuid("org_id")
-      .notNull()
-      .references(() => orgs.id, { onDelete: "cascade" }),
+    orgId: orgId(),
     state: text("state", { enum: sandboxStates }).notNull(),
     /** A builder of an image is the service's own: no route of the API shows it. */
     purpose: text("purpose", { enum: ["user", "builder"] })
@@ -200,9 +195,7 @@ export const sandboxes = pgTable(
 export const sandboxSecrets = pgTable(
   "sandbox_secrets",
   {
-    orgId: uuid("org_id")
-      .notNull()
-      .references(() => orgs.id, { onDelete: "cascade" }),
+    orgId: orgId(),
     sandboxId: text("sandbox_id")
       .notNull()
       .references(() => sandboxes.id, { onDelete: "cascade" }),
@@ -230,9 +223,7 @@ export const checkpoints = pgTable(
   "checkpoints",
   {
     id: uuid("id").primaryKey(),
-    orgId: uuid("org_id")
-      .notNull()
-      .references(() => orgs.id, { onDelete: "cascade" }),
+    orgId: orgId(),
     sandboxId: text("sandbox_id").notNull(),
     name: text("name").notNull(),
     kind: text("kind", { enum: ["full", "disk_only"] }).notNull(),
@@ -264,9 +255,7 @@ export const checkpoints = pgTable(
 export const checkpointSecrets = pgTable(
   "checkpoint_secrets",
   {
-    orgId: uuid("org_id")
-      .notNull()
-      .references(() => orgs.id, { onDelete: "cascade" }),
+    orgId: orgId(),
     checkpointId: uuid("checkpoint_id")
       .notNull()
       .references(() => checkpoints.id, { onDelete: "cascade" }),
@@ -288,9 +277,7 @@ export const checkpointPatches = pgTable(
   "checkpoint_patches",
   {
     id: uuid("id").primaryKey().defaultRandom(),
-    orgId: uuid("org_id")
-      .notNull()
-      .references(() => orgs.id, { onDelete: "cascade" }),
+    orgId: orgId(),
     checkpointId: uuid("checkpoint_id")
       .notNull()
       .references(() => checkpoints.id, { onDelete: "cascade" }),
@@ -310,9 +297,7 @@ export const images = pgTable(
   "images",
   {
     id: uuid("id").primaryKey().defaultRandom(),
-    orgId: uuid("org_id")
-      .notNull()
-      .references(() => orgs.id, { onDelete: "cascade" }),
+    orgId: orgId(),
     contentHash: text("content_hash").notNull(),
     checkpointId: uuid("checkpoint_id").notNull().unique(),
     state: text("state", { enum: ["building", "ready"] }).notNull(),
@@ -331,9 +316,7 @@ export const snapshots = pgTable(
   "snapshots",
   {
     id: uuid("id").primaryKey().defaultRandom(),
-    orgId: uuid("org_id")
-      .notNull()
-      .references(() => orgs.id, { onDelete: "cascade" }),
+    orgId: orgId(),
     name: text("name").notNull(),
     contentHash: text("content_hash").notNull(),
     /** JSON as text: the cache key follows from the order of its fields. */

@@ -49,8 +49,8 @@ function scenario(failure?: Error) {
     trust: (certificatePem) => void asked.push(certificatePem),
     noteActivity: () => undefined,
     close: async () => undefined,
-    removeCheckpoint: async (checkpointId) => void asked.push(checkpointId),
     sandboxes: {
+      removeCheckpoint: async (checkpointId) => void asked.push(checkpointId),
       prepare: (request) => {
         asked.push(request);
         return answer();

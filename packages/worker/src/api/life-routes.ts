@@ -21,7 +21,7 @@ const checkpointParamsSchema = z.object({ checkpointId: uuidSchema });
 /** Hibernation, checkpoints, and what is made of them. */
 export async function lifeRoutes(
   server: FastifyInstance,
-  { worker }: { worker: Pick<Worker, "sandboxes" | "checkpoints" | "removeCheckpoint"> },
+  { worker }: { worker: Pick<Worker, "sandboxes" | "checkpoints"> },
 ): Promise<void> {
   const { sandboxes, checkpoints } = worker;
   const app = server.withTypeProvider<ZodTypeProvider>();
@@ -76,7 +76,7 @@ export async function lifeRoutes(
     "/v1/checkpoints/:checkpointId",
     { schema: { params: checkpointParamsSchema } },
     async (request, reply) => {
-      await worker.removeCheckpoint(request.params.checkpointId);
+      await sandboxes.removeCheckpoint(request.params.checkpointId);
       return reply.status(204).send();
     },
   );

@@ -3,6 +3,7 @@ import { guestNetwork } from "@opencomputer/protocol";
 import { z } from "zod";
 import { hasCode } from "../process/process-identity.ts";
 import { runProgram } from "../process/run-program.ts";
+import { createTurns } from "../turns.ts";
 import type { NetworkBlock } from "./network-block.ts";
 import { type Slot, slotAt, slotInterfaces, slotNamePrefix } from "./slot.ts";
 import { type SlotMode, slotRules } from "./slot-rules.ts";
@@ -29,13 +30,7 @@ export interface Slots {
 export function createSlots(installationId: string, block: NetworkBlock): Slots {
   const taken = new Set<number>();
   // Interfaces appear and vanish under the kernel's one lock: doing it one at a time is no slower.
-  let lastChange: Promise<unknown> = Promise.resolve();
-
-  function oneAtATime<T>(change: () => Promise<T>): Promise<T> {
-    const result = lastChange.then(change, change);
-    lastChange = result.catch(() => undefined);
-    return result;
-  }
+  const changes = createTurns();
 
   function takeFreeIndex(): number {
     for (let index = 0; index < block.slotCount; index += 1) {
@@ -52,13 +47,15 @@ export function createSlots(installationId: string, block: NetworkBlock): Slots 
     async open() {
       const slot = slotAt(installationId, block, takeFreeIndex());
       try {
-        await oneAtATime(async () => {
+        await changes.take(async () => {
           await removeFromHost([slot.name]);
           await addToHost(slot);
         });
         return slot;
       } catch (error) {
-        await oneAtATime(() => removeFromHost([slot.name])).finally(() => taken.delete(slot.index));
+        await changes
+          .take(() => removeFromHost([slot.name]))
+          .finally(() => taken.delete(slot.index));
         throw new Error(`Network slot ${slot.name} could not be made`, { cause: error });
       }
     },
@@ -72,13 +69,13 @@ export function createSlots(installationId: string, block: NetworkBlock): Slots 
       });
     },
     async close(slot) {
-      await oneAtATime(() => removeFromHost([slot.name]));
+      await changes.take(() => removeFromHost([slot.name]));
       taken.delete(slot.index);
     },
     async closeStrays() {
       const names = await slotNamesOnHost(slotNamePrefix(installationId));
       const kept = new Set([...taken].map((index) => slotAt(installationId, block, index).name));
-      await oneAtATime(() => removeFromHost([...names].filter((name) => !kept.has(name))));
+      await changes.take(() => removeFromHost([...names].filter((name) => !kept.has(name))));
     },
   };
 }

@@ -8,10 +8,10 @@ import { describeCheckpoint } from "../saved-state/describe-checkpoint.ts";
 import type { MakeSaved } from "../saved-state/save-machine.ts";
 import { continuationOf, forkOf, isDeep, type SavedMachine } from "../saved-state/saved-machine.ts";
 import { asStorageError } from "../saved-state/storage-error.ts";
+import { createTurns } from "../turns.ts";
 import { describeSandbox, notRunning, runningMachine, type Sandbox, stateOf } from "./sandbox.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 import { startGuest } from "./start-guest.ts";
-import { createTurns } from "./turns.ts";
 
 export function createSandboxes(deps: {
   machines: Machines;
@@ -282,6 +282,12 @@ export function createSandboxes(deps: {
       );
       void standReady(checkpoints, checkpointId, forks(checkpointId));
       return describeCheckpoint(saved);
+    },
+
+    async removeCheckpoint(checkpointId) {
+      const { id } = findCheckpoint(checkpointId);
+      await spares.drop(id);
+      await checkpoints.remove(id);
     },
 
     restore: (sandboxId, { checkpointId, egressMode, envs }) =>

@@ -1,7 +1,7 @@
 import { type PrepareSandboxRequest, WireError, type WorkerSandbox } from "@opencomputer/protocol";
 import type { Machine } from "../machines/create-machines.ts";
 import type { SavedMachine } from "../saved-state/saved-machine.ts";
-import type { Turns } from "./turns.ts";
+import type { Turns } from "../turns.ts";
 
 /**
  * A sandbox has a machine, or is saved, or both: between a wake and the

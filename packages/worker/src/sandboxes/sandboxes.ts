@@ -33,6 +33,8 @@ export interface Sandboxes {
   wake(sandboxId: string, request: WakeSandboxRequest): Promise<WorkerSandbox>;
   /** Saves what a running sandbox is now. It stands still only for the end of it. */
   makeCheckpoint(checkpointId: string, request: MakeCheckpointRequest): Promise<WorkerCheckpoint>;
+  /** Forks of it go on. @throws {WireError} `checkpoint_not_found` */
+  removeCheckpoint(checkpointId: string): Promise<void>;
   /** Prepares a sandbox anew from a checkpoint; what it was is given up when that has worked. */
   restore(sandboxId: string, request: RestoreSandboxRequest): Promise<WorkerSandbox>;
   get(sandboxId: string): WorkerSandbox;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { WireError } from "@opencomputer/protocol";
 import type { Layers } from "../disks/create-layers.ts";
 import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
-import { createTurns } from "../sandboxes/turns.ts";
+import { createTurns } from "../turns.ts";
 import {
   emptyLayerPath,
   isDeep,

@@ -52,11 +52,13 @@ export function createSaveMachine(deps: {
     into.make(id, async (directory) => {
       const { vm, record } = machine;
       const isCheckpoint = sandbox === null;
-      const disk = { ...record.disk };
+      const { disk } = record;
       const overlay = emptyLayerPath(directory, disk.layers);
-      if (isCheckpoint || kind === "full") await layers.makeEmpty(overlay, disk);
-      if (vm === undefined && (isCheckpoint || kind === "full")) {
-        throw new WireError("sandbox_not_running", "The sandbox's machine has ended");
+      if (isCheckpoint || kind === "full") {
+        if (vm === undefined) {
+          throw new WireError("sandbox_not_running", "The sandbox's machine has ended");
+        }
+        await layers.makeEmpty(overlay, disk);
       }
       let pauseMilliseconds = 0;
       if (vm !== undefined && lostBecause === null) {

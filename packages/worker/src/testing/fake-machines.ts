@@ -85,7 +85,6 @@ export function createFakeMachines(
       process: { pid: 100 + index, startTicks: "1" },
       pause: () => note("pause"),
       resume: () => note("resume"),
-      isRunning: async () => true,
       lacksStorage: () => lacksStorage,
       save: () => note("save"),
       lastPauseMilliseconds: () => 1,

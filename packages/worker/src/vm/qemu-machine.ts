@@ -143,9 +143,6 @@ export function qemuMachine(options: {
       mayRun = true;
       await qmp.execute("cont", {}, z.unknown());
     },
-    async isRunning() {
-      return (await qmp.execute("query-status", {}, statusSchema)).status === "running";
-    },
     async loadState(source) {
       await qmp.execute("migrate-incoming", { uri: source }, z.unknown());
       await waitUntil(

@@ -22,8 +22,6 @@ export interface VirtualMachine {
   resume(): Promise<void>;
   /** Whether it stands still because the host's disk is full. It goes on by itself when it is not. */
   lacksStorage(): boolean;
-  /** Whether its CPUs run. */
-  isRunning(): Promise<boolean>;
   /**
    * Saves its base memory and the rest of its state into two new files. A
    * running machine runs on until nearly all is saved. Afterwards it stands

@@ -1,5 +1,6 @@
 import { type CommandLevel, listValuedOptions } from "./command-levels.ts";
 import { quoteWord } from "./quote-word.ts";
+import { stepOverWord } from "./step-over-word.ts";
 
 /**
  * The completion script for bash. It holds all words itself, so that a key
@@ -33,14 +34,7 @@ _oc() {
     word="\${COMP_WORDS[i]}"
     if [[ $word == '--' ]]; then return; fi
     if [[ $word == '=' ]]; then continue; fi
-    if [[ -n $option ]]; then option=''; continue; fi
-    case "$place $word" in
-      ${levels
-        .slice(1)
-        .map(({ place }) => quoteWord(place))
-        .join("|")}) place+=" $word" ;;
-      ${valued.map(({ placeAndOption }) => quoteWord(placeAndOption)).join("|")}) option="$word" ;;
-    esac
+${stepOverWord(levels)}
   done
   case "$place $option" in
 ${[...choices, ...files, ...cases].join("\n")}

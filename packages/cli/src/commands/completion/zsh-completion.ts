@@ -1,5 +1,6 @@
 import { type CommandLevel, listValuedOptions } from "./command-levels.ts";
 import { quoteWord } from "./quote-word.ts";
+import { stepOverWord } from "./step-over-word.ts";
 
 /** The completion script for zsh, with what each word means. It starts no process. */
 export function zshCompletion(levels: readonly CommandLevel[]): string {
@@ -27,14 +28,7 @@ _oc() {
   local -a words_here options_here
   for word in "\${(@)words[2,CURRENT-1]}"; do
     if [[ $word == '--' ]]; then return; fi
-    if [[ -n $option ]]; then option=''; continue; fi
-    case "$place $word" in
-      ${levels
-        .slice(1)
-        .map(({ place }) => quoteWord(place))
-        .join("|")}) place+=" $word" ;;
-      ${valued.map(({ placeAndOption }) => quoteWord(placeAndOption)).join("|")}) option="$word" ;;
-    esac
+${stepOverWord(levels)}
   done
   case "$place $option" in
 ${[...choices, ...files, ...cases].join("\n")}

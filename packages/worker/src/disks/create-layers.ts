@@ -18,6 +18,13 @@ export const diskSchema = z.object({
 });
 export type Disk = z.infer<typeof diskSchema>;
 
+const layersMax = 8;
+
+/** Whether it has so many layers that it is to be flattened. */
+export function isDeep({ layers }: Disk): boolean {
+  return layers.length > layersMax;
+}
+
 /**
  * The layers of all disks, in one directory. A layer never moves: it is shared
  * from the moment that another one lies over it, and is removed when nobody
@@ -26,6 +33,8 @@ export type Disk = z.infer<typeof diskSchema>;
 export interface Layers {
   readonly directory: string;
   pathOf(layerId: string): string;
+  /** What all layers of a disk lie on, relative to `directory`. */
+  basePathOf(disk: Disk): string;
   /** Says which layers an owner needs; those that it gave up and nobody else needs are removed. */
   hold(owner: string, layerIds: readonly string[]): Promise<void>;
   /** An empty layer over a disk, as a file; its copies are layers. */
@@ -52,6 +61,8 @@ export async function createLayers(directory: string): Promise<Layers> {
   await mkdir(directory, { recursive: true });
   await chmod(directory, 0o711);
   const held = new Map<string, readonly string[]>();
+  const basePathOf = ({ goldenFingerprint }: Disk) =>
+    `../../golden/${goldenFingerprint}/disk.qcow2`;
   const pathOf = (layerId: string) => join(directory, `${layerId}${extension}`);
 
   function isHeld(layerId: string, exceptBy?: string): boolean {
@@ -86,24 +97,29 @@ export async function createLayers(directory: string): Promise<Layers> {
   return {
     directory,
     pathOf,
+    basePathOf,
     hold,
-    async makeEmpty(path, { goldenFingerprint, layers: [newest], sizeMB }) {
+    async makeEmpty(path, disk) {
+      const {
+        layers: [newest],
+        sizeMB,
+      } = disk;
       await runProgram("qemu-img", [
         ...["create", "-q", "-u", "-f", "qcow2", "-F", "qcow2"],
-        ...["-b", newest === undefined ? goldenDisk(goldenFingerprint) : `${newest}${extension}`],
+        ...["-b", newest === undefined ? basePathOf(disk) : `${newest}${extension}`],
         ...[path, `${sizeMB}M`],
       ]);
     },
     add: (owner, emptyLayerPath) => newLayer(owner, (path) => copyFile(emptyLayerPath, path)),
-    async flatten(owner, { goldenFingerprint, layers: [newest] }) {
+    async flatten(owner, disk) {
+      const [newest] = disk.layers;
       if (newest === undefined) throw new Error("A disk without layers is flat");
       return newLayer(owner, async (path) => {
         // A copy takes no lock: a machine may be made of the disk meanwhile, and open it to write.
         await copyFile(pathOf(newest), path);
-        const golden = goldenDisk(goldenFingerprint);
         await runProgram(
           "qemu-img",
-          ["rebase", "-q", "-f", "qcow2", "-F", "qcow2", "-b", golden, path],
+          ["rebase", "-q", "-f", "qcow2", "-F", "qcow2", "-b", basePathOf(disk), path],
           { timeoutSeconds: flattenTimeoutSeconds },
         );
       });
@@ -122,9 +138,4 @@ export async function createLayers(directory: string): Promise<Layers> {
       }
     },
   };
-}
-
-/** As it is found from the layers' directory, `worker/layers` of the data directory. */
-function goldenDisk(goldenFingerprint: string): string {
-  return `../../golden/${goldenFingerprint}/disk.qcow2`;
 }

@@ -15,6 +15,7 @@ import type { MachineAccess, MachineShape } from "../vm/qemu-arguments.ts";
 import type { Hypervisor, MachineSize, VirtualMachine } from "../vm/virtual-machine.ts";
 import { type MachineRecord, machineRecordSchema } from "./machine-record.ts";
 import type { Origin } from "./origin.ts";
+import { createRunningDisk, layerOwnerOf, type RunningDisk, writesInto } from "./running-disk.ts";
 
 /** A machine with all that it holds of the host. */
 export interface Machine {
@@ -27,7 +28,7 @@ export interface Machine {
   record: MachineRecord;
 }
 
-export interface Machines {
+export interface Machines extends RunningDisk {
   /**
    * Makes a machine in a closed slot. It stands paused: where the saved one
    * stood, or before it boots. One whose memory cannot be loaded boots.
@@ -37,12 +38,6 @@ export interface Machines {
   save(machine: Machine, record: MachineRecord): Promise<void>;
   /** Bounds what the machine takes of the host. */
   limit(machine: Machine, size: MachineSize, isBackground: boolean): Promise<void>;
-  /**
-   * Has a machine write into a new layer over its disk. `pause` leaves it
-   * paused; all that takes time has happened by then. When it fails, the
-   * machine writes where it did.
-   */
-  addLayer(machine: Machine, emptyLayerPath: string, pause: () => Promise<void>): Promise<void>;
   /** Ends a machine and removes all that it held. Done already is no error. */
   discard(machine: Machine): Promise<void>;
   /** The end of what the machine's process printed. */
@@ -88,8 +83,6 @@ export function createMachines(deps: {
     parts.vm?.onEnd(() => void agent.close());
     return { ...parts, agent };
   }
-
-  const ownerOf = (id: string) => `machine ${id}`;
 
   /** Why it has to boot although it had a memory; null when nothing is known against loading it. */
   function reasonToBoot(origin: Origin): string | null {
@@ -149,7 +142,7 @@ export function createMachines(deps: {
     await slots.close(slot);
     await cgroups.remove(id);
     await rm(socketPath(id), { force: true });
-    await layers.hold(ownerOf(id), []);
+    await layers.hold(layerOwnerOf(id), []);
     await rm(directoryOf(id), { recursive: true, force: true });
   }
 
@@ -167,10 +160,6 @@ export function createMachines(deps: {
     }
   }
 
-  async function writesInto(vm: VirtualMachine, layerPath: string): Promise<boolean> {
-    return (await vm.diskPath()).endsWith(basename(layerPath));
-  }
-
   async function adoptOne(id: string): Promise<Machine | undefined> {
     const record = await readJsonFile(recordPath(id), machineRecordSchema);
     if (record === undefined || record.sandbox === null) return undefined;
@@ -180,7 +169,7 @@ export function createMachines(deps: {
       qmpSocketPath: socketPath(id),
       userId: slot.userId,
     };
-    await layers.hold(ownerOf(id), record.disk.layers);
+    await layers.hold(layerOwnerOf(id), record.disk.layers);
     // The worker may have ended between writing the record and adding the layer.
     const [newest = "", ...older] = record.disk.layers;
     const { vm, isAhead } = await attach(record, access, layers.pathOf(newest));
@@ -188,7 +177,7 @@ export function createMachines(deps: {
     if (isAhead) {
       try {
         await save(machine, { ...record, disk: { ...record.disk, layers: older } });
-        await layers.hold(ownerOf(id), older);
+        await layers.hold(layerOwnerOf(id), older);
       } catch (error) {
         // The layer is empty and lies over what the machine writes: as it is, nothing is lost.
         deps.log.warn({ machineId: id, err: error }, "A layer that was not added stays");
@@ -206,12 +195,12 @@ export function createMachines(deps: {
     async make(origin) {
       const id = randomBytes(8).toString("hex");
       // Before anything else can happen: whoever had the layers may give them up meanwhile.
-      const holding = layers.hold(ownerOf(id), origin.disk.layers);
+      const holding = layers.hold(layerOwnerOf(id), origin.disk.layers);
       const slot = await holding
         .then(() => mkdir(directoryOf(id), { recursive: true }))
         .then(() => slots.open())
         .catch(async (error: unknown) => {
-          await layers.hold(ownerOf(id), []);
+          await layers.hold(layerOwnerOf(id), []);
           await rm(directoryOf(id), { recursive: true, force: true });
           throw error;
         });
@@ -219,7 +208,7 @@ export function createMachines(deps: {
       try {
         const { emptyLayerPath, disk } = origin;
         const added =
-          emptyLayerPath === null ? [] : [await layers.add(ownerOf(id), emptyLayerPath)];
+          emptyLayerPath === null ? [] : [await layers.add(layerOwnerOf(id), emptyLayerPath)];
         const [newest = "", ...older] = [...added, ...disk.layers];
         await chown(layers.pathOf(newest), slot.userId, slot.userId);
         const launched = await launchAnyhow(id, slot, origin, layers.pathOf(newest));
@@ -251,27 +240,7 @@ export function createMachines(deps: {
       }
     },
 
-    async addLayer(machine, emptyLayerPath, pause) {
-      const { vm, slot, record } = machine;
-      if (vm === undefined) throw new Error("The machine has ended");
-      const layerId = await layers.add(ownerOf(machine.id), emptyLayerPath);
-      const path = layers.pathOf(layerId);
-      try {
-        await chown(path, slot.userId, slot.userId);
-        await save(machine, {
-          ...record,
-          disk: { ...record.disk, layers: [layerId, ...record.disk.layers] },
-        });
-        await pause();
-        await vm.writeInto({ name: `layer-${layerId}`, path: basename(path) });
-      } catch (error) {
-        // Where a machine writes that does not answer nobody knows: the layer, empty or not, stays.
-        if (await writesInto(vm, path).catch(() => true)) throw error;
-        await save(machine, record);
-        await layers.hold(ownerOf(machine.id), record.disk.layers);
-        throw error;
-      }
-    },
+    ...createRunningDisk({ layers, save }),
 
     save,
 

@@ -77,6 +77,16 @@ describe("createSandboxes: adopt", () => {
     assert.ok(events.includes("discard machine-0"));
   });
 
+  test("a machine that ends just before it is taken over: hibernated, with its disk", async () => {
+    const { sandboxes, machines, hibernated } = sandboxesScenario();
+    const machine = machines.fake(inPhase("started"));
+    machines.end(machine.id);
+    await sandboxes.adopt([machine]);
+    const { state, memory } = sandboxes.get(sandboxId);
+    assert.deepEqual([state, memory], ["hibernated", "lost"]);
+    assert.equal(hibernated.get(sandboxId)?.kind, "disk_only");
+  });
+
   test("a machine that was prepared by a wake and has ended: what was saved holds", async () => {
     const { sandboxes, machines, hibernated, events } = sandboxesScenario();
     hibernated.put(sandboxId, { sandbox: spec() });

@@ -1,14 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
 import { type PrepareSandboxRequest, WireError } from "@opencomputer/protocol";
 import type { Machine, Machines } from "../machines/create-machines.ts";
-import type { SpareOrigin, Spares } from "../machines/create-spares.ts";
+import type { Spares } from "../machines/create-spares.ts";
 import type { Slots } from "../network/create-slots.ts";
 import type { SavedMachines } from "../saved-state/create-saved-machines.ts";
 import { describeCheckpoint } from "../saved-state/describe-checkpoint.ts";
 import type { MakeSaved } from "../saved-state/save-machine.ts";
-import { continuationOf, forkOf, isDeep, type SavedMachine } from "../saved-state/saved-machine.ts";
+import type { SavedMachine } from "../saved-state/saved-machine.ts";
 import { asStorageError } from "../saved-state/storage-error.ts";
 import { createTurns } from "../turns.ts";
+import { createRestoreMachines } from "./restore-machines.ts";
+import { createRunningDisks } from "./running-disks.ts";
 import { describeSandbox, notRunning, runningMachine, type Sandbox, stateOf } from "./sandbox.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 import { startGuest } from "./start-guest.ts";
@@ -30,6 +32,7 @@ export function createSandboxes(deps: {
   };
 }): Sandboxes {
   const { machines, slots, hibernated, checkpoints, spares, log } = deps;
+  const restored = createRestoreMachines(deps);
   const sandboxes = new Map<string, Sandbox>();
   const preparing = new Map<string, { spec: PrepareSandboxRequest; done: Promise<Sandbox> }>();
 
@@ -41,41 +44,6 @@ export function createSandboxes(deps: {
     return sandbox;
   }
 
-  function findCheckpoint(checkpointId: string): SavedMachine {
-    const checkpoint = checkpoints.get(checkpointId);
-    if (checkpoint !== undefined) return checkpoint;
-    throw new WireError(
-      "checkpoint_not_found",
-      `There is no checkpoint ${checkpointId} on this host`,
-    );
-  }
-
-  /** Machines of a checkpoint, each a new one. */
-  const forks = (checkpointId: string) => () => forkOf(findCheckpoint(checkpointId));
-
-  /** The machine that a hibernated sandbox goes on in, should it be woken. */
-  const continuation =
-    (sandboxId: string): SpareOrigin =>
-    () => {
-      const saved = hibernated.get(sandboxId);
-      return saved === undefined ? undefined : forkOf(saved);
-    };
-
-  /** A deep disk is flattened first: with each machine that was made of it, it would be deeper. */
-  async function standReady(into: SavedMachines, id: string, origin: SpareOrigin): Promise<void> {
-    const flattened = into.flattenDeep();
-    const before = into.get(id);
-    if (before !== undefined && isDeep(before)) await flattened;
-    const saved = into.get(id);
-    if (saved !== undefined && !isDeep(saved)) spares.prepare(id, origin);
-  }
-
-  /** The machine that stands ready, else one that writes where the saved one did. */
-  async function machineToWake(saved: SavedMachine): Promise<Machine> {
-    const ready = await spares.takeLast(saved.id);
-    return ready ?? machines.make(continuationOf(hibernated.get(saved.id) ?? saved));
-  }
-
   /** Runs a change when those before it are done, unless the sandbox has gone meanwhile. */
   function change<Result>(sandboxId: string, work: (sandbox: Sandbox) => Promise<Result>) {
     const sandbox = find(sandboxId);
@@ -85,6 +53,8 @@ export function createSandboxes(deps: {
       return work(sandbox);
     });
   }
+
+  const runningDisks = createRunningDisks({ machines, change, log });
 
   function add(spec: PrepareSandboxRequest, machine?: Machine): Sandbox {
     const sandbox: Sandbox = {
@@ -163,7 +133,7 @@ export function createSandboxes(deps: {
   async function makeSandbox(spec: PrepareSandboxRequest): Promise<Sandbox> {
     const { checkpointId } = spec;
     const machine = await makeFor(spec, () =>
-      checkpointId === null ? deps.takeMachine() : spares.take(checkpointId, forks(checkpointId)),
+      checkpointId === null ? deps.takeMachine() : restored.ofCheckpoint(checkpointId),
     );
     return add(spec, machine);
   }
@@ -253,7 +223,7 @@ export function createSandboxes(deps: {
         sandbox.machine = undefined;
         await machines.discard(machine);
         log.info({ sandboxId, sizeBytes: saved.sizeBytes }, "A sandbox hibernates");
-        void standReady(hibernated, sandboxId, continuation(sandboxId));
+        void restored.standReadyToWake(sandboxId);
         return saved;
       }),
 
@@ -263,29 +233,31 @@ export function createSandboxes(deps: {
         const saved = hibernated.get(sandboxId);
         if (machine !== undefined || saved === undefined) return describe(sandbox);
         const spec = { ...sandbox.spec, egressMode, envs };
-        const woken = await makeFor(spec, () => machineToWake(saved));
+        const woken = await makeFor(spec, () => restored.ofHibernated(saved));
         sandbox.spec = spec;
         giveMachine(sandbox, woken);
         return describe(sandbox);
       }),
 
     async makeCheckpoint(checkpointId, { sandboxId, kind }) {
-      const saved = await change(
-        sandboxId,
-        async (sandbox) =>
-          checkpoints.get(checkpointId) ??
-          saveRunning(sandbox, checkpoints, checkpointId, {
-            kind,
-            sandbox: null,
-            lostBecause: null,
-          }),
-      );
-      void standReady(checkpoints, checkpointId, forks(checkpointId));
+      await runningDisks.mayDeepen(find(sandboxId));
+      const saved = await change(sandboxId, async (sandbox) => {
+        const present = checkpoints.get(checkpointId);
+        if (present !== undefined) return present;
+        const made = await saveRunning(sandbox, checkpoints, checkpointId, {
+          kind,
+          sandbox: null,
+          lostBecause: null,
+        });
+        runningDisks.flattenDeep(sandbox);
+        return made;
+      });
+      void restored.standReadyToFork(checkpointId);
       return describeCheckpoint(saved);
     },
 
     async removeCheckpoint(checkpointId) {
-      const { id } = findCheckpoint(checkpointId);
+      const { id } = restored.findCheckpoint(checkpointId);
       await spares.drop(id);
       await checkpoints.remove(id);
     },
@@ -293,9 +265,7 @@ export function createSandboxes(deps: {
     restore: (sandboxId, { checkpointId, egressMode, envs }) =>
       change(sandboxId, async (sandbox) => {
         const spec = { ...sandbox.spec, egressMode, envs };
-        const replacement = await makeFor(spec, () =>
-          spares.take(checkpointId, forks(checkpointId)),
-        );
+        const replacement = await makeFor(spec, () => restored.ofCheckpoint(checkpointId));
         const { machine } = sandbox;
         sandbox.spec = spec;
         giveMachine(sandbox, replacement);
@@ -387,7 +357,7 @@ export function createSandboxes(deps: {
     const sandbox = present ?? add(spec);
     sandbox.spec = spec;
     giveMachine(sandbox, machine);
-    sandbox.hasEnded = machine.vm === undefined;
+    if (machine.vm === undefined) sandbox.hasEnded = true;
     try {
       await settleEnded(sandbox);
       if (phase === "started") await machine.vm?.resume();

@@ -52,6 +52,7 @@ describe("createSavedMachines", () => {
     const layers: Layers = {
       directory,
       pathOf: (layer) => layer,
+      basePathOf: () => "golden",
       async hold(holder, layerIds) {
         if (layerIds.length === 0) held.delete(holder);
         else held.set(holder, layerIds);

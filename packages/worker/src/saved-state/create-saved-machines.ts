@@ -1,12 +1,11 @@
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { WireError } from "@opencomputer/protocol";
-import type { Layers } from "../disks/create-layers.ts";
+import { isDeep, type Layers } from "../disks/create-layers.ts";
 import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
 import { createTurns } from "../turns.ts";
 import {
   emptyLayerPath,
-  isDeep,
   type SavedMachine,
   type SavedManifest,
   savedManifestSchema,
@@ -149,7 +148,7 @@ export function createSavedMachines(deps: {
     flattenDeep: () =>
       flattenings.take(async () => {
         for (const saved of [...index.values()]) {
-          if (!isDeep(saved) || index.get(saved.id) !== saved) continue;
+          if (!isDeep(saved.disk) || index.get(saved.id) !== saved) continue;
           try {
             await flatten(saved);
           } catch (error) {

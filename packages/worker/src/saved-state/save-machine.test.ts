@@ -25,6 +25,7 @@ function scenario() {
   const layers: Layers = {
     directory: "/layers",
     pathOf: (layerId) => layerId,
+    basePathOf: () => "golden",
     hold: notHere,
     makeEmpty: () => journal.note("make empty layer"),
     add: notHere,

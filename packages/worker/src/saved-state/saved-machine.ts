@@ -39,14 +39,6 @@ export function savedPaths(directory: string) {
   };
 }
 
-/** A disk of more layers is flattened. */
-const layersMax = 8;
-
-/** Whether its disk has so many layers that it is to be flattened. */
-export function isDeep({ disk }: Pick<SavedMachine, "disk">): boolean {
-  return disk.layers.length > layersMax;
-}
-
 /** An empty layer over the saved disk. It has the name of what it lies on, which may change. */
 export function emptyLayerPath(directory: string, layers: readonly string[]): string {
   return join(directory, `over-${layers[0] ?? "golden"}.qcow2`);

@@ -90,6 +90,7 @@ export function createFakeMachines(
       lastPauseMilliseconds: () => 1,
       diskPath: async () => "disk",
       writeInto: () => note("write into layer"),
+      replaceUnder: () => note("replace layers"),
       plugCpus: (count) => note(`plug ${count} CPUs`),
       plugMemory: (memoryMB) => note(`plug ${memoryMB} MB`),
       currentMemoryMB: async () => 16384,
@@ -162,6 +163,14 @@ export function createFakeMachines(
     async addLayer(_machine, _path, pause) {
       await pause();
       await note("add layer");
+    },
+    async flatten(machine, inTurn) {
+      await note("flatten machine");
+      await inTurn(async () => {
+        await note("exchange layers");
+        const { disk } = machine.record;
+        machine.record = { ...machine.record, disk: { ...disk, layers: ["newest", "flat"] } };
+      });
     },
     async discard(machine) {
       await note(`discard ${machine.id}`);

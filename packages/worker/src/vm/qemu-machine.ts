@@ -4,7 +4,8 @@ import { z } from "zod";
 import { killProcess, type ProcessIdentity } from "../process/process-identity.ts";
 import { receiveState, type StateReceiver } from "../saved-state/receive-state.ts";
 import { type MachineAccess, qemuNames } from "./qemu-arguments.ts";
-import { type QmpClient, QmpRefusal } from "./qmp-client.ts";
+import { qemuDisk } from "./qemu-disk.ts";
+import type { QmpClient } from "./qmp-client.ts";
 import type { VirtualMachine } from "./virtual-machine.ts";
 import { watchStorage } from "./watch-storage.ts";
 
@@ -13,11 +14,6 @@ const migrationSchema = z.object({
   status: z.string().optional(),
   "error-desc": z.string().optional(),
 });
-const blockDevicesSchema = z.array(
-  z.object({
-    inserted: z.object({ "node-name": z.string(), file: z.string() }).optional(),
-  }),
-);
 const cpuSlotsSchema = z.array(
   z.object({
     type: z.string(),
@@ -75,14 +71,6 @@ export function qemuMachine(options: {
   qmp.onEvent("RESUME", () => {
     pauseMilliseconds = performance.now() - pausedAt;
   });
-
-  /** What the guest's disk consists of, the layer that is written to first. */
-  async function topOfDisk(): Promise<{ node: string; file: string }> {
-    const devices = await qmp.execute("query-block", {}, blockDevicesSchema);
-    const inserted = devices.find((device) => device.inserted !== undefined)?.inserted;
-    if (inserted === undefined) throw new Error("The machine has no disk");
-    return { node: inserted["node-name"], file: inserted.file };
-  }
 
   /** Whether the worker has let it run, whatever QEMU makes of that. */
   let mayRun = false;
@@ -174,31 +162,7 @@ export function qemuMachine(options: {
       }
     },
     lastPauseMilliseconds: () => pauseMilliseconds,
-    async diskPath() {
-      return (await topOfDisk()).file;
-    },
-    async writeInto({ name, path }) {
-      const { node } = await topOfDisk();
-      await qmp.execute(
-        "blockdev-add",
-        {
-          driver: "qcow2",
-          "node-name": name,
-          discard: "unmap",
-          backing: null,
-          file: { driver: "file", filename: path, discard: "unmap" },
-        },
-        z.unknown(),
-      );
-      try {
-        await qmp.execute("blockdev-snapshot", { node, overlay: name }, z.unknown());
-      } catch (error) {
-        if (error instanceof QmpRefusal) {
-          await qmp.execute("blockdev-del", { "node-name": name }, z.unknown());
-        }
-        throw error;
-      }
-    },
+    ...qemuDisk(qmp),
     async plugCpus(cpuCount) {
       const cpuSlots = await qmp.execute("query-hotpluggable-cpus", {}, cpuSlotsSchema);
       const present = cpuSlots.filter((slot) => slot["qom-path"] !== undefined).length;
@@ -229,13 +193,6 @@ export function qemuMachine(options: {
         z.number(),
       );
       return baseMemoryMB + octets / mebi;
-    },
-    async growDisk(diskMB) {
-      await qmp.execute(
-        "block_resize",
-        { "node-name": (await topOfDisk()).node, size: diskMB * mebi },
-        z.unknown(),
-      );
     },
     onEnd(callback) {
       qmp.onClose(callback);

@@ -35,7 +35,17 @@ export interface VirtualMachine {
   /** The file that takes what its guest writes to the disk. */
   diskPath(): Promise<string>;
   /** From now on it writes into an empty layer over its disk. */
-  writeInto(layer: { name: string; path: string }): Promise<void>;
+  writeInto(layerPath: string): Promise<void>;
+  /**
+   * Puts a layer under the one that it writes into, in the place of those that
+   * together have the same content; it runs on. `replaced` lists them, the
+   * newest first; both forms lie on `basePath`.
+   */
+  replaceUnder(layers: {
+    layerPath: string;
+    basePath: string;
+    replaced: readonly string[];
+  }): Promise<void>;
   /** Plugs CPUs until the machine has so many. The guest has to bring them online. */
   plugCpus(cpuCount: number): Promise<void>;
   /** Asks the guest to take memory until it has so much. */

@@ -1,0 +1,54 @@
+import { isDeep } from "../disks/create-layers.ts";
+import type { Machine, Machines } from "../machines/create-machines.ts";
+import type { Sandbox } from "./sandbox.ts";
+
+/** Keeps the disks of running sandboxes shallow, which each checkpoint makes deeper by a layer. */
+export interface RunningDisks {
+  /** Has a sandbox's disk flattened, if it is deep, while it runs. */
+  flattenDeep(sandbox: Sandbox): void;
+  /** Returns when the disk may become deeper: at once, unless flattening cannot keep up. */
+  mayDeepen(sandbox: Sandbox): Promise<void>;
+}
+
+/** What a disk may grow to while it is flattened. */
+const layersMaxMeanwhile = 24;
+
+export function createRunningDisks(deps: {
+  machines: Pick<Machines, "flatten">;
+  /** Runs a change of a sandbox when those before it are done. */
+  change: (sandboxId: string, work: () => Promise<void>) => Promise<void>;
+  log: { warn(details: object, message: string): void };
+}): RunningDisks {
+  const { machines, change, log } = deps;
+  const flattenings = new Map<Machine, Promise<void>>();
+
+  async function flatten(sandbox: Sandbox, machine: Machine): Promise<void> {
+    const { sandboxId } = sandbox.spec;
+    const isOver = () => sandbox.isRemoved || sandbox.machine !== machine;
+    try {
+      // A layer that came meanwhile has it begin anew.
+      while (!isOver() && isDeep(machine.record.disk)) {
+        await machines.flatten(machine, (exchange) =>
+          change(sandboxId, async () => {
+            if (!isOver()) await exchange();
+          }),
+        );
+      }
+    } catch (error) {
+      if (!isOver()) log.warn({ sandboxId, err: error }, "A running disk could not be flattened");
+    }
+  }
+
+  return {
+    flattenDeep(sandbox) {
+      const { machine } = sandbox;
+      if (machine === undefined || flattenings.has(machine)) return;
+      const flattening = flatten(sandbox, machine).finally(() => flattenings.delete(machine));
+      flattenings.set(machine, flattening);
+    },
+    async mayDeepen({ machine }) {
+      if (machine === undefined) return;
+      if (machine.record.disk.layers.length >= layersMaxMeanwhile) await flattenings.get(machine);
+    },
+  };
+}

@@ -52,6 +52,22 @@ describe("hibernation, checkpoints and forks", () => {
     });
   });
 
+  test("checkpoints of a sandbox that was killed are listed, and deleted", async () => {
+    const killed = await Sandbox.create(connection);
+    const { id } = await killed.createCheckpoint("outlives-it");
+    await killed.kill();
+    const listed = await Sandbox.listCheckpoints(killed.id, connection);
+    assert.deepEqual(
+      listed.map((checkpoint) => checkpoint.id),
+      [id],
+    );
+    await Sandbox.deleteCheckpoint(killed.id, id, connection);
+    assert.deepEqual(await Sandbox.listCheckpoints(killed.id, connection), []);
+    await assert.rejects(Sandbox.deleteCheckpoint(killed.id, id, connection), {
+      code: "checkpoint_not_found",
+    });
+  });
+
   test("a checkpoint is waited for until it is ready, has failed, or is gone", async () => {
     const answerWith = (status: string) =>
       server.interceptNext((request, response) => {

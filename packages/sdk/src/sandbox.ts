@@ -153,6 +153,27 @@ export class Sandbox {
     return new Sandbox(connection, await checkpointCalls.fork(connection, checkpointId, options));
   }
 
+  /** The checkpoints of a sandbox, also of one that was killed. @throws {OpenComputerError} `sandbox_not_found`. */
+  static async listCheckpoints(
+    sandboxId: string,
+    options: ConnectionOptions = {},
+  ): Promise<CheckpointRecord[]> {
+    return await checkpointCalls.list(resolveConnection(options), sandboxPath(sandboxId));
+  }
+
+  /**
+   * Deletes a checkpoint of a sandbox, also of one that was killed. Its forks run on.
+   *
+   * @throws {OpenComputerError} `checkpoint_not_found`.
+   */
+  static async deleteCheckpoint(
+    sandboxId: string,
+    checkpointId: string,
+    options: ConnectionOptions = {},
+  ): Promise<void> {
+    await checkpointCalls.delete(resolveConnection(options), sandboxPath(sandboxId), checkpointId);
+  }
+
   /**
    * Adds a script to a checkpoint. Each later fork runs the scripts in their
    * order before it takes commands; the first that fails ends them, and shows

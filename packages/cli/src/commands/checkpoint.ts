@@ -81,13 +81,13 @@ function addCreate(group: Command, context: CliContext): void {
 
 function addList(group: Command, context: CliContext): void {
   defineCommand(group, "list <sandbox-id>", {
-    summary: "List the checkpoints of a sandbox",
+    summary: "List the checkpoints of a sandbox, also of one that was killed",
     examples: ["oc checkpoint list sb-abc123", "oc cp list sb-abc123 --json"],
   }).action(async (id: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
     const connection = await invocation.connection();
-    const listing = async () => (await Sandbox.connect(id, connection)).listCheckpoints();
-    const checkpoints = await invocation.progress("Listing checkpoints", listing());
+    const listing = Sandbox.listCheckpoints(id, connection);
+    const checkpoints = await invocation.progress("Listing checkpoints", listing);
     if (checkpoints.length === 0) {
       invocation.note(`No checkpoints. Make one with: oc checkpoint create ${id} --name NAME`);
     }
@@ -161,9 +161,8 @@ function addDelete(group: Command, context: CliContext): void {
   }).action(async (id: string, checkpointId: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
     const connection = await invocation.connection();
-    const deleting = async () =>
-      (await Sandbox.connect(id, connection)).deleteCheckpoint(checkpointId);
-    await invocation.progress("Deleting the checkpoint", deleting());
+    const deleting = Sandbox.deleteCheckpoint(id, checkpointId, connection);
+    await invocation.progress("Deleting the checkpoint", deleting);
     invocation.print(`Deleted ${checkpointId}`, { id: checkpointId, status: "deleted" });
   });
 }

@@ -55,6 +55,15 @@ describe("oc sandbox hibernate and wake, oc checkpoint, oc patch", () => {
     assert.equal(JSON.parse(await oc.done(waited)).status, "ready");
   });
 
+  test("checkpoints of a sandbox that was killed are listed, and deleted", async () => {
+    const killed = (await oc.done(["create"])).trim();
+    const id = (await oc.done(["cp", "create", killed, "--name", "outlives-it"])).trim();
+    await oc.done(["sandbox", "kill", killed]);
+    assert.match(await oc.done(["cp", "list", killed]), new RegExp(id));
+    await oc.done(["cp", "delete", killed, id]);
+    assert.doesNotMatch(await oc.done(["cp", "list", killed]), new RegExp(id));
+  });
+
   test("patch create takes a file or stdin; what is missing is named", async () => {
     const words = ["cp", "create", sandbox, "--name", "patched", "--kind", "disk_only"];
     const id = (await oc.done(words)).trim();

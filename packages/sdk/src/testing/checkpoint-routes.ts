@@ -97,7 +97,7 @@ export function checkpointRoutes(sandboxes: SandboxState, checkpoints: Checkpoin
       method: "GET",
       path: "/sandboxes/:id/checkpoints",
       async handle(exchange) {
-        findPresent(sandboxes, exchange);
+        findKnownSandbox(sandboxes, exchange);
         const rows = ofSandbox(exchange).map(({ row }) => row);
         await exchange.answer(200, checkpointRecordSchema.array(), rows);
       },

@@ -133,9 +133,16 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
     Sandbox.listCheckpointPatches(checkpointId, { ...connection, signal }),
   "Sandbox.deleteCheckpointPatch": ({ connection, checkpointId, patchId }, signal) =>
     Sandbox.deleteCheckpointPatch(checkpointId, patchId, { ...connection, signal }),
+  "Sandbox.listCheckpoints": ({ connection, sandbox }, signal) =>
+    Sandbox.listCheckpoints(sandbox.id, { ...connection, signal }),
   "sandbox.listCheckpoints": ({ sandbox }, signal) => sandbox.listCheckpoints({ signal }),
   "sandbox.restoreCheckpoint": ({ sandbox, checkpointId }, signal) =>
     sandbox.restoreCheckpoint(checkpointId, { signal }),
+  "Sandbox.deleteCheckpoint": async ({ connection, sandbox }, signal) => {
+    const options = { kind: "disk_only", wait: true, signal } as const;
+    const { id } = await sandbox.createCheckpoint("every-method-deleted", options);
+    await Sandbox.deleteCheckpoint(sandbox.id, id, { ...connection, signal });
+  },
   "sandbox.deleteCheckpoint": ({ sandbox, checkpointId }, signal) =>
     sandbox.deleteCheckpoint(checkpointId, { signal }),
   "sandbox.hibernate": ({ sandbox }, signal) => sandbox.hibernate({ signal }),

@@ -269,7 +269,7 @@ export async function startControlPlane(
       snapshots,
       snapshotRows,
       openImage: createOpenImage({ imageBuilds, snapshots }),
-      planCreate: createPlanCreate({ projects, vault }),
+      planCreate: createPlanCreate({ database, projects, vault }),
       createSandbox,
       readAllowedHosts: createReadAllowedHosts({ egressProxy, sandboxes }),
       activity,

@@ -64,9 +64,9 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
       const { orgId, apiKeyId } = request;
       const signal = clientGone(reply);
       const create = async (onLog: BuildLogListener) => {
+        const planOn = await planCreate(orgId, body);
         const image = await openImage(orgId, body, { onLog, signal });
-        const drawPlan = await planCreate(orgId, body, image);
-        const row = await createSandbox({ orgId, apiKeyId }, drawPlan, signal);
+        const row = await createSandbox({ orgId, apiKeyId }, planOn(image), signal);
         return answers.created(row);
       };
       if ((body.image || body.snapshot) && wantsEventStream(request)) {

@@ -137,6 +137,19 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       await call("DELETE", `/api/sandboxes/${json.sandboxID}`);
     });
 
+    test("a project or store that is not there is told of before anything is built", async () => {
+      recordScripts();
+      for (const [name, code] of [
+        ["secretStore", "secret_store_not_found"],
+        ["project", "project_not_found"],
+      ] as const) {
+        const body = { image: image(run(`never ${name}`)), [name]: "absent" };
+        const { status, json } = await createSandbox(body);
+        assert.deepEqual([status, json.code], [400, code]);
+      }
+      assert.deepEqual(scripts, []);
+    });
+
     test("the log comes as events; the second time it is a cache hit", async () => {
       recordScripts();
       const manifest = image(run("make"), { type: "env", args: { vars: { A: "1" } } });

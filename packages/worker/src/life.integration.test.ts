@@ -32,6 +32,22 @@ nohup python3 /tmp/counter.py >/dev/null 2>&1 & echo $! > /tmp/pid
 while [ ! -e /tmp/ready ]; do sleep 0.05; done`;
 const ask =
   "rm -f /tmp/count; kill -USR1 $(cat /tmp/pid); while [ ! -s /tmp/count ]; do sleep 0.02; done; cat /tmp/count";
+/** A process that writes one number after the other to many pages, and tells when a page has not the one before. */
+const mirror = `cat > /tmp/mirror.py <<'END'
+import mmap, os
+pages = memoryview(mmap.mmap(-1, 64 * 4096)).cast('Q')
+number = 0
+while True:
+    number += 1
+    for page in range(0, 64 * 512, 512):
+        if pages[page] != number - 1:
+            open('/tmp/torn', 'a').write(f'{pages[page]} in the place of {number - 1}\\n')
+        pages[page] = number
+    if number % 16 == 0 and not os.path.exists('/tmp/mirrors'):
+        open('/tmp/mirrors', 'w').close()
+END
+nohup python3 /tmp/mirror.py >/dev/null 2>&1 &
+while [ ! -e /tmp/mirrors ]; do sleep 0.05; done`;
 /** A process that notes each name that its machine has, and tells them when it is asked. */
 const witness = `cat > /tmp/witness.py <<'END'
 import os, signal, time
@@ -109,11 +125,12 @@ describe("the life of a machine", () => {
 
   test("hibernate and wake: memory, files and environment come back; time goes on", async () => {
     const id = await scene.create();
-    await run(id, `${counter}; echo kept > ~/file`);
+    await run(id, `${counter}; echo kept > ~/file; head -c 200M /dev/urandom > ~/large; sync`);
+    await run(id, "sudo sh -c 'echo 3 > /proc/sys/vm/drop_caches'");
     const before = Number(await run(id, ask));
     const machineId = await run(id, "cat /etc/machine-id");
     const { sizeBytes } = await hibernate(id);
-    assert.ok(sizeBytes > 10 * 2 ** 20 && sizeBytes < 2 ** 30, `${sizeBytes}`);
+    assert.ok(sizeBytes > 210 * 2 ** 20 && sizeBytes < 2 ** 30, `${sizeBytes}`);
     assert.deepEqual(await hibernate(id), { sizeBytes });
     const saved = (await sandboxes()).find(({ sandboxId }) => sandboxId === id);
     assert.equal(saved?.state, "hibernated");
@@ -196,6 +213,20 @@ describe("the life of a machine", () => {
     return (await scene.traces()).machines.length - inUse.length;
   }
 
+  test("full checkpoints of a memory that changes without end: each is of one moment", async () => {
+    const id = await scene.create();
+    await run(id, mirror);
+    for (let round = 0; round < 5; round += 1) {
+      const { checkpointId } = await checkpoint(id, "full");
+      const fork = await scene.create({ checkpointId });
+      await run(fork, "rm /tmp/mirrors; while [ ! -e /tmp/mirrors ]; do sleep 0.05; done");
+      assert.equal(await run(fork, "cat /tmp/torn || echo whole"), "whole", `round ${round}`);
+      await expectOk(scene.call("DELETE", `/v1/sandboxes/${fork}`));
+      await expectOk(scene.call("DELETE", `/v1/checkpoints/${checkpointId}`));
+    }
+    await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
+  });
+
   test("a machine that stood ready: what runs in it has seen nothing of the wait", async () => {
     const id = await scene.create();
     await run(id, `${counter}\n${witness}\nsudo hostname mine`);
@@ -249,13 +280,17 @@ describe("the life of a machine", () => {
 
   test("a checkpoint of the disk: forks boot from it", async () => {
     const id = await scene.create();
-    await run(id, `${counter}; echo on disk > ~/file`);
+    await run(id, `${counter}; echo on disk > ~/file; head -c 32M /dev/urandom > ~/large`);
     const made = await checkpoint(id, "disk_only");
+    assert.ok(made.sizeBytes >= 32 * 2 ** 20, `${made.sizeBytes}`);
     await run(id, "echo later > ~/file");
     const fork = await scene.create({ checkpointId: made.checkpointId });
     assert.equal(await run(fork, "cat ~/file; echo $GREETING"), "on disk\nhello");
     assert.equal(await run(fork, "pgrep -f [c]ounter.py || echo none"), "none");
     assert.equal(await run(id, "cat ~/file"), "later");
+    const next = await checkpoint(id, "disk_only");
+    assert.ok(next.sizeBytes < 16 * 2 ** 20, `${next.sizeBytes}`);
+    await expectOk(scene.call("DELETE", `/v1/checkpoints/${next.checkpointId}`));
     for (const each of [id, fork]) await expectOk(scene.call("DELETE", `/v1/sandboxes/${each}`));
     await expectOk(scene.call("DELETE", `/v1/checkpoints/${made.checkpointId}`));
   });

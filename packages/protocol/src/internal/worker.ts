@@ -74,7 +74,7 @@ export const makeCheckpointRequestSchema = z.object({
 });
 export type MakeCheckpointRequest = z.infer<typeof makeCheckpointRequestSchema>;
 
-/** A complete checkpoint. `sizeBytes` is what it takes on the disk beside layers that others use too. */
+/** A complete checkpoint. `sizeBytes` is what it takes on the disk beside what others that were saved need too. */
 export const workerCheckpointSchema = z.object({
   checkpointId: uuidSchema,
   kind: checkpointKindSchema,

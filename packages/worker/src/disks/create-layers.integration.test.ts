@@ -102,13 +102,14 @@ describe("createLayers", () => {
   });
 
   test("what an owner alone holds counts, what another one needs too does not", async () => {
+    const isNot = (owner: string) => (other: string) => other !== owner;
     const chain = await makeChain("a", 2);
-    const both = await layers.bytesOf("a", chain);
+    const both = await layers.bytesOf(chain, isNot("a"));
     assert.ok(both >= 2 * mebi && both < 4 * mebi, `${both}`);
     await layers.hold("b", chain.slice(1));
-    const one = await layers.bytesOf("a", chain);
+    const one = await layers.bytesOf(chain, isNot("a"));
     assert.ok(one >= mebi && one < 2 * mebi, `${one}`);
-    assert.equal(await layers.bytesOf("b", chain.slice(1)), 0);
+    assert.equal(await layers.bytesOf(chain.slice(1), isNot("b")), 0);
   });
 
   test("strays: what nobody holds is removed, whatever it is called", async () => {

@@ -46,8 +46,8 @@ export interface Layers {
    * together have. It is worth nothing when the disk was written to meanwhile.
    */
   flatten(owner: string, disk: Disk): Promise<string>;
-  /** What layers take on the disk, those left out that another owner needs too. */
-  bytesOf(owner: string, layerIds: readonly string[]): Promise<number>;
+  /** What layers take on the disk, those left out that one of the other owners needs too. */
+  bytesOf(layerIds: readonly string[], isOther: (owner: string) => boolean): Promise<number>;
   /** Removes the files that nobody holds. */
   removeStrays(): Promise<void>;
 }
@@ -65,9 +65,9 @@ export async function createLayers(directory: string): Promise<Layers> {
     `../../golden/${goldenFingerprint}/disk.qcow2`;
   const pathOf = (layerId: string) => join(directory, `${layerId}${extension}`);
 
-  function isHeld(layerId: string, exceptBy?: string): boolean {
+  function isHeld(layerId: string, by: (owner: string) => boolean = () => true): boolean {
     for (const [owner, layerIds] of held) {
-      if (owner !== exceptBy && layerIds.includes(layerId)) return true;
+      if (by(owner) && layerIds.includes(layerId)) return true;
     }
     return false;
   }
@@ -124,8 +124,8 @@ export async function createLayers(directory: string): Promise<Layers> {
         );
       });
     },
-    async bytesOf(owner, layerIds) {
-      const own = layerIds.filter((layerId) => !isHeld(layerId, owner));
+    async bytesOf(layerIds, isOther) {
+      const own = layerIds.filter((layerId) => !isHeld(layerId, isOther));
       const sizes = await Promise.all(
         own.map(async (layerId) => (await stat(pathOf(layerId))).blocks * blockBytes),
       );

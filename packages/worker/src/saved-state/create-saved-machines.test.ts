@@ -65,7 +65,7 @@ describe("createSavedMachines", () => {
         await whileFlattening();
         return flatLayerId;
       },
-      bytesOf: async (_, layerIds) => layerIds.length * 1000,
+      bytesOf: async (layerIds) => layerIds.length * 1000,
       removeStrays: async () => undefined,
     };
     const log = { warn: (_: object, message: string) => void warnings.push(message) };

@@ -35,6 +35,7 @@ export interface SavedMachines {
 }
 
 const blockBytes = 512;
+const ownerPrefix = "saved ";
 const unfinished = ".new";
 const removed = ".old";
 
@@ -50,7 +51,7 @@ export function createSavedMachines(deps: {
   const changes = createTurns();
   const flattenings = createTurns();
   const directoryOf = (id: string) => join(directory, id);
-  const ownerOf = (id: string) => `saved ${id}`;
+  const ownerOf = (id: string) => `${ownerPrefix}${id}`;
 
   async function sizeOf(
     id: string,
@@ -61,7 +62,9 @@ export function createSavedMachines(deps: {
     const paths = manifest.kind === "full" ? [memoryPath, statePath] : [];
     const files = await Promise.all(paths.map((path) => stat(path)));
     const bytes = files.reduce((sum, { blocks }) => sum + blocks * blockBytes, 0);
-    return bytes + (await layers.bytesOf(ownerOf(id), manifest.disk.layers));
+    // Machines come and go; what a saved one takes is what would be free without it and them.
+    const isOther = (owner: string) => owner.startsWith(ownerPrefix) && owner !== ownerOf(id);
+    return bytes + (await layers.bytesOf(manifest.disk.layers, isOther));
   }
 
   async function flatten(saved: SavedMachine): Promise<void> {

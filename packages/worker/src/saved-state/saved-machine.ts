@@ -7,7 +7,7 @@ import type { Origin } from "../machines/origin.ts";
 /**
  * `saved.json`: what a machine can be made of again. `machineFingerprint`
  * tells which QEMU can load its memory. `sandbox` is whose machine it is, null
- * for a checkpoint. `sizeBytes` counts what nobody else needs too.
+ * for a checkpoint. `sizeBytes` leaves out what others that were saved need too.
  */
 export const savedManifestSchema = z.object({
   kind: checkpointKindSchema,

@@ -13,6 +13,7 @@ const statusSchema = z.object({ status: z.string() });
 const migrationSchema = z.object({
   status: z.string().optional(),
   "error-desc": z.string().optional(),
+  ram: z.object({ "dirty-sync-count": z.int() }).optional(),
 });
 const cpuSlotsSchema = z.array(
   z.object({
@@ -27,8 +28,13 @@ const pluggedMemoryStepMB = 2;
 const stateTimeoutSeconds = 600;
 const mebi = 1024 * 1024;
 const bandwidthBytesMax = 2 ** 40;
-/** A running machine is paused for its last changes when they take this long. */
-const pauseMillisecondsTarget = 20;
+/**
+ * A running machine is paused for its last changes when they take this long.
+ * Emulated CPUs of QEMU before 9.0 go on writing unseen to a page whose changes
+ * were collected once: with 0 they are collected only as the save begins and
+ * when it ends, both times while the CPUs stand still.
+ */
+const pauseMillisecondsTargets = { kvm: 20, tcg: 0 } as const;
 /** A machine whose memory changes faster than it is saved is paused after so long. */
 const liveSeconds = 20;
 /** How a machine stands whose state was loaded; it may have been saved while it lacked storage. */
@@ -48,7 +54,7 @@ export function qemuMachine(options: {
   access: MachineAccess;
 }): QemuMachine {
   const { qmp, access } = options;
-  const { baseMemoryMB } = access.shape;
+  const { baseMemoryMB, accelerator } = access.shape;
 
   async function waitUntil(
     isDone: () => Promise<boolean>,
@@ -64,31 +70,62 @@ export function qemuMachine(options: {
   }
 
   let pausedAt = 0;
+  /** Of all pauses since it was last paused, or began to be saved. */
   let pauseMilliseconds = 0;
   qmp.onEvent("STOP", () => {
     pausedAt = performance.now();
   });
   qmp.onEvent("RESUME", () => {
-    pauseMilliseconds = performance.now() - pausedAt;
+    pauseMilliseconds += performance.now() - pausedAt;
   });
 
   /** Whether the worker has let it run, whatever QEMU makes of that. */
   let mayRun = false;
   const storage = watchStorage(qmp, () => mayRun);
 
+  const stop = () => qmp.execute("stop", {}, z.unknown());
+  const go = () => qmp.execute("cont", {}, z.unknown());
+  const queryMigration = () => qmp.execute("query-migrate", {}, migrationSchema);
+
+  /** Has QEMU begin to send the state, and to note what a running machine changes from then on. */
+  async function beginMigration(uri: string, isRunning: boolean): Promise<void> {
+    const standsStill = isRunning && accelerator === "tcg";
+    if (standsStill) await stop();
+    try {
+      await qmp.execute("migrate", { uri }, z.unknown());
+      await waitUntil(
+        async () => {
+          const { status, ram } = await queryMigration();
+          return (ram?.["dirty-sync-count"] ?? 0) > 0 || endedMigrations.has(status ?? "");
+        },
+        "The beginning of a save",
+        1,
+      );
+    } finally {
+      if (standsStill) await go();
+    }
+  }
+
   /** Sends the whole state; the machine is paused in the end, or for long if it changes too fast. */
-  async function migrate(uri: string, receiver: StateReceiver): Promise<void> {
+  async function migrate(
+    uri: string,
+    receiver: StateReceiver,
+    { isRunning }: { isRunning: boolean },
+  ): Promise<void> {
     await qmp.execute(
       "migrate-set-parameters",
-      { "max-bandwidth": bandwidthBytesMax, "downtime-limit": pauseMillisecondsTarget },
+      {
+        "max-bandwidth": bandwidthBytesMax,
+        "downtime-limit": pauseMillisecondsTargets[accelerator],
+      },
       z.unknown(),
     );
     const pauseAt = Date.now() + liveSeconds * 1000;
-    await qmp.execute("migrate", { uri }, z.unknown());
+    await beginMigration(uri, isRunning);
     let isPaused = false;
     await waitUntil(
       async () => {
-        const migration = await qmp.execute("query-migrate", {}, migrationSchema);
+        const migration = await queryMigration();
         if (migration.status === "failed" || migration.status === "cancelled") {
           const description = migration["error-desc"] ?? migration.status;
           // What went wrong on this side before says more than the connection that QEMU lost.
@@ -98,7 +135,7 @@ export function qemuMachine(options: {
         }
         if (!isPaused && Date.now() > pauseAt) {
           isPaused = true;
-          await qmp.execute("stop", {}, z.unknown());
+          await stop();
         }
         return migration.status === "completed";
       },
@@ -112,7 +149,7 @@ export function qemuMachine(options: {
     await qmp.execute("migrate_cancel", {}, z.unknown());
     await waitUntil(
       async () => {
-        const { status } = await qmp.execute("query-migrate", {}, migrationSchema);
+        const { status } = await queryMigration();
         return status === undefined || endedMigrations.has(status);
       },
       "Giving up a save",
@@ -125,11 +162,12 @@ export function qemuMachine(options: {
     lacksStorage: storage.isLacking,
     async pause() {
       mayRun = false;
-      await qmp.execute("stop", {}, z.unknown());
+      pauseMilliseconds = 0;
+      await stop();
     },
     async resume() {
       mayRun = true;
-      await qmp.execute("cont", {}, z.unknown());
+      await go();
     },
     async loadState(source) {
       await qmp.execute("migrate-incoming", { uri: source }, z.unknown());
@@ -151,8 +189,9 @@ export function qemuMachine(options: {
       });
       const wasRunning = mayRun;
       mayRun = false;
+      if (wasRunning) pauseMilliseconds = 0;
       try {
-        await migrate(`unix:${socketPath}`, receiver);
+        await migrate(`unix:${socketPath}`, receiver, { isRunning: wasRunning });
       } catch (error) {
         await cancelMigration();
         if (wasRunning) await this.resume();

@@ -30,7 +30,7 @@ export interface VirtualMachine {
    * @throws {Error} when it cannot be saved: it then is as it was.
    */
   save(files: SavedFiles): Promise<void>;
-  /** How long it stood still the last time. */
+  /** How long it stood still altogether when it was last paused, or saved. */
   lastPauseMilliseconds(): number;
   /** The file that takes what its guest writes to the disk. */
   diskPath(): Promise<string>;

@@ -28,6 +28,8 @@ const pluggedMemoryStepMB = 2;
 const stateTimeoutSeconds = 600;
 const mebi = 1024 * 1024;
 const bandwidthBytesMax = 2 ** 40;
+/** A second. Memory of nothing but zeros takes half a minute. */
+const beginningBandwidthBytes = 64 * 1024;
 /**
  * A running machine is paused for its last changes when they take this long.
  * Emulated CPUs of QEMU before 9.0 go on writing unseen to a page whose changes
@@ -87,10 +89,16 @@ export function qemuMachine(options: {
   const go = () => qmp.execute("cont", {}, z.unknown());
   const queryMigration = () => qmp.execute("query-migrate", {}, migrationSchema);
 
-  /** Has QEMU begin to send the state, and to note what a running machine changes from then on. */
-  async function beginMigration(uri: string, isRunning: boolean): Promise<void> {
-    const standsStill = isRunning && accelerator === "tcg";
-    if (standsStill) await stop();
+  const tuneMigration = (parameters: { "max-bandwidth"?: number; "downtime-limit"?: number }) =>
+    qmp.execute("migrate-set-parameters", parameters, z.unknown());
+
+  /**
+   * The machine stands still until QEMU notes what it changes. The save must
+   * not come to its end meanwhile: the machine would run on after what was saved.
+   */
+  async function beginWhileStill(uri: string): Promise<void> {
+    await tuneMigration({ "max-bandwidth": beginningBandwidthBytes });
+    await stop();
     try {
       await qmp.execute("migrate", { uri }, z.unknown());
       await waitUntil(
@@ -102,8 +110,12 @@ export function qemuMachine(options: {
         1,
       );
     } finally {
-      if (standsStill) await go();
+      await go();
     }
+    if ((await queryMigration()).status === "completed") {
+      throw new Error("The machine was saved before it went on");
+    }
+    await tuneMigration({ "max-bandwidth": bandwidthBytesMax });
   }
 
   /** Sends the whole state; the machine is paused in the end, or for long if it changes too fast. */
@@ -112,16 +124,13 @@ export function qemuMachine(options: {
     receiver: StateReceiver,
     { isRunning }: { isRunning: boolean },
   ): Promise<void> {
-    await qmp.execute(
-      "migrate-set-parameters",
-      {
-        "max-bandwidth": bandwidthBytesMax,
-        "downtime-limit": pauseMillisecondsTargets[accelerator],
-      },
-      z.unknown(),
-    );
+    await tuneMigration({
+      "max-bandwidth": bandwidthBytesMax,
+      "downtime-limit": pauseMillisecondsTargets[accelerator],
+    });
     const pauseAt = Date.now() + liveSeconds * 1000;
-    await beginMigration(uri, isRunning);
+    if (isRunning && accelerator === "tcg") await beginWhileStill(uri);
+    else await qmp.execute("migrate", { uri }, z.unknown());
     let isPaused = false;
     await waitUntil(
       async () => {

@@ -261,6 +261,25 @@ describe("createSandboxes: checkpoints", () => {
     assert.equal((await sandboxes.prepare(fork)).memory, "kept");
     assert.ok(events.includes("make fork"));
   });
+
+  for (const [what, isLost] of [
+    ["its files are gone", false],
+    ["its memory is gone", true],
+  ] as const) {
+    test(`one that is deleted while a fork is made: ${what}, and no fork comes of it`, async () => {
+      const { sandboxes, checkpoints, events, hold, fail, reached } = sandboxesScenario();
+      checkpoints.put(checkpointId, { lostBecause: isLost ? "it could not be loaded" : null });
+      const release = hold("make fork");
+      const forking = sandboxes.prepare(spec({ checkpointId }));
+      await reached("make fork");
+      await sandboxes.removeCheckpoint(checkpointId);
+      if (!isLost) fail("make fork");
+      release();
+      await assert.rejects(forking, failsWith("checkpoint_not_found"));
+      assert.equal(events.includes("discard machine-0"), isLost);
+      assert.deepEqual(sandboxes.list(), []);
+    });
+  }
 });
 
 describe("createSandboxes: restore", () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chown, mkdir, open, readdir, rm, stat, truncate } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { agentPort, limits } from "@opencomputer/protocol";
+import { agentPort, limits, WireError } from "@opencomputer/protocol";
 import type { Cgroups } from "../cgroups/create-cgroups.ts";
 import type { Layers } from "../disks/create-layers.ts";
 import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
@@ -131,7 +131,8 @@ export function createMachines(deps: {
     try {
       return { vm: await launch(id, slot, origin, layerPath), origin, lostBecause: null };
     } catch (error) {
-      if (origin.memory === null) throw error;
+      // One that was killed says nothing of its memory, which is there for the next try.
+      if (origin.memory === null || error instanceof WireError) throw error;
       deps.log.warn({ machineId: id, err: error }, "A saved memory cannot be loaded; it boots");
       const vm = await launch(id, slot, toBoot, layerPath);
       return { vm, origin: toBoot, lostBecause: "its saved memory could not be loaded" };

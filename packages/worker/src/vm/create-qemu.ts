@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type FileHandle, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { WireError } from "@opencomputer/protocol";
 import {
   hasCode,
   identifyProcess,
@@ -17,6 +19,8 @@ import type { Hypervisor, VirtualMachine } from "./virtual-machine.ts";
 const program = "qemu-system-x86_64";
 /** File descriptor under which QEMU finds the saved state. */
 const stateDescriptor = 3;
+/** The parent of a process that has ended hears of it within this time. */
+const endMilliseconds = 200;
 /** Under memory pressure the host ends a sandbox before the processes that look after all of them. */
 const outOfMemoryScore = "500";
 
@@ -54,8 +58,13 @@ export function createQemu(): Hypervisor {
         });
         return await takeOver(child);
       } catch (error) {
+        const isKilled = child !== undefined && (await wasKilled(child));
         if (child !== undefined) await endProcess(child);
         await rm(launch.qmpSocketPath, { force: true });
+        if (isKilled) {
+          const message = "The machine was killed while it was started: try again";
+          throw new WireError("guest_failed", message, { cause: error });
+        }
         const messages = (await readFile(logPath, "utf8")).trim().slice(-1000);
         throw new Error(`QEMU did not start: ${messages}`, { cause: error });
       } finally {
@@ -108,6 +117,14 @@ async function spawnDetached(
   await once(child, "spawn");
   child.unref();
   return child;
+}
+
+/** Whether somebody else killed it. Its connection tells of the end a moment before its parent hears of it. */
+async function wasKilled(child: ChildProcess): Promise<boolean> {
+  if (child.exitCode === null && child.signalCode === null) {
+    await Promise.race([once(child, "exit"), delay(endMilliseconds)]);
+  }
+  return child.signalCode === "SIGKILL";
 }
 
 /** Returns when it holds nothing any more: another one may be started with the same files. */

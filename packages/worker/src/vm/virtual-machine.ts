@@ -69,6 +69,7 @@ export interface Hypervisor {
    * Starts a machine in a slot's network namespace. It stands paused: where
    * the saved machine stood, or before its first instruction.
    *
+   * @throws {WireError} `guest_failed` when somebody killed it meanwhile.
    * @throws {Error} with the end of the program's own messages.
    */
   start(options: {

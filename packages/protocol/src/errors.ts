@@ -32,6 +32,8 @@ export const errorStatuses = {
   method_not_allowed: 405,
   name_in_use: 409,
   sandbox_not_running: 409,
+  /** A session that is older than the one that the proxy holds, or held. */
+  stale_session: 409,
   last_api_key: 409,
   preset_api_key: 409,
   /** The peer was lost after it had the request: it may or may not have acted. */

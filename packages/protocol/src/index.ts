@@ -18,5 +18,7 @@ export * from "./internal/egress.ts";
 export * from "./internal/session-stream.ts";
 export * from "./internal/worker.ts";
 export * from "./limits.ts";
+export * from "./placement.ts";
 export * from "./sealed-token.ts";
+export * from "./searched-parts.ts";
 export * from "./settings.ts";

@@ -24,6 +24,15 @@ export const limits = {
   secretsPerStoreMax: 200,
   /** Patterns in an allowlist or in a secret's host limits. 400 `invalid_request`. */
   hostPatternsMax: 200,
+  /** Placements of one secret, or of a store's default. 400 `invalid_request`. */
+  placementsMax: 32,
+  /**
+   * Values that one secret of a sandbox or checkpoint had before and that are
+   * still searched for in responses; the oldest is dropped.
+   */
+  formerValuesPerSecretMax: 16,
+  /** How long a former value is searched for. */
+  formerValueSecondsMax: 90 * 24 * 3600,
   /** Length of a store or project name. 400 `invalid_request`. */
   objectNameCharactersMax: 128,
 
@@ -162,8 +171,12 @@ export const limits = {
   dnsIdleTimeoutSeconds: 10,
   /** All nameservers together have this long for one question. SERVFAIL to the guest. */
   dnsTimeoutSeconds: 8,
-  /** Shortest value that is searched for in responses: shorter ones would match by chance. */
-  resealedValueBytesMin: 8,
+  /** Shortest value, or component of one, that is searched for in responses: shorter ones can be guessed. */
+  searchedValueBytesMin: 16,
+  /** A value that an estimate gives fewer bits can be guessed and is not searched for. */
+  searchedValueBitsMin: 64,
+  /** A text of an audit line that a guest or an upstream chose; the rest is cut. */
+  auditTextBytesMax: 2048,
 } as const;
 
 export const defaults = {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { HostPatternError, normalizeHostPattern } from "../host-pattern.ts";
 import { timestampSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
+import { normalizePlacement, PlacementError } from "../placement.ts";
 
 /** One pattern, brought to its canonical form while it is parsed. */
 export const hostPatternSchema = z.string().transform((text, context) => {
@@ -19,6 +20,23 @@ export const hostPatternsSchema = z
   .max(limits.hostPatternsMax)
   .transform((patterns) => [...new Set(patterns)]);
 
+/** One placement, brought to its canonical form while it is parsed. */
+export const placementSchema = z.string().transform((text, context) => {
+  try {
+    return normalizePlacement(text);
+  } catch (error) {
+    if (!(error instanceof PlacementError)) throw error;
+    context.addIssue({ code: "custom", message: error.message, input: text });
+    return z.NEVER;
+  }
+});
+
+export const placementsSchema = z
+  .array(placementSchema)
+  .min(1, "must name a placement: header, header:NAME, body, body:FIELD, query or path")
+  .max(limits.placementsMax)
+  .transform((placements) => [...new Set(placements)]);
+
 export const objectNameSchema = z
   .string()
   .trim()
@@ -29,12 +47,15 @@ export const objectNameSchema = z
 export const createSecretStoreRequestSchema = z.object({
   name: objectNameSchema,
   egressAllowlist: hostPatternsSchema.nullish(),
+  /** Placements of the store's secrets that name none. Absent or null: the operator's default. */
+  substituteIn: placementsSchema.nullish(),
 });
 
 /** Absent or null keeps a field; an empty list clears it. */
 export const updateSecretStoreRequestSchema = z.object({
   name: objectNameSchema.nullish(),
   egressAllowlist: hostPatternsSchema.nullish(),
+  substituteIn: z.union([z.tuple([]), placementsSchema]).nullish(),
 });
 
 export const secretStoreSchema = z.object({
@@ -42,6 +63,8 @@ export const secretStoreSchema = z.object({
   orgId: z.uuid(),
   name: z.string(),
   egressAllowlist: z.array(z.string()),
+  /** Absent when the store names none. */
+  substituteIn: z.array(z.string()).optional(),
   createdAt: timestampSchema,
   updatedAt: timestampSchema,
 });
@@ -58,13 +81,25 @@ export const secretValueSchema = z
     error: `must be at most ${limits.secretValueBytesMax} octets`,
   });
 
-/** When `allowedHosts` is absent or null, limits set earlier are kept; `[]` lifts them. */
+/**
+ * When `allowedHosts` is absent or null, limits set earlier are kept; `[]`
+ * lifts them. When `substituteIn` is absent or null, placements set earlier
+ * are kept; a secret that never had any has those of its store, or of the
+ * operator, or `header` and `body`.
+ */
 export const setSecretRequestSchema = z.object({
   value: secretValueSchema,
   allowedHosts: hostPatternsSchema.nullish(),
+  substituteIn: placementsSchema.nullish(),
 });
 
-export const setSecretResponseSchema = z.object({ name: z.string(), status: z.literal("set") });
+/** `warning` is present when the value can be guessed, so that it is not searched for in responses. */
+export const setSecretResponseSchema = z.object({
+  name: z.string(),
+  status: z.literal("set"),
+  warning: z.string().optional(),
+});
+export type SetSecretResponse = z.infer<typeof setSecretResponseSchema>;
 
 /** What the API tells of a secret: everything but its value. */
 export const secretEntrySchema = z.object({
@@ -72,6 +107,8 @@ export const secretEntrySchema = z.object({
   storeId: z.uuid(),
   name: z.string(),
   allowedHosts: z.array(z.string()),
+  /** Where its token becomes its value; what it falls back to when it names none itself. */
+  substituteIn: z.array(z.string()),
   createdAt: timestampSchema,
   updatedAt: timestampSchema,
 });

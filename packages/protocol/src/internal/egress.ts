@@ -37,12 +37,17 @@ export function egressModeFor(policy: {
   return policy.hasSecretStore ? "intercepted" : "open";
 }
 
-/** A secret as the proxy holds it. No `allowedHosts` means every host the sandbox may reach. */
-export const egressSecretSchema = z.object({
+/**
+ * A secret as the proxy holds it. No `allowedHosts` means every host that the
+ * sandbox may reach. `substituteIn` holds placements in their canonical form;
+ * none means that the token becomes its value nowhere.
+ */
+export const egressSecretSchema = z.strictObject({
   name: z.string(),
   token: z.string().regex(sealedToken.pattern),
   value: z.string(),
   allowedHosts: z.array(z.string()),
+  substituteIn: z.array(z.string()),
 });
 export type EgressSecret = z.infer<typeof egressSecretSchema>;
 
@@ -50,20 +55,34 @@ export type EgressSecret = z.infer<typeof egressSecretSchema>;
  * Body of `PUT /v1/sessions/:sandboxId`, control plane to egress proxy: all
  * the proxy knows of a sandbox. `sourceAddress` is the address that the
  * sandbox's slot gives its packets; it alone identifies the sandbox. A second
- * PUT replaces the first at once, for requests that have not begun.
+ * PUT replaces the first at once. The wire restricts what a guest may do, so
+ * a field that the proxy does not know is refused, not ignored.
  */
-export const egressSessionSchema = z.object({
+export const egressSessionSchema = z.strictObject({
   sandboxId: sandboxIdSchema,
+  /** Grows with each hand-over of the sandbox. A lower one is refused with 409 `stale_session`. */
+  version: z.int().min(1),
+  /** The machine that holds the slot: one life of a sandbox between a prepare and its end. */
+  machineId: z.uuid(),
   sourceAddress: z.ipv4(),
   mode: egressModeSchema,
   egressAllowlist: z.array(z.string()),
   secrets: z.array(egressSecretSchema),
+  /**
+   * Values that the sandbox, its ancestors or its earlier sessions could use
+   * and that it cannot use any more: rotated, overridden in a fork, detached,
+   * narrowed. They are only searched for in responses. Each has the hosts and
+   * placements that it had; names and tokens may repeat.
+   */
+  formerSecrets: z.array(egressSecretSchema),
 });
 export type EgressSession = z.infer<typeof egressSessionSchema>;
 
-/** Answer of `GET /v1/sessions/:sandboxId`: the policy in force, without tokens and values. */
+/** Response of `GET /v1/sessions/:sandboxId`: the policy in force, without tokens and values. */
 export const egressPolicySchema = z.object({
   sandboxId: sandboxIdSchema,
+  version: z.int().min(1),
+  machineId: z.uuid(),
   sourceAddress: z.ipv4(),
   mode: egressModeSchema,
   egressAllowlist: z.array(z.string()),
@@ -87,8 +106,9 @@ export const egressProxyStatusSchema = z.object({
 export type EgressProxyStatus = z.infer<typeof egressProxyStatusSchema>;
 
 /**
- * One line of the audit log. Names of secrets, never values; `path` is
- * without its query.
+ * One line of the audit log. Names of secrets, never values: whatever the
+ * guest or the upstream chose was searched for values before. `path` is
+ * without its query, and cut at `limits.auditTextBytesMax`.
  */
 export const auditLineSchema = z.object({
   time: z.iso.datetime(),
@@ -104,10 +124,12 @@ export const auditLineSchema = z.object({
   status: z.int().nullable(),
   /** Secrets whose value went upstream. */
   substituted: z.array(z.string()),
-  /** Secrets whose token was seen but may not be used at this host. */
-  withheld: z.array(z.string()),
-  /** Secrets whose value came back and was sealed again. */
-  resealed: z.array(z.string()),
+  /** Tokens that were seen and passed on as they are, with where: `header NAME`, `body`, `query`, `path` or `trailer`. */
+  withheld: z.array(z.strictObject({ name: z.string(), place: z.string() })),
+  /** Secrets whose value came back and became a token again. */
+  redacted: z.array(z.string()),
+  /** Secrets whose value the guest itself sent in plaintext: it has a value that it must not have. */
+  leaked: z.array(z.string()),
   requestBytes: z.number().int().min(0),
   responseBytes: z.number().int().min(0),
   durationMilliseconds: z.number().min(0),

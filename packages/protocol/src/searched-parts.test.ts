@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { describe, test } from "node:test";
+import { guessBits } from "./guess-bits.ts";
+import { searchedParts } from "./searched-parts.ts";
+
+/** Bytes that look random and are the same in each run. */
+function random(seed: string, bytes: number): Buffer {
+  return Buffer.concat(
+    Array.from({ length: Math.ceil(bytes / 32) }, (_, index) =>
+      createHash("sha256").update(`${seed} ${index}`).digest(),
+    ),
+  ).subarray(0, bytes);
+}
+
+describe("searchedParts: what can be guessed has none", () => {
+  const guessable = [
+    "",
+    "12345678",
+    "hunter2",
+    "20261128",
+    "1234567890123456",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "correct horse battery staple",
+    "CorrectHorseBatteryStaple2026",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "abcabcabcabcabcabcabcabcabcabcabcabc",
+    "postgres://app:hunter2@db/x",
+    "postgres://application:password@database.internal.example.com:5432/production",
+    "https://hooks.example.com/services/team/channel?name=value",
+    "2026-11-28T21:13:38.000Z",
+    "sk-ant-...",
+    "username:password",
+    '{"type":"service_account","project":"production"}',
+    "+49 151 23456789",
+  ];
+  for (const value of guessable) {
+    test(JSON.stringify(value), () => assert.deepEqual(searchedParts(value), []));
+  }
+});
+
+describe("searchedParts: what cannot be guessed is searched for", () => {
+  const hex = random("hex", 20).toString("hex");
+  const base64 = random("base64", 32).toString("base64");
+  const url = random("url", 30).toString("base64url");
+  const whole = [
+    hex,
+    base64,
+    url,
+    `sk-ant-api03-${url}`,
+    `ghp_${random("gh", 27).toString("base64url")}`,
+    random("letters", 40).toString("hex").replace(/[0-9]/g, "g"),
+    "7f3c9a1bd24e6080f",
+    "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+  ];
+  for (const value of whole) {
+    test(value.slice(0, 24), () => assert.deepEqual(searchedParts(value), [value]));
+  }
+  const byComponent: [string, string, string[]][] = [
+    ["a DSN by its password", `postgres://app:${url}@db.example.com:5432/production`, [url]],
+    ["a webhook by its path", `https://hooks.example.com/services/T0/B0/${url}`, [url]],
+    ["id:secret by both", `${hex}:${url}`, [hex, url]],
+    ["user:secret by the secret", `user:${url}`, [url]],
+    [
+      "a header line as a whole only when no part will do",
+      "deploy: 7f3c9a1bd24e6080f",
+      ["7f3c9a1bd24e6080f"],
+    ],
+    ["a connection string", `Endpoint=https://x.example/;AccountKey=${hex};Name=x`, [hex]],
+    ["JSON by its strings", JSON.stringify({ a: "word", b: { c: [hex] } }), [hex]],
+    ["white space around it", ` ${hex}\n`, [hex]],
+    ["several lines", `first ${hex}\nword\n${url}\n`, [`first ${hex}`, url]],
+    [
+      "a percent-encoded password as written and as read",
+      `amqp://a:${hex}%2F@h/v`,
+      [`${hex}%2F`, `${hex}/`],
+    ],
+  ];
+  for (const [name, value, parts] of byComponent) {
+    test(name, () => assert.deepEqual(searchedParts(value).sort(), [...parts].sort()));
+  }
+
+  test("PEM by line, without its armor", () => {
+    const { privateKey } = generateKeyPairSync("ed25519");
+    const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+    const parts = searchedParts(pem);
+    assert.ok(parts.length >= 1);
+    for (const part of parts) assert.doesNotMatch(part, /PRIVATE|\n/);
+    assert.deepEqual(searchedParts(JSON.stringify({ private_key: pem })), parts);
+  });
+
+  test("values of its own size are handled in linear time", () => {
+    const value = random("long", 48 * 1024).toString("base64");
+    assert.deepEqual(searchedParts(value), [value]);
+    assert.deepEqual(searchedParts("[".repeat(64 * 1024)), []);
+    assert.deepEqual(searchedParts("a:".repeat(32 * 1024)), []);
+  });
+});
+
+test("guessBits grows with what is appended and never with a repetition", () => {
+  const hex = random("bits", 16).toString("hex");
+  assert.ok(guessBits(hex) >= 120);
+  assert.equal(guessBits(`${hex} ${hex}`) < guessBits(hex) + 12, true);
+});

@@ -1,0 +1,95 @@
+import { guessBits } from "./guess-bits.ts";
+import { limits } from "./limits.ts";
+
+/**
+ * The parts of a secret value that are searched for in responses. None means
+ * that the value can be guessed: were it searched for, a host could offer a
+ * guest all of its likely values and see which one becomes a token.
+ *
+ * A part has at least `limits.searchedValueBytesMin` bytes of UTF-8 and, by
+ * {@link guessBits}, `limits.searchedValueBitsMin` bits. A value of several
+ * lines (PEM) is searched for by line; a URL or DSN, JSON, `id:secret` and
+ * `name=value;…` by component. Where no component is strong enough, the whole
+ * value is taken if it is.
+ */
+export function searchedParts(value: string): string[] {
+  const parts = componentsOf(value, 0).filter(isSearchable);
+  if (parts.length > 0) return [...new Set(parts)];
+  const whole = value.trim();
+  return /[\r\n]/.test(whole) || !isSearchable(whole) ? [] : [whole];
+}
+
+const componentDepthMax = 8;
+const utf8 = new TextEncoder();
+
+function isSearchable(part: string): boolean {
+  return (
+    utf8.encode(part).length >= limits.searchedValueBytesMin &&
+    guessBits(part) >= limits.searchedValueBitsMin
+  );
+}
+
+/** Components inside of components, down to those that have none; never line breaks. */
+function componentsOf(value: string, depth: number): string[] {
+  const text = value.trim();
+  const split = depth < componentDepthMax ? splitOnce(text) : undefined;
+  if (split === undefined) return text === "" ? [] : [text];
+  const inner = split.flatMap((part) => componentsOf(part, depth + 1));
+  // What is strong only as a whole is searched for as a whole.
+  if (inner.some(isSearchable) || /[\r\n]/.test(text)) return inner;
+  return [text];
+}
+
+function splitOnce(text: string): string[] | undefined {
+  const json = jsonStrings(text);
+  if (json !== undefined) return json;
+  if (/[\r\n]/.test(text)) return text.split(/[\r\n]+/).filter((line) => !isArmorLine(line));
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return urlComponents(text);
+  if (/^[^=;\s]+=[^;]*(?:;[^=;]+=[^;]*)+;?$/.test(text)) {
+    return text.split(";").map((pair) => pair.slice(pair.indexOf("=") + 1));
+  }
+  const colon = text.indexOf(":");
+  return colon > 0 && colon < text.length - 1
+    ? [text.slice(0, colon), text.slice(colon + 1)]
+    : undefined;
+}
+
+/** The strings that a JSON object or array holds; undefined for anything else. */
+function jsonStrings(text: string): string[] | undefined {
+  if (!/^[[{]/.test(text)) return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // It only begins like JSON.
+    return undefined;
+  }
+  const strings: string[] = [];
+  const queue: unknown[] = [parsed];
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    if (typeof next === "string") strings.push(next);
+    else if (typeof next === "object" && next !== null) queue.push(...Object.values(next));
+  }
+  return strings;
+}
+
+/** Everything between the separators of a URL, as it is written and as it reads. */
+function urlComponents(text: string): string[] {
+  const written = text.slice(text.indexOf("://") + 3).split(/[/?#&=@:]/);
+  const read = written.filter((part) => part.includes("%")).map(percentDecoded);
+  return [...written, ...read].filter((part) => part !== "");
+}
+
+function percentDecoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    // It holds a percent sign that begins no escape.
+    return part;
+  }
+}
+
+/** The first and last line of a PEM block say only what it is. */
+function isArmorLine(line: string): boolean {
+  return /^-----(?:BEGIN|END) [A-Z0-9 ]+-----$/.test(line.trim());
+}

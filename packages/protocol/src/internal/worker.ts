@@ -34,14 +34,18 @@ export type PrepareSandboxRequest = z.infer<typeof prepareSandboxRequestSchema>;
 export const workerSandboxStateSchema = z.enum(["prepared", "running", "hibernated"]);
 
 /**
- * `sourceAddress` is null while it is hibernated. `memory` tells how it came,
- * or will come, to where it is: `kept` with its memory, `lost` by a boot from
- * its disk; `lostBecause` then says why.
+ * `sourceAddress` and `machineId` are null while it is hibernated. `machineId`
+ * is the id of the machine that holds the slot: the worker mints one whenever
+ * it gives a sandbox a machine, so that two machines that had the same address,
+ * one after the other, are never taken for each other. `memory` is how the
+ * sandbox continues: `kept` with its memory, `lost` by a boot from its disk;
+ * `lostBecause` is then the reason.
  */
 export const workerSandboxSchema = z.object({
   sandboxId: sandboxIdSchema,
   state: workerSandboxStateSchema,
   sourceAddress: z.ipv4().nullable(),
+  machineId: z.uuid().nullable(),
   memory: z.enum(["kept", "lost"]),
   lostBecause: z.string().nullable(),
 });

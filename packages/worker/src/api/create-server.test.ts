@@ -13,6 +13,7 @@ const sandbox = {
   sandboxId,
   state: "running",
   sourceAddress: "198.18.4.6",
+  machineId: "5f0c3c52-9f7e-4c2e-8a55-0f4f5d6c7b8a",
   memory: "kept",
   lostBecause: null,
 } as const;

@@ -230,6 +230,7 @@ export function createMachines(deps: {
           lostBecause: launched.lostBecause,
           disk: { ...disk, layers: [newest, ...older] },
           sandbox: null,
+          machineId: null,
           phase: "prepared",
         };
         await cgroups.add(id, vm.process.pid);

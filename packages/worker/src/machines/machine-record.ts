@@ -31,6 +31,8 @@ export const machineRecordSchema = z.object({
   lostBecause: z.string().nullable(),
   disk: diskSchema,
   sandbox: prepareSandboxRequestSchema.nullable(),
+  /** Its id on the wires, minted when a sandbox gets it; null before, and in a record of an older worker. */
+  machineId: z.uuid().nullable().default(null),
   phase: machinePhaseSchema,
 });
 export type MachineRecord = z.infer<typeof machineRecordSchema>;

@@ -5,8 +5,9 @@ import { sandboxSpec as spec } from "../testing/fake-machines.ts";
 import { sandboxesScenario } from "../testing/sandboxes-scenario.ts";
 
 const { sandboxId } = spec();
+const machineId = "5f0c3c52-9f7e-4c2e-8a55-0f4f5d6c7b8a";
 const policy = { egressMode: "open", envs: {} } as const;
-const inPhase = (phase: MachineRecord["phase"]) => ({ sandbox: spec(), phase });
+const inPhase = (phase: MachineRecord["phase"]) => ({ sandbox: spec(), machineId, phase });
 
 describe("createSandboxes: adopt", () => {
   test("saved alone: hibernated, with its memory", async () => {
@@ -102,11 +103,32 @@ describe("createSandboxes: adopt", () => {
     const mend = fail("save sandbox");
     await sandboxes.adopt([
       machines.fake(inPhase("started"), { isOver: true }),
-      machines.fake({ sandbox: other, phase: "started" }),
+      machines.fake({ sandbox: other, machineId, phase: "started" }),
     ]);
     assert.equal(sandboxes.get(other.sandboxId).state, "running");
     mend();
     assert.equal((await sandboxes.wake(sandboxId, policy)).memory, "lost");
+  });
+
+  test("an adopted machine keeps its id; one of an older record gets one, and it is stored", async () => {
+    const { sandboxes, machines, events } = sandboxesScenario();
+    const other = spec({ sandboxId: "sb-bbbbbbbbbbbbbbbbbbbb" });
+    const older = machines.fake({ sandbox: other, phase: "started" });
+    await sandboxes.adopt([machines.fake(inPhase("started")), older]);
+    assert.equal(sandboxes.get(sandboxId).machineId, machineId);
+    const minted = sandboxes.get(other.sandboxId).machineId;
+    assert.ok(minted !== null && minted !== machineId);
+    assert.equal(older.record.machineId, minted);
+    assert.deepEqual(events, ["resume", "record started", "resume"]);
+  });
+
+  test("an older record that cannot be replaced: the machine runs, and has an id", async () => {
+    const { sandboxes, machines, fail } = sandboxesScenario();
+    fail("record started");
+    await sandboxes.adopt([machines.fake({ sandbox: spec(), phase: "started" })]);
+    const adopted = sandboxes.get(sandboxId);
+    assert.equal(adopted.state, "running");
+    assert.ok(adopted.machineId !== null);
   });
 
   test("a machine of no sandbox is none", async () => {

@@ -33,6 +33,7 @@ describe("createSandboxes: hibernate", () => {
       sandboxId,
       state: "hibernated",
       sourceAddress: null,
+      machineId: null,
       memory: "kept",
       lostBecause: null,
     });
@@ -105,6 +106,18 @@ describe("createSandboxes: wake", () => {
       "record started",
     ]);
     assert.equal(saved.get(sandboxId), undefined);
+  });
+
+  test("each machine of a sandbox has an id of its own: prepared, woken, restored", async () => {
+    const { sandboxes, checkpoints } = sandboxesScenario();
+    const ids = [(await sandboxes.prepare(spec())).machineId];
+    assert.equal((await sandboxes.start(sandboxId)).machineId, ids[0]);
+    await sandboxes.hibernate(sandboxId);
+    ids.push((await sandboxes.wake(sandboxId, policy)).machineId);
+    checkpoints.put(checkpointId);
+    ids.push((await sandboxes.restore(sandboxId, { checkpointId, ...policy })).machineId);
+    assert.equal(new Set(ids).size, 3);
+    assert.ok(!ids.includes(null));
   });
 
   test("all who wake it at once share one machine", async () => {

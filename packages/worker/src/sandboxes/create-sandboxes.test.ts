@@ -9,7 +9,8 @@ const scenario = sandboxesScenario;
 describe("createSandboxes", () => {
   test("the guest does not run before its rules, limits and record are in place", async () => {
     const { sandboxes, events } = scenario();
-    const prepared = await sandboxes.prepare(spec());
+    const { machineId, ...prepared } = await sandboxes.prepare(spec());
+    assert.match(machineId ?? "", /^[0-9a-f-]{36}$/);
     assert.deepEqual(prepared, {
       sandboxId,
       state: "prepared",

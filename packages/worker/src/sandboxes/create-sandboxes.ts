@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { type PrepareSandboxRequest, WireError } from "@opencomputer/protocol";
 import type { Machine, Machines } from "../machines/create-machines.ts";
@@ -111,7 +112,7 @@ export function createSandboxes(deps: {
   /** Its record, its rules and its limits are in place before anything of it runs. */
   async function assign(machine: Machine, spec: PrepareSandboxRequest): Promise<void> {
     await Promise.all([
-      machines.save(machine, { ...machine.record, sandbox: spec }),
+      machines.save(machine, { ...machine.record, sandbox: spec, machineId: randomUUID() }),
       slots.setMode(machine.slot, spec.egressMode),
       machines.limit(machine, spec, false),
     ]);
@@ -356,6 +357,7 @@ export function createSandboxes(deps: {
     }
     const sandbox = present ?? add(spec);
     sandbox.spec = spec;
+    await ensureMachineId(machine);
     giveMachine(sandbox, machine);
     if (machine.vm === undefined) sandbox.hasEnded = true;
     try {
@@ -366,5 +368,17 @@ export function createSandboxes(deps: {
       log.error({ sandboxId, err: error }, "A sandbox could not be brought to what it was");
     }
     log.info({ sandboxId, state: stateOf(sandbox) }, "A sandbox was taken over");
+  }
+
+  /** A record of an older worker has none. A full disk only means that the next worker mints another. */
+  async function ensureMachineId(machine: Machine): Promise<void> {
+    if (machine.record.machineId !== null) return;
+    const record = { ...machine.record, machineId: randomUUID() };
+    try {
+      await machines.save(machine, record);
+    } catch (error) {
+      log.warn({ machineId: machine.id, err: error }, "The id of a machine could not be stored");
+      machine.record = record;
+    }
   }
 }

@@ -29,6 +29,7 @@ export function describeSandbox(sandbox: Sandbox, saved: SavedMachine | undefine
     sandboxId: spec.sandboxId,
     state: stateOf(sandbox),
     sourceAddress: machine?.slot.slotAddress ?? null,
+    machineId: machine?.record.machineId ?? null,
     memory: (machine?.record.hasMemory ?? saved?.kind === "full") ? "kept" : "lost",
     lostBecause: machine === undefined ? (saved?.lostBecause ?? null) : machine.record.lostBecause,
   };

@@ -132,6 +132,7 @@ export function createFakeMachines(
         lostBecause: null,
         disk: { goldenFingerprint: "golden-1", layers: [`layer-${index}`], sizeMB: 8192 },
         sandbox: null,
+        machineId: null,
         phase: "prepared" as const,
         ...record,
       },

@@ -22,3 +22,4 @@ export * from "./placement.ts";
 export * from "./sealed-token.ts";
 export * from "./searched-parts.ts";
 export * from "./settings.ts";
+export * from "./well-known-hosts.ts";

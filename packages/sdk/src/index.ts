@@ -15,6 +15,7 @@ export type {
   HibernatedSandboxAnswer,
   ImageManifest,
   PatchRecord,
+  PlacementRecommendation,
   ProjectRecord,
   RestoredCheckpoint,
   RetentionPolicy,
@@ -24,13 +25,21 @@ export type {
   SandboxTags,
   SecretEntry,
   SecretStoreRecord,
+  SetSecretResponse,
   SignedUrl,
   SnapshotRecord,
   TagKey,
   WokenSandbox,
 } from "@opencomputer/protocol";
 /** Every bound that a caller can run into, and what applies to what is not passed. */
-export { defaults, environmentNamePattern, limits } from "@opencomputer/protocol";
+export {
+  defaults,
+  environmentNamePattern,
+  limits,
+  PlacementError,
+  parsePlacement,
+  recommendPlacement,
+} from "@opencomputer/protocol";
 export { ApiKey, type CreateApiKeyOptions } from "./api-key.ts";
 export type {
   CreateCheckpointOptions,

@@ -1,4 +1,4 @@
-import { setSecretResponseSchema } from "@opencomputer/protocol";
+import { type SetSecretResponse, setSecretResponseSchema } from "@opencomputer/protocol";
 import { type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
@@ -10,6 +10,13 @@ export interface SetSecretOptions extends ConnectionOptions {
    * them, so that every host the sandbox may reach receives the value.
    */
   allowedHosts?: readonly string[] | undefined;
+  /**
+   * Where in a request the token becomes the value: `header`, `header:NAME`,
+   * `body`, `body:FIELD` (a form field or a JSON pointer), `query`, `path`.
+   * Absent keeps the placements set earlier; a secret that never had any has
+   * its store's, or the operator's, or `["header", "body"]`.
+   */
+  substituteIn?: readonly string[] | undefined;
 }
 
 /** Stores and projects keep secrets under the same routes below their own path. */
@@ -18,13 +25,14 @@ export async function putSecret(
   name: string,
   value: string,
   options: SetSecretOptions,
-): Promise<void> {
-  await requestJson(
+): Promise<SetSecretResponse> {
+  const { allowedHosts, substituteIn } = options;
+  return await requestJson(
     resolveConnection(options),
     {
       method: "PUT",
       path: ownerPath + apiPath`/secrets/${name}`,
-      body: { kind: "json", value: { value, allowedHosts: options.allowedHosts } },
+      body: { kind: "json", value: { value, allowedHosts, substituteIn } },
     },
     setSecretResponseSchema,
   );

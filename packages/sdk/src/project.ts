@@ -2,6 +2,7 @@ import {
   type ProjectRecord,
   projectSchema,
   projectSecretNamesSchema,
+  type SetSecretResponse,
 } from "@opencomputer/protocol";
 import { type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { putSecret, removeSecret, type SetSecretOptions } from "./named-secrets.ts";
@@ -89,16 +90,17 @@ export const Project = {
    * Sets a secret of the project, or replaces its value.
    *
    * @param name Environment variable that holds the token in a sandbox.
-   * @param value 1 octet to 64 KiB.
-   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`.
+   * @param value 1 byte to 64 KiB.
+   * @returns With a `warning` when the value can be guessed, so that responses are not searched for it.
+   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`; `invalid_request` for a malformed placement.
    */
   async setSecret(
     projectId: string,
     name: string,
     value: string,
     options: SetSecretOptions = {},
-  ): Promise<void> {
-    await putSecret(projectPath(projectId), name, value, options);
+  ): Promise<SetSecretResponse> {
+    return await putSecret(projectPath(projectId), name, value, options);
   },
 
   /** Names of the project's secrets. @throws `not_found`. */

@@ -55,6 +55,57 @@ describe("SecretStore", () => {
     assert.deepEqual(await limitsOf(), []);
   });
 
+  test("setSecret keeps placements that it does not name; a store's come before the default", async () => {
+    const store = await SecretStore.create({ name: "placements", ...connection });
+    const set = async (substituteIn?: string[]) => {
+      await SecretStore.setSecret(store.id, "KEY", "value", { substituteIn, ...connection });
+    };
+    const placements = async () =>
+      (await SecretStore.listSecrets(store.id, connection))[0]?.substituteIn;
+    await set();
+    assert.deepEqual(await placements(), ["header", "body"]);
+    const narrowed = { substituteIn: ["header"], ...connection };
+    const updated = await SecretStore.update(store.id, narrowed);
+    assert.deepEqual([updated.name, updated.substituteIn], ["placements", ["header"]]);
+    assert.deepEqual(await placements(), ["header"]);
+    await set(["header:X-Api-Key", "query"]);
+    assert.deepEqual(await placements(), ["header:x-api-key", "query"]);
+    await set();
+    assert.deepEqual(await placements(), ["header:x-api-key", "query"]);
+    const renamed = await SecretStore.update(store.id, { name: "still", ...connection });
+    assert.deepEqual(renamed.substituteIn, ["header"]);
+    const cleared = await SecretStore.update(store.id, { substituteIn: [], ...connection });
+    assert.equal("substituteIn" in cleared, false);
+  });
+
+  test("refuses a malformed placement and an empty list of them", async () => {
+    const refused = {
+      status: 400,
+      message: /header, header:NAME, body, body:FIELD, query or path/,
+    };
+    const { id } = await SecretStore.create({
+      ...{ name: "refused", substituteIn: ["header:x-api-key"] },
+      ...connection,
+    });
+    for (const substituteIn of [["cookie"], []]) {
+      const options = { substituteIn, ...connection };
+      await assert.rejects(SecretStore.setSecret(id, "KEY", "value", options), refused);
+    }
+    const create = SecretStore.create({ name: "bad", substituteIn: ["body."], ...connection });
+    await assert.rejects(create, refused);
+  });
+
+  test("setSecret returns the response, with a warning for a value that can be guessed", async () => {
+    const { id } = await SecretStore.create({ name: "warnings", ...connection });
+    const strong = "jQ7vX2mT9wLr4KzB8nYd3HpC";
+    assert.deepEqual(await SecretStore.setSecret(id, "KEY", strong, connection), {
+      ...{ name: "KEY", status: "set" },
+    });
+    const { warning } = await SecretStore.setSecret(id, "KEY", "20260131", connection);
+    assert.match(warning ?? "", /can be guessed/);
+    assert.doesNotMatch(warning ?? "", /20260131/);
+  });
+
   test("listSecrets has no values, and deleteSecret takes a secret away", async () => {
     const store = await SecretStore.create({ name: "values", ...connection });
     await SecretStore.setSecret(store.id, "KEY", "sk-canary-value", connection);
@@ -99,6 +150,15 @@ describe("Project", () => {
     assert.deepEqual(updated, { ...project, memoryMB: 2048 });
     await Project.delete(project.id, connection);
     await assert.rejects(Project.get(project.id, connection), { code: "not_found" });
+  });
+
+  test("setSecret takes placements, and returns the response", async () => {
+    const { id } = await Project.create({ name: "with-placements", ...connection });
+    const options = { substituteIn: ["header", "body:client_secret"], ...connection };
+    const { name, status } = await Project.setSecret(id, "KEY", "value", options);
+    assert.deepEqual([name, status], ["KEY", "set"]);
+    const kept = server.secrets.projects.get(id)?.secrets.get("KEY");
+    assert.deepEqual(kept?.substituteIn, options.substituteIn);
   });
 
   test("keeps secrets, and lists their names only", async () => {

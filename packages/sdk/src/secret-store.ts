@@ -1,6 +1,7 @@
 import {
   type SecretEntry,
   type SecretStoreRecord,
+  type SetSecretResponse,
   secretEntrySchema,
   secretStoreSchema,
 } from "@opencomputer/protocol";
@@ -14,6 +15,8 @@ export interface CreateSecretStoreOptions extends ConnectionOptions {
   name: string;
   /** Hosts that a sandbox may reach: `api.example.com`, `*.example.com`. Empty or absent: all hosts. */
   egressAllowlist?: readonly string[] | undefined;
+  /** Placements of the store's secrets that name none: `header`, `query`, …. Absent: the operator's default. */
+  substituteIn?: readonly string[] | undefined;
 }
 
 export interface UpdateSecretStoreOptions extends ConnectionOptions {
@@ -21,25 +24,28 @@ export interface UpdateSecretStoreOptions extends ConnectionOptions {
   name?: string | undefined;
   /** Absent keeps the list; `[]` clears it, so that all hosts may be reached. */
   egressAllowlist?: readonly string[] | undefined;
+  /** Absent keeps the placements; `[]` clears them, so that the operator's default applies. */
+  substituteIn?: readonly string[] | undefined;
 }
 
 /**
  * Named sets of encrypted secrets, with the hosts that a sandbox may reach.
  *
  * Values go in and never come out: in a sandbox each secret is a sealed token
- * that becomes the value only in requests that leave for an allowed host.
+ * that becomes the value only in requests to an allowed host, and there only
+ * where one of the secret's placements is.
  * Every call throws {@link OpenComputerError}.
  */
 export const SecretStore = {
-  /** Creates a store. @throws `name_in_use`; `invalid_request` for a malformed host. */
+  /** Creates a store. @throws `name_in_use`; `invalid_request` for a malformed host or placement. */
   async create(options: CreateSecretStoreOptions): Promise<SecretStoreRecord> {
-    const { name, egressAllowlist } = options;
+    const { name, egressAllowlist, substituteIn } = options;
     return await requestJson(
       resolveConnection(options),
       {
         method: "POST",
         path: "/secret-stores",
-        body: { kind: "json", value: { name, egressAllowlist } },
+        body: { kind: "json", value: { name, egressAllowlist, substituteIn } },
       },
       secretStoreSchema,
     );
@@ -63,15 +69,15 @@ export const SecretStore = {
     );
   },
 
-  /** Changes the fields that are given. @throws `not_found`, `name_in_use`. */
+  /** Changes the fields that are given. @throws `not_found`, `name_in_use`, `invalid_request`. */
   async update(storeId: string, options: UpdateSecretStoreOptions): Promise<SecretStoreRecord> {
-    const { name, egressAllowlist } = options;
+    const { name, egressAllowlist, substituteIn } = options;
     return await requestJson(
       resolveConnection(options),
       {
         method: "PUT",
         path: storePath(storeId),
-        body: { kind: "json", value: { name, egressAllowlist } },
+        body: { kind: "json", value: { name, egressAllowlist, substituteIn } },
       },
       secretStoreSchema,
     );
@@ -90,19 +96,20 @@ export const SecretStore = {
    * value under the same token.
    *
    * @param name Environment variable that holds the token in a sandbox.
-   * @param value 1 octet to 64 KiB.
-   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`.
+   * @param value 1 byte to 64 KiB.
+   * @returns With a `warning` when the value can be guessed, so that responses are not searched for it.
+   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`; `invalid_request` for a malformed placement.
    */
   async setSecret(
     storeId: string,
     name: string,
     value: string,
     options: SetSecretOptions = {},
-  ): Promise<void> {
-    await putSecret(storePath(storeId), name, value, options);
+  ): Promise<SetSecretResponse> {
+    return await putSecret(storePath(storeId), name, value, options);
   },
 
-  /** What is known of a store's secrets: everything but their values. @throws `not_found`. */
+  /** What is known of a store's secrets: everything but their values; `substituteIn` is what applies. @throws `not_found`. */
   async listSecrets(storeId: string, options: ConnectionOptions = {}): Promise<SecretEntry[]> {
     return await requestJson(
       resolveConnection(options),

@@ -35,11 +35,16 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
   "SecretStore.get": ({ connection, storeId }, signal) =>
     SecretStore.get(storeId, { ...connection, signal }),
   "SecretStore.update": ({ connection, storeId }, signal) =>
-    SecretStore.update(storeId, { ...connection, signal, name: "every-method-store" }),
+    SecretStore.update(storeId, {
+      ...{ ...connection, signal },
+      name: "every-method-store",
+      substituteIn: ["header"],
+    }),
   "SecretStore.setSecret": ({ connection, storeId }, signal) =>
     SecretStore.setSecret(storeId, "STORE_KEY", "value-of-the-store", {
       ...{ ...connection, signal },
       allowedHosts: ["api.example.com"],
+      substituteIn: ["header:x-api-key"],
     }),
   "SecretStore.listSecrets": ({ connection, storeId }, signal) =>
     SecretStore.listSecrets(storeId, { ...connection, signal }),

@@ -12,8 +12,9 @@ import {
   setTimeoutRequestSchema,
   WireError,
 } from "@opencomputer/protocol";
+import type { Owner } from "./owner-routes.ts";
 import type { Exchange, Route } from "./route.ts";
-import type { Owner, SecretState } from "./secret-routes.ts";
+import type { SecretState } from "./secret-routes.ts";
 import { answerBuild, findSnapshot, type SnapshotState } from "./snapshot-routes.ts";
 
 /** A sandbox of the contract server: a folder and variables on this machine. */

@@ -2,27 +2,19 @@ import { randomUUID } from "node:crypto";
 import {
   createProjectRequestSchema,
   createSecretStoreRequestSchema,
+  defaultPlacements,
   type ProjectRecord,
   projectSchema,
   projectSecretNamesSchema,
-  type SecretEntry,
   type SecretStoreRecord,
   secretEntrySchema,
-  secretNameSchema,
   secretStoreSchema,
-  setSecretRequestSchema,
-  setSecretResponseSchema,
   updateProjectRequestSchema,
   updateSecretStoreRequestSchema,
   WireError,
 } from "@opencomputer/protocol";
-import { type Exchange, parseOrRefuse, type Route } from "./route.ts";
-
-/** A store or a project, with the secrets that it owns. */
-export interface Owner<Row> {
-  row: Row;
-  secrets: Map<string, { value: string; entry: SecretEntry }>;
-}
+import { find, type Owner, ownerRoutes } from "./owner-routes.ts";
+import type { Route } from "./route.ts";
 
 export interface SecretState {
   stores: Map<string, Owner<SecretStoreRecord>>;
@@ -38,9 +30,14 @@ export function secretRoutes({ stores, projects }: SecretState): Route[] {
       method: "POST",
       path: "/secret-stores",
       async handle(exchange) {
-        const { name, egressAllowlist } = await exchange.body(createSecretStoreRequestSchema);
-        refuseNameInUse(stores, name);
-        const row = { ...newRow(), name, egressAllowlist: egressAllowlist ?? [] };
+        const fields = await exchange.body(createSecretStoreRequestSchema);
+        refuseNameInUse(stores, fields.name);
+        const row = {
+          ...newRow(),
+          name: fields.name,
+          egressAllowlist: fields.egressAllowlist ?? [],
+          substituteIn: fields.substituteIn ?? undefined,
+        };
         stores.set(row.id, { row, secrets: new Map() });
         await exchange.answer(201, secretStoreSchema, row);
       },
@@ -50,9 +47,12 @@ export function secretRoutes({ stores, projects }: SecretState): Route[] {
       path: "/secret-stores/:id",
       async handle(exchange) {
         const owner = find(stores, exchange, "secret store");
-        const { name, egressAllowlist } = await exchange.body(updateSecretStoreRequestSchema);
+        const fields = await exchange.body(updateSecretStoreRequestSchema);
+        const { name, egressAllowlist, substituteIn } = fields;
         owner.row.name = name ?? owner.row.name;
         owner.row.egressAllowlist = egressAllowlist ?? owner.row.egressAllowlist;
+        const placements = substituteIn ?? owner.row.substituteIn ?? [];
+        owner.row.substituteIn = placements.length === 0 ? undefined : placements;
         await exchange.answer(200, secretStoreSchema, owner.row);
       },
     },
@@ -60,8 +60,11 @@ export function secretRoutes({ stores, projects }: SecretState): Route[] {
       method: "GET",
       path: "/secret-stores/:id/secrets",
       async handle(exchange) {
-        const { secrets } = find(stores, exchange, "secret store");
-        const entries = [...secrets.values()].map((secret) => secret.entry);
+        const { row, secrets } = find(stores, exchange, "secret store");
+        const entries = [...secrets.values()].map(({ entry, substituteIn }) => ({
+          ...entry,
+          substituteIn: substituteIn ?? row.substituteIn ?? [...defaultPlacements],
+        }));
         await exchange.answer(200, secretEntrySchema.array(), entries);
       },
     },
@@ -113,79 +116,6 @@ export function secretRoutes({ stores, projects }: SecretState): Route[] {
     ...ownerRoutes("/secret-stores", "secret store", secretStoreSchema, stores),
     ...ownerRoutes("/projects", "project", projectSchema, projects),
   ];
-}
-
-/** What stores and projects have in common. */
-function ownerRoutes<Row extends { id: string; name: string }>(
-  path: string,
-  kind: string,
-  schema: typeof secretStoreSchema | typeof projectSchema,
-  owners: Map<string, Owner<Row>>,
-): Route[] {
-  return [
-    {
-      method: "GET",
-      path,
-      async handle(exchange) {
-        const rows = [...owners.values()].map((owner) => schema.parse(owner.row));
-        rows.sort((one, other) => one.name.localeCompare(other.name));
-        await exchange.answer(200, schema.array(), rows);
-      },
-    },
-    {
-      method: "GET",
-      path: `${path}/:id`,
-      async handle(exchange) {
-        await exchange.answer(200, schema, schema.parse(find(owners, exchange, kind).row));
-      },
-    },
-    {
-      method: "DELETE",
-      path: `${path}/:id`,
-      handle(exchange) {
-        find(owners, exchange, kind);
-        owners.delete(exchange.parameter("id"));
-        exchange.done();
-      },
-    },
-    {
-      method: "PUT",
-      path: `${path}/:id/secrets/:name`,
-      async handle(exchange) {
-        const { row, secrets } = find(owners, exchange, kind);
-        const name = parseOrRefuse(secretNameSchema, exchange.parameter("name"));
-        const { value, allowedHosts } = await exchange.body(setSecretRequestSchema);
-        const entry: SecretEntry = {
-          id: randomUUID(),
-          storeId: row.id,
-          name,
-          allowedHosts: allowedHosts ?? secrets.get(name)?.entry.allowedHosts ?? [],
-          createdAt: new Date().toISOString(),
-          updatedAt: new Date().toISOString(),
-        };
-        secrets.set(name, { value, entry });
-        await exchange.answer(200, setSecretResponseSchema, { name, status: "set" });
-      },
-    },
-    {
-      method: "DELETE",
-      path: `${path}/:id/secrets/:name`,
-      handle(exchange) {
-        const { secrets } = find(owners, exchange, kind);
-        const name = exchange.parameter("name");
-        if (!secrets.delete(name)) {
-          throw new WireError("not_found", `There is no secret named ${name}`);
-        }
-        exchange.done();
-      },
-    },
-  ];
-}
-
-function find<Row>(owners: Map<string, Owner<Row>>, exchange: Exchange, kind: string): Owner<Row> {
-  const owner = owners.get(exchange.parameter("id"));
-  if (owner === undefined) throw new WireError("not_found", `There is no such ${kind}`);
-  return owner;
 }
 
 function refuseNameInUse<Row extends { name: string }>(

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { limits } from "./limits.ts";
 import { egressHostsSchema, readSettings, SettingsError, settingSchemas } from "./settings.ts";
 
 describe("readSettings", () => {
@@ -12,6 +13,7 @@ describe("readSettings", () => {
       OPENCOMPUTER_SANDBOXES_PER_ORG_MAX: 200,
       OPENCOMPUTER_API_BODY_BYTES_MAX: 1024 * 1024,
       OPENCOMPUTER_API_HEADER_BYTES_MAX: 32 * 1024,
+      OPENCOMPUTER_SUBSTITUTE_IN: ["header", "body"],
       OPENCOMPUTER_EGRESS_HOSTS: [],
       OPENCOMPUTER_ACCEL: "auto",
     });
@@ -50,6 +52,8 @@ describe("readSettings", () => {
     ["OPENCOMPUTER_PUBLIC_URL", "https://oc.example.com/"],
     ["OPENCOMPUTER_PUBLIC_URL", "https://oc.example.com/?a=b"],
     ["OPENCOMPUTER_PUBLIC_URL", "https://user:password@oc.example.com"],
+    ["OPENCOMPUTER_SUBSTITUTE_IN", "header,cookie"],
+    ["OPENCOMPUTER_SUBSTITUTE_IN", " , "],
     ["OPENCOMPUTER_EGRESS_HOSTS", "api.example.test"],
     ["OPENCOMPUTER_EGRESS_CA_FILE", "ca.pem"],
     ["OPENCOMPUTER_ACCEL", "xen"],
@@ -97,4 +101,25 @@ describe("OPENCOMPUTER_EGRESS_HOSTS", () => {
       assert.match(parsed.error?.message ?? "", /host=address:port/);
     });
   }
+});
+
+describe("OPENCOMPUTER_SUBSTITUTE_IN", () => {
+  const { OPENCOMPUTER_SUBSTITUTE_IN: schema } = settingSchemas;
+
+  test("reads placements in canonical form, each once", () => {
+    assert.deepEqual(schema.parse("header:X-API-Key, body:/auth/key,query,,query"), [
+      "header:x-api-key",
+      "body:/auth/key",
+      "query",
+    ]);
+  });
+
+  test("says which placement it does not know, and how many there may be", () => {
+    assert.match(schema.safeParse("header,cookie").error?.message ?? "", /cookie.*header:NAME/);
+    const fields = (count: number) =>
+      Array.from({ length: count }, (_, index) => `body:f${index}`).join(",");
+    assert.equal(schema.parse(fields(limits.placementsMax)).length, limits.placementsMax);
+    const over = schema.safeParse(fields(limits.placementsMax + 1));
+    assert.match(over.error?.message ?? "", /1 to 32 placements.*got 33/);
+  });
 });

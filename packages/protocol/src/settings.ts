@@ -2,6 +2,7 @@ import { z } from "zod";
 import { normalizeHost } from "./host-pattern.ts";
 import { apiKeySchema } from "./identifiers.ts";
 import { defaults, limits } from "./limits.ts";
+import { defaultPlacements, normalizePlacement, PlacementError } from "./placement.ts";
 
 /** An operator's address for a name: the only way to a private address. */
 export interface EgressHost {
@@ -39,6 +40,25 @@ export const egressHostsSchema = z.string().transform((text, context): EgressHos
   return hosts;
 });
 
+/** Placements, separated by commas. */
+const placementListSchema = z.string().transform((text, context): readonly string[] => {
+  const refuse = (message: string) => {
+    context.addIssue({ code: "custom", message, input: text });
+    return z.NEVER;
+  };
+  const entries = text.split(",").map((part) => part.trim());
+  try {
+    const placements = new Set(entries.filter((entry) => entry !== "").map(normalizePlacement));
+    if (placements.size > 0 && placements.size <= limits.placementsMax) return [...placements];
+    return refuse(
+      `expected 1 to ${limits.placementsMax} placements, such as header,body; got ${placements.size}`,
+    );
+  } catch (error) {
+    if (!(error instanceof PlacementError)) throw error;
+    return refuse(error.message);
+  }
+});
+
 const countSchema = (least: number, most: number) =>
   z
     .string()
@@ -69,7 +89,7 @@ export const settingSchemas = {
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   OPENSANDBOX_SECRET_ENCRYPTION_KEY: z
     .string()
-    .regex(/^[0-9a-fA-F]{64}$/, "expected 64 hexadecimal digits (32 octets)")
+    .regex(/^[0-9a-fA-F]{64}$/, "expected 64 hexadecimal digits (32 bytes)")
     .optional(),
   OPENCOMPUTER_SANDBOX_DOMAIN: z
     .string()
@@ -88,6 +108,8 @@ export const settingSchemas = {
     limits.apiHeaderBytesMax,
   ),
   OPENCOMPUTER_PUBLIC_URL: publicUrlSchema.optional(),
+  /** Placements of secrets that name none, in stores that name none. */
+  OPENCOMPUTER_SUBSTITUTE_IN: placementListSchema.default(defaultPlacements),
   /**
    * Where builds of images get Debian's packages: a URL in the place of
    * `http://deb.debian.org/debian`, its security updates at the same with

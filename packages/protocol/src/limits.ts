@@ -147,8 +147,8 @@ export const limits = {
   httpFieldsMax: 200,
   /** A request body up to this size is measured after substitution and keeps an exact Content-Length. */
   measuredBodyBytesMax: 1024 * 1024,
-  /** What all measured bodies may hold together; over it a body is streamed instead. */
-  measuredBodyBytesTotalMax: 16 * 1024 * 1024,
+  /** What the measured bodies of one sandbox may hold together; over it a body is streamed instead. */
+  measuredBodyBytesPerSandboxMax: 4 * 1024 * 1024,
   /** Connections that one sandbox may hold open through the proxy. Further ones are reset. */
   egressConnectionsPerSandboxMax: 256,
   /** A guest has this long for a TLS handshake and for each request head. The connection is closed. */
@@ -177,6 +177,16 @@ export const limits = {
   searchedValueBitsMin: 64,
   /** A text of an audit line that a guest or an upstream chose; the rest is cut. */
   auditTextBytesMax: 2048,
+  /** One audit line as JSON; its texts and lists are cut further until it fits. */
+  auditLineBytesMax: 16 * 1024,
+  /** Audit lines of one sandbox that are written one by one; the rest of a second is summed up. */
+  auditLinesPerSecondMax: 100,
+  /** One of the two audit files of a sandbox; the older one is replaced. */
+  auditFileBytesMax: 4 * 1024 * 1024,
+  /** All audit files; the one written longest ago is deleted. */
+  auditBytesTotalMax: 2 * 1024 * 1024 * 1024,
+  /** An audit file is kept for this long after it was last written. */
+  auditSecondsMax: 7 * 24 * 3600,
 } as const;
 
 export const defaults = {

@@ -1,11 +1,12 @@
 import { setFlagsFromString } from "node:v8";
 import { limits, readSettings } from "@opencomputer/protocol";
 import { destination as openDestination, pino, stdTimeFunctions } from "pino";
-import { createAuditWriter } from "./audit/audit-writer.ts";
+import { openAuditStream } from "./audit/audit-stream.ts";
+import { type AuditWriter, createAuditWriter } from "./audit/audit-writer.ts";
 import { describeError } from "./describe-error.ts";
+import { createBodyBudgets } from "./exchange/body-budgets.ts";
 import { systemClock } from "./exchange/clock.ts";
 import { defaultExchangeOptions } from "./exchange/exchange-options.ts";
-import { createMeasuredBodyBudget } from "./exchange/measured-body-budget.ts";
 import { createServeConnection } from "./exchange/serve-connection.ts";
 import { egressProxySettings } from "./settings.ts";
 import { type EgressProxy, startEgressProxy } from "./start-egress-proxy.ts";
@@ -19,13 +20,13 @@ setFlagsFromString("--semi-space-growth-factor=1");
 // Standard output is written synchronously: what is said before a crash is seen.
 const output = openDestination({ fd: 1, sync: true });
 const log = pino({ name: "egress-proxy", timestamp: stdTimeFunctions.isoTime }, output);
-const audit = createAuditWriter({ write: (text) => output.write(text) });
+let audit: AuditWriter | undefined;
 let proxy: EgressProxy | undefined;
 let stopping = false;
 
 /** Ends the process; whoever supervises it starts it again. */
 function crash(error: unknown, message: string): never {
-  audit.flush();
+  audit?.flush();
   log.fatal({ error: describeError(error) }, message);
   process.exit(1);
 }
@@ -35,7 +36,7 @@ async function stop(reason: string): Promise<void> {
   stopping = true;
   log.info({ reason }, "the egress proxy stops");
   await proxy?.stop();
-  audit.flush();
+  audit?.flush();
   process.exit(0);
 }
 
@@ -49,6 +50,11 @@ process.on("SIGUSR1", () => log.warn("the debugger of the egress proxy stays clo
 
 try {
   const settings = readSettings(egressProxySettings, process.env);
+  audit = createAuditWriter({
+    send: openAuditStream(settings.OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR),
+    log,
+    now: Date.now,
+  });
   proxy = await startEgressProxy({
     egressHosts: settings.OPENCOMPUTER_EGRESS_HOSTS,
     upstreamContext: createUpstreamContext(settings.OPENCOMPUTER_EGRESS_CA_FILE),
@@ -61,7 +67,9 @@ try {
     createServe: (deps) =>
       createServeConnection({
         ...deps,
-        measuredBodyBudget: createMeasuredBodyBudget(limits.measuredBodyBytesTotalMax),
+        bodyBudgets: createBodyBudgets({
+          bytesPerSandboxMax: limits.measuredBodyBytesPerSandboxMax,
+        }),
         clock: systemClock,
         options: defaultExchangeOptions,
       }),

@@ -17,4 +17,9 @@ export const egressProxySettings = {
     .string()
     .startsWith("/", "expected an absolute path")
     .default("/etc/resolv.conf"),
+  /**
+   * File descriptor of the stream that takes audit lines, apart from the
+   * process log. Standard output when nobody opened one.
+   */
+  OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: z.coerce.number().int().min(1).max(1023).default(1),
 } as const;

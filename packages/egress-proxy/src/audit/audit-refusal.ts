@@ -1,6 +1,6 @@
 import type { AuditLine } from "@opencomputer/protocol";
 
-/** What there is to say of a connection or question that was refused before it became a request. */
+/** What is known of a connection or question that was refused before it became a request. */
 export interface Refusal {
   kind: AuditLine["kind"];
   sandboxId: string | null;
@@ -24,7 +24,8 @@ export function refusalLine(refusal: Refusal, time: Date): AuditLine {
     status: null,
     substituted: [],
     withheld: [],
-    resealed: [],
+    redacted: [],
+    leaked: [],
     requestBytes: 0,
     responseBytes: 0,
     durationMilliseconds: 0,

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { type AuditLine, auditLineSchema } from "@opencomputer/protocol";
-import { type Refusal, refusalLine } from "./audit-refusal.ts";
-import { createAuditWriter } from "./audit-writer.ts";
+import type { Refusal } from "./audit-refusal.ts";
 import { createSparseAudit } from "./sparse-audit.ts";
 
 const refusal: Refusal = {
@@ -13,36 +11,6 @@ const refusal: Refusal = {
   host: null,
   reason: "the client named no server (SNI)",
 };
-
-describe("createAuditWriter", () => {
-  test("writes one marked JSON line for each call, in order, all of them", async () => {
-    const writes: string[] = [];
-    const audit = createAuditWriter({ write: (text) => writes.push(text) });
-    for (let index = 0; index < 1000; index += 1) {
-      audit.write(refusalLine({ ...refusal, host: `h${index}.test` }, new Date()));
-    }
-    await nextTurn();
-    await nextTurn();
-    const lines = writes.join("").trimEnd().split("\n");
-    assert.equal(lines.length, 1000);
-    assert.ok(writes.length < 20, "the lines of one turn go out together");
-    for (const [index, line] of lines.entries()) {
-      const object: unknown = JSON.parse(line);
-      assert.equal(auditLineSchema.parse(object).host, `h${index}.test`);
-      assert.match(line, /^\{"level":30,"audit":true,/);
-    }
-  });
-
-  test("flush writes at once what is held back", () => {
-    const writes: string[] = [];
-    const audit = createAuditWriter({ write: (text) => writes.push(text) });
-    audit.write(refusalLine(refusal, new Date()));
-    assert.equal(writes.length, 0);
-    audit.flush();
-    audit.flush();
-    assert.equal(writes.length, 1);
-  });
-});
 
 describe("createSparseAudit", () => {
   function scenario() {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { chown, mkdir, open, readdir, rm, stat, truncate } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { agentPort, limits, WireError } from "@opencomputer/protocol";
 import type { Cgroups } from "../cgroups/create-cgroups.ts";
@@ -10,6 +11,7 @@ import type { ByteBudget } from "../guest/byte-budget.ts";
 import { openImage } from "../images/import-image.ts";
 import type { Slots } from "../network/create-slots.ts";
 import type { Slot } from "../network/slot.ts";
+import { createLimiter } from "../pool/create-limiter.ts";
 import { hasCode } from "../process/process-identity.ts";
 import type { MachineAccess, MachineShape } from "../vm/qemu-arguments.ts";
 import type { Hypervisor, MachineSize, VirtualMachine } from "../vm/virtual-machine.ts";
@@ -47,7 +49,7 @@ export interface Machines extends RunningDisk {
   /**
    * The sandboxes' machines of an earlier worker, whether they still run or
    * have ended. Everything else that the installation has on the host and
-   * that no sandbox owns is removed.
+   * that no sandbox owns is removed. The rules of their slots are loaded again.
    */
   adopt(): Promise<Machine[]>;
 }
@@ -187,6 +189,20 @@ export function createMachines(deps: {
     return machine;
   }
 
+  /**
+   * Loads the rules of this version, in the mode of the record: the worker that
+   * wrote it may have been another one, or have ended before it loaded them.
+   */
+  async function renewRules({ id, slot, vm, record }: Machine): Promise<void> {
+    if (vm === undefined || record.sandbox === null) return;
+    try {
+      await slots.setMode(slot, record.sandbox.egressMode);
+    } catch (error) {
+      // Both sides keep what they had; where the host's has no mode, nothing passes.
+      deps.log.warn({ machineId: id, err: error }, "The rules of a slot could not be renewed");
+    }
+  }
+
   async function save(machine: Machine, record: MachineRecord): Promise<void> {
     await writeJsonFile(recordPath(machine.id), record);
     machine.record = record;
@@ -306,6 +322,8 @@ export function createMachines(deps: {
       for (const name of sockets.filter((found) => !adopted.has(found.split(".")[0] ?? ""))) {
         await rm(join(directories.sockets, name), { force: true });
       }
+      const renewing = createLimiter(availableParallelism());
+      await Promise.all(machines.map((machine) => renewing(() => renewRules(machine))));
       return machines;
     },
   };

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { hasCode } from "../process/process-identity.ts";
 import { runProgram } from "../process/run-program.ts";
 import { createTurns } from "../turns.ts";
+import { hostInterfaceGroups } from "./host-rules.ts";
 import type { NetworkBlock } from "./network-block.ts";
 import { type Slot, slotAt, slotInterfaces, slotNamePrefix } from "./slot.ts";
 import { type SlotMode, slotRules } from "./slot-rules.ts";
@@ -17,9 +18,13 @@ const linksSchema = z.array(z.object({ ifname: z.string() }));
 export interface Slots {
   /** Makes a slot in mode `closed`. @throws {Error} when every index is taken. */
   open(): Promise<Slot>;
-  /** Takes the slot of a machine that runs already. Its rules stay as they are. */
+  /** Takes the slot of a machine that runs already. Its rules stay as they are until `setMode`. */
   adopt(index: number): Slot;
-  /** Replaces the rules of a slot. */
+  /**
+   * Replaces the rules of a slot, and the mode that the host holds it to. Each
+   * side changes at once, and both have to let a packet pass: while they differ,
+   * nothing passes that one of the two modes refuses.
+   */
   setMode(slot: Slot, mode: SlotMode): Promise<void>;
   /** Removes the slot from the host; its index becomes free. Done already is no error. */
   close(slot: Slot): Promise<void>;
@@ -64,9 +69,12 @@ export function createSlots(installationId: string, block: NetworkBlock): Slots 
       return slotAt(installationId, block, index);
     },
     async setMode(slot, mode) {
-      await runProgram("nsenter", [`--net=${namespaceDirectory}/${slot.name}`, "nft", "-f", "-"], {
-        input: slotRules(slot, mode),
-      });
+      const namespace = `--net=${namespaceDirectory}/${slot.name}`;
+      const group = String(hostInterfaceGroups[mode]);
+      await Promise.all([
+        runProgram("nsenter", [namespace, "nft", "-f", "-"], { input: slotRules(slot, mode) }),
+        runProgram("ip", ["link", "set", "dev", slot.name, "group", group]),
+      ]);
     },
     async close(slot) {
       await changes.take(() => removeFromHost([slot.name]));

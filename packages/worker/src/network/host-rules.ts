@@ -1,6 +1,7 @@
 import { agentPort, egressPorts } from "@opencomputer/protocol";
 import type { NetworkBlock } from "./network-block.ts";
 import { slotNamePrefix } from "./slot.ts";
+import type { SlotMode } from "./slot-rules.ts";
 import { specialRanges } from "./special-ranges.ts";
 
 /** Name of the installation's table on the host. */
@@ -9,15 +10,31 @@ export function hostTableName(installationId: string): string {
 }
 
 /**
- * The host's side of the slots' rules. A slot's packets reach the proxy's
- * three ports and, by NAT, the public internet; never another slot, and never
- * a service of the host. Only root may call the agents. Loading the rules
- * replaces the ones before in one transaction.
+ * Group of the host's end of a slot's veth pair: how the host's rules know the
+ * slot's mode. It is a property of the interface, changed by one call of the
+ * kernel. It stays when the rules are loaded again or the worker restarts, and
+ * ends with the slot: an interface is made in group 0, which is `closed`.
+ */
+export const hostInterfaceGroups: Readonly<Record<SlotMode, number>> = {
+  closed: 0,
+  open: 0x6f630001,
+  intercepted: 0x6f630002,
+  allowlisted: 0x6f630003,
+};
+
+/**
+ * The host's side of the slots' rules. It holds every packet that comes from a
+ * slot to the mode of that slot, as the slot's own rules do, so that a flaw in
+ * one side is caught by the other: whoever sends it, the guest or code that
+ * broke out into QEMU. In no mode do packets reach another slot, or a service
+ * of the host other than the proxy. Only root may call the agents. Loading the
+ * rules replaces the ones before in one transaction.
  */
 export function hostRules(installationId: string, block: NetworkBlock): string {
   const table = hostTableName(installationId);
   const slots = `"${slotNamePrefix(installationId)}*"`;
   const egress = block.egressAddress;
+  const { open, intercepted, allowlisted } = hostInterfaceGroups;
   return `table inet ${table}
 delete table inet ${table}
 table inet ${table} {
@@ -29,18 +46,36 @@ table inet ${table} {
   }
   chain input {
     type filter hook input priority filter - 10; policy accept;
-    iifname ${slots} ct state established,related accept
-    iifname ${slots} ip daddr ${egress} udp dport ${egressPorts.dns} accept
-    iifname ${slots} ip daddr ${egress} tcp dport { ${egressPorts.tls}, ${egressPorts.http}, ${egressPorts.dns} } accept
-    iifname ${slots} meta l4proto tcp reject with tcp reset
-    iifname ${slots} reject with icmpx admin-prohibited
+    iifname ${slots} goto input_from_slot
     iifname != "lo" ip daddr ${block.cidr} drop
+  }
+  chain input_from_slot {
+    ct direction reply ct state established,related accept
+    iifgroup { ${open}, ${intercepted}, ${allowlisted} } goto to_proxy
+    drop
+  }
+  chain to_proxy {
+    ip daddr ${egress} udp dport ${egressPorts.dns} accept
+    ip daddr ${egress} tcp dport { ${egressPorts.tls}, ${egressPorts.http}, ${egressPorts.dns} } accept
+    ip daddr ${egress} meta l4proto icmp ct state related accept
+    meta l4proto tcp reject with tcp reset
+    reject with icmpx admin-prohibited
   }
   chain forward {
     type filter hook forward priority filter - 10; policy accept;
+    iifname ${slots} oifname ${slots} drop
+    iifname ${slots} goto forward_from_slot
     oifname ${slots} ct state established,related accept
     oifname ${slots} drop
-    iifname ${slots} ip daddr { ${specialRanges.join(", ")} } drop
+  }
+  chain forward_from_slot {
+    ip daddr { ${specialRanges.join(", ")} } drop
+    meta l4proto { tcp, udp } th dport 53 drop
+    iifgroup ${open} accept
+    iifgroup ${intercepted} tcp dport { 80, 443 } drop
+    iifgroup ${intercepted} udp dport 443 drop
+    iifgroup ${intercepted} accept
+    drop
   }
   chain output {
     type filter hook output priority filter - 10; policy accept;

@@ -62,6 +62,14 @@ const statements: Record<string, { text: string; modes: readonly SlotMode[] }> =
     text: 'iifname "tap0" ip saddr != 169.254.0.2 drop',
     modes: ["closed", "open", "intercepted", "allowlisted"],
   },
+  "the slot itself sends nothing by default": {
+    text: 'type filter hook output priority filter; policy drop;\n    oifname "tap0"',
+    modes: ["closed", "open", "intercepted", "allowlisted"],
+  },
+  "what the slot itself sends may leave by the host's side": {
+    text: 'oifname "veth0" accept',
+    modes: [],
+  },
   "only the host calls the agent": {
     text: 'iifname "veth0" ip saddr 198.18.4.17 ip daddr 198.18.4.18 tcp dport 7070 dnat ip to 169.254.0.2:7070',
     modes: ["closed", "open", "intercepted", "allowlisted"],

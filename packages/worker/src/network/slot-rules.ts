@@ -17,17 +17,24 @@ import { specialRanges } from "./special-ranges.ts";
 export type SlotMode = EgressMode | "closed";
 
 const guest = `iifname "${slotInterfaces.guest}"`;
+const toGuest = `oifname "${slotInterfaces.guest}"`;
 
 /**
- * The nftables rules inside a slot's namespace: all that decides where the
- * packets of its guest may go. Loading them replaces the ones before in one
- * transaction, so there is no moment without rules.
+ * The nftables rules inside a slot's namespace: where the packets of its guest
+ * may go. The host holds them to the same mode once more, see `hostRules`.
+ * Loading them replaces the ones before in one transaction, so there is no
+ * moment without rules.
  *
  * A restored guest may send on connections that it had in another slot. The
  * host may still know their flow, and the server may still wait: picked up
  * in their middle (Linux does so) they would go on, in each of several forks.
  * So a segment of TCP that neither opens a connection nor belongs to one of
  * this slot is answered by a reset, once the slot is a sandbox's.
+ *
+ * What the slot itself sends goes to its guest alone: replies, resets and
+ * refusals. Those of a packet that belongs to no connection belong to none
+ * either. Code that broke out of the guest runs here, as QEMU's user; its
+ * packets are nobody's replies, and none of them leaves by the host's side.
  */
 export function slotRules(slot: Slot, mode: SlotMode): string {
   return `table inet slot
@@ -61,6 +68,12 @@ ${indent(mode === "closed" ? ["drop"] : refusals)}
     ct state established,related accept
     ${guest} ip daddr ${guestNetwork.gatewayAddress} icmp type echo-request accept
     ${guest} jump refuse
+  }
+  chain output {
+    type filter hook output priority filter; policy drop;
+    ${toGuest} ct state established,related accept
+    ${toGuest} tcp flags & rst == rst accept
+    ${toGuest} icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
   }
   chain translate_source {
     type nat hook postrouting priority srcnat; policy accept;

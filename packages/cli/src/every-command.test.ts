@@ -7,7 +7,7 @@ import { createProgram } from "./create-program.ts";
 import { type Oc, startOc } from "./testing/start-oc.ts";
 
 /** The secret that `oc secret set` keeps here, for none of the others to tell. */
-const canary = "sk-canary-value";
+const canary = "sk-canary-jQ7vX2mT9wLr4KzB8nYd3HpC";
 
 /** A file for `oc patch create`. */
 const scriptFile = fileURLToPath(new URL("./main.ts", import.meta.url));

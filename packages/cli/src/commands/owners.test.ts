@@ -81,6 +81,23 @@ describe("oc secret-store", () => {
     assert.equal((await oc.run(["secret-store", "update", id, ...both])).exitCode, 1);
   });
 
+  test("placements: create and update set them, get shows them, clearing takes them away", async () => {
+    const flags = ["--name", "placed", "--substitute-in", "header,query"];
+    const id = (await oc.done(["secret-store", "create", ...flags])).trim();
+    assert.match(await oc.done(["secret-store", "get", id]), /^Placements: +header, query$/m);
+    const update = (...words: string[]) => oc.run(["secret-store", "update", id, ...words]);
+    const updated = await update("--substitute-in", "header", "--substitute-in", "body:key");
+    assert.match(updated.stdout, /^Placements: +header, body:key$/m);
+    assert.match((await update("--name", "same")).stdout, /^Placements: +header, body:key$/m);
+    const cleared = await update("--clear-substitute-in");
+    assert.match(cleared.stdout, /^Placements: +the operator's default$/m);
+    const both = await update("--clear-substitute-in", "--substitute-in", "header");
+    assert.equal(both.exitCode, 1);
+    const refused = await update("--substitute-in", "cookie");
+    assert.deepEqual([refused.exitCode, refused.stdout], [1, ""]);
+    assert.match(refused.stderr, /"cookie" must be header, header:NAME, body/);
+  });
+
   test("a malformed host exits with 3 and says why", async () => {
     const flags = ["--name", "bad", "--egress-allowlist", "https://api.example.com"];
     const result = await oc.run(["secret-store", "create", ...flags]);

@@ -14,9 +14,17 @@ import {
   formatEgressAllowlist,
 } from "./egress-allowlist.ts";
 import { addGetAndDelete } from "./get-and-delete.ts";
+import {
+  addPlacementsOption,
+  addPlacementsOptions,
+  chosenPlacements,
+  formatPlacements,
+  placementsSchema,
+} from "./placements.ts";
 
-const createOptionsSchema = egressAllowlistSchema.extend({ name: z.string() });
-const updateOptionsSchema = egressAllowlistSchema.extend({ name: z.string().optional() });
+const limitsShape = { ...egressAllowlistSchema.shape, ...placementsSchema.shape };
+const createOptionsSchema = z.object({ name: z.string(), ...limitsShape });
+const updateOptionsSchema = z.object({ name: z.string().optional(), ...limitsShape });
 
 /** `oc secret-store`: named sets of secrets, with the hosts that sandboxes may reach. */
 export function addSecretStore(program: Command, context: CliContext): void {
@@ -46,16 +54,21 @@ function addCreate(group: Command, context: CliContext): void {
     examples: [
       "oc secret-store create --name my-agent-secrets --egress-allowlist api.anthropic.com",
       "oc secret-store create --name two-hosts --egress-allowlist api.anthropic.com --egress-allowlist '*.openai.com'",
+      "oc secret-store create --name headers-only --substitute-in header",
     ],
   }).requiredOption("--name <name>", "name, unique in the organization");
-  addEgressAllowlistOption(command).action(async (_options: unknown, command: Command) => {
-    const invocation = openInvocation(context, command);
-    const { name, egressAllowlist } = readOptions(command, createOptionsSchema);
-    const connection = await invocation.connection();
-    const creating = SecretStore.create({ ...connection, name, egressAllowlist });
-    const store = await invocation.progress("Creating the store", creating);
-    invocation.print(store.id, store);
-  });
+  addPlacementsOption(addEgressAllowlistOption(command)).action(
+    async (_options: unknown, command: Command) => {
+      const invocation = openInvocation(context, command);
+      const { name, egressAllowlist, substituteIn } = readOptions(command, createOptionsSchema);
+      const creating = SecretStore.create({
+        ...(await invocation.connection()),
+        ...{ name, egressAllowlist, substituteIn },
+      });
+      const store = await invocation.progress("Creating the store", creating);
+      invocation.print(store.id, store);
+    },
+  );
 }
 
 function addList(group: Command, context: CliContext): void {
@@ -87,9 +100,10 @@ function addUpdate(group: Command, context: CliContext): void {
       "oc secret-store update <id> --name new-name",
       "oc secret-store update <id> --egress-allowlist api.anthropic.com",
       "oc secret-store update <id> --clear-egress-allowlist",
+      "oc secret-store update <id> --substitute-in header,query",
     ],
   }).option("--name <name>", "new name");
-  addEgressAllowlistOptions(command).action(
+  addPlacementsOptions(addEgressAllowlistOptions(command)).action(
     async (id: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const options = readOptions(command, updateOptionsSchema);
@@ -97,6 +111,7 @@ function addUpdate(group: Command, context: CliContext): void {
         ...(await invocation.connection()),
         name: options.name,
         egressAllowlist: chosenEgressAllowlist(options),
+        substituteIn: chosenPlacements(options),
       });
       const store = await invocation.progress("Changing the store", updating);
       invocation.print(formatStore(store), store);
@@ -109,7 +124,12 @@ function formatStore(store: SecretStoreRecord): string {
     ["ID", store.id],
     ["Name", store.name],
     ["Egress", formatEgressAllowlist(store.egressAllowlist)],
+    ["Placements", storePlacements(store)],
     ["Created", store.createdAt],
     ["Updated", store.updatedAt],
   ]);
+}
+
+function storePlacements({ substituteIn }: SecretStoreRecord): string {
+  return substituteIn === undefined ? "the operator's default" : formatPlacements(substituteIn);
 }

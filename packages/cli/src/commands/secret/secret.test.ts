@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Oc, startOc } from "../../testing/start-oc.ts";
 
-const canary = "sk-canary-value";
+const canary = "sk-canary-jQ7vX2mT9wLr4KzB8nYd3HpC";
 
 describe("oc secret", () => {
   let oc: Oc;
@@ -94,14 +94,74 @@ describe("oc secret", () => {
     assert.equal(comma.exitCode, 3);
   });
 
-  test("list prints names only, of stores and projects", async () => {
+  test("list prints a project's names only", async () => {
     await oc.done(["secret", "set", project, "DATABASE_URL", "--from-stdin"], canary);
     assert.equal(await oc.done(["secret", "list", project]), "DATABASE_URL\nKEY\n");
     assert.deepEqual(JSON.parse(await oc.done(["secret", "list", project, "--json"])), [
       ...["DATABASE_URL", "KEY"],
     ]);
-    assert.match(await oc.done(["secret", "list", store]), /^ARGUMENT\nKEY\n/);
-    assert.doesNotMatch(await oc.done(["secret", "list", store, "--json"]), /canary/);
+    const empty = (await oc.done(["project", "create", "--name", "empty"])).trim();
+    assert.equal(await oc.done(["secret", "list", empty]), "");
+  });
+
+  test("list prints a store's secrets with their hosts and placements", async () => {
+    const id = (await oc.done(["secret-store", "create", "--name", "listed"])).trim();
+    const set = async (name: string, ...flags: string[]) => {
+      await oc.done(["secret", "set", id, name, "--from-stdin", ...flags], canary);
+    };
+    await set("PLAIN");
+    await set("LIMITED", "--allowed-hosts", "api.example.com", "--in", "header:X-Api-Key,query");
+    assert.equal(
+      await oc.done(["secret", "list", id]),
+      `NAME     HOSTS            PLACEMENTS
+LIMITED  api.example.com  header:x-api-key, query
+PLAIN    all hosts        header, body
+`,
+    );
+    const json = await oc.done(["secret", "list", id, "--json"]);
+    assert.doesNotMatch(json, /canary/);
+    assert.deepEqual(
+      JSON.parse(json).map((entry: { substituteIn: string[] }) => entry.substituteIn),
+      [
+        ["header", "body"],
+        ["header:x-api-key", "query"],
+      ],
+    );
+  });
+
+  test("set takes placements by comma-separated and repeated flags, and keeps them", async () => {
+    const set = async (...flags: string[]) => {
+      await oc.done(["secret", "set", store, "PLACED", "--from-stdin", ...flags], canary);
+      return kept(store, "PLACED")?.substituteIn;
+    };
+    assert.deepEqual(await set("--in", "header,query"), ["header", "query"]);
+    const repeated = ["--in", "body:client_secret", "--in", "header:x-api-key,path"];
+    assert.deepEqual(await set(...repeated), ["body:client_secret", "header:x-api-key", "path"]);
+    assert.deepEqual(await set(), ["body:client_secret", "header:x-api-key", "path"]);
+  });
+
+  test("set refuses a malformed placement before it asks for the value", async () => {
+    for (const placement of ["cookie", "header, query", "header,", "header:a b", "body:", ""]) {
+      const words = ["secret", "set", store, "MISPLACED", "--from-stdin", "--in", placement];
+      const result = await oc.run(words, { input: canary });
+      assert.deepEqual([result.exitCode, result.stdout], [1, ""], placement);
+      assert.match(result.stderr, /^error: .*--in.* Placement ".*" must /, placement);
+    }
+    const result = await oc.run(["secret", "set", store, "MISPLACED", "x", "--in", "cookie"]);
+    assert.match(result.stderr, /must be header, header:NAME, body, body:FIELD, query or path\./);
+    assert.equal(kept(store, "MISPLACED"), undefined);
+  });
+
+  test("set passes on the warning about a value that can be guessed", async () => {
+    const words = ["secret", "set", store, "GUESSABLE", "--from-stdin"];
+    const result = await oc.run(words, { input: "20260131" });
+    assert.deepEqual([result.exitCode, result.stdout], [0, "Set GUESSABLE\n"]);
+    assert.match(result.stderr, /^warning: .*can be guessed.*\n$/);
+    const json = await oc.run([...words, "--json"], { input: "20260131" });
+    assert.match(JSON.parse(json.stderr).warning, /can be guessed/);
+    for (const { stdout, stderr } of [result, json]) {
+      assert.doesNotMatch(stdout + stderr, /20260131/);
+    }
   });
 
   test("delete takes a secret away; a second time exits with 3", async () => {

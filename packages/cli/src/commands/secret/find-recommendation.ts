@@ -1,0 +1,66 @@
+import {
+  type ConnectionOptions,
+  OpenComputerError,
+  recommendPlacement,
+  type SecretEntry,
+} from "@opencomputer/sdk";
+import type { SecretOwner } from "./secret-owner.ts";
+
+/** The limits of a secret that its caller named; undefined where earlier ones stay. */
+export interface ChosenLimits {
+  allowedHosts: readonly string[] | undefined;
+  substituteIn: readonly string[] | undefined;
+}
+
+/**
+ * Recommends flags for a secret that was just set and that is less limited
+ * than its well-known service needs. Never one that its caller passed.
+ */
+export async function findRecommendation(
+  owner: SecretOwner,
+  id: string,
+  name: string,
+  chosen: ChosenLimits,
+  connection: ConnectionOptions,
+): Promise<string | undefined> {
+  if (chosen.allowedHosts !== undefined && chosen.substituteIn !== undefined) return undefined;
+  const entry = await findEntry(owner, id, name, connection);
+  const allowedHosts = entry?.allowedHosts ?? chosen.allowedHosts ?? [];
+  const recommended = recommendPlacement(name, allowedHosts);
+  if (recommended === undefined) return undefined;
+
+  const { hosts, substituteIn } = recommended;
+  const flags: string[] = [];
+  if (chosen.allowedHosts === undefined && allowedHosts.length === 0) {
+    flags.push(...hosts.map((host) => `--allowed-hosts ${host}`));
+  }
+  const isNarrow = entry?.substituteIn.every(
+    (placement) => placement.startsWith("header") || substituteIn.includes(placement),
+  );
+  const narrows = chosen.substituteIn === undefined && isNarrow !== true;
+  if (narrows) flags.push(`--in ${substituteIn.join(",")}`);
+  if (flags.length === 0) return undefined;
+  const reason = narrows
+    ? "a token that an agent writes into content there then stays a token"
+    : "no other host then receives the value";
+  return `Recommended for ${hosts.join(", ")}: ${flags.join(" ")} (${reason})`;
+}
+
+/** The limits that apply to a secret; undefined in a project, which lists names only. */
+async function findEntry(
+  owner: SecretOwner,
+  id: string,
+  name: string,
+  connection: ConnectionOptions,
+): Promise<SecretEntry | undefined> {
+  try {
+    const secrets: (SecretEntry | string)[] = await owner.listSecrets(id, connection);
+    return secrets.find(
+      (secret): secret is SecretEntry => typeof secret !== "string" && secret.name === name,
+    );
+  } catch (error) {
+    // The secret is set, which a failure here must not hide; what the caller chose is known.
+    if (error instanceof OpenComputerError) return undefined;
+    throw error;
+  }
+}

@@ -17,6 +17,7 @@ import { createForwardQuestion } from "./resolver/forward-question.ts";
 import { createAnswerMessage } from "./resolver/question-service.ts";
 import { createTcpListener } from "./resolver/tcp-listener.ts";
 import { createUdpListener } from "./resolver/udp-listener.ts";
+import { createSessionVersions } from "./sessions/session-versions.ts";
 import { createSessions } from "./sessions/sessions.ts";
 import { createConnect } from "./upstream/connect.ts";
 import { createDial } from "./upstream/dial.ts";
@@ -43,7 +44,7 @@ const addressTimeoutMilliseconds = 30_000;
 const drainMilliseconds = 2_000;
 
 /**
- * Wires the proxy together and starts it. The control API answers last, so
+ * Wires the proxy together and starts it. The control API listens last, so
  * that whoever reaches it finds the guests' ports served.
  */
 export async function startEgressProxy(options: {
@@ -133,7 +134,13 @@ export async function startEgressProxy(options: {
   await listen(http, { host: address, port: egressPorts.http });
   await listen(dnsOverTcp, { host: address, port: egressPorts.dns });
   await dnsOverUdp.listen({ host: address, port: egressPorts.dns });
-  const controlApi = createControlApi({ instanceId: randomUUID(), sessions, contexts, log });
+  const controlApi = createControlApi({
+    instanceId: randomUUID(),
+    sessions,
+    sessionVersions: createSessionVersions(),
+    contexts,
+    log,
+  });
   await listenOnSocket(controlApi, options.socketPath);
   log.info({ address, ports: egressPorts }, "the egress proxy serves guests");
 

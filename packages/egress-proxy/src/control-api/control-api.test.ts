@@ -14,10 +14,17 @@ import {
 } from "@opencomputer/protocol";
 import { createLeafKey } from "../certificates/leaf-certificate.ts";
 import { createLeafContexts } from "../certificates/leaf-contexts.ts";
+import { createSessionVersions } from "../sessions/session-versions.ts";
 import { createSessions } from "../sessions/sessions.ts";
 import { createTestAuthority } from "../testing/certificates.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
-import { otherSandboxId, testSandboxId, testSecret, testSession } from "../testing/sessions.ts";
+import {
+  otherSandboxId,
+  testMachineId,
+  testSandboxId,
+  testSecret,
+  testSession,
+} from "../testing/sessions.ts";
 import { createTestLog } from "../testing/silent-log.ts";
 import { createControlApi } from "./control-api.ts";
 import { listenOnSocket } from "./listen-on-socket.ts";
@@ -34,7 +41,13 @@ async function scenario() {
     now: () => new Date(),
   });
   const instanceId = randomUUID();
-  const server = createControlApi({ instanceId, sessions, contexts, log: createTestLog(logLines) });
+  const server = createControlApi({
+    instanceId,
+    sessions,
+    sessionVersions: createSessionVersions(),
+    contexts,
+    log: createTestLog(logLines),
+  });
   const put = (path: string, body: unknown) => {
     const payload = typeof body === "string" ? body : JSON.stringify(body);
     return server.inject({
@@ -51,7 +64,7 @@ async function scenario() {
 }
 
 describe("createControlApi: sessions", () => {
-  test("PUT puts a session in force, GET tells its policy without tokens and values", async () => {
+  test("PUT puts a session in force, GET returns its policy without tokens and values", async () => {
     const { putSession, get, sessions } = await scenario();
     const limited = testSecret("b", { allowedHosts: ["api.example.com"] });
     const answer = await putSession(testSession({ secrets: [testSecret("a"), limited] }));
@@ -62,6 +75,8 @@ describe("createControlApi: sessions", () => {
     assert.equal(told.statusCode, 200);
     assert.deepEqual(egressPolicySchema.parse(told.json()), {
       sandboxId: testSandboxId,
+      version: 1,
+      machineId: testMachineId,
       sourceAddress: "198.18.4.6",
       mode: "allowlisted",
       egressAllowlist: ["api.example.com"],
@@ -78,7 +93,32 @@ describe("createControlApi: sessions", () => {
     assert.deepEqual([secret?.token, secret?.value], [testSecret("a").token, "rotated"]);
   });
 
-  test("DELETE ends a session and may be repeated; GET then answers 404", async () => {
+  test("a version that is lower than the one held, or held lately, is 409 stale_session", async () => {
+    const { putSession, remove, sessions } = await scenario();
+    const give = (version: number, value: string) =>
+      putSession(testSession({ version, secrets: [testSecret("a", { value })] }));
+    const valueHeld = () => sessions.get(testSandboxId)?.secrets[0]?.value;
+    assert.equal((await give(3, "former")).statusCode, 204);
+    assert.equal((await give(5, "current")).statusCode, 204);
+    const late = await give(4, "former");
+    assert.equal(late.statusCode, 409);
+    assert.equal(errorBodySchema.parse(late.json()).code, "stale_session");
+    assert.equal(valueHeld(), "current");
+    assert.equal((await give(5, "current")).statusCode, 204);
+    await remove(testSandboxId);
+    assert.equal((await give(4, "former")).statusCode, 409);
+    assert.equal(sessions.count, 0);
+    assert.equal((await give(6, "current")).statusCode, 204);
+  });
+
+  test("a session that is refused does not count as given", async () => {
+    const { putSession } = await scenario();
+    const malformed = testSession({ version: 9, egressAllowlist: ["A.example.com"] });
+    assert.equal((await putSession(malformed)).statusCode, 400);
+    assert.equal((await putSession(testSession({ version: 1 }))).statusCode, 204);
+  });
+
+  test("DELETE ends a session and may be repeated; GET then returns 404", async () => {
     const { putSession, get, remove, sessions } = await scenario();
     await putSession(testSession());
     assert.equal((await remove(testSandboxId)).statusCode, 204);
@@ -115,6 +155,7 @@ describe("createControlApi: sessions", () => {
       token: `osb_sealed_${index.toString(16).padStart(32, "0")}`,
       value: '"'.repeat(limits.secretValueBytesMax),
       allowedHosts: [],
+      substituteIn: ["header"],
     }));
     assert.equal((await putSession(testSession({ secrets }))).statusCode, 204);
     assert.equal(sessions.get(testSandboxId)?.secrets.length, limits.secretsPerStoreMax);
@@ -154,6 +195,30 @@ describe("createControlApi: errors", () => {
     {
       name: "an unknown mode",
       body: { ...testSession({ secrets: [secret] }), mode: canary },
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      name: "a field that the proxy does not know",
+      body: { ...testSession({ secrets: [secret] }), further: canary },
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      name: "a field of a secret that the proxy does not know",
+      body: testSession({ secrets: [{ ...secret, ...{ further: canary } }] }),
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      name: "no version",
+      body: { ...testSession({ secrets: [secret] }), version: undefined },
+      status: 400,
+      code: "invalid_request",
+    },
+    {
+      name: "a machine id that is none",
+      body: testSession({ secrets: [secret], machineId: canary }),
       status: 400,
       code: "invalid_request",
     },

@@ -19,6 +19,7 @@ import { z } from "zod";
 import type { LeafContexts } from "../certificates/leaf-contexts.ts";
 import type { SessionPolicy } from "../contract.ts";
 import { checkSession } from "../sessions/check-session.ts";
+import type { SessionVersions } from "../sessions/session-versions.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { answerWithWireErrors } from "./wire-errors.ts";
 
@@ -29,17 +30,19 @@ const noContent = z.null();
  * What the control plane may ask of the proxy; the shapes are protocol's
  * `internal/egress`.
  *
- * `PUT` answers 204 and holds for every request that begins after it.
- * `DELETE` answers 204 whether or not there was a session, and ends the
- * sandbox's connections. Errors are protocol's error bodies.
+ * `PUT` returns 204 and holds for every request that begins after it; one that
+ * is older than what the proxy holds or held is a 409. `DELETE` returns 204
+ * whether or not there was a session, and ends the sandbox's connections.
+ * Errors are protocol's error bodies.
  */
 export function createControlApi(deps: {
   instanceId: string;
   sessions: Sessions;
+  sessionVersions: SessionVersions;
   contexts: LeafContexts;
   log: Logger;
 }): FastifyInstance {
-  const { sessions, contexts } = deps;
+  const { sessions, sessionVersions, contexts } = deps;
   const server = fastify({
     logger: false,
     bodyLimit: limits.egressSessionBytesMax,
@@ -83,6 +86,7 @@ export function createControlApi(deps: {
         );
       }
       checkSession(request.body);
+      sessionVersions.admit(request.body, sessions.get(request.body.sandboxId));
       sessions.put(request.body);
       return await reply.code(204).send(null);
     },
@@ -112,6 +116,8 @@ export function createControlApi(deps: {
     "/v1/sessions/:sandboxId",
     { schema: { params: sandboxParameters, response: { 204: noContent } } },
     async (request, reply) => {
+      const ended = sessions.get(request.params.sandboxId);
+      if (ended !== undefined) sessionVersions.ended(ended);
       sessions.remove(request.params.sandboxId);
       return await reply.code(204).send(null);
     },
@@ -138,6 +144,8 @@ function describePolicy(policy: SessionPolicy): z.infer<typeof egressPolicySchem
   const limited = policy.secrets.filter((secret) => secret.allowedHosts.length > 0);
   return {
     sandboxId: policy.sandboxId,
+    version: policy.version,
+    machineId: policy.machineId,
     sourceAddress: policy.sourceAddress,
     mode: policy.mode,
     egressAllowlist: [...policy.egressAllowlist],

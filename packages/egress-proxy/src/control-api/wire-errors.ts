@@ -44,7 +44,7 @@ function toWireError(error: FastifyError): WireError {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return new WireError(
         "body_too_large",
-        `The body has more than ${limits.egressSessionBytesMax} octets`,
+        `The body has more than ${limits.egressSessionBytesMax} bytes`,
       );
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new WireError("unsupported_media_type", "The body has to be application/json");

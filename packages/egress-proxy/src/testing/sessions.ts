@@ -2,15 +2,19 @@ import type { EgressSecret, EgressSession } from "@opencomputer/protocol";
 
 export const testSandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";
 export const otherSandboxId = "sb-bbbbbbbbbbbbbbbbbbbb";
+export const testMachineId = "5f0e3a52-6f0b-4a7c-9c1d-2b8e4d6a7f10";
 
 /** A session of mode `allowlisted` for `api.example.com`, with what the test says of it. */
 export function testSession(changes: Partial<EgressSession> = {}): EgressSession {
   return {
     sandboxId: testSandboxId,
+    version: 1,
+    machineId: testMachineId,
     sourceAddress: "198.18.4.6",
     mode: "allowlisted",
     egressAllowlist: ["api.example.com"],
     secrets: [],
+    formerSecrets: [],
     ...changes,
   };
 }
@@ -22,6 +26,7 @@ export function testSecret(digit: string, changes: Partial<EgressSecret> = {}): 
     token: `osb_sealed_${digit.repeat(32)}`,
     value: `canary-value-${digit}`,
     allowedHosts: [],
+    substituteIn: ["header", "body"],
     ...changes,
   };
 }

@@ -105,6 +105,15 @@ describe("egress proxy, resolver and process", () => {
       assert.notEqual(status.instanceId, instanceId);
     });
 
+    test("audit lines have a stream of their own, with long paths cut", async () => {
+      await scenario.giveSession();
+      await scenario.curlHttps([`https://api.example.com/${"a".repeat(60_000)}`]);
+      const { path } = await scenario.proxy.auditLine((line) =>
+        (line.path ?? "").startsWith("/aaa"),
+      );
+      assert.match(path ?? "", /^\/a{2047}…\(60001 bytes\)$/);
+    });
+
     test("ends in order on SIGTERM, and when the process that started it is gone", async () => {
       assert.deepEqual(await scenario.proxy.end("SIGTERM"), { code: 0, signal: null });
       await scenario.startProxy();
@@ -123,6 +132,11 @@ describe("egress proxy, resolver and process", () => {
         "a malformed host table",
         { OPENCOMPUTER_EGRESS_HOSTS: "nonsense" },
         /OPENCOMPUTER_EGRESS_HOSTS: expected host=address:port/,
+      ],
+      [
+        "an audit stream that is not open",
+        { OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: "1000" },
+        /OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: file descriptor 1000 is not open/,
       ],
       [
         "a malformed address",

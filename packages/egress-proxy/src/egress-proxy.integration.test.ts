@@ -311,7 +311,7 @@ describe("egress proxy, requests", () => {
 
   test("no value was ever printed", () => {
     const output = scenario.output();
-    assert.match(output, /"audit":true.*"substituted":\["API_KEY"\]/);
+    assert.match(output, /"decision":"allowed".*"substituted":\["API_KEY"\]/);
     assert.doesNotMatch(output, /canary|BEGIN PRIVATE/);
   });
 });

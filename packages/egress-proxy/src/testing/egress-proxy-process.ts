@@ -3,12 +3,16 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { type AuditLine, auditLineSchema } from "@opencomputer/protocol";
 
 const mainFile = fileURLToPath(new URL("../main.ts", import.meta.url));
 
-export interface ControlAnswer {
+/** Where the process finds the stream for audit lines. */
+const auditDescriptor = 3;
+
+export interface ControlResponse {
   readonly status: number;
   readonly body: string;
 }
@@ -16,14 +20,14 @@ export interface ControlAnswer {
 /** The real proxy as a process of its own. */
 export interface EgressProxyProcess {
   readonly child: ChildProcess;
-  /** Everything that it printed. */
+  /** Everything that it printed, its audit lines too. */
   output(): string;
   auditLines(): AuditLine[];
   /** The audit line that the condition picks, once it is there. */
   auditLine(condition: (line: AuditLine) => boolean): Promise<AuditLine>;
-  control(method: string, path: string, body?: unknown): Promise<ControlAnswer>;
+  control(method: string, path: string, body?: unknown): Promise<ControlResponse>;
   residentBytes(): number;
-  /** Sends the signal and tells how the process ended. */
+  /** Sends the signal and returns how the process ended. */
   end(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
@@ -32,10 +36,21 @@ export async function startEgressProxyProcess(
   environment: Record<string, string> & { OPENCOMPUTER_EGRESS_PROXY_SOCKET: string },
 ): Promise<EgressProxyProcess> {
   const child = spawn(process.execPath, ["--conditions=source", "--import", "tsx", mainFile], {
-    env: { PATH: process.env["PATH"], ...environment },
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    env: {
+      PATH: process.env["PATH"],
+      OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: String(auditDescriptor),
+      ...environment,
+    },
+    stdio: ["ignore", "pipe", "pipe", "pipe", "ipc"],
   });
   const lines: string[] = [];
+  const audited: AuditLine[] = [];
+  const auditStream = child.stdio[auditDescriptor];
+  if (!(auditStream instanceof Readable)) throw new TypeError("The process has no audit stream");
+  createInterface({ input: auditStream }).on("line", (line) => {
+    lines.push(line);
+    audited.push(auditLineSchema.parse(JSON.parse(line)));
+  });
   const ended = once(child, "close");
   const serving = new Promise<void>((resolve) => {
     for (const input of [child.stdout, child.stderr]) {
@@ -51,18 +66,13 @@ export async function startEgressProxyProcess(
   });
   await Promise.race([serving, endedEarly]);
 
-  const auditLines = (): AuditLine[] =>
-    lines
-      .filter((line) => line.includes('"audit":true'))
-      .map((line) => auditLineSchema.parse(JSON.parse(line)));
-
   return {
     child,
     output: () => lines.join("\n"),
-    auditLines,
+    auditLines: () => [...audited],
     async auditLine(condition) {
       for (let attempt = 0; attempt < 200; attempt += 1) {
-        const found = auditLines().findLast(condition);
+        const found = audited.findLast(condition);
         if (found !== undefined) return found;
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
@@ -89,16 +99,16 @@ function sendControl(
   method: string,
   path: string,
   body: unknown,
-): Promise<ControlAnswer> {
+): Promise<ControlResponse> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { "content-type": "application/json" };
-    const call = request({ socketPath, method, path, headers, agent: false }, (answer) => {
+    const call = request({ socketPath, method, path, headers, agent: false }, (response) => {
       let text = "";
-      answer.setEncoding("utf8");
-      answer.on("data", (chunk: string) => {
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
         text += chunk;
       });
-      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body: text }));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, body: text }));
     });
     call.on("error", reject);
     call.end(body === undefined ? undefined : JSON.stringify(body));

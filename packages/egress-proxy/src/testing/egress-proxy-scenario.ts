@@ -110,8 +110,10 @@ export async function startEgressProxyScenario(): Promise<EgressProxyScenario> {
     return proxy;
   };
   const put = async (path: string, body: unknown): Promise<void> => {
-    const answer = await running().control("PUT", path, body);
-    if (answer.status !== 204) throw new Error(`PUT ${path}: ${answer.status} ${answer.body}`);
+    const response = await running().control("PUT", path, body);
+    if (response.status !== 204) {
+      throw new Error(`PUT ${path}: ${response.status} ${response.body}`);
+    }
   };
   const openTcp = (port: number): Socket =>
     connectTcp({ host: addresses.proxy, port, localAddress: addresses.guest });

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -14,6 +13,7 @@ import {
   runIn,
   type StandInGuest,
   serveAsProxy,
+  serveInNamespace,
   standInGuestName,
   unplugStandInGuest,
 } from "../testing/network-scene.ts";
@@ -153,7 +153,7 @@ describe("network slots", () => {
     markerPath: `/run/opencomputer-${installationId}-forwarding`,
   });
   let internet: Awaited<ReturnType<typeof attachInternet>>;
-  let internetServer: ChildProcess;
+  let internetServer: Awaited<ReturnType<typeof serveInNamespace>>;
   let proxy: Awaited<ReturnType<typeof serveAsProxy>>;
   let slot: Slot;
   let otherSlot: Slot;
@@ -166,21 +166,13 @@ describe("network slots", () => {
     forwardingBefore = await readFile("/proc/sys/net/ipv4/ip_forward", "utf8");
     await hostNetwork.setUp();
     internet = await attachInternet(internetName, hostAddress, [publicAddress, privateAddress]);
-    internetServer = spawn(
-      "nsenter",
-      [
-        `--net=/run/netns/${internetName}`,
-        process.execPath,
-        new URL("../testing/internet-server.mjs", import.meta.url).pathname,
-        ...[443, 80, 8022, 53].flatMap((port) => [
-          `${publicAddress}:${port}`,
-          `${privateAddress}:${port}`,
-        ]),
-        `${publicAddress}:${echoPort}:echo`,
-      ],
-      { stdio: ["pipe", "pipe", "inherit"] },
-    );
-    if (internetServer.stdout !== null) await once(internetServer.stdout, "data");
+    internetServer = await serveInNamespace(internetName, [
+      ...[443, 80, 8022, 53].flatMap((port) => [
+        `${publicAddress}:${port}`,
+        `${privateAddress}:${port}`,
+      ]),
+      `${publicAddress}:${echoPort}:echo`,
+    ]);
     proxy = await serveAsProxy(block.egressAddress);
     hostService.listen(9999, "0.0.0.0");
     await once(hostService, "listening");
@@ -193,7 +185,7 @@ describe("network slots", () => {
   after(async () => {
     hostService.close();
     proxy.close();
-    internetServer.kill();
+    internetServer.close();
     await guest.close();
     await otherGuest.close();
     await internet.close();
@@ -292,6 +284,19 @@ describe("network slots", () => {
     assert.equal((await runIn(slot.name, script)).trim(), "1");
   });
 
+  test("the gateway replies to its guest's pings, and reports a packet that hopped too often", async () => {
+    await slots.setMode(slot, "allowlisted");
+    const name = standInGuestName(slot);
+    const ping = (...more: string[]) =>
+      runProgram("nsenter", [`--net=/run/netns/${name}`, "busybox", "ping", "-c", "1", ...more]);
+    assert.match(await ping("-W", "1", "169.254.0.1"), /1 packets received/);
+    const traced = runProgram("nsenter", [
+      `--net=/run/netns/${name}`,
+      ...["busybox", "traceroute", "-n", "-m", "1", "-q", "1", "-w", "1", publicAddress],
+    ]);
+    assert.match(await traced, /^ 1 {2}169\.254\.0\.1 /m);
+  });
+
   test("a guest that takes another address is not heard", async () => {
     await slots.setMode(slot, "open");
     const name = standInGuestName(slot);
@@ -332,18 +337,9 @@ describe("network slots", () => {
   });
 
   test("the host reaches the agent, and nothing else in the guest; others reach neither", async () => {
-    const agent = spawn(
-      "nsenter",
-      [
-        `--net=/run/netns/${standInGuestName(slot)}`,
-        process.execPath,
-        new URL("../testing/internet-server.mjs", import.meta.url).pathname,
-        ...["169.254.0.2:7070", "169.254.0.2:7071"],
-      ],
-      { stdio: ["pipe", "pipe", "inherit"] },
-    );
+    const places = ["169.254.0.2:7070", "169.254.0.2:7071"];
+    const agent = await serveInNamespace(standInGuestName(slot), places);
     try {
-      await once(agent.stdout, "data");
       const answer = (port: number, user?: number) =>
         runProgram("setpriv", [
           ...(user === undefined ? [] : [`--reuid=${user}`, `--regid=${user}`, "--clear-groups"]),
@@ -362,7 +358,7 @@ describe("network slots", () => {
       );
       assert.notEqual(fromOutside.trim(), "reached");
     } finally {
-      agent.kill();
+      agent.close();
     }
   });
 

@@ -201,3 +201,19 @@ ${addresses.map((address) => `addr add ${address}/32 dev lo`).join("\n")}
     },
   };
 }
+
+/** Servers of TCP and UDP at each `address:port` of a namespace, or `address:port:echo`. */
+export async function serveInNamespace(namespace: string, places: readonly string[]) {
+  const server = spawn(
+    "nsenter",
+    [
+      `--net=/run/netns/${namespace}`,
+      process.execPath,
+      new URL("internet-server.mjs", import.meta.url).pathname,
+      ...places,
+    ],
+    { stdio: ["pipe", "pipe", "inherit"] },
+  );
+  await once(server.stdout, "data");
+  return { close: () => void server.kill() };
+}

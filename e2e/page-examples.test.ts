@@ -101,6 +101,18 @@ describe("the examples of the guide run as they are printed", () => {
       ["GENERIC_TOKEN", []],
     ]);
 
+    const placements = await guide.run("secrets/placements", { given: { store } });
+    assert.match(placements.stderr, /CLIENT_SECRET can be guessed/);
+    const placed = (await SecretStore.listSecrets(store.id, connection)).map((secret) => [
+      ...[secret.name, secret.substituteIn],
+    ]);
+    assert.deepEqual(Object.fromEntries(placed), {
+      ANTHROPIC_API_KEY: ["header:x-api-key"],
+      CLIENT_SECRET: ["body:client_secret", "header:authorization"],
+      GEMINI_KEY: ["header:x-goog-api-key", "query"],
+      GENERIC_TOKEN: ["header", "body"],
+    });
+
     await guide.run("secrets/egress-allowlist");
     const restricted = (await SecretStore.list(connection)).find(
       ({ name }) => name === "restricted-store",
@@ -130,10 +142,14 @@ describe("the examples of the guide run as they are printed", () => {
     assert.equal(sentKey(), "sk-ant-...");
 
     await guide.run("secret-stores/update", { replace });
-    const { name, egressAllowlist } = await SecretStore.get(id, connection);
+    const { name, egressAllowlist, substituteIn } = await SecretStore.get(id, connection);
     assert.deepEqual([name, egressAllowlist], ["new-name", [host, "*.openai.com"]]);
+    assert.deepEqual(substituteIn, ["header"]);
     const listed = await guide.run("secret-stores/list-and-delete-secrets", { replace });
-    assert.match(listed.stdout, /^ANTHROPIC_API_KEY \[ 'api.anthropic.com' \] \d{4}-/);
+    assert.match(
+      listed.stdout,
+      /^ANTHROPIC_API_KEY \[ 'api.anthropic.com' \] \[ 'header:x-api-key' \]$/m,
+    );
     assert.deepEqual(await SecretStore.listSecrets(id, connection), []);
     await guide.run("secret-stores/delete", { replace });
     assert.deepEqual(await SecretStore.list(connection), []);
@@ -142,11 +158,35 @@ describe("the examples of the guide run as they are printed", () => {
   test("secret stores on the command line", async () => {
     await writeFile(join(guide.home, ".anthropic_key"), "sk-ant-from-a-file\n");
     const { stdout } = await guide.run("secret-stores/command-line");
-    assert.match(stdout, /^ANTHROPIC_API_KEY$/m);
+    assert.match(stdout, /^ANTHROPIC_API_KEY +api\.anthropic\.com +header:x-api-key$/m);
     assert.match(stdout, /^\{"ok":true\}$/m);
     assert.equal(sentKey(), "sk-ant-from-a-file");
     assert.deepEqual(await SecretStore.list(scenario.connection), []);
     assert.deepEqual(await Sandbox.list(scenario.connection), []);
+  });
+
+  test("placements on the command line", async () => {
+    for (const file of [".internal_key", ".gemini_key", ".client_secret", ".openai_key"]) {
+      await writeFile(join(guide.home, file), "jQ7vX2mT9wLr4KzB8nYd3HpC\n");
+    }
+    const listed = await guide.run("secret-stores/placements-on-the-command-line");
+    const table = listed.stdout.slice(listed.stdout.indexOf("NAME "));
+    assert.equal(table, guide.output("secret-stores/placements-on-the-command-line"));
+    assert.equal(listed.stderr, "");
+    const recommended = await guide.run("secret-stores/recommendation");
+    assert.equal(recommended.stderr, guide.output("secret-stores/recommendation"));
+  });
+
+  test("a token that is withheld, on the command line", async () => {
+    const { connection } = scenario;
+    const { id } = await SecretStore.create({ name: "headers", ...connection });
+    await SecretStore.setSecret(id, "ANTHROPIC_API_KEY", "sk-ant-...", connection);
+    const sandbox = await scenario.createSandbox({ secretStore: "headers" });
+    const { stdout } = await guide.run("command-line/withheld", {
+      replace: { "sb-abc123": sandbox.id },
+    });
+    const expected = guide.output("command-line/withheld").trim().toLowerCase();
+    assert.equal(stdout.trim().toLowerCase(), expected);
   });
 
   test("projects on the command line", async () => {
@@ -164,7 +204,8 @@ describe("the examples of the guide run as they are printed", () => {
 
     assert.match((await guide.run("projects/set-secret")).stderr, /^warning: .*--from-stdin/);
     await writeFile(join(guide.home, ".anthropic_key"), "sk-ant-...\n");
-    assert.equal((await guide.run("projects/set-secret-from-stdin")).stderr, "");
+    const fromStdin = await guide.run("projects/set-secret-from-stdin");
+    assert.doesNotMatch(fromStdin.stderr, /--from-stdin|sk-ant/);
     await Project.setSecret(project?.id ?? "", "DATABASE_URL", "postgres://…", connection);
     const { stdout: names } = await guide.run("projects/list-secrets");
     assert.equal(names, guide.output("projects/list-secrets"));

@@ -17,6 +17,7 @@ import type { OpenDatabase } from "./database/database.ts";
 import { createEgressProxyClient } from "./egress-proxy/egress-proxy-client.ts";
 import { createEgressProxyLink } from "./egress-proxy/egress-proxy-link.ts";
 import { createProxyHandOver } from "./egress-proxy/proxy-hand-over.ts";
+import { createFormerSecretRepository } from "./former-secrets/former-secret-repository.ts";
 import { createAuthentication } from "./http/authentication.ts";
 import { createApiServer } from "./http/create-api-server.ts";
 import { createRequestRate } from "./http/request-rate.ts";
@@ -60,7 +61,7 @@ import { createTagRepository } from "./sandboxes/tag-repository.ts";
 import { createWakeSandbox } from "./sandboxes/wake-sandbox.ts";
 import { createSecretRepository } from "./secret-stores/secret-repository.ts";
 import { createSecretStoreRepository } from "./secret-stores/secret-store-repository.ts";
-import { createSetSecret } from "./secret-stores/set-secret.ts";
+import { createSecretStoreService } from "./secret-stores/secret-store-service.ts";
 import { createUrlSignatures } from "./signed-urls/url-signatures.ts";
 import { loadKeyRing } from "./vault/load-key-ring.ts";
 import { createVault } from "./vault/vault.ts";
@@ -82,6 +83,8 @@ export interface ControlPlaneOptions {
   presetApiKey: string | undefined;
   encryptionKey: string | undefined;
   sandboxDomain: string;
+  /** Placements of secrets that name none, in stores that name none. */
+  operatorPlacements: readonly string[];
   /** How many sandboxes an org may have at once. */
   sandboxesPerOrgMax: number;
   /** How many sandboxes of one API key there may be at once; undefined for no such bound. */
@@ -131,8 +134,11 @@ export async function startControlPlane(
   const worker = createWorkerClient(options.workerSocket);
   const egressProxy = createEgressProxyClient(options.egressProxySocket);
   const projects = createProjectRepository(database);
-  const stores = createSecretStoreRepository(database);
-  const secrets = createSecretRepository(database, vault);
+  const { operatorPlacements } = options;
+  const formerSecrets = createFormerSecretRepository(vault);
+  const secretDeps = { database, vault, formerSecrets, operatorPlacements };
+  const stores = createSecretStoreRepository(secretDeps);
+  const secrets = createSecretRepository(secretDeps);
   const sandboxes = createSandboxRepository(database);
   const upkeep = createSandboxUpkeepRepository(database);
   const tokens = createSandboxTokens(keyRing);
@@ -145,7 +151,9 @@ export async function startControlPlane(
       });
     },
   });
-  const handOver = createProxyHandOver({ sandboxes, vault, certificateAuthority, egressProxy });
+  const handOver = createProxyHandOver({
+    ...{ database, sandboxes, vault, formerSecrets, certificateAuthority, egressProxy, logger },
+  });
   const removal = createSandboxRemoval({
     sandboxes,
     upkeep,
@@ -186,6 +194,7 @@ export async function startControlPlane(
     database,
     sandboxes,
     vault,
+    formerSecrets,
     worker,
     workerLink,
     egressProxyLink,
@@ -233,6 +242,7 @@ export async function startControlPlane(
     activity,
     lifecycle,
     vault,
+    formerSecrets,
     worker,
     removeCheckpoint,
     logger,
@@ -269,7 +279,7 @@ export async function startControlPlane(
       snapshots,
       snapshotRows,
       openImage: createOpenImage({ imageBuilds, snapshots }),
-      planCreate: createPlanCreate({ database, projects, vault }),
+      planCreate: createPlanCreate({ database, projects, vault, operatorPlacements }),
       createSandbox,
       readAllowedHosts: createReadAllowedHosts({ egressProxy, sandboxes }),
       activity,
@@ -293,6 +303,8 @@ export async function startControlPlane(
         createSandbox,
         runPatches: createRunPatches({ patches, sandboxes, worker }),
         vault,
+        formerSecrets,
+        operatorPlacements,
       }),
       patches,
       removal,
@@ -311,7 +323,7 @@ export async function startControlPlane(
       authenticateSignedUrl: createSignedUrlAuthentication({ signatures, now: Date.now }),
       stores,
       secrets,
-      setSecret: createSetSecret({ secrets, handOver, logger }),
+      secretStoreService: createSecretStoreService({ stores, secrets, handOver, logger }),
       projects,
     },
   });
@@ -333,6 +345,7 @@ export async function startControlPlane(
       if (workerLink.ready()) await reconcileWithWorker();
     }),
     repeat("upkeep", upkeepMilliseconds, async () => {
+      await formerSecrets.deleteExpired(database, new Date());
       if (!workerLink.ready()) return;
       await reconcile();
       await imageUpkeep.sweep();

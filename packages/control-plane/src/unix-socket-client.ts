@@ -57,7 +57,8 @@ export function createUnixSocketClient(options: {
   unavailable: Extract<ErrorCode, "worker_unavailable" | "egress_proxy_unavailable">;
   /**
    * False for a peer that holds secret values: of its errors only the code is
-   * passed on, and a request that it refuses is our fault, not the caller's.
+   * passed on, and a request that it refuses is our fault, not the caller's,
+   * unless it is one that another has overtaken.
    */
   quotesErrors: boolean;
 }): UnixSocketClient {
@@ -103,7 +104,7 @@ export function createUnixSocketClient(options: {
     }
     const { error, code, details } = body.data;
     if (!quotesErrors) {
-      const isOwnFault = status !== 404 && status < 500;
+      const isOwnFault = status < 500 && code !== "stale_session" && status !== 404;
       return new WireError(
         isOwnFault ? "internal_error" : code,
         `The ${peer} answered ${status} ${code}`,

@@ -6,6 +6,7 @@ import {
   WireError,
 } from "@opencomputer/protocol";
 import type { Database } from "../database/database.ts";
+import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
 import type { SandboxRepository, SandboxRow } from "../sandboxes/sandbox-repository.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -18,8 +19,8 @@ const countMaxByKind = {
 
 /**
  * Stores the row of a checkpoint in status `processing`: what a fork starts
- * with is what the sandbox is now, with copies of its secrets sealed anew
- * under the same tokens. Failed checkpoints do not count, and one of the same
+ * with is what the sandbox is now, with copies of its secrets and of their
+ * former values, encrypted anew under the same tokens. Failed checkpoints do not count, and one of the same
  * name is replaced.
  *
  * The org is locked, so no secret is rotated between the reading and the copying.
@@ -33,11 +34,12 @@ export async function admitCheckpoint(
     checkpoints: CheckpointRepository;
     sandboxes: SandboxRepository;
     vault: Vault;
+    formerSecrets: FormerSecretRepository;
   },
   sandbox: SandboxRow,
   request: CreateCheckpointRequest,
 ): Promise<{ row: CheckpointRow; removedIds: string[] }> {
-  const { checkpoints, sandboxes, vault } = deps;
+  const { checkpoints, sandboxes, vault, formerSecrets } = deps;
   const { orgId, id: sandboxId } = sandbox;
   const kind = request.kind ?? "full";
 
@@ -63,6 +65,12 @@ export async function admitCheckpoint(
         const context = { kind: "checkpoint-secret", orgId, checkpointId, name } as const;
         return { ...secret, ...vault.seal(value, context), checkpointId };
       }),
+    );
+    const parent = { kind: "sandbox", orgId, id: sandboxId } as const;
+    await formerSecrets.insert(
+      transaction,
+      { kind: "checkpoint", orgId, id: checkpointId },
+      await formerSecrets.list(transaction, parent, new Date()),
     );
     const row = await checkpoints.find(orgId, checkpointId, transaction);
     if (row === undefined) throw new Error("A checkpoint is absent right after its insert");

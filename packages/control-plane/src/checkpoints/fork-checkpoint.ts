@@ -1,5 +1,6 @@
 import type { ForkRequest } from "@opencomputer/protocol";
 import type { Database } from "../database/database.ts";
+import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import type { Caller } from "../sandboxes/assert-room.ts";
 import type { CreateSandbox } from "../sandboxes/create-sandbox.ts";
 import type { DrawPlan } from "../sandboxes/sandbox-plan.ts";
@@ -32,8 +33,11 @@ export function createForkCheckpoint(deps: {
   createSandbox: CreateSandbox;
   runPatches: RunPatches;
   vault: Vault;
+  formerSecrets: FormerSecretRepository;
+  /** Placements of secrets that name none, in stores that name none. */
+  operatorPlacements: readonly string[];
 }): ForkCheckpoint {
-  const { checkpoints, createSandbox, runPatches, vault } = deps;
+  const { checkpoints, createSandbox, runPatches, vault, formerSecrets } = deps;
 
   async function loadInherited(
     transaction: Database,
@@ -41,9 +45,9 @@ export function createForkCheckpoint(deps: {
   ): Promise<SecretLayer<OpenSecret>> {
     const rows = await checkpoints.listSecrets(transaction, orgId, checkpointId);
     const secrets = rows.map((row) => {
-      const { name, token, allowedHosts, sourceStoreId } = row;
+      const { name, token, allowedHosts, substituteIn, sourceStoreId } = row;
       const value = vault.open(row, { kind: "checkpoint-secret", orgId, checkpointId, name });
-      return { name, token, value, allowedHosts, sourceStoreId };
+      return { name, token, value, allowedHosts, substituteIn, sourceStoreId };
     });
     return { egressAllowlist, secrets };
   }
@@ -56,9 +60,11 @@ export function createForkCheckpoint(deps: {
       if (checkpoint === undefined) throw checkpointNotFound(checkpointId);
       const base = await loadInherited(transaction, checkpoint);
       const top = request.secretStore
-        ? openLayer(vault, orgId, await loadNamedLayer(transaction, orgId, request.secretStore))
+        ? openLayer(deps, orgId, await loadNamedLayer(transaction, orgId, request.secretStore))
         : emptyLayer;
-      return planFork(checkpoint, { base, top }, request);
+      const owner = { kind: "checkpoint", orgId, id } as const;
+      const inheritedFormerSecrets = await formerSecrets.list(transaction, owner, new Date());
+      return planFork(checkpoint, { base, top, inheritedFormerSecrets }, request);
     };
     return createSandbox(caller, drawPlan, signal, (sandboxId) =>
       runPatches({ orgId, checkpointId: id, sandboxId }, signal),

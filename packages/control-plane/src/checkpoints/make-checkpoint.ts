@@ -1,6 +1,7 @@
 import { type CreateCheckpointRequest, WireError } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import type { Database } from "../database/database.ts";
+import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import type { SandboxActivity } from "../sandboxes/sandbox-activity.ts";
 import type { SandboxLifecycle } from "../sandboxes/sandbox-lifecycle.ts";
 import type { SandboxRepository, SandboxRow } from "../sandboxes/sandbox-repository.ts";
@@ -37,6 +38,7 @@ export function createCheckpointMaker(deps: {
   activity: SandboxActivity;
   lifecycle: SandboxLifecycle;
   vault: Vault;
+  formerSecrets: FormerSecretRepository;
   worker: WorkerClient;
   removeCheckpoint: RemoveCheckpoint;
   logger: Logger;

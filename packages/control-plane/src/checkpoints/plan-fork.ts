@@ -1,7 +1,5 @@
 import type { ForkRequest } from "@opencomputer/protocol";
 import type { SandboxPlan } from "../sandboxes/sandbox-plan.ts";
-import type { SecretLayer } from "../secret-stores/layer-secrets.ts";
-import type { OpenSecret } from "../secret-stores/open-layer.ts";
 import type { CheckpointRow } from "./checkpoint-repository.ts";
 
 /**
@@ -11,7 +9,7 @@ import type { CheckpointRow } from "./checkpoint-repository.ts";
  */
 export function planFork(
   checkpoint: CheckpointRow,
-  layers: { base: SecretLayer<OpenSecret>; top: SecretLayer<OpenSecret> },
+  layers: Pick<SandboxPlan, "base" | "top" | "inheritedFormerSecrets">,
   request: ForkRequest,
 ): SandboxPlan {
   const storeName = request.secretStore || null;

@@ -1,3 +1,4 @@
+import { defaultPlacements } from "@opencomputer/protocol";
 import { sql } from "drizzle-orm";
 import {
   bigint,
@@ -99,6 +100,8 @@ export const secretStores = pgTable(
       .references(() => projects.id, { onDelete: "cascade" }),
     name: text("name").notNull(),
     egressAllowlist: jsonb("egress_allowlist").$type<string[]>().notNull(),
+    /** Placements of its secrets that name none; null for the operator's. */
+    substituteIn: jsonb("substitute_in").$type<string[]>(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
@@ -121,6 +124,8 @@ export const storeSecrets = pgTable(
     sealed: text("sealed").notNull(),
     keyVersion: text("key_version").notNull(),
     allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
+    /** Null when the secret names no placements: its store's apply, or the operator's. */
+    substituteIn: jsonb("substitute_in").$type<string[]>(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
@@ -184,12 +189,39 @@ export const sandboxes = pgTable(
     apiKeyId: uuid("api_key_id"),
     /** The address that its packets come from; null while it has no slot. */
     sourceAddress: text("source_address"),
+    /** The machine that holds the slot; null while there is none. */
+    machineId: uuid("machine_id"),
+    /** Counts the hand-overs of its session, so that the proxy can refuse one that is older. */
+    sessionVersion: bigint("session_version", { mode: "number" }).notNull().default(0),
     startedAt: time("started_at").notNull(),
     lastActiveAt: time("last_active_at").notNull(),
     stoppedAt: time("stopped_at"),
   },
   (table) => [index("sandboxes_org").on(table.orgId), index("sandboxes_state").on(table.state)],
 );
+
+/** Resolved when the copy is made or changed, so that the hand-over looks nothing up. */
+const placementsOfCopy = () =>
+  jsonb("substitute_in")
+    .$type<string[]>()
+    .notNull()
+    .default([...defaultPlacements]);
+
+/**
+ * What is kept of a value that its owner cannot use any more: hosts and
+ * placements are those that the value had.
+ */
+const formerSecretColumns = () => ({
+  id: uuid("id").primaryKey(),
+  orgId: orgId(),
+  name: text("name").notNull(),
+  token: text("token").notNull(),
+  sealed: text("sealed").notNull(),
+  keyVersion: text("key_version").notNull(),
+  allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
+  substituteIn: jsonb("substitute_in").$type<string[]>().notNull(),
+  retiredAt: time("retired_at").notNull(),
+});
 
 /** The sealed copies that a sandbox lives on: independent of the store they came from. */
 export const sandboxSecrets = pgTable(
@@ -205,6 +237,7 @@ export const sandboxSecrets = pgTable(
     sealed: text("sealed").notNull(),
     keyVersion: text("key_version").notNull(),
     allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
+    substituteIn: placementsOfCopy(),
     /** Where rotation finds it. Deliberately no foreign key: the store may be deleted. */
     sourceStoreId: uuid("source_store_id").notNull(),
   },
@@ -212,6 +245,21 @@ export const sandboxSecrets = pgTable(
     primaryKey({ columns: [table.sandboxId, table.name] }),
     uniqueIndex("sandbox_secrets_sandbox_token").on(table.sandboxId, table.token),
     index("sandbox_secrets_source").on(table.sourceStoreId, table.name),
+  ],
+);
+
+/** Values that a sandbox, its ancestors or its earlier sessions could use. */
+export const sandboxFormerSecrets = pgTable(
+  "sandbox_former_secrets",
+  {
+    ...formerSecretColumns(),
+    ownerId: text("sandbox_id")
+      .notNull()
+      .references(() => sandboxes.id, { onDelete: "cascade" }),
+  },
+  (table) => [
+    index("sandbox_former_secrets_owner").on(table.ownerId, table.name),
+    index("sandbox_former_secrets_retired").on(table.retiredAt),
   ],
 );
 
@@ -264,11 +312,27 @@ export const checkpointSecrets = pgTable(
     sealed: text("sealed").notNull(),
     keyVersion: text("key_version").notNull(),
     allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
+    substituteIn: placementsOfCopy(),
     sourceStoreId: uuid("source_store_id").notNull(),
   },
   (table) => [
     primaryKey({ columns: [table.checkpointId, table.name] }),
     index("checkpoint_secrets_source").on(table.sourceStoreId, table.name),
+  ],
+);
+
+/** Values that forks of a checkpoint may meet in responses and cannot use. */
+export const checkpointFormerSecrets = pgTable(
+  "checkpoint_former_secrets",
+  {
+    ...formerSecretColumns(),
+    ownerId: uuid("checkpoint_id")
+      .notNull()
+      .references(() => checkpoints.id, { onDelete: "cascade" }),
+  },
+  (table) => [
+    index("checkpoint_former_secrets_owner").on(table.ownerId, table.name),
+    index("checkpoint_former_secrets_retired").on(table.retiredAt),
   ],
 );
 

@@ -36,6 +36,7 @@ function makeLink(putSession: (sandboxId: string) => Promise<boolean>) {
           orgId: "org",
           state: "running",
           sourceAddress: "198.18.0.2",
+          machineId: randomUUID(),
         })),
       listBuilders: unused,
       listIdle: unused,

@@ -1,16 +1,23 @@
-import type { EgressSession } from "@opencomputer/protocol";
+import { type EgressSecret, type EgressSession, limits, WireError } from "@opencomputer/protocol";
+import type { Logger } from "pino";
 import type { CertificateAuthority } from "../certificate-authority/make-certificate-authority.ts";
+import type { Database } from "../database/database.ts";
+import type { SecretUse } from "../former-secrets/former-secret.ts";
+import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { createKeyedLock } from "../sandboxes/keyed-lock.ts";
 import type { SandboxRepository } from "../sandboxes/sandbox-repository.ts";
-import { liveStates } from "../sandboxes/sandbox-states.ts";
 import { PeerAbsentError } from "../unix-socket-client.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { EgressProxyClient } from "./egress-proxy-client.ts";
 
+/** How often a session that the proxy refuses as stale is read again. */
+const attemptsMax = 5;
+
 /**
  * Gives the proxy what it needs to know: the one place where secrets leave
- * the control plane. A session is read from the database under a lock of its
- * sandbox, so a hand-over never brings back an older value or a killed sandbox.
+ * the control plane. A session is read from the database after its version is
+ * counted there, under a mutex of its sandbox: so a hand-over never brings
+ * back an older value or a killed sandbox.
  */
 export interface ProxyHandOver {
   putCertificateAuthority(): Promise<void>;
@@ -25,33 +32,67 @@ export interface ProxyHandOver {
 }
 
 export function createProxyHandOver(deps: {
+  database: Database;
   sandboxes: SandboxRepository;
   vault: Vault;
+  formerSecrets: FormerSecretRepository;
   certificateAuthority: CertificateAuthority;
   egressProxy: EgressProxyClient;
+  logger: Logger;
 }): ProxyHandOver {
-  const { sandboxes, vault, certificateAuthority, egressProxy } = deps;
+  const { database, sandboxes, vault, formerSecrets, egressProxy, logger } = deps;
+  const { certificateAuthority } = deps;
   const lock = createKeyedLock();
 
   async function readSession(orgId: string, sandboxId: string): Promise<EgressSession | undefined> {
-    const sandbox = await sandboxes.find(orgId, sandboxId);
-    if (sandbox === undefined || sandbox.sourceAddress === null) return undefined;
-    if (!liveStates.includes(sandbox.state)) return undefined;
+    const sandbox = await sandboxes.countHandOver(orgId, sandboxId);
+    if (sandbox === undefined) return undefined;
+    const { sessionVersion: version, machineId, sourceAddress, egressMode: mode } = sandbox;
+    if (machineId === null || sourceAddress === null) return undefined;
     const secrets = await sandboxes.listSecrets(orgId, sandboxId);
+    // Read after the values in use: what is retired in between is in both, not in neither.
+    const owner = { kind: "sandbox", orgId, id: sandboxId } as const;
+    const formers = await formerSecrets.list(database, owner, new Date());
     return {
-      sandboxId,
-      sourceAddress: sandbox.sourceAddress,
-      mode: sandbox.egressMode,
+      ...{ sandboxId, version, machineId, sourceAddress, mode },
       egressAllowlist: sandbox.egressAllowlist,
-      secrets: secrets.map((secret) => ({
-        name: secret.name,
-        token: secret.token,
-        value: vault
-          .open(secret, { kind: "sandbox-secret", orgId, sandboxId, name: secret.name })
-          .reveal(),
-        allowedHosts: secret.allowedHosts,
-      })),
+      secrets: secrets.map((secret) => {
+        const context = { kind: "sandbox-secret", orgId, sandboxId, name: secret.name } as const;
+        return toEgressSecret({ ...secret, value: vault.open(secret, context) });
+      }),
+      formerSecrets: fitting(sandboxId, formers.map(toEgressSecret)),
     };
+  }
+
+  /** A session that is too large would leave the proxy with the one before it. */
+  function fitting(sandboxId: string, formers: EgressSecret[]): EgressSecret[] {
+    let bytes = 0;
+    const sent = formers.filter((former) => {
+      bytes += Buffer.byteLength(JSON.stringify(former));
+      return bytes <= limits.egressSessionBytesMax / 2;
+    });
+    const leftOut = formers.length - sent.length;
+    if (leftOut > 0) {
+      logger.warn({ sandboxId, leftOut }, "the oldest former values do not fit into the session");
+    }
+    return sent;
+  }
+
+  async function put(orgId: string, sandboxId: string, attempt = 1): Promise<boolean> {
+    const session = await readSession(orgId, sandboxId);
+    if (session === undefined) return false;
+    try {
+      await egressProxy.putSession(session);
+      return true;
+    } catch (error) {
+      if (!(error instanceof WireError) || error.code !== "stale_session") throw error;
+      if (attempt < attemptsMax) return put(orgId, sandboxId, attempt + 1);
+      throw new WireError(
+        "internal_error",
+        `The egress proxy holds a newer session of sandbox ${sandboxId} than version ${session.version} of the database: restart the egress proxy, which is filled from the database`,
+        { cause: error },
+      );
+    }
   }
 
   return {
@@ -61,13 +102,7 @@ export function createProxyHandOver(deps: {
         privateKeyPem: certificateAuthority.privateKeyPem.reveal(),
       }),
 
-    putSession: (orgId, sandboxId) =>
-      lock.run(sandboxId, async () => {
-        const session = await readSession(orgId, sandboxId);
-        if (session === undefined) return false;
-        await egressProxy.putSession(session);
-        return true;
-      }),
+    putSession: (orgId, sandboxId) => lock.run(sandboxId, () => put(orgId, sandboxId)),
 
     removeSession: (sandboxId) =>
       lock.run(sandboxId, async () => {
@@ -77,5 +112,16 @@ export function createProxyHandOver(deps: {
           if (!(error instanceof PeerAbsentError)) throw error;
         }
       }),
+  };
+}
+
+function toEgressSecret(secret: SecretUse): EgressSecret {
+  const { name, token, value, allowedHosts, substituteIn } = secret;
+  return {
+    name,
+    token,
+    value: value.reveal(),
+    allowedHosts: [...allowedHosts],
+    substituteIn: [...substituteIn],
   };
 }

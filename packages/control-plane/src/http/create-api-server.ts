@@ -3,7 +3,12 @@ import { fastify, LogController } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { Authentication } from "./authentication.ts";
-import { answerError, answerUnknownRoute, rawErrorAnswer } from "./error-answers.ts";
+import {
+  answerError,
+  answerUnknownRoute,
+  pathPartCharactersMax,
+  rawErrorAnswer,
+} from "./error-answers.ts";
 import { openApiOptions } from "./open-api/document.ts";
 import type { createRequestRate } from "./request-rate.ts";
 import { validateRequest } from "./request-validation.ts";
@@ -69,7 +74,7 @@ export function createApiServer({
     exposeHeadRoutes: false,
     bodyLimit: bodyBytesMax,
     http: { maxHeaderSize: headerBytesMax },
-    routerOptions: { maxParamLength: 256 },
+    routerOptions: { maxParamLength: pathPartCharactersMax },
     clientErrorHandler: (error, socket) => {
       if (socket.writable) socket.write(rawErrorAnswer(error, headerBytesMax));
       socket.destroy();

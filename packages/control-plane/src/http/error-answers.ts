@@ -2,6 +2,9 @@ import { type ErrorBody, WireError } from "@opencomputer/protocol";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { VaultError } from "../vault/vault.ts";
 
+/** Longest id or name in a path. */
+export const pathPartCharactersMax = 256;
+
 /**
  * The answer for anything that a route or Fastify throws. Texts of others are
  * never passed on, but those of the vault: a JSON parser quotes the body, a
@@ -59,6 +62,11 @@ function toWireError(error: FastifyError | Error, request: FastifyRequest): Wire
       );
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
       return new WireError("invalid_request", "Content-Length is not the length of the body");
+    case "FST_ERR_MAX_PARAM_LENGTH":
+      return new WireError(
+        "invalid_request",
+        `A part of the path is longer than ${pathPartCharactersMax} characters, the most for an id or a name`,
+      );
     case "FST_ERR_BAD_URL":
       return new WireError("invalid_request", "The path is not a valid URL path");
     default:

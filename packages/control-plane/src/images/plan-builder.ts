@@ -14,5 +14,6 @@ export function planBuilder(memoryMB: number): SandboxPlan {
     ...{ inheritedEnvs: {}, envs: {}, workingDirectory: null, metadata: {} },
     ...{ projectName: null, secretStoreName: null, baseSecretStoreName: null },
     ...{ hasSecretStore: false, base: emptyLayer, top: emptyLayer },
+    inheritedFormerSecrets: [],
   };
 }

@@ -5,6 +5,7 @@ import {
   WireError,
 } from "@opencomputer/protocol";
 import type { Database } from "../database/database.ts";
+import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
 import type { Vault } from "../vault/vault.ts";
 import { assertRoom, type Caller } from "./assert-room.ts";
@@ -27,6 +28,7 @@ export async function admitSandbox(
     database: Database;
     sandboxes: SandboxRepository;
     vault: Vault;
+    formerSecrets: FormerSecretRepository;
     /** How many sandboxes an org may have at once. */
     sandboxesPerOrgMax: number;
     /** How many of one API key; undefined for no such bound. */
@@ -48,7 +50,7 @@ export async function admitSandbox(
       await assertRoom(transaction, deps, caller);
       await assertRoomToKeep(transaction, deps.sandboxes, orgId);
     }
-    const { egressAllowlist, secrets, envs } = mergePlan(plan);
+    const { egressAllowlist, secrets, envs, formerSecrets } = mergePlan(plan);
     const egressMode = egressModeFor({
       hasSecretStore: plan.hasSecretStore || secrets.length > 0,
       egressAllowlist,
@@ -78,6 +80,8 @@ export async function admitSandbox(
       },
       secrets.map((secret) => copyFor(deps.vault, orgId, sandboxId, secret)),
     );
+    const owner = { kind: "sandbox", orgId, id: sandboxId } as const;
+    await deps.formerSecrets.insert(transaction, owner, formerSecrets);
     return {
       sandboxId,
       cpuCount: options.cpuCount,
@@ -108,8 +112,8 @@ function copyFor(
   vault: Vault,
   orgId: string,
   sandboxId: string,
-  { name, token, value, allowedHosts, sourceStoreId }: SandboxSecret,
+  { name, token, value, allowedHosts, substituteIn, sourceStoreId }: SandboxSecret,
 ): SandboxSecretRow {
   const sealed = vault.seal(value, { kind: "sandbox-secret", orgId, sandboxId, name });
-  return { orgId, sandboxId, name, token, ...sealed, allowedHosts, sourceStoreId };
+  return { orgId, sandboxId, name, token, ...sealed, allowedHosts, substituteIn, sourceStoreId };
 }

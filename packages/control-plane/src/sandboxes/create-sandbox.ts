@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Database } from "../database/database.ts";
 import type { EgressProxyLink } from "../egress-proxy/egress-proxy-link.ts";
 import type { ProxyHandOver } from "../egress-proxy/proxy-hand-over.ts";
+import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { WorkerClient } from "../worker/worker-client.ts";
 import type { WorkerLink } from "../worker/worker-link.ts";
@@ -29,6 +30,7 @@ export function createCreateSandbox(deps: {
   database: Database;
   sandboxes: SandboxRepository;
   vault: Vault;
+  formerSecrets: FormerSecretRepository;
   worker: WorkerClient;
   workerLink: WorkerLink;
   egressProxyLink: EgressProxyLink;
@@ -49,9 +51,9 @@ export function createCreateSandbox(deps: {
     signal: AbortSignal,
     prepareGuest: Parameters<CreateSandbox>[3],
   ): Promise<SandboxRow> {
-    const { sourceAddress } = await worker.prepare(prepare);
+    const { sourceAddress, machineId } = await worker.prepare(prepare);
     throwIfGone(signal);
-    await sandboxes.change(orgId, sandboxId, ["creating"], { sourceAddress });
+    await sandboxes.change(orgId, sandboxId, ["creating"], { sourceAddress, machineId });
     await handOver.putSession(orgId, sandboxId);
     throwIfGone(signal);
     const { lostBecause } = await worker.start(sandboxId);

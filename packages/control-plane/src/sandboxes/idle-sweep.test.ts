@@ -24,7 +24,13 @@ describe("createIdleSweep", () => {
       upkeep: {
         listIdle: async () =>
           idle.map((id) => ({
-            ...{ id, orgId: "org", state: "running" as const, sourceAddress: null },
+            ...{
+              id,
+              orgId: "org",
+              state: "running" as const,
+              sourceAddress: null,
+              machineId: null,
+            },
             lastActiveAt: new Date(-minute),
             idleTimeoutSeconds: 1,
           })),

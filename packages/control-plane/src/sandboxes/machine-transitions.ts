@@ -41,7 +41,10 @@ export function createMachineTransitions(deps: {
   return {
     async bringUp(sandbox, machine, changes = {}) {
       const { orgId, id } = sandbox;
-      await change(sandbox, { sourceAddress: machine.sourceAddress });
+      await change(sandbox, {
+        sourceAddress: machine.sourceAddress,
+        machineId: machine.machineId,
+      });
       await handOver.putSession(orgId, id);
       const running = machine.state === "running" ? machine : await worker.start(id);
       await change(sandbox, {
@@ -55,7 +58,7 @@ export function createMachineTransitions(deps: {
     async putToSleep(sandbox, changes = {}) {
       const { sizeBytes } = await worker.hibernate(sandbox.id);
       // Without an address no rotation hands the session over again.
-      await change(sandbox, { sourceAddress: null });
+      await change(sandbox, { sourceAddress: null, machineId: null });
       await handOver.removeSession(sandbox.id);
       await change(sandbox, {
         state: "hibernated",

@@ -9,12 +9,16 @@ const secret = (name: string, value: string, token: string | null = null): OpenS
   name,
   value: new SecretValue(value),
   allowedHosts: [`${value}.example.com`],
+  substituteIn: [`header:${value}`],
   sourceStoreId: value,
   token,
 });
 const layer = (...secrets: OpenSecret[]) => ({ egressAllowlist: [], secrets });
 const plan = (given: Partial<Parameters<typeof mergePlan>[0]>) =>
-  mergePlan({ base: layer(), top: layer(), inheritedEnvs: {}, envs: {}, ...given });
+  mergePlan({
+    ...{ base: layer(), top: layer(), inheritedEnvs: {}, envs: {}, inheritedFormerSecrets: [] },
+    ...given,
+  });
 
 describe("mergePlan", () => {
   test("new secrets get tokens of their own", () => {
@@ -24,19 +28,63 @@ describe("mergePlan", () => {
     for (const token of tokens) assert.match(token, sealedToken.pattern);
   });
 
-  test("the parent's token stands for the fork's value, hosts and store", () => {
+  test("the parent's token stands for the fork's value, hosts, placements and store", () => {
     const { secrets } = plan({
       base: layer(secret("A", "parent", "token-a"), secret("B", "parent", "token-b")),
       top: layer(secret("A", "fork")),
     });
-    const shown = secrets.map(({ name, token, value, allowedHosts, sourceStoreId }) => [
+    const shown = secrets.map(({ name, token, value, sourceStoreId, ...use }) => [
       ...[name, token, value.reveal(), sourceStoreId],
-      ...allowedHosts,
+      ...[...use.allowedHosts, ...use.substituteIn],
     ]);
     assert.deepEqual(shown, [
-      ["A", "token-a", "fork", "fork", "fork.example.com"],
-      ["B", "token-b", "parent", "parent", "parent.example.com"],
+      ["A", "token-a", "fork", "fork", "fork.example.com", "header:fork"],
+      ["B", "token-b", "parent", "parent", "parent.example.com", "header:parent"],
     ]);
+  });
+
+  test("a parent's value that the fork overrides is a former one, as it was; no other is", () => {
+    const { formerSecrets } = plan({
+      base: layer(
+        secret("A", "parent", "token-a"),
+        secret("B", "parent", "token-b"),
+        secret("C", "same", "token-c"),
+        secret("D", "never had"),
+      ),
+      top: layer(secret("A", "fork"), secret("C", "same"), secret("D", "fork")),
+    });
+    const shown = formerSecrets.map(({ name, token, value, allowedHosts, substituteIn }) => [
+      ...[name, token, value.reveal()],
+      ...[...allowedHosts, ...substituteIn],
+    ]);
+    assert.deepEqual(shown, [["A", "token-a", "parent", "parent.example.com", "header:parent"]]);
+  });
+
+  test("a parent's value is a former one also when only hosts or placements differ", () => {
+    const parent = secret("A", "v", "token-a");
+    for (const change of [{ allowedHosts: [] }, { substituteIn: ["header"] }]) {
+      const top = layer({ ...secret("A", "v"), ...change });
+      assert.equal(plan({ base: layer(parent), top }).formerSecrets.length, 1);
+    }
+  });
+
+  test("a parent's former values are the fork's too, unless they have expired", () => {
+    const ago = (seconds: number) => new Date(Date.now() - seconds * 1000);
+    const former = (value: string, retiredAt: Date) => ({
+      ...{ ...secret("A", value), token: "token-a", retiredAt },
+    });
+    const { formerSecrets } = plan({
+      base: layer(secret("A", "parent", "token-a")),
+      top: layer(secret("A", "fork")),
+      inheritedFormerSecrets: [
+        former("older", ago(60)),
+        former("expired", ago(limits.formerValueSecondsMax + 1)),
+      ],
+    });
+    assert.deepEqual(
+      formerSecrets.map(({ value }) => value.reveal()),
+      ["parent", "older"],
+    );
   });
 
   test("the caller's envs hide a new secret, of which nothing is kept", () => {

@@ -1,4 +1,9 @@
 import { limits, WireError } from "@opencomputer/protocol";
+import {
+  boundFormerSecrets,
+  type FormerSecret,
+  isSameUse,
+} from "../former-secrets/former-secret.ts";
 import { layerSecrets } from "../secret-stores/layer-secrets.ts";
 import type { OpenSecret } from "../secret-stores/open-layer.ts";
 import { mintSealedToken } from "./sandbox-identity.ts";
@@ -12,6 +17,8 @@ export interface MergedPlan {
   secrets: SandboxSecret[];
   /** Every plain variable. Over a token of the same name it wins. */
   envs: Record<string, string>;
+  /** What the parent could use and the sandbox cannot. */
+  formerSecrets: FormerSecret[];
 }
 
 /**
@@ -21,12 +28,13 @@ export interface MergedPlan {
  * the caller's own variables win over everything, and of a new secret that
  * they hide nothing is kept. An inherited secret stays in any case, under its
  * token: processes in the parent's memory use it. When the top layer has one
- * of the same name, that token stands for the top layer's value from now on.
+ * of the same name, that token stands for the top layer's value from now on,
+ * and the parent's value is a former one.
  *
  * @throws {WireError} `limit_exceeded` when it is too many variables.
  */
 export function mergePlan(
-  plan: Pick<SandboxPlan, "base" | "top" | "inheritedEnvs" | "envs">,
+  plan: Pick<SandboxPlan, "base" | "top" | "inheritedEnvs" | "envs" | "inheritedFormerSecrets">,
 ): MergedPlan {
   const { base, top, inheritedEnvs, envs: ownEnvs } = plan;
   const inheritedTokens = new Map(
@@ -47,7 +55,28 @@ export function mergePlan(
       token: inheritedTokens.get(secret.name) ?? mintSealedToken(),
     }));
   assertEnvironmentFits(new Set([...Object.keys(envs), ...kept.map(({ name }) => name)]).size);
-  return { egressAllowlist, secrets: kept, envs };
+  const formerSecrets = [...overridden(base.secrets, kept), ...plan.inheritedFormerSecrets];
+  return {
+    egressAllowlist,
+    secrets: kept,
+    envs,
+    formerSecrets: boundFormerSecrets(formerSecrets, new Date()),
+  };
+}
+
+/** What the parent could use and is not among what the sandbox can use. */
+function overridden(
+  inherited: readonly OpenSecret[],
+  kept: readonly SandboxSecret[],
+): FormerSecret[] {
+  const retiredAt = new Date();
+  const own = new Map(kept.map((secret) => [secret.name, secret]));
+  return inherited.flatMap(({ token, ...secret }) => {
+    if (token === null) return [];
+    const before = { ...secret, token };
+    const now = own.get(secret.name);
+    return now !== undefined && isSameUse(before, now) ? [] : [{ ...before, retiredAt }];
+  });
 }
 
 function assertEnvironmentFits(variables: number): void {

@@ -26,14 +26,15 @@ export function createPlanCreate(deps: {
   database: Database;
   projects: ProjectRepository;
   vault: Vault;
+  /** Placements of secrets that name none, in stores that name none. */
+  operatorPlacements: readonly string[];
 }): PlanCreate {
   return async (orgId, request) => {
     const owner = await findProject(deps.projects, orgId, request.project);
     const options = resolveSandboxOptions(request, owner?.project);
     const storeName = request.secretStore || null;
     const projectName = owner?.project.name ?? null;
-    const open = (layer: Awaited<ReturnType<typeof loadLayer>>) =>
-      openLayer(deps.vault, orgId, layer);
+    const open = (layer: Awaited<ReturnType<typeof loadLayer>>) => openLayer(deps, orgId, layer);
 
     const planOn =
       (image: ImageOrigin | undefined): DrawPlan =>
@@ -58,6 +59,7 @@ export function createPlanCreate(deps: {
           storeName === null
             ? emptyLayer
             : open(await loadNamedLayer(transaction, orgId, storeName)),
+        inheritedFormerSecrets: [],
       });
     // A build may take minutes: a name that is wrong is told of before it.
     if (request.image || request.snapshot) await deps.database.transaction(planOn(undefined));

@@ -1,4 +1,5 @@
 import type { Database } from "../database/database.ts";
+import type { FormerSecret } from "../former-secrets/former-secret.ts";
 import type { SecretLayer } from "../secret-stores/layer-secrets.ts";
 import type { OpenSecret } from "../secret-stores/open-layer.ts";
 import type { SandboxOptions } from "./sandbox-options.ts";
@@ -24,6 +25,8 @@ export interface SandboxPlan {
   hasSecretStore: boolean;
   base: SecretLayer<OpenSecret>;
   top: SecretLayer<OpenSecret>;
+  /** What the parent could use before. */
+  inheritedFormerSecrets: readonly FormerSecret[];
 }
 
 /**

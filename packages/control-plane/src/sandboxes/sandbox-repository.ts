@@ -1,8 +1,8 @@
 import { sandboxIdPattern } from "@opencomputer/protocol";
-import { and, asc, desc, eq, inArray, lt, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNotNull, lt, or, sql } from "drizzle-orm";
 import { createBatchedLookup } from "../database/batched-lookup.ts";
 import type { Database } from "../database/database.ts";
-import { sandboxes, sandboxSecrets } from "../database/schema.ts";
+import { sandboxes, sandboxFormerSecrets, sandboxSecrets } from "../database/schema.ts";
 import { keptStates, liveStates, type SandboxState } from "./sandbox-states.ts";
 
 export type SandboxRow = typeof sandboxes.$inferSelect;
@@ -15,6 +15,7 @@ export type SandboxChanges = Partial<
     SandboxRow,
     | "state"
     | "sourceAddress"
+    | "machineId"
     | "startedAt"
     | "lastActiveAt"
     | "stoppedAt"
@@ -26,7 +27,10 @@ export type SandboxChanges = Partial<
 >;
 
 /** A sandbox as the installation's own upkeep sees it: with the org that owns it. */
-export type OwnedSandbox = Pick<SandboxRow, "id" | "orgId" | "state" | "sourceAddress">;
+export type OwnedSandbox = Pick<
+  SandboxRow,
+  "id" | "orgId" | "state" | "sourceAddress" | "machineId"
+>;
 
 export type IdleSandbox = OwnedSandbox & Pick<SandboxRow, "lastActiveAt" | "idleTimeoutSeconds">;
 
@@ -110,6 +114,28 @@ export function createSandboxRepository(database: Database) {
       return rows.length > 0;
     },
 
+    /**
+     * Counts a hand-over of the session. What is read after it is not older
+     * than what any hand-over with a lower version has.
+     *
+     * @returns the row; undefined when the sandbox no longer lives or has no slot.
+     */
+    async countHandOver(orgId: string, id: string): Promise<SandboxRow | undefined> {
+      const [row] = await database
+        .update(sandboxes)
+        .set({ sessionVersion: sql`${sandboxes.sessionVersion} + 1` })
+        .where(
+          and(
+            ofOrg(orgId, id),
+            inArray(sandboxes.state, liveStates),
+            isNotNull(sandboxes.sourceAddress),
+            isNotNull(sandboxes.machineId),
+          ),
+        )
+        .returning();
+      return row;
+    },
+
     async delete(orgId: string, id: string): Promise<void> {
       await database.delete(sandboxes).where(ofOrg(orgId, id));
     },
@@ -125,10 +151,14 @@ export function createSandboxRepository(database: Database) {
         .where(and(eq(sandboxSecrets.orgId, orgId), eq(sandboxSecrets.sandboxId, sandboxId)));
     },
 
+    /** Deletes its copies and every former value. */
     async deleteSecrets(orgId: string, sandboxId: string): Promise<void> {
-      await database
-        .delete(sandboxSecrets)
-        .where(and(eq(sandboxSecrets.orgId, orgId), eq(sandboxSecrets.sandboxId, sandboxId)));
+      for (const [table, owner] of [
+        [sandboxSecrets, sandboxSecrets.sandboxId],
+        [sandboxFormerSecrets, sandboxFormerSecrets.ownerId],
+      ] as const) {
+        await database.delete(table).where(and(eq(table.orgId, orgId), eq(owner, sandboxId)));
+      }
     },
   };
 }
@@ -144,6 +174,7 @@ export function createSandboxUpkeepRepository(database: Database) {
     orgId: sandboxes.orgId,
     state: sandboxes.state,
     sourceAddress: sandboxes.sourceAddress,
+    machineId: sandboxes.machineId,
   };
 
   return {

@@ -53,13 +53,14 @@ export function createSettleSandbox(deps: {
 
 /** Whether row and machine tell the same. */
 export function agrees(
-  row: Pick<SandboxRow, "state" | "sourceAddress">,
+  row: Pick<SandboxRow, "state" | "sourceAddress" | "machineId">,
   machine: WorkerSandbox | undefined,
 ): boolean {
   if (row.state === "hibernated") return machine?.state === "hibernated";
   return (
     row.state === "running" &&
     machine?.state === "running" &&
-    machine.sourceAddress === row.sourceAddress
+    machine.sourceAddress === row.sourceAddress &&
+    machine.machineId === row.machineId
   );
 }

@@ -6,11 +6,17 @@ interface Secret {
   name: string;
   value: string;
   allowedHosts: string[];
+  substituteIn: string[];
 }
 const secret = (name: string, value: string, ...allowedHosts: string[]): Secret => ({
   name,
   value,
   allowedHosts,
+  substituteIn: ["header", "body"],
+});
+const narrowed = (name: string, value: string, ...substituteIn: string[]): Secret => ({
+  ...secret(name, value),
+  substituteIn,
 });
 const layer = (egressAllowlist: string[], ...secrets: Secret[]) => ({ egressAllowlist, secrets });
 
@@ -43,6 +49,12 @@ const cases: [
     layer([], secret("A", "old", "old.example.com")),
     layer([], secret("A", "new")),
     layer([], secret("A", "new")),
+  ],
+  [
+    "placements follow the winning secret, narrower or wider",
+    layer([], narrowed("A", "old", "header"), secret("B", "old")),
+    layer([], secret("A", "new"), narrowed("B", "new", "query")),
+    layer([], secret("A", "new"), narrowed("B", "new", "query")),
   ],
   [
     "allowlists are joined, without repetition",

@@ -6,8 +6,9 @@ export interface SecretLayer<Secret extends { name: string }> {
 
 /**
  * Lays `top` over `base`. Where both have a secret of one name, the one of
- * `top` wins wholly: its value and its host limits. The allowlists are
- * joined; an empty one adds nothing, so only two empty ones allow all hosts.
+ * `top` wins wholly: its value, its host limits and its placements. The
+ * allowlists are joined; an empty one adds nothing, so only two empty ones
+ * allow all hosts.
  */
 export function layerSecrets<Secret extends { name: string }>(
   base: SecretLayer<Secret>,

@@ -11,6 +11,8 @@ export interface StoredSecret {
   sealed: string;
   keyVersion: string;
   allowedHosts: string[];
+  /** The secret's own placements, else its store's; null when neither names any. */
+  substituteIn: string[] | null;
 }
 
 /**
@@ -50,7 +52,11 @@ async function load(
   which: SQL | undefined,
 ): Promise<SecretLayer<StoredSecret> | undefined> {
   const [store] = await transaction
-    .select({ id: secretStores.id, egressAllowlist: secretStores.egressAllowlist })
+    .select({
+      id: secretStores.id,
+      egressAllowlist: secretStores.egressAllowlist,
+      substituteIn: secretStores.substituteIn,
+    })
     .from(secretStores)
     .where(and(eq(secretStores.orgId, orgId), which))
     .for("share");
@@ -62,8 +68,15 @@ async function load(
       sealed: storeSecrets.sealed,
       keyVersion: storeSecrets.keyVersion,
       allowedHosts: storeSecrets.allowedHosts,
+      substituteIn: storeSecrets.substituteIn,
     })
     .from(storeSecrets)
     .where(and(eq(storeSecrets.orgId, orgId), eq(storeSecrets.storeId, store.id)));
-  return { egressAllowlist: store.egressAllowlist, secrets };
+  return {
+    egressAllowlist: store.egressAllowlist,
+    secrets: secrets.map((secret) => ({
+      ...secret,
+      substituteIn: secret.substituteIn ?? store.substituteIn,
+    })),
+  };
 }

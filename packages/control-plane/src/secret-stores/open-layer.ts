@@ -8,6 +8,8 @@ export interface OpenSecret {
   name: string;
   value: SecretValue;
   allowedHosts: string[];
+  /** Resolved: a sandbox does not look its placements up again. */
+  substituteIn: string[];
   /** The store that rotates it. */
   sourceStoreId: string;
   /** The token that a parent's memory has for it; null for one that is new. */
@@ -16,9 +18,9 @@ export interface OpenSecret {
 
 export const emptyLayer: SecretLayer<OpenSecret> = { egressAllowlist: [], secrets: [] };
 
-/** The layer of a store, with the values that its rows hold sealed. */
+/** The layer of a store, with its values decrypted and its placements resolved. */
 export function openLayer(
-  vault: Vault,
+  { vault, operatorPlacements }: { vault: Vault; operatorPlacements: readonly string[] },
   orgId: string,
   layer: SecretLayer<StoredSecret>,
 ): SecretLayer<OpenSecret> {
@@ -27,7 +29,8 @@ export function openLayer(
     secrets: layer.secrets.map((secret) => {
       const { storeId, name, allowedHosts } = secret;
       const value = vault.open(secret, { kind: "store-secret", orgId, storeId, name });
-      return { name, value, allowedHosts, sourceStoreId: storeId, token: null };
+      const substituteIn = secret.substituteIn ?? [...operatorPlacements];
+      return { name, value, allowedHosts, substituteIn, sourceStoreId: storeId, token: null };
     }),
   };
 }

@@ -2,13 +2,29 @@ import { limits, type SecretEntry, WireError } from "@opencomputer/protocol";
 import { and, asc, count, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
+import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
-import { resealCopies } from "../sandboxes/sealed-copies.ts";
+import { changeCopies } from "../sandboxes/sealed-copies.ts";
 import type { SecretValue } from "../vault/secret-value.ts";
 import type { Vault } from "../vault/vault.ts";
 
+/** A secret as it is set. Undefined keeps the limits that it had. */
+export interface NewSecret {
+  name: string;
+  value: SecretValue;
+  allowedHosts: string[] | undefined;
+  substituteIn: string[] | undefined;
+}
+
 /** The secrets of one store, a user's or a project's. The caller has found the store by its org. */
-export function createSecretRepository(database: Database, vault: Vault) {
+export function createSecretRepository(deps: {
+  database: Database;
+  vault: Vault;
+  formerSecrets: FormerSecretRepository;
+  /** Placements of secrets that name none, in stores that name none. */
+  operatorPlacements: readonly string[];
+}) {
+  const { database, vault, operatorPlacements } = deps;
   const ofStore = (orgId: string, storeId: string) =>
     and(eq(storeSecrets.orgId, orgId), eq(storeSecrets.storeId, storeId));
 
@@ -20,14 +36,18 @@ export function createSecretRepository(database: Database, vault: Vault) {
           storeId: storeSecrets.storeId,
           name: storeSecrets.name,
           allowedHosts: storeSecrets.allowedHosts,
+          substituteIn: storeSecrets.substituteIn,
+          ofStore: secretStores.substituteIn,
           createdAt: storeSecrets.createdAt,
           updatedAt: storeSecrets.updatedAt,
         })
         .from(storeSecrets)
+        .innerJoin(secretStores, eq(secretStores.id, storeSecrets.storeId))
         .where(ofStore(orgId, storeId))
         .orderBy(asc(storeSecrets.name));
-      return rows.map((row) => ({
+      return rows.map(({ ofStore: placementsOfStore, ...row }) => ({
         ...row,
+        substituteIn: row.substituteIn ?? placementsOfStore ?? [...operatorPlacements],
         createdAt: row.createdAt.toISOString(),
         updatedAt: row.updatedAt.toISOString(),
       }));
@@ -35,35 +55,38 @@ export function createSecretRepository(database: Database, vault: Vault) {
 
     /**
      * Sets a secret, and with it the copies that sandboxes and checkpoints have of it.
-     * Without `allowedHosts` the limits set earlier are kept.
+     * Host limits and placements that it does not name stay as they are.
      *
      * @returns the sandboxes whose copies changed: their sessions are to be handed over again.
      * @throws {WireError} `not_found`, `limit_exceeded`
      */
-    async set(
-      orgId: string,
-      storeId: string,
-      secret: { name: string; value: SecretValue; allowedHosts: string[] | undefined },
-    ): Promise<string[]> {
+    async set(orgId: string, storeId: string, secret: NewSecret): Promise<string[]> {
       const { name, value } = secret;
       return database.transaction(async (transaction) => {
         await lockOrg(transaction, orgId);
-        await lockStore(transaction, orgId, storeId);
+        const store = await lockStore(transaction, orgId, storeId);
         const [previous] = await transaction
-          .select({ allowedHosts: storeSecrets.allowedHosts })
+          .select({
+            allowedHosts: storeSecrets.allowedHosts,
+            substituteIn: storeSecrets.substituteIn,
+          })
           .from(storeSecrets)
           .where(and(ofStore(orgId, storeId), eq(storeSecrets.name, name)));
         if (previous === undefined) await assertRoom(transaction, orgId, storeId);
         const allowedHosts = secret.allowedHosts ?? previous?.allowedHosts ?? [];
+        const substituteIn = secret.substituteIn ?? previous?.substituteIn ?? null;
         const sealed = vault.seal(value, { kind: "store-secret", orgId, storeId, name });
         await transaction
           .insert(storeSecrets)
-          .values({ orgId, storeId, name, allowedHosts, ...sealed })
+          .values({ orgId, storeId, name, allowedHosts, substituteIn, ...sealed })
           .onConflictDoUpdate({
             target: [storeSecrets.storeId, storeSecrets.name],
-            set: { allowedHosts, ...sealed, updatedAt: sql`now()` },
+            set: { allowedHosts, substituteIn, ...sealed, updatedAt: sql`now()` },
           });
-        return resealCopies(transaction, vault, { orgId, storeId, name, value, allowedHosts });
+        return changeCopies(deps, transaction, {
+          ...{ orgId, storeId, name, value, allowedHosts },
+          substituteIn: substituteIn ?? store.substituteIn ?? [...operatorPlacements],
+        });
       });
     },
 
@@ -92,11 +115,12 @@ export function createSecretRepository(database: Database, vault: Vault) {
 export type SecretRepository = ReturnType<typeof createSecretRepository>;
 
 /** Rotation and create take the same lock, so a sandbox never starts with a value already replaced. */
-async function lockStore(transaction: Database, orgId: string, storeId: string): Promise<void> {
-  const rows = await transaction
-    .select({ id: secretStores.id })
+async function lockStore(transaction: Database, orgId: string, storeId: string) {
+  const [store] = await transaction
+    .select({ substituteIn: secretStores.substituteIn })
     .from(secretStores)
     .where(and(eq(secretStores.orgId, orgId), eq(secretStores.id, storeId)))
     .for("update");
-  if (rows.length === 0) throw new WireError("not_found", `secret store not found: ${storeId}`);
+  if (store !== undefined) return store;
+  throw new WireError("not_found", `secret store not found: ${storeId}`);
 }

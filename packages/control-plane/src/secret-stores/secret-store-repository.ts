@@ -2,12 +2,29 @@ import { limits, type SecretStoreRecord, WireError } from "@opencomputer/protoco
 import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/identifiers.ts";
-import { secretStores } from "../database/schema.ts";
+import { secretStores, storeSecrets } from "../database/schema.ts";
 import { isUniqueViolation } from "../database/unique-violation.ts";
+import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
+import { changeCopies } from "../sandboxes/sealed-copies.ts";
+import type { Vault } from "../vault/vault.ts";
+
+/** Undefined keeps a field. `substituteIn` is null when the store names no placements. */
+export interface SecretStoreChanges {
+  name?: string;
+  egressAllowlist?: string[];
+  substituteIn?: string[] | null;
+}
 
 /** The stores that users name. Those that projects own are not among them. */
-export function createSecretStoreRepository(database: Database) {
+export function createSecretStoreRepository(deps: {
+  database: Database;
+  vault: Vault;
+  formerSecrets: FormerSecretRepository;
+  /** Placements of secrets that name none, in stores that name none. */
+  operatorPlacements: readonly string[];
+}) {
+  const { database, operatorPlacements } = deps;
   const ofOrg = (orgId: string) =>
     and(eq(secretStores.orgId, orgId), isNull(secretStores.projectId));
 
@@ -15,7 +32,7 @@ export function createSecretStoreRepository(database: Database) {
     /** @throws {WireError} `name_in_use`, `limit_exceeded` */
     async create(
       orgId: string,
-      values: { name: string; egressAllowlist: string[] },
+      values: { name: string; egressAllowlist: string[]; substituteIn: string[] | null },
     ): Promise<SecretStoreRecord> {
       const [row] = await nameInUse(
         values.name,
@@ -60,27 +77,34 @@ export function createSecretStoreRepository(database: Database) {
     },
 
     /**
-     * Changes the fields that are given.
+     * Changes the fields that are given, and with the placements the copies
+     * of those secrets that name none themselves.
      *
+     * @returns the store, and the sandboxes whose sessions are to be handed over again.
      * @throws {WireError} `not_found`, `name_in_use`
      */
     async update(
       orgId: string,
       storeId: string,
-      changes: { name?: string; egressAllowlist?: string[] },
-    ): Promise<SecretStoreRecord> {
+      changes: SecretStoreChanges,
+    ): Promise<{ store: SecretStoreRecord; sandboxIds: string[] }> {
       const id = asUuid(storeId);
       if (id === undefined) throw storeNotFound(storeId);
-      const [row] = await nameInUse(
+      return nameInUse(
         changes.name,
-        database
-          .update(secretStores)
-          .set({ ...changes, updatedAt: sql`now()` })
-          .where(and(ofOrg(orgId), eq(secretStores.id, id)))
-          .returning(),
+        database.transaction(async (transaction) => {
+          await lockOrg(transaction, orgId);
+          const [row] = await transaction
+            .update(secretStores)
+            .set({ ...changes, updatedAt: sql`now()` })
+            .where(and(ofOrg(orgId), eq(secretStores.id, id)))
+            .returning();
+          if (row === undefined) throw storeNotFound(storeId);
+          const sandboxIds =
+            changes.substituteIn === undefined ? [] : await changePlacements(transaction, row);
+          return { store: toRecord(row), sandboxIds };
+        }),
       );
-      if (row === undefined) throw storeNotFound(storeId);
-      return toRecord(row);
     },
 
     /** @throws {WireError} `not_found` */
@@ -94,6 +118,31 @@ export function createSecretStoreRepository(database: Database) {
       if (rows.length === 0) throw storeNotFound(storeId);
     },
   };
+
+  async function changePlacements(
+    transaction: Database,
+    { orgId, id: storeId, substituteIn }: typeof secretStores.$inferSelect,
+  ): Promise<string[]> {
+    const unnamed = await transaction
+      .select({ name: storeSecrets.name })
+      .from(storeSecrets)
+      .where(
+        and(
+          eq(storeSecrets.orgId, orgId),
+          eq(storeSecrets.storeId, storeId),
+          isNull(storeSecrets.substituteIn),
+        ),
+      );
+    const sandboxIds = new Set<string>();
+    for (const { name } of unnamed) {
+      const changed = await changeCopies(deps, transaction, {
+        ...{ orgId, storeId, name, value: undefined, allowedHosts: undefined },
+        substituteIn: substituteIn ?? [...operatorPlacements],
+      });
+      for (const id of changed) sandboxIds.add(id);
+    }
+    return [...sandboxIds];
+  }
 }
 export type SecretStoreRepository = ReturnType<typeof createSecretStoreRepository>;
 
@@ -117,6 +166,7 @@ function toRecord(row: typeof secretStores.$inferSelect | undefined): SecretStor
     orgId: row.orgId,
     name: row.name,
     egressAllowlist: row.egressAllowlist,
+    ...(row.substituteIn === null ? {} : { substituteIn: row.substituteIn }),
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   };

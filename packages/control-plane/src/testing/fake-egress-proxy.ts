@@ -16,8 +16,11 @@ const paramsSchema = z.object({ id: z.string() });
 /** The proxy's control wire without a data path. `before` lets a test fail a hand-over. */
 export function createFakeEgressProxy(socketPath: string) {
   const sessions = new Map<string, EgressSession>();
+  /** The highest version of each sandbox, also of those that are gone. */
+  const versions = new Map<string, number>();
   const proxy = {
     sessions,
+    versions,
     certificateAuthority: undefined as CertificateAuthorityKeys | undefined,
     instanceId: randomUUID(),
     before: async (_step: "put" | "delete", _sandboxId: string): Promise<void> => undefined,
@@ -25,6 +28,7 @@ export function createFakeEgressProxy(socketPath: string) {
     async restart() {
       await peer.stop();
       sessions.clear();
+      versions.clear();
       proxy.certificateAuthority = undefined;
       proxy.instanceId = randomUUID();
       await peer.start();
@@ -48,7 +52,12 @@ export function createFakeEgressProxy(socketPath: string) {
     app.put("/v1/sessions/:id", async (request, reply) => {
       const { id } = paramsSchema.parse(request.params);
       await proxy.before("put", id);
-      sessions.set(id, egressSessionSchema.parse(request.body));
+      const session = egressSessionSchema.parse(request.body);
+      if (session.version < (versions.get(id) ?? 0)) {
+        throw new WireError("stale_session", `a newer session is held: ${id}`);
+      }
+      versions.set(id, session.version);
+      sessions.set(id, session);
       return reply.code(204).send();
     });
     app.get("/v1/sessions/:id", async (request) => {

@@ -33,6 +33,7 @@ export interface FakeMachine {
   request: Omit<PrepareSandboxRequest, "sandboxId">;
   state: WorkerSandbox["state"];
   sourceAddress: string | null;
+  machineId: string | null;
   files: Map<string, Buffer>;
   lostBecause: string | null;
 }
@@ -110,11 +111,16 @@ export function createFakeWorker(socketPath: string) {
       sandboxId,
       state: machine.state,
       sourceAddress: machine.sourceAddress,
+      machineId: machine.machineId,
       memory: machine.lostBecause === null ? "kept" : "lost",
       lostBecause: machine.lostBecause,
     });
 
-  const freeAddress = () => `198.18.0.${nextAddress++}`;
+  /** A slot, and with it a machine of its own. */
+  const freeSlot = () => ({
+    sourceAddress: `198.18.0.${nextAddress++}`,
+    machineId: randomUUID(),
+  });
 
   const peer = createUnixSocketPeer(socketPath, (app) => {
     app.addContentTypeParser("application/octet-stream", (_request, payload, done) =>
@@ -138,7 +144,7 @@ export function createFakeWorker(socketPath: string) {
       const machine: FakeMachine = {
         request: prepare,
         state: "prepared",
-        sourceAddress: freeAddress(),
+        ...freeSlot(),
         files: new Map(prepare.checkpointId === null ? [] : filesOf(prepare.checkpointId)),
         lostBecause: null,
       };
@@ -185,6 +191,7 @@ export function createFakeWorker(socketPath: string) {
       await worker.before("hibernate", id);
       machine.state = "hibernated";
       machine.sourceAddress = null;
+      machine.machineId = null;
       return hibernatedSandboxSchema.parse({ sizeBytes: hibernatedBytes });
     });
     app.post("/v1/sandboxes/:id/wake", async (request) => {
@@ -195,7 +202,7 @@ export function createFakeWorker(socketPath: string) {
       machineOf(request.params);
       if (machine.state === "hibernated") {
         machine.state = "prepared";
-        machine.sourceAddress = freeAddress();
+        Object.assign(machine, freeSlot());
         machine.request = { ...machine.request, ...wake };
       }
       return describe(id, machine);
@@ -207,7 +214,7 @@ export function createFakeWorker(socketPath: string) {
       const files = filesOf(checkpointId);
       await worker.before("restore", id);
       machine.state = "prepared";
-      machine.sourceAddress = freeAddress();
+      Object.assign(machine, freeSlot());
       machine.request = { ...machine.request, ...wake };
       machine.files = new Map(files);
       return describe(id, machine);

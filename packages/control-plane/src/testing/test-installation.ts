@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { limits } from "@opencomputer/protocol";
+import { defaultPlacements, limits } from "@opencomputer/protocol";
 import {
   type ControlPlane,
   type ControlPlaneOptions,
@@ -57,6 +57,7 @@ export async function startTestInstallation(
         presetApiKey: undefined,
         encryptionKey: undefined,
         sandboxDomain: "sandbox.localhost",
+        operatorPlacements: defaultPlacements,
         sandboxesPerOrgMax: 200,
         sandboxesPerKeyMax: undefined,
         requestsPerSecondMax: undefined,

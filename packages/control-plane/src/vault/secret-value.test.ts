@@ -14,6 +14,19 @@ const secret = new SecretValue(canary);
 describe("SecretValue", () => {
   test("reveal gives the value", () => assert.equal(secret.reveal(), canary));
 
+  test("equals compares values", () => {
+    assert.ok(secret.equals(new SecretValue(canary)));
+    for (const other of ["", "sk-canary-5f1f", `${canary}x`]) {
+      assert.ok(!secret.equals(new SecretValue(other)), other);
+    }
+  });
+
+  test("isGuessable is for short values and words, and not for keys", () => {
+    const guessable = ["v", "12345678", "correct horse battery", "postgres://app:hunter2@db/x"];
+    for (const value of guessable) assert.ok(new SecretValue(value).isGuessable, value);
+    assert.ok(!new SecretValue("sk-9fK2mQx7Lw4RbT8vZc1N").isGuessable);
+  });
+
   const printings: [string, () => string][] = [
     ["String()", () => String(secret)],
     ["a template", () => `${secret}`],

@@ -41,12 +41,39 @@ describe("Vault.open", () => {
     ["another store", { ...context, storeId: orgId }],
     ["another name", { ...context, name: "OTHER" }],
     ["a sandbox", { kind: "sandbox-secret", orgId, sandboxId: storeId, name: "API_KEY" }],
+    [
+      "a former value of a sandbox",
+      { kind: "sandbox-former-secret", orgId, ownerId: storeId, name: "API_KEY", id: storeId },
+    ],
     ["the authority's key", { kind: "certificate-authority-key", shortId: "0" }],
     ["the key check", { kind: "key-check" }],
   ];
   for (const [what, other] of others) {
     test(`refuses a value that was moved to ${what}`, () => {
       const sealed = vault.seal(new SecretValue("sk-12345"), context);
+      assert.throws(() => vault.open(sealed, other), VaultError);
+    });
+  }
+
+  const former: SealContext = {
+    kind: "sandbox-former-secret",
+    orgId,
+    ownerId: storeId,
+    name: "API_KEY",
+    id: "1",
+  };
+  const moved: [string, SealContext][] = [
+    ["another org", { ...former, orgId: storeId }],
+    ["another sandbox", { ...former, ownerId: orgId }],
+    ["another name", { ...former, name: "OTHER" }],
+    ["another row", { ...former, id: "2" }],
+    ["a checkpoint", { ...former, kind: "checkpoint-former-secret" }],
+    ["a value in use", { kind: "sandbox-secret", orgId, sandboxId: storeId, name: "API_KEY" }],
+  ];
+  for (const [what, other] of moved) {
+    test(`refuses a former value that was moved to ${what}`, () => {
+      const sealed = vault.seal(new SecretValue("sk-12345"), former);
+      assert.equal(vault.open(sealed, former).reveal(), "sk-12345");
       assert.throws(() => vault.open(sealed, other), VaultError);
     });
   }

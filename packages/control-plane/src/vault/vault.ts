@@ -21,6 +21,8 @@ export type SealContext =
   | { kind: "store-secret"; orgId: string; storeId: string; name: string }
   | { kind: "sandbox-secret"; orgId: string; sandboxId: string; name: string }
   | { kind: "checkpoint-secret"; orgId: string; checkpointId: string; name: string }
+  | { kind: "sandbox-former-secret"; orgId: string; ownerId: string; name: string; id: string }
+  | { kind: "checkpoint-former-secret"; orgId: string; ownerId: string; name: string; id: string }
   | { kind: "certificate-authority-key"; shortId: string }
   | { kind: "key-check" };
 
@@ -97,6 +99,9 @@ function parts(context: SealContext): string[] {
       return [context.kind, context.orgId, context.sandboxId, context.name];
     case "checkpoint-secret":
       return [context.kind, context.orgId, context.checkpointId, context.name];
+    case "sandbox-former-secret":
+    case "checkpoint-former-secret":
+      return [context.kind, context.orgId, context.ownerId, context.name, context.id];
     case "certificate-authority-key":
       return [context.kind, context.shortId];
     case "key-check":
@@ -112,6 +117,10 @@ function describe(context: SealContext): string {
       return `Secret ${context.name} of sandbox ${context.sandboxId}`;
     case "checkpoint-secret":
       return `Secret ${context.name} of checkpoint ${context.checkpointId}`;
+    case "sandbox-former-secret":
+      return `A former value of secret ${context.name} of sandbox ${context.ownerId}`;
+    case "checkpoint-former-secret":
+      return `A former value of secret ${context.name} of checkpoint ${context.ownerId}`;
     case "certificate-authority-key":
       return "The key of the certificate authority";
     case "key-check":

@@ -11,7 +11,7 @@ import { z } from "zod";
 import type { ProjectRepository } from "../../projects/project-repository.ts";
 import { assertNoPublicSuffix } from "../../secret-stores/assert-no-public-suffix.ts";
 import type { SecretRepository } from "../../secret-stores/secret-repository.ts";
-import type { SetSecret } from "../../secret-stores/set-secret.ts";
+import type { SecretStoreService } from "../../secret-stores/secret-store-service.ts";
 import { SecretValue } from "../../vault/secret-value.ts";
 import { noContent } from "../no-content.ts";
 import { parseSecretName } from "../secret-name.ts";
@@ -19,14 +19,14 @@ import { parseSecretName } from "../secret-name.ts";
 export interface ProjectRoutes {
   projects: ProjectRepository;
   secrets: SecretRepository;
-  setSecret: SetSecret;
+  secretStoreService: Pick<SecretStoreService, "setSecret">;
 }
 
 const paramsSchema = z.object({ id: z.string() });
 const secretParamsSchema = z.object({ id: z.string(), name: z.string() });
 
 export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, deps) => {
-  const { projects, secrets, setSecret } = deps;
+  const { projects, secrets, secretStoreService } = deps;
 
   app.post(
     "/projects",
@@ -132,15 +132,15 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
       },
     },
     async (request) => {
-      const { value, allowedHosts } = request.body;
+      const { value, allowedHosts, substituteIn } = request.body;
       const storeId = await projects.storeIdOf(request.orgId, request.params.id);
       const name = parseSecretName(request.params.name);
-      await setSecret(request.orgId, storeId, {
+      return secretStoreService.setSecret(request.orgId, storeId, {
         name,
         value: new SecretValue(value),
         allowedHosts: allowedHosts ?? undefined,
+        substituteIn: substituteIn ?? undefined,
       });
-      return { name, status: "set" as const };
     },
   );
 

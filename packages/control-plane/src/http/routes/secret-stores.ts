@@ -11,7 +11,7 @@ import { z } from "zod";
 import { assertNoPublicSuffix } from "../../secret-stores/assert-no-public-suffix.ts";
 import type { SecretRepository } from "../../secret-stores/secret-repository.ts";
 import type { SecretStoreRepository } from "../../secret-stores/secret-store-repository.ts";
-import type { SetSecret } from "../../secret-stores/set-secret.ts";
+import type { SecretStoreService } from "../../secret-stores/secret-store-service.ts";
 import { SecretValue } from "../../vault/secret-value.ts";
 import { noContent } from "../no-content.ts";
 import { parseSecretName } from "../secret-name.ts";
@@ -19,14 +19,14 @@ import { parseSecretName } from "../secret-name.ts";
 export interface SecretStoreRoutes {
   stores: SecretStoreRepository;
   secrets: SecretRepository;
-  setSecret: SetSecret;
+  secretStoreService: SecretStoreService;
 }
 
 const paramsSchema = z.object({ id: z.string() });
 const secretParamsSchema = z.object({ id: z.string(), name: z.string() });
 
 export const secretStoreRoutes: FastifyPluginAsyncZod<SecretStoreRoutes> = async (app, deps) => {
-  const { stores, secrets, setSecret } = deps;
+  const { stores, secrets, secretStoreService } = deps;
 
   app.post(
     "/secret-stores",
@@ -41,7 +41,9 @@ export const secretStoreRoutes: FastifyPluginAsyncZod<SecretStoreRoutes> = async
       const { name } = request.body;
       const egressAllowlist = request.body.egressAllowlist ?? [];
       assertNoPublicSuffix(egressAllowlist);
-      return reply.code(201).send(await stores.create(request.orgId, { name, egressAllowlist }));
+      const substituteIn = request.body.substituteIn ?? null;
+      const store = await stores.create(request.orgId, { name, egressAllowlist, substituteIn });
+      return reply.code(201).send(store);
     },
   );
 
@@ -74,11 +76,12 @@ export const secretStoreRoutes: FastifyPluginAsyncZod<SecretStoreRoutes> = async
       },
     },
     async (request) => {
-      const { name, egressAllowlist } = request.body;
+      const { name, egressAllowlist, substituteIn } = request.body;
       assertNoPublicSuffix(egressAllowlist ?? []);
-      return stores.update(request.orgId, request.params.id, {
+      return secretStoreService.update(request.orgId, request.params.id, {
         ...(name ? { name } : {}),
         ...(egressAllowlist ? { egressAllowlist } : {}),
+        ...(substituteIn ? { substituteIn: substituteIn.length === 0 ? null : substituteIn } : {}),
       });
     },
   );
@@ -124,15 +127,15 @@ export const secretStoreRoutes: FastifyPluginAsyncZod<SecretStoreRoutes> = async
       },
     },
     async (request) => {
-      const { value, allowedHosts } = request.body;
+      const { value, allowedHosts, substituteIn } = request.body;
       const store = await stores.get(request.orgId, request.params.id);
       const name = parseSecretName(request.params.name);
-      await setSecret(request.orgId, store.id, {
+      return secretStoreService.setSecret(request.orgId, store.id, {
         name,
         value: new SecretValue(value),
         allowedHosts: allowedHosts ?? undefined,
+        substituteIn: substituteIn ?? undefined,
       });
-      return { name, status: "set" as const };
     },
   );
 

@@ -1,0 +1,66 @@
+import type { SecretStoreRecord, SetSecretResponse } from "@opencomputer/protocol";
+import type { Logger } from "pino";
+import type { ProxyHandOver } from "../egress-proxy/proxy-hand-over.ts";
+import { PeerAbsentError } from "../unix-socket-client.ts";
+import { assertNoPublicSuffix } from "./assert-no-public-suffix.ts";
+import type { NewSecret, SecretRepository } from "./secret-repository.ts";
+import type { SecretStoreChanges, SecretStoreRepository } from "./secret-store-repository.ts";
+
+/**
+ * Changes of stores that reach sandboxes. Each resolves when the proxy
+ * enforces it for every running sandbox that has the secret. A proxy that does
+ * not run uses nothing meanwhile and is filled with what changed when it starts.
+ */
+export function createSecretStoreService(deps: {
+  stores: SecretStoreRepository;
+  secrets: SecretRepository;
+  handOver: ProxyHandOver;
+  logger: Logger;
+}) {
+  const { stores, secrets, handOver, logger } = deps;
+
+  async function handOverTo(orgId: string, sandboxId: string): Promise<void> {
+    try {
+      await handOver.putSession(orgId, sandboxId);
+    } catch (error) {
+      if (!(error instanceof PeerAbsentError)) throw error;
+      logger.warn({ sandboxId }, "the egress proxy is absent; it gets the change when it starts");
+    }
+  }
+
+  async function handOverToAll(orgId: string, sandboxIds: readonly string[]): Promise<void> {
+    const outcomes = await Promise.allSettled(sandboxIds.map((id) => handOverTo(orgId, id)));
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  return {
+    /** Sets a secret of a store that the caller has found by its org. */
+    async setSecret(orgId: string, storeId: string, secret: NewSecret): Promise<SetSecretResponse> {
+      assertNoPublicSuffix(secret.allowedHosts ?? []);
+      await handOverToAll(orgId, await secrets.set(orgId, storeId, secret));
+      const { name, value } = secret;
+      return { name, status: "set", ...(value.isGuessable ? { warning: warningFor(name) } : {}) };
+    },
+
+    /** @throws {WireError} `not_found`, `name_in_use` */
+    async update(
+      orgId: string,
+      storeId: string,
+      changes: SecretStoreChanges,
+    ): Promise<SecretStoreRecord> {
+      const { store, sandboxIds } = await stores.update(orgId, storeId, changes);
+      await handOverToAll(orgId, sandboxIds);
+      return store;
+    },
+  };
+}
+export type SecretStoreService = ReturnType<typeof createSecretStoreService>;
+
+function warningFor(name: string): string {
+  return (
+    `The value of ${name} can be guessed: it is too short, or made of words, dates or repetition. ` +
+    "It is not searched for in responses, so a host that echoes it shows it to the sandbox. " +
+    "Allow it only for exact hosts (allowedHosts, --allowed-hosts) and only in headers (substituteIn, --in header)."
+  );
+}

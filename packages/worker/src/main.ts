@@ -4,13 +4,17 @@ import { pino } from "pino";
 import { createServer } from "./api/create-server.ts";
 import { createWorker } from "./create-worker.ts";
 import { parseNetworkBlock } from "./network/network-block.ts";
+import { closeInheritedDescriptors } from "./process/close-inherited-descriptors.ts";
 import { workerSettingSchemas } from "./worker-settings.ts";
 
 /** All files and sockets that the worker makes are the operator's alone. */
 const privateFiles = 0o077;
 
 async function main(): Promise<void> {
+  // Before anything is started: neither a machine nor a helper gets what others left open here.
+  const descriptors = closeInheritedDescriptors();
   const log = pino({ name: "worker" });
+  if (descriptors.length > 0) log.info({ descriptors }, "Closed inherited file descriptors");
   process.umask(privateFiles);
   const settings = readSettings(workerSettingSchemas, process.env);
   const worker = await createWorker(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
@@ -8,7 +8,11 @@ import {
   workerSandboxSchema,
 } from "@opencomputer/protocol";
 import { z } from "zod";
+import { hostInterfaceGroups } from "./network/host-rules.ts";
+import { parseNetworkBlock } from "./network/network-block.ts";
+import { slotAt } from "./network/slot.ts";
 import { runProgram } from "./process/run-program.ts";
+import { hostGroupOf, removeSlotRules } from "./testing/escaped-process.ts";
 import { testInstallation } from "./testing/test-installation.ts";
 import {
   newSandboxId,
@@ -23,11 +27,13 @@ import {
 describe("worker", () => {
   let scene: WorkerScene;
   let installationId: string;
+  let block: string;
 
   before(async () => {
     const installation = await testInstallation();
-    installationId = installation.installationId;
-    scene = await startWorkerScene(installation);
+    ({ installationId, block } = installation);
+    const launcher = ["bash", "-c", 'exec 9<"$0" 200<"$0"; exec "$@"', import.meta.filename];
+    scene = await startWorkerScene({ ...installation, launcher });
     await scene.start();
   });
 
@@ -36,6 +42,10 @@ describe("worker", () => {
     await scene.close();
   });
 
+  const slotOf = async (sandboxId: string) => {
+    const { slotIndex } = await scene.recordOf(sandboxId);
+    return slotAt(installationId, parseNetworkBlock(block), slotIndex);
+  };
   const codeOf = (body: unknown) => errorBodySchema.parse(body).code;
 
   test("PUT trust: before it, no sandbox is taken; then it bakes, once for all callers", async () => {
@@ -219,6 +229,19 @@ describe("worker", () => {
       }
     });
 
+    test("its QEMU has no file open that was left open for the worker", async () => {
+      const pids = await processesOf(installationId);
+      assert.ok(pids.length > 0);
+      for (const pid of pids) {
+        const descriptors = await readdir(`/proc/${pid}/fd`);
+        const files = await Promise.all(
+          descriptors.map((descriptor) => readlink(`/proc/${pid}/fd/${descriptor}`)),
+        );
+        assert.ok(files.some((file) => file.endsWith("/dev/net/tun")));
+        assert.ok(!files.includes(import.meta.filename), files.join("\n"));
+      }
+    });
+
     test("no guest sees another's files, and the golden snapshot does not change", async () => {
       await scene.run(id, "echo mine > /workspace/mine; sync");
       const otherId = await scene.create();
@@ -263,7 +286,21 @@ describe("worker", () => {
       const before = await scene.call("GET", `/v1/sandboxes/${id}`);
       const { instanceId } = await scene.status();
       await scene.stop(signal);
+      const slots = await Promise.all([id, preparedOnly.sandboxId].map(slotOf));
+      // As an older worker leaves them, and one that ended before it loaded the rules.
+      for (const slot of slots) {
+        await removeSlotRules(slot);
+        await runProgram("ip", ["link", "set", "dev", slot.name, "group", "default"]);
+      }
       await scene.start();
+      for (const slot of slots) {
+        assert.equal(await hostGroupOf(slot), hostInterfaceGroups.allowlisted);
+        const rules = ["nft", "list", "chain", "inet", "slot", "output"];
+        assert.match(
+          await runProgram("nsenter", [`--net=/run/netns/${slot.name}`, ...rules]),
+          /policy drop/,
+        );
+      }
       assert.notEqual((await scene.status()).instanceId, instanceId);
       assert.deepEqual((await scene.call("GET", `/v1/sandboxes/${id}`)).body, before.body);
       const kept = await scene.run(

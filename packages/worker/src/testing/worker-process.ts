@@ -27,8 +27,13 @@ export interface Answer {
 }
 
 /** A real worker in a process of its own, with its own data, installation and network block. */
-export async function startWorkerScene(options: { installationId: string; block: string }) {
-  const { installationId, block } = options;
+export async function startWorkerScene(options: {
+  installationId: string;
+  block: string;
+  /** A command that becomes the worker's, given after it. */
+  launcher?: readonly string[];
+}) {
+  const { installationId, block, launcher = [] } = options;
   const dataDirectory = await mkdtemp(join(tmpdir(), "worker-data-"));
   const runtimeDirectory = `/run/opencomputer-${installationId}`;
   const socketPath = join(runtimeDirectory, "worker.sock");
@@ -61,28 +66,24 @@ export async function startWorkerScene(options: { installationId: string; block:
 
   async function start(): Promise<void> {
     const log = createWriteStream(logPath, { flags: "a" });
-    child = spawn(
-      process.execPath,
-      [
-        ...["--conditions=source", "--import", "tsx"],
-        new URL("../main.ts", import.meta.url).pathname,
-      ],
-      {
-        stdio: ["ignore", "pipe", "pipe"],
-        env: {
-          PATH: process.env["PATH"],
-          OPENCOMPUTER_DATA_DIR: join(dataDirectory, "data"),
-          OPENCOMPUTER_ACCEL: process.env["OPENCOMPUTER_ACCEL"],
-          OPENCOMPUTER_WORKER_SOCKET: socketPath,
-          OPENCOMPUTER_RUNTIME_DIR: runtimeDirectory,
-          OPENCOMPUTER_INSTALLATION_ID: installationId,
-          OPENCOMPUTER_NETWORK_BLOCK: block,
-          OPENCOMPUTER_GUEST_IMAGE_DIR: new URL("../../../../guest-image/build", import.meta.url)
-            .pathname,
-          OPENCOMPUTER_WARM_POOL_SIZE: "1",
-        },
+    const mainFile = new URL("../main.ts", import.meta.url).pathname;
+    const node = [process.execPath, "--conditions=source", "--import", "tsx", mainFile];
+    const [command = "", ...rest] = [...launcher, ...node];
+    child = spawn(command, rest, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        PATH: process.env["PATH"],
+        OPENCOMPUTER_DATA_DIR: join(dataDirectory, "data"),
+        OPENCOMPUTER_ACCEL: process.env["OPENCOMPUTER_ACCEL"],
+        OPENCOMPUTER_WORKER_SOCKET: socketPath,
+        OPENCOMPUTER_RUNTIME_DIR: runtimeDirectory,
+        OPENCOMPUTER_INSTALLATION_ID: installationId,
+        OPENCOMPUTER_NETWORK_BLOCK: block,
+        OPENCOMPUTER_GUEST_IMAGE_DIR: new URL("../../../../guest-image/build", import.meta.url)
+          .pathname,
+        OPENCOMPUTER_WARM_POOL_SIZE: "1",
       },
-    );
+    });
     child.stdout?.pipe(log);
     child.stderr?.pipe(log);
     await until("the worker listens", async () => {

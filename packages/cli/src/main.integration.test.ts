@@ -40,9 +40,13 @@ describe("the oc process", () => {
     const store = await oc("secret-store create --name main");
     assert.equal(store.exitCode, 0, store.stderr);
     const id = store.stdout.trim();
-    const set = await oc(`secret set ${id} ANTHROPIC_API_KEY --from-stdin`, { input: "sk-1\n" });
+    const flags = "--allowed-hosts api.anthropic.com --in header:x-api-key,header:authorization";
+    const value = "sk-jQ7vX2mT9wLr4KzB8nYd3HpC";
+    const set = await oc(`secret set ${id} ANTHROPIC_API_KEY --from-stdin ${flags}`, {
+      input: `${value}\n`,
+    });
     assert.deepEqual(set, { exitCode: 0, stdout: "Set ANTHROPIC_API_KEY\n", stderr: "" });
-    assert.equal(server.secrets.stores.get(id)?.secrets.get("ANTHROPIC_API_KEY")?.value, "sk-1");
+    assert.equal(server.secrets.stores.get(id)?.secrets.get("ANTHROPIC_API_KEY")?.value, value);
     const sandbox = (await oc("create --secret-store main")).stdout.trim();
     const echo = await oc(`exec ${sandbox} -- echo '$ANTHROPIC_API_KEY'`);
     assert.match(echo.stdout, /^osb_sealed_[0-9a-f]{32}\n$/);

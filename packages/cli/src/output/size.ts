@@ -1,6 +1,6 @@
 const units = ["B", "KB", "MB", "GB", "TB"] as const;
 
-/** A size in octets for people, in powers of 1024, such as `1.5 GB`. */
+/** A size in bytes for people, in powers of 1024, such as `1.5 GB`. */
 export function formatSize(bytes: number): string {
   let size = bytes;
   let unit: (typeof units)[number] = "B";

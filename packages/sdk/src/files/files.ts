@@ -35,7 +35,7 @@ export type FileContent = string | Uint8Array | ArrayBuffer | Blob;
 export interface Files {
   /** A file's content as UTF-8 text. @throws {OpenComputerError} `file_not_found`. */
   read(path: string, options?: CallOptions): Promise<string>;
-  /** A file's octets. @throws {OpenComputerError} `file_not_found`. */
+  /** A file's bytes. @throws {OpenComputerError} `file_not_found`. */
   readBytes(path: string, options?: CallOptions): Promise<Uint8Array>;
   /**
    * A file as a stream that holds little in memory, whatever the file's size.
@@ -56,7 +56,7 @@ export interface Files {
    * HTTP/2 or later); elsewhere pass a `Blob` to {@link write}.
    */
   writeStream(path: string, source: StreamSource, options?: CallOptions): Promise<void>;
-  /** The entries of a directory; `size` is in octets. */
+  /** The entries of a directory; `size` is in bytes. */
   list(path: string, options?: CallOptions): Promise<DirectoryEntry[]>;
   /** Makes a directory and those above it. */
   makeDir(path: string, options?: CallOptions): Promise<void>;
@@ -193,7 +193,7 @@ function isStreamSource(content: FileContent | StreamSource): content is StreamS
   );
 }
 
-/** The content's octets, without a copy where `fetch` can take them as they are. */
+/** The content's bytes, without a copy where `fetch` can take them as they are. */
 function octetsOf(content: string | Uint8Array | ArrayBuffer): Uint8Array<ArrayBuffer> {
   if (typeof content === "string") return new TextEncoder().encode(content);
   if (content instanceof ArrayBuffer) return new Uint8Array(content);

@@ -19,15 +19,15 @@ async function readWhole(stdin: Readable): Promise<string> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of stdin) {
-    const octets: Uint8Array = typeof part === "string" ? Buffer.from(part) : part;
-    length += octets.length;
+    const bytes: Uint8Array = typeof part === "string" ? Buffer.from(part) : part;
+    length += bytes.length;
     if (length > limits.secretValueBytesMax + 2) {
       throw new CliError(
         "invalid_request",
-        `The value on stdin is too long: expected at most ${limits.secretValueBytesMax} octets`,
+        `The value on stdin is too long: expected at most ${limits.secretValueBytesMax} bytes`,
       );
     }
-    parts.push(octets);
+    parts.push(bytes);
   }
   const value = decode(Buffer.concat(parts)).replace(/\r?\n$/, "");
   if (value === "") {
@@ -36,9 +36,9 @@ async function readWhole(stdin: Readable): Promise<string> {
   return value;
 }
 
-function decode(octets: Uint8Array): string {
+function decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw new CliError(
       "invalid_request",

@@ -57,7 +57,10 @@ describe("egress proxy, requests", () => {
       ]);
       assert.equal(scenario.upstream.last().headers["x-api-key"], key.token);
       const line = await scenario.proxy.auditLine(({ path }) => path === "/withheld");
-      assert.deepEqual([line.substituted, line.withheld], [[], ["API_KEY"]]);
+      assert.deepEqual(
+        [line.substituted, line.withheld],
+        [[], [{ name: "API_KEY", place: "header x-api-key" }]],
+      );
     });
 
     test("body and Basic credentials: an allowed host gets the value, another the token", async () => {

@@ -14,6 +14,8 @@ export interface Installation {
   readonly id: string;
   readonly dataDirectory: string;
   readonly logDirectory: string;
+  /** The audit trail: files of each sandbox, apart from the logs of the processes. */
+  readonly auditDirectory: string;
   /** Sockets live here; it is gone after a reboot. */
   readonly runtimeDirectory: string;
   readonly workerSocket: string;
@@ -28,7 +30,7 @@ export function describeInstallation(dataDirectory: string): Installation {
   const socket = (name: string) => {
     const path = join(runtimeDirectory, `${name}.sock`);
     if (Buffer.byteLength(path) > socketPathBytesMax) {
-      throw new RangeError(`Socket path ${path} is longer than ${socketPathBytesMax} octets`);
+      throw new RangeError(`Socket path ${path} is longer than ${socketPathBytesMax} bytes`);
     }
     return path;
   };
@@ -36,6 +38,7 @@ export function describeInstallation(dataDirectory: string): Installation {
     id,
     dataDirectory,
     logDirectory: join(dataDirectory, "logs"),
+    auditDirectory: join(dataDirectory, "audit"),
     runtimeDirectory,
     workerSocket: socket("worker"),
     egressProxySocket: socket("egress-proxy"),

@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { SettingsError } from "@opencomputer/protocol";
+import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
 import { describeInstallation } from "./installation.ts";
 import { createProgressLine } from "./progress-line.ts";
 import { apiOrigin, startService } from "./service.ts";
 import { readServeSettings } from "./settings.ts";
 
+closeInheritedDescriptors();
 try {
   await serve();
 } catch (error) {
@@ -58,9 +60,10 @@ async function serve(): Promise<void> {
   API      ${apiOrigin(settings)}/api
   API key  ${keyPlace}
   logs     ${installation.logDirectory}
+  audit    ${installation.auditDirectory}
 
   export OPENCOMPUTER_API_URL=${apiOrigin(settings)}
 ${presetKey ? "" : `  export OPENCOMPUTER_API_KEY=$(cat ${installation.apiKeyFile})\n`}
-Ctrl-C stops the service. Sandboxes go on and are found again at the next start.
+Ctrl-C stops the service. Sandboxes keep running and are found again at the next start.
 `);
 }

@@ -1,3 +1,4 @@
+import { Writable } from "node:stream";
 import { createStream, type RotatingFileStream } from "rotating-file-stream";
 import { z } from "zod";
 
@@ -6,7 +7,7 @@ const fileSizeMax = "20M";
 const errorLevel = 50;
 
 const logLineSchema = z.object({
-  /** Absent in lines that are no log entries, such as the audit's. */
+  /** Absent in lines that are no log entries. */
   level: z.number().default(0),
   msg: z.string().optional(),
   err: z.object({ message: z.string() }).optional(),
@@ -21,13 +22,59 @@ export function noteworthy(line: string): string | null {
   return [parsed.msg, parsed.err?.message].filter((part) => part !== undefined).join(": ");
 }
 
-/** The log file of one process: at most 5 files of 20 MB. */
-export function openProcessLog(directory: string, name: string): RotatingFileStream {
-  return createStream(`${name}.log`, {
-    path: directory,
-    size: fileSizeMax,
-    maxFiles: filesKept,
-    mode: 0o600,
+/**
+ * The log file of one process: at most 5 files of 20 MB. When it cannot be
+ * written, on a full disk for instance, `onNote` hears of it, and what the
+ * process prints meanwhile is dropped and counted: a process never waits for
+ * its log, and the supervisor never ends for it.
+ */
+export function openProcessLog({
+  directory,
+  name,
+  onNote,
+  reopenMilliseconds = 5_000,
+}: {
+  directory: string;
+  name: string;
+  onNote: (text: string) => void;
+  reopenMilliseconds?: number;
+}): Writable {
+  let file: RotatingFileStream | undefined;
+  let droppedBytes = 0;
+  let reopenTimer: NodeJS.Timeout | undefined;
+
+  const open = () => {
+    const opened = createStream(`${name}.log`, {
+      path: directory,
+      size: fileSizeMax,
+      maxFiles: filesKept,
+      mode: 0o600,
+    });
+    opened.once("error", (error) => {
+      file = undefined;
+      onNote(`${name}.log cannot be written: ${error.message}. Check ${directory}.`);
+      reopenTimer = setTimeout(open, reopenMilliseconds).unref();
+    });
+    if (droppedBytes > 0) onNote(`${name}.log: ${droppedBytes} bytes were not written`);
+    droppedBytes = 0;
+    file = opened;
+  };
+  open();
+
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      const drop = () => {
+        droppedBytes += chunk.length;
+        done();
+      };
+      if (file === undefined) drop();
+      else file.write(chunk, (error) => (error ? drop() : done()));
+    },
+    final(done) {
+      clearTimeout(reopenTimer);
+      if (file === undefined) done();
+      else file.end(done);
+    },
   });
 }
 

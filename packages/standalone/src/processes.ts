@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { Installation } from "./installation.ts";
 import { egressAddressOf } from "./network-block.ts";
 import type { ServeSettings } from "./settings.ts";
-import type { ProcessDefinition } from "./supervised-process.ts";
+import { auditDescriptor, type ProcessDefinition } from "./supervised-process.ts";
 
 /**
  * The processes in the order of their start, each with its own variables and
@@ -46,6 +46,7 @@ export function defineProcesses({
         ...pass(["OPENCOMPUTER_EGRESS_HOSTS", "OPENCOMPUTER_EGRESS_CA_FILE"]),
         OPENCOMPUTER_EGRESS_PROXY_SOCKET: installation.egressProxySocket,
         OPENCOMPUTER_EGRESS_ADDRESS: egressAddressOf(networkBlock),
+        OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: String(auditDescriptor),
       },
     },
     controlPlane: {

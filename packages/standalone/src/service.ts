@@ -1,3 +1,4 @@
+import { AuditTrail } from "./audit/audit-trail.ts";
 import { type Installation, makeDirectories, removeRuntimeDirectory } from "./installation.ts";
 import { loadNetworkBlock } from "./network-block.ts";
 import { assertPortIsFree } from "./port-check.ts";
@@ -9,6 +10,7 @@ import { holdInstallation } from "./single-instance.ts";
 import {
   type ProcessDefinition,
   type SupervisedProcess,
+  type SuperviseOptions,
   superviseProcess,
 } from "./supervised-process.ts";
 
@@ -41,12 +43,17 @@ export async function startService({
 
   const ending = new AbortController();
   const running: SupervisedProcess[] = [];
-  const supervise = (definition: ProcessDefinition) => {
+  const openLog = ({ name }: ProcessDefinition) =>
+    openProcessLog({ directory: installation.logDirectory, name, onNote });
+  const supervise = (
+    definition: ProcessDefinition,
+    options: Pick<SuperviseOptions, "log"> & Partial<Pick<SuperviseOptions, "readAudit">>,
+  ) => {
     ending.signal.throwIfAborted();
     running.push(
       superviseProcess({
         definition,
-        log: openProcessLog(installation.logDirectory, definition.name),
+        ...options,
         onNote,
         onGiveUp: (reason) =>
           ending.abort(
@@ -56,16 +63,28 @@ export async function startService({
     );
   };
 
+  const egressProxyLog = openLog(definitions.egressProxy);
+  const auditTrail = await AuditTrail.open({
+    directory: installation.auditDirectory,
+    report(message) {
+      onNote(message);
+      egressProxyLog.write(errorLine(message));
+    },
+  });
+
   const start = async () => {
     // The worker makes the address that the proxy listens at.
     onStage("starting the worker");
-    supervise(definitions.worker);
+    supervise(definitions.worker, { log: openLog(definitions.worker) });
     await untilAnswering(installation.workerSocket, ending.signal);
     onStage("starting the egress proxy");
-    supervise(definitions.egressProxy);
+    supervise(definitions.egressProxy, {
+      log: egressProxyLog,
+      readAudit: (stream) => auditTrail.read(stream),
+    });
     await untilAnswering(installation.egressProxySocket, ending.signal);
     onStage("starting the control plane");
-    supervise(definitions.controlPlane);
+    supervise(definitions.controlPlane, { log: openLog(definitions.controlPlane) });
     await untilReady({
       installation,
       apiOrigin: apiOrigin(settings),
@@ -79,10 +98,17 @@ export async function startService({
     async stop() {
       ending.abort(new Error("The service was stopped before it was ready"));
       for (const supervised of running.reverse()) await supervised.stop();
+      await auditTrail.close();
       await release();
       await removeRuntimeDirectory(installation);
     },
   };
+}
+
+/** A line of a process log, as the processes write theirs. */
+function errorLine(message: string): string {
+  const entry = { level: 50, time: new Date().toISOString(), name: "supervisor", msg: message };
+  return `${JSON.stringify(entry)}\n`;
 }
 
 /** Where the API listens, as a URL. */

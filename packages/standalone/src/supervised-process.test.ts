@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, describe, test } from "node:test";
-import { type ProcessDefinition, superviseProcess } from "./supervised-process.ts";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { auditDescriptor, type ProcessDefinition, superviseProcess } from "./supervised-process.ts";
+import { until } from "./testing/until.ts";
+
+const tsx = fileURLToPath(import.meta.resolve("tsx"));
 
 describe("superviseProcess", () => {
   let directory: string;
@@ -82,6 +88,67 @@ describe("superviseProcess", () => {
       capabilities: "0000000000000000",
       core: "0",
     });
+  });
+
+  test("reads the audit lines of each life of a process", async () => {
+    const definition = await define(
+      `import { writeSync } from "node:fs";
+       writeSync(${auditDescriptor}, process.pid + "\\n");
+       setInterval(() => {}, 1e6);`,
+    );
+    let text = "";
+    const supervised = superviseProcess({
+      definition,
+      log: new PassThrough().resume(),
+      readAudit: (stream) => stream.on("data", (chunk: Buffer) => (text += chunk.toString())),
+      onNote: () => undefined,
+      onGiveUp: assert.fail,
+    });
+    await until("the first line", () => text.includes("\n"));
+    process.kill(Number(text), "SIGKILL");
+    await until("the line of the next life", () => text.split("\n").length === 3);
+    await supervised.stop();
+  });
+
+  test("passes on none of the descriptors that its own process inherited", async () => {
+    const inherited = join(directory, "inherited");
+    await writeFile(inherited, "");
+    const seen = join(directory, "descriptors");
+    const { mainFile } = await define(
+      `import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
+       const links = readdirSync("/proc/self/fd").flatMap((entry) => {
+         try { return [readlinkSync("/proc/self/fd/" + entry)]; } catch { return []; }
+       });
+       writeFileSync(process.env.FILE, JSON.stringify(links));
+       setInterval(() => {}, 1e6);`,
+    );
+    const supervisor = join(directory, "supervisor.mjs");
+    const moduleUrl = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
+    await writeFile(
+      supervisor,
+      `import { closeInheritedDescriptors } from ${moduleUrl("./inherited-descriptors.ts")};
+       import { superviseProcess } from ${moduleUrl("./supervised-process.ts")};
+       import { PassThrough } from "node:stream";
+       closeInheritedDescriptors();
+       const supervised = superviseProcess({
+         definition: { name: "sample", mainFile: ${JSON.stringify(mainFile)}, capabilities: "none",
+           environment: { PATH: process.env.PATH, FILE: ${JSON.stringify(seen)} } },
+         log: new PassThrough().resume(), onNote: console.error, onGiveUp: console.error,
+         readAudit: (stream) => stream.resume() });
+       process.on("SIGTERM", () => void supervised.stop().then(() => process.exit(0)));`,
+    );
+    const command = [process.execPath, "--conditions=source", "--import", tsx, supervisor];
+    const child = spawn(
+      "bash",
+      ["-c", 'exec 9<"$0" 20<"$0" 200<"$0"; exec "$@"', inherited, ...command],
+      { stdio: ["ignore", "inherit", "inherit"] },
+    );
+    const links = z.array(z.string()).parse(JSON.parse(await untilWritten(seen, 1)));
+    const ended = once(child, "exit");
+    child.kill();
+    await ended;
+    assert.ok(links.includes("/dev/null"), "standard input is known");
+    assert.ok(!links.includes(inherited), links.join(", "));
   });
 
   test("gives up a process that cannot start, and says how it ended", async () => {

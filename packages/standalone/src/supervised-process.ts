@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import type { Writable } from "node:stream";
+import { Readable, type Writable } from "node:stream";
 import { noteworthy } from "./process-log.ts";
 
 const restartDelayMillisecondsMin = 200;
@@ -10,6 +10,8 @@ const restartDelayMillisecondsMax = 5_000;
 const steadyMilliseconds = 10_000;
 const earlyExitsMax = 3;
 const stopMilliseconds = 20_000;
+/** File descriptor under which a process finds the pipe for its audit lines. */
+export const auditDescriptor = 3;
 
 /**
  * No core dumps, since memory may hold secrets; no new privileges; and no
@@ -39,21 +41,28 @@ export interface SupervisedProcess {
   stop(): Promise<void>;
 }
 
+export interface SuperviseOptions {
+  readonly definition: ProcessDefinition;
+  readonly log: Writable;
+  /** Reads the audit lines of each life of the process; it has no pipe for them when absent. */
+  readonly readAudit?: (stream: Readable) => void;
+  readonly onNote: (text: string) => void;
+  /** Hears that the process cannot even start: three early exits in a row. */
+  readonly onGiveUp: (reason: string) => void;
+}
+
 /**
  * Keeps one process alive: started again after it ends, at growing intervals.
- * `onGiveUp` is called when it cannot even start: three early exits in a row.
+ * It inherits its standard streams, the pipe for its audit lines and its
+ * channel to the supervisor, and no other file descriptor.
  */
 export function superviseProcess({
   definition,
   log,
+  readAudit,
   onNote,
   onGiveUp,
-}: {
-  definition: ProcessDefinition;
-  log: Writable;
-  onNote: (text: string) => void;
-  onGiveUp: (reason: string) => void;
-}): SupervisedProcess {
+}: SuperviseOptions): SupervisedProcess {
   let child: ChildProcess | undefined;
   let restartTimer: NodeJS.Timeout | undefined;
   let restartDelayMilliseconds = restartDelayMillisecondsMin;
@@ -70,7 +79,13 @@ export function superviseProcess({
     // and the processes are stopped in their order.
     const started = spawn(command, args, {
       env: definition.environment,
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      stdio: [
+        "ignore",
+        "pipe",
+        "pipe",
+        ...(readAudit === undefined ? [] : (["pipe"] as const)),
+        "ipc",
+      ],
       detached: true,
     });
     child = started;
@@ -82,6 +97,8 @@ export function superviseProcess({
         if (note !== null) onNote(`${definition.name}: ${note}`);
       });
     }
+    const audit = readAudit === undefined ? undefined : started.stdio[auditDescriptor];
+    if (audit instanceof Readable) readAudit?.(audit);
     started.once("error", (error) => onNote(`${definition.name}: ${error.message}`));
     started.once("close", (code, signal) => {
       child = undefined;

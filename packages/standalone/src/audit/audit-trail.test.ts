@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { after, beforeEach, describe, test } from "node:test";
+import { type AuditLine, auditLineSchema, limits } from "@opencomputer/protocol";
+import { until } from "../testing/until.ts";
+import { AuditTrail, type AuditTrailOptions } from "./audit-trail.ts";
+
+const one = "sb-aaaaaaaaaaaaaaaaaaaa";
+const other = "sb-bbbbbbbbbbbbbbbbbbbb";
+
+const auditLine = (changes: Partial<AuditLine> = {}): AuditLine => ({
+  time: "2026-01-02T03:04:05.678Z",
+  kind: "https",
+  sandboxId: one,
+  sourceAddress: "198.18.4.6",
+  host: "api.example.com",
+  method: "GET",
+  path: "/",
+  decision: "allowed",
+  reason: null,
+  status: 200,
+  substituted: [],
+  withheld: [],
+  redacted: [],
+  leaked: [],
+  requestBytes: 0,
+  responseBytes: 0,
+  durationMilliseconds: 0,
+  ...changes,
+});
+const text = (changes: Partial<AuditLine> = {}) => JSON.stringify(auditLine(changes));
+
+describe("AuditTrail", () => {
+  const directories: string[] = [];
+  let directory: string;
+  beforeEach(async () => {
+    const parent = await mkdtemp(join(tmpdir(), "audit-trail-"));
+    directories.push(parent);
+    directory = join(parent, "audit");
+  });
+  after(async () => {
+    for (const parent of directories) await rm(parent, { recursive: true });
+  });
+
+  const open = async (options: Partial<AuditTrailOptions> = {}) => {
+    const reports: string[] = [];
+    const report = (message: string) => reports.push(message);
+    const trail = await AuditTrail.open({ directory, report, retryMilliseconds: 10, ...options });
+    return { trail, reports };
+  };
+  const pathsIn = async (file: string) => {
+    const lines = (await readFile(join(directory, file), "utf8")).trimEnd().split("\n");
+    return lines.map((line) => auditLineSchema.parse(JSON.parse(line)).path);
+  };
+
+  test("keeps the lines of each sandbox in a file of its own, for its owner alone", async () => {
+    const { trail, reports } = await open();
+    trail.write(text({ path: "/1" }));
+    trail.write(text({ path: "/2", sandboxId: other }));
+    trail.write(text({ path: "/3" }));
+    trail.write(text({ path: "/4", sandboxId: null }));
+    await trail.close();
+    assert.deepEqual(await pathsIn(`${one}.jsonl`), ["/1", "/3"]);
+    assert.deepEqual(await pathsIn(`${other}.jsonl`), ["/2"]);
+    assert.deepEqual(await pathsIn("no-sandbox.jsonl"), ["/4"]);
+    assert.equal((await stat(join(directory, `${one}.jsonl`))).mode & 0o777, 0o600);
+    assert.equal((await stat(directory)).mode & 0o777, 0o700);
+    assert.deepEqual(reports, []);
+  });
+
+  for (const sandboxId of ["../escaped", "sb-1", `${one}/x`, "", "no-sandbox.1"]) {
+    test(`the sandbox id ${JSON.stringify(sandboxId)} names no file`, async () => {
+      const { trail } = await open();
+      trail.write(text({ sandboxId }));
+      await trail.close();
+      assert.deepEqual(await readdir(directory), ["no-sandbox.jsonl"]);
+      assert.deepEqual(await readdir(join(directory, "..")), ["audit"]);
+    });
+  }
+
+  test("a flood of one sandbox takes its own oldest lines, and nothing of another's", async () => {
+    const fileBytesMax = 600_000;
+    const { trail, reports } = await open({ fileBytesMax });
+    trail.write(text({ sandboxId: other, path: "/kept" }));
+    const path = `/${"a".repeat(2047)}…(60000 bytes)`;
+    for (let index = 0; index < 1740; index += 1) {
+      trail.write(text({ path }));
+      if (index % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    trail.write(text({ path: "/last" }));
+    await trail.close();
+    assert.deepEqual(await pathsIn(`${other}.jsonl`), ["/kept"]);
+    assert.equal((await pathsIn(`${one}.jsonl`)).at(-1), "/last");
+    for (const file of [`${one}.jsonl`, `${one}.1.jsonl`]) {
+      assert.ok((await stat(join(directory, file))).size <= fileBytesMax);
+    }
+    assert.deepEqual(reports, []);
+  });
+
+  test("reads a stream of lines; what is no audit line is reported and not written", async () => {
+    const { trail, reports } = await open({ reportMilliseconds: 60_000 });
+    const stream = new PassThrough();
+    trail.read(stream);
+    stream.write(`${text({ path: "/1" })}\nnonsense\n{}\n`);
+    stream.write(`${"x".repeat(limits.auditLineBytesMax + 1)}\n${text({ path: "/2" })}\n`);
+    stream.end(text({ path: "/cut off" }).slice(0, -10));
+    await until("the stream ended", () => stream.readableEnded);
+    await trail.close();
+    assert.deepEqual(await pathsIn(`${one}.jsonl`), ["/1", "/2"]);
+    assert.match(reports.join("\n"), /lost \(unreadable: 1\).*lost \(unreadable: 3\)/s);
+  });
+
+  test("a disk that cannot be written is reported; lines wait for it, up to a bound", async () => {
+    await mkdir(join(directory, `${one}.jsonl`), { recursive: true });
+    const { trail, reports } = await open({ reportMilliseconds: 20 });
+    trail.write(text({ path: "/waits" }));
+    await until("the failure is reported", () => reports.length > 0);
+    assert.match(reports[0] ?? "", /^Audit lines cannot be written to .*EISDIR.*Egress continues/);
+    for (let index = 0; index < 400; index += 1) trail.write(text({ path: "a".repeat(2000) }));
+    await until("the loss is reported", () =>
+      reports.some((message) => message.includes("lost (") && message.includes(one)),
+    );
+    trail.write(text({ sandboxId: other, path: "/another's" }));
+    await rm(join(directory, `${one}.jsonl`), { recursive: true });
+    await trail.close();
+    assert.equal((await pathsIn(`${one}.jsonl`))[0], "/waits");
+    assert.deepEqual(await pathsIn(`${other}.jsonl`), ["/another's"]);
+  });
+
+  test("what cannot be written at the end is reported as lost", async () => {
+    await mkdir(join(directory, `${one}.jsonl`), { recursive: true });
+    const { trail, reports } = await open();
+    for (let index = 0; index < 3; index += 1) trail.write(text());
+    await trail.close();
+    assert.match(reports.join("\n"), new RegExp(`lost \\(${one}: 3\\)`));
+  });
+
+  test("goes on where the trail of a former start ended, also inside a line", async () => {
+    await mkdir(directory);
+    await writeFile(join(directory, `${one}.jsonl`), '{"time":"2026');
+    const { trail } = await open();
+    trail.write(text({ path: "/1" }));
+    await trail.close();
+    const [part, line = ""] = (await readFile(join(directory, `${one}.jsonl`), "utf8")).split("\n");
+    assert.equal(part, '{"time":"2026');
+    assert.equal(auditLineSchema.parse(JSON.parse(line)).path, "/1");
+  });
+});

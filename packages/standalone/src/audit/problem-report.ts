@@ -1,0 +1,66 @@
+const sandboxesNamedMax = 5;
+
+export interface ProblemReport {
+  /** A write failed; the lines wait for the next attempt. */
+  failed(error: unknown): void;
+  /** A line is lost. The name is what its file is named for. */
+  lost(name: string): void;
+  /** Reports what was not reported yet. */
+  flush(): void;
+}
+
+/**
+ * Reports trouble of the audit trail: the first at once, further ones in sums
+ * at an interval, so that a full disk is loud and the report of it bounded.
+ */
+export function createProblemReport(deps: {
+  directory: string;
+  report: (message: string) => void;
+  intervalMilliseconds: number;
+}): ProblemReport {
+  let failure: string | undefined;
+  const lostLines = new Map<string, number>();
+  let timer: NodeJS.Timeout | undefined;
+
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    const message = describe(deps.directory, failure, lostLines);
+    failure = undefined;
+    lostLines.clear();
+    if (message === undefined) return;
+    deps.report(message);
+    timer = setTimeout(flush, deps.intervalMilliseconds).unref();
+  };
+  const noted = (): void => {
+    if (timer === undefined) flush();
+  };
+
+  return {
+    failed(error) {
+      failure = error instanceof Error ? error.message : String(error);
+      noted();
+    },
+    lost(name) {
+      lostLines.set(name, (lostLines.get(name) ?? 0) + 1);
+      noted();
+    },
+    flush,
+  };
+}
+
+function describe(
+  directory: string,
+  failure: string | undefined,
+  lostLines: ReadonlyMap<string, number>,
+): string | undefined {
+  const cause = failure === undefined ? "" : ` ${failure}.`;
+  if (lostLines.size > 0) {
+    const named = [...lostLines].slice(0, sandboxesNamedMax);
+    const more = lostLines.size - named.length;
+    const counts = named.map(([name, lines]) => `${name}: ${lines}`).join(", ");
+    return `Audit lines were lost (${counts}${more > 0 ? `, and of ${more} more` : ""}).${cause} Egress continues. Check that ${directory} can be written to and has free space.`;
+  }
+  if (failure === undefined) return undefined;
+  return `Audit lines cannot be written to ${directory}:${cause} They are held in memory, and lost when there are too many. Egress continues.`;
+}

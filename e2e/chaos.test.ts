@@ -23,8 +23,11 @@ describe("parts of the service and machines are killed at random moments", () =>
       await runChaos(service, { seed, rounds, onRound });
     } catch (error) {
       const logs = join(tmpdir(), `opencomputer-chaos-${seed}`);
-      await cp(join(service.installation().dataDirectory, "logs"), logs, { recursive: true });
-      throw new Error(`The service's logs are in ${logs}`, { cause: error });
+      for (const part of ["logs", "audit"]) {
+        const source = join(service.installation().dataDirectory, part);
+        await cp(source, join(logs, part), { recursive: true });
+      }
+      throw new Error(`The service's logs and audit trail are in ${logs}`, { cause: error });
     }
   });
 });

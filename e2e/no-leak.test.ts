@@ -5,7 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Scenario, searchDirectory, startScenario } from "@opencomputer/harness";
+import {
+  readAuditLines,
+  type Scenario,
+  searchDirectory,
+  startScenario,
+} from "@opencomputer/harness";
 import { limits } from "@opencomputer/protocol";
 import { type Fetch, Project, type Sandbox, SecretStore } from "@opencomputer/sdk";
 import { everyMethod } from "@opencomputer/sdk/testing/every-method";
@@ -193,10 +198,13 @@ describe("a secret value is in nothing that the service writes or answers", () =
   });
 
   test("no log, no database file, no disk and nothing else in the data directory has it", async () => {
-    assert.deepEqual(await leaksIn(scenario.installation.dataDirectory), []);
+    const { dataDirectory } = scenario.installation;
+    assert.deepEqual(await leaksIn(dataDirectory), []);
     assert.ok(!scenario.installation.output().includes(canary));
-    const audit = await SecretStore.listSecrets(store.id, scenario.connection);
-    assert.ok(audit.length > 0, "the store is still there");
+    const secrets = await SecretStore.listSecrets(store.id, scenario.connection);
+    assert.ok(secrets.length > 0, "the store still exists");
+    const audited = await readAuditLines(dataDirectory, sandbox.sandboxId);
+    assert.ok(audited.length > 0, "the search went through audit lines of the sandbox");
   });
 
   test("the search finds the value where it is planted", async () => {

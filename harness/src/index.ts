@@ -1,3 +1,4 @@
+export * from "./audit-lines.ts";
 export * from "./certificates.ts";
 export * from "./installation.ts";
 export * from "./internet.ts";

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { readAuditLines, type Scenario, startScenario, untilAudited } from "@opencomputer/harness";
+import { limits } from "@opencomputer/protocol";
+import type { Sandbox } from "@opencomputer/sdk";
+
+const host = "api.example.test";
+const refusedHost = "refused.example.test";
+const floodTimeoutSeconds = 600;
+
+describe("the audit trail of one sandbox is not another's to push out", () => {
+  let scenario: Scenario;
+  let quiet: Sandbox;
+  let loud: Sandbox;
+  const pathOf = (file: string) => join(scenario.installation.dataDirectory, file);
+
+  before(async () => {
+    scenario = await startScenario({ hosts: [host, refusedHost] });
+    const store = await scenario.createStore({ egressAllowlist: [host] });
+    quiet = await scenario.createSandbox({ secretStore: store.name });
+    loud = await scenario.createSandbox({ secretStore: store.name });
+  });
+  after(async () => assert.deepEqual(await scenario.end(), []));
+
+  const flood = (name: string) =>
+    loud.exec.run(
+      `curl -sS -o /dev/null "https://${name}/[1-870]/$(head -c 60000 /dev/zero | tr '\\0' a)"`,
+      { timeout: floodTimeoutSeconds },
+    );
+
+  test("1,740 requests with paths of 60 KB, refused or not, leave the other's line", async () => {
+    const { dataDirectory } = scenario.installation;
+    await quiet.exec.run(`curl -sS https://${host}/kept`);
+    assert.equal((await flood(host)).exitCode, 0);
+    await flood(refusedHost);
+    const loudLines = await untilAudited(dataDirectory, loud.sandboxId, (lines) =>
+      lines.some((line) => line.host === refusedHost),
+    );
+    for (const { path } of loudLines) {
+      assert.ok(path === null || Buffer.byteLength(path) <= limits.auditTextBytesMax + 32);
+    }
+    const [kept] = await readAuditLines(dataDirectory, quiet.sandboxId);
+    assert.equal(kept?.path, "/kept");
+    const { size } = await stat(pathOf(`audit/${loud.sandboxId}.jsonl`));
+    assert.ok(size <= limits.auditFileBytesMax);
+  });
+
+  test("it is apart from the process log, and for its owner alone", async () => {
+    const log = await readFile(pathOf("logs/egress-proxy.log"), "utf8");
+    assert.ok(!log.includes("/kept"));
+    assert.equal((await stat(pathOf("audit"))).mode & 0o777, 0o700);
+    const { mode } = await stat(pathOf(`audit/${quiet.sandboxId}.jsonl`));
+    assert.equal(mode & 0o777, 0o600);
+  });
+});

@@ -48,7 +48,7 @@ export async function askUpstream(
     audit.sentUpstream = true;
     const receivedBefore = lease.channel.received;
     exchange.sending = streams
-      ? sendStreamed(lease.channel, request, body, audit.seen)
+      ? sendStreamed(lease.channel, request, body, audit.seen, exchange.reservedOctets)
       : sendMeasured(lease.channel, request, measured);
     try {
       const answer = await awaitAnswer(
@@ -67,13 +67,20 @@ export async function askUpstream(
   }
 }
 
-/** Whether the body will be collected, so that its length after substitution is known. */
+/**
+ * Whether the body will be collected, so that its length after substitution
+ * is known. Takes from the budget too for a chunked body whose members are
+ * edited: it is collected while it is sent.
+ */
 function reserveMeasured(exchange: Exchange, request: OutgoingRequest): boolean {
   const { measuredBodyBudget, options } = exchange.deps;
   const { framing } = request;
-  if (framing.kind !== "length" || !request.searchesBody || !request.tokens.hasUsable) return false;
-  if (framing.length > options.measuredBodyBytesMax) return false;
-  if (!measuredBodyBudget.tryTake(framing.length)) return false;
-  exchange.reservedOctets = framing.length;
-  return true;
+  if (!request.changesBody && !request.editsBodyMembers) return false;
+  let length = 0;
+  if (framing.kind === "length") length = framing.length;
+  else if (request.editsBodyMembers) length = options.measuredBodyBytesMax;
+  if (length > options.measuredBodyBytesMax) return false;
+  if (!measuredBodyBudget.tryTake(length)) return false;
+  exchange.reservedOctets = length;
+  return framing.kind === "length";
 }

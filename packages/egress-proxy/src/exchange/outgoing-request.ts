@@ -8,17 +8,14 @@ import {
 } from "../http1/hop-by-hop.ts";
 import type { Framing } from "../http1/message-framing.ts";
 import type { RequestHead } from "../http1/request-head.ts";
-import {
-  noteWithheldTokens,
-  type SubstitutedCredentials,
-  substituteHeaderValue,
-} from "../substitution/header-substitution.ts";
-import { matcherFor } from "../substitution/resealing.ts";
+import { type BodyForm, bodyFormFor } from "../substitution/body-form.ts";
+import { substituteField } from "../substitution/header-substitution.ts";
+import { headTooLarge, substitutedHeadBytesMax } from "../substitution/replace-tokens.ts";
 import type { SeenSecrets } from "../substitution/seen-secrets.ts";
-import { type TokenTable, tokenTableFor } from "../substitution/token-table.ts";
-import { type BodyForm, bodyFormFor } from "../substitution/value-forms.ts";
-import type { ValueMatcher } from "../substitution/value-matcher.ts";
+import { substituteTarget } from "../substitution/target-substitution.ts";
+import type { TokenTable } from "../substitution/token-table.ts";
 import type { CheckedRequest } from "./check-host.ts";
+import { asksForPart, isPartField } from "./partial-request.ts";
 import { Refusal } from "./refusal.ts";
 
 /** A request as it will go upstream, except for its body and the fields that frame it. */
@@ -34,28 +31,31 @@ export interface OutgoingRequest {
   readonly declaresEmptyBody: boolean;
   readonly upgrade: string | undefined;
   readonly guestWantsClose: boolean;
+  /** The policy in force when the request came. */
+  readonly policy: SessionPolicy;
+  /** Whether a part of the resource was asked for, so that a 206 may come back. */
+  readonly mayGetPartial: boolean;
   readonly tokens: TokenTable;
   /** Whether the body is searched for tokens. A compressed body is not: it passes unchanged. */
   readonly searchesBody: boolean;
-  readonly bodyForm: BodyForm;
-  /** What to seal again in the answer; undefined when there is nothing. */
-  readonly matcher: ValueMatcher | undefined;
+  /** How values are written into the body; undefined when none may be. */
+  readonly bodyForm: BodyForm | undefined;
+  /** Whether a token may become its value anywhere in the body. */
+  readonly changesBody: boolean;
+  /** Whether a token may become its value in one member of the body, which has to be whole for that. */
+  readonly editsBodyMembers: boolean;
 }
-
-/** Values can be much longer than tokens: what a head may grow to. */
-const substitutedHeadOctetsMax = 256 * 1024;
 
 /** Fields that the proxy writes by itself from what it has understood. */
 const rewrittenFields = new Set(["host", "content-length", "expect"]);
 
 /**
- * Writes the head of a request afresh, with values in the place of usable tokens.
+ * Writes the head of a request afresh, with values in the place of the tokens
+ * that may become them there. Field names pass as they are.
  *
- * Substitution takes place in field values. The target and field names pass
- * as they are; a token in the target is recorded as withheld.
- *
- * @throws {SecretNotUsableInHeaderError}
- * @throws {Refusal} 431 when the head grows too large
+ * @throws {SecretNotUsableError}
+ * @throws {HttpSyntaxError} `too_large` when the head grows too large
+ * @throws {Refusal} 403 for an upgrade whose bytes could not be searched
  */
 export function prepareRequest(
   head: RequestHead,
@@ -65,37 +65,30 @@ export function prepareRequest(
   seen: SeenSecrets,
 ): OutgoingRequest {
   const { destination } = checked;
-  const tokens = tokenTableFor(policy, destination.scheme, destination.host);
+  const tokens = policy.tokens.forDestination(destination);
   const searches = tokens.entries.size > 0;
-  const credentials: SubstitutedCredentials[] = [];
   const options = connectionOptions(head.fields);
   const upgrade =
     framing.kind === "none" && head.minorVersion === 1
       ? upgradeProtocol(head.fields, options)
       : undefined;
-  const sealsAnswer = policy.secrets.length > 0 && matcherFor(policy, []) !== undefined;
+  const dropsPartFields = policy.mayStoreValue(destination.host);
+  const dropped = (lowerName: string): boolean =>
+    rewrittenFields.has(lowerName) ||
+    isHopByHop(lowerName) ||
+    (dropsPartFields && isPartField(lowerName)) ||
+    (policy.search !== undefined && isHidingField(lowerName, upgrade));
 
-  let text = `${head.method} ${checked.target} HTTP/1.1\r\nHost: ${destination.host}\r\n`;
-  if (searches) noteWithheldTokens(checked.target, tokens, seen);
+  const target = searches ? substituteTarget(checked.target, tokens, seen) : checked.target;
+  let text = `${head.method} ${target} HTTP/1.1\r\nHost: ${destination.host}\r\n`;
   for (const field of head.fields) {
-    const { lowerName } = field;
-    if (rewrittenFields.has(lowerName) || isHopByHop(lowerName, options)) continue;
-    if (sealsAnswer && lowerName === "accept-encoding") continue;
-    const value = searches
-      ? substituteHeaderValue(field.value, tokens, seen, credentials)
-      : field.value;
-    text += `${field.name}: ${value}\r\n`;
-    if (text.length > substitutedHeadOctetsMax) {
-      throw new Refusal(
-        "head_too_large",
-        `With the values of its secrets the request head is larger than ${substitutedHeadOctetsMax} octets`,
-      );
-    }
+    if (dropped(field.lowerName)) continue;
+    text += `${field.name}: ${searches ? substituteField(field, tokens, seen) : field.value}\r\n`;
+    if (text.length > substitutedHeadBytesMax) throw headTooLarge();
   }
-  const matcher =
-    sealsAnswer || credentials.length > 0 ? matcherFor(policy, credentials) : undefined;
-  if (sealsAnswer) text += "Accept-Encoding: identity\r\n";
+  if (policy.search !== undefined) text += "Accept-Encoding: identity\r\n";
   text += connectionLines(head, upgrade);
+  if (upgrade !== undefined && !isWebSocket(upgrade)) refuseUnsearchable(policy, seen);
 
   return {
     method: head.method,
@@ -105,12 +98,47 @@ export function prepareRequest(
     declaresEmptyBody: framing.kind === "none" && head.fields.some(isContentLength),
     upgrade,
     guestWantsClose: head.minorVersion === 0 || options.has("close"),
+    policy,
+    mayGetPartial: !dropsPartFields && asksForPart(head),
     tokens,
-    searchesBody: framing.kind !== "none" && searches && !isCompressed(head),
-    bodyForm:
-      framing.kind === "none" ? "raw" : bodyFormFor(fieldValues(head.fields, "content-type")[0]),
-    matcher,
+    ...bodyChanges(head, framing, tokens),
   };
+}
+
+function bodyChanges(
+  head: RequestHead,
+  framing: Framing,
+  tokens: TokenTable,
+): Pick<OutgoingRequest, "searchesBody" | "bodyForm" | "changesBody" | "editsBodyMembers"> {
+  const searchesBody = framing.kind !== "none" && tokens.entries.size > 0 && !isCompressed(head);
+  const bodyForm = searchesBody ? bodyFormFor(fieldValues(head.fields, "content-type")) : undefined;
+  return {
+    searchesBody,
+    bodyForm,
+    changesBody: bodyForm !== undefined && tokens.changesBodies,
+    editsBodyMembers: (bodyForm === "json" || bodyForm === "form") && tokens.bodyFields.length > 0,
+  };
+}
+
+/** Whether a field asks the upstream for an encoding in which a value could not be found. */
+function isHidingField(lowerName: string, upgrade: string | undefined): boolean {
+  return (
+    lowerName === "accept-encoding" ||
+    (upgrade !== undefined && lowerName === "sec-websocket-extensions")
+  );
+}
+
+function isWebSocket(protocol: string): boolean {
+  return protocol.toLowerCase() === "websocket";
+}
+
+/** What follows an upgrade to an unknown protocol cannot be searched for values. */
+function refuseUnsearchable(policy: SessionPolicy, seen: SeenSecrets): void {
+  if (policy.search === undefined && seen.substituted.length === 0) return;
+  throw new Refusal(
+    "upgrade_refused",
+    "The upgrade is refused: with secrets in the sandbox, only an upgrade to websocket is allowed",
+  );
 }
 
 function connectionLines(head: RequestHead, upgrade: string | undefined): string {

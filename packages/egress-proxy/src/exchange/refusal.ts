@@ -1,6 +1,6 @@
 import { DialError } from "../contract.ts";
 import { HttpSyntaxError } from "../http1/http-syntax-error.ts";
-import { SecretNotUsableInHeaderError } from "../substitution/header-substitution.ts";
+import { SecretNotUsableError } from "../substitution/secret-not-usable-error.ts";
 
 /** What the proxy answers by itself, with the status that goes with it. */
 const refusalStatuses = {
@@ -8,10 +8,12 @@ const refusalStatuses = {
   no_session: 403,
   egress_host_not_allowed: 403,
   address_refused: 403,
+  upgrade_refused: 403,
   method_not_allowed: 405,
   request_timed_out: 408,
   host_mismatch: 421,
   secret_not_usable_in_header: 422,
+  secret_not_usable_in_path: 422,
   head_too_large: 431,
   internal_error: 500,
   upstream_malformed: 502,
@@ -52,8 +54,8 @@ export class Refusal extends Error {
 export function refusalFrom(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (error instanceof HttpSyntaxError) return fromSyntaxError(error);
-  if (error instanceof SecretNotUsableInHeaderError) {
-    return new Refusal("secret_not_usable_in_header", error.message, { cause: error });
+  if (error instanceof SecretNotUsableError) {
+    return new Refusal(`secret_not_usable_in_${error.place}`, error.message, { cause: error });
   }
   if (error instanceof DialError) {
     return new Refusal(error.failure, error.message, {

@@ -1,16 +1,16 @@
 import type { BodyReader } from "../http1/body-reader.ts";
 import { BodyWriter, type OutgoingFraming } from "../http1/body-writer.ts";
 import type { ByteChannel } from "../http1/byte-channel.ts";
-import type { Field } from "../http1/fields.ts";
-import { BodySubstituter } from "../substitution/body-substituter.ts";
-import { substituteHeaderValue } from "../substitution/header-substitution.ts";
+import type { BodySubstituter } from "../substitution/body-substituter.ts";
+import { noteTrailers } from "../substitution/header-substitution.ts";
 import type { SeenSecrets } from "../substitution/seen-secrets.ts";
+import { collectBody, substituterFor } from "./measure-body.ts";
 import type { OutgoingRequest } from "./outgoing-request.ts";
 
-/** A body that was collected, substituted and measured. Its parts share the values' octets. */
+/** A body that was collected, substituted and measured. Its parts share the values' bytes. */
 export interface MeasuredBody {
   readonly parts: readonly Buffer[];
-  readonly octets: number;
+  readonly bytes: number;
 }
 
 /** How far a request has been sent. */
@@ -21,7 +21,7 @@ export interface Sending {
   failure: unknown;
 }
 
-const singleWriteOctetsMax = 64 * 1024;
+const singleWriteBytesMax = 64 * 1024;
 
 /** Sends a request without a body, or with one that was measured. Such a request can be repeated. */
 export function sendMeasured(
@@ -30,49 +30,53 @@ export function sendMeasured(
   measured: MeasuredBody | undefined,
 ): Sending {
   const sending: Sending = { complete: false, failure: undefined };
-  const length = measured?.octets ?? (request.declaresEmptyBody ? 0 : undefined);
+  const length = measured?.bytes ?? (request.declaresEmptyBody ? 0 : undefined);
   const head = `${request.headText}${length === undefined ? "" : `Content-Length: ${length}\r\n`}\r\n`;
-  if (measured === undefined || measured.octets === 0) {
+  if (measured === undefined || measured.bytes === 0) {
     upstream.write(head);
     sending.complete = true;
-  } else if (measured.octets <= singleWriteOctetsMax) {
+  } else if (measured.bytes <= singleWriteBytesMax) {
     upstream.write(Buffer.concat([Buffer.from(head, "latin1"), ...measured.parts]));
     sending.complete = true;
   } else {
     upstream.write(head);
-    void settle(sending, upstream, () => writeParts(upstream, measured.parts));
+    void track(sending, upstream, () => writeParts(upstream, measured.parts));
   }
   return sending;
 }
 
 /**
  * Begins to send a request whose body is passed on as it arrives. A body that
- * may change, or that came chunked, goes out chunked; otherwise its length stays.
+ * may change, or that came chunked, goes out chunked; otherwise its length
+ * stays. A chunked body in which members are to be edited is collected first,
+ * up to `collectedBytesMax`; of a longer one no member is edited.
  */
 export function sendStreamed(
   upstream: ByteChannel,
   request: OutgoingRequest,
   body: BodyReader,
   seen: SeenSecrets,
+  collectedBytesMax: number,
 ): Sending {
   const sending: Sending = { complete: false, failure: undefined };
   const { framing } = request;
-  const mayChange = request.searchesBody && request.tokens.hasUsable;
-  const length = framing.kind === "length" && !mayChange ? framing.length : undefined;
+  const length = framing.kind === "length" && !request.changesBody ? framing.length : undefined;
   const outgoingFraming: OutgoingFraming = length === undefined ? "chunked" : "raw";
+  const collects = framing.kind === "chunked" && request.editsBodyMembers;
+  const writer = new BodyWriter(upstream, outgoingFraming);
   upstream.write(
     request.headText +
       (request.expect === undefined ? "" : `Expect: ${request.expect}\r\n`) +
       (length === undefined ? "Transfer-Encoding: chunked" : `Content-Length: ${length}`) +
       "\r\n\r\n",
   );
-  void settle(sending, upstream, () =>
-    passBody(upstream, new BodyWriter(upstream, outgoingFraming), request, body, seen),
+  void track(sending, upstream, () =>
+    passBody(upstream, writer, request, body, seen, collects ? collectedBytesMax : 0),
   );
   return sending;
 }
 
-async function settle(
+async function track(
   sending: Sending,
   upstream: ByteChannel,
   send: () => Promise<boolean>,
@@ -94,41 +98,40 @@ async function writeParts(upstream: ByteChannel, parts: readonly Buffer[]): Prom
   return true;
 }
 
-/** Answers whether the body went out to its end; the upstream may close before that. */
+/** Returns whether the body went out to its end; the upstream may close before that. */
 async function passBody(
   upstream: ByteChannel,
   writer: BodyWriter,
   request: OutgoingRequest,
   body: BodyReader,
   seen: SeenSecrets,
+  collectedBytesMax: number,
 ): Promise<boolean> {
-  const substituter = request.searchesBody
-    ? new BodySubstituter(request.tokens, request.bodyForm, seen)
-    : undefined;
-  for (;;) {
-    const data = await body.read();
-    if (data === null) break;
+  const { parts, whole } = await collectBody(body, collectedBytesMax);
+  const substituter = request.searchesBody ? substituterFor(request, seen, whole) : undefined;
+  let data: readonly Buffer[] | null = parts;
+  while (data !== null) {
     for (const part of data) {
-      for (const piece of substituter === undefined ? [part] : substituter.push(part)) {
-        const blocked = writer.write(piece);
-        if (blocked !== undefined) await blocked;
-        if (!upstream.writable) return false;
-      }
+      if (!(await passPart(upstream, writer, substituter, part))) return false;
     }
+    data = await body.read();
   }
   if (substituter !== undefined) for (const piece of substituter.end()) writer.write(piece);
-  writer.end(substitutedTrailers(body.trailers, request, seen));
+  noteTrailers(body.trailers, request.tokens, seen);
+  writer.end(body.trailers);
   return upstream.writable;
 }
 
-function substitutedTrailers(
-  trailers: readonly Field[],
-  request: OutgoingRequest,
-  seen: SeenSecrets,
-): readonly Field[] {
-  if (trailers.length === 0 || request.tokens.entries.size === 0) return trailers;
-  return trailers.map((field) => ({
-    ...field,
-    value: substituteHeaderValue(field.value, request.tokens, seen, []),
-  }));
+async function passPart(
+  upstream: ByteChannel,
+  writer: BodyWriter,
+  substituter: BodySubstituter | undefined,
+  part: Buffer,
+): Promise<boolean> {
+  for (const piece of substituter === undefined ? [part] : substituter.push(part)) {
+    const blocked = writer.write(piece);
+    if (blocked !== undefined) await blocked;
+    if (!upstream.writable) return false;
+  }
+  return true;
 }

@@ -1,8 +1,9 @@
 import { type Field, fieldValues, listMembers } from "./fields.ts";
 
 /** Fields that concern one connection only, whether `Connection` lists them or not (RFC 9110 §7.6.1). */
-const alwaysHopByHop = new Set([
+const hopByHop = new Set([
   "connection",
+  "http2-settings",
   "keep-alive",
   "proxy-authenticate",
   "proxy-authentication-info",
@@ -21,9 +22,14 @@ export function connectionOptions(fields: readonly Field[]): ReadonlySet<string>
   return values.length === 0 ? noOptions : new Set(listMembers(values));
 }
 
-/** Whether a field stays behind on the connection that it came on. */
-export function isHopByHop(lowerName: string, options: ReadonlySet<string>): boolean {
-  return alwaysHopByHop.has(lowerName) || options.has(lowerName);
+/**
+ * Whether a field stays behind on the connection that it came on. What else
+ * `Connection` lists is passed on: were it dropped, `Connection: authorization`
+ * would take a credential out of a request, and with it what the far side
+ * decides by.
+ */
+export function isHopByHop(lowerName: string): boolean {
+  return hopByHop.has(lowerName);
 }
 
 /** Whether `TE` says that trailers are welcome: all of it that may be passed on. */

@@ -3,19 +3,20 @@ import { describe, test } from "node:test";
 import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
 import { splitAtRandom } from "../testing/http-split.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
+import type { BodyForm } from "./body-form.ts";
 import { BodySubstituter } from "./body-substituter.ts";
 import { SeenSecrets } from "./seen-secrets.ts";
-import { tokenTableFor } from "./token-table.ts";
-import type { BodyForm } from "./value-forms.ts";
 
 const policy = policyOf([
   secretOf("KEY", "a", 'sk-"real"'),
   secretOf("LONG", "b", "x".repeat(5000)),
   secretOf("ELSEWHERE", "c", "other-value", ["other.example"]),
+  secretOf("HEADER", "d", "header-value", [], ["header", "query", "path"]),
+  secretOf("MEMBER", "e", "member-value", [], ["body:k"]),
 ]);
-const table = tokenTableFor(policy, "https", "api.example.com");
+const table = policy.tokens.forDestination({ scheme: "https", host: "api.example.com" });
 
-function substitute(parts: readonly (Buffer | string)[], form: BodyForm = "raw") {
+function substitute(parts: readonly (Buffer | string)[], form: BodyForm | undefined = "raw") {
   const seen = new SeenSecrets();
   const substituter = new BodySubstituter(table, form, seen);
   const out: Buffer[] = [];
@@ -43,6 +44,23 @@ describe("BodySubstituter", () => {
     },
     { name: "an unknown token", body: tokenOf("f"), expected: tokenOf("f") },
     { name: "a token of another host", body: tokenOf("c"), expected: tokenOf("c") },
+    { name: "a token of no body placement", body: tokenOf("d"), expected: tokenOf("d") },
+    {
+      name: "a token of one member, in a body that was not read as a whole",
+      body: `k=${tokenOf("e")}`,
+      expected: `k=${tokenOf("e")}`,
+      form: "form",
+    },
+    {
+      name: "a token after a whole escape",
+      body: `%41${tokenOf("a")}\\n${tokenOf("a")}`,
+      expected: '%41sk-"real"\\nsk-"real"',
+    },
+    ...["%", "%4", "\\", "\\\\", "\\u00", "&#x4"].map((before) => ({
+      name: `a token after ${before}`,
+      body: `{"k":"${before}${tokenOf("a")}"}`,
+      expected: `{"k":"${before}${tokenOf("a")}"}`,
+    })),
     {
       name: "the beginning of a token at the end",
       body: "osb_sealed_aa",
@@ -55,16 +73,28 @@ describe("BodySubstituter", () => {
     },
   ];
   for (const { name, body, expected, form } of cases) {
-    test(`passes ${name}, whole and octet by octet`, () => {
+    test(`passes ${name}, whole and byte by byte`, () => {
       assert.equal(substitute([body], form).text, expected);
       assert.equal(substitute([...body], form).text, expected);
     });
   }
 
   test("names what it substituted and what it withheld", () => {
-    const { seen } = substitute([`${tokenOf("a")} ${tokenOf("c")} ${tokenOf("a")}`]);
+    const tokens = ["a", "c", "a", "d", "e"].map(tokenOf);
+    const { seen } = substitute([tokens.join(" ")]);
     assert.deepEqual(seen.substituted, ["KEY"]);
-    assert.deepEqual(seen.withheld, ["ELSEWHERE"]);
+    assert.deepEqual(
+      seen.withheld,
+      ["ELSEWHERE", "HEADER", "MEMBER"].map((name) => ({ name, place: "body" })),
+    );
+  });
+
+  test("substitutes nothing in a body without a form", () => {
+    const seen = new SeenSecrets();
+    const substituter = new BodySubstituter(table, undefined, seen);
+    const body = Buffer.from(`<${tokenOf("a")}>`);
+    assert.deepEqual(Buffer.concat([...substituter.push(body), ...substituter.end()]), body);
+    assert.deepEqual(seen.withheld, [{ name: "KEY", place: "body" }]);
   });
 
   test("holds back only what could begin a token", () => {
@@ -97,15 +127,19 @@ describe("BodySubstituter", () => {
       "o",
       "abc",
       "\xff",
+      "%",
+      "\\",
+      "\\u",
     ];
     for (let round = 0; round < 500; round += 1) {
       const text = Array.from({ length: random.below(12) }, () => {
         const piece = random.pick(pieces);
         return random.below(4) === 0 ? piece.slice(0, random.below(piece.length + 1)) : piece;
       }).join("");
-      const expected = text
-        .replaceAll(tokenOf("a"), 'sk-"real"')
-        .replaceAll(tokenOf("b"), "x".repeat(5000));
+      const expected = text.replaceAll(
+        /(?<!%[0-9a-f]?|\\(?:u[0-9a-f]{0,3})?)osb_sealed_(?:a{32}|b{32})/g,
+        (token) => (token === tokenOf("a") ? 'sk-"real"' : "x".repeat(5000)),
+      );
       const parts = splitAtRandom(Buffer.from(text, "latin1"), 1 + random.below(60), random);
       assert.equal(substitute(parts).text, expected);
     }

@@ -1,7 +1,10 @@
 import { sealedToken } from "@opencomputer/protocol";
+import type { BodyForm } from "./body-form.ts";
+import type { BodyMembers } from "./body-members.ts";
+import { endsInEscape, escapeCharactersMax } from "./open-escape.ts";
 import type { SeenSecrets } from "./seen-secrets.ts";
+import type { TokenEntry } from "./token-entry.ts";
 import type { TokenTable } from "./token-table.ts";
-import type { BodyForm } from "./value-forms.ts";
 
 const prefix = Buffer.from(sealedToken.prefix, "latin1");
 const hexDigits = /^[0-9a-f]*$/;
@@ -10,60 +13,97 @@ const nothing = Buffer.alloc(0);
 /**
  * Substitutes tokens in a body that arrives in parts split anywhere.
  *
- * Holds back at most the 42 octets that could begin a token. Values are
+ * Holds back at most the 42 bytes that could begin a token. Values are
  * handed out one by one and shared, not copied: a body full of tokens costs
  * no more memory than one, as long as the caller writes what it is given
  * before it asks for more.
  */
 export class BodySubstituter {
   readonly #table: TokenTable;
-  readonly #form: BodyForm;
+  readonly #form: BodyForm | undefined;
   readonly #seen: SeenSecrets;
+  readonly #members: BodyMembers | undefined;
   #held: Buffer = nothing;
+  /** Where `#held` begins in the body. */
+  #offset = 0;
+  /** What the guest wrote just before `#held` (latin1). */
+  #before = "";
 
-  constructor(table: TokenTable, form: BodyForm, seen: SeenSecrets) {
+  /**
+   * Without a `form` no token becomes its value. `members` are those of a
+   * body that is pushed whole; without them, no token does that is meant for
+   * one member.
+   */
+  constructor(
+    table: TokenTable,
+    form: BodyForm | undefined,
+    seen: SeenSecrets,
+    members?: BodyMembers,
+  ) {
     this.#table = table;
     this.#form = form;
     this.#seen = seen;
+    this.#members = members;
   }
 
-  /** What may be sent on, now that these octets have arrived. */
+  /** What may be sent on, now that these bytes have arrived. */
   *push(arrived: Buffer): Generator<Buffer, void> {
-    const octets = this.#held.length === 0 ? arrived : Buffer.concat([this.#held, arrived]);
+    const bytes = this.#held.length === 0 ? arrived : Buffer.concat([this.#held, arrived]);
     this.#held = nothing;
     let sentUpTo = 0;
-    let at = octets.indexOf(prefix);
+    let at = bytes.indexOf(prefix);
     while (at !== -1) {
       const end = at + sealedToken.length;
-      const text = octets.toString("latin1", at, end);
+      const text = bytes.toString("latin1", at, end);
       if (text.length < sealedToken.length && hexDigits.test(text.slice(prefix.length))) break;
       const entry = this.#table.entries.get(text);
-      if (entry?.usable === true) {
-        this.#seen.note("substituted", entry.name);
-        if (at > sentUpTo) yield octets.subarray(sentUpTo, at);
-        yield entry.bodyOctets(this.#form);
+      const value = entry === undefined ? undefined : this.#valueFor(entry, bytes, at);
+      if (value !== undefined) {
+        if (at > sentUpTo) yield bytes.subarray(sentUpTo, at);
+        yield value;
         sentUpTo = end;
-      } else if (entry !== undefined) {
-        this.#seen.note("withheld", entry.name);
       }
-      at = octets.indexOf(prefix, at + (entry === undefined ? prefix.length : sealedToken.length));
+      at = bytes.indexOf(prefix, at + (entry === undefined ? prefix.length : sealedToken.length));
     }
-    const holdFrom = at === -1 ? partialPrefixStart(octets, sentUpTo) : at;
-    if (holdFrom > sentUpTo) yield octets.subarray(sentUpTo, holdFrom);
-    this.#held = octets.subarray(holdFrom);
+    const holdFrom = at === -1 ? partialPrefixStart(bytes, sentUpTo) : at;
+    if (holdFrom > sentUpTo) yield bytes.subarray(sentUpTo, holdFrom);
+    this.#held = bytes.subarray(holdFrom);
+    this.#before = this.#textBefore(bytes, holdFrom);
+    this.#offset += holdFrom;
   }
 
-  /** What was held back, when no more octets come. */
+  /** What was held back, when no more bytes come. */
   *end(): Generator<Buffer, void> {
     if (this.#held.length > 0) yield this.#held;
     this.#held = nothing;
   }
+
+  #valueFor(entry: TokenEntry, bytes: Buffer, at: number): Buffer | undefined {
+    const { placements } = entry;
+    const position = this.#offset + at;
+    const mayStandHere =
+      placements.body ||
+      this.#members?.hold(placements.bodyFields, position, position + sealedToken.length) === true;
+    if (!mayStandHere || this.#form === undefined || endsInEscape(this.#textBefore(bytes, at))) {
+      this.#seen.noteWithheld(entry.name, "body");
+      return undefined;
+    }
+    this.#seen.note("substituted", entry.name);
+    return entry.bodyBytes(this.#form);
+  }
+
+  #textBefore(bytes: Buffer, at: number): string {
+    const near = bytes.toString("latin1", Math.max(0, at - escapeCharactersMax), at);
+    return near.length === escapeCharactersMax
+      ? near
+      : (this.#before + near).slice(-escapeCharactersMax);
+  }
 }
 
-/** Where the octets end with the beginning of a prefix; their length when they do not. */
-function partialPrefixStart(octets: Buffer, from: number): number {
-  for (let at = Math.max(from, octets.length - prefix.length + 1); at < octets.length; at += 1) {
-    if (octets.compare(prefix, 0, octets.length - at, at) === 0) return at;
+/** Where the bytes end with the beginning of a prefix; their length when they do not. */
+function partialPrefixStart(bytes: Buffer, from: number): number {
+  for (let at = Math.max(from, bytes.length - prefix.length + 1); at < bytes.length; at += 1) {
+    if (bytes.compare(prefix, 0, bytes.length - at, at) === 0) return at;
   }
-  return octets.length;
+  return bytes.length;
 }

@@ -1,85 +1,65 @@
 import { sealedToken } from "@opencomputer/protocol";
-import type { SeenSecrets } from "./seen-secrets.ts";
+import type { Field } from "../http1/fields.ts";
+import { endsInEscape, escapeCharactersMax } from "./open-escape.ts";
+import { replaceTokens } from "./replace-tokens.ts";
+import { SecretNotUsableError } from "./secret-not-usable-error.ts";
+import { headerPlace, type SeenSecrets } from "./seen-secrets.ts";
+import type { TokenEntry } from "./token-entry.ts";
 import type { TokenTable } from "./token-table.ts";
 
-/** The secret's value has an octet that no header may hold. Names the secret, never the value. */
-export class SecretNotUsableInHeaderError extends Error {
-  readonly secretName: string;
-
-  constructor(secretName: string) {
-    super(
-      `The value of secret ${secretName} holds a line break or another control character, which no HTTP header may hold: set the secret again without it (a trailing newline is the usual cause)`,
-    );
-    this.name = "SecretNotUsableInHeaderError";
-    this.secretName = secretName;
-  }
-}
-
-/** What the guest sent as Basic credentials, and what went upstream in its place. Both base64. */
-export interface SubstitutedCredentials {
-  readonly sealed: string;
-  readonly sent: string;
-  readonly secretNames: readonly string[];
-}
-
 const basicPattern = /^(basic +)([A-Za-z0-9+/_-]{16,}={0,2})$/i;
+/** Longest credentials that are decoded: far over what servers take, and cheap. */
+const basicCharactersMax = 8 * 1024;
 
 /**
- * Substitutes every usable token in the text of a header value, also inside
- * Basic credentials (RFC 7617). Credentials that changed are added to `credentials`.
+ * The value of a header field with every token that may become its value
+ * there substituted, also inside Basic credentials (RFC 7617).
  *
- * @throws {SecretNotUsableInHeaderError}
+ * @throws {SecretNotUsableError}
+ * @throws {HttpSyntaxError} `too_large`
  */
-export function substituteHeaderValue(
-  value: string,
-  table: TokenTable,
-  seen: SeenSecrets,
-  credentials: SubstitutedCredentials[],
-): string {
-  if (value.includes(sealedToken.prefix)) return substituteText(value, table, seen, []);
+export function substituteField(field: Field, table: TokenTable, seen: SeenSecrets): string {
+  const { value } = field;
+  if (value.includes(sealedToken.prefix)) {
+    return replaceTokens(value, table, (entry, at) =>
+      endsInEscape(value.slice(Math.max(0, at - escapeCharactersMax), at))
+        ? withhold(entry, field, seen)
+        : headerTextOf(entry, field, seen),
+    );
+  }
+  if (value.length > basicCharactersMax) return value;
   const [, scheme, encoded] = basicPattern.exec(value) ?? [];
   if (scheme === undefined || encoded === undefined) return value;
   const decoded = Buffer.from(encoded, "base64").toString("latin1");
   if (!decoded.includes(sealedToken.prefix)) return value;
-  const secretNames: string[] = [];
-  const substituted = substituteText(decoded, table, seen, secretNames);
-  if (secretNames.length === 0) return value;
-  const sent = Buffer.from(substituted, "latin1").toString("base64");
-  credentials.push({ sealed: encoded, sent, secretNames });
-  return scheme + sent;
+  const substituted = replaceTokens(decoded, table, (entry) => headerTextOf(entry, field, seen));
+  if (substituted === decoded) return value;
+  return scheme + Buffer.from(substituted, "latin1").toString("base64");
 }
 
-/** Notes tokens in a text that is passed on unchanged. */
-export function noteWithheldTokens(text: string, table: TokenTable, seen: SeenSecrets): void {
-  const { prefix, length } = sealedToken;
-  for (let at = text.indexOf(prefix); at !== -1; at = text.indexOf(prefix, at + prefix.length)) {
-    const entry = table.entries.get(text.slice(at, at + length));
-    if (entry !== undefined) seen.note("withheld", entry.name);
-  }
-}
-
-function substituteText(
-  text: string,
+/** Notes the tokens in the trailers of a request. They stay tokens: no client sends a credential after a body. */
+export function noteTrailers(
+  trailers: readonly Field[],
   table: TokenTable,
   seen: SeenSecrets,
-  names: string[],
-): string {
-  const { prefix, length } = sealedToken;
-  let result = "";
-  let copiedUpTo = 0;
-  let at = text.indexOf(prefix);
-  while (at !== -1) {
-    const entry = table.entries.get(text.slice(at, at + length));
-    if (entry?.usable === true) {
-      if (entry.headerText === undefined) throw new SecretNotUsableInHeaderError(entry.name);
-      seen.note("substituted", entry.name);
-      names.push(entry.name);
-      result += text.slice(copiedUpTo, at) + entry.headerText;
-      copiedUpTo = at + length;
-    } else if (entry !== undefined) {
-      seen.note("withheld", entry.name);
-    }
-    at = text.indexOf(prefix, at + (entry === undefined ? prefix.length : length));
+): void {
+  for (const { value } of trailers) {
+    replaceTokens(value, table, (entry) => {
+      seen.noteWithheld(entry.name, "trailer");
+      return undefined;
+    });
   }
-  return copiedUpTo === 0 ? text : result + text.slice(copiedUpTo);
+}
+
+function headerTextOf(entry: TokenEntry, field: Field, seen: SeenSecrets): string | undefined {
+  if (!entry.placements.header(field.lowerName)) return withhold(entry, field, seen);
+  const text = entry.headerText();
+  if (text === undefined) throw new SecretNotUsableError(entry.name, "header");
+  seen.note("substituted", entry.name);
+  return text;
+}
+
+function withhold(entry: TokenEntry, field: Field, seen: SeenSecrets): undefined {
+  seen.noteWithheld(entry.name, headerPlace(field.lowerName));
+  return undefined;
 }

@@ -1,71 +1,84 @@
 import type { EgressSecret } from "@opencomputer/protocol";
-import type { Scheme, SessionPolicy } from "../contract.ts";
-import { type BodyForm, writeInForm } from "./value-forms.ts";
+import { LRUCache } from "lru-cache";
+import type { Destination, SessionPolicy } from "../contract.ts";
+import { nowhere, PlacementSet } from "./placement-set.ts";
+import { TokenEntry } from "./token-entry.ts";
 
-/** What may be done with one token at one destination. */
-export interface TokenEntry {
-  readonly name: string;
-  readonly usable: boolean;
-  /** The value as header text (latin1, one character an octet); undefined when no header may hold it. */
-  readonly headerText: string | undefined;
-  bodyOctets(form: BodyForm): Buffer;
-}
-
-/** The tokens of a session, as they stand towards one destination. */
+/** The tokens of a session, with what each may become at one destination. */
 export interface TokenTable {
   readonly entries: ReadonlyMap<string, TokenEntry>;
-  readonly hasUsable: boolean;
+  /** Whether some token becomes its value anywhere in a body. */
+  readonly changesBodies: boolean;
+  /** The members of a body in which some token becomes its value, and nowhere else in it. */
+  readonly bodyFields: readonly string[];
 }
 
-const destinationsPerPolicyMax = 256;
-const tablesByPolicy = new WeakMap<SessionPolicy, Map<string, TokenTable>>();
+const destinationsMax = 256;
+/** What all remembered tables of a policy may hold: a guest chooses the hosts. */
+const rememberedEntriesMax = 256 * 1024;
 
 /**
- * The table for a destination, made once per policy and destination. Over
- * plain HTTP no token is usable, whatever the policy says.
+ * The token tables of one policy, made when a destination is first used.
+ * Tables share their entries, so a further one costs a pointer a secret.
  */
-export function tokenTableFor(policy: SessionPolicy, scheme: Scheme, host: string): TokenTable {
-  const key = `${scheme}:${host}`;
-  let tables = tablesByPolicy.get(policy);
-  const known = tables?.get(key);
-  if (known !== undefined) return known;
-  if (tables === undefined || tables.size >= destinationsPerPolicyMax) {
-    tables = new Map();
-    tablesByPolicy.set(policy, tables);
+export class TokenTables {
+  readonly #secretsFor: SessionPolicy["secretsFor"];
+  readonly #usable = new Map<EgressSecret, TokenEntry>();
+  readonly #withheld = new Map<EgressSecret, TokenEntry>();
+  readonly #tables = new LRUCache<string, TokenTable>({
+    max: destinationsMax,
+    maxSize: rememberedEntriesMax,
+    sizeCalculation: (table) => table.entries.size + 1,
+  });
+
+  constructor(secretsFor: SessionPolicy["secretsFor"]) {
+    this.#secretsFor = secretsFor;
   }
-  const table = makeTokenTable(policy, scheme, host);
-  tables.set(key, table);
-  return table;
-}
 
-function makeTokenTable(policy: SessionPolicy, scheme: Scheme, host: string): TokenTable {
-  const { usable, withheld } = policy.secretsFor(host);
-  const entries = new Map<string, TokenEntry>();
-  for (const secret of withheld) entries.set(secret.token, makeEntry(secret, false));
-  for (const secret of usable) entries.set(secret.token, makeEntry(secret, scheme === "https"));
-  return { entries, hasUsable: scheme === "https" && usable.length > 0 };
-}
+  /** The table for a destination. Over plain HTTP no token is usable, whatever the policy says. */
+  forDestination({ scheme, host }: Destination): TokenTable {
+    const key = `${scheme}:${host}`;
+    const known = this.#tables.get(key);
+    if (known !== undefined) return known;
+    const { usable, withheld } = this.#secretsFor(host);
+    const table =
+      scheme === "https"
+        ? this.#makeTable(usable, withheld)
+        : this.#makeTable([], [...usable, ...withheld]);
+    this.#tables.set(key, table);
+    return table;
+  }
 
-function makeEntry(secret: EgressSecret, usable: boolean): TokenEntry {
-  const written = new Map<BodyForm, Buffer>();
-  return {
-    name: secret.name,
-    usable,
-    headerText: usable ? headerTextOf(secret.value) : undefined,
-    bodyOctets(form) {
-      let octets = written.get(form);
-      if (octets === undefined) {
-        octets = Buffer.from(writeInForm(secret.value, form), "utf8");
-        written.set(form, octets);
-      }
-      return octets;
-    },
-  };
-}
+  #makeTable(usable: readonly EgressSecret[], withheld: readonly EgressSecret[]): TokenTable {
+    const entries = new Map<string, TokenEntry>();
+    const bodyFields = new Set<string>();
+    let changesBodies = false;
+    for (const secret of withheld) entries.set(secret.token, this.#withheldEntry(secret));
+    for (const secret of usable) {
+      const entry = this.#usableEntry(secret);
+      entries.set(secret.token, entry);
+      if (entry.placements.body) changesBodies = true;
+      for (const field of entry.placements.bodyFields) bodyFields.add(field);
+    }
+    return { entries, changesBodies, bodyFields: [...bodyFields] };
+  }
 
-/** A header holds no control octets but HTAB (RFC 9110 §5.5). */
-function headerTextOf(value: string): string | undefined {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control octets are what is refused here
-  if (/[\x00-\x08\x0a-\x1f\x7f]/.test(value)) return undefined;
-  return Buffer.from(value, "utf8").toString("latin1");
+  #usableEntry(secret: EgressSecret): TokenEntry {
+    let entry = this.#usable.get(secret);
+    if (entry === undefined) {
+      entry = new TokenEntry(secret.name, new PlacementSet(secret.substituteIn), secret.value);
+      this.#usable.set(secret, entry);
+    }
+    return entry;
+  }
+
+  /** An entry without the value: no mistake further on can give it away. */
+  #withheldEntry(secret: EgressSecret): TokenEntry {
+    let entry = this.#withheld.get(secret);
+    if (entry === undefined) {
+      entry = new TokenEntry(secret.name, nowhere, "");
+      this.#withheld.set(secret, entry);
+    }
+    return entry;
+  }
 }

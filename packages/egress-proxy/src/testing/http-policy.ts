@@ -1,19 +1,27 @@
 import type { EgressSecret } from "@opencomputer/protocol";
 import type { SessionPolicy } from "../contract.ts";
+import { TokenTables } from "../substitution/token-table.ts";
 
 /** A token whose hexadecimal digits repeat this one. */
 export function tokenOf(digit: string): string {
   return `osb_sealed_${digit.repeat(32)}`;
 }
 
-/** A secret whose token repeats `digit`; usable on `allowedHosts`, or everywhere. */
+/** A secret whose token repeats `digit`; usable on `allowedHosts`, or everywhere, in these placements. */
 export function secretOf(
   name: string,
   digit: string,
   value: string,
   allowedHosts: readonly string[] = [],
+  substituteIn: readonly string[] = ["header", "body"],
 ): EgressSecret {
-  return { name, token: tokenOf(digit), value, allowedHosts: [...allowedHosts] };
+  return {
+    name,
+    token: tokenOf(digit),
+    value,
+    allowedHosts: [...allowedHosts],
+    substituteIn: [...substituteIn],
+  };
 }
 
 /** A policy with these secrets that refuses the hosts in `refused`. */
@@ -23,16 +31,25 @@ export function policyOf(
 ): SessionPolicy {
   const mayReceive = (secret: EgressSecret, host: string) =>
     secret.allowedHosts.length === 0 || secret.allowedHosts.includes(host);
+  const secretsFor = (host: string) => ({
+    usable: secrets.filter((secret) => mayReceive(secret, host)),
+    withheld: secrets.filter((secret) => !mayReceive(secret, host)),
+  });
   return {
     sandboxId: "sb-aaaaaaaaaaaaaaaaaaaa",
+    version: 1,
+    machineId: "0b7a3c52-6d1e-4f80-9a2b-3c4d5e6f7081",
     sourceAddress: "198.18.4.6",
     mode: "allowlisted",
     egressAllowlist: [],
     secrets,
+    search: undefined,
+    tokens: new TokenTables(secretsFor),
     refusalFor: (host) => (refused.includes(host) ? `egress to ${host} is not allowed` : null),
-    secretsFor: (host) => ({
-      usable: secrets.filter((secret) => mayReceive(secret, host)),
-      withheld: secrets.filter((secret) => !mayReceive(secret, host)),
-    }),
+    secretsFor,
+    mayStoreValue: (host) =>
+      secretsFor(host).usable.some((secret) =>
+        secret.substituteIn.some((placement) => !placement.startsWith("header")),
+      ),
   };
 }

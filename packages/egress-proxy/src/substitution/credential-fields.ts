@@ -1,0 +1,239 @@
+/**
+ * Header fields by whether a value may go into them.
+ *
+ * A list of what carries no credential, because names of fields that do carry
+ * one (`x-api-key`, `cookie`, `private-token`, …) are each service's own. A
+ * field on it is one that servers store, show or act on: a value there would
+ * be published, or would steer the request. A secret that belongs in one of
+ * them names it (`header:NAME`).
+ */
+
+/** Frame or route the message. The proxy writes them by itself; no placement opens them. */
+const framing: readonly string[] = [
+  "connection",
+  "content-encoding",
+  "content-length",
+  "expect",
+  "host",
+  "http2-settings",
+  "keep-alive",
+  "max-forwards",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+];
+
+/** Say who asks, and from which page: written to logs and shown in statistics. */
+const sender: readonly string[] = [
+  "dnt",
+  "from",
+  "http-referer",
+  "origin",
+  "referer",
+  "referrer",
+  "save-data",
+  "upgrade-insecure-requests",
+  "user-agent",
+  "x-goog-api-client",
+  "x-requested-with",
+];
+
+/** Say which way the request came or is to go: logged, shown, and trusted by routers. */
+const route: readonly string[] = [
+  "alt-used",
+  "cdn-loop",
+  "cf-ipcountry",
+  "cf-ray",
+  "early-data",
+  "forwarded",
+  "via",
+  "x-cluster-client-ip",
+  "x-forwarded",
+  "x-host",
+  "x-http-host-override",
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+  "x-original-host",
+  "x-original-uri",
+  "x-original-url",
+  "x-real-ip",
+  "x-remote-addr",
+  "x-remote-ip",
+  "x-rewrite-url",
+];
+
+/** Ask for a form, a part or a time: what the server sends or does follows from them. */
+const conditions: readonly string[] = [
+  "a-im",
+  "accept",
+  "cache-control",
+  "date",
+  "depth",
+  "destination",
+  "if",
+  "lock-token",
+  "overwrite",
+  "pragma",
+  "prefer",
+  "priority",
+  "range",
+  "request-range",
+  "soapaction",
+  "timeout",
+  "want-digest",
+  "warning",
+  "x-amz-date",
+  "x-amz-target",
+  "x-goog-date",
+  "x-ms-date",
+  "x-priority",
+  "x-range",
+];
+
+/** Describe what is stored: kept beside the content and given to whoever reads it. */
+const descriptions: readonly string[] = [
+  "actions",
+  "attach",
+  "bcc",
+  "cc",
+  "click",
+  "description",
+  "digest",
+  "filename",
+  "icon",
+  "link",
+  "location",
+  "message",
+  "mime-version",
+  "reply-to",
+  "repr-digest",
+  "slug",
+  "sourcemap",
+  "subject",
+  "tags",
+  "title",
+  "to",
+  "topic",
+  "tus-resumable",
+  "upload-checksum",
+  "upload-concat",
+  "upload-length",
+  "upload-metadata",
+  "upload-offset",
+  "x-amz-content-sha256",
+  "x-amz-storage-class",
+  "x-amz-tagging",
+  "x-amz-website-redirect-location",
+  "x-bz-file-name",
+  "x-description",
+  "x-file-name",
+  "x-filename",
+  "x-message",
+  "x-ms-tags",
+  "x-subject",
+  "x-tags",
+  "x-title",
+];
+
+/** Tie requests together: passed from service to service, logged and sent back. */
+const tracing: readonly string[] = [
+  "b3",
+  "baggage",
+  "correlation-context",
+  "correlation-id",
+  "elastic-apm-traceparent",
+  "idempotency-key",
+  "newrelic",
+  "request-id",
+  "sentry-trace",
+  "trace-id",
+  "traceparent",
+  "tracestate",
+  "uber-trace-id",
+  "x-cloud-trace-context",
+  "x-request-start",
+];
+
+/** Choose an account, a project or a version: names that are no secret, and stand in bills and logs. */
+const selectors: readonly string[] = [
+  "anthropic-beta",
+  "openai-beta",
+  "openai-organization",
+  "openai-project",
+  "stripe-account",
+  "x-goog-request-params",
+  "x-goog-request-reason",
+  "x-goog-user-project",
+];
+
+/** Families of the fields above. */
+const prefixes: readonly string[] = [
+  "accept-",
+  "content-",
+  "if-",
+  "ot-baggage-",
+  "sec-ch-",
+  "sec-fetch-",
+  "sec-websocket-",
+  "uberctx-",
+  "want-",
+  "x-b3-",
+  "x-bz-info-",
+  "x-datadog-",
+  "x-envoy-",
+  "x-forwarded-",
+  "x-goog-upload-",
+  "x-ms-range",
+  "x-stainless-",
+  "x-upload-content-",
+];
+const suffixes: readonly string[] = [
+  "-client-ip",
+  "-connecting-ip",
+  "-correlation-id",
+  "-idempotency-key",
+  "-originating-ip",
+  "-request-id",
+  "-trace-id",
+  "-user-agent",
+  "-version",
+];
+
+/** Metadata of object stores: `x-amz-meta-*`, `x-goog-meta-*`, `x-ms-meta-*`, `x-object-meta-*` and others. */
+const metadataPattern = /^x-[a-z0-9]+-meta-/;
+
+/**
+ * Within a family, but with a credential: clients that can set no other field,
+ * those of browsers above all, send a bearer token as a WebSocket subprotocol.
+ */
+const credentials = new Set(["sec-websocket-protocol"]);
+
+const framingNames = new Set(framing);
+const plainNames = new Set([
+  ...framing,
+  ...sender,
+  ...route,
+  ...conditions,
+  ...descriptions,
+  ...tracing,
+  ...selectors,
+]);
+
+/** Whether the placement `header` covers the field of this lower-case name. */
+export function mayCarryCredential(lowerName: string): boolean {
+  if (credentials.has(lowerName)) return true;
+  return !(
+    plainNames.has(lowerName) ||
+    prefixes.some((prefix) => lowerName.startsWith(prefix)) ||
+    suffixes.some((suffix) => lowerName.endsWith(suffix)) ||
+    metadataPattern.test(lowerName)
+  );
+}
+
+/** Whether the placement `header:NAME` may open the field of this lower-case name. */
+export function mayNameCredential(lowerName: string): boolean {
+  return !framingNames.has(lowerName);
+}

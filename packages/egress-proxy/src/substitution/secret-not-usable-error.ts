@@ -1,0 +1,18 @@
+const reasons = {
+  header:
+    "holds a line break or another control character, which no HTTP header may hold: set the secret again without it (a trailing newline is the usual cause)",
+  path: 'cannot stand in the path: with it, or with the text beside its token, a segment would be empty, "." or "..", which changes what the path names',
+} as const;
+
+/** The secret's value may not stand where its token does. Names the secret, never the value. */
+export class SecretNotUsableError extends Error {
+  readonly secretName: string;
+  readonly place: "header" | "path";
+
+  constructor(secretName: string, place: "header" | "path") {
+    super(`The value of secret ${secretName} ${reasons[place]}`);
+    this.name = "SecretNotUsableError";
+    this.secretName = secretName;
+    this.place = place;
+  }
+}

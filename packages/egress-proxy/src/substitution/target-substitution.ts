@@ -1,0 +1,84 @@
+import { sealedToken } from "@opencomputer/protocol";
+import { hasDotSegment, percentDecoded } from "./dot-segments.ts";
+import { endsInEscape, escapeCharactersMax } from "./open-escape.ts";
+import { replaceTokens } from "./replace-tokens.ts";
+import { SecretNotUsableError } from "./secret-not-usable-error.ts";
+import type { SeenSecrets } from "./seen-secrets.ts";
+import type { TokenTable } from "./token-table.ts";
+
+/** A token whose underscores a client wrote as percent-escapes, which mean the same (RFC 3986 §6.2.2.2). */
+const escapedToken = /osb(?:_|%5[Ff])sealed(?:_|%5[Ff])[0-9a-f]{32}/g;
+
+/**
+ * The target of a request, in origin form, with the tokens that may become
+ * their values in its path or its query substituted. Values are
+ * percent-encoded, so that they stay within their segment or parameter.
+ *
+ * @throws {SecretNotUsableError}
+ * @throws {HttpSyntaxError} `too_large`
+ */
+export function substituteTarget(target: string, table: TokenTable, seen: SeenSecrets): string {
+  const plain = target.includes("%5") ? withPlainTokens(target, table) : target;
+  if (!plain.includes(sealedToken.prefix)) return target;
+  const mark = plain.indexOf("?");
+  const path = mark === -1 ? plain : plain.slice(0, mark);
+  const query = mark === -1 ? "" : plain.slice(mark);
+  return substitutePath(path, table, seen) + substituteQuery(query, table, seen);
+}
+
+function withPlainTokens(target: string, table: TokenTable): string {
+  return target.replace(escapedToken, (match) => {
+    const token = match.replace(/%5f/gi, "_");
+    return table.entries.has(token) ? token : match;
+  });
+}
+
+function substituteQuery(query: string, table: TokenTable, seen: SeenSecrets): string {
+  return replaceTokens(query, table, (entry, at) => {
+    if (!entry.placements.query || isInEscape(query, at)) {
+      seen.noteWithheld(entry.name, "query");
+      return undefined;
+    }
+    seen.note("substituted", entry.name);
+    return entry.queryText();
+  });
+}
+
+/**
+ * A refusal depends on the value alone or on the guest's text alone, never on
+ * both: a guest that writes dots beside a token learns nothing of the value.
+ */
+function substitutePath(path: string, table: TokenTable, seen: SeenSecrets): string {
+  let checkedUpTo = -1;
+  return replaceTokens(path, table, (entry, at) => {
+    if (!entry.placements.path || isInEscape(path, at)) {
+      seen.noteWithheld(entry.name, "path");
+      return undefined;
+    }
+    const text = entry.pathText();
+    if (text === undefined) throw new SecretNotUsableError(entry.name, "path");
+    if (at > checkedUpTo) {
+      const segment = segmentAround(path, at);
+      if (hasDotsBesideTokens(segment.text)) throw new SecretNotUsableError(entry.name, "path");
+      checkedUpTo = segment.end;
+    }
+    seen.note("substituted", entry.name);
+    return text;
+  });
+}
+
+function isInEscape(text: string, at: number): boolean {
+  return endsInEscape(text.slice(Math.max(0, at - escapeCharactersMax), at));
+}
+
+function segmentAround(path: string, at: number): { text: string; end: number } {
+  const slash = path.indexOf("/", at);
+  const end = slash === -1 ? path.length : slash;
+  return { text: path.slice(path.lastIndexOf("/", at) + 1, end), end };
+}
+
+/** Whether what a guest wrote into a segment besides tokens is a dot segment. */
+function hasDotsBesideTokens(segment: string): boolean {
+  const beside = percentDecoded(segment.replace(/osb_sealed_[0-9a-f]{32}/g, ""));
+  return hasDotSegment(beside) || hasDotSegment(percentDecoded(beside));
+}

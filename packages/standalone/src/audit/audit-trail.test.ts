@@ -86,14 +86,17 @@ describe("AuditTrail", () => {
     const { trail, reports } = await open({ fileBytesMax });
     trail.write(text({ sandboxId: other, path: "/kept" }));
     const path = `/${"a".repeat(2047)}…(60000 bytes)`;
-    for (let index = 0; index < 1740; index += 1) {
-      trail.write(text({ path }));
-      if (index % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (let batch = 0; batch < 35; batch += 1) {
+      for (let line = 0; line < 50; line += 1) trail.write(text({ path }));
+      trail.write(text({ path: `/batch-${batch}` }));
+      await until("the batch is written", async () => {
+        const written = await readFile(join(directory, `${one}.jsonl`), "utf8").catch(() => "");
+        return written.includes(`/batch-${batch}"`);
+      });
     }
-    trail.write(text({ path: "/last" }));
     await trail.close();
     assert.deepEqual(await pathsIn(`${other}.jsonl`), ["/kept"]);
-    assert.equal((await pathsIn(`${one}.jsonl`)).at(-1), "/last");
+    assert.equal((await pathsIn(`${one}.jsonl`)).at(-1), "/batch-34");
     for (const file of [`${one}.jsonl`, `${one}.1.jsonl`]) {
       assert.ok((await stat(join(directory, file))).size <= fileBytesMax);
     }

@@ -6,6 +6,7 @@ import {
   runCommandRequestSchema,
   setSecretRequestSchema,
   setTimeoutRequestSchema,
+  updateSecretStoreRequestSchema,
   WireError,
 } from "@opencomputer/protocol";
 import type { z } from "zod";
@@ -69,6 +70,24 @@ describe("validateRequest", () => {
       /^egressAllowlist: .*array.*found "x.com"$/,
     ],
     [
+      updateSecretStoreRequestSchema,
+      { substituteIn: ["header", "cookie"] },
+      "invalid_request",
+      /^substituteIn.1: Placement "cookie" must be header, .*found "cookie"$/,
+    ],
+    [
+      updateSecretStoreRequestSchema,
+      { substituteIn: "header" },
+      "invalid_request",
+      /^substituteIn: .*array.*found "header"$/,
+    ],
+    [
+      setSecretRequestSchema,
+      { value: "v", substituteIn: [] },
+      "invalid_request",
+      /^substituteIn: must name a placement: header, .*found a list$/,
+    ],
+    [
       setSecretRequestSchema,
       { value: "v", allowedHosts: ["*"] },
       "invalid_host_pattern",
@@ -110,6 +129,7 @@ describe("validateRequest", () => {
       [setSecretRequestSchema, { value: `${canary}\ud800` }],
       [setSecretRequestSchema, { value: canary.repeat(10_000) }],
       [setSecretRequestSchema, { value: 5, allowedHosts: 7, other: canary }],
+      [setSecretRequestSchema, { value: canary, substituteIn: [] }],
       [createSandboxRequestSchema, { envs: { A: [canary] } }],
       [createSandboxRequestSchema, { envs: { A: `${canary}\0` } }],
       [createSandboxRequestSchema, { envs: canary }],
@@ -123,11 +143,15 @@ describe("validateRequest", () => {
   });
 
   test("fuzz: every JSON value is parsed or refused with a WireError of bounded length", () => {
-    const keys = ["name", "value", "timeout", "envs", "egressAllowlist", "allowedHosts", "cmd"];
+    const keys = [
+      ...["name", "value", "timeout", "envs"],
+      ...["egressAllowlist", "allowedHosts", "substituteIn", "cmd"],
+    ];
     const schemas = [
       createSandboxRequestSchema,
       createSecretStoreRequestSchema,
       setSecretRequestSchema,
+      updateSecretStoreRequestSchema,
       runCommandRequestSchema,
     ];
     for (let round = 0; round < 2000; round += 1) {

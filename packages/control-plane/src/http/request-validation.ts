@@ -21,7 +21,10 @@ export const validateRequest: FastifySchemaCompiler<z.ZodType> =
   };
 
 function toWireError(issues: z.core.$ZodIssue[], input: unknown): WireError {
-  const lines = issues.slice(0, issuesShownMax).map((issue) => describeIssue(issue, input));
+  const lines = issues
+    .flatMap(narrow)
+    .slice(0, issuesShownMax)
+    .map((issue) => describeIssue(issue, input));
   return new WireError(codeFor(issues[0]), lines.join("; "));
 }
 
@@ -30,6 +33,15 @@ function codeFor(issue: z.core.$ZodIssue | undefined): ErrorCode {
   if (issue?.code !== "custom" || typeof index !== "number") return "invalid_request";
   const isPattern = field === "egressAllowlist" || field === "allowedHosts";
   return isPattern ? "invalid_host_pattern" : "invalid_request";
+}
+
+/** Of a union, the issues inside of the one choice that the input fits but for its parts. */
+function narrow(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const fitting = issue.errors.filter((choice) => choice.every(({ path }) => path.length > 0));
+  const [choice] = fitting;
+  if (choice === undefined || fitting.length > 1) return [issue];
+  return choice.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 function describeIssue(issue: z.core.$ZodIssue, input: unknown): string {

@@ -21,6 +21,13 @@ export function createFakeEgressProxy(socketPath: string) {
   const proxy = {
     sessions,
     versions,
+    /** What the session of a sandbox says, whichever hand-over brought it. */
+    contentOf(sandboxId: string): Omit<EgressSession, "version"> | undefined {
+      const session = sessions.get(sandboxId);
+      if (session === undefined) return undefined;
+      const { version: _version, ...content } = structuredClone(session);
+      return content;
+    },
     certificateAuthority: undefined as CertificateAuthorityKeys | undefined,
     instanceId: randomUUID(),
     before: async (_step: "put" | "delete", _sandboxId: string): Promise<void> => undefined,

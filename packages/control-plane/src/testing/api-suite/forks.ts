@@ -130,6 +130,7 @@ export function describeForks(openDatabase: OpenTestDatabase): void {
         token: envsOf(parent)["SHARED"],
         value: "fork-shared",
         allowedHosts: ["b.example.com"],
+        substituteIn: ["header", "body"],
       });
       assert.equal(secretOf(id, "PARENT")?.value, "parent-only");
       assert.equal(secretOf(id, "FORK")?.value, "fork-only");

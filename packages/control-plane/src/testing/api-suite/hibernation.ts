@@ -80,7 +80,7 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       ).json.id;
       await call("PUT", `/api/secret-stores/${store}/secrets/K`, { body: { value: "v1" } });
       const id = await create({ secretStore: "s", envs: { PLAIN: "p" }, timeout: 1234 });
-      const before = structuredClone(egressProxy.sessions.get(id));
+      const before = egressProxy.contentOf(id);
       const { envs } = machineOf(id).request;
       await hibernate(id);
       const answer = await wake(id);
@@ -91,9 +91,11 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       assert.equal(Date.parse(detail.endAt) > Date.now() + 1_200_000, true);
       assert.deepEqual(machineOf(id).request.envs, envs);
       assert.equal(envs["PLAIN"], "p");
-      const after = egressProxy.sessions.get(id);
+      const after = egressProxy.contentOf(id);
       assert.notEqual(after?.sourceAddress, before?.sourceAddress);
-      assert.deepEqual({ ...after, sourceAddress: null }, { ...before, sourceAddress: null });
+      assert.notEqual(after?.machineId, before?.machineId);
+      const slot = { sourceAddress: null, machineId: null };
+      assert.deepEqual({ ...after, ...slot }, { ...before, ...slot });
       assert.deepEqual((await wake(id)).json, answer.json, "one that runs answers the same");
     });
 
@@ -121,8 +123,15 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       assert.equal((await get(id)).status, "hibernated", "allowed-hosts wakes nothing");
       await wake(id);
       assert.deepEqual(egressProxy.sessions.get(id)?.secrets, [
-        { name: "K", token, value: "new", allowedHosts: ["b.example.com"] },
+        {
+          ...{ name: "K", token, value: "new" },
+          ...{ allowedHosts: ["b.example.com"], substituteIn: ["header", "body"] },
+        },
       ]);
+      assert.deepEqual(
+        egressProxy.sessions.get(id)?.formerSecrets.map(({ value }) => value),
+        ["old"],
+      );
     });
 
     test("not one instruction runs after the wake before its session is in place", async () => {
@@ -330,6 +339,7 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       const machine = machineOf(id);
       machine.state = "hibernated";
       machine.sourceAddress = null;
+      machine.machineId = null;
       machine.lostBecause = "its machine ended by itself";
       const met = await run(id);
       assert.deepEqual([met.status, met.json.code], [409, "sandbox_not_running"]);

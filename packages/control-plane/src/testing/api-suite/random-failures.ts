@@ -141,7 +141,9 @@ export function describeRandomFailures(openDatabase: OpenTestDatabase): void {
       for (const id of there.sandboxes) {
         assert.equal((await run(id)).status, 200, `${id} works`);
         const session = egressProxy.sessions.get(id);
-        assert.equal(session?.sourceAddress, worker.machines.get(id)?.sourceAddress);
+        const machine = worker.machines.get(id);
+        assert.equal(session?.sourceAddress, machine?.sourceAddress);
+        assert.equal(session?.machineId, machine?.machineId);
         assert.deepEqual(
           session?.secrets.map(({ value }) => value),
           ["last"],

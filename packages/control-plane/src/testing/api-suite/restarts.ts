@@ -27,11 +27,11 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         const live = await create({ secretStore: "s" });
         const dead = await create({ secretStore: "s" });
         await call("DELETE", `/api/sandboxes/${dead}`);
-        const before = structuredClone(egressProxy.sessions.get(live));
+        const before = egressProxy.contentOf(live);
         const authority = egressProxy.certificateAuthority;
         await egressProxy.restart();
         await eventually(() => egressProxy.sessions.has(live), "the session is there again");
-        assert.deepEqual(egressProxy.sessions.get(live), before);
+        assert.deepEqual(egressProxy.contentOf(live), before);
         assert.deepEqual(egressProxy.certificateAuthority, authority);
         assert.ok(!egressProxy.sessions.has(dead));
       });
@@ -62,6 +62,7 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         assert.ok(machine !== undefined);
         machine.state = "hibernated";
         machine.sourceAddress = null;
+        machine.machineId = null;
         machine.lostBecause = "its machine ended by itself";
         await worker.restart();
         await eventually(
@@ -103,11 +104,22 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         );
       });
 
+      test("a running sandbox of an older database gets its session when its machine is known", async () => {
+        const { worker, egressProxy, database } = installation();
+        const id = await create();
+        await database.update(sandboxes).set({ machineId: null }).where(eq(sandboxes.id, id));
+        await egressProxy.restart();
+        await eventually(
+          () => egressProxy.sessions.get(id)?.machineId === worker.machines.get(id)?.machineId,
+          "the session names the machine",
+        );
+      });
+
       test("a restart of the control plane keeps sandboxes, tokens, CA and idle timer", async () => {
         const { egressProxy } = installation();
         const id = await create({ secretStore: "s", timeout: 3600 });
         const before = (await call("GET", `/api/sandboxes/${id}`)).json;
-        const session = structuredClone(egressProxy.sessions.get(id));
+        const session = egressProxy.contentOf(id);
         const authority = egressProxy.certificateAuthority;
         await installation().restart();
         const after = (await call("GET", `/api/sandboxes/${id}`)).json;
@@ -117,7 +129,7 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
           () => egressProxy.sessions.has(id) && egressProxy.certificateAuthority !== undefined,
           "the session and the CA are there again",
         );
-        assert.deepEqual(egressProxy.sessions.get(id), session);
+        assert.deepEqual(egressProxy.contentOf(id), session);
         assert.deepEqual(egressProxy.certificateAuthority, authority);
       });
 

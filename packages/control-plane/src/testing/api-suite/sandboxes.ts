@@ -50,7 +50,11 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
       worker.before = async () => undefined;
       assert.ok(sessionAtStart);
       const session = egressProxy.sessions.get(sandboxID);
-      assert.equal(session?.sourceAddress, worker.machines.get(sandboxID)?.sourceAddress);
+      const machine = worker.machines.get(sandboxID);
+      assert.deepEqual(
+        [session?.sourceAddress, session?.machineId],
+        [machine?.sourceAddress, machine?.machineId],
+      );
       assert.deepEqual([session?.mode, session?.secrets], ["open", []]);
     });
 
@@ -151,6 +155,7 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
         token,
         value: "new",
         allowedHosts: ["a.example.com"],
+        substituteIn: ["header", "body"],
       });
       await call("PUT", path, { body: { value: "newer", allowedHosts: ["b.example.com"] } });
       assert.deepEqual(secret(), {
@@ -158,6 +163,7 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
         token,
         value: "newer",
         allowedHosts: ["b.example.com"],
+        substituteIn: ["header", "body"],
       });
     });
 
@@ -178,7 +184,7 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
     test("new names appear at the next create; deleting secret and store leaves sandboxes alone", async () => {
       const id = await store("s7", ["a.example.com"], [["K", { value: "v" }]]);
       const { sandboxID } = await create({ secretStore: "s7" });
-      const before = structuredClone(installation().egressProxy.sessions.get(sandboxID));
+      const before = installation().egressProxy.contentOf(sandboxID);
       await call("PUT", `/api/secret-stores/${id}/secrets/NEW`, { body: { value: "n" } });
       await call("DELETE", `/api/secret-stores/${id}/secrets/K`);
       await call("DELETE", `/api/secret-stores/${id}`);
@@ -187,7 +193,7 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
         () => installation().egressProxy.sessions.has(sandboxID),
         "the new proxy has the session",
       );
-      assert.deepEqual(installation().egressProxy.sessions.get(sandboxID), before);
+      assert.deepEqual(installation().egressProxy.contentOf(sandboxID), before);
       const detail = (await call("GET", `/api/sandboxes/${sandboxID}`)).json;
       assert.equal(detail.secretStore, "s7");
     });

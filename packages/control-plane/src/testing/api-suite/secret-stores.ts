@@ -75,7 +75,7 @@ export function describeSecretStores(openDatabase: OpenTestDatabase): void {
       const { id } = await create("with-secrets");
       const path = `/api/secret-stores/${id}/secrets`;
       const set = await call("PUT", `${path}/API_KEY`, {
-        body: { value: "sk-1", allowedHosts: ["API.example.com"] },
+        body: { value: "sk-9fK2mQx7Lw4RbT8vZc1N", allowedHosts: ["API.example.com"] },
       });
       assert.deepEqual([set.status, set.json], [200, { name: "API_KEY", status: "set" }]);
       const [entry] = (await call("GET", path)).json;

@@ -55,8 +55,12 @@ export function openProcessLog({
       onNote(`${name}.log cannot be written: ${error.message}. Check ${directory}.`);
       reopenTimer = setTimeout(open, reopenMilliseconds).unref();
     });
-    if (droppedBytes > 0) onNote(`${name}.log: ${droppedBytes} bytes were not written`);
-    droppedBytes = 0;
+    if (droppedBytes > 0) {
+      onNote(`${name}.log: ${droppedBytes} bytes were not written`);
+      droppedBytes = 0;
+      // The write that failed may have left a part of a line.
+      opened.write("\n");
+    }
     file = opened;
   };
   open();

@@ -64,7 +64,8 @@ describe("serveExchange: policy", () => {
         status: 200,
         substituted: [],
         withheld: [],
-        resealed: [],
+        redacted: [],
+        leaked: [],
         requestBytes: 0,
         responseBytes: 2,
         durationMilliseconds: 0,
@@ -138,7 +139,7 @@ describe("serveExchange: policy", () => {
 });
 
 describe("serveExchange: substitution in the head", () => {
-  test("puts values in the place of tokens in header values, and nowhere else", async (t) => {
+  test("puts values in the place of tokens in header values, and not in the target or in names", async (t) => {
     const { request, line } = await send(
       t,
       `GET /p/${tokenOf("a")}?key=${tokenOf("a")} HTTP/1.1\r\n${host}X-Key: ${tokenOf("a")}\r\n` +
@@ -149,7 +150,10 @@ describe("serveExchange: substitution in the head", () => {
     assert.equal(request?.headers[tokenOf("a")], "name");
     assert.equal(request?.url, `/p/${tokenOf("a")}?key=${tokenOf("a")}`);
     assert.deepEqual(line?.substituted, ["KEY"]);
-    assert.deepEqual(line?.withheld, ["KEY"]);
+    assert.deepEqual(line?.withheld, [
+      { name: "KEY", place: "path" },
+      { name: "KEY", place: "query" },
+    ]);
     assert.equal(line?.path, `/p/${tokenOf("a")}`);
   });
 
@@ -172,7 +176,7 @@ describe("serveExchange: substitution in the head", () => {
     );
     assert.equal(request?.headers["x-key"], tokenOf("b"));
     assert.deepEqual(line?.substituted, []);
-    assert.deepEqual(line?.withheld, ["ELSEWHERE"]);
+    assert.deepEqual(line?.withheld, [{ name: "ELSEWHERE", place: "header x-key" }]);
   });
 
   test("gives that value to the host that may have it", async (t) => {
@@ -194,7 +198,10 @@ describe("serveExchange: substitution in the head", () => {
     assert.equal(request?.body, tokenOf("b"));
     assert.equal(line?.kind, "http");
     assert.deepEqual(line?.substituted, []);
-    assert.deepEqual(line?.withheld, ["KEY", "ELSEWHERE"]);
+    assert.deepEqual(line?.withheld, [
+      { name: "KEY", place: "header x-key" },
+      { name: "ELSEWHERE", place: "body" },
+    ]);
   });
 
   test("refuses a value that no header may hold, naming the secret and not the value", async (t) => {
@@ -279,15 +286,16 @@ describe("serveExchange: substitution in the body", () => {
     assert.equal(request?.headers["transfer-encoding"], "chunked");
   });
 
-  test("substitutes in a chunked body and in its trailers", async (t) => {
+  test("substitutes in a chunked body, and not in its trailers", async (t) => {
     const token = tokenOf("a");
-    const { request } = await send(
+    const { request, line } = await send(
       t,
       `POST / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n` +
         `14\r\n${token.slice(0, 20)}\r\n17\r\n${token.slice(20)}\r\n0\r\nX-Key: ${token}\r\n\r\n`,
     );
     assert.equal(request?.body, value);
-    assert.equal(request?.trailers["x-key"], value);
+    assert.equal(request?.trailers["x-key"], token);
+    assert.deepEqual(line?.withheld, [{ name: "KEY", place: "trailer" }]);
   });
 
   test("passes a compressed body and one without usable secrets as they are", async (t) => {
@@ -302,7 +310,7 @@ describe("serveExchange: substitution in the body", () => {
     });
     assert.equal(upstream.requests[0]?.body, `<${tokenOf("b")}>`);
     assert.equal(upstream.requests[0]?.headers["content-length"], "45");
-    assert.deepEqual(withheld.line?.withheld, ["ELSEWHERE"]);
+    assert.deepEqual(withheld.line?.withheld, [{ name: "ELSEWHERE", place: "body" }]);
   });
 
   test("says again that a body is empty", async (t) => {

@@ -30,7 +30,7 @@ export interface Answer {
 export async function startWorkerScene(options: {
   installationId: string;
   block: string;
-  /** A command that becomes the worker's, given after it. */
+  /** A command that executes the worker's command, which follows it. */
   launcher?: readonly string[];
 }) {
   const { installationId, block, launcher = [] } = options;

@@ -1,14 +1,25 @@
 import type { Duplex } from "node:stream";
 import type { AuditLine, EgressMode, EgressSecret } from "@opencomputer/protocol";
+import type { ValueSearch } from "./redaction/value-search.ts";
+import type { TokenTables } from "./substitution/token-table.ts";
 
 /** What the proxy may do for one sandbox. Immutable: a new session makes a new policy. */
 export interface SessionPolicy {
   readonly sandboxId: string;
+  readonly version: number;
+  readonly machineId: string;
   readonly sourceAddress: string;
   readonly mode: EgressMode;
   readonly egressAllowlist: readonly string[];
-  /** Every secret of the session, for sealing values in answers again. */
+  /** Every secret of the session. */
   readonly secrets: readonly EgressSecret[];
+  /**
+   * What is searched for in everything that comes back, at every host: values
+   * that the sandbox can use or could use. Undefined when there is nothing.
+   */
+  readonly search: ValueSearch | undefined;
+  /** What each token may become at each destination; made with the policy, and gone with it. */
+  readonly tokens: TokenTables;
   /** Why the sandbox may not reach this canonical host, for people to read; null when it may. */
   refusalFor(host: string): string | null;
   /** The session's secrets, parted by whether this canonical host may receive their values. */
@@ -16,6 +27,12 @@ export interface SessionPolicy {
     readonly usable: readonly EgressSecret[];
     readonly withheld: readonly EgressSecret[];
   };
+  /**
+   * Whether this canonical host may have stored a value: one that it could
+   * receive, now or earlier, in a place other than a header. Such a host is
+   * not asked for parts of a resource.
+   */
+  mayStoreValue(host: string): boolean;
 }
 
 /** Finds the policy in force for the address that a guest's packets come from. */

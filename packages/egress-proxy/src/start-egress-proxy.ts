@@ -13,6 +13,7 @@ import { createConnectionTable } from "./listeners/connection-table.ts";
 import { createHttpListener } from "./listeners/http-listener.ts";
 import { close, listen, untilAddressExists } from "./listeners/listen.ts";
 import { createTlsListener } from "./listeners/tls-listener.ts";
+import { BlockScanner } from "./redaction/block-scanner.ts";
 import { createForwardQuestion } from "./resolver/forward-question.ts";
 import { createAnswerMessage } from "./resolver/question-service.ts";
 import { createTcpListener } from "./resolver/tcp-listener.ts";
@@ -68,6 +69,7 @@ export async function startEgressProxy(options: {
     perAddressMax: limits.dnsConnectionsPerSandboxMax,
   });
   const sessions = createSessions({
+    scanner: new BlockScanner(),
     onAddressReleased(sourceAddress) {
       connections.destroyAllOf(sourceAddress);
       dnsConnections.destroyAllOf(sourceAddress);

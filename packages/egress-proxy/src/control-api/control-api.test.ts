@@ -14,6 +14,7 @@ import {
 } from "@opencomputer/protocol";
 import { createLeafKey } from "../certificates/leaf-certificate.ts";
 import { createLeafContexts } from "../certificates/leaf-contexts.ts";
+import { BlockScanner } from "../redaction/block-scanner.ts";
 import { createSessionVersions } from "../sessions/session-versions.ts";
 import { createSessions } from "../sessions/sessions.ts";
 import { createTestAuthority } from "../testing/certificates.ts";
@@ -32,6 +33,7 @@ import { listenOnSocket } from "./listen-on-socket.ts";
 async function scenario() {
   const logLines: string[] = [];
   const sessions = createSessions({
+    scanner: new BlockScanner(),
     onAddressReleased: () => undefined,
     onAddressTaken: () => undefined,
   });

@@ -1,6 +1,7 @@
 import { ChannelLostError } from "../http1/byte-channel.ts";
 import { connectionOptions } from "../http1/hop-by-hop.ts";
 import { HttpSyntaxError } from "../http1/http-syntax-error.ts";
+import { withheldField } from "../substitution/withheld-field.ts";
 import { answerRefusal } from "./answer-refusal.ts";
 import type { Exchange } from "./exchange.ts";
 import { Refusal, type RefusalCode, refusalFrom, upstreamClosed } from "./refusal.ts";
@@ -22,7 +23,7 @@ export function answerFailure(exchange: Exchange, thrown: unknown): boolean {
   const refusal = explain(exchange, exchange.sending?.failure ?? thrown);
   connection.link.drop();
   if (refusal === undefined) {
-    audit.failed("the guest closed the connection before its answer was complete");
+    audit.failed("the guest closed the connection before its response was complete");
     connection.guest.destroy();
     return false;
   }
@@ -42,6 +43,7 @@ export function answerFailure(exchange: Exchange, thrown: unknown): boolean {
   audit.status = refusal.status;
   audit.responseBytes = answerRefusal(connection.guest, refusal, {
     method: head?.method,
+    withheld: withheldField(audit.seen),
     close: !keeps,
   });
   return keeps;

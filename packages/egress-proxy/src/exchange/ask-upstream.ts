@@ -1,8 +1,8 @@
 import type { Destination } from "../contract.ts";
 import type { BodyReader } from "../http1/body-reader.ts";
-import type { AnswerHead } from "./answer-head.ts";
-import { awaitAnswer } from "./await-answer.ts";
-import type { Exchange } from "./exchange.ts";
+import type { ResponseHead } from "../http1/response-head.ts";
+import { awaitResponse } from "./await-response.ts";
+import { currentSearch, type Exchange } from "./exchange.ts";
 import { measureBody } from "./measure-body.ts";
 import type { OutgoingRequest } from "./outgoing-request.ts";
 import { type MeasuredBody, sendMeasured, sendStreamed } from "./send-request.ts";
@@ -11,14 +11,14 @@ import type { UpstreamLease } from "./upstream-link.ts";
 /** Methods that may be sent twice without harm (RFC 9110 §9.2.2). */
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
-/** A request that went out, with the final answer's head. */
-export interface Answered {
+/** A request that went out, with the head of its final response. */
+export interface Responded {
   readonly lease: UpstreamLease;
-  readonly answer: AnswerHead;
+  readonly head: ResponseHead;
 }
 
 /**
- * Sends the request and awaits the head of its final answer. When a kept
+ * Sends the request and awaits the head of its final response. When a kept
  * connection proves to have been closed meanwhile, a request that may be sent
  * twice, and of which everything is at hand, is sent once more on a fresh one.
  *
@@ -32,7 +32,7 @@ export async function askUpstream(
   request: OutgoingRequest,
   destination: Destination,
   body: BodyReader,
-): Promise<Answered> {
+): Promise<Responded> {
   const { connection, deps, audit } = exchange;
   const { guest, link, watchdog } = connection;
   const measures = reserveMeasured(exchange, request);
@@ -48,16 +48,19 @@ export async function askUpstream(
     audit.sentUpstream = true;
     const receivedBefore = lease.channel.received;
     exchange.sending = streams
-      ? sendStreamed(lease.channel, request, body, audit.seen, exchange.reservedOctets)
+      ? sendStreamed(lease.channel, request, body, audit.seen, exchange.reservedBytes)
       : sendMeasured(lease.channel, request, measured);
     try {
-      const answer = await awaitAnswer(
+      const head = await awaitResponse(
         { guest, upstream: lease.channel, guestTakesInterim: exchange.head?.minorVersion === 1 },
         request,
-        destination.host,
-        audit.seen,
+        {
+          host: destination.host,
+          seen: audit.seen,
+          search: currentSearch(exchange, request.policy),
+        },
       );
-      return { lease, answer };
+      return { lease, head };
     } catch (error) {
       const wasIdleClose = lease.reused && lease.channel.received === receivedBefore;
       if (!wasIdleClose || !isRepeatable || watchdog.expired || !guest.writable) throw error;
@@ -73,14 +76,14 @@ export async function askUpstream(
  * edited: it is collected while it is sent.
  */
 function reserveMeasured(exchange: Exchange, request: OutgoingRequest): boolean {
-  const { measuredBodyBudget, options } = exchange.deps;
+  const { bodyBudgets, options } = exchange.deps;
   const { framing } = request;
   if (!request.changesBody && !request.editsBodyMembers) return false;
   let length = 0;
   if (framing.kind === "length") length = framing.length;
   else if (request.editsBodyMembers) length = options.measuredBodyBytesMax;
   if (length > options.measuredBodyBytesMax) return false;
-  if (!measuredBodyBudget.tryTake(length)) return false;
-  exchange.reservedOctets = length;
+  if (!bodyBudgets.of(request.policy.sandboxId).tryTake(length)) return false;
+  exchange.reservedBytes = length;
   return framing.kind === "length";
 }

@@ -1,10 +1,12 @@
 import type { AuditLine } from "@opencomputer/protocol";
 import type { GuestConnection, SessionPolicy } from "../contract.ts";
 import type { RequestHead } from "../http1/request-head.ts";
+import { redactText } from "../redaction/stream-redactor.ts";
+import type { ValueSearch } from "../redaction/value-search.ts";
 import { SeenSecrets } from "../substitution/seen-secrets.ts";
 import type { Clock } from "./clock.ts";
 
-/** Gathers what the audit log is told of one request. */
+/** Gathers what the audit trail says of one request. */
 export class AuditRecord {
   readonly seen = new SeenSecrets();
   readonly #connection: GuestConnection;
@@ -40,6 +42,14 @@ export class AuditRecord {
     this.#path = pathOf(head.target);
   }
 
+  /** Takes values out of what the guest chose. */
+  redact(search: ValueSearch): void {
+    const redacted = (text: string | null) =>
+      text === null ? null : redactText(text, search, () => undefined);
+    this.#path = redacted(this.#path);
+    this.#method = redacted(this.#method);
+  }
+
   host(host: string): void {
     this.#host = host;
   }
@@ -72,7 +82,8 @@ export class AuditRecord {
       status: this.status,
       substituted: this.sentUpstream ? this.seen.substituted : [],
       withheld: this.seen.withheld,
-      resealed: this.seen.resealed,
+      redacted: this.seen.redacted,
+      leaked: this.seen.leaked,
       requestBytes: this.requestBytes,
       responseBytes: this.responseBytes,
       durationMilliseconds: roundToMicroseconds(

@@ -1,6 +1,5 @@
 import { pipeline, Readable, type Transform } from "node:stream";
 import * as zlib from "node:zlib";
-import type { BodyReader } from "../http1/body-reader.ts";
 import { fieldValues, listMembers } from "../http1/fields.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { Refusal } from "./refusal.ts";
@@ -15,8 +14,8 @@ export type ContentCoding = "gzip" | "deflate" | "br" | "zstd";
 /**
  * The coding to undo so that values can be seen; undefined when the body is plain.
  *
- * @throws {Refusal} 502 for a coding that cannot be undone here: the answer
- * could hide a value
+ * @throws {Refusal} 502 for a coding that cannot be undone here: the response
+ * could hide a value. The upstream's word for it is not repeated.
  */
 export function contentCodingOf(head: ResponseHead, host: string): ContentCoding | undefined {
   const codings = listMembers(fieldValues(head.fields, "content-encoding")).filter(
@@ -31,7 +30,7 @@ export function contentCodingOf(head: ResponseHead, host: string): ContentCoding
   }
   throw new Refusal(
     "content_coding_not_supported",
-    `${host} answered in the content coding ${JSON.stringify(codings.join(", "))}, although only plain answers were asked for; it cannot be searched for secret values and is not passed on`,
+    `${host} responded in a content coding that cannot be undone here, although none was asked for; it cannot be searched for secret values and is not passed on`,
     { wasAllowed: true },
   );
 }
@@ -39,22 +38,29 @@ export function contentCodingOf(head: ResponseHead, host: string): ContentCoding
 /**
  * The body, decoded as it is read. What is decoded waits for its reader, so a
  * body that grows a thousandfold costs no more memory than another.
+ *
+ * Its `read` throws what the body's does, and a {@link Refusal} for a body
+ * that is not in its coding.
  */
-export function decodedBody(body: BodyReader, coding: ContentCoding): BodySource {
+export function decodedBody(body: BodySource, coding: ContentCoding, host: string): BodySource {
   let iterator: AsyncIterator<Buffer> | undefined;
   return {
     async read() {
-      iterator ??= decode(body, coding);
+      iterator ??= decode(body, coding, host);
       const next = await iterator.next();
       return next.done === true ? null : [next.value];
     },
   };
 }
 
-async function* decode(body: BodyReader, coding: ContentCoding): AsyncGenerator<Buffer> {
+async function* decode(
+  body: BodySource,
+  coding: ContentCoding,
+  host: string,
+): AsyncGenerator<Buffer> {
   const first = await firstPart(body);
   if (first === null) return;
-  const decoder = makeDecoder(coding, first);
+  const decoder = createDecoder(coding, first);
   let failure: unknown;
   pipeline(Readable.from(partsOf(first, body), { highWaterMark: 1 }), decoder, (error) => {
     failure = error ?? undefined;
@@ -62,13 +68,29 @@ async function* decode(body: BodyReader, coding: ContentCoding): AsyncGenerator<
   try {
     for await (const chunk of decoder) yield chunk;
   } catch (error) {
-    throw failure ?? error;
+    const cause = failure ?? error;
+    if (!isDecodingError(cause)) throw cause;
+    throw new Refusal(
+      "content_coding_invalid",
+      `${host} responded with a body that is not valid ${coding}, which its Content-Encoding says it is; it is not passed on`,
+      { wasAllowed: true, cause },
+    );
   } finally {
     decoder.destroy();
   }
 }
 
-async function firstPart(body: BodyReader): Promise<Buffer | null> {
+/** zlib's own errors, as far as they speak of the data. */
+function isDecodingError(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    /^(?:Z_|ERR__ERROR_|ERR_BROTLI|ZSTD_|ERR_ZSTD)/.test(error.code)
+  );
+}
+
+async function firstPart(body: BodySource): Promise<Buffer | null> {
   for (;;) {
     const data = await body.read();
     if (data === null) return null;
@@ -77,7 +99,7 @@ async function firstPart(body: BodyReader): Promise<Buffer | null> {
   }
 }
 
-async function* partsOf(first: Buffer, body: BodyReader): AsyncGenerator<Buffer> {
+async function* partsOf(first: Buffer, body: BodySource): AsyncGenerator<Buffer> {
   yield first;
   for (;;) {
     const data = await body.read();
@@ -86,7 +108,8 @@ async function* partsOf(first: Buffer, body: BodyReader): AsyncGenerator<Buffer>
   }
 }
 
-function makeDecoder(coding: ContentCoding, first: Buffer): Transform {
+/** A decoder for a body that begins with these bytes. */
+export function createDecoder(coding: ContentCoding, first: Buffer): Transform {
   switch (coding) {
     case "gzip":
       return zlib.createGunzip();
@@ -104,7 +127,7 @@ function makeDecoder(coding: ContentCoding, first: Buffer): Transform {
 }
 
 /** zstd came to node:zlib in 22.15; undefined before that. */
-function zstdDecompress(): (() => Transform) | undefined {
+export function zstdDecompress(): (() => Transform) | undefined {
   return "createZstdDecompress" in zlib && typeof zlib.createZstdDecompress === "function"
     ? (zlib.createZstdDecompress as () => Transform)
     : undefined;

@@ -1,5 +1,7 @@
+import type { SessionPolicy } from "../contract.ts";
 import type { BodyReader } from "../http1/body-reader.ts";
 import type { RequestHead } from "../http1/request-head.ts";
+import type { ValueSearch } from "../redaction/value-search.ts";
 import type { AuditRecord } from "./audit-record.ts";
 import type { Sending } from "./send-request.ts";
 import type { ExchangeDependencies, ServedConnection } from "./served-connection.ts";
@@ -11,7 +13,23 @@ export interface Exchange {
   readonly audit: AuditRecord;
   head: RequestHead | undefined;
   body: BodyReader | undefined;
+  /** The policy that the request is under, once it is known. */
+  policy: SessionPolicy | undefined;
   sending: Sending | undefined;
-  /** Octets of the budget for collected bodies that are to be given back. */
-  reservedOctets: number;
+  /** Bytes of the sandbox's budget for collected bodies that are to be given back. */
+  reservedBytes: number;
+}
+
+/**
+ * What responses are searched for now. It follows the sandbox's session, so
+ * that a value that is set while a response is on its way is searched for too.
+ */
+export function currentSearch(
+  { connection, deps }: Exchange,
+  policy: SessionPolicy,
+): () => ValueSearch | undefined {
+  return () => {
+    const current = deps.findPolicy(connection.origin.sourceAddress);
+    return current?.sandboxId === policy.sandboxId ? current.search : policy.search;
+  };
 }

@@ -281,7 +281,7 @@ describe("serveExchange: substitution in the body", () => {
   });
 
   test("streams a body in chunks when the budget for collected ones is spent", async (t) => {
-    const { request } = await send(t, post(`<${tokenOf("a")}>`), { budgetOctets: 10 });
+    const { request } = await send(t, post(`<${tokenOf("a")}>`), { budgetBytes: 10 });
     assert.equal(request?.body, `<${value}>`);
     assert.equal(request?.headers["transfer-encoding"], "chunked");
   });

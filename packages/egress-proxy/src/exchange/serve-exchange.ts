@@ -10,13 +10,14 @@ import { AuditRecord } from "./audit-record.ts";
 import { checkHost } from "./check-host.ts";
 import type { Exchange } from "./exchange.ts";
 import { prepareRequest } from "./outgoing-request.ts";
-import { passAnswerOn } from "./pass-answer-on.ts";
+import { passResponseOn } from "./pass-response-on.ts";
 import { Refusal } from "./refusal.ts";
 import type { ExchangeDependencies, ServedConnection } from "./served-connection.ts";
+import { watchForLeaks } from "./watch-for-leaks.ts";
 
 /**
- * Serves the next request of a guest's connection, from its first octet to
- * the last of its answer, and writes its audit line. Answers whether the
+ * Serves the next request of a guest's connection, from its first byte to the
+ * last of its response, and writes its audit line. Returns whether the
  * connection may carry another one. Never rejects.
  */
 export async function serveExchange(
@@ -29,25 +30,27 @@ export async function serveExchange(
     audit: new AuditRecord(connection.origin, deps.clock),
     head: undefined,
     body: undefined,
+    policy: undefined,
     sending: undefined,
-    reservedOctets: 0,
+    reservedBytes: 0,
   };
   connection.canAnswer = true;
   try {
-    const octets = await readHead(connection.guest);
+    const bytes = await readHead(connection.guest);
     connection.watchdog.allowQuiet(deps.options.idleTimeoutSeconds);
-    const { head, framing, body } = parseRequest(exchange, octets);
+    const { head, framing, body } = parseRequest(exchange, bytes);
     const policy = findSession(exchange);
+    watchForLeaks(exchange, policy, bytes, body);
     const checked = checkHost(connection.origin, head);
     checkPolicy(exchange, policy, checked.destination.host);
     const request = prepareRequest(head, framing, checked, policy, exchange.audit.seen);
-    const answered = await askUpstream(exchange, request, checked.destination, body);
-    return await passAnswerOn(exchange, request, checked.destination, answered);
+    const responded = await askUpstream(exchange, request, checked.destination, body);
+    return await passResponseOn(exchange, request, checked.destination, responded);
   } catch (error) {
     return answerFailure(exchange, error);
   } finally {
     connection.canAnswer = false;
-    deps.measuredBodyBudget.give(exchange.reservedOctets);
+    giveBudgetBack(exchange);
     if (exchange.body !== undefined) exchange.audit.requestBytes = exchange.body.octets;
     deps.writeAudit(exchange.audit.finish());
   }
@@ -55,10 +58,10 @@ export async function serveExchange(
 
 function parseRequest(
   exchange: Exchange,
-  octets: Buffer | null,
+  bytes: Buffer | null,
 ): { head: RequestHead; framing: Framing; body: BodyReader } {
-  if (octets === null) throw new HttpSyntaxError("truncated", "the connection ended inside a head");
-  const head = parseRequestHead(octets);
+  if (bytes === null) throw new HttpSyntaxError("truncated", "the connection ended inside a head");
+  const head = parseRequestHead(bytes);
   exchange.head = head;
   exchange.audit.request(head);
   const framing = requestFraming(head);
@@ -75,8 +78,13 @@ function findSession(exchange: Exchange): SessionPolicy {
       "The egress proxy has no session for this sandbox: it is being started, or was stopped",
     );
   }
+  exchange.policy = policy;
   exchange.audit.session(policy);
   return policy;
+}
+
+function giveBudgetBack({ deps, policy, reservedBytes }: Exchange): void {
+  if (policy !== undefined) deps.bodyBudgets.of(policy.sandboxId).give(reservedBytes);
 }
 
 function checkPolicy(exchange: Exchange, policy: SessionPolicy, host: string): void {

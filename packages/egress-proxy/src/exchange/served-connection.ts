@@ -1,8 +1,8 @@
 import type { Dial, FindPolicy, GuestConnection, WriteAudit } from "../contract.ts";
 import { ByteChannel } from "../http1/byte-channel.ts";
+import type { BodyBudgets } from "./body-budgets.ts";
 import type { Clock } from "./clock.ts";
 import type { ExchangeOptions } from "./exchange-options.ts";
-import type { MeasuredBodyBudget } from "./measured-body-budget.ts";
 import { UpstreamLink } from "./upstream-link.ts";
 import type { Watchdog, Watchdogs } from "./watchdog.ts";
 
@@ -11,7 +11,7 @@ export interface ExchangeDependencies {
   readonly dial: Dial;
   readonly findPolicy: FindPolicy;
   readonly writeAudit: WriteAudit;
-  readonly measuredBodyBudget: MeasuredBodyBudget;
+  readonly bodyBudgets: BodyBudgets;
   readonly clock: Clock;
   readonly options: ExchangeOptions;
 }

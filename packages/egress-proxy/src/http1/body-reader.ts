@@ -4,6 +4,12 @@ import type { Field } from "./fields.ts";
 import { HttpSyntaxError } from "./http-syntax-error.ts";
 import type { Framing } from "./message-framing.ts";
 
+/** Sees the data of a body as it is read. */
+export interface BodyWatch {
+  onData(part: Buffer): void;
+  onEnd(): void;
+}
+
 /**
  * Reads one body from a channel by pulling, and leaves what follows it there.
  *
@@ -17,6 +23,7 @@ export class BodyReader {
   #remaining: number;
   #complete: boolean;
   #octets = 0;
+  #watch: BodyWatch | undefined;
 
   constructor(channel: ByteChannel, framing: Framing) {
     this.#channel = channel;
@@ -34,6 +41,11 @@ export class BodyReader {
   /** Body octets read so far, without framing. */
   get octets(): number {
     return this.#octets;
+  }
+
+  /** Lets `watch` see all data from now on, and the end when it has come. */
+  watch(watch: BodyWatch): void {
+    this.#watch = watch;
   }
 
   /** Trailer fields, once complete. */
@@ -65,7 +77,11 @@ export class BodyReader {
     } else {
       data.push(arrived);
     }
-    for (const part of data) this.#octets += part.length;
+    for (const part of data) {
+      this.#octets += part.length;
+      this.#watch?.onData(part);
+    }
+    if (this.#complete) this.#watch?.onEnd();
     return data;
   }
 

@@ -33,6 +33,22 @@ export class BodyWriter {
     });
   }
 
+  /** Writes these parts as one: with chunked framing, as one chunk. */
+  writeTogether(parts: readonly Buffer[]): Promise<void> | undefined {
+    const [only] = parts;
+    if (parts.length <= 1) return only === undefined ? undefined : this.write(only);
+    let bytes = 0;
+    for (const part of parts) bytes += part.length;
+    if (bytes === 0) return undefined;
+    this.#octets += bytes;
+    return this.#channel.corked(() => {
+      if (this.#framing === "chunked") this.#channel.write(chunkStart(bytes));
+      let blocked: Promise<void> | undefined;
+      for (const part of parts) blocked = this.#channel.write(part) ?? blocked;
+      return (this.#framing === "chunked" ? this.#channel.write(chunkEnd) : undefined) ?? blocked;
+    });
+  }
+
   /** Ends the body. Trailers go out only with chunked framing. */
   end(trailers: readonly Field[]): Promise<void> | undefined {
     return this.#framing === "chunked" ? this.#channel.write(chunkedEnd(trailers)) : undefined;

@@ -7,6 +7,7 @@ import type { Refusal } from "../audit/audit-refusal.ts";
 import { createLeafKey } from "../certificates/leaf-certificate.ts";
 import { createLeafContexts } from "../certificates/leaf-contexts.ts";
 import type { GuestConnection } from "../contract.ts";
+import { BlockScanner } from "../redaction/block-scanner.ts";
 import { createSessions } from "../sessions/sessions.ts";
 import { createTestAuthority } from "../testing/certificates.ts";
 import { createEchoServe } from "../testing/echo-serve.ts";
@@ -29,6 +30,7 @@ describe("createTlsListener", async () => {
   });
   const connections = createConnectionTable({ perAddressMax: connectionsMax });
   const sessions = createSessions({
+    scanner: new BlockScanner(),
     onAddressReleased: connections.destroyAllOf,
     onAddressTaken: () => assert.fail("no address changes its owner here"),
   });

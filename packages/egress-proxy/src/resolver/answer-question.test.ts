@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { EgressMode } from "@opencomputer/protocol";
+import type { EgressMode, EgressSession } from "@opencomputer/protocol";
 import type { RecordType } from "dns-packet";
+import { BlockScanner } from "../redaction/block-scanner.ts";
 import { createSessionPolicy } from "../sessions/session-policy.ts";
 import { testSession } from "../testing/sessions.ts";
 import { planAnswer } from "./answer-question.ts";
+
+const scanner = new BlockScanner();
+const policyFrom = (session: EgressSession) => createSessionPolicy(session, scanner);
 
 const gateway = "gateway";
 const cases: [EgressMode, RecordType, string, string][] = [
@@ -40,7 +44,7 @@ const cases: [EgressMode, RecordType, string, string][] = [
 describe("planAnswer", () => {
   for (const [mode, type, name, expected] of cases) {
     test(`${mode}: ${type} ${name} is ${expected}`, () => {
-      const policy = createSessionPolicy(testSession({ mode }));
+      const policy = policyFrom(testSession({ mode }));
       const question = { id: 1, recursionDesired: true, name, type, udpPayloadBytes: null };
       const plan = planAnswer(question, policy, (host) => host === "mapped.test");
       if (plan.kind === "forward") {
@@ -63,7 +67,7 @@ describe("planAnswer", () => {
       const type = "UNKNOWN_65" as RecordType;
       const plan = planAnswer(
         { id: 1, recursionDesired: true, name: "a.test", type, udpPayloadBytes: null },
-        createSessionPolicy(testSession({ mode })),
+        policyFrom(testSession({ mode })),
         () => false,
       );
       assert.ok(plan.kind === "reply" && plan.reply.answers.length === 0);

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { EgressSession } from "@opencomputer/protocol";
 import { limits } from "@opencomputer/protocol";
 import { type Answer, type DecodedPacket, decode, encode } from "dns-packet";
 import type { Refusal } from "../audit/audit-refusal.ts";
+import { BlockScanner } from "../redaction/block-scanner.ts";
 import { createSessionPolicy } from "../sessions/session-policy.ts";
 import { testSession } from "../testing/sessions.ts";
 import { createTestLog } from "../testing/silent-log.ts";
@@ -10,8 +12,11 @@ import { optionsRecord } from "./dns-answer.ts";
 import type { ForwardQuestion } from "./forward-question.ts";
 import { createAnswerMessage } from "./question-service.ts";
 
-const allowlisted = createSessionPolicy(testSession({ mode: "allowlisted" }));
-const intercepted = createSessionPolicy(testSession({ mode: "intercepted", egressAllowlist: [] }));
+const scanner = new BlockScanner();
+const policyFrom = (session: EgressSession) => createSessionPolicy(session, scanner);
+
+const allowlisted = policyFrom(testSession({ mode: "allowlisted" }));
+const intercepted = policyFrom(testSession({ mode: "intercepted", egressAllowlist: [] }));
 
 function scenario(forwardQuestion: ForwardQuestion) {
   const refusals: Refusal[] = [];

@@ -1,8 +1,11 @@
 import {
+  type EgressSecret,
   type EgressSession,
   HostPatternError,
   limits,
   normalizeHostPattern,
+  normalizePlacement,
+  PlacementError,
   WireError,
 } from "@opencomputer/protocol";
 
@@ -19,17 +22,41 @@ export function checkSession(session: EgressSession): void {
   const names = new Set<string>();
   for (const [index, secret] of session.secrets.entries()) {
     const place = `secrets[${index}]`;
+    checkSecret(secret, place);
     if (names.has(secret.name)) throw refusal(`${place}.name repeats the name ${secret.name}`);
     if (tokens.has(secret.token)) throw refusal(`${place}.token is the token of another secret`);
     names.add(secret.name);
     tokens.add(secret.token);
-    const valueBytes = Buffer.byteLength(secret.value);
-    if (valueBytes === 0 || valueBytes > limits.secretValueBytesMax) {
-      throw refusal(
-        `${place}.value has ${valueBytes} octets, expected 1 to ${limits.secretValueBytesMax}`,
-      );
-    }
-    for (const pattern of secret.allowedHosts) checkPattern(pattern, `${place}.allowedHosts`);
+  }
+  for (const [index, secret] of session.formerSecrets.entries()) {
+    checkSecret(secret, `formerSecrets[${index}]`);
+  }
+}
+
+function checkSecret(secret: EgressSecret, place: string): void {
+  const valueBytes = Buffer.byteLength(secret.value);
+  if (valueBytes === 0 || valueBytes > limits.secretValueBytesMax) {
+    throw refusal(
+      `${place}.value has ${valueBytes} bytes, expected 1 to ${limits.secretValueBytesMax}`,
+    );
+  }
+  for (const pattern of secret.allowedHosts) checkPattern(pattern, `${place}.allowedHosts`);
+  for (const placement of secret.substituteIn) checkPlacement(placement, `${place}.substituteIn`);
+}
+
+function checkPlacement(placement: string, place: string): void {
+  if (canonicalPlacement(placement) === placement) return;
+  throw refusal(
+    `${place} has ${JSON.stringify(placement)}, expected a placement in its canonical form`,
+  );
+}
+
+function canonicalPlacement(placement: string): string | undefined {
+  try {
+    return normalizePlacement(placement);
+  } catch (error) {
+    if (error instanceof PlacementError) return undefined;
+    throw error;
   }
 }
 

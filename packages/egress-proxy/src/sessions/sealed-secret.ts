@@ -9,14 +9,17 @@ export class SealedSecret implements EgressSecret {
   readonly name: string;
   readonly token: string;
   readonly allowedHosts: string[];
+  readonly substituteIn: string[];
   readonly #value: string;
 
   constructor(secret: EgressSecret) {
     this.name = secret.name;
     this.token = secret.token;
     this.allowedHosts = [...secret.allowedHosts];
+    this.substituteIn = [...secret.substituteIn];
     this.#value = secret.value;
     Object.freeze(this.allowedHosts);
+    Object.freeze(this.substituteIn);
     Object.freeze(this);
   }
 
@@ -25,7 +28,8 @@ export class SealedSecret implements EgressSecret {
   }
 
   toJSON(): Record<string, unknown> {
-    return { name: this.name, allowedHosts: this.allowedHosts, value: "[secret]" };
+    const { name, allowedHosts, substituteIn } = this;
+    return { name, allowedHosts, substituteIn, value: "[secret]" };
   }
 
   toString(): string {

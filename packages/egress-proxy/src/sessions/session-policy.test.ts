@@ -2,8 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inspect } from "node:util";
 import type { EgressSession } from "@opencomputer/protocol";
+import { BlockScanner } from "../redaction/block-scanner.ts";
 import { testSecret, testSession } from "../testing/sessions.ts";
 import { createSessionPolicy } from "./session-policy.ts";
+
+const scanner = new BlockScanner();
+const policyFrom = (session: EgressSession) => createSessionPolicy(session, scanner);
 
 describe("SessionPolicy.refusalFor", () => {
   const cases: {
@@ -51,7 +55,7 @@ describe("SessionPolicy.refusalFor", () => {
   ];
   for (const { name, session, allowed, refused } of cases) {
     test(name, () => {
-      const policy = createSessionPolicy(testSession(session));
+      const policy = policyFrom(testSession(session));
       for (const host of allowed) assert.equal(policy.refusalFor(host), null, host);
       for (const host of refused) assert.notEqual(policy.refusalFor(host), null, host);
     });
@@ -59,7 +63,7 @@ describe("SessionPolicy.refusalFor", () => {
 
   test("names the list, and of a long one only its beginning", () => {
     const egressAllowlist = Array.from({ length: 12 }, (_, index) => `h${index}.example.com`);
-    const policy = createSessionPolicy(testSession({ egressAllowlist }));
+    const policy = policyFrom(testSession({ egressAllowlist }));
     assert.match(
       policy.refusalFor("evil.test") ?? "",
       /h0\.example\.com.*h7\.example\.com and 4 more$/,
@@ -83,7 +87,7 @@ describe("SessionPolicy.secretsFor", () => {
   for (const { mode, host, usable } of cases) {
     test(`${mode}, ${host}: ${usable.join(" ") || "none"}`, () => {
       const egressAllowlist = mode === "allowlisted" ? ["*.example.com"] : [];
-      const policy = createSessionPolicy(testSession({ mode, egressAllowlist, secrets }));
+      const policy = policyFrom(testSession({ mode, egressAllowlist, secrets }));
       const parted = policy.secretsFor(host);
       const names = parted.usable.map((secret) => secret.name);
       const withheld = parted.withheld.map((secret) => secret.name);
@@ -93,13 +97,13 @@ describe("SessionPolicy.secretsFor", () => {
   }
 
   test("answers the same object for the same host, so that tables can be kept by it", () => {
-    const policy = createSessionPolicy(testSession({ secrets }));
+    const policy = policyFrom(testSession({ secrets }));
     assert.equal(policy.secretsFor("api.example.com"), policy.secretsFor("api.example.com"));
   });
 });
 
 test("SessionPolicy: a value can be read and is printed by nothing", () => {
-  const policy = createSessionPolicy(testSession({ secrets: [testSecret("a")] }));
+  const policy = policyFrom(testSession({ secrets: [testSecret("a")] }));
   const [secret] = policy.secrets;
   assert.equal(secret?.value, "canary-value-a");
   const printed = [
@@ -114,7 +118,7 @@ test("SessionPolicy: a value can be read and is printed by nothing", () => {
 
 test("SessionPolicy: does not change when the session object does", () => {
   const session = testSession({ egressAllowlist: ["api.example.com"] });
-  const policy = createSessionPolicy(session);
+  const policy = policyFrom(session);
   session.egressAllowlist.push("evil.test");
   assert.notEqual(policy.refusalFor("evil.test"), null);
 });

@@ -3,9 +3,13 @@ import {
   type EgressMode,
   type EgressSecret,
   type EgressSession,
+  parsePlacement,
 } from "@opencomputer/protocol";
 import { LRUCache } from "lru-cache";
 import type { SessionPolicy } from "../contract.ts";
+import type { BlockScanner } from "../redaction/block-scanner.ts";
+import { createValueSearch } from "../redaction/value-search.ts";
+import { TokenTables } from "../substitution/token-table.ts";
 import { SealedSecret } from "./sealed-secret.ts";
 
 interface Verdict {
@@ -26,8 +30,10 @@ const namedPatternsMax = 8;
  * host limits is usable at every host that the sandbox may reach; no secret
  * is usable at a host that it may not reach, nor in mode `open`.
  */
-export function createSessionPolicy(session: EgressSession): SessionPolicy {
+export function createSessionPolicy(session: EgressSession, scanner: BlockScanner): SessionPolicy {
   const secrets = Object.freeze(session.secrets.map((secret) => new SealedSecret(secret)));
+  const formerSecrets = session.formerSecrets.map((secret) => new SealedSecret(secret));
+  const stored = [...secrets, ...formerSecrets].filter(leavesHeaders);
   const egressAllowlist = Object.freeze([...session.egressAllowlist]);
   const restricted = session.mode === "allowlisted" || egressAllowlist.length > 0;
   const remembered = new LRUCache<string, Verdict>({ max: rememberedHostsMax });
@@ -56,13 +62,23 @@ export function createSessionPolicy(session: EgressSession): SessionPolicy {
 
   return Object.freeze({
     sandboxId: session.sandboxId,
+    version: session.version,
+    machineId: session.machineId,
     sourceAddress: session.sourceAddress,
     mode: session.mode satisfies EgressMode,
     egressAllowlist,
     secrets,
+    search: createValueSearch(scanner, [...secrets, ...formerSecrets]),
+    tokens: new TokenTables(verdictFor),
     refusalFor: (host: string) => verdictFor(host).refusal,
     secretsFor: verdictFor,
+    mayStoreValue: (host: string) => stored.some((secret) => mayReceive(secret, host)),
   });
+}
+
+/** Whether the value can be in a place that a server keeps, and not in a header alone. */
+function leavesHeaders(secret: EgressSecret): boolean {
+  return secret.substituteIn.some((placement) => parsePlacement(placement).kind !== "header");
 }
 
 function mayReceive(secret: EgressSecret, host: string): boolean {

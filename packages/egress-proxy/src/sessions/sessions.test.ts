@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { BlockScanner } from "../redaction/block-scanner.ts";
 import { otherSandboxId, testSandboxId, testSession } from "../testing/sessions.ts";
 import { createSessions } from "./sessions.ts";
 
@@ -7,6 +8,7 @@ function scenario() {
   const released: string[] = [];
   const taken: unknown[] = [];
   const sessions = createSessions({
+    scanner: new BlockScanner(),
     onAddressReleased: (sourceAddress) => released.push(sourceAddress),
     onAddressTaken: (change) => taken.push(change),
   });

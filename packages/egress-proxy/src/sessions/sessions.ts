@@ -1,5 +1,6 @@
 import type { EgressSession } from "@opencomputer/protocol";
 import type { FindPolicy, SessionPolicy } from "../contract.ts";
+import type { BlockScanner } from "../redaction/block-scanner.ts";
 import { createSessionPolicy } from "./session-policy.ts";
 
 export interface Sessions {
@@ -24,6 +25,7 @@ export interface Sessions {
  * another, so that connections made under the former owner can be ended.
  */
 export function createSessions(deps: {
+  scanner: BlockScanner;
   onAddressReleased: (sourceAddress: string) => void;
   onAddressTaken: (change: {
     sourceAddress: string;
@@ -42,7 +44,7 @@ export function createSessions(deps: {
 
   return {
     put(session) {
-      const policy = createSessionPolicy(session);
+      const policy = createSessionPolicy(session, deps.scanner);
       const { sandboxId, sourceAddress } = policy;
       const owner = bySourceAddress.get(sourceAddress);
       if (owner !== undefined && owner.sandboxId !== sandboxId) {

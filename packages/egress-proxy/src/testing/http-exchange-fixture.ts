@@ -4,8 +4,8 @@ import net from "node:net";
 import type { Duplex } from "node:stream";
 import { type AuditLine, auditLineSchema } from "@opencomputer/protocol";
 import { type Dial, DialError, type Scheme, type SessionPolicy } from "../contract.ts";
+import { createBodyBudgets } from "../exchange/body-budgets.ts";
 import type { ExchangeOptions } from "../exchange/exchange-options.ts";
-import { createMeasuredBodyBudget } from "../exchange/measured-body-budget.ts";
 import { createServeConnection } from "../exchange/serve-connection.ts";
 
 export interface ExchangeFixtureOptions {
@@ -17,7 +17,7 @@ export interface ExchangeFixtureOptions {
   readonly serverName?: string;
   readonly policy?: SessionPolicy | undefined;
   readonly options?: Partial<ExchangeOptions>;
-  readonly budgetOctets?: number;
+  readonly budgetBytes?: number;
 }
 
 export interface ExchangeFixture {
@@ -66,7 +66,7 @@ export async function startExchange(given: ExchangeFixtureOptions): Promise<Exch
       audits.push(auditLineSchema.parse(line));
       for (const { count, resolve } of waiting) if (audits.length >= count) resolve(audits);
     },
-    measuredBodyBudget: createMeasuredBodyBudget(given.budgetOctets ?? 16 * 1024 * 1024),
+    bodyBudgets: createBodyBudgets({ bytesPerSandboxMax: given.budgetBytes ?? 16 * 1024 * 1024 }),
     options: { lingerSeconds: 1, timeoutCheckSeconds: 0.02, ...given.options },
     dial: (destination, signal) => {
       dialled.push(destination.host);

@@ -4,7 +4,7 @@
 // last time.
 import { readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
-import { createMeasuredBodyBudget } from "../exchange/measured-body-budget.ts";
+import { createBodyBudgets } from "../exchange/body-budgets.ts";
 import { createServeConnection } from "../exchange/serve-connection.ts";
 import { policyOf, secretOf } from "./http-policy.ts";
 
@@ -13,7 +13,7 @@ const policy = policyOf([secretOf("KEY", "a", "sk-a-real-value-of-some-length")]
 const serve = createServeConnection({
   findPolicy: () => policy,
   writeAudit: () => undefined,
-  measuredBodyBudget: createMeasuredBodyBudget(16 * 1024 * 1024),
+  bodyBudgets: createBodyBudgets({ bytesPerSandboxMax: 16 * 1024 * 1024 }),
   dial: async () => net.connect(upstreamPort, "127.0.0.1"),
 });
 const listener = net.createServer({ allowHalfOpen: true }, (socket) => {

@@ -1,6 +1,10 @@
 import type { EgressSecret } from "@opencomputer/protocol";
 import type { SessionPolicy } from "../contract.ts";
+import { BlockScanner } from "../redaction/block-scanner.ts";
+import { createValueSearch } from "../redaction/value-search.ts";
 import { TokenTables } from "../substitution/token-table.ts";
+
+const scanner = new BlockScanner();
 
 /** A token whose hexadecimal digits repeat this one. */
 export function tokenOf(digit: string): string {
@@ -43,7 +47,7 @@ export function policyOf(
     mode: "allowlisted",
     egressAllowlist: [],
     secrets,
-    search: undefined,
+    search: createValueSearch(scanner, secrets),
     tokens: new TokenTables(secretsFor),
     refusalFor: (host) => (refused.includes(host) ? `egress to ${host} is not allowed` : null),
     secretsFor,

@@ -49,7 +49,7 @@ describe("relayAnswer: sealing values again", () => {
       answer,
       `HTTP/1.1 200 ${token}\r\nX-Echo: a ${token} b\r\nContent-Length: 45\r\nConnection: close\r\n\r\n<${token}>`,
     );
-    assert.deepEqual(exchange.audits[0]?.resealed, ["KEY"]);
+    assert.deepEqual(exchange.audits[0]?.redacted, ["KEY"]);
     assert.equal(exchange.audits[0]?.responseBytes, 45);
   });
 
@@ -65,7 +65,7 @@ describe("relayAnswer: sealing values again", () => {
       answer,
       "HTTP/1.1 200 OK\r\nX-Echo: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody",
     );
-    assert.deepEqual(exchange.audits[0]?.resealed, []);
+    assert.deepEqual(exchange.audits[0]?.redacted, []);
   });
 
   test("seals a value that arrives octet by octet in chunks, and in trailers", async (t) => {

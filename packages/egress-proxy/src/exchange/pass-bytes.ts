@@ -1,28 +1,22 @@
 import type { ByteChannel } from "../http1/byte-channel.ts";
 
-export interface TunnelledOctets {
-  fromGuest: number;
-  toGuest: number;
-}
-
 /**
- * Passes octets both ways after a switch of protocols, until both sides have
- * ended or one is lost. Nothing in them is substituted or sealed: they are no
- * longer HTTP. `octets` is kept up to date as they pass.
+ * Passes bytes both ways as they are, until both sides have ended or one is
+ * lost. `bytes` is kept up to date as they pass.
  *
  * @throws {ChannelLostError}
  */
-export async function tunnel(
+export async function passBytes(
   guest: ByteChannel,
   upstream: ByteChannel,
-  octets: TunnelledOctets,
+  bytes: { fromGuest: number; toGuest: number },
 ): Promise<void> {
   await Promise.all([
     passAll(guest, upstream, (count) => {
-      octets.fromGuest += count;
+      bytes.fromGuest += count;
     }),
     passAll(upstream, guest, (count) => {
-      octets.toGuest += count;
+      bytes.toGuest += count;
     }),
   ]);
 }
@@ -30,7 +24,7 @@ export async function tunnel(
 async function passAll(
   from: ByteChannel,
   to: ByteChannel,
-  count: (octets: number) => void,
+  count: (bytes: number) => void,
 ): Promise<void> {
   for (;;) {
     const arrived = await from.read();

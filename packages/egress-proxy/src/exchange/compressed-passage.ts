@@ -1,0 +1,148 @@
+import type { Transform } from "node:stream";
+import { StreamRedactor } from "../redaction/stream-redactor.ts";
+import type { ValueSearch } from "../redaction/value-search.ts";
+import {
+  type BodySource,
+  type ContentCoding,
+  createDecoder,
+  zstdDecompress,
+} from "./content-decoding.ts";
+import { Refusal } from "./refusal.ts";
+
+const magics: readonly (readonly [ContentCoding, Buffer])[] = [
+  ["gzip", Buffer.from([0x1f, 0x8b])],
+  ["zstd", Buffer.from([0x28, 0xb5, 0x2f, 0xfd])],
+];
+
+/** What a body that names no coding is compressed with, by its first bytes (RFC 1952, RFC 8878). */
+export function compressionOf(beginning: Buffer): ContentCoding | undefined {
+  return magics.find(([, magic]) => beginning.subarray(0, magic.length).equals(magic))?.[0];
+}
+
+/** Whether further bytes could make these the beginning of a compressed body. */
+export function mayBeCompressed(beginning: Buffer): boolean {
+  return magics.some(
+    ([, magic]) =>
+      beginning.length < magic.length && magic.subarray(0, beginning.length).equals(beginning),
+  );
+}
+
+interface WaitingPart {
+  readonly bytes: Buffer;
+  readonly sourceEnd: number;
+  readonly decodedEnd: number;
+}
+
+/**
+ * Passes a compressed body on as it came, each part when what it decodes to
+ * has been searched: an archive that is downloaded keeps its bytes. A body
+ * that holds a value cannot be mended; it ends with a {@link Refusal}.
+ */
+export class CompressedPassage {
+  readonly #decoder: Transform;
+  readonly #host: string;
+  readonly #source: StreamRedactor;
+  readonly #decoded: StreamRedactor;
+  #sourceBytes = 0;
+  #decodedBytes = 0;
+  #holdsValue = false;
+  /** The bytes do not decode any further: what is left is searched as it is. */
+  #broken = false;
+  #ended = false;
+  #waiting: WaitingPart[] = [];
+
+  /** @throws {Refusal} for a coding that this Node cannot decode. */
+  constructor(
+    coding: ContentCoding,
+    host: string,
+    search: () => ValueSearch | undefined,
+    onRedacted: (name: string) => void,
+  ) {
+    if (coding === "zstd" && zstdDecompress() === undefined) {
+      throw new Refusal(
+        "content_coding_not_supported",
+        `${host} responded with zstd data, which cannot be searched for secret values here; it is not passed on`,
+        { wasAllowed: true },
+      );
+    }
+    this.#host = host;
+    const onFound = (name: string) => {
+      this.#holdsValue = true;
+      onRedacted(name);
+    };
+    this.#source = new StreamRedactor(search, onFound);
+    this.#decoded = new StreamRedactor(search, onFound);
+    this.#decoder = createDecoder(coding, Buffer.alloc(0));
+    this.#decoder.on("data", (data: Buffer) => {
+      this.#decodedBytes += data.length;
+      this.#decoded.push(data);
+    });
+    this.#decoder.on("error", () => {
+      this.#broken = true;
+    });
+  }
+
+  /**
+   * What may leave after the next parts of the source; null when all has left.
+   *
+   * @throws {Refusal} for a body that holds a value
+   */
+  async next(source: BodySource): Promise<readonly Buffer[] | null> {
+    if (this.#ended) return null;
+    const data = await source.read();
+    this.#ended = data === null;
+    if (data === null) await this.#end();
+    else for (const part of data) await this.#push(part);
+    if (this.#holdsValue) {
+      throw new Refusal(
+        "value_in_compressed_body",
+        `${this.#host} responded with compressed data that holds the value of a secret; it is not passed on`,
+        { wasAllowed: true },
+      );
+    }
+    return this.#leaving();
+  }
+
+  /** Frees the decoder; to be called however the body ends. */
+  close(): void {
+    this.#decoder.destroy();
+  }
+
+  async #push(part: Buffer): Promise<void> {
+    this.#sourceBytes += part.length;
+    this.#source.push(part);
+    if (!this.#broken) {
+      // An error has been noted by the listener: the rest is searched as it is.
+      await new Promise<void>((resolve) => this.#decoder.write(part, () => resolve()));
+    }
+    this.#waiting.push({
+      bytes: part,
+      sourceEnd: this.#sourceBytes,
+      decodedEnd: this.#decodedBytes,
+    });
+  }
+
+  async #end(): Promise<void> {
+    if (!this.#broken) {
+      await new Promise<void>((resolve) => {
+        this.#decoder.once("close", resolve);
+        this.#decoder.once("end", resolve);
+        this.#decoder.end();
+      });
+    }
+    this.#source.end();
+    this.#decoded.end();
+  }
+
+  #leaving(): readonly Buffer[] {
+    const sourceSearched = this.#sourceBytes - this.#source.heldBytes;
+    const decodedSearched = this.#broken
+      ? Number.POSITIVE_INFINITY
+      : this.#decodedBytes - this.#decoded.heldBytes;
+    const stays = this.#waiting.findIndex(
+      ({ sourceEnd, decodedEnd }) => sourceEnd > sourceSearched || decodedEnd > decodedSearched,
+    );
+    const leaving = this.#waiting.splice(0, stays === -1 ? this.#waiting.length : stays);
+    return leaving.map(({ bytes }) => bytes);
+  }
+}

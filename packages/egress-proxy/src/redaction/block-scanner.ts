@@ -1,0 +1,121 @@
+import { blockBytes, blockMasks, createDigestKeys, type DigestKeys, mix } from "./block-digest.ts";
+import { entryFields, type PatternTable } from "./pattern-table.ts";
+import { View } from "./view.ts";
+
+/** What scanning has cost. Under any two values of equal length and class the same. */
+export interface ScanWork {
+  blocks: number;
+  lookups: number;
+  /** Bytes of needles that stood whole. */
+  comparedBytes: number;
+}
+
+/**
+ * Finds needles in views. Every block of a view costs the same lookups,
+ * digests and comparisons, whether or not anything agrees: an entry that is
+ * not found is entry 0, and is checked like any other.
+ *
+ * Working memory is shared by everything that the process scans: nothing is
+ * kept from one call to the next but the keys.
+ */
+export class BlockScanner {
+  readonly keys: DigestKeys = createDigestKeys();
+  readonly work: ScanWork = { blocks: 0, lookups: 0, comparedBytes: 0 };
+  /** Where texts are read into: as they are, decoded once, decoded twice. */
+  readonly views: readonly [View, View, View] = [new View(), new View(), new View()];
+  #digests = new Int32Array(0);
+  #sums = new Int32Array(0);
+
+  /** Calls `onFound` with each needle whose digests all agree, and where it begins in the view. */
+  scan(
+    view: View,
+    tables: readonly PatternTable[],
+    onFound: (needle: number, start: number) => void,
+  ): void {
+    const blocks = Math.floor(view.length / blockBytes);
+    this.#digest(view, blocks);
+    this.work.blocks += blocks;
+    for (const table of tables) {
+      this.work.lookups += blocks;
+      this.#lookUp(view, blocks, table, onFound);
+    }
+  }
+
+  #digest(view: View, blocks: number): void {
+    if (this.#sums.length < blocks + 1) {
+      this.#digests = new Int32Array(2 * blocks + 512);
+      this.#sums = new Int32Array(2 * blocks + 512);
+    }
+    const digests = this.#digests;
+    const sums = this.#sums;
+    const { words } = view;
+    const { base } = this.keys;
+    const { addend0, addend1, factor0, factor1, factor2 } = this.keys;
+    let sum = 0;
+    sums[0] = 0;
+    for (let block = 0; block < blocks; block += 1) {
+      const low = words[2 * block] as number;
+      const high = words[2 * block + 1] as number;
+      const digest = mix(addend0, addend1, factor0, factor1, factor2, low, high);
+      digests[block] = digest;
+      sum = (Math.imul(sum, base) + digest) | 0;
+      sums[block + 1] = sum;
+    }
+  }
+
+  #lookUp(
+    view: View,
+    blocks: number,
+    table: PatternTable,
+    onFound: (needle: number, start: number) => void,
+  ): void {
+    const digests = this.#digests;
+    const sums = this.#sums;
+    const { words } = view;
+    const { entries, first, second, mask, powers, needleOf } = table;
+    const { spread, addend0, addend1, factor0, factor1, factor2 } = this.keys;
+    const [keepFirst0, keepFirst1] = blockMasks.first;
+    const [keepLast0, keepLast1] = blockMasks.last;
+    for (let block = 0; block < blocks; block += 1) {
+      const digest = at(digests, block);
+      const slot0 = (digest & mask) << 1;
+      const slot1 = (Math.imul(digest, spread) & mask) << 1;
+      // Digests in the table are distinct, so at most one of the two is found.
+      const found =
+        (at(first, slot0) === digest ? at(first, slot0 + 1) : 0) |
+        (at(second, slot1) === digest ? at(second, slot1 + 1) : 0);
+      const length = at(entries, found + 2);
+      const begin = block - at(entries, found + 1);
+      const end = begin + length;
+      const headBytes = at(entries, found + 4);
+      const tailBytes = at(entries, found + 5);
+      const from = begin < 1 ? 1 : begin;
+      const to = end > blocks ? blocks : end;
+      const head = 2 * from - 2;
+      const tail = 2 * to;
+      // Where the needle begins with the text, there is no block before it to have bytes of it.
+      const sum =
+        (at(sums, to) - Math.imul(at(sums, begin < 0 ? 0 : begin), at(powers, length))) | 0;
+      const headLow = at(words, head) & at(keepLast0, headBytes);
+      const headHigh = at(words, head + 1) & at(keepLast1, headBytes);
+      const tailLow = at(words, tail) & at(keepFirst0, tailBytes);
+      const tailHigh = at(words, tail + 1) & at(keepFirst1, tailBytes);
+      const difference =
+        (digest ^ at(entries, found)) |
+        (sum ^ at(entries, found + 3)) |
+        (mix(addend0, addend1, factor0, factor1, factor2, headLow, headHigh) ^
+          at(entries, found + 6)) |
+        (mix(addend0, addend1, factor0, factor1, factor2, tailLow, tailHigh) ^
+          at(entries, found + 7));
+      if (difference !== 0 || found === 0) continue;
+      const start = begin * blockBytes - headBytes;
+      const isInside = start >= 0 && end * blockBytes + tailBytes <= view.length;
+      if (isInside) onFound(at(needleOf, found / entryFields), start);
+    }
+  }
+}
+
+/** An element that the caller knows to be there. */
+function at(array: Int32Array, index: number): number {
+  return array[index] as number;
+}

@@ -1,0 +1,247 @@
+import { carriageReturn, lineFeed, type Places, type View } from "./view.ts";
+
+/** A way of escaping: each of its escapes begins with this byte. */
+export interface EscapeSyntax {
+  readonly introducer: number;
+  /** No escape is longer; less than 32. */
+  readonly bytesMax: number;
+  /** The escape that begins at `at`, packed by {@link packEscape}; 0 when there is none before `end`. */
+  read(source: Uint8Array, at: number, end: number): number;
+}
+
+const lengthBits = 5;
+const escapeLengthMask = (1 << lengthBits) - 1;
+const singleByte = 0x200000;
+const replacementCharacter = 0xfffd;
+
+/** The length of an escape and the code point that it stands for, in one number: no object per escape. */
+function packEscape(bytes: number, codePoint: number): number {
+  return (codePoint << lengthBits) | bytes;
+}
+
+/** RFC 3986, section 2.1: `%` and two hexadecimal digits are one byte. */
+export const percentSyntax: EscapeSyntax = {
+  introducer: 0x25,
+  bytesMax: 3,
+  read(source, at, end) {
+    const value = at + 3 > end ? -1 : hexadecimal(source, at + 1, 2);
+    return value === -1 ? 0 : packEscape(3, singleByte | value);
+  },
+};
+
+/** What a letter means after a backslash; 0 for one that means nothing. */
+const jsonLetters = new Uint8Array(256);
+for (const [letter, meaning] of ['""', "\\\\", "//", "b\b", "f\f", "n\n", "r\r", "t\t"]) {
+  jsonLetters[letter?.charCodeAt(0) ?? 0] = meaning?.charCodeAt(0) ?? 0;
+}
+
+/** RFC 8259, section 7. A surrogate without its other half reads as U+FFFD. */
+export const jsonSyntax: EscapeSyntax = {
+  introducer: 0x5c,
+  bytesMax: 12,
+  read(source, at, end) {
+    if (at + 2 > end) return 0;
+    const letter = source[at + 1] ?? 0;
+    const meaning = jsonLetters[letter] ?? 0;
+    if (meaning !== 0) return packEscape(2, meaning);
+    const unit = letter !== 0x75 || at + 6 > end ? -1 : hexadecimal(source, at + 2, 4);
+    if (unit === -1) return 0;
+    if (unit < 0xd800 || unit > 0xdfff) return packEscape(6, unit);
+    const isPair = source[at + 6] === 0x5c && source[at + 7] === 0x75 && at + 12 <= end;
+    const low = isPair && unit < 0xdc00 ? hexadecimal(source, at + 8, 4) : -1;
+    if (low < 0xdc00 || low > 0xdfff) return packEscape(6, replacementCharacter);
+    return packEscape(12, 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
+  },
+};
+
+/** HTML's names for ASCII characters (HTML, section 13.5). */
+const entityNames: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    Tab: 9,
+    NewLine: 10,
+    nbsp: 160,
+    excl: 33,
+    quot: 34,
+    QUOT: 34,
+    num: 35,
+    dollar: 36,
+    percnt: 37,
+    amp: 38,
+    AMP: 38,
+    apos: 39,
+    lpar: 40,
+    rpar: 41,
+    ast: 42,
+    midast: 42,
+    plus: 43,
+    comma: 44,
+    period: 46,
+    sol: 47,
+    colon: 58,
+    semi: 59,
+    lt: 60,
+    LT: 60,
+    equals: 61,
+    gt: 62,
+    GT: 62,
+    quest: 63,
+    commat: 64,
+    lsqb: 91,
+    lbrack: 91,
+    bsol: 92,
+    rsqb: 93,
+    rbrack: 93,
+    Hat: 94,
+    lowbar: 95,
+    UnderBar: 95,
+    grave: 96,
+    DiacriticalGrave: 96,
+    lcub: 123,
+    lbrace: 123,
+    verbar: 124,
+    vert: 124,
+    VerticalLine: 124,
+    rcub: 125,
+    rbrace: 125,
+  }),
+);
+const entityBytesMax = 18;
+const digitsMax = 7;
+
+/** Entities of HTML and XML: numeric ones with up to 7 digits, and the named ones of ASCII. */
+export const entitySyntax: EscapeSyntax = {
+  introducer: 0x26,
+  bytesMax: entityBytesMax,
+  read(source, at, end) {
+    const last = Math.min(end, at + entityBytesMax);
+    let semicolon = at + 1;
+    while (semicolon < last && source[semicolon] !== 0x3b) {
+      if (!isEntityByte(source[semicolon] ?? 0)) return 0;
+      semicolon += 1;
+    }
+    if (semicolon >= last || semicolon === at + 1) return 0;
+    const text = String.fromCharCode(...source.subarray(at + 1, semicolon));
+    const codePoint = entityCodePoint(text);
+    return codePoint === undefined ? 0 : packEscape(semicolon + 1 - at, codePoint);
+  },
+};
+
+function entityCodePoint(text: string): number | undefined {
+  if (!text.startsWith("#")) return entityNames.get(text);
+  const [, hexadecimalDigits, decimalDigits] =
+    /^#(?:[xX]([0-9a-fA-F]+)|([0-9]+))$/.exec(text) ?? [];
+  const digits = hexadecimalDigits ?? decimalDigits;
+  if (digits === undefined || digits.length > digitsMax) return undefined;
+  const codePoint = Number.parseInt(digits, hexadecimalDigits === undefined ? 10 : 16);
+  return codePoint > 0x10ffff || codePoint === 0 ? replacementCharacter : codePoint;
+}
+
+function isEntityByte(byte: number): boolean {
+  return (
+    byte === 0x23 ||
+    (byte >= 0x30 && byte <= 0x39) ||
+    (byte >= 0x41 && byte <= 0x5a) ||
+    (byte >= 0x61 && byte <= 0x7a)
+  );
+}
+
+/** The number that these hexadecimal digits are; -1 when one of them is none. */
+function hexadecimal(source: Uint8Array, from: number, digits: number): number {
+  let value = 0;
+  for (let at = from; at < from + digits; at += 1) {
+    const digit = hexadecimalDigit(source[at] ?? 0);
+    if (digit === -1) return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+function hexadecimalDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+/** Decodes `source[from…to]` into the view. */
+export function readEscaped(
+  syntax: EscapeSyntax,
+  source: Uint8Array,
+  from: number,
+  to: number,
+  view: View,
+): void {
+  view.ensure(to - from);
+  const { bytes } = view;
+  const { introducer } = syntax;
+  let length = 0;
+  let at = from;
+  while (at < to) {
+    const byte = source[at] as number;
+    const packed = byte === introducer ? syntax.read(source, at, to) : 0;
+    if (packed === 0) {
+      at += 1;
+      if (byte === lineFeed || byte === carriageReturn) continue;
+      bytes[length] = byte;
+      length += 1;
+      continue;
+    }
+    at += packed & escapeLengthMask;
+    length += writeCodePoint(packed >>> lengthBits, bytes, length);
+  }
+  view.finish(length);
+}
+
+/** The places of {@link readEscaped}, in `source` or in what `base` has for it. */
+export function escapedPlaces(
+  syntax: EscapeSyntax,
+  source: Uint8Array,
+  from: number,
+  to: number,
+  base: Places | undefined,
+): Places {
+  const starts = new Int32Array(to - from);
+  const ends = new Int32Array(to - from);
+  const written = new Uint8Array(4);
+  let length = 0;
+  for (let at = from; at < to; ) {
+    const byte = source[at] as number;
+    const packed = byte === syntax.introducer ? syntax.read(source, at, to) : 0;
+    const taken = packed === 0 ? 1 : packed & escapeLengthMask;
+    const count =
+      packed === 0
+        ? writeCodePoint(byte | singleByte, written, 0)
+        : writeCodePoint(packed >>> lengthBits, written, 0);
+    const last = at + taken - 1;
+    starts.fill(base === undefined ? at : (base.starts[at] as number), length, length + count);
+    ends.fill(base === undefined ? last + 1 : (base.ends[last] as number), length, length + count);
+    length += count;
+    at += taken;
+  }
+  return { starts, ends };
+}
+
+/** Writes a code point as UTF-8, a single byte as it is, and a line break not at all. */
+function writeCodePoint(codePoint: number, bytes: Uint8Array, at: number): number {
+  if (codePoint < 0x80 || codePoint >= singleByte) {
+    const byte = codePoint & 0xff;
+    if (byte === lineFeed || byte === carriageReturn) return 0;
+    bytes[at] = byte;
+    return 1;
+  }
+  if (codePoint < 0x800) {
+    bytes[at] = 0xc0 | (codePoint >> 6);
+    bytes[at + 1] = 0x80 | (codePoint & 0x3f);
+    return 2;
+  }
+  if (codePoint < 0x10000) {
+    bytes[at] = 0xe0 | (codePoint >> 12);
+    bytes[at + 1] = 0x80 | ((codePoint >> 6) & 0x3f);
+    bytes[at + 2] = 0x80 | (codePoint & 0x3f);
+    return 3;
+  }
+  bytes[at] = 0xf0 | (codePoint >> 18);
+  bytes[at + 1] = 0x80 | ((codePoint >> 12) & 0x3f);
+  bytes[at + 2] = 0x80 | ((codePoint >> 6) & 0x3f);
+  bytes[at + 3] = 0x80 | (codePoint & 0x3f);
+  return 4;
+}

@@ -1,0 +1,195 @@
+import { blockBytes, type DigestKeys, digestWords } from "./block-digest.ts";
+
+/** Numbers of one entry, side by side. */
+export const entryFields = 8;
+export const entry = {
+  /** Digest of the block by which the entry is found. */
+  digest: 0,
+  /** Whole blocks of the needle before that one. */
+  blocksBefore: 1,
+  /** Whole blocks of the needle in all. */
+  blocks: 2,
+  /** Polynomial over the digests of its whole blocks. */
+  sum: 3,
+  /** Bytes of the needle before its first whole block, and after its last. */
+  headBytes: 4,
+  tailBytes: 5,
+  headDigest: 6,
+  tailDigest: 7,
+} as const;
+
+/**
+ * A hash table of needles, for texts that are cut into blocks at fixed places.
+ * A needle may begin anywhere in a block, so it has an entry for each of the
+ * eight places; the entry is found by a block in the needle's middle.
+ *
+ * Each digest has one of two slots (Pagh and Rodler, "Cuckoo Hashing", 2001),
+ * so that every lookup is two reads, whatever is found. Entry 0 is none.
+ */
+export interface PatternTable {
+  readonly entries: Int32Array;
+  readonly needleOf: Int32Array;
+  readonly mask: number;
+  /** Pairs of a digest and the offset of its entry. */
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  /** Powers of the polynomial's base. */
+  readonly powers: Int32Array;
+}
+
+/** Tables that hold all the needles: one, unless many needles share a block. */
+export function buildPatternTables(needles: readonly Buffer[], keys: DigestKeys): PatternTable[] {
+  const tables: PatternTable[] = [];
+  let left = allPlacements(needles);
+  while (left.length > 0) {
+    const { table, rest } = buildTable(needles, left, keys);
+    tables.push(table);
+    left = rest;
+  }
+  return tables;
+}
+
+interface Placed {
+  readonly needle: number;
+  readonly headBytes: number;
+}
+
+function allPlacements(needles: readonly Buffer[]): Placed[] {
+  return needles.flatMap((_, needle) =>
+    Array.from({ length: blockBytes }, (_unused, headBytes) => ({ needle, headBytes })),
+  );
+}
+
+function buildTable(
+  needles: readonly Buffer[],
+  placements: readonly Placed[],
+  keys: DigestKeys,
+): { table: PatternTable; rest: Placed[] } {
+  const entries = new Int32Array((placements.length + 1) * entryFields);
+  const needleOf = new Int32Array(placements.length + 1);
+  const taken = new Set<number>();
+  const rest: Placed[] = [];
+  let count = 0;
+  let blocksMax = 0;
+  for (const placed of placements) {
+    const needle = needles[placed.needle];
+    const fields = entries.subarray((count + 1) * entryFields, (count + 2) * entryFields);
+    if (needle === undefined || !describe(needle, placed.headBytes, keys, taken, fields)) {
+      rest.push(placed);
+      continue;
+    }
+    count += 1;
+    needleOf[count] = placed.needle;
+    blocksMax = Math.max(blocksMax, fields[entry.blocks] ?? 0);
+  }
+  const powers = new Int32Array(blocksMax + 1);
+  powers[0] = 1;
+  for (let at = 1; at <= blocksMax; at += 1) powers[at] = Math.imul(powers[at - 1] ?? 0, keys.base);
+  return { table: { entries, needleOf, powers, ...placeEntries(entries, count, keys) }, rest };
+}
+
+/** Writes the entry's numbers. False when every block of it is taken by another entry. */
+function describe(
+  needle: Buffer,
+  headBytes: number,
+  keys: DigestKeys,
+  taken: Set<number>,
+  fields: Int32Array,
+): boolean {
+  const blocks = Math.floor((needle.length - headBytes) / blockBytes);
+  const tailBytes = (needle.length - headBytes) % blockBytes;
+  const digests = new Int32Array(blocks);
+  let sum = 0;
+  for (let block = 0; block < blocks; block += 1) {
+    const at = headBytes + block * blockBytes;
+    const digest = digestWords(keys, needle.readInt32LE(at), needle.readInt32LE(at + 4));
+    digests[block] = digest;
+    sum = (Math.imul(sum, keys.base) + digest) | 0;
+  }
+  const blocksBefore = freeBlock(digests, taken);
+  if (blocksBefore === undefined) return false;
+  fields[entry.digest] = digests[blocksBefore] ?? 0;
+  fields[entry.blocksBefore] = blocksBefore;
+  fields[entry.blocks] = blocks;
+  fields[entry.sum] = sum;
+  fields[entry.headBytes] = headBytes;
+  fields[entry.tailBytes] = tailBytes;
+  fields[entry.headDigest] = edgeDigest(keys, needle, 0, headBytes, blockBytes - headBytes);
+  fields[entry.tailDigest] = edgeDigest(keys, needle, needle.length - tailBytes, tailBytes, 0);
+  return true;
+}
+
+/** The digest of fewer bytes than a block, the rest of it zero. */
+function edgeDigest(
+  keys: DigestKeys,
+  needle: Buffer,
+  from: number,
+  count: number,
+  place: number,
+): number {
+  const words = [0, 0];
+  for (let at = 0; at < count; at += 1) {
+    const to = place + at;
+    words[to >> 2] = (words[to >> 2] ?? 0) | ((needle[from + at] ?? 0) << (8 * (to & 3)));
+  }
+  return digestWords(keys, words[0] ?? 0, words[1] ?? 0);
+}
+
+/**
+ * A block that finds no other entry, from the middle outwards: the ends of
+ * values (`sk-`, `==`) are often alike. Digest 0 marks an empty slot.
+ */
+function freeBlock(digests: Int32Array, taken: Set<number>): number | undefined {
+  const middle = digests.length >> 1;
+  for (let step = 0; step <= digests.length; step += 1) {
+    const block = middle + (step % 2 === 0 ? step >> 1 : -((step + 1) >> 1));
+    const digest = digests[block];
+    if (digest === undefined || digest === 0 || taken.has(digest)) continue;
+    taken.add(digest);
+    return block;
+  }
+  return undefined;
+}
+
+const slotsMin = 256;
+const movesMax = 500;
+
+function placeEntries(
+  entries: Int32Array,
+  count: number,
+  keys: DigestKeys,
+): Pick<PatternTable, "first" | "second" | "mask"> {
+  let slots = slotsMin;
+  while (slots < count) slots *= 2;
+  for (;;) {
+    const placed = tryPlacing(entries, count, keys, slots);
+    if (placed !== undefined) return placed;
+    slots *= 2;
+  }
+}
+
+function tryPlacing(
+  entries: Int32Array,
+  count: number,
+  keys: DigestKeys,
+  slots: number,
+): Pick<PatternTable, "first" | "second" | "mask"> | undefined {
+  const mask = slots - 1;
+  const tables = [new Int32Array(slots * 2), new Int32Array(slots * 2)] as const;
+  for (let index = 1; index <= count; index += 1) {
+    let offset = index * entryFields;
+    let moves = 0;
+    for (let which: 0 | 1 = 0; ; which = which === 0 ? 1 : 0) {
+      const digest = entries[offset] ?? 0;
+      const slot = ((which === 0 ? digest : Math.imul(digest, keys.spread)) & mask) << 1;
+      const evicted = tables[which][slot + 1] ?? 0;
+      tables[which][slot] = digest;
+      tables[which][slot + 1] = offset;
+      if (evicted === 0) break;
+      offset = evicted;
+      moves += 1;
+      if (moves > movesMax) return undefined;
+    }
+  }
+  return { first: tables[0], second: tables[1], mask };
+}

@@ -1,0 +1,48 @@
+import type { FoundValue, ValueSearch } from "./value-search.ts";
+
+const carriageReturn = 0x0d;
+/** A byte that no head may hold and no form of a value has. */
+const lineSeparator = 0x01;
+
+/**
+ * Replaces values in a head that has not been parsed yet, so that no parser
+ * takes a part of one for a name or a length. No value is found across lines.
+ *
+ * A field line whose colon was part of a value would be none any more: it
+ * gets a colon at its end.
+ */
+export function redactHead(
+  head: Buffer,
+  search: ValueSearch | undefined,
+  onRedacted: (name: string) => void,
+): Buffer {
+  if (search === undefined) return head;
+  const found = findInHead(head, search);
+  if (found.length === 0) return head;
+  const parts: Buffer[] = [];
+  let from = 0;
+  for (const { start, end, name, token } of found) {
+    onRedacted(name);
+    if (start >= from) parts.push(head.subarray(from, start), Buffer.from(token, "latin1"));
+    from = Math.max(from, end);
+  }
+  parts.push(head.subarray(from));
+  return withColons(Buffer.concat(parts));
+}
+
+/** The values that stand in a head, each inside of one line. */
+export function findInHead(head: Buffer, search: ValueSearch): FoundValue[] {
+  const separated = Buffer.from(head);
+  for (let at = separated.indexOf(carriageReturn); at !== -1; ) {
+    separated[at] = lineSeparator;
+    if (at + 1 < separated.length) separated[at + 1] = lineSeparator;
+    at = separated.indexOf(carriageReturn, at + 1);
+  }
+  return search.find(separated);
+}
+
+function withColons(head: Buffer): Buffer {
+  const [startLine = "", ...fieldLines] = head.toString("latin1").split("\r\n");
+  const lines = fieldLines.map((line) => (line === "" || line.includes(":") ? line : `${line}:`));
+  return Buffer.from([startLine, ...lines].join("\r\n"), "latin1");
+}

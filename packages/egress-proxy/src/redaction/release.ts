@@ -1,0 +1,52 @@
+import { base64Index } from "./needles.ts";
+
+/**
+ * What bytes the forms of all values can hold: `token` for values of letters,
+ * digits and `._~+/=:-` alone, `text` for all others.
+ */
+export type ReleaseClass = "token" | "text";
+
+export function releaseClassOf(parts: readonly string[]): ReleaseClass {
+  return parts.every((part) => /^[A-Za-z0-9._~+/=:-]*$/.test(part)) ? "token" : "text";
+}
+
+/**
+ * Base64 characters in a row after which a line break may be one that wraps
+ * base64, so that what it holds goes on in the next line.
+ */
+const wrappedColumnsMin = 16;
+
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+
+/** Bytes of a value of class `token`, of its base64 and hexadecimal, of its escapes, and of UTF-16. */
+const inTokenForms = new Uint8Array(256);
+for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=:-%\\&#;\0\r\n") {
+  inTokenForms[character.charCodeAt(0)] = 1;
+}
+
+/**
+ * The end of the last byte at or after `from` that no form of a value can
+ * hold: no form goes on across it. -1 when there is none. In class `token`
+ * that is any byte outside of its alphabet, in both classes a line break that
+ * does not wrap base64.
+ */
+export function lastRelease(bytes: Uint8Array, from: number, releaseClass: ReleaseClass): number {
+  for (let at = bytes.length - 1; at >= from; at -= 1) {
+    const byte = bytes[at] ?? 0;
+    if (byte === lineFeed) {
+      if (!wrapsBase64(bytes, at)) return at + 1;
+    } else if (releaseClass === "token" && inTokenForms[byte] === 0) return at + 1;
+  }
+  return -1;
+}
+
+function wrapsBase64(bytes: Uint8Array, lineFeedAt: number): boolean {
+  const lineEnd = bytes[lineFeedAt - 1] === carriageReturn ? lineFeedAt - 1 : lineFeedAt;
+  const runStart = lineEnd - wrappedColumnsMin;
+  if (runStart < 0) return false;
+  for (let at = runStart; at < lineEnd; at += 1) {
+    if (base64Index(bytes[at] ?? 0) === undefined) return false;
+  }
+  return true;
+}

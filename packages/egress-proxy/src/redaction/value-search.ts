@@ -1,0 +1,153 @@
+import { searchedParts } from "@opencomputer/protocol";
+import type { BlockScanner } from "./block-scanner.ts";
+import { escapedSegments, hasEscape } from "./escaped-segments.ts";
+import { entitySyntax, escapedPlaces, jsonSyntax, percentSyntax, readEscaped } from "./escapes.ts";
+import {
+  type Base64Edges,
+  base64Index,
+  type Needle,
+  needlesOf,
+  type SharedCharacter,
+} from "./needles.ts";
+import { buildPatternTables, type PatternTable } from "./pattern-table.ts";
+import { type ReleaseClass, releaseClassOf } from "./release.ts";
+import { type Places, plainPlaces, readPlain, type View } from "./view.ts";
+
+/** A value that is searched for, and what stands in its place. */
+export interface SearchedValue {
+  readonly name: string;
+  readonly token: string;
+  readonly value: string;
+}
+
+/** Where a form of a value stands, whole. */
+export interface FoundValue {
+  readonly start: number;
+  readonly end: number;
+  readonly name: string;
+  readonly token: string;
+}
+
+/**
+ * The longest spelling of one byte that is recognised: a numeric entity with
+ * seven hexadecimal digits.
+ */
+const bytesPerByteMax = 11;
+const tailBytesMargin = 32;
+
+/**
+ * The search for a sandbox's values. What it finds depends on what stands
+ * whole and on nothing else; what it costs depends on the text alone.
+ */
+export class ValueSearch {
+  /**
+   * No form of a value is longer in the original. It follows from the length
+   * of the longest part, and is a power of two, so that it says little of it.
+   */
+  readonly tailBytes: number;
+  readonly releaseClass: ReleaseClass;
+  readonly #scanner: BlockScanner;
+  readonly #values: readonly SearchedValue[];
+  #patterns: Patterns | undefined;
+
+  /** The values have a part that is searched for: {@link createValueSearch} sees to it. */
+  constructor(scanner: BlockScanner, values: readonly SearchedValue[]) {
+    this.#scanner = scanner;
+    this.#values = values;
+    const parts = values.flatMap(({ value }) => searchedParts(value));
+    const longest = Math.max(0, ...parts.map((part) => Buffer.byteLength(part)));
+    this.tailBytes = 2 ** Math.ceil(Math.log2(longest * bytesPerByteMax + tailBytesMargin));
+    this.releaseClass = releaseClassOf(parts);
+  }
+
+  /** Every place where a form of a value stands whole, in the order of their beginnings. */
+  find(bytes: Uint8Array): FoundValue[] {
+    this.#patterns ??= buildPatterns(this.#scanner, this.#values);
+    const patterns = this.#patterns;
+    const found: FoundValue[] = [];
+    const [plain, decoded, decodedTwice] = this.#scanner.views;
+    readPlain(bytes, plain);
+    this.#scan(patterns, plain, () => plainPlaces(bytes), found);
+    for (const syntax of [percentSyntax, jsonSyntax, entitySyntax]) {
+      for (const { from, to } of escapedSegments(syntax, bytes, this.tailBytes)) {
+        const places = once(() => escapedPlaces(syntax, bytes, from, to, undefined));
+        readEscaped(syntax, bytes, from, to, decoded);
+        this.#scan(patterns, decoded, places, found);
+        if (syntax !== jsonSyntax || !hasEscape(syntax, decoded.bytes, decoded.length)) continue;
+        const { bytes: inner, length } = decoded;
+        readEscaped(syntax, inner, 0, length, decodedTwice);
+        const innerPlaces = () => escapedPlaces(syntax, inner, 0, length, places());
+        this.#scan(patterns, decodedTwice, innerPlaces, found);
+      }
+    }
+    return found.sort((a, b) => a.start - b.start || b.end - a.end);
+  }
+
+  #scan(patterns: Patterns, view: View, places: () => Places, found: FoundValue[]): void {
+    const placesOnce = once(places);
+    this.#scanner.scan(view, patterns.tables, (index, start) => {
+      const needle = patterns.needles[index];
+      if (needle === undefined) return;
+      const end = start + needle.bytes.length;
+      this.#scanner.work.comparedBytes += needle.bytes.length;
+      if (needle.bytes.compare(view.bytes, start, end) !== 0) return;
+      const { before, after } = needle.edges ?? noEdges;
+      if (!continues(view, start - 1, before) || !continues(view, end, after)) return;
+      const first = before === undefined ? start : start - 1;
+      const last = after === undefined ? end - 1 : end;
+      const { starts, ends } = placesOnce();
+      const { name, token } = needle.owner;
+      found.push({ start: starts[first] ?? 0, end: ends[last] ?? 0, name, token });
+    });
+  }
+}
+
+/** Places are worked out only where something was found, and then once. */
+function once<Result>(make: () => Result): () => Result {
+  let made: Result | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+interface Patterns {
+  readonly needles: readonly (Needle & { readonly owner: SearchedValue })[];
+  readonly tables: readonly PatternTable[];
+}
+
+const noEdges: Base64Edges = { before: undefined, after: undefined };
+
+function buildPatterns(scanner: BlockScanner, values: readonly SearchedValue[]): Patterns {
+  const needles: (Needle & { owner: SearchedValue })[] = [];
+  const known = new Set<string>();
+  for (const owner of values) {
+    for (const part of searchedParts(owner.value)) {
+      if (known.has(part)) continue;
+      known.add(part);
+      for (const needle of needlesOf(part)) needles.push({ ...needle, owner });
+    }
+  }
+  const tables = buildPatternTables(
+    needles.map(({ bytes }) => bytes),
+    scanner.keys,
+  );
+  return { needles, tables };
+}
+
+/** Whether the character at the edge of a base64 needle has the value's bits. */
+function continues(view: View, at: number, shared: SharedCharacter | undefined): boolean {
+  if (shared === undefined) return true;
+  if (at < 0 || at >= view.length) return false;
+  const index = base64Index(view.bytes[at] ?? 0);
+  return index !== undefined && (index & shared.mask) === shared.bits;
+}
+
+/** The search for these values; undefined when none of them has a part that is searched for. */
+export function createValueSearch(
+  scanner: BlockScanner,
+  values: readonly SearchedValue[],
+): ValueSearch | undefined {
+  const searched = values.filter(({ value }) => searchedParts(value).length > 0);
+  return searched.length === 0 ? undefined : new ValueSearch(scanner, searched);
+}

@@ -72,14 +72,14 @@ export class BlockScanner {
     const digests = this.#digests;
     const sums = this.#sums;
     const { words } = view;
-    const { entries, first, second, mask, powers, needleOf } = table;
+    const { entries, first, second, mask, shift, powers, needleOf } = table;
     const { spread, addend0, addend1, factor0, factor1, factor2 } = this.keys;
     const [keepFirst0, keepFirst1] = blockMasks.first;
     const [keepLast0, keepLast1] = blockMasks.last;
     for (let block = 0; block < blocks; block += 1) {
       const digest = at(digests, block);
       const slot0 = (digest & mask) << 1;
-      const slot1 = (Math.imul(digest, spread) & mask) << 1;
+      const slot1 = (Math.imul(digest, spread) >>> shift) << 1;
       // Digests in the table are distinct, so at most one of the two is found.
       const found =
         (at(first, slot0) === digest ? at(first, slot0 + 1) : 0) |

@@ -1,10 +1,20 @@
-import { carriageReturn, lineFeed, type Places, type View } from "./view.ts";
+import {
+  carriageReturn,
+  carriageReturns,
+  holdsZeroByte,
+  lineFeed,
+  lineFeeds,
+  type Places,
+  type View,
+} from "./view.ts";
 
 /** A way of escaping: each of its escapes begins with this byte. */
 export interface EscapeSyntax {
   readonly introducer: number;
   /** No escape is longer; less than 32. */
   readonly bytesMax: number;
+  /** What a letter means after the introducer, where two bytes make an escape; 0 where they do not. */
+  readonly letters: Uint8Array;
   /** The escape that begins at `at`, packed by {@link packEscape}; 0 when there is none before `end`. */
   read(source: Uint8Array, at: number, end: number): number;
 }
@@ -19,17 +29,19 @@ function packEscape(bytes: number, codePoint: number): number {
   return (codePoint << lengthBits) | bytes;
 }
 
+const noLetters = new Uint8Array(256);
+
 /** RFC 3986, section 2.1: `%` and two hexadecimal digits are one byte. */
 export const percentSyntax: EscapeSyntax = {
   introducer: 0x25,
   bytesMax: 3,
+  letters: noLetters,
   read(source, at, end) {
     const value = at + 3 > end ? -1 : hexadecimal(source, at + 1, 2);
     return value === -1 ? 0 : packEscape(3, singleByte | value);
   },
 };
 
-/** What a letter means after a backslash; 0 for one that means nothing. */
 const jsonLetters = new Uint8Array(256);
 for (const [letter, meaning] of ['""', "\\\\", "//", "b\b", "f\f", "n\n", "r\r", "t\t"]) {
   jsonLetters[letter?.charCodeAt(0) ?? 0] = meaning?.charCodeAt(0) ?? 0;
@@ -39,6 +51,7 @@ for (const [letter, meaning] of ['""', "\\\\", "//", "b\b", "f\f", "n\n", "r\r",
 export const jsonSyntax: EscapeSyntax = {
   introducer: 0x5c,
   bytesMax: 12,
+  letters: jsonLetters,
   read(source, at, end) {
     if (at + 2 > end) return 0;
     const letter = source[at + 1] ?? 0;
@@ -112,6 +125,7 @@ const digitsMax = 7;
 export const entitySyntax: EscapeSyntax = {
   introducer: 0x26,
   bytesMax: entityBytesMax,
+  letters: noLetters,
   read(source, at, end) {
     const last = Math.min(end, at + entityBytesMax);
     let semicolon = at + 1;
@@ -171,22 +185,53 @@ export function readEscaped(
   view: View,
 ): void {
   view.ensure(to - from);
-  const { bytes } = view;
-  const { introducer } = syntax;
+  const { bytes, unaligned: target } = view;
+  const { introducer, letters } = syntax;
+  const introducers = introducer * 0x01010101;
+  const words = new DataView(source.buffer, source.byteOffset, source.length);
+  const wordsEnd = to - 3;
   let length = 0;
   let at = from;
   while (at < to) {
+    if (at < wordsEnd) {
+      const word = words.getInt32(at, true);
+      if (
+        !holdsZeroByte(word ^ introducers) &&
+        !holdsZeroByte(word ^ lineFeeds) &&
+        !holdsZeroByte(word ^ carriageReturns)
+      ) {
+        target.setInt32(length, word, true);
+        at += 4;
+        length += 4;
+        continue;
+      }
+    }
     const byte = source[at] as number;
-    const packed = byte === introducer ? syntax.read(source, at, to) : 0;
-    if (packed === 0) {
+    if (byte !== introducer) {
       at += 1;
       if (byte === lineFeed || byte === carriageReturn) continue;
       bytes[length] = byte;
       length += 1;
       continue;
     }
-    at += packed & escapeLengthMask;
-    length += writeCodePoint(packed >>> lengthBits, bytes, length);
+    // The commonest escapes are one letter long and need no call.
+    const letter = at + 1 < to ? (letters[source[at + 1] as number] as number) : 0;
+    if (letter !== 0) {
+      at += 2;
+      if (letter === lineFeed || letter === carriageReturn) continue;
+      bytes[length] = letter;
+      length += 1;
+      continue;
+    }
+    const packed = syntax.read(source, at, to);
+    if (packed === 0) {
+      bytes[length] = byte;
+      length += 1;
+      at += 1;
+    } else {
+      length += writeCodePoint(packed >>> lengthBits, bytes, length);
+      at += packed & escapeLengthMask;
+    }
   }
   view.finish(length);
 }

@@ -29,7 +29,9 @@ export const entry = {
 export interface PatternTable {
   readonly entries: Int32Array;
   readonly needleOf: Int32Array;
+  /** The slot in the first table is the digest's low bits; in the second, high bits of a product with it. */
   readonly mask: number;
+  readonly shift: number;
   /** Pairs of a digest and the offset of its entry. */
   readonly first: Int32Array;
   readonly second: Int32Array;
@@ -151,14 +153,12 @@ function freeBlock(digests: Int32Array, taken: Set<number>): number | undefined 
   return undefined;
 }
 
+type Slots = Pick<PatternTable, "first" | "second" | "mask" | "shift">;
+
 const slotsMin = 256;
 const movesMax = 500;
 
-function placeEntries(
-  entries: Int32Array,
-  count: number,
-  keys: DigestKeys,
-): Pick<PatternTable, "first" | "second" | "mask"> {
+function placeEntries(entries: Int32Array, count: number, keys: DigestKeys): Slots {
   let slots = slotsMin;
   while (slots < count) slots *= 2;
   for (;;) {
@@ -173,15 +173,16 @@ function tryPlacing(
   count: number,
   keys: DigestKeys,
   slots: number,
-): Pick<PatternTable, "first" | "second" | "mask"> | undefined {
+): Slots | undefined {
   const mask = slots - 1;
+  const shift = 32 - Math.log2(slots);
   const tables = [new Int32Array(slots * 2), new Int32Array(slots * 2)] as const;
   for (let index = 1; index <= count; index += 1) {
     let offset = index * entryFields;
     let moves = 0;
     for (let which: 0 | 1 = 0; ; which = which === 0 ? 1 : 0) {
       const digest = entries[offset] ?? 0;
-      const slot = ((which === 0 ? digest : Math.imul(digest, keys.spread)) & mask) << 1;
+      const slot = (which === 0 ? digest & mask : Math.imul(digest, keys.spread) >>> shift) << 1;
       const evicted = tables[which][slot + 1] ?? 0;
       tables[which][slot] = digest;
       tables[which][slot + 1] = offset;
@@ -191,5 +192,5 @@ function tryPlacing(
       if (moves > movesMax) return undefined;
     }
   }
-  return { first: tables[0], second: tables[1], mask };
+  return { first: tables[0], second: tables[1], mask, shift };
 }

@@ -20,6 +20,11 @@ export interface SearchedValue {
   readonly value: string;
 }
 
+interface SearchedPart {
+  readonly part: string;
+  readonly owner: SearchedValue;
+}
+
 /** Where a form of a value stands, whole. */
 export interface FoundValue {
   readonly start: number;
@@ -47,22 +52,21 @@ export class ValueSearch {
   readonly tailBytes: number;
   readonly releaseClass: ReleaseClass;
   readonly #scanner: BlockScanner;
-  readonly #values: readonly SearchedValue[];
+  readonly #parts: readonly SearchedPart[];
   #patterns: Patterns | undefined;
 
-  /** The values have a part that is searched for: {@link createValueSearch} sees to it. */
-  constructor(scanner: BlockScanner, values: readonly SearchedValue[]) {
+  constructor(scanner: BlockScanner, parts: readonly SearchedPart[]) {
     this.#scanner = scanner;
-    this.#values = values;
-    const parts = values.flatMap(({ value }) => searchedParts(value));
-    const longest = Math.max(0, ...parts.map((part) => Buffer.byteLength(part)));
+    this.#parts = parts;
+    let longest = 0;
+    for (const { part } of parts) longest = Math.max(longest, Buffer.byteLength(part));
     this.tailBytes = 2 ** Math.ceil(Math.log2(longest * bytesPerByteMax + tailBytesMargin));
-    this.releaseClass = releaseClassOf(parts);
+    this.releaseClass = releaseClassOf(parts.map(({ part }) => part));
   }
 
   /** Every place where a form of a value stands whole, in the order of their beginnings. */
   find(bytes: Uint8Array): FoundValue[] {
-    this.#patterns ??= buildPatterns(this.#scanner, this.#values);
+    this.#patterns ??= buildPatterns(this.#scanner, this.#parts);
     const patterns = this.#patterns;
     const found: FoundValue[] = [];
     const [plain, decoded, decodedTwice] = this.#scanner.views;
@@ -118,15 +122,10 @@ interface Patterns {
 
 const noEdges: Base64Edges = { before: undefined, after: undefined };
 
-function buildPatterns(scanner: BlockScanner, values: readonly SearchedValue[]): Patterns {
+function buildPatterns(scanner: BlockScanner, parts: readonly SearchedPart[]): Patterns {
   const needles: (Needle & { owner: SearchedValue })[] = [];
-  const known = new Set<string>();
-  for (const owner of values) {
-    for (const part of searchedParts(owner.value)) {
-      if (known.has(part)) continue;
-      known.add(part);
-      for (const needle of needlesOf(part)) needles.push({ ...needle, owner });
-    }
+  for (const { part, owner } of parts) {
+    for (const needle of needlesOf(part)) needles.push({ ...needle, owner });
   }
   const tables = buildPatternTables(
     needles.map(({ bytes }) => bytes),
@@ -143,11 +142,19 @@ function continues(view: View, at: number, shared: SharedCharacter | undefined):
   return index !== undefined && (index & shared.mask) === shared.bits;
 }
 
-/** The search for these values; undefined when none of them has a part that is searched for. */
+/**
+ * The search for these values; undefined when none of them has a part that is
+ * searched for. Of values that share a part, the first one stands for it.
+ */
 export function createValueSearch(
   scanner: BlockScanner,
   values: readonly SearchedValue[],
 ): ValueSearch | undefined {
-  const searched = values.filter(({ value }) => searchedParts(value).length > 0);
-  return searched.length === 0 ? undefined : new ValueSearch(scanner, searched);
+  const parts = new Map<string, SearchedPart>();
+  for (const owner of values) {
+    for (const part of searchedParts(owner.value)) {
+      if (!parts.has(part)) parts.set(part, { part, owner });
+    }
+  }
+  return parts.size === 0 ? undefined : new ValueSearch(scanner, [...parts.values()]);
 }

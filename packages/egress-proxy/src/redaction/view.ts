@@ -9,6 +9,8 @@ export class View {
   bytes = new Uint8Array(0);
   /** The same bytes as little-endian words. */
   words = new Int32Array(0);
+  /** The same bytes, to be written as words at any place. */
+  unaligned = new DataView(new ArrayBuffer(0));
   length = 0;
 
   /** Makes room for so many bytes; what it held is lost when it has to grow. */
@@ -19,6 +21,7 @@ export class View {
     const buffer = new ArrayBuffer(rounded + 2 * blockBytes);
     this.bytes = new Uint8Array(buffer);
     this.words = new Int32Array(buffer);
+    this.unaligned = new DataView(buffer);
   }
 
   /** Sets the length, and zeroes the rest of the last block and the block after it. */
@@ -37,19 +40,43 @@ export interface Places {
 
 export const lineFeed = 0x0a;
 export const carriageReturn = 0x0d;
+/** A word of four of them. */
+export const lineFeeds = 0x0a0a0a0a;
+export const carriageReturns = 0x0d0d0d0d;
 
 /** Reads bytes as they are, without line breaks. */
 export function readPlain(source: Uint8Array, view: View): void {
   view.ensure(source.length);
-  const { bytes } = view;
+  const { bytes, unaligned: target } = view;
+  const words = new DataView(source.buffer, source.byteOffset, source.length);
+  const wordsEnd = source.length - 3;
+  let at = 0;
   let length = 0;
-  for (let at = 0; at < source.length; at += 1) {
-    const byte = source[at] as number;
-    if (byte === lineFeed || byte === carriageReturn) continue;
-    bytes[length] = byte;
-    length += 1;
+  while (at < source.length) {
+    if (at < wordsEnd) {
+      const word = words.getInt32(at, true);
+      if (!holdsZeroByte(word ^ lineFeeds) && !holdsZeroByte(word ^ carriageReturns)) {
+        target.setInt32(length, word, true);
+        at += 4;
+        length += 4;
+        continue;
+      }
+    }
+    // A word with a line break in it, or what is left at the end, goes byte by byte.
+    const until = Math.min(source.length, at + 4);
+    for (; at < until; at += 1) {
+      const byte = source[at] as number;
+      if (byte === lineFeed || byte === carriageReturn) continue;
+      bytes[length] = byte;
+      length += 1;
+    }
   }
   view.finish(length);
+}
+
+/** Whether one of the four bytes of a word is zero (Warren, "Hacker's Delight", section 6-1). */
+export function holdsZeroByte(word: number): boolean {
+  return ((word - 0x01010101) & ~word & 0x80808080) !== 0;
 }
 
 /** The places of {@link readPlain}. */

@@ -7,12 +7,12 @@ const rememberedMax = 65_536;
 export interface SessionVersions {
   /**
    * Takes note of a session that is about to be put in force. An equal version
-   * is a hand-over that is repeated, and passes.
+   * is a hand-over that is repeated, and passes unless the session has ended.
    *
    * @throws {WireError} `stale_session`, and nothing is noted.
    */
   admit(session: EgressSession, held: { readonly version: number } | undefined): void;
-  /** Keeps the version of a session that ends, so that no older one follows it. */
+  /** Keeps the version of a session that ends, so that only a higher one follows it. */
   ended(session: { readonly sandboxId: string; readonly version: number }): void;
 }
 
@@ -23,22 +23,23 @@ export interface SessionVersions {
  * of ended ones the latest are remembered.
  */
 export function createSessionVersions(options: { rememberedMax?: number } = {}): SessionVersions {
-  const versions = new LRUCache<string, number>({ max: options.rememberedMax ?? rememberedMax });
+  /** The lowest version that is admitted, by sandbox. */
+  const lowest = new LRUCache<string, number>({ max: options.rememberedMax ?? rememberedMax });
 
   return {
     admit({ sandboxId, version }, held) {
-      const last = Math.max(held?.version ?? 0, versions.get(sandboxId) ?? 0);
-      if (version < last) {
+      const versionMin = Math.max(held?.version ?? 0, lowest.get(sandboxId) ?? 0);
+      if (version < versionMin) {
         throw new WireError(
           "stale_session",
-          `Version ${version} of the session of ${sandboxId} is stale: version ${last} was given before. Hand over the current session with a higher version.`,
-          { details: { version, lastVersion: last } },
+          `Version ${version} of the session of ${sandboxId} is stale, expected ${versionMin} or higher: a later session was put in force or has ended. Hand over the current session with a higher version.`,
+          { details: { version, versionMin } },
         );
       }
-      versions.set(sandboxId, version);
+      lowest.set(sandboxId, version);
     },
     ended({ sandboxId, version }) {
-      versions.set(sandboxId, Math.max(version, versions.get(sandboxId) ?? 0));
+      lowest.set(sandboxId, Math.max(version + 1, lowest.get(sandboxId) ?? 0));
     },
   };
 }

@@ -72,7 +72,7 @@ describe("createControlApi: sessions", () => {
     const answer = await putSession(testSession({ secrets: [testSecret("a"), limited] }));
     assert.equal(answer.statusCode, 204);
     assert.equal(answer.body, "");
-    assert.equal(sessions.findPolicy("198.18.4.6")?.secrets[0]?.value, "canary-value-a");
+    assert.equal(sessions.findPolicy("198.18.4.6")?.secrets[0]?.value, testSecret("a").value);
     const told = await get(`/v1/sessions/${testSandboxId}`);
     assert.equal(told.statusCode, 200);
     assert.deepEqual(egressPolicySchema.parse(told.json()), {

@@ -11,12 +11,13 @@ import {
 } from "../testing/http-exchange-fixture.ts";
 import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
 
+const value = "sk-Q7v2mX9Lp4ZtW8cKdR3";
 const host = "Host: api.example.com\r\n";
 const get = `GET / HTTP/1.1\r\n${host}X-Key: ${tokenOf("a")}\r\nConnection: close\r\n\r\n`;
 
 async function start(t: TestContext, options: ExchangeFixtureOptions): Promise<ExchangeFixture> {
   const exchange = await startExchange({
-    policy: policyOf([secretOf("KEY", "a", "sk-real-value")]),
+    policy: policyOf([secretOf("KEY", "a", value)]),
     ...options,
   });
   t.after(() => exchange.close());
@@ -36,11 +37,11 @@ describe("answerFailure: the upstream cannot be reached", () => {
       const exchange = await start(t, {
         dial: () => Promise.reject(new DialError(failure, `the reason of ${failure}`)),
       });
-      const answer = await exchange.send(get);
-      assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
+      const received = await exchange.send(get);
+      assert.match(received, new RegExp(`^HTTP/1.1 ${status} `));
       assert.ok(
-        answer.endsWith(`{"error":"the reason of ${failure}","code":"${failure}"}\n`),
-        answer,
+        received.endsWith(`{"error":"the reason of ${failure}","code":"${failure}"}\n`),
+        received,
       );
       const [line] = exchange.audits;
       assert.equal(line?.decision, decision);
@@ -50,44 +51,51 @@ describe("answerFailure: the upstream cannot be reached", () => {
   }
 
   test("an error of another kind is a 500 that does not repeat its text", async (t) => {
-    const exchange = await start(t, { dial: () => Promise.reject(new TypeError("sk-real-value")) });
-    const answer = await exchange.send(get);
-    assert.match(answer, /^HTTP\/1\.1 500 .*TypeError.*"code":"internal_error"/s);
-    assert.doesNotMatch(answer + JSON.stringify(exchange.audits), /sk-real-value/);
+    const exchange = await start(t, { dial: () => Promise.reject(new TypeError(value)) });
+    const received = await exchange.send(get);
+    assert.match(received, /^HTTP\/1\.1 500 .*TypeError.*"code":"internal_error"/s);
+    assert.doesNotMatch(received + JSON.stringify(exchange.audits), new RegExp(value));
   });
 });
 
-describe("answerFailure: the upstream's answer", () => {
-  const malformed: { name: string; answer: string; code?: string }[] = [
-    { name: "is no HTTP", answer: "SSH-2.0-OpenSSH\r\n\r\n" },
+describe("answerFailure: the upstream's response", () => {
+  const malformed: { name: string; response: string; code?: string }[] = [
+    { name: "is no HTTP", response: "SSH-2.0-OpenSSH\r\n\r\n" },
     {
       name: "has both framings",
-      answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nok",
+      response: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nok",
     },
     {
       name: "has two lengths",
-      answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+      response: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
     },
-    { name: "has a folded field", answer: "HTTP/1.1 200 OK\r\nX: y\r\n z\r\n\r\n" },
-    { name: "has a bare LF", answer: "HTTP/1.1 200 OK\nX: y\n\n" },
-    { name: "has too many fields", answer: `HTTP/1.1 200 OK\r\n${"X: y\r\n".repeat(300)}\r\n` },
-    { name: "has too large a head", answer: `HTTP/1.1 200 OK\r\nX: ${"y".repeat(70_000)}\r\n\r\n` },
+    { name: "has a folded field", response: "HTTP/1.1 200 OK\r\nX: y\r\n z\r\n\r\n" },
+    { name: "has a bare LF", response: "HTTP/1.1 200 OK\nX: y\n\n" },
+    { name: "has too many fields", response: `HTTP/1.1 200 OK\r\n${"X: y\r\n".repeat(300)}\r\n` },
     {
-      name: "has interim answers without end",
-      answer: "HTTP/1.1 102 Processing\r\n\r\n".repeat(100),
+      name: "has too large a head",
+      response: `HTTP/1.1 200 OK\r\nX: ${"y".repeat(70_000)}\r\n\r\n`,
     },
-    { name: "ends inside its head", answer: "HTTP/1.1 200 OK\r\nX:", code: "upstream_closed" },
-    { name: "is empty", answer: "", code: "upstream_closed" },
+    {
+      name: "has interim responses without end",
+      response: "HTTP/1.1 102 Processing\r\n\r\n".repeat(100),
+    },
+    { name: "ends inside its head", response: "HTTP/1.1 200 OK\r\nX:", code: "upstream_closed" },
+    { name: "is empty", response: "", code: "upstream_closed" },
+    {
+      name: "has a malformed first chunk",
+      response: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\nzz\r\n",
+    },
     {
       name: "ends inside a small body",
-      answer: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok",
+      response: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok",
       code: "upstream_closed",
     },
   ];
-  for (const { name, answer, code = "upstream_malformed" } of malformed) {
+  for (const { name, response, code = "upstream_malformed" } of malformed) {
     test(`that ${name} is a 502 ${code}`, async (t) => {
       const exchange = await start(t, {
-        raw: (socket) => socket.once("data", () => socket.end(answer)),
+        raw: (socket) => socket.once("data", () => socket.end(response)),
       });
       const given = await exchange.send(get);
       assert.match(
@@ -100,30 +108,38 @@ describe("answerFailure: the upstream's answer", () => {
     });
   }
 
-  const cutOff: { name: string; answer: string; policy: ExchangeFixtureOptions["policy"] }[] = [
+  const cutOff: {
+    name: string;
+    response: string;
+    later?: string;
+    policy: ExchangeFixtureOptions["policy"];
+  }[] = [
     {
       name: "a body with a length",
-      answer: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart",
+      response: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart",
       policy: policyOf([]),
     },
     {
       name: "a chunked body",
-      answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n",
+      response: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n",
       policy: policyOf([]),
     },
     {
       name: "a malformed chunk",
-      answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\nzz\r\n",
-      policy: policyOf([secretOf("KEY", "a", "sk-real-value")]),
+      response: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n",
+      later: "zz\r\n",
+      policy: policyOf([secretOf("KEY", "a", value)]),
     },
   ];
-  for (const { name, answer, policy } of cutOff) {
+  for (const { name, response, later = "", policy } of cutOff) {
     test(`cut off in ${name} is never a clean end for the guest`, async (t) => {
       const exchange = await start(t, {
         policy,
         raw: (socket) =>
           socket.once("data", () => {
-            socket.write(answer, () => setTimeout(() => socket.resetAndDestroy(), 30));
+            socket.write(response, () =>
+              setTimeout(() => socket.write(later, () => socket.resetAndDestroy()), 30),
+            );
           }),
       });
       const guest = exchange.connect();
@@ -142,7 +158,7 @@ describe("answerFailure: the upstream's answer", () => {
     });
   }
 
-  test("cut off before an end that only the close tells is a reset", async (t) => {
+  test("cut off before an end that only the close shows is a reset", async (t) => {
     const exchange = await start(t, {
       raw: (socket) =>
         socket.once("data", () => {
@@ -166,8 +182,8 @@ describe("answerFailure: the upstream's answer", () => {
     });
     const guest = exchange.connect();
     guest.write(`POST / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`);
-    const answer = await readToEnd(guest);
-    assert.match(answer, /^HTTP\/1\.1 413 .*\r\nConnection: close\r\n\r\nno$/s);
+    const received = await readToEnd(guest);
+    assert.match(received, /^HTTP\/1\.1 413 .*\r\nConnection: close\r\n\r\nno$/s);
     assert.equal(exchange.audits[0]?.status, 413);
   });
 });
@@ -196,7 +212,7 @@ describe("answerFailure: the guest goes away", () => {
     assert.equal(line?.requestBytes, 3);
   });
 
-  test("while the answer is on its way: the upstream is broken off", async (t) => {
+  test("while the response is on its way: the upstream is broken off", async (t) => {
     let upstreamClosed: Promise<unknown> | undefined;
     const exchange = await start(t, {
       raw: (socket) => {

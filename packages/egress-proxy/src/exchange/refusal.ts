@@ -2,7 +2,7 @@ import { DialError } from "../contract.ts";
 import { HttpSyntaxError } from "../http1/http-syntax-error.ts";
 import { SecretNotUsableError } from "../substitution/secret-not-usable-error.ts";
 
-/** What the proxy answers by itself, with the status that goes with it. */
+/** What the proxy responds by itself, with the status that goes with it. */
 const refusalStatuses = {
   malformed_request: 400,
   no_session: 403,
@@ -32,7 +32,7 @@ const refusalStatuses = {
 
 export type RefusalCode = keyof typeof refusalStatuses;
 
-/** Ends an exchange with an answer of the proxy's own. The message is for the guest to read. */
+/** Ends an exchange with a response of the proxy's own. The message is for the guest to read. */
 export class Refusal extends Error {
   readonly code: RefusalCode;
   /** Whether the request was allowed and failed later. */
@@ -74,7 +74,7 @@ export function refusalFrom(error: unknown): Refusal | undefined {
 export function upstreamRefusal(error: unknown, host: string): unknown {
   if (!(error instanceof HttpSyntaxError)) return error;
   if (error.fault === "truncated") return upstreamClosed(host, error);
-  return new Refusal("upstream_malformed", `${host} sent a malformed answer: ${error.message}`, {
+  return new Refusal("upstream_malformed", `${host} sent a malformed response: ${error.message}`, {
     wasAllowed: true,
     cause: error,
   });
@@ -83,7 +83,7 @@ export function upstreamRefusal(error: unknown, host: string): unknown {
 export function upstreamClosed(host: string, cause?: unknown): Refusal {
   return new Refusal(
     "upstream_closed",
-    `${host} closed the connection before its answer was complete`,
+    `${host} closed the connection before its response was complete`,
     {
       wasAllowed: true,
       cause,

@@ -10,6 +10,8 @@ import {
 } from "../testing/http-exchange-fixture.ts";
 import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
 import { recordingUpstream } from "../testing/http-recording-upstream.ts";
+import { opcodes } from "../websocket/frame.ts";
+import { frameOf, readMessages } from "../websocket/testing/web-socket-frames.ts";
 
 const host = "Host: api.example.com\r\n";
 
@@ -21,17 +23,17 @@ async function start(t: TestContext, options: ExchangeFixtureOptions): Promise<E
 
 describe("serveConnection: requests on one connection", () => {
   test("serves pipelined requests in order over one upstream connection", async (t) => {
-    const upstream = recordingUpstream((response, { url }) => response.end(`answer to ${url}`));
+    const upstream = recordingUpstream((response, { url }) => response.end(`the page ${url}`));
     const exchange = await start(t, { upstream: upstream.listener });
-    const answers = await exchange.send(
+    const received = await exchange.send(
       `GET /1 HTTP/1.1\r\n${host}\r\n` +
         `POST /2 HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc` +
         `POST /3 HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n2\r\nxy\r\n0\r\n\r\n` +
         `GET /4 HTTP/1.1\r\n${host}Connection: close\r\n\r\n`,
     );
     assert.deepEqual(
-      answers.match(/answer to \/\d/g),
-      [1, 2, 3, 4].map((n) => `answer to /${n}`),
+      received.match(/the page \/\d/g),
+      [1, 2, 3, 4].map((n) => `the page /${n}`),
     );
     assert.deepEqual(
       upstream.requests.map(({ url, body }) => [url, body]),
@@ -51,10 +53,10 @@ describe("serveConnection: requests on one connection", () => {
         responseBytes,
       ]),
       [
-        ["/1", 200, 0, 12],
-        ["/2", 200, 3, 12],
-        ["/3", 200, 2, 12],
-        ["/4", 200, 0, 12],
+        ["/1", 200, 0, 11],
+        ["/2", 200, 3, 11],
+        ["/3", 200, 2, 11],
+        ["/4", 200, 0, 11],
       ],
     );
   });
@@ -92,10 +94,10 @@ describe("serveConnection: requests on one connection", () => {
       const exchange = await start(t, {
         policy: policyOf([secretOf("KEY", "a", "some-value")]),
         raw(socket, count) {
-          let answered = 0;
+          let requests = 0;
           socket.on("data", () => {
-            answered += 1;
-            if (count === 1 && answered === 2) socket.resetAndDestroy();
+            requests += 1;
+            if (count === 1 && requests === 2) socket.resetAndDestroy();
             else socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
           });
         },
@@ -128,21 +130,21 @@ describe("serveConnection: requests on one connection", () => {
 });
 
 describe("serveConnection: versions and connections", () => {
-  test("answers HTTP/1.0 with a close, and a chunked answer by the close", async (t) => {
+  test("responds to HTTP/1.0 with a close, and ends a chunked response by the close", async (t) => {
     const exchange = await start(t, {
       upstream: (_request, response) => {
         response.write("part one, ");
         response.end("part two");
       },
     });
-    const answer = await exchange.send(`GET / HTTP/1.0\r\n${host}\r\n`);
-    assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
-    assert.match(answer, /\r\nConnection: close\r\n/);
-    assert.doesNotMatch(answer, /Transfer-Encoding|Content-Length/i);
-    assert.ok(answer.endsWith("\r\n\r\npart one, part two"));
+    const received = await exchange.send(`GET / HTTP/1.0\r\n${host}\r\n`);
+    assert.match(received, /^HTTP\/1\.1 200 OK\r\n/);
+    assert.match(received, /\r\nConnection: close\r\n/);
+    assert.doesNotMatch(received, /Transfer-Encoding|Content-Length/i);
+    assert.ok(received.endsWith("\r\n\r\npart one, part two"));
   });
 
-  test("passes an HTTP/1.0 answer that ends by the close as chunks", async (t) => {
+  test("passes an HTTP/1.0 response that ends by the close as chunks", async (t) => {
     const exchange = await start(t, {
       raw(socket) {
         socket.once("data", () => socket.end("HTTP/1.0 200 OK\r\nX-A: b\r\n\r\nwhole body"));
@@ -150,14 +152,14 @@ describe("serveConnection: versions and connections", () => {
     });
     const guest = exchange.connect();
     guest.write(`GET / HTTP/1.1\r\n${host}\r\n`);
-    const answer = await readUntil(guest, (text) => text.endsWith("0\r\n\r\n"));
+    const received = await readUntil(guest, (text) => text.endsWith("0\r\n\r\n"));
     assert.equal(
-      answer,
+      received,
       "HTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\na\r\nwhole body\r\n0\r\n\r\n",
     );
   });
 
-  test("answers a guest that has ended its sending side", async (t) => {
+  test("responds to a guest that has ended its sending side", async (t) => {
     const exchange = await start(t, {
       upstream: (_request, response) => setTimeout(() => response.end("late"), 30),
     });
@@ -166,7 +168,7 @@ describe("serveConnection: versions and connections", () => {
     assert.match(await readToEnd(guest), /late$/);
   });
 
-  test("keeps hop-by-hop fields to itself, both ways", async (t) => {
+  test("keeps hop-by-hop fields to itself, both ways, and passes on what Connection lists besides", async (t) => {
     const upstream = recordingUpstream((response) => {
       response.setHeader("Keep-Alive", "timeout=9");
       response.setHeader("X-Local", "1");
@@ -175,7 +177,7 @@ describe("serveConnection: versions and connections", () => {
       response.end("ok");
     });
     const exchange = await start(t, { upstream: upstream.listener });
-    const answer = await exchange.send(
+    const received = await exchange.send(
       `GET / HTTP/1.1\r\n${host}Connection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: x\r\n` +
         "Proxy-Authorization: Basic abc\r\nTE: gzip, trailers\r\nX-Kept: 2\r\n\r\n",
     );
@@ -183,6 +185,8 @@ describe("serveConnection: versions and connections", () => {
     assert.deepEqual(request?.rawHeaders, [
       "Host",
       "api.example.com",
+      "X-Hop",
+      "1",
       "X-Kept",
       "2",
       "TE",
@@ -190,8 +194,9 @@ describe("serveConnection: versions and connections", () => {
       "Connection",
       "TE",
     ]);
-    assert.match(answer, /X-Through: 2/);
-    assert.doesNotMatch(answer, /X-Local|Keep-Alive/i);
+    assert.match(received, /X-Through: 2/);
+    assert.match(received, /X-Local: 1/);
+    assert.doesNotMatch(received, /Keep-Alive|Connection: X-Local/i);
   });
 
   test("passes trailers on, both ways", async (t) => {
@@ -202,16 +207,16 @@ describe("serveConnection: versions and connections", () => {
       response.end();
     });
     const exchange = await start(t, { upstream: upstream.listener });
-    const answer = await exchange.send(
+    const received = await exchange.send(
       `POST / HTTP/1.1\r\n${host}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n` +
         "3;ext=1\r\nabc\r\n0\r\nX-Sum: 7\r\nContent-Length: 9\r\n\r\n",
     );
     assert.equal(upstream.requests[0]?.body, "abc");
     assert.deepEqual({ ...upstream.requests[0]?.trailers }, { "x-sum": "7" });
-    assert.ok(answer.endsWith("0\r\nX-After: sum\r\n\r\n"), answer);
+    assert.ok(received.endsWith("0\r\nX-After: sum\r\n\r\n"), received);
   });
 
-  test("keeps the length of a HEAD answer, and sends no body with 204 and 304", async (t) => {
+  test("keeps the length of a response to HEAD, and sends no body with 204 and 304", async (t) => {
     const exchange = await start(t, {
       policy: policyOf([secretOf("KEY", "a", "some-long-value")]),
       upstream: (request, response) => {
@@ -221,11 +226,11 @@ describe("serveConnection: versions and connections", () => {
         else response.writeHead(200, { "Content-Length": "12345" }).end();
       },
     });
-    const answers = await exchange.send(
+    const received = await exchange.send(
       `HEAD / HTTP/1.1\r\n${host}\r\nGET /204 HTTP/1.1\r\n${host}\r\nGET /304 HTTP/1.1\r\n${host}\r\n` +
         `GET /0 HTTP/1.1\r\n${host}Connection: close\r\n\r\n`,
     );
-    const heads = answers.split("\r\n\r\n");
+    const heads = received.split("\r\n\r\n");
     assert.match(heads[0] ?? "", /^HTTP\/1\.1 200 .*\r\nContent-Length: 12345$/s);
     assert.match(heads[1] ?? "", /^HTTP\/1\.1 204 /);
     assert.doesNotMatch(heads[1] ?? "", /Content-Length|Transfer-Encoding/i);
@@ -266,11 +271,11 @@ describe("serveConnection: 100-continue and early hints", () => {
     });
     const guest = exchange.connect();
     guest.write(expecting);
-    const answer = await readToEnd(guest);
-    assert.match(answer, /^HTTP\/1\.1 417 No\r\n.*\r\nConnection: close\r\n\r\nno$/s);
+    const received = await readToEnd(guest);
+    assert.match(received, /^HTTP\/1\.1 417 No\r\n.*\r\nConnection: close\r\n\r\nno$/s);
   });
 
-  test("answers 100 by itself when the body is measured first, and drops the expectation", async (t) => {
+  test("responds with 100 by itself when the body is measured first, and drops the expectation", async (t) => {
     const upstream = recordingUpstream();
     const exchange = await start(t, {
       upstream: upstream.listener,
@@ -316,40 +321,58 @@ describe("serveConnection: upgrades", () => {
   const upgrade = (protocol: string) =>
     `GET /chat HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: ${protocol}\r\nAuthorization: Bearer ${tokenOf("a")}\r\n\r\n`;
 
-  test("passes a WebSocket through after 101, with the value in its request only", async (t) => {
+  test("passes a WebSocket after 101, with values in its request and its text messages", async (t) => {
+    const value = "sk-Q7v2mX9Lp4ZtW8cKdR3";
+    const token = tokenOf("a");
     const heads: string[] = [];
+    const received: string[] = [];
     const exchange = await start(t, {
-      policy: policyOf([secretOf("KEY", "a", "some-real-value")]),
+      policy: policyOf([secretOf("KEY", "a", value)]),
       raw(socket) {
         socket.once("data", (head) => {
           heads.push(head.toString());
           socket.write(
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Echo: some-real-value\r\n\r\nfirst",
+            `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Echo: ${value}\r\n\r\n`,
           );
-          socket.on("data", (octets) => socket.write(`<${octets}>`));
+          socket.write(frameOf({ opcode: opcodes.text, payload: "first" }, "upstream"));
+          socket.on("data", (bytes: Buffer) => {
+            received.push(...readMessages([bytes], "guest"));
+            const payload = `<${value}>`;
+            socket.write(frameOf({ opcode: opcodes.text, payload }, "upstream"));
+          });
           socket.once("end", () => socket.end());
         });
       },
     });
     const guest = exchange.connect();
     guest.write(upgrade("websocket"));
-    const answer = await readUntil(guest, (text) => text.endsWith("first"));
+    const first = await readUntil(guest, (text) => text.endsWith("first"));
+    const end = first.indexOf("\r\n\r\n") + 4;
     assert.match(
-      answer,
-      /^HTTP\/1\.1 101 .*\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nfirst$/s,
+      first.slice(0, end),
+      /^HTTP\/1\.1 101 .*\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n$/s,
     );
-    assert.match(answer, new RegExp(`X-Echo: ${tokenOf("a")}`));
-    assert.match(heads[0] ?? "", /Authorization: Bearer some-real-value\r\n/);
+    assert.match(first, new RegExp(`X-Echo: ${token}`));
+    assert.deepEqual(readMessages([Buffer.from(first.slice(end), "latin1")], "upstream"), [
+      "text first",
+    ]);
+    assert.match(heads[0] ?? "", new RegExp(`Authorization: Bearer ${value}\\r\\n`));
     assert.match(heads[0] ?? "", /Upgrade: websocket\r\nConnection: Upgrade\r\n/);
-    guest.write(tokenOf("a"));
-    assert.equal(await readUntil(guest, (text) => text.endsWith(">")), `<${tokenOf("a")}>`);
+    const frame = frameOf({ opcode: opcodes.text, payload: token }, "guest");
+    guest.write(frame);
+    const second = await readUntil(guest, (text) => text.endsWith(">"));
+    assert.deepEqual(readMessages([Buffer.from(second, "latin1")], "upstream"), [
+      `text <${token}>`,
+    ]);
+    assert.deepEqual(received, [`text ${value}`]);
     guest.end();
     await readToEnd(guest);
     const [line] = await exchange.audited(1);
     assert.equal(line?.status, 101);
-    assert.equal(line?.requestBytes, 43);
-    assert.equal(line?.responseBytes, 50);
+    assert.equal(line?.requestBytes, frame.length);
+    assert.equal(line?.responseBytes, 2 + "first".length + 2 + value.length + 2);
     assert.deepEqual(line?.substituted, ["KEY"]);
+    assert.deepEqual(line?.redacted, ["KEY"]);
   });
 
   test("does not ask for h2c upstream, and refuses a switch that nobody asked for", async (t) => {
@@ -391,17 +414,17 @@ describe("serveConnection: time-outs", () => {
     assert.deepEqual(exchange.audits, []);
   });
 
-  test("answers 504 when the upstream says nothing", async (t) => {
+  test("responds with 504 when the upstream says nothing", async (t) => {
     const exchange = await start(t, {
       raw: (socket) => socket.resume(),
       options: { idleTimeoutSeconds: 0.1 },
     });
-    const answer = await exchange.send(`GET / HTTP/1.1\r\n${host}\r\n`);
-    assert.match(answer, /^HTTP\/1\.1 504 .*"code":"timed_out"/s);
+    const received = await exchange.send(`GET / HTTP/1.1\r\n${host}\r\n`);
+    assert.match(received, /^HTTP\/1\.1 504 .*"code":"timed_out"/s);
     assert.equal(exchange.audits[0]?.status, 504);
   });
 
-  test("answers 504 when the guest does not send the body it announced", async (t) => {
+  test("responds with 504 when the guest does not send the body it announced", async (t) => {
     const exchange = await start(t, {
       policy: policyOf([secretOf("KEY", "a", "some-value")]),
       upstream: recordingUpstream().listener,
@@ -415,59 +438,59 @@ describe("serveConnection: time-outs", () => {
 
 describe("serveConnection: smuggling", () => {
   const smuggled = "GET /smuggled HTTP/1.1\r\nHost: api.example.com\r\n\r\n";
-  const cases: { name: string; octets: string; status?: number }[] = [
+  const cases: { name: string; bytes: string; status?: number }[] = [
     {
       name: "both framings",
-      octets: `POST / HTTP/1.1\r\n${host}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      bytes: `POST / HTTP/1.1\r\n${host}Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
     },
     {
       name: "two lengths",
-      octets: `POST / HTTP/1.1\r\n${host}Content-Length: 0\r\nContent-Length: 60\r\n\r\n`,
+      bytes: `POST / HTTP/1.1\r\n${host}Content-Length: 0\r\nContent-Length: 60\r\n\r\n`,
     },
     {
       name: "a coding in disguise",
-      octets: `POST / HTTP/1.1\r\n${host}Transfer-Encoding: xchunked\r\n\r\n`,
+      bytes: `POST / HTTP/1.1\r\n${host}Transfer-Encoding: xchunked\r\n\r\n`,
     },
     {
       name: "a coding with a vertical tab",
-      octets: `POST / HTTP/1.1\r\n${host}Transfer-Encoding:\x0bchunked\r\n\r\n`,
+      bytes: `POST / HTTP/1.1\r\n${host}Transfer-Encoding:\x0bchunked\r\n\r\n`,
     },
     {
       name: "a space before the colon",
-      octets: `POST / HTTP/1.1\r\n${host}Content-Length : 60\r\n\r\n`,
+      bytes: `POST / HTTP/1.1\r\n${host}Content-Length : 60\r\n\r\n`,
     },
     {
       name: "a folded length",
-      octets: `POST / HTTP/1.1\r\n${host}X: y\r\n Content-Length: 60\r\n\r\n`,
+      bytes: `POST / HTTP/1.1\r\n${host}X: y\r\n Content-Length: 60\r\n\r\n`,
     },
-    { name: "a bare CR", octets: `GET / HTTP/1.1\r\n${host}X: y\rZ: z\r\n\r\n` },
-    { name: "a bare LF", octets: `GET / HTTP/1.1\r\n${host}X: y\nZ: z\r\n\r\n` },
-    { name: "a NUL", octets: `GET / HTTP/1.1\r\n${host}X: \0\r\n\r\n` },
-    { name: "no Host", octets: "GET / HTTP/1.1\r\n\r\n" },
-    { name: "two Hosts", octets: `GET / HTTP/1.1\r\n${host}${host}\r\n` },
+    { name: "a bare CR", bytes: `GET / HTTP/1.1\r\n${host}X: y\rZ: z\r\n\r\n` },
+    { name: "a bare LF", bytes: `GET / HTTP/1.1\r\n${host}X: y\nZ: z\r\n\r\n` },
+    { name: "a NUL", bytes: `GET / HTTP/1.1\r\n${host}X: \0\r\n\r\n` },
+    { name: "no Host", bytes: "GET / HTTP/1.1\r\n\r\n" },
+    { name: "two Hosts", bytes: `GET / HTTP/1.1\r\n${host}${host}\r\n` },
     {
       name: "a target that disagrees with Host",
-      octets: `GET https://evil.example/ HTTP/1.1\r\n${host}\r\n`,
+      bytes: `GET https://evil.example/ HTTP/1.1\r\n${host}\r\n`,
     },
-    { name: "another protocol", octets: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", status: 505 },
+    { name: "another protocol", bytes: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", status: 505 },
     {
       name: "too many fields",
-      octets: `GET / HTTP/1.1\r\n${host}${"X: y\r\n".repeat(limits.httpFieldsMax)}\r\n`,
+      bytes: `GET / HTTP/1.1\r\n${host}${"X: y\r\n".repeat(limits.httpFieldsMax)}\r\n`,
       status: 431,
     },
     {
       name: "too large a head",
-      octets: `GET / HTTP/1.1\r\n${host}X: ${"y".repeat(limits.httpHeadBytesMax)}\r\n\r\n`,
+      bytes: `GET / HTTP/1.1\r\n${host}X: ${"y".repeat(limits.httpHeadBytesMax)}\r\n\r\n`,
       status: 431,
     },
   ];
-  for (const { name, octets, status = 400 } of cases) {
+  for (const { name, bytes, status = 400 } of cases) {
     test(`refuses ${name} with ${status}, sends nothing upstream and reads nothing behind it`, async (t) => {
       const upstream = recordingUpstream();
       const exchange = await start(t, { upstream: upstream.listener });
-      const answer = await exchange.send(octets + smuggled);
+      const received = await exchange.send(bytes + smuggled);
       assert.match(
-        answer,
+        received,
         new RegExp(`^HTTP/1.1 ${status} .*\\r\\nConnection: close\\r\\n\\r\\n\\{.*\\}\\n$`, "s"),
       );
       assert.deepEqual(upstream.requests, []);
@@ -481,19 +504,19 @@ describe("serveConnection: smuggling", () => {
   test("refuses a chunked body that is malformed after it has begun, and breaks off upstream", async (t) => {
     const upstream = recordingUpstream();
     const exchange = await start(t, { upstream: upstream.listener });
-    const answer = await exchange.send(
+    const received = await exchange.send(
       `POST / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n${smuggled}`,
     );
-    assert.match(answer, /^HTTP\/1\.1 400 /);
+    assert.match(received, /^HTTP\/1\.1 400 /);
     assert.deepEqual(upstream.requests, []);
   });
 
   test("refuses CONNECT", async (t) => {
     const exchange = await start(t, {});
-    const answer = await exchange.send(
+    const received = await exchange.send(
       "CONNECT api.example.com:443 HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n",
     );
-    assert.match(answer, /^HTTP\/1\.1 405 .*"code":"method_not_allowed"/s);
+    assert.match(received, /^HTTP\/1\.1 405 .*"code":"method_not_allowed"/s);
     assert.deepEqual(exchange.dialled, []);
   });
 });

@@ -11,7 +11,7 @@ import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
 import { type RecordedRequest, recordingUpstream } from "../testing/http-recording-upstream.ts";
 
 const host = "Host: api.example.com\r\nConnection: close\r\n";
-const value = "sk-real-value";
+const value = "sk-Q7v2mX9Lp4ZtW8cKdR3";
 const secrets = [
   secretOf("KEY", "a", value),
   secretOf("ELSEWHERE", "b", "other-value", ["other.example"]),
@@ -20,7 +20,7 @@ const secrets = [
 ];
 
 interface Outcome {
-  readonly answer: string;
+  readonly received: string;
   readonly request: RecordedRequest | undefined;
   readonly line: AuditLine | undefined;
   readonly exchange: ExchangeFixture;
@@ -28,7 +28,7 @@ interface Outcome {
 
 async function send(
   t: TestContext,
-  octets: string | Buffer,
+  bytes: string | Buffer,
   options: ExchangeFixtureOptions = {},
 ): Promise<Outcome> {
   const upstream = recordingUpstream();
@@ -38,15 +38,15 @@ async function send(
     ...options,
   });
   t.after(() => exchange.close());
-  const answer = await exchange.send(octets);
+  const received = await exchange.send(bytes);
   assert.ok(exchange.audits.length <= 1);
-  return { answer, request: upstream.requests[0], line: exchange.audits[0], exchange };
+  return { received, request: upstream.requests[0], line: exchange.audits[0], exchange };
 }
 
 describe("serveExchange: policy", () => {
   test("lets a request to an allowed host pass and audits it", async (t) => {
-    const { answer, line } = await send(t, `GET /v1/x?secret=query HTTP/1.1\r\n${host}\r\n`);
-    assert.match(answer, /^HTTP\/1\.1 200 OK/);
+    const { received, line } = await send(t, `GET /v1/x?secret=query HTTP/1.1\r\n${host}\r\n`);
+    assert.match(received, /^HTTP\/1\.1 200 OK/);
     assert.ok(line !== undefined);
     assert.ok(line.durationMilliseconds > 0);
     assert.deepEqual(
@@ -75,9 +75,9 @@ describe("serveExchange: policy", () => {
 
   test("refuses a request without a session, and what follows it", async (t) => {
     const request = "GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n";
-    const { answer, line, exchange } = await send(t, request.repeat(2), { policy: undefined });
-    assert.match(answer, /^HTTP\/1\.1 403 .*"code":"no_session"/s);
-    assert.equal(answer.match(/HTTP\/1\.1/g)?.length, 1);
+    const { received, line, exchange } = await send(t, request.repeat(2), { policy: undefined });
+    assert.match(received, /^HTTP\/1\.1 403 .*"code":"no_session"/s);
+    assert.equal(received.match(/HTTP\/1\.1/g)?.length, 1);
     assert.equal(line?.decision, "refused");
     assert.deepEqual(exchange.dialled, []);
   });
@@ -90,17 +90,17 @@ describe("serveExchange: policy", () => {
       policy: policyOf(secrets, ["evil.example"]),
     });
     t.after(() => exchange.close());
-    const answers = await exchange.send(
+    const received = await exchange.send(
       "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n" +
         "GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
     );
-    assert.equal(answers.match(/^HTTP\/1\.1 403 Forbidden/gm)?.length, 2);
+    assert.equal(received.match(/^HTTP\/1\.1 403 Forbidden/gm)?.length, 2);
     assert.ok(
-      answers.endsWith(
+      received.endsWith(
         '\r\n\r\n{"error":"egress to evil.example is not allowed","code":"egress_host_not_allowed"}\n',
       ),
     );
-    assert.match(answers, /Content-Type: application\/json\r\n/);
+    assert.match(received, /Content-Type: application\/json\r\n/);
     assert.deepEqual(exchange.dialled, []);
     assert.deepEqual(
       exchange.audits.map(({ decision, status, reason }) => [decision, status, reason]),
@@ -111,29 +111,29 @@ describe("serveExchange: policy", () => {
   test("lets a guest that still sends its body read the refusal", async (t) => {
     const body = Buffer.alloc(8 * 1024 * 1024);
     const head = `POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: ${body.length}\r\n\r\n`;
-    const { answer } = await send(t, Buffer.concat([Buffer.from(head), body]), {
+    const { received } = await send(t, Buffer.concat([Buffer.from(head), body]), {
       serverName: "evil.example",
     });
-    assert.match(answer, /^HTTP\/1\.1 403 .*"code":"egress_host_not_allowed"/s);
-    assert.match(answer, /Connection: close/);
+    assert.match(received, /^HTTP\/1\.1 403 .*"code":"egress_host_not_allowed"/s);
+    assert.match(received, /Connection: close/);
   });
 
-  test("answers HEAD without a body", async (t) => {
-    const { answer } = await send(
+  test("responds to HEAD without a body", async (t) => {
+    const { received } = await send(
       t,
       "HEAD / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
       {
         serverName: "evil.example",
       },
     );
-    assert.match(answer, /^HTTP\/1\.1 403 .*\r\n\r\n$/s);
+    assert.match(received, /^HTTP\/1\.1 403 .*\r\n\r\n$/s);
   });
 
   test("refuses a Host that is not the name of the handshake", async (t) => {
-    const { answer, exchange } = await send(t, `GET / HTTP/1.1\r\n${host}\r\n`, {
+    const { received, exchange } = await send(t, `GET / HTTP/1.1\r\n${host}\r\n`, {
       serverName: "other.example",
     });
-    assert.match(answer, /^HTTP\/1\.1 421 .*"code":"host_mismatch"/s);
+    assert.match(received, /^HTTP\/1\.1 421 .*"code":"host_mismatch"/s);
     assert.deepEqual(exchange.dialled, []);
   });
 });
@@ -158,10 +158,10 @@ describe("serveExchange: substitution in the head", () => {
   });
 
   test("puts a value into Basic credentials", async (t) => {
-    const sealed = Buffer.from(`user:${tokenOf("a")}`).toString("base64");
+    const credentials = Buffer.from(`user:${tokenOf("a")}`).toString("base64");
     const { request } = await send(
       t,
-      `GET / HTTP/1.1\r\n${host}Authorization: Basic ${sealed}\r\n\r\n`,
+      `GET / HTTP/1.1\r\n${host}Authorization: Basic ${credentials}\r\n\r\n`,
     );
     assert.equal(
       request?.headers.authorization,
@@ -205,28 +205,28 @@ describe("serveExchange: substitution in the head", () => {
   });
 
   test("refuses a value that no header may hold, naming the secret and not the value", async (t) => {
-    const { answer, exchange, line } = await send(
+    const { received, exchange, line } = await send(
       t,
       `GET / HTTP/1.1\r\n${host}X-Key: ${tokenOf("c")}\r\n\r\n`,
     );
     assert.match(
-      answer,
+      received,
       /^HTTP\/1\.1 422 .*secret MULTILINE.*"code":"secret_not_usable_in_header"/s,
     );
-    assert.doesNotMatch(answer + JSON.stringify(line), /line one|line two/);
+    assert.doesNotMatch(received + JSON.stringify(line), /line one|line two/);
     assert.deepEqual(exchange.dialled, []);
     assert.deepEqual(line?.substituted, []);
   });
 
   test("does not let a short head grow without bound", async (t) => {
-    const { answer } = await send(
+    const { received } = await send(
       t,
       `GET / HTTP/1.1\r\n${host}${`X-Key: ${tokenOf("d")}\r\n`.repeat(100)}\r\n`,
     );
-    assert.match(answer, /^HTTP\/1\.1 431 /);
+    assert.match(received, /^HTTP\/1\.1 431 /);
   });
 
-  test("asks for plain answers when there are values to seal, and leaves the guest's wish otherwise", async (t) => {
+  test("asks for plain responses when there are values to search for, and leaves the guest's wish otherwise", async (t) => {
     const wish = `GET / HTTP/1.1\r\n${host}Accept-Encoding: gzip, br\r\n\r\n`;
     assert.equal((await send(t, wish)).request?.headers["accept-encoding"], "identity");
     const without = await send(t, wish, { policy: policyOf([]) });

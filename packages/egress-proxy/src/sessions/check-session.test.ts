@@ -39,12 +39,12 @@ describe("checkSession", () => {
     {
       name: "an empty value",
       session: { secrets: [testSecret("a", { value: "" })] },
-      message: /has 0 octets/,
+      message: /has 0 bytes/,
     },
     {
       name: "a value over the limit",
       session: { secrets: [testSecret("a", { value: "ü".repeat(limits.secretValueBytesMax) })] },
-      message: /has 131072 octets/,
+      message: /has 131072 bytes/,
     },
   ];
   for (const { name, session, message } of refused) {

@@ -24,7 +24,7 @@ export function testSecret(digit: string, changes: Partial<EgressSecret> = {}): 
   return {
     name: `SECRET_${digit}`,
     token: `osb_sealed_${digit.repeat(32)}`,
-    value: `canary-value-${digit}`,
+    value: `canary-value-q7Z2xK9mV4tR8wLp${digit}`,
     allowedHosts: [],
     substituteIn: ["header", "body"],
     ...changes,

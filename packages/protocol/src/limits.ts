@@ -175,6 +175,8 @@ export const limits = {
   searchedValueBytesMin: 16,
   /** A value that an estimate gives fewer bits can be guessed and is not searched for. */
   searchedValueBitsMin: 64,
+  /** A longer part of a value is searched for in pieces of this many UTF-16 code units. */
+  searchedPartCharactersMax: 512,
   /** A text of an audit line that a guest or an upstream chose; the rest is cut. */
   auditTextBytesMax: 2048,
   /** One audit line as JSON; its texts and lists are cut further until it fits. */

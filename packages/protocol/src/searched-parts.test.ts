@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
-import { createHash, generateKeyPairSync } from "node:crypto";
 import { describe, test } from "node:test";
 import { guessBits } from "./guess-bits.ts";
 import { searchedParts } from "./searched-parts.ts";
 
-/** Bytes that look random and are the same in each run. */
+/** Bytes that look random and are the same in each run (xorshift32). */
 function random(seed: string, bytes: number): Buffer {
-  return Buffer.concat(
-    Array.from({ length: Math.ceil(bytes / 32) }, (_, index) =>
-      createHash("sha256").update(`${seed} ${index}`).digest(),
-    ),
-  ).subarray(0, bytes);
+  let state = [...seed].reduce((sum, character) => sum * 31 + character.charCodeAt(0), 7) | 1;
+  return Buffer.from(
+    Array.from({ length: bytes }, () => {
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      return (state >>> 11) & 0xff;
+    }),
+  );
 }
 
 describe("searchedParts: what can be guessed has none", () => {
@@ -81,8 +84,11 @@ describe("searchedParts: what cannot be guessed is searched for", () => {
   }
 
   test("PEM by line, without its armor", () => {
-    const { privateKey } = generateKeyPairSync("ed25519");
-    const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+    const lines =
+      random("pem", 96)
+        .toString("base64")
+        .match(/.{1,64}/g) ?? [];
+    const pem = `-----BEGIN PRIVATE KEY-----\n${lines.join("\n")}\n-----END PRIVATE KEY-----\n`;
     const parts = searchedParts(pem);
     assert.ok(parts.length >= 1);
     for (const part of parts) assert.doesNotMatch(part, /PRIVATE|\n/);
@@ -91,9 +97,30 @@ describe("searchedParts: what cannot be guessed is searched for", () => {
 
   test("values of its own size are handled in linear time", () => {
     const value = random("long", 48 * 1024).toString("base64");
-    assert.deepEqual(searchedParts(value), [value]);
+    assert.ok(searchedParts(value).length > 100);
     assert.deepEqual(searchedParts("[".repeat(64 * 1024)), []);
     assert.deepEqual(searchedParts("a:".repeat(32 * 1024)), []);
+  });
+});
+
+describe("searchedParts: long values in pieces", () => {
+  test("pieces overlap, cover all of it, and keep characters whole", () => {
+    const value = random("pieces", 3000).toString("base64").replaceAll("a", "\u{1f511}");
+    const pieces = searchedParts(value);
+    let covered = 0;
+    for (const piece of pieces) {
+      assert.ok(piece.length <= 512);
+      assert.doesNotMatch(piece, /\p{Surrogate}/u);
+      const at = value.indexOf(piece);
+      assert.ok(at === 0 || (at < covered && at > covered - 20));
+      covered = at + piece.length;
+    }
+    assert.equal(covered, value.length);
+  });
+
+  test("a piece that can be guessed is left out", () => {
+    const value = `${random("head", 30).toString("base64url")}${"a".repeat(2000)}`;
+    assert.equal(searchedParts(value).length, 1);
   });
 });
 

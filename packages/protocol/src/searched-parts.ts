@@ -10,13 +10,33 @@ import { limits } from "./limits.ts";
  * {@link guessBits}, `limits.searchedValueBitsMin` bits. A value of several
  * lines (PEM) is searched for by line; a URL or DSN, JSON, `id:secret` and
  * `name=value;…` by component. Where no component is strong enough, the whole
- * value is taken if it is.
+ * value is taken if it is. What is longer than
+ * `limits.searchedPartCharactersMax` is searched for in pieces that overlap.
  */
 export function searchedParts(value: string): string[] {
-  const parts = componentsOf(value, 0).filter(isSearchable);
-  if (parts.length > 0) return [...new Set(parts)];
-  const whole = value.trim();
-  return /[\r\n]/.test(whole) || !isSearchable(whole) ? [] : [whole];
+  const strong = componentsOf(value, 0).filter(isSearchable);
+  return [...new Set(strong.flatMap(piecesOf))];
+}
+
+const pieceOverlapCharacters = 16;
+
+/** A long part in pieces that are searched for each by itself: what is held of a stream stays short. */
+function piecesOf(part: string): string[] {
+  const charactersMax = limits.searchedPartCharactersMax;
+  if (part.length <= charactersMax) return [part];
+  const pieces: string[] = [];
+  for (let from = 0; from + pieceOverlapCharacters < part.length; ) {
+    const to = characterBoundary(part, Math.min(part.length, from + charactersMax));
+    pieces.push(part.slice(from, to));
+    from = characterBoundary(part, to - pieceOverlapCharacters);
+  }
+  return pieces.filter(isSearchable);
+}
+
+/** The same place, or the one before it where it would part a surrogate pair. */
+function characterBoundary(text: string, at: number): number {
+  const unit = text.charCodeAt(at);
+  return unit >= 0xdc00 && unit <= 0xdfff ? at - 1 : at;
 }
 
 const componentDepthMax = 8;

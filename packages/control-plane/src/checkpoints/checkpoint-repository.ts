@@ -1,3 +1,4 @@
+import { sandboxIdPattern } from "@opencomputer/protocol";
 import { and, asc, eq } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/identifiers.ts";
@@ -46,6 +47,7 @@ export function createCheckpointRepository(database: Database) {
       sandboxId: string,
       transaction: Database = database,
     ): Promise<CheckpointRow[]> {
+      if (!sandboxIdPattern.test(sandboxId)) return [];
       return transaction
         .select()
         .from(checkpoints)

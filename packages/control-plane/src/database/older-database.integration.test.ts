@@ -11,16 +11,21 @@ import { drizzle as drizzleEmbedded } from "drizzle-orm/pglite";
 import { migrate as migrateEmbedded } from "drizzle-orm/pglite/migrator";
 import { Pool } from "pg";
 import { z } from "zod";
+import { createFormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { hashApiKey, mintApiKey } from "../orgs/api-key.ts";
 import { createApiKeyRepository } from "../orgs/api-key-repository.ts";
 import { mintSandboxId } from "../sandboxes/sandbox-identity.ts";
 import { createSandboxRepository } from "../sandboxes/sandbox-repository.ts";
 import { type PostgresCluster, startPostgresCluster } from "../testing/postgres-cluster.ts";
 import { createRecordingLogger } from "../testing/recording-logger.ts";
+import { createKeyRing } from "../vault/key-ring.ts";
+import { SecretValue } from "../vault/secret-value.ts";
+import { createVault } from "../vault/vault.ts";
 import type { Database } from "./database.ts";
 import { migrationsFolder } from "./migrations-folder.ts";
 import { openEmbeddedDatabase } from "./open-embedded-database.ts";
 import { openServerDatabase } from "./open-server-database.ts";
+import { secretStores, storeSecrets } from "./schema.ts";
 
 const journalSchema = z.looseObject({ entries: z.array(z.looseObject({ tag: z.string() })) });
 const idSchema = z.object({ rows: z.tuple([z.object({ id: z.uuid() })]) });
@@ -47,6 +52,14 @@ async function fill(database: Pick<Database, "execute">) {
           allowed_hosts, source_store_id)
         values (${orgId}, ${sandboxId}, 'K', 'osb_sealed_0', 'sealed', 'v1', '[]', ${orgId})`,
   );
+  await database.execute(
+    sql`insert into secret_stores (id, org_id, name, egress_allowlist)
+        values (${orgId}, ${orgId}, 's', '[]')`,
+  );
+  await database.execute(
+    sql`insert into store_secrets (org_id, store_id, name, sealed, key_version, allowed_hosts)
+        values (${orgId}, ${orgId}, 'K', 'sealed', 'v1', '[]')`,
+  );
   return { key, orgId, sandboxId };
 }
 
@@ -64,6 +77,25 @@ async function assertKept(
   assert.deepEqual([sandbox?.envs, sandbox?.fromCheckpointId], [{}, null]);
   const [secret] = await sandboxes.listSecrets(orgId, sandboxId);
   assert.deepEqual([secret?.name, secret?.token], ["K", "osb_sealed_0"]);
+  assert.deepEqual(secret?.substituteIn, ["header", "body"]);
+  assert.deepEqual([sandbox?.machineId, sandbox?.sessionVersion], [null, 0]);
+  assert.equal(await sandboxes.countHandOver(orgId, sandboxId), undefined, "no machine is known");
+  const [store] = await database.select().from(secretStores);
+  const [ofStore] = await database.select().from(storeSecrets);
+  assert.deepEqual([store?.substituteIn, ofStore?.substituteIn], [null, null]);
+  const vault = createVault(createKeyRing([["v1", Buffer.alloc(32, 1)]]));
+  const formerSecrets = createFormerSecretRepository(vault);
+  const owner = { kind: "sandbox", orgId, id: sandboxId } as const;
+  const former = {
+    ...{ name: "K", token: "osb_sealed_0", value: new SecretValue("v"), retiredAt: new Date() },
+    ...{ allowedHosts: ["a.example.com"], substituteIn: ["header"] },
+  };
+  await formerSecrets.add(database, owner, former);
+  const [listed] = await formerSecrets.list(database, owner, new Date());
+  assert.deepEqual(
+    [listed?.value.reveal(), listed?.allowedHosts, listed?.substituteIn],
+    ["v", ["a.example.com"], ["header"]],
+  );
 }
 
 describe("a database of the first version", () => {

@@ -29,7 +29,7 @@ import { type SignedUrlRoutes, signedUrlRoutes } from "./routes/signed-urls.ts";
 import { type SnapshotRoutes, snapshotRoutes } from "./routes/snapshots.ts";
 import { type TagRoutes, tagRoutes } from "./routes/tags.ts";
 import type { SettleAfterFailure } from "./settle-after-failure.ts";
-import { addWebSockets } from "./web-sockets.ts";
+import { addWebSockets, endRefusedUpgrade } from "./web-sockets.ts";
 
 interface ApiServer {
   logger: Logger;
@@ -79,7 +79,10 @@ export function createApiServer({
       if (socket.writable) socket.write(rawErrorAnswer(error, headerBytesMax));
       socket.destroy();
     },
-    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      endRefusedUpgrade(request, reply);
+      return answerError(error, request, reply);
+    },
   }).withTypeProvider<ZodTypeProvider>();
 
   app.setValidatorCompiler(validateRequest);

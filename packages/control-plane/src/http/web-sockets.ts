@@ -2,6 +2,8 @@ import websocket from "@fastify/websocket";
 import { limits, WireError } from "@opencomputer/protocol";
 import type {
   FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
   RawReplyDefaultExpression,
   RawRequestDefaultExpression,
   RawServerDefault,
@@ -56,4 +58,13 @@ export function addWebSockets(app: ApiServer): void {
       throw new WireError("not_found", `There is no WebSocket at ${path}`);
     }
   });
+}
+
+/**
+ * Ends the connection of an upgrade that is refused before there is a route:
+ * no hook of the plugin runs, and the HTTP server has given the socket away.
+ */
+export function endRefusedUpgrade({ raw }: FastifyRequest, reply: FastifyReply): void {
+  if (raw.headers.upgrade === undefined) return;
+  reply.raw.once("finish", () => raw.socket.destroySoon());
 }

@@ -1,4 +1,5 @@
 import {
+  createSnapshotRequestSchema,
   type ImageManifest,
   imageManifestSchema,
   limits,
@@ -67,6 +68,7 @@ export function createSnapshotRepository(database: Database) {
 
     /** @throws {WireError} `snapshot_not_found` */
     async get(orgId: string, name: string): Promise<SnapshotRecord> {
+      assertName(name);
       const [row] = await database.select().from(snapshots).where(one(orgId, name));
       if (row === undefined) throw snapshotNotFound(name);
       return toRecord(row);
@@ -78,6 +80,7 @@ export function createSnapshotRepository(database: Database) {
 
     /** @throws {WireError} `snapshot_not_found` */
     async delete(orgId: string, name: string): Promise<{ id: string }> {
+      assertName(name);
       const [row] = await database
         .delete(snapshots)
         .where(one(orgId, name))
@@ -124,6 +127,11 @@ async function assertRoom(
     "limit_exceeded",
     `The manifests of an org's snapshots, with their files, have at most ${limits.snapshotManifestsBytesPerOrgMax} octets, with this one they would have ${bytes}: delete one first, or fetch large files in a run step`,
   );
+}
+
+/** What cannot be a name is the name of nothing; PostgreSQL refuses NUL. */
+function assertName(text: string): void {
+  if (!createSnapshotRequestSchema.shape.name.safeParse(text).success) throw snapshotNotFound(text);
 }
 
 function snapshotNotFound(name: string): WireError {

@@ -117,6 +117,27 @@ describe("the OpenAPI document", () => {
     assert.match(text, /"memoryMB":\{"anyOf":\[.*"minimum":256,"maximum":16384/);
   });
 
+  test("has placements and warnings of secrets where they are taken and given", async () => {
+    const { operations } = await openServer();
+    const partsOf = (name: string) => {
+      const found = operations.find((operation) => operation.name === name)?.operation;
+      return [JSON.stringify(found?.requestBody ?? ""), JSON.stringify(found?.responses ?? "")];
+    };
+    const expected: [name: string, request: boolean, response: RegExp][] = [
+      ["PUT /api/secret-stores/{id}/secrets/{name}", true, /"warning"/],
+      ["PUT /api/projects/{id}/secrets/{name}", true, /"warning"/],
+      ["GET /api/secret-stores/{id}/secrets", false, /"substituteIn"/],
+      ["POST /api/secret-stores", true, /"substituteIn"/],
+      ["PUT /api/secret-stores/{id}", true, /"substituteIn"/],
+    ];
+    for (const [name, isTaken, response] of expected) {
+      const [request = "", responses = ""] = partsOf(name);
+      assert.equal(request.includes('"substituteIn"'), isTaken, name);
+      assert.match(responses, response, name);
+    }
+    assert.doesNotMatch(partsOf("GET /api/projects/{id}/secrets").join(""), /substituteIn/);
+  });
+
   test("is also one page, without a script and without another host", async () => {
     const { server, operations } = await openServer();
     const page = await server.inject({ method: "GET", url: "/api/docs" });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { sql } from "drizzle-orm";
 import { z } from "zod";
 import type { Database } from "../../database/database.ts";
+import { checkpointFormerSecrets, sandboxFormerSecrets } from "../../database/schema.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
 const tablesSchema = z.object({ rows: z.array(z.object({ table_name: z.string() })) });
@@ -53,6 +54,24 @@ export function describeCanary(openDatabase: OpenTestDatabase): void {
       ]) {
         await call("GET", list);
       }
+      const checkpoints = `${sandbox}/checkpoints`;
+      const checkpoint = (await call("POST", checkpoints, { body: { name: "c" } })).json.id;
+      await call("PUT", `/api/secret-stores/${id}`, { body: { substituteIn: ["header"] } });
+      await call("PUT", `${path}/K`, { body: { value: `${canary} 2`, substituteIn: ["query"] } });
+      await call("PUT", `${path}/K`, { body: { value: "short" } });
+      await call("PUT", `${path}/K`, { body: { ...body, substituteIn: [canary.slice(0, 2)] } });
+      const fork = await call("POST", `/api/sandboxes/from-checkpoint/${checkpoint}`, {
+        body: { secretStore: "s" },
+      });
+      assert.equal(fork.status, 201);
+      const formers = JSON.stringify(
+        egressProxy.sessions.get(fork.json.sandboxID)?.formerSecrets ?? [],
+      );
+      assert.ok(formers.includes(`${canary} 2`) && formers.includes(`${canary}"`));
+      for (const table of [sandboxFormerSecrets, checkpointFormerSecrets]) {
+        assert.ok((await database.$count(table)) > 1, "former values are in the database");
+      }
+
       await egressProxy.stop();
       await call("PUT", `${path}/K`, { body });
       await egressProxy.start();

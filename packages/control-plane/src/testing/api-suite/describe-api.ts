@@ -13,6 +13,7 @@ import { describeImages } from "./images.ts";
 import { describeIsolation } from "./isolation.ts";
 import { describeOperatorLimits } from "./operator-limits.ts";
 import { describeOrgLimits } from "./org-limits.ts";
+import { describePathParameters } from "./path-parameters.ts";
 import { describePlacements } from "./placements.ts";
 import { describeProjects } from "./projects.ts";
 import { describeRandomFailures } from "./random-failures.ts";
@@ -30,6 +31,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeAuthentication(openDatabase);
     describeApiKeys(openDatabase);
     describeRequests(openDatabase);
+    describePathParameters(openDatabase);
     describeSecretStores(openDatabase);
     describeProjects(openDatabase);
     describePlacements(openDatabase);

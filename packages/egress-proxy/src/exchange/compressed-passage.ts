@@ -1,16 +1,17 @@
-import type { Transform } from "node:stream";
 import { StreamRedactor } from "../redaction/stream-redactor.ts";
 import type { ValueSearch } from "../redaction/value-search.ts";
 import {
   type BodySource,
   type ContentCoding,
   createDecoder,
+  type Decoder,
   zstdDecompress,
 } from "./content-decoding.ts";
 import { Refusal } from "./refusal.ts";
 
 const magics: readonly (readonly [ContentCoding, Buffer])[] = [
-  ["gzip", Buffer.from([0x1f, 0x8b])],
+  // With the one compression method that there is.
+  ["gzip", Buffer.from([0x1f, 0x8b, 0x08])],
   ["zstd", Buffer.from([0x28, 0xb5, 0x2f, 0xfd])],
 ];
 
@@ -36,18 +37,23 @@ interface WaitingPart {
 /**
  * Passes a compressed body on as it came, each part when what it decodes to
  * has been searched: an archive that is downloaded keeps its bytes. A body
- * that holds a value cannot be mended; it ends with a {@link Refusal}.
+ * that holds a value cannot be mended; it ends with a {@link Refusal}. So does
+ * one that does not decode: of a part with an error in it the decoder gives
+ * nothing, and a more patient one all that is before the error. One that is
+ * only cut short passes, and zero bytes after its end do.
  */
 export class CompressedPassage {
-  readonly #decoder: Transform;
+  readonly #decoder: Decoder;
   readonly #host: string;
   readonly #source: StreamRedactor;
   readonly #decoded: StreamRedactor;
   #sourceBytes = 0;
   #decodedBytes = 0;
   #holdsValue = false;
-  /** The bytes do not decode any further: what is left is searched as it is. */
   #broken = false;
+  #decodesNoMore = false;
+  #closed = false;
+  #wake: (() => void) | undefined;
   #ended = false;
   #waiting: WaitingPart[] = [];
 
@@ -78,14 +84,23 @@ export class CompressedPassage {
       this.#decoded.push(data);
     });
     this.#decoder.on("error", () => {
-      this.#broken = true;
+      // Once the source has ended, all that it can be is cut short.
+      this.#broken = !this.#ended;
+    });
+    this.#decoder.on("end", () => {
+      this.#decodesNoMore = true;
+    });
+    // A write that meets an error never calls back.
+    this.#decoder.on("close", () => {
+      this.#closed = true;
+      this.#wake?.();
     });
   }
 
   /**
    * What may leave after the next parts of the source; null when all has left.
    *
-   * @throws {Refusal} for a body that holds a value
+   * @throws {Refusal} for a body that holds a value, or does not decode
    */
   async next(source: BodySource): Promise<readonly Buffer[] | null> {
     if (this.#ended) return null;
@@ -100,6 +115,13 @@ export class CompressedPassage {
         { wasAllowed: true },
       );
     }
+    if (this.#broken) {
+      throw new Refusal(
+        "content_coding_invalid",
+        `${this.#host} responded with compressed data that does not decode, so it cannot be searched for secret values; it is not passed on`,
+        { wasAllowed: true },
+      );
+    }
     return this.#leaving();
   }
 
@@ -111,10 +133,8 @@ export class CompressedPassage {
   async #push(part: Buffer): Promise<void> {
     this.#sourceBytes += part.length;
     this.#source.push(part);
-    if (!this.#broken) {
-      // An error has been noted by the listener: the rest is searched as it is.
-      await new Promise<void>((resolve) => this.#decoder.write(part, () => resolve()));
-    }
+    if (!this.#decodesNoMore) await this.#untilDone((done) => this.#decoder.write(part, done));
+    if (this.#decodesNoMore && !this.#isPadded(part)) this.#broken = true;
     this.#waiting.push({
       bytes: part,
       sourceEnd: this.#sourceBytes,
@@ -122,11 +142,16 @@ export class CompressedPassage {
     });
   }
 
+  /** Whether the part has only zero bytes after the end of what was compressed: gzip allows them. */
+  #isPadded(part: Buffer): boolean {
+    const after = Math.min(part.length, this.#sourceBytes - this.#decoder.bytesWritten);
+    return part.subarray(part.length - after).every((byte) => byte === 0);
+  }
+
   async #end(): Promise<void> {
-    if (!this.#broken) {
-      await new Promise<void>((resolve) => {
-        this.#decoder.once("close", resolve);
-        this.#decoder.once("end", resolve);
+    if (!this.#decodesNoMore) {
+      await this.#untilDone((done) => {
+        this.#decoder.once("end", done);
         this.#decoder.end();
       });
     }
@@ -134,13 +159,24 @@ export class CompressedPassage {
     this.#decoded.end();
   }
 
+  async #untilDone(work: (done: () => void) => void): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      work(resolve);
+    });
+  }
+
+  /**
+   * The parts of which all has been searched, and something that follows: a
+   * part that decodes to nothing yet may describe what follows.
+   */
   #leaving(): readonly Buffer[] {
+    if (this.#ended) return this.#waiting.splice(0).map(({ bytes }) => bytes);
     const sourceSearched = this.#sourceBytes - this.#source.heldBytes;
-    const decodedSearched = this.#broken
-      ? Number.POSITIVE_INFINITY
-      : this.#decodedBytes - this.#decoded.heldBytes;
+    const decodedSearched = this.#decodedBytes - this.#decoded.heldBytes;
     const stays = this.#waiting.findIndex(
-      ({ sourceEnd, decodedEnd }) => sourceEnd > sourceSearched || decodedEnd > decodedSearched,
+      ({ sourceEnd, decodedEnd }) => sourceEnd > sourceSearched || decodedEnd >= decodedSearched,
     );
     const leaving = this.#waiting.splice(0, stays === -1 ? this.#waiting.length : stays);
     return leaving.map(({ bytes }) => bytes);

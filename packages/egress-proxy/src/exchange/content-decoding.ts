@@ -108,8 +108,11 @@ async function* partsOf(first: Buffer, body: BodySource): AsyncGenerator<Buffer>
   }
 }
 
+/** A decoder that counts the bytes that it has taken; none are those after its end. */
+export type Decoder = Transform & { readonly bytesWritten: number };
+
 /** A decoder for a body that begins with these bytes. */
-export function createDecoder(coding: ContentCoding, first: Buffer): Transform {
+export function createDecoder(coding: ContentCoding, first: Buffer): Decoder {
   switch (coding) {
     case "gzip":
       return zlib.createGunzip();
@@ -127,8 +130,8 @@ export function createDecoder(coding: ContentCoding, first: Buffer): Transform {
 }
 
 /** zstd came to node:zlib in 22.15; undefined before that. */
-export function zstdDecompress(): (() => Transform) | undefined {
+export function zstdDecompress(): (() => Decoder) | undefined {
   return "createZstdDecompress" in zlib && typeof zlib.createZstdDecompress === "function"
-    ? (zlib.createZstdDecompress as () => Transform)
+    ? (zlib.createZstdDecompress as () => Decoder)
     : undefined;
 }

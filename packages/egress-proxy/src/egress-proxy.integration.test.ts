@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { errorBodySchema } from "@opencomputer/protocol";
+import { WebSocket } from "ws";
 import type { CurlResult } from "./testing/curl.ts";
 import {
   addresses,
@@ -16,6 +17,7 @@ import {
 import { otherSandboxId, testSandboxId } from "./testing/sessions.ts";
 
 const mebibyte = 1024 * 1024;
+const rotated = "canary-rotated-m4Tz8Rq2Wx7Lp9Kc";
 
 describe("egress proxy, requests", () => {
   let scenario: EgressProxyScenario;
@@ -110,9 +112,9 @@ describe("egress proxy, requests", () => {
     });
 
     test("a second PUT rotates for the next request", async () => {
-      await scenario.giveSession({ secrets: [{ ...key, value: "canary-rotated-value" }] });
+      await scenario.giveSession({ secrets: [{ ...key, value: rotated }] });
       await scenario.curlHttps(["https://api.example.com/", "-H", `x-api-key: ${key.token}`]);
-      assert.equal(scenario.upstream.last().headers["x-api-key"], "canary-rotated-value");
+      assert.equal(scenario.upstream.last().headers["x-api-key"], rotated);
       await scenario.giveSession();
     });
 
@@ -269,21 +271,28 @@ describe("egress proxy, requests", () => {
       assert.match(result.verbose, /< content-length: 12/i);
     });
 
-    test("an upgrade passes through, its head substituted", async () => {
-      const socket = scenario.openTls("api.example.com");
-      socket.setEncoding("utf8");
-      socket.write(
-        `GET /socket HTTP/1.1\r\nHost: api.example.com\r\nConnection: upgrade\r\nUpgrade: echo\r\nx-api-key: ${key.token}\r\n\r\n`,
-      );
-      let text = "";
-      for await (const chunk of socket) {
-        text += chunk;
-        if (text.endsWith("}\n")) socket.write("over the tunnel");
-        if (text.endsWith("over the tunnel")) break;
-      }
-      assert.match(text, /^HTTP\/1\.1 101 /);
-      assert.match(text, new RegExp(`"x-api-key":"${key.value}"`));
-      socket.destroy();
+    test("a WebSocket passes through, its handshake and messages substituted and redacted", async () => {
+      const webSocket = new WebSocket("wss://api.example.com/socket", {
+        createConnection: () => scenario.openTls("api.example.com"),
+        headers: { "x-api-key": key.token },
+      });
+      const [headers] = await once(webSocket, "message");
+      assert.equal(JSON.parse(String(headers))["x-api-key"], key.token);
+      webSocket.send(`over the WebSocket: ${key.token}`);
+      const [echo] = await once(webSocket, "message");
+      assert.equal(String(echo), `over the WebSocket: ${key.token}`);
+      webSocket.close();
+      const line = await scenario.proxy.auditLine(({ path }) => path === "/socket");
+      assert.deepEqual([line.status, line.substituted], [101, ["API_KEY"]]);
+      assert.deepEqual(line.redacted, ["API_KEY"]);
+    });
+
+    test("an upgrade to another protocol is refused", async () => {
+      const result = await scenario.curlHttps([
+        ...["https://api.example.com/tunnel", "-H", `x-api-key: ${key.token}`],
+        ...["-H", "Connection: Upgrade", "-H", "Upgrade: made-up"],
+      ]);
+      assert.match(refusal(result, 403, "upgrade_refused"), /only an upgrade to websocket/);
     });
 
     test("200 MiB up and down in bounded memory", async () => {

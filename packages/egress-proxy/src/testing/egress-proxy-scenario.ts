@@ -42,7 +42,7 @@ export interface EgressProxyScenario {
   output(): string;
   startProxy(): Promise<void>;
   giveAuthority(): Promise<void>;
-  /** By default: the guest may reach `*.example.com` and has both secrets. */
+  /** A later version of a session each time. By default: the guest may reach `*.example.com` and has both secrets. */
   giveSession(changes?: Partial<EgressSession>): Promise<void>;
   /** Opens TLS to the proxy as the guest. */
   openTls(serverName: string): TLSSocket;
@@ -103,6 +103,7 @@ export async function startEgressProxyScenario(): Promise<EgressProxyScenario> {
       authorityFile: fileWith("installation.pem", installation.certificatePem),
     });
 
+  let version = 0;
   const started: EgressProxyProcess[] = [];
   const running = (): EgressProxyProcess => {
     const proxy = started.at(-1);
@@ -136,7 +137,9 @@ export async function startEgressProxyScenario(): Promise<EgressProxyScenario> {
       return put("/v1/certificate-authority", { certificatePem, privateKeyPem });
     },
     giveSession(changes = {}) {
+      version += 1;
       const session = testSession({
+        version,
         sourceAddress: addresses.guest,
         egressAllowlist: ["*.example.com"],
         secrets: [key, anywhere],

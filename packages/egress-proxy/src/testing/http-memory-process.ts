@@ -1,6 +1,6 @@
 // The data path alone in a process, for tests that measure its memory: guests
-// connect to the port that it tells, and it connects to the port of its first
-// argument. Asked by IPC it tells the most memory that it has held since the
+// connect to the port that it reports, and it connects to the port of its first
+// argument. Asked by IPC it reports the most memory that it has held since the
 // last time.
 import { readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
@@ -9,7 +9,7 @@ import { createServeConnection } from "../exchange/serve-connection.ts";
 import { policyOf, secretOf } from "./http-policy.ts";
 
 const upstreamPort = Number(process.argv[2]);
-const policy = policyOf([secretOf("KEY", "a", "sk-a-real-value-of-some-length")]);
+const policy = policyOf([secretOf("KEY", "a", "sk-Q7v2mX9Lp4ZtW8cKdR3")]);
 const serve = createServeConnection({
   findPolicy: () => policy,
   writeAudit: () => undefined,
@@ -25,7 +25,7 @@ const listener = net.createServer({ allowHalfOpen: true }, (socket) => {
   });
 });
 
-/** Octets; the peak is set back to what is held now (proc(5), `clear_refs`). */
+/** Bytes; the peak is set back to what is held now (proc(5), `clear_refs`). */
 function takePeak(): number {
   const kibibytes = Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
   globalThis.gc?.();

@@ -6,7 +6,9 @@ import {
   type RequestListener,
 } from "node:http";
 import { createServer } from "node:https";
+import type { Duplex } from "node:stream";
 import { createSecureContext } from "node:tls";
+import { WebSocketServer } from "ws";
 import type { TestAuthority } from "./certificates.ts";
 
 /** A request as the upstream saw it. */
@@ -31,9 +33,10 @@ const keptBodyBytesMax = 64 * 1024;
 
 /**
  * "The internet": an HTTPS and an HTTP server for whatever host is asked for.
- * `/echo` answers with the headers and body that came, `/digest` with the
- * body's SHA-256, `/zeros?bytes=` with so many octets, `/chunks` in chunks
- * with a trailer; an upgrade is answered and then echoed.
+ * `/echo` responds with the headers and body that came, `/digest` with the
+ * body's SHA-256, `/zeros?bytes=` with so many zero bytes, `/chunks` in chunks
+ * with a trailer. A WebSocket gets its handshake's headers as its first
+ * message, and an echo of each that it sends.
  */
 export async function startUpstreamServer(options: {
   authority: TestAuthority;
@@ -65,9 +68,9 @@ export async function startUpstreamServer(options: {
       } else if (url.pathname === "/digest") {
         response.end(hash.digest("hex"));
       } else if (url.pathname === "/zeros") {
-        const octets = Buffer.alloc(Number(url.searchParams.get("bytes")));
-        response.setHeader("content-length", octets.length);
-        response.end(octets);
+        const zeros = Buffer.alloc(Number(url.searchParams.get("bytes")));
+        response.setHeader("content-length", zeros.length);
+        response.end(zeros);
       } else if (url.pathname === "/chunks") {
         response.setHeader("trailer", "x-trailer");
         response.write("one ");
@@ -80,6 +83,7 @@ export async function startUpstreamServer(options: {
     });
   };
 
+  const webSockets = new WebSocketServer({ noServer: true });
   const secure = createServer(
     {
       SNICallback: (serverName, callback) => {
@@ -100,13 +104,11 @@ export async function startUpstreamServer(options: {
       connectionCount += 1;
       connections.set(socket, connectionCount);
     });
-    server.on("upgrade", (request, socket) => {
-      const headers = JSON.stringify(request.headers);
-      socket.write(
-        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n",
-      );
-      socket.write(`${headers}\n`);
-      socket.pipe(socket);
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        webSocket.send(JSON.stringify(request.headers));
+        webSocket.on("message", (data, isBinary) => webSocket.send(data, { binary: isBinary }));
+      });
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -110,7 +110,9 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         await database.update(sandboxes).set({ machineId: null }).where(eq(sandboxes.id, id));
         await egressProxy.restart();
         await eventually(
-          () => egressProxy.sessions.get(id)?.machineId === worker.machines.get(id)?.machineId,
+          () =>
+            egressProxy.certificateAuthority !== undefined &&
+            egressProxy.sessions.get(id)?.machineId === worker.machines.get(id)?.machineId,
           "the session names the machine",
         );
       });

@@ -39,11 +39,18 @@ export interface PatternTable {
   readonly powers: Int32Array;
 }
 
-/** Tables that hold all the needles: one, unless many needles share a block. */
-export function buildPatternTables(needles: readonly Buffer[], keys: DigestKeys): PatternTable[] {
+/**
+ * Tables that hold all the needles: one, unless many needles share a block,
+ * and never fewer than `tablesMin`.
+ */
+export function buildPatternTables(
+  needles: readonly Buffer[],
+  keys: DigestKeys,
+  tablesMin = 1,
+): PatternTable[] {
   const tables: PatternTable[] = [];
   let left = allPlacements(needles);
-  while (left.length > 0) {
+  while (left.length > 0 || tables.length < tablesMin) {
     const { table, rest } = buildTable(needles, left, keys);
     tables.push(table);
     left = rest;

@@ -93,10 +93,10 @@ export class ValueSearch {
       const needle = patterns.needles[index];
       if (needle === undefined) return;
       const end = start + needle.bytes.length;
-      this.#scanner.work.comparedBytes += needle.bytes.length;
-      if (needle.bytes.compare(view.bytes, start, end) !== 0) return;
       const { before, after } = needle.edges ?? noEdges;
       if (!continues(view, start - 1, before) || !continues(view, end, after)) return;
+      this.#scanner.work.comparedBytes += needle.bytes.length;
+      if (needle.bytes.compare(view.bytes, start, end) !== 0) return;
       const first = before === undefined ? start : start - 1;
       const last = after === undefined ? end - 1 : end;
       const { starts, ends } = placesOnce();
@@ -130,8 +130,26 @@ function buildPatterns(scanner: BlockScanner, parts: readonly SearchedPart[]): P
   const tables = buildPatternTables(
     needles.map(({ bytes }) => bytes),
     scanner.keys,
+    parts.some(({ part }) => mayShareEveryBlock(part)) ? 2 : 1,
   );
   return { needles, tables };
+}
+
+/** The shortest needle that is sure to hold two whole blocks, wherever it stands. */
+const twoBlocksBytes = 23;
+/** The longest part with base64 shorter than that. */
+const shortBase64BytesMax = 17;
+
+/**
+ * Whether two forms of a part of this length and class may have their one
+ * whole block in common: base64 and base64url, or a space as it is and as a
+ * plus sign. Whether this one has them must not be told by a second table.
+ */
+function mayShareEveryBlock(part: string): boolean {
+  const bytes = Buffer.byteLength(part);
+  return (
+    bytes <= shortBase64BytesMax || (bytes < twoBlocksBytes && releaseClassOf([part]) === "text")
+  );
 }
 
 /** Whether the character at the edge of a base64 needle has the value's bits. */

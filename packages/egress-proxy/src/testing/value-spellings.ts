@@ -1,0 +1,104 @@
+/** Bytes as others write them; one of the forms that are recognised. */
+export type Spell = (bytes: Buffer) => Buffer;
+
+const text = (spell: (text: string) => string): Spell => {
+  return (bytes) => Buffer.from(spell(bytes.toString("utf8")), "utf8");
+};
+const ascii = (spell: (bytes: Buffer) => string): Spell => {
+  return (bytes) => Buffer.from(spell(bytes), "latin1");
+};
+const hexOf = (byte: number, digits = 2) => byte.toString(16).padStart(digits, "0");
+const json = (given: string) => JSON.stringify(given).slice(1, -1);
+const units = (given: string) =>
+  Array.from({ length: given.length }, (_, at) => given.charCodeAt(at));
+const everyUnit = (given: string) =>
+  units(given)
+    .map((unit) => `\\u${hexOf(unit, 4)}`)
+    .join("");
+const pythonJson = (given: string) =>
+  json(given).replace(/[^ -~]/g, (unit) => `\\u${hexOf(unit.charCodeAt(0), 4)}`);
+const percent = (bytes: Buffer, isEscaped: (byte: number, at: number) => boolean) =>
+  [...bytes]
+    .map((byte, at) =>
+      isEscaped(byte, at) || byte < 0x21 || byte > 0x7e || byte === 0x25
+        ? `%${hexOf(byte)}`
+        : String.fromCharCode(byte),
+    )
+    .join("");
+const entities = (given: string, write: (point: number) => string) =>
+  [...given].map((character) => write(character.codePointAt(0) ?? 0)).join("");
+const entityNames: Record<string, string> = {
+  "&": "amp",
+  "<": "lt",
+  ">": "gt",
+  '"': "quot",
+  "'": "#39",
+  "/": "sol",
+  "+": "plus",
+  "=": "equals",
+  ".": "period",
+  "-": "#45",
+  _: "lowbar",
+};
+
+/** Characters of base64 that the bytes decide alone, where so many others precede them in their group. */
+function base64(alphabet: "base64" | "base64url", preceding: number, column?: number): Spell {
+  return ascii((bytes) => {
+    const before = "~.x".slice(0, preceding);
+    const encoded = Buffer.concat([Buffer.from(before), bytes, Buffer.from("~")]).toString(
+      alphabet,
+    );
+    if (column === undefined) return encoded;
+    return (encoded.match(new RegExp(`.{1,${column}}`, "g")) ?? []).join("\n");
+  });
+}
+
+/** Every form that is recognised, by a name for the reader. */
+export const spellings: Readonly<Record<string, Spell>> = {
+  raw: (bytes) => bytes,
+  ...Object.fromEntries(
+    (["base64", "base64url"] as const).flatMap((alphabet) =>
+      [0, 1, 2].flatMap((preceding) =>
+        [undefined, 19, 64, 76].map((column): [string, Spell] => [
+          `${alphabet} after ${preceding} bytes, ${column === undefined ? "not wrapped" : `wrapped at ${column}`}`,
+          base64(alphabet, preceding, column),
+        ]),
+      ),
+    ),
+  ),
+  hexadecimal: ascii((bytes) => bytes.toString("hex")),
+  "hexadecimal in upper case": ascii((bytes) => bytes.toString("hex").toUpperCase()),
+  "percent for every byte": ascii((bytes) => percent(bytes, () => true)),
+  "percent in upper case": ascii((bytes) => percent(bytes, () => true).toUpperCase()),
+  "percent for punctuation": ascii((bytes) =>
+    percent(bytes, (byte) => !/[A-Za-z0-9]/.test(String.fromCharCode(byte))),
+  ),
+  "percent for every third byte": ascii((bytes) => percent(bytes, (_, at) => at % 3 === 0)),
+  "JavaScript's JSON": text(json),
+  "Python's JSON": text(pythonJson),
+  "Go's JSON": text((given) =>
+    json(given).replace(/[&<>]/g, (unit) => `\\u00${hexOf(unit.charCodeAt(0))}`),
+  ),
+  "PHP's JSON": text((given) => json(given).replaceAll("/", "\\/")),
+  "JSON with every code unit escaped": text(everyUnit),
+  "JSON inside JSON": text((given) => json(json(given))),
+  "Python's JSON inside JSON": text((given) => json(pythonJson(given))),
+  "escaped code units inside JSON": text((given) => json(everyUnit(given))),
+  "named entities": text((given) =>
+    given.replace(/[&<>"'/+=._-]/g, (character) => `&${entityNames[character] ?? "amp"};`),
+  ),
+  "decimal entities": text((given) => entities(given, (point) => `&#${point};`)),
+  "hexadecimal entities": text((given) => entities(given, (point) => `&#x${point.toString(16)};`)),
+  "little-endian UTF-16": (bytes) => Buffer.from(bytes.toString("utf8"), "utf16le"),
+  "big-endian UTF-16": (bytes) => Buffer.from(bytes.toString("utf8"), "utf16le").swap16(),
+};
+
+/** Names of the forms. */
+export const spellingNames: readonly string[] = Object.keys(spellings);
+
+/** The bytes in the form of this name. */
+export function spell(name: string, bytes: Buffer | string): Buffer {
+  const form = spellings[name];
+  if (form === undefined) throw new RangeError(`There is no spelling ${name}`);
+  return form(typeof bytes === "string" ? Buffer.from(bytes, "utf8") : bytes);
+}

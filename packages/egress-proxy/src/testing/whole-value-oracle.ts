@@ -1,0 +1,149 @@
+/**
+ * Whether a value stands whole in a text in any form that is recognised. It
+ * decodes everything naively and looks, shares nothing with the search, and
+ * says yes rather too often.
+ */
+export function holdsWhole(given: Buffer, value: string): boolean {
+  const bytes = Buffer.from(value, "utf8");
+  const little = Buffer.from(value, "utf16le");
+  const big = Buffer.from(little).swap16();
+  const plain = [
+    bytes,
+    Buffer.from(value.replaceAll(" ", "+"), "utf8"),
+    little.subarray(0, -1),
+    little.subarray(1),
+    big.subarray(1),
+    big.subarray(0, -1),
+  ].map((form) => form.toString("latin1"));
+  const hexadecimal = bytes.toString("hex");
+  const base64 = [0, 1, 2].map((preceding) => bitsOf(bytes, preceding));
+  return readings(given.toString("latin1")).some((read) => {
+    const view = read.replace(/[\r\n]/g, "");
+    return (
+      plain.some((form) => view.includes(form)) ||
+      view.toLowerCase().includes(hexadecimal) ||
+      base64.some((characters) => holdsBits(view, characters))
+    );
+  });
+}
+
+/** The text as it stands, and as it reads after each way of unescaping; bytes are latin1 characters. */
+function readings(text: string): string[] {
+  const singly = [text, unescapeJson(text), ...afterCuts(text).map(unescapeJson)];
+  return [
+    ...singly,
+    ...singly.slice(1).map(unescapeJson),
+    ...singly.slice(1).flatMap(afterCuts).map(unescapeJson),
+    text.replace(/%([0-9a-fA-F]{2})/g, (_, digits) =>
+      String.fromCharCode(Number.parseInt(digits, 16)),
+    ),
+    unescapeEntities(text),
+  ];
+}
+
+/** A stream may be cut in a run of backslashes, and read on in its middle. */
+function afterCuts(text: string): string[] {
+  return text.includes("\\\\") ? [text.replace(/\\\\/g, "\\")] : [];
+}
+
+const letters: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+
+function unescapeJson(text: string): string {
+  return text.replace(
+    /((?:\\u[0-9a-fA-F]{4})+)|\\(["\\/bfnrt])/g,
+    (_, units: string | undefined, letter: string | undefined) => {
+      if (units === undefined) return letters[letter ?? ""] ?? letter ?? "";
+      return utf8(
+        units
+          .slice(2)
+          .split("\\u")
+          .map((digits) => String.fromCharCode(Number.parseInt(digits, 16)))
+          .join(""),
+      );
+    },
+  );
+}
+
+const names: Readonly<Record<string, string>> = {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+  sol: "/",
+  plus: "+",
+  equals: "=",
+  period: ".",
+  lowbar: "_",
+  percnt: "%",
+  bsol: "\\",
+  commat: "@",
+  excl: "!",
+  quest: "?",
+  ast: "*",
+  lpar: "(",
+  rpar: ")",
+  lsqb: "[",
+  rsqb: "]",
+  verbar: "|",
+  Hat: "^",
+  grave: "`",
+  dollar: "$",
+  comma: ",",
+};
+
+function unescapeEntities(text: string): string {
+  return text.replace(
+    /&(?:#[xX]([0-9a-fA-F]+)|#([0-9]+)|([A-Za-z]+));/g,
+    (all, hex, digits, name) => {
+      if (name !== undefined) return names[name] ?? all;
+      const point = hex === undefined ? Number(digits) : Number.parseInt(hex, 16);
+      return point > 0x10ffff ? all : utf8(String.fromCodePoint(point));
+    },
+  );
+}
+
+function utf8(text: string): string {
+  return Buffer.from(text, "utf8").toString("latin1");
+}
+
+interface Bits {
+  readonly mask: number;
+  readonly bits: number;
+}
+
+/** What the value's bits are, character by character of base64. */
+function bitsOf(bytes: Buffer, preceding: number): Bits[] {
+  const bit = (at: number) => {
+    const byte = bytes[(at >> 3) - preceding];
+    return byte === undefined ? undefined : (byte >> (7 - (at & 7))) & 1;
+  };
+  const first = Math.floor((preceding * 8) / 6);
+  const end = Math.ceil(((preceding + bytes.length) * 8) / 6);
+  return Array.from({ length: end - first }, (_, character) => {
+    let mask = 0;
+    let bits = 0;
+    for (let at = 0; at < 6; at += 1) {
+      const one = bit((first + character) * 6 + at);
+      mask = (mask << 1) | (one === undefined ? 0 : 1);
+      bits = (bits << 1) | (one ?? 0);
+    }
+    return { mask, bits };
+  });
+}
+
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+function holdsBits(view: string, characters: readonly Bits[]): boolean {
+  const indexes = [...view.replaceAll("-", "+").replaceAll("_", "/")].map((character) =>
+    alphabet.indexOf(character),
+  );
+  for (let at = 0; at + characters.length <= indexes.length; at += 1) {
+    const isWhole = characters.every(({ mask, bits }, character) => {
+      const index = indexes[at + character] ?? -1;
+      return index !== -1 && (index & mask) === bits;
+    });
+    if (isWhole) return true;
+  }
+  return false;
+}

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { splitAtRandom } from "../testing/http-split.ts";
+import { cutAt, redactorOf, token } from "../testing/observed-redactor.ts";
+import { createSeededRandom } from "../testing/seeded-random.ts";
+import { randomPair } from "../testing/value-pairs.ts";
+import { spell, spellingNames } from "../testing/value-spellings.ts";
+import { holdsWhole } from "../testing/whole-value-oracle.ts";
+import { BlockScanner } from "./block-scanner.ts";
+import { StreamRedactor } from "./stream-redactor.ts";
+import { createValueSearch, type ValueSearch } from "./value-search.ts";
+
+const key = "sk-ant/api03+qT7vX2mLp9ZrW4cKd8HsNf3bYg6JuEaR";
+const awkward = 'a/b&c+d"e\\f<9Q7x>%zR2kLm4 p=?Ü€😀Wv8Tn1';
+const values = { token: key, text: awkward };
+
+function searchFor(value: string): ValueSearch {
+  const search = createValueSearch(new BlockScanner(), [{ name: "KEY", token, value }]);
+  assert.ok(search !== undefined, "the value is not searched for");
+  return search;
+}
+
+/** What leaves while these parts arrive, and after them when the text ends. */
+function redact(search: ValueSearch, parts: readonly Buffer[]): { left: Buffer; rest: Buffer } {
+  const redactor = new StreamRedactor(
+    () => search,
+    () => undefined,
+  );
+  const left = Buffer.concat(parts.flatMap((part) => redactor.push(part)));
+  return { left, rest: Buffer.concat(redactor.end()) };
+}
+
+/** Around the token, only what a form shares with its neighbours. */
+const onlyToken =
+  /^~+(?:[A-Za-z0-9+/_-]{1,4}[\r\n]?|\0)?osb_sealed_a{32}(?:[\r\n]?[A-Za-z0-9+/_=-]{1,4}|\0)?~+$/;
+
+/** Shows the difference as text. */
+function assertSame(actual: Buffer, expected: Buffer, message: string): void {
+  if (actual.equals(expected)) return;
+  assert.deepEqual(actual.toString("latin1"), expected.toString("latin1"), message);
+}
+
+for (const [releaseClass, value] of Object.entries(values)) {
+  describe(`a whole form of a value of class ${releaseClass}, cut anywhere`, () => {
+    const search = searchFor(value);
+    for (const name of spellingNames) {
+      const form = spell(name, value);
+      const surrounded = [
+        [Buffer.from('"'), Buffer.from('"')],
+        [Buffer.from("key=\n"), Buffer.from("\n and more\n")],
+        [Buffer.from("a line\r\n\r\n"), Buffer.from("\r\n")],
+        [Buffer.from("data: "), Buffer.from(" ")],
+      ].map((around) => Buffer.concat([around[0] ?? form, form, around[1] ?? form]));
+
+      test(`${name}: in two parts`, () => {
+        for (const text of surrounded) {
+          const expected = Buffer.concat(Object.values(redact(search, [text])));
+          assert.equal(holdsWhole(expected, value), false);
+          assert.ok(expected.includes(token), expected.toString("latin1"));
+          for (let cut = 0; cut <= text.length; cut += 1) {
+            const { left, rest } = redact(search, cutAt(text, [cut]));
+            assertSame(Buffer.concat([left, rest]), expected, `cut at ${cut}`);
+            // Without the rest, as after a reset, what left is a beginning that has nothing of it.
+            const upTo = redact(search, [text.subarray(0, cut)]).left;
+            assertSame(upTo, expected.subarray(0, upTo.length), `broken off at ${cut}`);
+          }
+        }
+      });
+
+      test(`${name}: byte by byte, and cut at random`, () => {
+        const random = createSeededRandom(201);
+        for (const text of surrounded) {
+          const expected = Buffer.concat(Object.values(redact(search, [text])));
+          const bytes = [...text].map((byte) => Buffer.from([byte]));
+          assertSame(Buffer.concat(Object.values(redact(search, bytes))), expected, "byte by byte");
+          for (let round = 0; round < 12; round += 1) {
+            const parts = splitAtRandom(text, random.pick([2, 9, 40]), random);
+            const { left, rest } = redact(search, parts);
+            assertSame(
+              Buffer.concat([left, rest]),
+              expected,
+              `${parts.map((part) => part.length)}`,
+            );
+          }
+        }
+      });
+
+      test(`${name}: where the held tail begins inside of it`, () => {
+        const before = Buffer.alloc(2 * search.tailBytes, "~");
+        for (
+          let after = search.tailBytes - form.length - 4;
+          after <= search.tailBytes + 4;
+          after += 1
+        ) {
+          const text = Buffer.concat([before, form, Buffer.alloc(Math.max(0, after), "~")]);
+          const { left, rest } = redact(search, [text, Buffer.from("~~")]);
+          const all = Buffer.concat([left, rest]).toString("latin1");
+          assert.match(all, onlyToken, `${after} bytes after it`);
+        }
+      });
+    }
+  });
+}
+
+describe("many values and many forms in one text", () => {
+  test("leave as they do when the text arrives at once, however it is cut", () => {
+    const random = createSeededRandom(202);
+    for (let round = 0; round < 150; round += 1) {
+      const { value, other } = randomPair(random, random.pick(["token", "text"]));
+      const text = Buffer.concat(
+        Array.from({ length: 1 + random.below(6) }, () =>
+          Buffer.concat([
+            spell(random.pick(spellingNames), random.pick([value, value, other])),
+            Buffer.from(random.pick(["\n", "\n\n", "\r\n", "\n<p>", "\n  "])),
+          ]),
+        ),
+      );
+      const redactAll = (parts: readonly Buffer[]) => {
+        const redactor = redactorOf(value, other);
+        return Buffer.concat([...parts.flatMap((part) => redactor.push(part)), ...redactor.end()]);
+      };
+      const parts = splitAtRandom(text, random.pick([1, 5, 60, 600]), random);
+      assertSame(redactAll(parts), redactAll([text]), `round ${round}`);
+      assert.equal(holdsWhole(redactAll(parts), value), false);
+    }
+  });
+});

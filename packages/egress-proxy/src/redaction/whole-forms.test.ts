@@ -32,7 +32,7 @@ function redact(search: ValueSearch, parts: readonly Buffer[]): { left: Buffer; 
 
 /** Around the token, only what a form shares with its neighbours. */
 const onlyToken =
-  /^~+(?:[A-Za-z0-9+/_-]{1,4}[\r\n]?|\0)?osb_sealed_a{32}(?:[\r\n]?[A-Za-z0-9+/_=-]{1,4}|\0)?~+$/;
+  /^~+(?:[A-Za-z0-9+/_-]{1,4}(?:\r?\n|\\n)?|\0)?osb_sealed_a{32}(?:(?:\r?\n|\\n)?[A-Za-z0-9+/_=-]{1,4}|\0)?~+$/;
 
 /** Shows the difference as text. */
 function assertSame(actual: Buffer, expected: Buffer, message: string): void {

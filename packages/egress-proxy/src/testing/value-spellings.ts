@@ -41,15 +41,32 @@ const entityNames: Record<string, string> = {
   _: "lowbar",
 };
 
-/** Characters of base64 that the bytes decide alone, where so many others precede them in their group. */
-function base64(alphabet: "base64" | "base64url", preceding: number, column?: number): Spell {
+/** What base64 is wrapped with: the column, and the line break as it stands. */
+interface Wrapping {
+  readonly column: number;
+  readonly lineBreak: string;
+}
+
+const wrappings: Readonly<Record<string, Wrapping | undefined>> = {
+  "not wrapped": undefined,
+  "wrapped at 19": { column: 19, lineBreak: "\n" },
+  "wrapped at 64": { column: 64, lineBreak: "\n" },
+  "wrapped at 76": { column: 76, lineBreak: "\r\n" },
+  "wrapped at 60 in JSON": { column: 60, lineBreak: "\\n" },
+};
+
+/** Base64 of the bytes where so many others precede them in their group, and one follows. */
+function base64(
+  alphabet: "base64" | "base64url",
+  preceding: number,
+  wrapping: Wrapping | undefined,
+): Spell {
   return ascii((bytes) => {
-    const before = "~.x".slice(0, preceding);
-    const encoded = Buffer.concat([Buffer.from(before), bytes, Buffer.from("~")]).toString(
-      alphabet,
-    );
-    if (column === undefined) return encoded;
-    return (encoded.match(new RegExp(`.{1,${column}}`, "g")) ?? []).join("\n");
+    const before = Buffer.from("~.x".slice(0, preceding));
+    const encoded = Buffer.concat([before, bytes, Buffer.from("~")]).toString(alphabet);
+    if (wrapping === undefined) return encoded;
+    const lines = encoded.match(new RegExp(`.{1,${wrapping.column}}`, "g")) ?? [];
+    return lines.join(wrapping.lineBreak);
   });
 }
 
@@ -59,9 +76,9 @@ export const spellings: Readonly<Record<string, Spell>> = {
   ...Object.fromEntries(
     (["base64", "base64url"] as const).flatMap((alphabet) =>
       [0, 1, 2].flatMap((preceding) =>
-        [undefined, 19, 64, 76].map((column): [string, Spell] => [
-          `${alphabet} after ${preceding} bytes, ${column === undefined ? "not wrapped" : `wrapped at ${column}`}`,
-          base64(alphabet, preceding, column),
+        Object.entries(wrappings).map(([name, wrapping]): [string, Spell] => [
+          `${alphabet} after ${preceding} bytes, ${name}`,
+          base64(alphabet, preceding, wrapping),
         ]),
       ),
     ),

@@ -35,6 +35,12 @@ interface WaitingPart {
 }
 
 /**
+ * What may wait to be searched. The search holds at most 2 MiB of decoded
+ * text; more compressed data than this for less text is made to fill memory.
+ */
+const waitingBytesMax = 4 * 1024 * 1024;
+
+/**
  * Passes a compressed body on as it came, each part when what it decodes to
  * has been searched: an archive that is downloaded keeps its bytes. A body
  * that holds a value cannot be mended; it ends with a {@link Refusal}. So does
@@ -56,6 +62,7 @@ export class CompressedPassage {
   #wake: (() => void) | undefined;
   #ended = false;
   #waiting: WaitingPart[] = [];
+  #waitingBytes = 0;
 
   /** @throws {Refusal} for a coding that this Node cannot decode. */
   constructor(
@@ -115,7 +122,7 @@ export class CompressedPassage {
         { wasAllowed: true },
       );
     }
-    if (this.#broken) {
+    if (this.#broken || this.#waitingBytes > waitingBytesMax) {
       throw new Refusal(
         "content_coding_invalid",
         `${this.#host} responded with compressed data that does not decode, so it cannot be searched for secret values; it is not passed on`,
@@ -140,6 +147,7 @@ export class CompressedPassage {
       sourceEnd: this.#sourceBytes,
       decodedEnd: this.#decodedBytes,
     });
+    this.#waitingBytes += part.length;
   }
 
   /** Whether the part has only zero bytes after the end of what was compressed: gzip allows them. */
@@ -179,6 +187,7 @@ export class CompressedPassage {
       ({ sourceEnd, decodedEnd }) => sourceEnd > sourceSearched || decodedEnd >= decodedSearched,
     );
     const leaving = this.#waiting.splice(0, stays === -1 ? this.#waiting.length : stays);
+    for (const { bytes } of leaving) this.#waitingBytes -= bytes.length;
     return leaving.map(({ bytes }) => bytes);
   }
 }

@@ -99,7 +99,9 @@ export async function relayCompressed(
   const { host, search } = context;
   const passage = new CompressedPassage(compression, host, search, noteRedacted(context));
   try {
+    // The head waits until something leaves, so that a short body is refused with a response.
     let leaving = await passage.next(source);
+    while (leaving?.length === 0) leaving = await passage.next(source);
     const length = framing.kind === "length" ? framing.length : undefined;
     const outgoing = begin(context, head, length);
     while (leaving !== null) {

@@ -10,7 +10,7 @@ import {
 } from "@opencomputer/harness";
 import { measureApi } from "./api/api-figures.ts";
 import { measureRounds } from "./api/round-figures.ts";
-import { measureRequests, measureUpload } from "./egress/proxy-figures.ts";
+import { measureEgress } from "./egress/egress-figures.ts";
 import { asMarkdown, type Figure, printFigures } from "./figure.ts";
 import { measureLife } from "./life/life-figures.ts";
 import { measureColdCreate, measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
@@ -32,11 +32,7 @@ const figures: Figure[] = [];
 if (wants("sandboxes")) figures.push(...(await sandboxFigures()));
 if (wants("life")) figures.push(...(await lifeFigures()));
 if (wants("api")) figures.push(...(await apiFigures()));
-if (wants("egress")) {
-  figures.push(await measureRequests((text) => say(`proxy and relay: ${text}`)));
-  say("1 GiB upload");
-  figures.push(await measureUpload());
-}
+if (wants("egress")) figures.push(...(await measureEgress(say)));
 process.stdout.write(`\n${describeHost()}\n`);
 printFigures(figures, process.stdout);
 if (markdownFile !== undefined) {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { RunningInstallation } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
-import { listeningSchema } from "../egress/message.ts";
+import { listeningSchema } from "../egress/peers/message.ts";
 import { describeSamples, type Figure } from "../figure.ts";
 import { median, pairedRatios } from "../statistics.ts";
 import { type LoadResult, type LoadTask, loadResultSchema } from "./message.ts";
@@ -11,7 +11,7 @@ import { type LoadResult, type LoadTask, loadResultSchema } from "./message.ts";
 const rounds = 20;
 const connections = 64;
 
-/** `GET /sandboxes/:id` against a bare HTTP server with the same answer, in turns in the same run. */
+/** `GET /sandboxes/:id` against a bare HTTP server with the same response, in turns in the same run. */
 export async function measureApi(
   installation: RunningInstallation,
   onRound: (text: string) => void,
@@ -19,12 +19,12 @@ export async function measureApi(
   const { apiUrl, apiKey } = installation;
   const sandbox = await Sandbox.create({ apiUrl, apiKey, timeout: 0 });
   const path = `/api/sandboxes/${sandbox.sandboxId}`;
-  const answer = await fetch(apiUrl + path, { headers: { "x-api-key": apiKey } });
-  if (answer.status !== 200) throw new Error(`GET ${path} answered ${answer.status}`);
+  const response = await fetch(apiUrl + path, { headers: { "x-api-key": apiKey } });
+  if (response.status !== 200) throw new Error(`GET ${path} returned ${response.status}`);
   const generator = fork(fileURLToPath(new URL("./load-generator.js", import.meta.url)));
   const floor = fork(fileURLToPath(new URL("./floor-server.js", import.meta.url)));
   try {
-    floor.send({ body: await answer.text() });
+    floor.send({ body: await response.text() });
     const [message] = await once(floor, "message");
     const task = {
       head: `GET ${path} HTTP/1.1\r\nHost: bench\r\nX-API-Key: ${apiKey}\r\n\r\n`,

@@ -20,7 +20,7 @@ async function measure(task: LoadTask): Promise<LoadResult> {
   const samplesMs: number[] = [];
   for (const socket of sockets) {
     let sentAt = performance.now();
-    onAnswer(socket, () => {
+    onResponse(socket, () => {
       if (counts) samplesMs.push(performance.now() - sentAt);
       sentAt = performance.now();
       socket.write(request);
@@ -37,8 +37,8 @@ async function measure(task: LoadTask): Promise<LoadResult> {
   return { perSecond: samplesMs.length / seconds, p99Ms: percentile(samplesMs, 0.99) };
 }
 
-/** Calls back at the end of each whole answer; anything but a 200 ends the process. */
-function onAnswer(socket: Socket, done: () => void): void {
+/** Calls back at the end of each whole response; anything but a 200 ends the process. */
+function onResponse(socket: Socket, done: () => void): void {
   let received: Buffer = Buffer.alloc(0);
   socket.on("data", (chunk: Buffer) => {
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);

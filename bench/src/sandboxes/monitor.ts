@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 
-const answerSchema = z.object({ return: z.unknown().optional(), error: z.unknown().optional() });
+const responseSchema = z.object({ return: z.unknown().optional(), error: z.unknown().optional() });
 const retryMilliseconds = 2;
 
 /** The least of a QMP client: one command after the other. */
@@ -24,9 +24,9 @@ export async function openMonitor(socketPath: string): Promise<Monitor> {
         if (line.done === true) throw new Error(`QEMU ended during ${command}`);
         const message = z.record(z.string(), z.unknown()).parse(JSON.parse(line.value));
         if ("event" in message) continue;
-        const answer = answerSchema.parse(message);
-        if (answer.error === undefined) return answer.return;
-        throw new Error(`QEMU refused ${command}: ${JSON.stringify(answer.error)}`);
+        const response = responseSchema.parse(message);
+        if (response.error === undefined) return response.return;
+        throw new Error(`QEMU refused ${command}: ${JSON.stringify(response.error)}`);
       }
     },
     close: () => socket.destroy(),

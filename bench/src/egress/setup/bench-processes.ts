@@ -7,23 +7,33 @@ import { fileURLToPath } from "node:url";
 import type { Authority } from "@opencomputer/harness";
 import type { EgressSession } from "@opencomputer/protocol";
 import { Client } from "undici";
-import { listeningSchema } from "./message.ts";
+import { listeningSchema } from "../peers/message.ts";
 
 const pollMilliseconds = 50;
 
-/** A bare process of the bench: told its settings, answers its port. */
+/** Programs of the bench that respond; each is a file in `peers`. */
+export type OriginName = "origin" | "body-origin" | "event-origin";
+
+/** A bare process of the bench that listens on a port. */
+export interface Peer {
+  readonly pid: number;
+  readonly port: number;
+  stop(): void;
+}
+
+/** Starts a process, gives it its settings and waits for its port. */
 export async function startPeer(
-  name: "origin" | "relay",
+  name: OriginName | "relay",
   settings: Record<string, string | number>,
-): Promise<{ port: number; stop(): void }> {
-  const child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)));
+): Promise<Peer> {
+  const child = fork(fileURLToPath(new URL(`../peers/${name}.js`, import.meta.url)));
   child.send(settings);
   const [message] = await once(child, "message");
   const { port } = listeningSchema.parse(message);
-  return { port, stop: () => void child.kill() };
+  return { pid: child.pid ?? 0, port, stop: () => void child.kill() };
 }
 
-/** The real egress proxy on a loopback address, with one session. */
+/** The real egress proxy on a loopback address. */
 export interface BenchProxy {
   readonly pid: number;
   putSession(session: EgressSession): Promise<void>;
@@ -46,7 +56,7 @@ export async function startProxy({
   const caFile = join(directory, "ca.pem");
   await writeFile(caFile, originAuthority.certificatePem);
   const child = fork(
-    fileURLToPath(new URL("../../../packages/egress-proxy/dist/main.js", import.meta.url)),
+    fileURLToPath(new URL("../../../../packages/egress-proxy/dist/main.js", import.meta.url)),
     {
       env: {
         PATH: process.env["PATH"],
@@ -59,7 +69,7 @@ export async function startProxy({
     },
   );
   const client = new Client("http://egress-proxy", { socketPath });
-  await untilAnswering(child, client);
+  await untilServing(child, client);
   const put = async (path: string, body: unknown) => {
     const response = await client.request({
       method: "PUT",
@@ -69,7 +79,7 @@ export async function startProxy({
     });
     const text = await response.body.text();
     if (response.statusCode >= 300)
-      throw new Error(`PUT ${path} answered ${response.statusCode}: ${text}`);
+      throw new Error(`PUT ${path} returned ${response.statusCode}: ${text}`);
   };
   await put("/v1/certificate-authority", {
     certificatePem: guestAuthority.certificatePem,
@@ -87,7 +97,7 @@ export async function startProxy({
   };
 }
 
-async function untilAnswering(child: ChildProcess, client: Client): Promise<void> {
+async function untilServing(child: ChildProcess, client: Client): Promise<void> {
   for (;;) {
     if (child.exitCode !== null)
       throw new Error(`The proxy ended with exit code ${child.exitCode}`);

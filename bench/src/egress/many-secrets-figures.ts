@@ -1,0 +1,102 @@
+import { describeSamples, type Figure } from "../figure.ts";
+import { measureInTurns } from "../in-turns.ts";
+import { median, pairedRatios } from "../statistics.ts";
+import { describeRate, measureDownloadRate, warmUp } from "./clients/download-rate.ts";
+import { openDownloads } from "./clients/downloads.ts";
+import { measureLoad } from "./clients/load.ts";
+import { perSecond, requestLoad } from "./request-figures.ts";
+import { startMeasuredPath, type Target } from "./setup/measured-path.ts";
+import { sessions, unknownValue, usedSecret } from "./setup/sessions.ts";
+
+const rounds = 20;
+const secretCount = 10_000;
+const requestsRatioMin = 0.9;
+/** What the plain origin responds with to every request. */
+const shortBodyBytes = 2;
+const countText = secretCount.toLocaleString("en");
+
+/** The first request and requests a second of a session with many secrets, against one with a single secret. */
+export async function measureManySecrets(onRound: (text: string) => void): Promise<Figure[]> {
+  const many = sessions.withSecrets(secretCount);
+  const one = sessions.withOneSecret();
+  const path = await startMeasuredPath({ origin: "origin", sessions: [many, one] });
+  try {
+    const { pid } = path.proxy;
+    const first = describeFirst(
+      await firstRequestMilliseconds(path.throughProxy(many)),
+      await firstRequestMilliseconds(path.throughProxy(one)),
+    );
+    const { measured, floor } = await measureInTurns({
+      rounds,
+      measured: () => measureLoad({ ...requestLoad, pid, target: path.throughProxy(many) }),
+      floor: () => measureLoad({ ...requestLoad, pid, target: path.throughProxy(one) }),
+      onRound,
+    });
+    const ratio = median(pairedRatios(perSecond(measured), perSecond(floor)));
+    return [
+      {
+        name: `requests/s of a session with ${countText} secrets`,
+        measured: describeSamples(perSecond(measured), "/s"),
+        floor: `${describeSamples(perSecond(floor), "/s")} (one secret)`,
+        result: `${ratio.toFixed(2)} × the floor`,
+        mustReach: `≥ ${requestsRatioMin} × the floor`,
+        reached: ratio >= requestsRatioMin,
+      },
+      first,
+    ];
+  } finally {
+    await path.stop();
+  }
+}
+
+/** The first response is when the proxy prepares the search for all values of a session. */
+async function firstRequestMilliseconds(target: Target): Promise<number> {
+  const downloads = openDownloads(target);
+  try {
+    return await downloads.milliseconds("first", shortBodyBytes);
+  } finally {
+    downloads.close();
+  }
+}
+
+function describeFirst(many: number, one: number): Figure {
+  return {
+    name: "the first request of that session, which all other sandboxes wait for",
+    measured: `${many.toFixed(0)} ms`,
+    floor: `${one.toFixed(0)} ms (one secret)`,
+    result: `floor + ${(many - one).toFixed(0)} ms`,
+    mustReach: "reported",
+    reached: null,
+  };
+}
+
+/** The rate of a long response that is searched for as many values. */
+export async function measureManySecretsDownload(): Promise<Figure> {
+  const many = sessions.withSecrets(secretCount);
+  const one = sessions.withOneSecret();
+  const path = await startMeasuredPath({
+    origin: "body-origin",
+    originSettings: { value: usedSecret.value, otherValue: unknownValue },
+    sessions: [many, one],
+  });
+  const downloads = openDownloads(path.throughProxy(many));
+  const floorDownloads = openDownloads(path.throughProxy(one));
+  try {
+    await warmUp(floorDownloads, "text");
+    await warmUp(downloads, "text");
+    const floor = await measureDownloadRate(floorDownloads, "text", path.proxy.pid);
+    const rate = await measureDownloadRate(downloads, "text", path.proxy.pid);
+    return {
+      name: `1 GiB response, searched for ${countText} values: lines of words`,
+      measured: describeRate(rate),
+      floor: `${describeRate(floor)} (one secret)`,
+      result: `${(rate / floor).toFixed(2)} × the floor`,
+      mustReach: "reported",
+      reached: null,
+    };
+  } finally {
+    downloads.close();
+    floorDownloads.close();
+    await path.stop();
+  }
+}

@@ -1,0 +1,71 @@
+import { describeSamples, type Figure } from "../figure.ts";
+import { measureInTurns } from "../in-turns.ts";
+import { median, pairedRatios } from "../statistics.ts";
+import { type LoadResult, measureLoad } from "./clients/load.ts";
+import { startMeasuredPath } from "./setup/measured-path.ts";
+import { measuredHost, sessions, usedSecret } from "./setup/sessions.ts";
+
+const rounds = 20;
+const requestsRatioMin = 0.55;
+
+/** A request with one header to substitute, over and over on 32 connections. */
+export const requestLoad = {
+  head: [
+    "GET /v1/messages HTTP/1.1",
+    `Host: ${measuredHost}`,
+    "User-Agent: bench",
+    "Accept: */*",
+    `X-Api-Key: ${usedSecret.token}`,
+    "",
+    "",
+  ].join("\r\n"),
+  connections: 32,
+  warmUpMilliseconds: 300,
+  milliseconds: 1000,
+};
+
+export const perSecond = (results: LoadResult[]) => results.map((result) => result.perSecond);
+
+/** Requests a second through the proxy and their CPU time, against the bare relay. */
+export async function measureRequests(onRound: (text: string) => void): Promise<Figure[]> {
+  const session = sessions.withOneSecret();
+  const path = await startMeasuredPath({ origin: "origin", sessions: [session] });
+  try {
+    const target = path.throughProxy(session);
+    const floorTarget = path.throughRelay(session);
+    const { measured, floor } = await measureInTurns({
+      rounds,
+      measured: () => measureLoad({ ...requestLoad, target, pid: path.proxy.pid }),
+      floor: () => measureLoad({ ...requestLoad, target: floorTarget, pid: path.relay.pid }),
+      onRound,
+    });
+    // Each round against its neighbour: the machine may be faster or slower in the next one.
+    const ratio = median(pairedRatios(perSecond(measured), perSecond(floor)));
+    return [
+      {
+        name: `requests/s through the proxy, one substituted header, response searched, ${requestLoad.connections} connections`,
+        measured: describeSamples(perSecond(measured), "/s"),
+        floor: `${describeSamples(perSecond(floor), "/s")} (bare Node TLS relay)`,
+        result: `${ratio.toFixed(2)} × the floor`,
+        mustReach: `≥ ${requestsRatioMin} × the floor`,
+        reached: ratio >= requestsRatioMin,
+      },
+      describeCpuTime(measured, floor),
+    ];
+  } finally {
+    await path.stop();
+  }
+}
+
+function describeCpuTime(measured: LoadResult[], floor: LoadResult[]): Figure {
+  const microseconds = (results: LoadResult[]) => results.map((result) => result.cpuMicroseconds);
+  const ratio = median(pairedRatios(microseconds(measured), microseconds(floor)));
+  return {
+    name: "CPU time of each of these requests",
+    measured: describeSamples(microseconds(measured), "µs"),
+    floor: `${describeSamples(microseconds(floor), "µs")} (bare Node TLS relay)`,
+    result: `${ratio.toFixed(2)} × the floor`,
+    mustReach: "reported",
+    reached: null,
+  };
+}

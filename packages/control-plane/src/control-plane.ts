@@ -152,7 +152,12 @@ export async function startControlPlane(
     },
   });
   const handOver = createProxyHandOver({
-    ...{ database, sandboxes, vault, formerSecrets, certificateAuthority, egressProxy, logger },
+    database,
+    sandboxes,
+    vault,
+    formerSecrets,
+    certificateAuthority,
+    egressProxy,
   });
   const removal = createSandboxRemoval({
     sandboxes,

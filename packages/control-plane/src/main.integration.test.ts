@@ -126,12 +126,14 @@ describe("the control plane as a process", () => {
       OPENSANDBOX_SECRET_ENCRYPTION_KEY: "canary-key",
       OPENCOMPUTER_API_KEY: "canary-api-key",
       OPENCOMPUTER_PORT: "0",
+      OPENCOMPUTER_SUBSTITUTE_IN: "header,cookie",
     });
     assert.equal(await started.ended, 1);
     for (const name of [
       "OPENSANDBOX_SECRET_ENCRYPTION_KEY",
       "OPENCOMPUTER_API_KEY",
       "OPENCOMPUTER_PORT",
+      "OPENCOMPUTER_SUBSTITUTE_IN",
     ]) {
       assert.ok(started.output().includes(name), name);
     }

@@ -31,6 +31,8 @@ export const limits = {
    * still searched for in responses; the oldest is dropped.
    */
   formerValuesPerSecretMax: 16,
+  /** Former values of one sandbox or checkpoint together, encrypted; the oldest is dropped. */
+  formerValuesBytesTotalMax: 8 * 1024 * 1024,
   /** How long a former value is searched for. */
   formerValueSecondsMax: 90 * 24 * 3600,
   /** Length of a store or project name. 400 `invalid_request`. */

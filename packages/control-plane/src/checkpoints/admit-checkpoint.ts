@@ -66,11 +66,12 @@ export async function admitCheckpoint(
         return { ...secret, ...vault.seal(value, context), checkpointId };
       }),
     );
-    const parent = { kind: "sandbox", orgId, id: sandboxId } as const;
+    const parent = { kind: "sandbox", orgId, ids: [sandboxId] } as const;
+    const formers = await formerSecrets.list(transaction, parent, new Date());
     await formerSecrets.insert(
       transaction,
-      { kind: "checkpoint", orgId, id: checkpointId },
-      await formerSecrets.list(transaction, parent, new Date()),
+      { kind: "checkpoint", orgId, ids: [checkpointId] },
+      formers.map((former) => ({ ...former, ownerId: checkpointId })),
     );
     const row = await checkpoints.find(orgId, checkpointId, transaction);
     if (row === undefined) throw new Error("A checkpoint is absent right after its insert");

@@ -62,7 +62,7 @@ export function createForkCheckpoint(deps: {
       const top = request.secretStore
         ? openLayer(deps, orgId, await loadNamedLayer(transaction, orgId, request.secretStore))
         : emptyLayer;
-      const owner = { kind: "checkpoint", orgId, id } as const;
+      const owner = { kind: "checkpoint", orgId, ids: [id] } as const;
       const inheritedFormerSecrets = await formerSecrets.list(transaction, owner, new Date());
       return planFork(checkpoint, { base, top, inheritedFormerSecrets }, request);
     };

@@ -85,12 +85,18 @@ async function assertKept(
   assert.deepEqual([store?.substituteIn, ofStore?.substituteIn], [null, null]);
   const vault = createVault(createKeyRing([["v1", Buffer.alloc(32, 1)]]));
   const formerSecrets = createFormerSecretRepository(vault);
-  const owner = { kind: "sandbox", orgId, id: sandboxId } as const;
+  const owner = { kind: "sandbox", orgId, ids: [sandboxId] } as const;
   const former = {
-    ...{ name: "K", token: "osb_sealed_0", value: new SecretValue("v"), retiredAt: new Date() },
+    ...{
+      ownerId: sandboxId,
+      name: "K",
+      token: "osb_sealed_0",
+      value: new SecretValue("v"),
+      retiredAt: new Date(),
+    },
     ...{ allowedHosts: ["a.example.com"], substituteIn: ["header"] },
   };
-  await formerSecrets.add(database, owner, former);
+  await formerSecrets.add(database, owner, [former], new Date());
   const [listed] = await formerSecrets.list(database, owner, new Date());
   assert.deepEqual(
     [listed?.value.reveal(), listed?.allowedHosts, listed?.substituteIn],

@@ -1,5 +1,4 @@
-import { type EgressSecret, type EgressSession, limits, WireError } from "@opencomputer/protocol";
-import type { Logger } from "pino";
+import { type EgressSecret, type EgressSession, WireError } from "@opencomputer/protocol";
 import type { CertificateAuthority } from "../certificate-authority/make-certificate-authority.ts";
 import type { Database } from "../database/database.ts";
 import type { SecretUse } from "../former-secrets/former-secret.ts";
@@ -38,10 +37,8 @@ export function createProxyHandOver(deps: {
   formerSecrets: FormerSecretRepository;
   certificateAuthority: CertificateAuthority;
   egressProxy: EgressProxyClient;
-  logger: Logger;
 }): ProxyHandOver {
-  const { database, sandboxes, vault, formerSecrets, egressProxy, logger } = deps;
-  const { certificateAuthority } = deps;
+  const { database, sandboxes, vault, formerSecrets, certificateAuthority, egressProxy } = deps;
   const lock = createKeyedLock();
 
   async function readSession(orgId: string, sandboxId: string): Promise<EgressSession | undefined> {
@@ -51,7 +48,7 @@ export function createProxyHandOver(deps: {
     if (machineId === null || sourceAddress === null) return undefined;
     const secrets = await sandboxes.listSecrets(orgId, sandboxId);
     // Read after the values in use: what is retired in between is in both, not in neither.
-    const owner = { kind: "sandbox", orgId, id: sandboxId } as const;
+    const owner = { kind: "sandbox", orgId, ids: [sandboxId] } as const;
     const formers = await formerSecrets.list(database, owner, new Date());
     return {
       ...{ sandboxId, version, machineId, sourceAddress, mode },
@@ -60,22 +57,8 @@ export function createProxyHandOver(deps: {
         const context = { kind: "sandbox-secret", orgId, sandboxId, name: secret.name } as const;
         return toEgressSecret({ ...secret, value: vault.open(secret, context) });
       }),
-      formerSecrets: fitting(sandboxId, formers.map(toEgressSecret)),
+      formerSecrets: formers.map(toEgressSecret),
     };
-  }
-
-  /** A session that is too large would leave the proxy with the one before it. */
-  function fitting(sandboxId: string, formers: EgressSecret[]): EgressSecret[] {
-    let bytes = 0;
-    const sent = formers.filter((former) => {
-      bytes += Buffer.byteLength(JSON.stringify(former));
-      return bytes <= limits.egressSessionBytesMax / 2;
-    });
-    const leftOut = formers.length - sent.length;
-    if (leftOut > 0) {
-      logger.warn({ sandboxId, leftOut }, "the oldest former values do not fit into the session");
-    }
-    return sent;
   }
 
   async function put(orgId: string, sandboxId: string, attempt = 1): Promise<boolean> {

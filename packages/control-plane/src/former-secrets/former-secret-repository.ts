@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { and, desc, eq, gt, inArray, lte } from "drizzle-orm";
+import { limits } from "@opencomputer/protocol";
+import { and, desc, eq, gt, inArray, lte, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { checkpointFormerSecrets, sandboxFormerSecrets } from "../database/schema.ts";
 import type { SealContext, Vault } from "../vault/vault.ts";
@@ -11,85 +12,120 @@ const contextKinds = {
   checkpoint: "checkpoint-former-secret",
 } as const;
 
-/** Whose former values they are. */
-export type FormerSecretOwner = { kind: "sandbox" | "checkpoint"; orgId: string; id: string };
+/** Sandboxes or checkpoints of one org. */
+export interface FormerSecretOwners {
+  kind: "sandbox" | "checkpoint";
+  orgId: string;
+  ids: readonly string[];
+}
+
+export type OwnedFormerSecret = FormerSecret & { ownerId: string };
+type StoredFormerSecret = OwnedFormerSecret & { id: string };
 
 /** Former values of sandboxes and checkpoints, encrypted like the values in use. */
 export function createFormerSecretRepository(vault: Vault) {
   const contextOf = (
-    { kind, orgId, id: ownerId }: FormerSecretOwner,
-    { id, name }: { id: string; name: string },
+    { kind, orgId }: FormerSecretOwners,
+    { ownerId, name, id }: { ownerId: string; name: string; id: string },
   ): SealContext => ({ kind: contextKinds[kind], orgId, ownerId, name, id });
 
-  const ofOwner = ({ kind, orgId, id }: FormerSecretOwner) =>
-    and(eq(tables[kind].orgId, orgId), eq(tables[kind].ownerId, id));
+  const ofOwners = ({ kind, orgId, ids }: FormerSecretOwners) =>
+    and(eq(tables[kind].orgId, orgId), inArray(tables[kind].ownerId, [...ids]));
 
   async function list(
     database: Database,
-    owner: FormerSecretOwner,
+    owners: FormerSecretOwners,
     now: Date,
     names?: readonly string[],
-  ): Promise<(FormerSecret & { id: string })[]> {
-    const table = tables[owner.kind];
+  ): Promise<StoredFormerSecret[]> {
+    const table = tables[owners.kind];
     const rows = await database
       .select()
       .from(table)
       .where(
         and(
-          ofOwner(owner),
+          ofOwners(owners),
           gt(table.retiredAt, expiryTime(now)),
           names === undefined ? undefined : inArray(table.name, [...names]),
         ),
       )
       .orderBy(desc(table.retiredAt));
-    return rows.map((row) => {
-      const { id, name, token, allowedHosts, substituteIn, retiredAt } = row;
-      const value = vault.open(row, contextOf(owner, row));
-      return { id, name, token, value, allowedHosts, substituteIn, retiredAt };
-    });
+    return rows.map(({ orgId: _orgId, sealed, keyVersion, ...row }) => ({
+      ...row,
+      value: vault.open({ sealed, keyVersion }, contextOf(owners, row)),
+    }));
   }
 
   async function insert(
     database: Database,
-    owner: FormerSecretOwner,
-    formers: readonly FormerSecret[],
+    owners: FormerSecretOwners,
+    formers: readonly OwnedFormerSecret[],
   ): Promise<void> {
     if (formers.length === 0) return;
-    await database.insert(tables[owner.kind]).values(
-      formers.map(({ name, token, value, allowedHosts, substituteIn, retiredAt }) => {
+    await database.insert(tables[owners.kind]).values(
+      formers.map(({ ownerId, name, token, value, allowedHosts, substituteIn, retiredAt }) => {
         const id = randomUUID();
+        const sealed = vault.seal(value, contextOf(owners, { ownerId, name, id }));
         return {
-          id,
-          orgId: owner.orgId,
-          ownerId: owner.id,
-          name,
-          token,
-          ...vault.seal(value, contextOf(owner, { id, name })),
+          ...{ id, orgId: owners.orgId, ownerId, name, token, ...sealed, retiredAt },
           allowedHosts: [...allowedHosts],
           substituteIn: [...substituteIn],
-          retiredAt,
         };
       }),
     );
+    await dropOverTotal(database, owners);
+  }
+
+  /** A session has to fit into one request, whatever was rotated how often. */
+  async function dropOverTotal(database: Database, owners: FormerSecretOwners): Promise<void> {
+    const table = tables[owners.kind];
+    const bytes = sql<number>`sum(length(${table.sealed})) over (
+      partition by ${table.ownerId} order by ${table.retiredAt} desc, ${table.id})`;
+    const newer = database
+      .select({ id: table.id, bytes: bytes.as("bytes") })
+      .from(table)
+      .where(ofOwners(owners))
+      .as("newer");
+    const over = database
+      .select({ id: newer.id })
+      .from(newer)
+      .where(gt(newer.bytes, limits.formerValuesBytesTotalMax));
+    await database.delete(table).where(inArray(table.id, over));
   }
 
   return {
     /** Those that have not expired, the newest first. */
     list,
 
-    /** Stores the former values of a new owner. */
+    /** Stores the former values of new owners. */
     insert,
 
-    /** Adds one to those that its owner has; what is over their bounds is deleted. */
-    async add(database: Database, owner: FormerSecretOwner, former: FormerSecret): Promise<void> {
-      const stored = await list(database, owner, former.retiredAt, [former.name]);
-      const kept = new Set<FormerSecret>(boundFormerSecrets([former, ...stored], former.retiredAt));
-      const dropped = stored.filter((one) => !kept.has(one)).map(({ id }) => id);
-      const table = tables[owner.kind];
+    /** Adds to those that the owners have; what is over their bounds is deleted. */
+    async add(
+      database: Database,
+      owners: FormerSecretOwners,
+      formers: readonly OwnedFormerSecret[],
+      now: Date,
+    ): Promise<void> {
+      if (formers.length === 0) return;
+      const names = [...new Set(formers.map(({ name }) => name))];
+      const stored = await list(database, owners, now, names);
+      const kept = new Set<FormerSecret>(
+        owners.ids.flatMap((id) =>
+          boundFormerSecrets(
+            [...formers, ...stored].filter(({ ownerId }) => ownerId === id),
+            now,
+          ),
+        ),
+      );
+      const dropped = stored.filter((former) => !kept.has(former)).map(({ id }) => id);
       if (dropped.length > 0) {
-        await database.delete(table).where(and(ofOwner(owner), inArray(table.id, dropped)));
+        const { id } = tables[owners.kind];
+        await database
+          .delete(tables[owners.kind])
+          .where(and(ofOwners(owners), inArray(id, dropped)));
       }
-      await insert(database, owner, [former]);
+      await insert(database, owners, formers);
     },
 
     /** Deletes what is no longer searched for, of every org. */

@@ -80,8 +80,12 @@ export async function admitSandbox(
       },
       secrets.map((secret) => copyFor(deps.vault, orgId, sandboxId, secret)),
     );
-    const owner = { kind: "sandbox", orgId, id: sandboxId } as const;
-    await deps.formerSecrets.insert(transaction, owner, formerSecrets);
+    const owner = { kind: "sandbox", orgId, ids: [sandboxId] } as const;
+    await deps.formerSecrets.insert(
+      transaction,
+      owner,
+      formerSecrets.map((former) => ({ ...former, ownerId: sandboxId })),
+    );
     return {
       sandboxId,
       cpuCount: options.cpuCount,

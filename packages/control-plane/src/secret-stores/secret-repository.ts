@@ -4,7 +4,7 @@ import type { Database } from "../database/database.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
-import { changeCopies } from "../sandboxes/sealed-copies.ts";
+import { changeCopies } from "../sandboxes/change-copies.ts";
 import type { SecretValue } from "../vault/secret-value.ts";
 import type { Vault } from "../vault/vault.ts";
 

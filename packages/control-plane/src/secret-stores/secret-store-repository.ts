@@ -6,7 +6,7 @@ import { secretStores, storeSecrets } from "../database/schema.ts";
 import { isUniqueViolation } from "../database/unique-violation.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
-import { changeCopies } from "../sandboxes/sealed-copies.ts";
+import { changeCopies } from "../sandboxes/change-copies.ts";
 import type { Vault } from "../vault/vault.ts";
 
 /** Undefined keeps a field. `substituteIn` is null when the store names no placements. */

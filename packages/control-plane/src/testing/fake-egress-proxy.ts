@@ -21,7 +21,7 @@ export function createFakeEgressProxy(socketPath: string) {
   const proxy = {
     sessions,
     versions,
-    /** What the session of a sandbox says, whichever hand-over brought it. */
+    /** The session of a sandbox without its version. */
     contentOf(sandboxId: string): Omit<EgressSession, "version"> | undefined {
       const session = sessions.get(sandboxId);
       if (session === undefined) return undefined;

@@ -93,6 +93,40 @@ export function describeFormerSecrets(openDatabase: OpenTestDatabase): void {
       assert.equal((await rowsOf(id)).length, kept.length);
     });
 
+    test("a rotation reaches more copies than are in memory at once", async () => {
+      const store = await makeStore("many");
+      const ids = await Promise.all(Array.from({ length: 60 }, () => create("many")));
+      await set(store, { value: "v2" });
+      for (const id of ids) {
+        assert.deepEqual([session(id).secrets[0]?.value, formers(id)], ["v2", ["v1"]]);
+      }
+    });
+
+    test("large ones are kept up to a total; the oldest of any name are dropped", async () => {
+      const store = await makeStore("large", { value: "small" });
+      await set(store, { value: "other" }, "OTHER");
+      const id = await create("large");
+      const large = (index: number) => `${index} `.padEnd(limits.secretValueBytesMax, "x");
+      await set(store, { value: "other 2" }, "OTHER");
+      await installation()
+        .database.update(sandboxFormerSecrets)
+        .set({
+          sealed: "x".repeat(limits.formerValuesBytesTotalMax),
+          retiredAt: new Date(Date.now() - 3_600_000),
+        })
+        .where(eq(sandboxFormerSecrets.ownerId, id));
+      await set(store, { value: large(1) });
+      await set(store, { value: large(2) });
+      assert.deepEqual(
+        session(id).formerSecrets.map(({ name, value }) => [name, value.slice(0, 5)]),
+        [
+          ["K", large(1).slice(0, 5)],
+          ["K", "small"],
+        ],
+      );
+      assert.equal((await rowsOf(id)).length, 2);
+    });
+
     test("an expired one is not handed over, not inherited and soon not kept", async () => {
       const { database } = installation();
       const store = await makeStore("expiring", { value: "v1" });
@@ -212,9 +246,9 @@ export function describeFormerSecrets(openDatabase: OpenTestDatabase): void {
           .where(eq(sandboxFormerSecrets.id, one.id));
       for (const sealed of [other.sealed, `${one.sealed.slice(0, -8)}AAAAAAA=`, ""]) {
         await write(sealed);
-        const answer = await set(store, { value: "v3" });
-        assert.deepEqual([answer.status, answer.json.code], [500, "internal_error"]);
-        assert.match(answer.json.error, /former value of secret K of sandbox sb-/);
+        const response = await set(store, { value: "v3" });
+        assert.deepEqual([response.status, response.json.code], [500, "internal_error"]);
+        assert.match(response.json.error, /former value of secret K of sandbox sb-/);
         assert.deepEqual(session(id), before);
       }
       await write(one.sealed);
@@ -281,10 +315,10 @@ export function describeFormerSecrets(openDatabase: OpenTestDatabase): void {
         attempts += 1;
         throw new WireError("stale_session", "a newer session is held");
       };
-      const answer = await set();
+      const response = await set();
       egressProxy.before = async () => undefined;
-      assert.deepEqual([answer.status, answer.json.code], [500, "internal_error"]);
-      assert.match(answer.json.error, /newer session of sandbox sb-.*restart the egress proxy/);
+      assert.deepEqual([response.status, response.json.code], [500, "internal_error"]);
+      assert.match(response.json.error, /newer session of sandbox sb-.*restart the egress proxy/);
       assert.ok(attempts > 1 && attempts < 10, `${attempts} attempts`);
       assert.equal((await set()).status, 200);
     });

@@ -59,13 +59,13 @@ export function describePathParameters(openDatabase: OpenTestDatabase): void {
         const all = await operations();
         assert.ok(all.length > 40, `only ${all.length} operations`);
         for (const [method, path] of all) {
-          const answer = await call(method.toUpperCase(), path.replaceAll(/\{\w+\}/g, part), {
+          const response = await call(method.toUpperCase(), path.replaceAll(/\{\w+\}/g, part), {
             ...(method === "get" || method === "delete" ? {} : { body }),
           });
-          const shown = `${method} ${path}: ${answer.status} ${answer.text.slice(0, 200)}`;
-          assert.ok([400, 403, 404].includes(answer.status), shown);
-          errorBodySchema.strict().parse(answer.json);
-          assert.ok(answer.text.length < 1000, `${shown} is short`);
+          const shown = `${method} ${path}: ${response.status} ${response.text.slice(0, 200)}`;
+          assert.ok([400, 403, 404].includes(response.status), shown);
+          errorBodySchema.strict().parse(response.json);
+          assert.ok(response.text.length < 1000, `${shown} is short`);
         }
         assert.doesNotMatch(installation().recorded(), /a request failed/);
       });
@@ -84,11 +84,11 @@ export function describePathParameters(openDatabase: OpenTestDatabase): void {
       });
     }
 
-    test("one that is too long says how long it may be, and the next request is answered", async () => {
+    test("the error of one that is too long names the limit, and the next request succeeds", async () => {
       const path = `/api/sandboxes/${"a".repeat(pathPartCharactersMax + 1)}`;
-      const answer = await call("GET", path);
-      assert.deepEqual([answer.status, answer.json.code], [400, "invalid_request"]);
-      assert.match(answer.json.error, /longer than 256 characters/);
+      const response = await call("GET", path);
+      assert.deepEqual([response.status, response.json.code], [400, "invalid_request"]);
+      assert.match(response.json.error, /longer than 256 characters/);
       assert.equal((await call("GET", "/api/sandboxes")).status, 200);
     });
   });

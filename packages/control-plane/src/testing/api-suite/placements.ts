@@ -45,7 +45,7 @@ export function describePlacements(openDatabase: OpenTestDatabase): void {
   describeWithInstallation("placements", openDatabase, (installation) => {
     const { call, store, update, set, listed, sandbox, session, handedOver } = driver(installation);
 
-    test("a secret has its own, else its store's, else header and body; list and session say so", async () => {
+    test("a secret has its own, else its store's, else header and body; as list and session show", async () => {
       const plain = await store("plain");
       await set(plain, "OWN", { substituteIn: ["header:X-API-Key", "query", "query"] });
       await set(plain, "NONE");
@@ -190,13 +190,13 @@ export function describePlacements(openDatabase: OpenTestDatabase): void {
     for (const [substituteIn, message] of refused) {
       test(`substituteIn ${JSON.stringify(substituteIn).slice(0, 40)} is refused everywhere`, async () => {
         const id = await store(`refusing ${JSON.stringify(substituteIn).slice(0, 40)}`);
-        for (const answer of [
+        for (const response of [
           await call("POST", "/api/secret-stores", { body: { name: "never", substituteIn } }),
           await update(id, { substituteIn }),
           await set(id, "K", { substituteIn }),
         ]) {
-          assert.deepEqual([answer.status, answer.json.code], [400, "invalid_request"]);
-          assert.match(answer.json.error, message);
+          assert.deepEqual([response.status, response.json.code], [400, "invalid_request"]);
+          assert.match(response.json.error, message);
         }
         assert.deepEqual(await listed(id), {});
       });
@@ -204,9 +204,9 @@ export function describePlacements(openDatabase: OpenTestDatabase): void {
 
     test("a secret that names no placement at all is refused", async () => {
       const id = await store("empty");
-      const answer = await set(id, "K", { substituteIn: [] });
-      assert.equal(answer.status, 400);
-      assert.match(answer.json.error, /must name a placement/);
+      const response = await set(id, "K", { substituteIn: [] });
+      assert.equal(response.status, 400);
+      assert.match(response.json.error, /must name a placement/);
     });
 
     test("a value that can be guessed is set with a warning that does not quote it; others without", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WireError } from "@opencomputer/protocol";
-import { checkpoints, sandboxes } from "../../database/schema.ts";
+import { checkpoints, sandboxes, sandboxFormerSecrets } from "../../database/schema.ts";
 import { createSeededRandom } from "../seeded-random.ts";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
@@ -24,6 +24,7 @@ export function describeRandomFailures(openDatabase: OpenTestDatabase): void {
       items[Math.floor(random() * items.length)];
     const call: ReturnType<typeof installation>["call"] = (...parameters) =>
       installation().call(...parameters);
+    let secretPath = "";
     const there: Acknowledged = { sandboxes: new Set(), checkpoints: new Map() };
     const run = (id: string) =>
       call("POST", `/api/sandboxes/${id}/exec/run`, { body: { cmd: "env" } });
@@ -67,6 +68,12 @@ export function describeRandomFailures(openDatabase: OpenTestDatabase): void {
       await call("DELETE", `/api/sandboxes/${id}/checkpoints/${cid}`);
     }
 
+    let rotations = 0;
+    async function rotate(): Promise<void> {
+      rotations += 1;
+      await call("PUT", secretPath, { body: { value: `value ${rotations}` } });
+    }
+
     async function act(): Promise<void> {
       const id = pick([...there.sandboxes]);
       if (id === undefined || there.sandboxes.size < 4) return create();
@@ -81,6 +88,7 @@ export function describeRandomFailures(openDatabase: OpenTestDatabase): void {
         ...Array.from({ length: 3 }, () => () => checkpoint(id)),
         restore,
         deleteCheckpoint,
+        rotate,
       ];
       await pick(actions)?.();
     }
@@ -122,8 +130,8 @@ export function describeRandomFailures(openDatabase: OpenTestDatabase): void {
     test(`${rounds} rounds with seed ${seed}: what was acknowledged is there and works`, async () => {
       const { worker, egressProxy, database } = installation();
       const store = (await call("POST", "/api/secret-stores", { body: { name: "s" } })).json.id;
-      const secret = `/api/secret-stores/${store}/secrets/K`;
-      await call("PUT", secret, { body: { value: "first" } });
+      secretPath = `/api/secret-stores/${store}/secrets/K`;
+      await call("PUT", secretPath, { body: { value: "first" } });
       for (let round = 0; round < rounds; round += 1) {
         const actions = Array.from({ length: 3 }, () => act().catch(lostConnection));
         await disturb();
@@ -136,19 +144,25 @@ export function describeRandomFailures(openDatabase: OpenTestDatabase): void {
         const rows = await database.select({ state: sandboxes.state }).from(sandboxes);
         return rows.every(({ state }) => settledStates.includes(state));
       }, "every sandbox is settled");
-      assert.equal((await call("PUT", secret, { body: { value: "last" } })).status, 200);
+      assert.equal((await call("PUT", secretPath, { body: { value: "last" } })).status, 200);
 
       for (const id of there.sandboxes) {
         assert.equal((await run(id)).status, 200, `${id} works`);
         const session = egressProxy.sessions.get(id);
+        assert.ok(session !== undefined, `${id} has a session`);
         const machine = worker.machines.get(id);
-        assert.equal(session?.sourceAddress, machine?.sourceAddress);
-        assert.equal(session?.machineId, machine?.machineId);
+        assert.equal(session.sourceAddress, machine?.sourceAddress);
+        assert.equal(session.machineId, machine?.machineId);
         assert.deepEqual(
-          session?.secrets.map(({ value }) => value),
+          session.secrets.map(({ value }) => value),
           ["last"],
         );
-        assert.deepEqual(await envsOf(id), { K: session?.secrets[0]?.token, PLAIN: "p" });
+        assert.ok(session.formerSecrets.length > 0, "the value before the last is searched for");
+        for (const { token, value } of session.formerSecrets) {
+          assert.equal(token, session.secrets[0]?.token);
+          assert.notEqual(value, "last");
+        }
+        assert.deepEqual(await envsOf(id), { K: session.secrets[0]?.token, PLAIN: "p" });
       }
       const live = (await call("GET", "/api/sandboxes")).json.map(
         (row: { sandboxID: string }) => row.sandboxID,
@@ -156,6 +170,10 @@ export function describeRandomFailures(openDatabase: OpenTestDatabase): void {
       assert.deepEqual(new Set(worker.machines.keys()), new Set(live), "no machine leaks");
       for (const id of egressProxy.sessions.keys())
         assert.ok(live.includes(id), "no session leaks");
+      const owners = await database
+        .select({ id: sandboxFormerSecrets.ownerId })
+        .from(sandboxFormerSecrets);
+      for (const { id } of owners) assert.ok(live.includes(id), "no former value leaks");
       const known = new Set<string>();
       for (const [cid, id] of there.checkpoints) {
         const rows = (await call("GET", `/api/sandboxes/${id}/checkpoints`)).json;

@@ -1,0 +1,128 @@
+import { and, eq, inArray, sql } from "drizzle-orm";
+import type { Database } from "../database/database.ts";
+import { checkpointSecrets, checkpoints, sandboxes, sandboxSecrets } from "../database/schema.ts";
+import type { SealContext, SealedValue } from "../vault/vault.ts";
+import { keptStates, liveStates } from "./sandbox-states.ts";
+
+/** The secret of a store that copies were made of. */
+export interface SourceSecret {
+  orgId: string;
+  storeId: string;
+  name: string;
+}
+
+/** The encrypted copy that a sandbox or a checkpoint has of a secret. */
+export interface SecretCopy extends SealedValue {
+  orgId: string;
+  ownerId: string;
+  name: string;
+  token: string;
+  allowedHosts: string[];
+  substituteIn: string[];
+  sourceStoreId: string;
+}
+
+/** The copies of sandboxes, or of checkpoints. */
+export interface CopyTable {
+  kind: "sandbox" | "checkpoint";
+  /**
+   * Owners of copies, which are deleted only after the transaction. `isLive`
+   * is whether the owner has a session.
+   */
+  listOwners(
+    transaction: Database,
+    source: SourceSecret,
+  ): Promise<{ id: string; isLive: boolean }[]>;
+  /** A kill that deletes a copy meanwhile waits for the transaction. */
+  read(transaction: Database, source: SourceSecret, ownerIds: string[]): Promise<SecretCopy[]>;
+  write(transaction: Database, copies: SecretCopy[]): Promise<void>;
+  contextOf(copy: SecretCopy): SealContext;
+}
+
+const overwritten = {
+  sealed: sql`excluded.sealed`,
+  keyVersion: sql`excluded.key_version`,
+  allowedHosts: sql`excluded.allowed_hosts`,
+  substituteIn: sql`excluded.substitute_in`,
+};
+
+const ofSource = (
+  table: typeof sandboxSecrets | typeof checkpointSecrets,
+  { orgId, storeId, name }: SourceSecret,
+) => and(eq(table.orgId, orgId), eq(table.sourceStoreId, storeId), eq(table.name, name));
+
+/** Copies of sandboxes that run or may run again. */
+export const sandboxCopies: CopyTable = {
+  kind: "sandbox",
+
+  async listOwners(transaction, source) {
+    const rows = await transaction
+      .select({ id: sandboxes.id, state: sandboxes.state })
+      .from(sandboxes)
+      .innerJoin(sandboxSecrets, eq(sandboxSecrets.sandboxId, sandboxes.id))
+      .where(and(ofSource(sandboxSecrets, source), inArray(sandboxes.state, keptStates)))
+      .for("key share", { of: sandboxes });
+    return rows.map(({ id, state }) => ({ id, isLive: liveStates.includes(state) }));
+  },
+
+  async read(transaction, source, ownerIds) {
+    const rows = await transaction
+      .select()
+      .from(sandboxSecrets)
+      .where(and(ofSource(sandboxSecrets, source), inArray(sandboxSecrets.sandboxId, ownerIds)))
+      .for("update");
+    return rows.map(({ sandboxId: ownerId, ...row }) => ({ ...row, ownerId }));
+  },
+
+  async write(transaction, copies) {
+    await transaction
+      .insert(sandboxSecrets)
+      .values(copies.map(({ ownerId: sandboxId, ...copy }) => ({ ...copy, sandboxId })))
+      .onConflictDoUpdate({
+        target: [sandboxSecrets.sandboxId, sandboxSecrets.name],
+        set: overwritten,
+      });
+  },
+
+  contextOf: ({ orgId, ownerId: sandboxId, name }) => ({
+    ...{ kind: "sandbox-secret", orgId, sandboxId, name },
+  }),
+};
+
+export const checkpointCopies: CopyTable = {
+  kind: "checkpoint",
+
+  async listOwners(transaction, source) {
+    const rows = await transaction
+      .select({ id: checkpoints.id })
+      .from(checkpoints)
+      .innerJoin(checkpointSecrets, eq(checkpointSecrets.checkpointId, checkpoints.id))
+      .where(ofSource(checkpointSecrets, source))
+      .for("key share", { of: checkpoints });
+    return rows.map(({ id }) => ({ id, isLive: false }));
+  },
+
+  async read(transaction, source, ownerIds) {
+    const isOwned = inArray(checkpointSecrets.checkpointId, ownerIds);
+    const rows = await transaction
+      .select()
+      .from(checkpointSecrets)
+      .where(and(ofSource(checkpointSecrets, source), isOwned))
+      .for("update");
+    return rows.map(({ checkpointId: ownerId, ...row }) => ({ ...row, ownerId }));
+  },
+
+  async write(transaction, copies) {
+    await transaction
+      .insert(checkpointSecrets)
+      .values(copies.map(({ ownerId: checkpointId, ...copy }) => ({ ...copy, checkpointId })))
+      .onConflictDoUpdate({
+        target: [checkpointSecrets.checkpointId, checkpointSecrets.name],
+        set: overwritten,
+      });
+  },
+
+  contextOf: ({ orgId, ownerId: checkpointId, name }) => ({
+    ...{ kind: "checkpoint-secret", orgId, checkpointId, name },
+  }),
+};

@@ -7,7 +7,7 @@ import { createGitServer, type GitServer } from "./git-server.ts";
 
 const host = "api.example.test";
 const gitHost = "git.example.test";
-const key = "canary/key+with&reserved=41c0";
+const key = "canary/41c0d9e7+b3a86f52&7d1c=e90b";
 
 describe("real clients inside a sandbox use a secret", () => {
   let scenario: Scenario;

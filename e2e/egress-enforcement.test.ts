@@ -8,7 +8,7 @@ import type { Sandbox } from "@opencomputer/sdk";
 const allowedHost = "api.example.test";
 const otherHost = "other.example.test";
 const plainHost = "plain.example.test";
-const key = "sk-canary-enforcement-41";
+const key = "sk-canary-enforcement-41d7c0e9b3a86f52";
 
 /** Exit code 0 when a TCP connection opens, 1 when it is refused or times out. */
 const connectTo = (address: string, port: number) =>

@@ -4,7 +4,7 @@ import { readMachines, type Scenario, startScenario } from "@opencomputer/harnes
 import { OpenComputerError, Sandbox, SecretStore } from "@opencomputer/sdk";
 
 const host = "api.example.test";
-const key = "canary-life-4d11-first";
+const key = "canary-life-4d11c09e7b3a86f52d18-first";
 const rotatedKey = "canary-life-4d11-second";
 const pollMilliseconds = 200;
 

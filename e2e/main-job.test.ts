@@ -12,7 +12,7 @@ import {
 } from "@opencomputer/harness";
 import type { Sandbox } from "@opencomputer/sdk";
 
-const key = "sk-ant-canary-c5d0e3f19b27";
+const key = "sk-ant-canary-c5d0e3f19b2774a8d1c60e93";
 const keyHost = "api.anthropic.com";
 const otherHost = "api.github.com";
 const forbiddenHost = "attacker.example";

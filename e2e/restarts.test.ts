@@ -4,7 +4,7 @@ import { listMachines, type Scenario, startScenario } from "@opencomputer/harnes
 import { OpenComputerError, Sandbox } from "@opencomputer/sdk";
 
 const host = "api.example.test";
-const key = "canary-restarts-90aa";
+const key = "canary-restarts-90aac7d3e81b5f6042";
 const pollMilliseconds = 100;
 
 describe("killing one process loses no sandbox and no secret", () => {

@@ -5,7 +5,7 @@ import { Sandbox } from "@opencomputer/sdk";
 import { type DatabaseCluster, startDatabaseCluster } from "./database-cluster.ts";
 
 const host = "api.example.test";
-const key = "canary-server-database-5c";
+const key = "canary-server-database-5cd07e91b3a86f42";
 
 describe("the service on a PostgreSQL server", () => {
   let cluster: DatabaseCluster;

@@ -13,7 +13,7 @@ import {
 import { Sandbox, SecretStore } from "@opencomputer/sdk";
 
 const host = "api.example.test";
-const key = "canary-service-restart-3e";
+const key = "canary-service-restart-3eb7c09d51a86f42";
 const pollMilliseconds = 100;
 
 describe("a sandbox outlives the service", () => {

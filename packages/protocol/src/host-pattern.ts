@@ -1,3 +1,5 @@
+import { quoted } from "./quoted.ts";
+
 /**
  * Host names and the patterns that allow them: the only definition of what
  * matches what. A pattern is an exact host, or `*.` and a suffix that stands
@@ -9,7 +11,7 @@ const forbiddenCharacters = /[\s/:?#@[\]\\%*]/;
 
 export class HostPatternError extends Error {
   constructor(pattern: string, reason: string) {
-    super(`Host pattern ${JSON.stringify(pattern)} ${reason}`);
+    super(`Host pattern ${quoted(pattern)} ${reason}`);
     this.name = "HostPatternError";
   }
 }

@@ -41,6 +41,13 @@ describe("parsePlacement", () => {
   }
 });
 
+test("an error quotes no more than the beginning of a long text", () => {
+  assert.throws(
+    () => parsePlacement("x".repeat(100_000)),
+    (error) => error instanceof PlacementError && error.message.length < 400,
+  );
+});
+
 test("normalizePlacement writes header names in lower case and is idempotent", () => {
   assert.equal(normalizePlacement("header:X-API-Key"), "header:x-api-key");
   assert.equal(normalizePlacement("header:x-api-key"), "header:x-api-key");

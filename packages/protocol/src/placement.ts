@@ -1,3 +1,5 @@
+import { quoted } from "./quoted.ts";
+
 /**
  * Where in a request the token of a secret may become its value.
  *
@@ -18,7 +20,7 @@ export type Placement =
 /** Says what is wrong with a placement, in words for its author. */
 export class PlacementError extends Error {
   constructor(text: string, expectation: string) {
-    super(`Placement ${JSON.stringify(text)} ${expectation}`);
+    super(`Placement ${quoted(text)} ${expectation}`);
     this.name = "PlacementError";
   }
 }

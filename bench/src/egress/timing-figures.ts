@@ -6,7 +6,7 @@ import { encodingNames } from "./peers/encodings.ts";
 import { startMeasuredPath } from "./setup/measured-path.ts";
 import { sessions, unknownValue, usedSecret } from "./setup/sessions.ts";
 
-const rounds = 100;
+const rounds = 200;
 const warmUpRounds = 5;
 const hostileKinds = Object.keys(hostilePatterns);
 

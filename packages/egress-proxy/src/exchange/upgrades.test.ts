@@ -234,7 +234,7 @@ describe("WebSocket: frames", () => {
 });
 
 describe("other upgrades", () => {
-  for (const protocol of ["made-up", "h2c-made-up", "websocket-made-up", "x/1.0"]) {
+  for (const protocol of ["made-up", "websocket-made-up", "x/1.0"]) {
     test(`to ${protocol} are refused, substituted or not`, async (t) => {
       for (const fields of ["", `Authorization: Bearer ${token}\r\n`]) {
         const upstream = recordingUpstream();

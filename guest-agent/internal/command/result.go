@@ -48,12 +48,20 @@ func (r *Result) Release() {
 	r.stderr.release()
 }
 
+// writeText writes output that is complete, and the notice after it.
 func writeText(out *bufio.Writer, chunks [][]byte, notice string) {
+	text := writePartialText(out, chunks)
+	text.Close()
+	text.Write([]byte(notice))
+	text.Close()
+}
+
+// writePartialText writes output that may continue: a character that is
+// incomplete at its end is not written until the writer is closed.
+func writePartialText(out *bufio.Writer, chunks [][]byte) *wire.TextWriter {
 	text := wire.NewTextWriter(out)
 	for _, chunk := range chunks {
 		text.Write(chunk)
 	}
-	text.Close()
-	text.Write([]byte(notice))
-	text.Close()
+	return text
 }

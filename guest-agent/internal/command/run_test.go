@@ -1,11 +1,15 @@
 package command
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"opencomputer/guest-agent/internal/limit"
 	"opencomputer/guest-agent/internal/wire"
 )
 
@@ -167,4 +171,31 @@ func openDescriptors(t *testing.T) int {
 	entries, err := os.ReadDir("/proc/self/fd")
 	must(t, err)
 	return len(entries)
+}
+
+func TestRunLimitsAllVariablesTogetherAndLeavesRoomForArguments(t *testing.T) {
+	s := newSandbox(t)
+	variables := func(prefix string, count int) map[string]string {
+		made := map[string]string{}
+		for index := 0; index < count; index++ {
+			name := fmt.Sprintf("%s%03d", prefix, index)
+			made[name] = strings.Repeat("x", 16*1024-len(name)-len("=\x00"))
+		}
+		return made
+	}
+	must(t, s.environment.Configure(variables("S", 32)))
+	request := script("echo ran")
+	request.Environment = variables("C", 32)
+	for round := 0; round < 7; round++ {
+		request.Command = append(request.Command, strings.Repeat("a", limit.ArgumentBytesMax))
+	}
+	if got := s.run(request).Stdout; got != "ran\n" {
+		t.Errorf("with variables of %d bytes and arguments of 7 times 128 KiB: got %q", limit.EnvironmentBytesTotalMax, got)
+	}
+	request.Environment = variables("C", 34)
+	_, err := s.Run(context.Background(), request)
+	var refusal *wire.Error
+	if !errors.As(err, &refusal) || refusal.Code != wire.LimitExceeded || !strings.Contains(refusal.Message, "at most 1048576 bytes") {
+		t.Errorf("got %v, want limit_exceeded that names the limit", err)
+	}
 }

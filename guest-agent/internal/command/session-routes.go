@@ -163,9 +163,9 @@ func (b *Sessions) Output(response http.ResponseWriter, request *http.Request) e
 	}
 }
 
-// Result answers GET /v1/sessions/result: waits for the end up to
-// waitMilliseconds, then tells the output so far. With forget=1 a session
-// that has ended is dropped.
+// Result serves GET /v1/sessions/result: waits for the end up to
+// waitMilliseconds, then returns the output so far. With forget=1 a session
+// whose end is in the response is dropped.
 func (b *Sessions) Result(response http.ResponseWriter, request *http.Request) error {
 	query := request.URL.Query()
 	wait, err := strconv.Atoi(query.Get("waitMilliseconds"))
@@ -185,19 +185,23 @@ func (b *Sessions) Result(response http.ResponseWriter, request *http.Request) e
 	case <-request.Context().Done():
 		return nil
 	}
+	// Read once: a command that ends while its result is written was reported
+	// as running, and its client comes back for the rest.
+	running := s.running()
 	response.Header().Set("Content-Type", "application/json")
-	if err := s.writeResult(response); err != nil {
-		log.Printf("the client went away before its answer: %v", err)
+	if err := s.writeResult(response, running); err != nil {
+		log.Printf("the client disconnected before the response was complete: %v", err)
 		return nil
 	}
-	if query.Get("forget") == "1" && !s.running() {
+	if query.Get("forget") == "1" && !running {
 		b.forget(s)
 	}
 	return nil
 }
 
-func (s *session) writeResult(destination io.Writer) error {
-	running := s.running()
+// writeResult writes the output so far. While the command is running, a
+// character of which only the first bytes have been read is held back.
+func (s *session) writeResult(destination io.Writer, running bool) error {
 	stdout, stderr, truncated := s.output()
 	notice := ""
 	if s.stdout != nil && !running && s.end.timedOut {
@@ -215,9 +219,17 @@ func (s *session) writeResult(destination io.Writer) error {
 		out.WriteString(`,"error":"the command's end was not seen"`)
 	}
 	out.WriteString(`,"stdout":"`)
-	writeText(out, stdout, "")
+	if running {
+		writePartialText(out, stdout)
+	} else {
+		writeText(out, stdout, "")
+	}
 	out.WriteString(`","stderr":"`)
-	writeText(out, stderr, notice)
+	if running {
+		writePartialText(out, stderr)
+	} else {
+		writeText(out, stderr, notice)
+	}
 	out.WriteString(`"}`)
 	return out.Flush()
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -307,6 +308,78 @@ func TestSessionKeepsAllOutputForItsResult(t *testing.T) {
 	}
 	if used := s.budget.bytesUsed.Load(); used != 0 {
 		t.Errorf("%d octets were not given back", used)
+	}
+}
+
+// endsDuring is a response during whose writing the session ends.
+type endsDuring struct {
+	*httptest.ResponseRecorder
+	session *session
+}
+
+func (r endsDuring) Write(octets []byte) (int, error) {
+	if err := r.session.signal(9); err != nil {
+		return 0, err
+	}
+	<-r.session.done
+	return r.ResponseRecorder.Write(octets)
+}
+
+func TestSessionThatEndsWhileItIsReportedAsRunningIsKept(t *testing.T) {
+	s := newSessionServer(t)
+	request := shell("echo begun; while :; do sleep 0.05; done")
+	request.OutputBytesMax, request.Input = 1000, false
+	entry := s.begin(request)
+	s.eventually("the command prints", func() bool {
+		var got resultAnswer
+		s.call("GET", "/result?waitMilliseconds=0&id="+entry.ID, nil, &got)
+		return got.Stdout == "begun\n"
+	})
+	response := endsDuring{httptest.NewRecorder(), s.sessions.byID[entry.ID]}
+	query := "/result?waitMilliseconds=0&forget=1&id=" + entry.ID
+	must(t, s.sessions.Result(response, httptest.NewRequest("GET", query, nil)))
+	var reported resultAnswer
+	must(t, json.Unmarshal(response.Body.Bytes(), &reported))
+	if !reported.Running || reported.ExitCode != nil {
+		t.Fatalf("got %+v, want it running", reported)
+	}
+	if got := s.result(entry.ID, ""); got.Stdout != "begun\n" || *got.ExitCode != 128+9 {
+		t.Errorf("got %+v, want the output and exit code 137", got)
+	}
+}
+
+func TestSessionResultHoldsBackAnIncompleteCharacterUntilTheEnd(t *testing.T) {
+	const script = `printf 'caf\303'; printf '\342\202' >&2
+		while [ ! -e rest ]; do sleep 0.01; done
+		printf '\251\360\237'; printf '\254' >&2
+		while [ ! -e end ]; do sleep 0.01; done`
+	for _, outputBytesMax := range []int64{0, 1000} {
+		s := newSessionServer(t)
+		request := shell(script)
+		request.OutputBytesMax = outputBytesMax
+		entry := s.begin(request)
+		polled := func(bytesRead uint64) (got resultAnswer) {
+			s.t.Helper()
+			transcript := s.sessions.byID[entry.ID].transcript
+			s.eventually("the output is read", func() bool {
+				transcript.mutex.Lock()
+				defer transcript.mutex.Unlock()
+				return transcript.end == bytesRead
+			})
+			s.call("GET", "/result?waitMilliseconds=0&id="+entry.ID, nil, &got)
+			return got
+		}
+		if got := polled(6); got.Stdout != "caf" || got.Stderr != "" {
+			t.Errorf("got %q and %q, want the incomplete characters held back", got.Stdout, got.Stderr)
+		}
+		must(t, os.WriteFile(filepath.Join(s.home, "rest"), nil, 0o644))
+		if got := polled(10); got.Stdout != "café" || got.Stderr != "€" {
+			t.Errorf("got %q and %q, want the completed characters", got.Stdout, got.Stderr)
+		}
+		must(t, os.WriteFile(filepath.Join(s.home, "end"), nil, 0o644))
+		if got := s.result(entry.ID, ""); got.Stdout != "café\ufffd\ufffd" || got.Stderr != "€" {
+			t.Errorf("got %q and %q, want U+FFFD for what stayed incomplete", got.Stdout, got.Stderr)
+		}
 	}
 }
 

@@ -8,8 +8,13 @@ import (
 	"syscall"
 
 	"opencomputer/guest-agent/internal/account"
+	"opencomputer/guest-agent/internal/limit"
 	"opencomputer/guest-agent/internal/wire"
 )
+
+// ownVariablesBytesMax is what the variables of the image and of the account
+// may take beside those that a caller sets, which alone are limited.
+const ownVariablesBytesMax = 16 * 1024
 
 // process is a command that was started, the leader of its own session and
 // process group.
@@ -43,6 +48,9 @@ func (r *Runner) start(request *Request, ends channels) (*process, error) {
 		return nil, err
 	}
 	variables := r.environment.For(accountVariables(user), request.Environment)
+	if err := checkEnvironment(variables); err != nil {
+		return nil, err
+	}
 	program, err := findProgram(request.Command[0], variables["PATH"], directory)
 	if err != nil {
 		return nil, err
@@ -99,7 +107,7 @@ func explainStart(program, directory string, user account.Account, err error) er
 	case errors.Is(err, syscall.EACCES):
 		return wire.Errorf(wire.CommandNotFound, "%s: user %s may not run it, or may not enter the working directory %s", program, user.Name, directory)
 	case errors.Is(err, syscall.E2BIG):
-		return wire.Errorf(wire.InvalidRequest, "%s: the arguments and the environment together are longer than Linux takes", program)
+		return wire.Errorf(wire.InvalidRequest, "%s: the arguments and the environment together are over the 2 MiB that Linux takes. Write large arguments to a file, and pass its path", program)
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
 		return wire.Errorf(wire.TooManyRequests, "%s: the sandbox has no room for another process: %v", program, err)
 	default:
@@ -109,6 +117,19 @@ func explainStart(program, directory string, user account.Account, err error) er
 
 func accountVariables(user account.Account) map[string]string {
 	return map[string]string{"HOME": user.Home, "USER": user.Name, "LOGNAME": user.Name}
+}
+
+// checkEnvironment refuses variables that leave too little of what Linux takes
+// for the command's arguments, and for variables that it adds for its children.
+func checkEnvironment(variables map[string]string) error {
+	bytes := 0
+	for name, value := range variables {
+		bytes += len(name) + len(value) + len("=\x00")
+	}
+	if bytes <= limit.EnvironmentBytesTotalMax+ownVariablesBytesMax {
+		return nil
+	}
+	return wire.Errorf(wire.LimitExceeded, "envs: the variables of the sandbox and of the command together must be at most %d bytes with their names, got %d. Pass fewer, or write large values to files", limit.EnvironmentBytesTotalMax, bytes)
 }
 
 func environmentList(variables map[string]string) []string {

@@ -27,6 +27,7 @@ func TestSharedLimitsAreThoseOfTheProtocol(t *testing.T) {
 		"sessionResultWaitSecondsMax":  SessionResultWaitSecondsMax,
 		"pathBytesMax":                 PathBytesMax,
 		"directoryEntriesMax":          DirectoryEntriesMax,
+		"environmentBytesTotalMax":     EnvironmentBytesTotalMax,
 	}
 	for name, here := range shared {
 		match := regexp.MustCompile(`(?m)^  ` + name + `: ([0-9_* ]+),$`).FindStringSubmatch(string(text))

@@ -17,6 +17,7 @@ type Code string
 const (
 	InvalidRequest           Code = "invalid_request"
 	InvalidJSON              Code = "invalid_json"
+	LimitExceeded            Code = "limit_exceeded"
 	CommandNotFound          Code = "command_not_found"
 	WorkingDirectoryNotFound Code = "working_directory_not_found"
 	NotAFile                 Code = "not_a_file"
@@ -36,6 +37,7 @@ const (
 var statuses = map[Code]int{
 	InvalidRequest:           http.StatusBadRequest,
 	InvalidJSON:              http.StatusBadRequest,
+	LimitExceeded:            http.StatusBadRequest,
 	CommandNotFound:          http.StatusBadRequest,
 	WorkingDirectoryNotFound: http.StatusBadRequest,
 	NotAFile:                 http.StatusBadRequest,

@@ -42,6 +42,11 @@ export const limits = {
   environmentVariablesMax: 200,
   /** One plain environment value: Linux takes 128 KiB with its name. 400 `invalid_request`. */
   environmentValueBytesMax: 127 * 1024,
+  /**
+   * All variables of a sandbox or of one of its commands, each with its name, `=` and NUL:
+   * half of the 2 MiB that Linux takes, the other half is for arguments. 400 `limit_exceeded`.
+   */
+  environmentBytesTotalMax: 1024 * 1024,
   /** Metadata entries of a sandbox. 400 `invalid_request`. */
   metadataEntriesMax: 50,
   /** One metadata key or value. 400 `invalid_request`. */

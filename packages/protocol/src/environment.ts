@@ -2,19 +2,40 @@ import { z } from "zod";
 import { environmentNameSchema } from "./environment-name.ts";
 import { limits } from "./limits.ts";
 
-const octets = new TextEncoder();
+const encoder = new TextEncoder();
+const byteLength = (text: string) => encoder.encode(text).length;
 
-/** Plain environment variables of a sandbox, an image or a command. */
-export const environmentSchema = z
+/** What variables take of the memory that Linux gives to a program: each is `NAME=value` and NUL. */
+export function environmentBytes(variables: Readonly<Record<string, string>>): number {
+  let byteCount = 0;
+  for (const [name, value] of Object.entries(variables)) {
+    byteCount += byteLength(name) + byteLength(value) + 2;
+  }
+  return byteCount;
+}
+
+/** Variables of a sandbox as the worker gets them: each is valid, their total is the API's to limit. */
+export const environmentVariablesSchema = z
   .record(
     environmentNameSchema,
     z
       .string()
-      .refine((value) => octets.encode(value).length <= limits.environmentValueBytesMax, {
-        error: `must be at most ${limits.environmentValueBytesMax} octets`,
+      .refine((value) => byteLength(value) <= limits.environmentValueBytesMax, {
+        error: `must be at most ${limits.environmentValueBytesMax} bytes`,
       })
       .refine((value) => !value.includes("\0"), { error: "must not contain NUL" }),
   )
   .refine((variables) => Object.keys(variables).length <= limits.environmentVariablesMax, {
     error: `must have at most ${limits.environmentVariablesMax} variables`,
   });
+
+/** Plain environment variables of a sandbox, an image or a command, as a caller sets them. */
+export const environmentSchema = environmentVariablesSchema.superRefine((variables, context) => {
+  const byteCount = environmentBytes(variables);
+  if (byteCount <= limits.environmentBytesTotalMax) return;
+  context.addIssue({
+    code: "custom",
+    message: `must be at most ${limits.environmentBytesTotalMax} bytes together, with their names: pass fewer, or write large values to files`,
+    params: { found: `${byteCount} bytes` },
+  });
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { limits, sealedToken, WireError } from "@opencomputer/protocol";
+import { environmentBytes, limits, sealedToken, WireError } from "@opencomputer/protocol";
 import type { OpenSecret } from "../secret-stores/open-layer.ts";
 import { SecretValue } from "../vault/secret-value.ts";
 import { mergePlan } from "./merge-plan.ts";
@@ -129,5 +129,30 @@ describe("mergePlan", () => {
       (error) => error instanceof WireError && error.code === "limit_exceeded",
     );
     assert.equal(plan({ top, envs: { ...many(max - 1), A: "hides it" } }).secrets.length, 0);
+  });
+
+  test("variables of every layer share one limit in bytes, which a secret's token counts to", () => {
+    const max = limits.environmentBytesTotalMax;
+    const half = { H: "h".repeat(max / 2 - "H=\0".length) };
+    const rest = (byteCount: number) => ({ R: "r".repeat(byteCount - "R=\0".length) });
+    const layers: Partial<Parameters<typeof mergePlan>[0]>[] = [
+      { inheritedEnvs: half },
+      { inheritedEnvs: half, base: layer(secret("A", "project")) },
+      { inheritedEnvs: half, top: layer(secret("A", "store")) },
+      { inheritedEnvs: half, base: layer(secret("A", "parent", "osb_token_of_the_parent")) },
+    ];
+    for (const given of layers) {
+      const tokens = plan(given).secrets.map(({ name, token }) => ({ [name]: token }));
+      const taken = environmentBytes({ ...half, ...Object.assign({}, ...tokens) });
+      assert.ok(plan({ ...given, envs: rest(max - taken) }));
+      assert.throws(
+        () => plan({ ...given, envs: rest(max - taken + 1) }),
+        (error) =>
+          error instanceof WireError &&
+          error.code === "limit_exceeded" &&
+          error.message.includes(`at most ${max} bytes`) &&
+          error.message.includes(`found ${max + 1}`),
+      );
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { limits, WireError } from "@opencomputer/protocol";
+import { environmentBytes, limits, WireError } from "@opencomputer/protocol";
 import {
   boundFormerSecrets,
   type FormerSecret,
@@ -6,6 +6,7 @@ import {
 } from "../former-secrets/former-secret.ts";
 import { layerSecrets } from "../secret-stores/layer-secrets.ts";
 import type { OpenSecret } from "../secret-stores/open-layer.ts";
+import { sandboxEnvironment } from "./sandbox-environment.ts";
 import { mintSealedToken } from "./sandbox-identity.ts";
 import type { SandboxPlan } from "./sandbox-plan.ts";
 
@@ -31,7 +32,7 @@ export interface MergedPlan {
  * of the same name, that token stands for the top layer's value from now on,
  * and the parent's value is a former one.
  *
- * @throws {WireError} `limit_exceeded` when it is too many variables.
+ * @throws {WireError} `limit_exceeded` when the variables are too many, or too large together.
  */
 export function mergePlan(
   plan: Pick<SandboxPlan, "base" | "top" | "inheritedEnvs" | "envs" | "inheritedFormerSecrets">,
@@ -54,7 +55,7 @@ export function mergePlan(
       ...secret,
       token: inheritedTokens.get(secret.name) ?? mintSealedToken(),
     }));
-  assertEnvironmentFits(new Set([...Object.keys(envs), ...kept.map(({ name }) => name)]).size);
+  assertEnvironmentFits(sandboxEnvironment(kept, envs));
   const formerSecrets = [...overridden(base.secrets, kept), ...plan.inheritedFormerSecrets];
   return {
     egressAllowlist,
@@ -79,10 +80,20 @@ function overridden(
   });
 }
 
-function assertEnvironmentFits(variables: number): void {
-  if (variables <= limits.environmentVariablesMax) return;
+/** A sandbox with more could run no command. */
+function assertEnvironmentFits(environment: Record<string, string>): void {
+  const { environmentVariablesMax, environmentBytesTotalMax } = limits;
+  const count = Object.keys(environment).length;
+  if (count > environmentVariablesMax) {
+    throw new WireError(
+      "limit_exceeded",
+      `envs: a sandbox has at most ${environmentVariablesMax} variables, those of its secrets and its image included, found ${count}. Pass fewer`,
+    );
+  }
+  const byteCount = environmentBytes(environment);
+  if (byteCount <= environmentBytesTotalMax) return;
   throw new WireError(
     "limit_exceeded",
-    `A sandbox has at most ${limits.environmentVariablesMax} variables; its envs and secrets together are ${variables}`,
+    `envs: the variables of a sandbox, those of its secrets and its image included, must be at most ${environmentBytesTotalMax} bytes together with their names, found ${byteCount}. Pass fewer, or write large values to files`,
   );
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { checkpointKindSchema } from "../api/checkpoints.ts";
-import { environmentSchema } from "../environment.ts";
+import { environmentVariablesSchema } from "../environment.ts";
 import { sandboxIdSchema, uuidSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
 import { egressModeSchema } from "./egress.ts";
@@ -20,7 +20,7 @@ export const prepareSandboxRequestSchema = z.object({
   memoryMB: z.int().min(limits.memoryMBMin).max(limits.memoryMBMax),
   diskMB: z.int().min(limits.diskMBMin).max(limits.diskMBMax).nullable(),
   egressMode: egressModeSchema,
-  envs: environmentSchema,
+  envs: environmentVariablesSchema,
   checkpointId: uuidSchema.nullable(),
 });
 export type PrepareSandboxRequest = z.infer<typeof prepareSandboxRequestSchema>;
@@ -59,7 +59,7 @@ export const workerSandboxListSchema = z.array(workerSandboxSchema);
  */
 export const wakeSandboxRequestSchema = z.object({
   egressMode: egressModeSchema,
-  envs: environmentSchema,
+  envs: environmentVariablesSchema,
 });
 export type WakeSandboxRequest = z.infer<typeof wakeSandboxRequestSchema>;
 

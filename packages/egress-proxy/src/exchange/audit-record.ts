@@ -19,6 +19,7 @@ export class AuditRecord {
   #path: string | null = null;
   #refused = false;
   #reason: string | null = null;
+  #search: ValueSearch | undefined;
   /** Whether any of the request went to the upstream. */
   sentUpstream = false;
   status: number | null = null;
@@ -42,12 +43,9 @@ export class AuditRecord {
     this.#path = pathOf(head.target);
   }
 
-  /** Takes values out of what the guest chose. */
+  /** Takes values out of everything that the guest chose, when the line is written. */
   redact(search: ValueSearch): void {
-    const redacted = (text: string | null) =>
-      text === null ? null : redactText(text, search, () => undefined);
-    this.#path = redacted(this.#path);
-    this.#method = redacted(this.#method);
+    this.#search = search;
   }
 
   host(host: string): void {
@@ -69,19 +67,21 @@ export class AuditRecord {
   }
 
   finish(): AuditLine {
+    const redacted = <Text extends string | null>(text: Text): Text | string =>
+      text === null ? text : redactText(text, this.#search, ignoreName);
     return {
       time: new Date(this.#startedWall).toISOString(),
       kind: this.#connection.scheme,
       sandboxId: this.#sandboxId,
       sourceAddress: this.#connection.sourceAddress,
-      host: this.#host,
-      method: this.#method,
-      path: this.#path,
+      host: redacted(this.#host),
+      method: redacted(this.#method),
+      path: redacted(this.#path),
       decision: this.#refused ? "refused" : "allowed",
-      reason: this.#reason,
+      reason: redacted(this.#reason),
       status: this.status,
       substituted: this.sentUpstream ? this.seen.substituted : [],
-      withheld: this.seen.withheld,
+      withheld: this.seen.withheld.map(({ name, place }) => ({ name, place: redacted(place) })),
       redacted: this.seen.redacted,
       leaked: this.seen.leaked,
       requestBytes: this.requestBytes,
@@ -104,4 +104,9 @@ function pathOf(target: string): string {
   const path = query === -1 ? target : target.slice(0, query);
   if (path.startsWith("/")) return path;
   return /^https?:\/\//i.test(path) ? path.replace(/^https?:\/\/[^/]*/i, "") || "/" : path;
+}
+
+/** What the guest sent has been noted before. */
+function ignoreName(): void {
+  // Nothing is to be noted.
 }

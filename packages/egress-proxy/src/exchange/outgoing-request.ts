@@ -77,7 +77,8 @@ export function prepareRequest(
     rewrittenFields.has(lowerName) ||
     isHopByHop(lowerName) ||
     (dropsPartFields && isPartField(lowerName)) ||
-    (policy.search !== undefined && isHidingField(lowerName, upgrade));
+    (upgrade !== undefined && lowerName === "sec-websocket-extensions") ||
+    (policy.search !== undefined && lowerName === "accept-encoding");
 
   const target = searches ? substituteTarget(checked.target, tokens, seen) : checked.target;
   let text = `${head.method} ${target} HTTP/1.1\r\nHost: ${destination.host}\r\n`;
@@ -118,14 +119,6 @@ function bodyChanges(
     changesBody: bodyForm !== undefined && tokens.changesBodies,
     editsBodyMembers: (bodyForm === "json" || bodyForm === "form") && tokens.bodyFields.length > 0,
   };
-}
-
-/** Whether a field asks the upstream for an encoding in which a value could not be found. */
-function isHidingField(lowerName: string, upgrade: string | undefined): boolean {
-  return (
-    lowerName === "accept-encoding" ||
-    (upgrade !== undefined && lowerName === "sec-websocket-extensions")
-  );
 }
 
 function isWebSocket(protocol: string): boolean {

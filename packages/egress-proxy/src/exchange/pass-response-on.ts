@@ -65,7 +65,7 @@ export async function passResponseOn(
   }
 }
 
-/** Only WebSocket is searched; another protocol is let through where there is nothing to search for. */
+/** Only WebSocket is searched; another protocol is let through as long as there is nothing to search for. */
 async function passUpgrade(
   exchange: Exchange,
   request: OutgoingRequest,
@@ -75,7 +75,7 @@ async function passUpgrade(
 ): Promise<void> {
   const { connection, audit } = exchange;
   const isWebSocket = request.upgrade?.toLowerCase() === "websocket";
-  if (isWebSocket && request.policy.search !== undefined) checkHandshake(head, destination.host);
+  if (isWebSocket) checkHandshake(head, destination.host);
   const bytes = { fromGuest: 0, toGuest: 0 };
   exchange.body = undefined;
   audit.status = 101;
@@ -85,7 +85,8 @@ async function passUpgrade(
     if (isWebSocket) {
       await passWebSocket(exchange, request, upstream, bytes);
     } else {
-      await passBytes(connection.guest, upstream, bytes);
+      const search = currentSearch(exchange, request.policy);
+      await passBytes(connection.guest, upstream, bytes, () => search() === undefined);
     }
   } finally {
     audit.requestBytes = bytes.fromGuest;
@@ -117,9 +118,12 @@ async function passWebSocket(
     await relayWebSocket(connection.guest, upstream, {
       bytes,
       fromGuest: (kind) =>
-        kind === "text"
-          ? new BodySubstituter(request.tokens, "raw", audit.seen, undefined)
-          : unchanged,
+        watched(
+          new StreamRedactor(search, (name) => audit.seen.note("leaked", name)),
+          kind === "text"
+            ? new BodySubstituter(request.tokens, "raw", audit.seen, undefined)
+            : unchanged,
+        ),
       toGuest: () => new StreamRedactor(search, (name) => audit.seen.note("redacted", name)),
     });
   } catch (error) {
@@ -130,3 +134,17 @@ async function passWebSocket(
 }
 
 const unchanged: MessageTransform = { push: (bytes) => [bytes], end: () => [] };
+
+/** Shows `watch` what the guest sends, and passes on what `transform` makes of it. */
+function watched(watch: StreamRedactor, transform: MessageTransform): MessageTransform {
+  return {
+    *push(bytes) {
+      watch.push(bytes);
+      yield* transform.push(bytes);
+    },
+    *end() {
+      watch.end();
+      yield* transform.end();
+    },
+  };
+}

@@ -1,12 +1,13 @@
 import type { BodyReader } from "../http1/body-reader.ts";
 import { BodyWriter } from "../http1/body-writer.ts";
 import { ChannelLostError } from "../http1/byte-channel.ts";
-import type { Field } from "../http1/fields.ts";
+import { type Field, fieldValues } from "../http1/fields.ts";
 import type { Framing } from "../http1/message-framing.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { redactText, redactWhole, StreamRedactor } from "../redaction/stream-redactor.ts";
 import { CompressedPassage, compressionOf, mayBeCompressed } from "./compressed-passage.ts";
 import type { BodySource, ContentCoding } from "./content-decoding.ts";
+import { Refusal } from "./refusal.ts";
 import type { ResponseContext, StreamedResponse } from "./relay-response.ts";
 import { responseHeadText } from "./response-head-text.ts";
 
@@ -18,17 +19,46 @@ const decodedPartBytes = 1024 * 1024;
 /** The same where the sandbox's budget for collected bodies is used up. */
 const smallDecodedPartBytes = 64 * 1024;
 
-/** Passes a body on as it arrives, where nothing is searched for. */
+/**
+ * Passes a body on as it arrives, where nothing is searched for yet. A value
+ * may be set meanwhile: from then on it is searched for, and where its token
+ * would not fit the length that has been declared, or the body is compressed,
+ * the response breaks off.
+ */
 export async function relayUnsearched(
   context: ResponseContext,
   head: ResponseHead,
   framing: Framing,
   body: BodyReader,
 ): Promise<StreamedResponse> {
-  const outgoing = begin(context, head, framing.kind === "length" ? framing.length : undefined);
-  await passOn(context, outgoing.writer, async () => await body.read());
-  await finish(outgoing, body.trailers);
+  const length = framing.kind === "length" ? framing.length : undefined;
+  const isCompressed = fieldValues(head.fields, "content-encoding").length > 0;
+  const outgoing = begin(context, head, length);
+  let holdsValue = false;
+  const redactor = new StreamRedactor(context.search, (name) => {
+    holdsValue = length !== undefined;
+    noteRedacted(context)(name);
+  });
+  const checked = (leaving: readonly Buffer[]): readonly Buffer[] => {
+    const isHidden = isCompressed && context.search() !== undefined;
+    if (holdsValue || isHidden) throw setMeanwhile(context.host);
+    return leaving;
+  };
+  await passOn(context, outgoing.writer, async () => {
+    const data = await body.read();
+    return data === null ? null : checked(data.flatMap((part) => redactor.push(part)));
+  });
+  await write(context, outgoing.writer, checked(redactor.end()));
+  await finish(outgoing, redactedTrailers(context, body.trailers));
   return outgoing;
+}
+
+function setMeanwhile(host: string): Refusal {
+  return new Refusal(
+    "value_in_compressed_body",
+    `A secret was set while ${host} responded with a body in which its value cannot be redacted; the rest is not passed on`,
+    { wasAllowed: true },
+  );
 }
 
 /** Passes a body on as it arrives, with tokens in the place of values. */

@@ -6,8 +6,8 @@ export const blockBytes = 8;
 const inBlock = blockBytes - 1;
 
 /**
- * Keys of the digests of blocks, and of sequences of them. They are random for
- * each process, so nobody outside can make two blocks collide.
+ * Keys of the digests. They are random for each process, so nobody outside can
+ * make two texts collide.
  */
 export interface DigestKeys {
   readonly addend0: number;
@@ -15,8 +15,6 @@ export interface DigestKeys {
   readonly factor0: number;
   readonly factor1: number;
   readonly factor2: number;
-  /** Base of the polynomial over block digests, odd. */
-  readonly base: number;
   /** What spreads a digest over the second table, odd. */
   readonly spread: number;
 }
@@ -29,19 +27,21 @@ export function createDigestKeys(): DigestKeys {
     factor0: random() | 1,
     factor1: random() | 1,
     factor2: random() | 1,
-    base: random() | 1,
     spread: random() | 1,
   };
 }
 
 /** The digest of one block, 32 bits, given as two little-endian words. */
-export function digestWords(keys: DigestKeys, low: number, high: number): number {
-  const { addend0, addend1, factor0, factor1, factor2 } = keys;
-  return mix(addend0, addend1, factor0, factor1, factor2, low, high);
+export function digestBlock(
+  { addend0, addend1, factor0, factor1, factor2 }: DigestKeys,
+  low: number,
+  high: number,
+): number {
+  return mixBlock(addend0, addend1, factor0, factor1, factor2, low, high);
 }
 
-/** {@link digestWords} for loops that have the keys in variables. */
-export function mix(
+/** {@link digestBlock} for loops that have the keys in variables. */
+export function mixBlock(
   addend0: number,
   addend1: number,
   factor0: number,
@@ -54,6 +54,21 @@ export function mix(
   digest = Math.imul(((digest ^ (digest >>> 15)) + (high ^ addend1)) | 0, factor1);
   digest = Math.imul(digest ^ (digest >>> 13), factor2);
   return digest ^ (digest >>> 16);
+}
+
+/**
+ * The digest of the bytes before the first whole block of a needle and after
+ * its last, given the low words of both, or the high words. One byte that
+ * differs always makes another digest.
+ */
+export function mixEdges(
+  headFactor: number,
+  tailFactor: number,
+  head: number,
+  tail: number,
+): number {
+  const product = Math.imul(tail, tailFactor);
+  return Math.imul(head, headFactor) ^ ((product << 16) | (product >>> 16));
 }
 
 /** Word masks that keep the first n bytes of a block, and the last n, for n from 0 to 7. */

@@ -1,4 +1,11 @@
-import { blockBytes, blockMasks, createDigestKeys, type DigestKeys, mix } from "./block-digest.ts";
+import {
+  blockBytes,
+  blockMasks,
+  createDigestKeys,
+  type DigestKeys,
+  mixBlock,
+  mixEdges,
+} from "./block-digest.ts";
 import { entryFields, type PatternTable } from "./pattern-table.ts";
 import { View } from "./view.ts";
 
@@ -49,16 +56,15 @@ export class BlockScanner {
     const digests = this.#digests;
     const sums = this.#sums;
     const { words } = view;
-    const { base } = this.keys;
     const { addend0, addend1, factor0, factor1, factor2 } = this.keys;
     let sum = 0;
     sums[0] = 0;
     for (let block = 0; block < blocks; block += 1) {
       const low = words[2 * block] as number;
       const high = words[2 * block + 1] as number;
-      const digest = mix(addend0, addend1, factor0, factor1, factor2, low, high);
+      const digest = mixBlock(addend0, addend1, factor0, factor1, factor2, low, high);
       digests[block] = digest;
-      sum = (Math.imul(sum, base) + digest) | 0;
+      sum = (sum + digest) | 0;
       sums[block + 1] = sum;
     }
   }
@@ -72,8 +78,8 @@ export class BlockScanner {
     const digests = this.#digests;
     const sums = this.#sums;
     const { words } = view;
-    const { entries, first, second, mask, shift, powers, needleOf } = table;
-    const { spread, addend0, addend1, factor0, factor1, factor2 } = this.keys;
+    const { entries, first, second, mask, shift, needleOf } = table;
+    const { spread, factor0, factor1, factor2 } = this.keys;
     const [keepFirst0, keepFirst1] = blockMasks.first;
     const [keepLast0, keepLast1] = blockMasks.last;
     for (let block = 0; block < blocks; block += 1) {
@@ -84,18 +90,16 @@ export class BlockScanner {
       const found =
         (at(first, slot0) === digest ? at(first, slot0 + 1) : 0) |
         (at(second, slot1) === digest ? at(second, slot1 + 1) : 0);
-      const length = at(entries, found + 2);
       const begin = block - at(entries, found + 1);
-      const end = begin + length;
+      const end = begin + at(entries, found + 2);
       const headBytes = at(entries, found + 4);
       const tailBytes = at(entries, found + 5);
-      const from = begin < 1 ? 1 : begin;
+      const from = begin < 0 ? 0 : begin;
       const to = end > blocks ? blocks : end;
-      const head = 2 * from - 2;
+      // A needle that begins with the text has no bytes in a block before it: the mask is empty.
+      const head = from === 0 ? 0 : 2 * from - 2;
       const tail = 2 * to;
-      // Where the needle begins with the text, there is no block before it to have bytes of it.
-      const sum =
-        (at(sums, to) - Math.imul(at(sums, begin < 0 ? 0 : begin), at(powers, length))) | 0;
+      const sum = (at(sums, to) - at(sums, from)) | 0;
       const headLow = at(words, head) & at(keepLast0, headBytes);
       const headHigh = at(words, head + 1) & at(keepLast1, headBytes);
       const tailLow = at(words, tail) & at(keepFirst0, tailBytes);
@@ -103,10 +107,8 @@ export class BlockScanner {
       const difference =
         (digest ^ at(entries, found)) |
         (sum ^ at(entries, found + 3)) |
-        (mix(addend0, addend1, factor0, factor1, factor2, headLow, headHigh) ^
-          at(entries, found + 6)) |
-        (mix(addend0, addend1, factor0, factor1, factor2, tailLow, tailHigh) ^
-          at(entries, found + 7));
+        (mixEdges(factor0, factor1, headLow, tailLow) ^ at(entries, found + 6)) |
+        (mixEdges(factor2, spread, headHigh, tailHigh) ^ at(entries, found + 7));
       if (difference !== 0 || found === 0) continue;
       const start = begin * blockBytes - headBytes;
       const isInside = start >= 0 && end * blockBytes + tailBytes <= view.length;

@@ -1,9 +1,10 @@
+import { entityCodePoint } from "./entities.ts";
+import { hexadecimal } from "./hexadecimal.ts";
 import {
   carriageReturn,
-  carriageReturns,
+  holdsControl,
   holdsZeroByte,
   lineFeed,
-  lineFeeds,
   type Places,
   type View,
 } from "./view.ts";
@@ -67,59 +68,8 @@ export const jsonSyntax: EscapeSyntax = {
   },
 };
 
-/** HTML's names for ASCII characters (HTML, section 13.5). */
-const entityNames: ReadonlyMap<string, number> = new Map(
-  Object.entries({
-    Tab: 9,
-    NewLine: 10,
-    nbsp: 160,
-    excl: 33,
-    quot: 34,
-    QUOT: 34,
-    num: 35,
-    dollar: 36,
-    percnt: 37,
-    amp: 38,
-    AMP: 38,
-    apos: 39,
-    lpar: 40,
-    rpar: 41,
-    ast: 42,
-    midast: 42,
-    plus: 43,
-    comma: 44,
-    period: 46,
-    sol: 47,
-    colon: 58,
-    semi: 59,
-    lt: 60,
-    LT: 60,
-    equals: 61,
-    gt: 62,
-    GT: 62,
-    quest: 63,
-    commat: 64,
-    lsqb: 91,
-    lbrack: 91,
-    bsol: 92,
-    rsqb: 93,
-    rbrack: 93,
-    Hat: 94,
-    lowbar: 95,
-    UnderBar: 95,
-    grave: 96,
-    DiacriticalGrave: 96,
-    lcub: 123,
-    lbrace: 123,
-    verbar: 124,
-    vert: 124,
-    VerticalLine: 124,
-    rcub: 125,
-    rbrace: 125,
-  }),
-);
 const entityBytesMax = 18;
-const digitsMax = 7;
+const semicolon = 0x3b;
 
 /** Entities of HTML and XML: numeric ones with up to 7 digits, and the named ones of ASCII. */
 export const entitySyntax: EscapeSyntax = {
@@ -128,52 +78,21 @@ export const entitySyntax: EscapeSyntax = {
   letters: noLetters,
   read(source, at, end) {
     const last = Math.min(end, at + entityBytesMax);
-    let semicolon = at + 1;
-    while (semicolon < last && source[semicolon] !== 0x3b) {
-      if (!isEntityByte(source[semicolon] ?? 0)) return 0;
-      semicolon += 1;
-    }
-    if (semicolon >= last || semicolon === at + 1) return 0;
-    const text = String.fromCharCode(...source.subarray(at + 1, semicolon));
-    const codePoint = entityCodePoint(text);
-    return codePoint === undefined ? 0 : packEscape(semicolon + 1 - at, codePoint);
+    let to = at + 1;
+    while (to < last && isEntityByte(source[to] as number)) to += 1;
+    if (to >= last || to === at + 1 || source[to] !== semicolon) return 0;
+    const codePoint = entityCodePoint(source, at + 1, to);
+    return codePoint === -1 ? 0 : packEscape(to + 1 - at, codePoint);
   },
 };
 
-function entityCodePoint(text: string): number | undefined {
-  if (!text.startsWith("#")) return entityNames.get(text);
-  const [, hexadecimalDigits, decimalDigits] =
-    /^#(?:[xX]([0-9a-fA-F]+)|([0-9]+))$/.exec(text) ?? [];
-  const digits = hexadecimalDigits ?? decimalDigits;
-  if (digits === undefined || digits.length > digitsMax) return undefined;
-  const codePoint = Number.parseInt(digits, hexadecimalDigits === undefined ? 10 : 16);
-  return codePoint > 0x10ffff || codePoint === 0 ? replacementCharacter : codePoint;
-}
-
 function isEntityByte(byte: number): boolean {
   return (
-    byte === 0x23 ||
+    (byte >= 0x61 && byte <= 0x7a) ||
     (byte >= 0x30 && byte <= 0x39) ||
-    (byte >= 0x41 && byte <= 0x5a) ||
-    (byte >= 0x61 && byte <= 0x7a)
+    byte === 0x23 ||
+    (byte >= 0x41 && byte <= 0x5a)
   );
-}
-
-/** The number that these hexadecimal digits are; -1 when one of them is none. */
-function hexadecimal(source: Uint8Array, from: number, digits: number): number {
-  let value = 0;
-  for (let at = from; at < from + digits; at += 1) {
-    const digit = hexadecimalDigit(source[at] ?? 0);
-    if (digit === -1) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
-}
-
-function hexadecimalDigit(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const lower = byte | 0x20;
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
 /** Decodes `source[from…to]` into the view. */
@@ -195,11 +114,7 @@ export function readEscaped(
   while (at < to) {
     if (at < wordsEnd) {
       const word = words.getInt32(at, true);
-      if (
-        !holdsZeroByte(word ^ introducers) &&
-        !holdsZeroByte(word ^ lineFeeds) &&
-        !holdsZeroByte(word ^ carriageReturns)
-      ) {
+      if (!holdsControl(word) && !holdsZeroByte(word ^ introducers)) {
         target.setInt32(length, word, true);
         at += 4;
         length += 4;

@@ -1,4 +1,4 @@
-import { blockBytes, type DigestKeys, digestWords } from "./block-digest.ts";
+import { blockBytes, type DigestKeys, digestBlock, mixEdges } from "./block-digest.ts";
 
 /** Numbers of one entry, side by side. */
 export const entryFields = 8;
@@ -9,13 +9,14 @@ export const entry = {
   blocksBefore: 1,
   /** Whole blocks of the needle in all. */
   blocks: 2,
-  /** Polynomial over the digests of its whole blocks. */
+  /** Sum of the digests of its whole blocks. */
   sum: 3,
   /** Bytes of the needle before its first whole block, and after its last. */
   headBytes: 4,
   tailBytes: 5,
-  headDigest: 6,
-  tailDigest: 7,
+  /** Digests of these bytes, by the words that they stand in. */
+  edgesLow: 6,
+  edgesHigh: 7,
 } as const;
 
 /**
@@ -35,8 +36,6 @@ export interface PatternTable {
   /** Pairs of a digest and the offset of its entry. */
   readonly first: Int32Array;
   readonly second: Int32Array;
-  /** Powers of the polynomial's base. */
-  readonly powers: Int32Array;
 }
 
 /**
@@ -79,7 +78,6 @@ function buildTable(
   const taken = new Set<number>();
   const rest: Placed[] = [];
   let count = 0;
-  let blocksMax = 0;
   for (const placed of placements) {
     const needle = needles[placed.needle];
     const fields = entries.subarray((count + 1) * entryFields, (count + 2) * entryFields);
@@ -89,12 +87,8 @@ function buildTable(
     }
     count += 1;
     needleOf[count] = placed.needle;
-    blocksMax = Math.max(blocksMax, fields[entry.blocks] ?? 0);
   }
-  const powers = new Int32Array(blocksMax + 1);
-  powers[0] = 1;
-  for (let at = 1; at <= blocksMax; at += 1) powers[at] = Math.imul(powers[at - 1] ?? 0, keys.base);
-  return { table: { entries, needleOf, powers, ...placeEntries(entries, count, keys) }, rest };
+  return { table: { entries, needleOf, ...placeEntries(entries, count, keys) }, rest };
 }
 
 /** Writes the entry's numbers. False when every block of it is taken by another entry. */
@@ -111,9 +105,9 @@ function describe(
   let sum = 0;
   for (let block = 0; block < blocks; block += 1) {
     const at = headBytes + block * blockBytes;
-    const digest = digestWords(keys, needle.readInt32LE(at), needle.readInt32LE(at + 4));
+    const digest = digestBlock(keys, needle.readInt32LE(at), needle.readInt32LE(at + 4));
     digests[block] = digest;
-    sum = (Math.imul(sum, keys.base) + digest) | 0;
+    sum = (sum + digest) | 0;
   }
   const blocksBefore = freeBlock(digests, taken);
   if (blocksBefore === undefined) return false;
@@ -123,25 +117,27 @@ function describe(
   fields[entry.sum] = sum;
   fields[entry.headBytes] = headBytes;
   fields[entry.tailBytes] = tailBytes;
-  fields[entry.headDigest] = edgeDigest(keys, needle, 0, headBytes, blockBytes - headBytes);
-  fields[entry.tailDigest] = edgeDigest(keys, needle, needle.length - tailBytes, tailBytes, 0);
+  const [headLow, headHigh] = edgeWords(needle, 0, headBytes, blockBytes - headBytes);
+  const [tailLow, tailHigh] = edgeWords(needle, needle.length - tailBytes, tailBytes, 0);
+  fields[entry.edgesLow] = mixEdges(keys.factor0, keys.factor1, headLow, tailLow);
+  fields[entry.edgesHigh] = mixEdges(keys.factor2, keys.spread, headHigh, tailHigh);
   return true;
 }
 
-/** The digest of fewer bytes than a block, the rest of it zero. */
-function edgeDigest(
-  keys: DigestKeys,
+/** Fewer bytes than a block, as the two words of a block that is zero besides. */
+function edgeWords(
   needle: Buffer,
   from: number,
   count: number,
   place: number,
-): number {
-  const words = [0, 0];
+): readonly [number, number] {
+  const words: [number, number] = [0, 0];
   for (let at = 0; at < count; at += 1) {
     const to = place + at;
-    words[to >> 2] = (words[to >> 2] ?? 0) | ((needle[from + at] ?? 0) << (8 * (to & 3)));
+    const word = to < 4 ? 0 : 1;
+    words[word] |= (needle[from + at] ?? 0) << (8 * (to & 3));
   }
-  return digestWords(keys, words[0] ?? 0, words[1] ?? 0);
+  return words;
 }
 
 /**

@@ -155,11 +155,8 @@ describe("decoders of escapes", () => {
           if (hex === undefined && digits === undefined) return "";
           const point = hex === undefined ? Number(digits) : Number.parseInt(hex, 16);
           if (point === 10 || point === 13) return "";
-          if (point >= 0xd800 && point <= 0xdfff) {
-            const bytes = [0xe0 | (point >> 12), 0x80 | ((point >> 6) & 63), 0x80 | (point & 63)];
-            return String.fromCharCode(...bytes);
-          }
-          const read = String.fromCodePoint(point === 0 || point > 0x10ffff ? 0xfffd : point);
+          const isCharacter = point > 0 && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff);
+          const read = String.fromCodePoint(isCharacter ? point : 0xfffd);
           return Buffer.from(read, "utf8").toString("latin1");
         },
       );

@@ -40,9 +40,6 @@ export interface Places {
 
 export const lineFeed = 0x0a;
 export const carriageReturn = 0x0d;
-/** A word of four of them. */
-export const lineFeeds = 0x0a0a0a0a;
-export const carriageReturns = 0x0d0d0d0d;
 
 /** Reads bytes as they are, without line breaks. */
 export function readPlain(source: Uint8Array, view: View): void {
@@ -55,14 +52,14 @@ export function readPlain(source: Uint8Array, view: View): void {
   while (at < source.length) {
     if (at < wordsEnd) {
       const word = words.getInt32(at, true);
-      if (!holdsZeroByte(word ^ lineFeeds) && !holdsZeroByte(word ^ carriageReturns)) {
+      if (!holdsControl(word)) {
         target.setInt32(length, word, true);
         at += 4;
         length += 4;
         continue;
       }
     }
-    // A word with a line break in it, or what is left at the end, goes byte by byte.
+    // A word that may hold a line break, or what is left at the end, goes byte by byte.
     const until = Math.min(source.length, at + 4);
     for (; at < until; at += 1) {
       const byte = source[at] as number;
@@ -72,6 +69,11 @@ export function readPlain(source: Uint8Array, view: View): void {
     }
   }
   view.finish(length);
+}
+
+/** Whether one of the four bytes of a word is at most 0x0d, as line breaks are. */
+export function holdsControl(word: number): boolean {
+  return ((word - 0x0e0e0e0e) & ~word & 0x80808080) !== 0;
 }
 
 /** Whether one of the four bytes of a word is zero (Warren, "Hacker's Delight", section 6-1). */

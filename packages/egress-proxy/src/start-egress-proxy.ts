@@ -61,7 +61,6 @@ export async function startEgressProxy(options: {
   const { log, writeAudit, address, readNameservers } = options;
   const now = Date.now;
 
-  const auditRefusal = createSparseAudit({ writeAudit, now });
   const connections = createConnectionTable({
     perAddressMax: limits.egressConnectionsPerSandboxMax,
   });
@@ -78,6 +77,7 @@ export async function startEgressProxy(options: {
       log.warn(change, "a source address passed to another sandbox; the former session ended"),
   });
   const { findPolicy } = sessions;
+  const auditRefusal = createSparseAudit({ writeAudit, findPolicy, now });
   const contexts = createLeafContexts({
     leafKey: await createLeafKey(),
     contextsMax: limits.leafCertificatesMax,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type AuditLine, auditLineSchema } from "@opencomputer/protocol";
+import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
 import type { Refusal } from "./audit-refusal.ts";
 import { createSparseAudit } from "./sparse-audit.ts";
 
@@ -12,12 +13,16 @@ const refusal: Refusal = {
   reason: "the client named no server (SNI)",
 };
 
+const value = "7f3c9a1bd24e6080fa52c1e9";
+const policy = policyOf([secretOf("KEY", "a", value)]);
+
 describe("createSparseAudit", () => {
   function scenario() {
     const lines: AuditLine[] = [];
     let milliseconds = 1_700_000_000_000;
     const auditRefusal = createSparseAudit({
       writeAudit: (line) => lines.push(line),
+      findPolicy: (address) => (address === refusal.sourceAddress ? policy : undefined),
       now: () => milliseconds,
     });
     const pass = (seconds: number) => {
@@ -43,5 +48,20 @@ describe("createSparseAudit", () => {
     auditRefusal({ ...refusal, sourceAddress: "198.18.4.10" });
     auditRefusal({ ...refusal, kind: "dns" });
     assert.equal(lines.length, 12);
+  });
+
+  test("redacts a value in the name that a guest asked for, and notes that it leaked", () => {
+    const { lines, auditRefusal } = scenario();
+    const host = `${value}.evil.test`;
+    const question: Refusal = { ...refusal, kind: "dns", host, reason: `${host} is refused` };
+    auditRefusal(question);
+    auditRefusal({ ...question, sourceAddress: "198.18.4.10" });
+    assert.deepEqual(
+      lines.map((line) => [line.host, line.reason, line.leaked]),
+      [
+        [`${tokenOf("a")}.evil.test`, `${tokenOf("a")}.evil.test is refused`, ["KEY"]],
+        [host, `${host} is refused`, []],
+      ],
+    );
   });
 });

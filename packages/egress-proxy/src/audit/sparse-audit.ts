@@ -1,4 +1,5 @@
-import type { WriteAudit } from "../contract.ts";
+import type { FindPolicy, WriteAudit } from "../contract.ts";
+import { redactText } from "../redaction/stream-redactor.ts";
 import { type Refusal, refusalLine } from "./audit-refusal.ts";
 import { createSparseEvents } from "./sparse-events.ts";
 
@@ -8,10 +9,12 @@ export type AuditRefusal = (refusal: Refusal) => void;
 /**
  * Audits refusals that cost a guest nothing to provoke, such as failed
  * handshakes, at most ten a minute for each kind and source address. The
- * first line of the next minute says how many were left out.
+ * first line of the next minute says how many were left out. A guest chooses
+ * the names in them: values of its sandbox are redacted, and noted as leaked.
  */
 export function createSparseAudit(deps: {
   writeAudit: WriteAudit;
+  findPolicy: FindPolicy;
   now: () => number;
 }): AuditRefusal {
   const admit = createSparseEvents({ now: deps.now });
@@ -23,6 +26,11 @@ export function createSparseAudit(deps: {
       leftOut === 0
         ? refusal.reason
         : `${refusal.reason} (${leftOut} more refusals of this source were left out before)`;
-    deps.writeAudit(refusalLine({ ...refusal, reason }, new Date(deps.now())));
+    const leaked = new Set<string>();
+    const search = deps.findPolicy(refusal.sourceAddress)?.search;
+    const redacted = (text: string) => redactText(text, search, (name) => leaked.add(name));
+    const host = refusal.host === null ? null : redacted(refusal.host);
+    const line = refusalLine({ ...refusal, host, reason: redacted(reason) }, new Date(deps.now()));
+    deps.writeAudit({ ...line, leaked: [...leaked] });
   };
 }

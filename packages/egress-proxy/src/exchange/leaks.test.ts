@@ -114,6 +114,17 @@ describe("a guest that sends a value", () => {
     assert.deepEqual([leak.line?.leaked, other.line?.leaked], [["KEY"], []]);
   });
 
+  test("in a request that is refused as malformed: the audit line has the token", async (t) => {
+    const request = (text: string) =>
+      `POST /${text} HTTP/1.1\r\n${host}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const leak = await send(t, request(value));
+    const other = await send(t, request(harmless));
+    assert.match(leak.received, /^HTTP\/1\.1 400 /);
+    assert.equal(leak.received, other.received);
+    assert.deepEqual([leak.line?.path, leak.line?.leaked], [`/${token}`, ["KEY"]]);
+    assert.deepEqual(other.line?.leaked, []);
+  });
+
   test("in part is not noticed", async (t) => {
     const { line } = await send(t, inBody(`${value.slice(1)} ${value.slice(0, -1)}`));
     assert.deepEqual(line?.leaked, []);

@@ -13,7 +13,7 @@ import { prepareRequest } from "./outgoing-request.ts";
 import { passResponseOn } from "./pass-response-on.ts";
 import { Refusal } from "./refusal.ts";
 import type { ExchangeDependencies, ServedConnection } from "./served-connection.ts";
-import { watchForLeaks } from "./watch-for-leaks.ts";
+import { watchBody, watchHead } from "./watch-for-leaks.ts";
 
 /**
  * Serves the next request of a guest's connection, from its first byte to the
@@ -38,9 +38,10 @@ export async function serveExchange(
   try {
     const bytes = await readHead(connection.guest);
     connection.watchdog.allowQuiet(deps.options.idleTimeoutSeconds);
+    if (bytes !== null) watchHead(exchange, bytes);
     const { head, framing, body } = parseRequest(exchange, bytes);
     const policy = findSession(exchange);
-    watchForLeaks(exchange, policy, bytes, body);
+    watchBody(exchange, policy, body);
     const checked = checkHost(connection.origin, head);
     checkPolicy(exchange, policy, checked.destination.host);
     const request = prepareRequest(head, framing, checked, policy, exchange.audit.seen);

@@ -5,23 +5,28 @@ import { StreamRedactor } from "../redaction/stream-redactor.ts";
 import type { Exchange } from "./exchange.ts";
 
 /**
- * Notes the values that a request carries in plaintext: the guest has what it
- * must not have. The request goes on as ever, so that the guest cannot see
- * that it was noticed; what the audit trail says of it is redacted.
+ * Notes the values that a head of the guest carries in plaintext, before it is
+ * parsed: the guest has what it must not have. The request continues, so that
+ * the guest cannot see that it was noticed; what the audit trail says of it is
+ * redacted.
  */
-export function watchForLeaks(
-  exchange: Exchange,
-  policy: SessionPolicy,
-  head: Buffer | null,
-  body: BodyReader,
-): void {
-  const { audit } = exchange;
-  const { search } = policy;
-  if (search === undefined || head === null) return;
-  const noteLeak = (name: string) => audit.seen.note("leaked", name);
-  for (const { name } of findInHead(head, search)) noteLeak(name);
-  if (audit.seen.leaked.length > 0) audit.redact(search);
-  const watch = new StreamRedactor(() => search, noteLeak);
+export function watchHead({ audit, connection, deps }: Exchange, head: Buffer): void {
+  const policy = deps.findPolicy(connection.origin.sourceAddress);
+  if (policy?.search === undefined) return;
+  const found = findInHead(head, policy.search);
+  if (found.length === 0) return;
+  for (const { name } of found) audit.seen.note("leaked", name);
+  audit.session(policy);
+  audit.redact(policy.search);
+}
+
+/** Notes the values that the body of a request carries in plaintext. */
+export function watchBody({ audit }: Exchange, { search }: SessionPolicy, body: BodyReader): void {
+  if (search === undefined) return;
+  const watch = new StreamRedactor(
+    () => search,
+    (name) => audit.seen.note("leaked", name),
+  );
   body.watch({
     onData: (part) => watch.push(part),
     onEnd: () => watch.end(),

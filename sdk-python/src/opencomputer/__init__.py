@@ -1,0 +1,96 @@
+"""Virtual machines for software agents, with secrets that they can use and never see."""
+
+from opencomputer._async.api_key import ApiKey
+from opencomputer._async.commands import Commands
+from opencomputer._async.connection import DEFAULT_API_URL, ConnectionOptions
+from opencomputer._async.files import Files
+from opencomputer._async.project import Project
+from opencomputer._async.sandbox import Sandbox
+from opencomputer._async.secret_store import SecretStore
+from opencomputer._async.session import CommandSession
+from opencomputer._async.snapshots import Snapshots
+from opencomputer._async.upload_source import StreamSource
+from opencomputer.errors import NotFoundError, OpenComputerError, SecretWarning
+from opencomputer.image import Image
+from opencomputer.records import (
+    AllowedHosts,
+    ApiKeyEntry,
+    BackgroundCommand,
+    BuildLogEvent,
+    CheckpointKind,
+    CheckpointRecord,
+    CommandProgress,
+    CommandResult,
+    CreatedApiKey,
+    CreatedSandbox,
+    DirectoryEntry,
+    HibernatedSandbox,
+    ImageManifest,
+    ImageStep,
+    OutputChunk,
+    PatchRecord,
+    ProjectRecord,
+    RestoredCheckpoint,
+    RetentionPolicy,
+    SandboxConfig,
+    SandboxDetail,
+    SandboxStatus,
+    SandboxSummary,
+    SandboxTags,
+    SecretEntry,
+    SecretStoreRecord,
+    SessionInfo,
+    SignedUrl,
+    SnapshotRecord,
+    TagKey,
+    WokenSandbox,
+)
+
+__all__ = [
+    "DEFAULT_API_URL",
+    "AllowedHosts",
+    "ApiKey",
+    "ApiKeyEntry",
+    "BackgroundCommand",
+    "BuildLogEvent",
+    "CheckpointKind",
+    "CheckpointRecord",
+    "CommandProgress",
+    "CommandResult",
+    "CommandSession",
+    "Commands",
+    "ConnectionOptions",
+    "CreatedApiKey",
+    "CreatedSandbox",
+    "DirectoryEntry",
+    "Files",
+    "HibernatedSandbox",
+    "Image",
+    "ImageManifest",
+    "ImageStep",
+    "NotFoundError",
+    "OpenComputerError",
+    "OutputChunk",
+    "PatchRecord",
+    "Project",
+    "ProjectRecord",
+    "RestoredCheckpoint",
+    "RetentionPolicy",
+    "Sandbox",
+    "SandboxConfig",
+    "SandboxDetail",
+    "SandboxStatus",
+    "SandboxSummary",
+    "SandboxTags",
+    "SecretEntry",
+    "SecretStore",
+    "SecretStoreRecord",
+    "SecretWarning",
+    "SessionInfo",
+    "SignedUrl",
+    "SnapshotRecord",
+    "Snapshots",
+    "StreamSource",
+    "TagKey",
+    "WokenSandbox",
+]

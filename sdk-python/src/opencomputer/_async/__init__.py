@@ -1,0 +1,1 @@
+"""The SDK for asyncio, from which ``opencomputer.sync`` is generated."""

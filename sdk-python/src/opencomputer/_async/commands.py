@@ -1,0 +1,283 @@
+"""The commands of one sandbox."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict
+
+from opencomputer._async.connection import Connection
+from opencomputer._async.send import request_record
+from opencomputer._async.session import (
+    CommandSession,
+    OutputCallback,
+    attach_session,
+    kill_session,
+)
+from opencomputer._requests import ApiRequest, api_path, without_none
+from opencomputer.records import (
+    BackgroundCommand,
+    CommandProgress,
+    CommandResult,
+    SessionInfo,
+)
+
+COMMAND_SECONDS = 60.0
+RESPONSE_GRACE_SECONDS = 120.0
+"""Beyond a command's own time-out: for a wake of the sandbox, and for the response's way."""
+
+
+class _Result(TypedDict):
+    exitCode: int
+    stdout: str
+    stderr: str
+
+
+class _Progress(TypedDict):
+    running: bool
+
+
+class Commands:
+    """Runs the commands of one sandbox, as ``sandbox.exec`` and ``sandbox.commands``."""
+
+    def __init__(self, connection: Connection, sandbox_id: str) -> None:
+        self._connection = connection
+        self._sandbox_id = sandbox_id
+        self._path = api_path("sandboxes", sandbox_id, "exec")
+
+    async def run(
+        self,
+        cmd: str,
+        *,
+        args: Sequence[str] | None = None,
+        envs: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        timeout: float | None = None,
+    ) -> CommandResult:
+        """Runs a command to its end.
+
+        A command that fails is a result like any other: look at ``exit_code``. It is never sent
+        twice, because it may have run although its response was lost. Cancelling the call gives
+        up the wait for it.
+
+        Args:
+            cmd: A script for the sandbox's shell; with ``args`` a program, and nothing is
+                interpreted.
+            args: Arguments of the program.
+            envs: Variables of this command; they win over the sandbox's.
+            env: Another name of ``envs``; where both have a variable, ``envs`` wins.
+            cwd: Working directory. Default ``/home/sandbox``.
+            timeout: Seconds until the command's process group is killed; the result then has
+                ``exit_code`` -1 and ``stderr`` ends with ``Process timed out``. None or 0: 60;
+                at most 86400.
+
+        Raises:
+            OpenComputerError: ``command_not_found`` and ``working_directory_not_found`` when it
+                cannot start; ``sandbox_not_found``.
+        """
+        request = ApiRequest(
+            "POST",
+            f"{self._path}/run",
+            json=_command(cmd, args, envs, env, cwd, timeout),
+            deadline_seconds=(timeout or COMMAND_SECONDS) + RESPONSE_GRACE_SECONDS,
+        )
+        return _result(await request_record(self._connection, request, _Result))
+
+    async def start(
+        self,
+        cmd: str,
+        *,
+        args: Sequence[str] | None = None,
+        envs: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        timeout: float | None = None,
+        max_run_after_disconnect: float | None = None,
+        on_stdout: OutputCallback | None = None,
+        on_stderr: OutputCallback | None = None,
+        on_replay_end: Callable[[], Any] | None = None,
+    ) -> CommandSession:
+        """Starts a command and attaches to it.
+
+        Output comes as it is written, input can be sent, and the command runs on when this
+        client goes away.
+
+        Args:
+            cmd: As of ``run``.
+            args: As of ``run``.
+            envs: As of ``run``.
+            env: As of ``run``.
+            cwd: As of ``run``.
+            timeout: Seconds until the command's process group is killed; the exit code is then
+                -1. None or 0: never; at most 86400.
+            max_run_after_disconnect: Seconds that the command may run on after its last client
+                has gone. None or 0: as long as it wants; at most 86400.
+            on_stdout: Gets what the command writes, as text: a function or a coroutine function.
+                Until it returns, nothing more is fetched. For bytes, iterate over the session.
+            on_stderr: As ``on_stdout``, for the other stream.
+            on_replay_end: Called when all output from before the attaching was handed on.
+
+        Raises:
+            OpenComputerError: As ``run``; ``too_many_requests``.
+        """
+        info = await self.start_detached(
+            cmd,
+            args=args,
+            envs=envs,
+            env=env,
+            cwd=cwd,
+            timeout=timeout,
+            max_run_after_disconnect=max_run_after_disconnect,
+        )
+        callbacks = _callbacks(on_stdout, on_stderr, on_replay_end)
+        return await attach_session(self._connection, info, callbacks)
+
+    async def start_detached(
+        self,
+        cmd: str,
+        *,
+        args: Sequence[str] | None = None,
+        envs: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        timeout: float | None = None,
+        max_run_after_disconnect: float | None = None,
+    ) -> SessionInfo:
+        """Starts a command that nobody is attached to. Its ``sessionID`` leads to it.
+
+        The options are those of ``start``.
+
+        Raises:
+            OpenComputerError: As ``start``.
+        """
+        body = _command(cmd, args, envs, env, cwd, timeout)
+        body |= without_none(maxRunAfterDisconnect=max_run_after_disconnect)
+        request = ApiRequest("POST", self._path, json=body)
+        return await request_record(self._connection, request, SessionInfo)
+
+    async def attach(
+        self,
+        session_id: str,
+        *,
+        on_stdout: OutputCallback | None = None,
+        on_stderr: OutputCallback | None = None,
+        on_replay_end: Callable[[], Any] | None = None,
+    ) -> CommandSession:
+        """Attaches to a command, also to one that has ended.
+
+        First comes the last MiB of its output. The callbacks are those of ``start``.
+
+        Raises:
+            NotFoundError: ``session_not_found``.
+        """
+        info = await self.get(session_id)
+        callbacks = _callbacks(on_stdout, on_stderr, on_replay_end)
+        return await attach_session(self._connection, info, callbacks)
+
+    async def list(self) -> builtins.list[SessionInfo]:
+        """The commands that run, and the last of those that have ended."""
+        request = ApiRequest("GET", self._path)
+        return await request_record(self._connection, request, builtins.list[SessionInfo])
+
+    async def get(self, session_id: str) -> SessionInfo:
+        """One command.
+
+        Raises:
+            NotFoundError: ``session_not_found``.
+        """
+        request = ApiRequest("GET", self._path + api_path(session_id))
+        return await request_record(self._connection, request, SessionInfo)
+
+    async def kill(self, session_id: str, signal: int | None = None) -> None:
+        """Sends a signal to a command's process group. Default 9. One that has ended is no error.
+
+        Raises:
+            NotFoundError: ``session_not_found``.
+        """
+        await kill_session(self._connection, self._sandbox_id, session_id, signal)
+
+    async def run_async(
+        self,
+        cmd: str,
+        *,
+        args: Sequence[str] | None = None,
+        envs: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        timeout: float | None = None,
+    ) -> BackgroundCommand:
+        """Runs a command in the background.
+
+        One that ends within 0.4 s is the whole result; otherwise ``result`` returns it by its
+        ``exec_id``. The options are those of ``run``.
+
+        Raises:
+            OpenComputerError: As ``run``.
+        """
+        request = ApiRequest(
+            "POST", f"{self._path}/run-async", json=_command(cmd, args, envs, env, cwd, timeout)
+        )
+        found: Any = await request_record(self._connection, request, _Progress)
+        return BackgroundCommand(
+            running=found["running"],
+            exec_id=found.get("execId"),
+            started_at=found.get("startedAt"),
+            exit_code=found.get("exitCode"),
+            stdout=found.get("stdout", ""),
+            stderr=found.get("stderr", ""),
+            truncated=found.get("truncated", False),
+        )
+
+    async def result(self, exec_id: str) -> CommandProgress:
+        """What a background command has written so far, after at most 0.5 s of waiting for its end.
+
+        Raises:
+            NotFoundError: ``session_not_found``.
+        """
+        request = ApiRequest("GET", self._path + api_path(exec_id, "result"))
+        found: Any = await request_record(self._connection, request, _Progress)
+        return CommandProgress(
+            running=found["running"],
+            exit_code=found.get("exitCode"),
+            stdout=found.get("stdout", ""),
+            stderr=found.get("stderr", ""),
+            truncated=found.get("truncated", False),
+            error=found.get("error"),
+        )
+
+
+def _command(
+    cmd: str,
+    args: Sequence[str] | None,
+    envs: Mapping[str, str] | None,
+    env: Mapping[str, str] | None,
+    cwd: str | None,
+    timeout: float | None,
+) -> dict[str, object]:
+    if isinstance(args, str):
+        raise TypeError(f"expected args as a list, got the text {args!r}")
+    return without_none(
+        cmd=cmd,
+        args=None if args is None else list(args),
+        envs=None if env is None and envs is None else {**(env or {}), **(envs or {})},
+        cwd=cwd,
+        timeout=timeout,
+    )
+
+
+def _result(found: Any) -> CommandResult:
+    return CommandResult(
+        exit_code=found["exitCode"],
+        stdout=found["stdout"],
+        stderr=found["stderr"],
+        truncated=found.get("truncated", False),
+    )
+
+
+def _callbacks(
+    on_stdout: OutputCallback | None,
+    on_stderr: OutputCallback | None,
+    on_replay_end: Callable[[], Any] | None,
+) -> dict[str, Any]:
+    return {"on_stdout": on_stdout, "on_stderr": on_stderr, "on_replay_end": on_replay_end}

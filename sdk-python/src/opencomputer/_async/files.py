@@ -1,0 +1,171 @@
+"""The files of one sandbox."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+import httpx
+
+from opencomputer._async.connection import Connection
+from opencomputer._async.send import (
+    exchange,
+    request_deletion,
+    request_nothing,
+    request_record,
+    send_request,
+)
+from opencomputer._async.upload_source import (
+    Part,
+    SourceError,
+    StreamSource,
+    is_source,
+    read_parts,
+)
+from opencomputer._requests import ApiRequest, api_path, without_none
+from opencomputer.errors import NotFoundError, OpenComputerError
+from opencomputer.records import DirectoryEntry, SignedUrl
+
+
+class Files:
+    """Reads and writes files. Paths are absolute, or relative to ``/home/sandbox``."""
+
+    def __init__(self, connection: Connection, sandbox_id: str) -> None:
+        self._connection = connection
+        self._path = api_path("sandboxes", sandbox_id, "files")
+
+    async def read(self, path: str) -> str:
+        """A file's content as UTF-8 text; bytes that are none become U+FFFD.
+
+        Raises:
+            NotFoundError: ``file_not_found``.
+        """
+        return (await self.read_bytes(path)).decode(errors="replace")
+
+    async def read_bytes(self, path: str) -> bytes:
+        """A file's bytes.
+
+        Raises:
+            NotFoundError: ``file_not_found``.
+        """
+
+        async def read(response: httpx.Response) -> bytes:
+            return await response.aread()
+
+        return await send_request(self._connection, self._content_of(path), read)
+
+    async def read_stream(self, path: str) -> AsyncIterator[bytes]:
+        """A file in parts, of which one at a time is in memory, whatever the file's size.
+
+        The request is sent when the iteration begins. Iterate to the end, or close the iterator.
+
+        Raises:
+            NotFoundError: ``file_not_found``.
+            OpenComputerError: ``connection_failed`` when the connection breaks.
+        """
+        async with exchange(self._connection, self._content_of(path)) as response:
+            async for part in response.aiter_bytes():
+                yield part
+
+    async def write(self, path: str, content: str | Part | StreamSource) -> None:
+        """Writes a file, over an older one of the path. Text is written as UTF-8.
+
+        What is no text and no bytes goes to ``write_stream``.
+        """
+        if isinstance(content, str):
+            content = content.encode()
+        if isinstance(content, bytes | bytearray | memoryview):
+            await self._upload(path, bytes(content))
+        else:
+            await self.write_stream(path, content)
+
+    async def write_stream(self, path: str, source: StreamSource) -> None:
+        """Writes a file from an open file or an iterable of bytes.
+
+        It holds one part at a time and takes the next only as fast as the sandbox stores. What
+        the source raises passes through. It is never sent twice.
+        """
+        if not is_source(source):
+            raise TypeError(f"expected an open file or an iterable of bytes, got {source!r}")
+        parts: Any = read_parts(source)
+        try:
+            await self._upload(path, parts)
+        except SourceError as failed:
+            failure = failed.error
+        else:
+            return
+        finally:
+            await parts.aclose()
+        raise failure
+
+    async def list(self, path: str) -> builtins.list[DirectoryEntry]:
+        """The entries of a directory.
+
+        Raises:
+            NotFoundError: ``file_not_found``.
+        """
+        request = ApiRequest("GET", f"{self._path}/list", {"path": path})
+        return await request_record(self._connection, request, builtins.list[DirectoryEntry])
+
+    async def make_dir(self, path: str) -> None:
+        """Makes a directory and those above it."""
+        request = ApiRequest("POST", f"{self._path}/mkdir", {"path": path}, idempotent=True)
+        await request_nothing(self._connection, request)
+
+    async def remove(self, path: str) -> None:
+        """Removes a file, or a directory with all it holds.
+
+        Raises:
+            NotFoundError: ``file_not_found``.
+        """
+        request = ApiRequest("DELETE", self._path, {"path": path})
+        await request_deletion(self._connection, request)
+
+    async def exists(self, path: str) -> bool:
+        """Whether a file or a directory exists at the path."""
+
+        async def leave(_response: httpx.Response) -> bool:
+            return True
+
+        try:
+            return await send_request(self._connection, self._content_of(path), leave)
+        except NotFoundError as error:
+            if error.code != "file_not_found":
+                raise
+            return False
+        except OpenComputerError as error:
+            if error.code != "not_a_file":
+                raise
+            return True
+
+    async def download_url(self, path: str, *, expires_in: int | None = None) -> SignedUrl:
+        """A URL from which anyone who has it can GET the file, without a key, until it expires.
+
+        The file need not exist yet. ``expires_in`` is in seconds, default 3600, at most 86400.
+        """
+        return await self._signed_url("download-url", path, expires_in)
+
+    async def upload_url(self, path: str, *, expires_in: int | None = None) -> SignedUrl:
+        """As ``download_url``: a URL to which anyone who has it can PUT the file's content."""
+        return await self._signed_url("upload-url", path, expires_in)
+
+    def _content_of(self, path: str) -> ApiRequest:
+        return ApiRequest("GET", self._path, {"path": path}, deadline_seconds=None)
+
+    async def _upload(self, path: str, content: Any) -> None:
+        request = ApiRequest(
+            "PUT", self._path, {"path": path}, content=content, deadline_seconds=None
+        )
+        await request_nothing(self._connection, request)
+
+    async def _signed_url(
+        self, route: Literal["download-url", "upload-url"], path: str, expires_in: int | None
+    ) -> SignedUrl:
+        request = ApiRequest(
+            "POST",
+            f"{self._path}/{route}",
+            json=without_none(path=path, expiresIn=expires_in),
+            idempotent=True,
+        )
+        return await request_record(self._connection, request, SignedUrl)

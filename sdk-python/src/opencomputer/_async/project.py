@@ -1,0 +1,184 @@
+"""Projects."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from opencomputer._async.connection import ConnectionOptions, resolve_connection
+from opencomputer._async.named_secrets import listed, put_secret, remove_secret
+from opencomputer._async.send import request_deletion, request_record
+from opencomputer._requests import ApiRequest, api_path, without_none
+from opencomputer.records import ProjectRecord
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class Project:
+    """Projects group sandboxes: they hold defaults for them and encrypted secrets.
+
+    Every call takes the keywords of ``ConnectionOptions`` and raises ``OpenComputerError``.
+    """
+
+    @staticmethod
+    async def create(
+        *,
+        name: str,
+        template: str = "",
+        cpu_count: int = 0,
+        memory_mb: int = 0,
+        timeout_sec: int = 0,
+        egress_allowlist: Sequence[str] | None = None,
+        **connection: Unpack[ConnectionOptions],
+    ) -> ProjectRecord:
+        """Creates a project. Empty and 0 leave a default to the platform.
+
+        Args:
+            name: Unique in the organization, at most 128 characters.
+            template: Default template of its sandboxes.
+            cpu_count: Default number of virtual CPUs, 1-8.
+            memory_mb: Default memory in MB, 256-16384.
+            timeout_sec: Default idle time-out in seconds.
+            egress_allowlist: Hosts that a sandbox may reach; empty or None: all hosts.
+            **connection: Key and address of the service.
+
+        Raises:
+            OpenComputerError: ``name_in_use``, ``invalid_request``.
+        """
+        body = _fields(name, template, cpu_count, memory_mb, timeout_sec, egress_allowlist)
+        request = ApiRequest("POST", "/projects", json=body)
+        return await request_record(resolve_connection(**connection), request, ProjectRecord)
+
+    @staticmethod
+    async def list(**connection: Unpack[ConnectionOptions]) -> builtins.list[ProjectRecord]:
+        """All projects of the organization, by name."""
+        request = ApiRequest("GET", "/projects")
+        shape = builtins.list[ProjectRecord]
+        return await request_record(resolve_connection(**connection), request, shape)
+
+    @staticmethod
+    async def get(project_id: str, **connection: Unpack[ConnectionOptions]) -> ProjectRecord:
+        """One project, by its UUID.
+
+        Raises:
+            NotFoundError: ``not_found``.
+        """
+        request = ApiRequest("GET", api_path("projects", project_id))
+        return await request_record(resolve_connection(**connection), request, ProjectRecord)
+
+    @staticmethod
+    async def update(
+        project_id: str,
+        *,
+        name: str = "",
+        template: str = "",
+        cpu_count: int = 0,
+        memory_mb: int = 0,
+        timeout_sec: int = 0,
+        egress_allowlist: Sequence[str] | None = None,
+        **connection: Unpack[ConnectionOptions],
+    ) -> ProjectRecord:
+        """Changes the fields that are given: empty, 0 and None keep a field.
+
+        The fields are those of ``create``; ``egress_allowlist=[]`` clears the list.
+
+        Raises:
+            OpenComputerError: ``not_found``, ``name_in_use``.
+        """
+        body = _fields(name, template, cpu_count, memory_mb, timeout_sec, egress_allowlist)
+        request = ApiRequest("PUT", api_path("projects", project_id), json=body)
+        return await request_record(resolve_connection(**connection), request, ProjectRecord)
+
+    @staticmethod
+    async def delete(project_id: str, **connection: Unpack[ConnectionOptions]) -> None:
+        """Deletes a project and its secrets. Running sandboxes are not affected.
+
+        Raises:
+            NotFoundError: ``not_found``.
+        """
+        request = ApiRequest("DELETE", api_path("projects", project_id))
+        await request_deletion(resolve_connection(**connection), request)
+
+    @staticmethod
+    async def set_secret(
+        project_id: str,
+        name: str,
+        value: str,
+        *,
+        allowed_hosts: Sequence[str] | None = None,
+        substitute_in: Sequence[str] | None = None,
+        on_warning: Callable[[str], Any] | None = None,
+        **connection: Unpack[ConnectionOptions],
+    ) -> None:
+        """Sets a secret of the project, or replaces its value.
+
+        The options are those of ``SecretStore.set_secret``.
+
+        Args:
+            project_id: UUID of the project.
+            name: Environment variable that holds the token in a sandbox.
+            value: 1 byte to 64 KiB. It is encrypted and never returned.
+            allowed_hosts: As of ``SecretStore.set_secret``.
+            substitute_in: As of ``SecretStore.set_secret``.
+            on_warning: As of ``SecretStore.set_secret``.
+            **connection: Key and address of the service.
+
+        Raises:
+            OpenComputerError: ``not_found``, ``invalid_secret_name``, ``invalid_host_pattern``;
+                ``invalid_request`` for a malformed placement.
+        """
+        await put_secret(
+            resolve_connection(**connection),
+            api_path("projects", project_id),
+            name,
+            value,
+            allowed_hosts=allowed_hosts,
+            substitute_in=substitute_in,
+            on_warning=on_warning,
+        )
+
+    @staticmethod
+    async def list_secrets(
+        project_id: str, **connection: Unpack[ConnectionOptions]
+    ) -> builtins.list[str]:
+        """Names of the project's secrets.
+
+        Raises:
+            NotFoundError: ``not_found``.
+        """
+        request = ApiRequest("GET", api_path("projects", project_id, "secrets"))
+        shape = builtins.list[str]
+        return await request_record(resolve_connection(**connection), request, shape)
+
+    @staticmethod
+    async def delete_secret(
+        project_id: str, name: str, **connection: Unpack[ConnectionOptions]
+    ) -> None:
+        """Deletes a secret. Running sandboxes are not affected.
+
+        Raises:
+            NotFoundError: ``not_found``.
+        """
+        path = api_path("projects", project_id)
+        await remove_secret(resolve_connection(**connection), path, name)
+
+
+def _fields(
+    name: str,
+    template: str,
+    cpu_count: int,
+    memory_mb: int,
+    timeout_sec: int,
+    egress_allowlist: Sequence[str] | None,
+) -> dict[str, object]:
+    """What goes over the wire: the service takes empty and 0 as not given, too."""
+    return without_none(
+        name=name,
+        template=template,
+        cpuCount=cpu_count,
+        memoryMB=memory_mb,
+        timeoutSec=timeout_sec,
+        egressAllowlist=listed(egress_allowlist, "hosts"),
+    )

@@ -1,0 +1,465 @@
+"""Sandboxes."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from opencomputer._async.build_events import request_with_log
+from opencomputer._async.checkpoints import (
+    delete_checkpoint,
+    list_checkpoints,
+    wait_until_ready,
+)
+from opencomputer._async.commands import Commands
+from opencomputer._async.connection import Connection, ConnectionOptions, resolve_connection
+from opencomputer._async.files import Files
+from opencomputer._async.send import request_deletion, request_nothing, request_record
+from opencomputer._requests import ApiRequest, api_path, without_none
+from opencomputer.errors import NotFoundError
+from opencomputer.image import Image
+from opencomputer.records import (
+    AllowedHosts,
+    BuildLogEvent,
+    CheckpointKind,
+    CheckpointRecord,
+    CreatedPatch,
+    CreatedSandbox,
+    HibernatedSandbox,
+    PatchRecord,
+    RestoredCheckpoint,
+    RetentionPolicy,
+    SandboxDetail,
+    SandboxStatus,
+    SandboxSummary,
+    SandboxTags,
+    TagKey,
+    TagKeys,
+    WokenSandbox,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+HIBERNATE_SECONDS = 900.0
+
+
+class Sandbox:
+    """A virtual machine of your own.
+
+    Make one with ``Sandbox.create``, find one again with ``Sandbox.connect``. As a context
+    manager it is killed at the end::
+
+        async with await Sandbox.create() as sandbox:
+            result = await sandbox.exec.run("uname -a")
+
+    Attributes:
+        sandbox_id: ``sb-…``; whoever has it and the API key can connect.
+        info: What the service said of the sandbox when this object was made.
+        exec: Runs commands.
+        commands: The same as ``exec``.
+        files: Reads and writes files.
+    """
+
+    def __init__(self, connection: Connection, info: CreatedSandbox | SandboxDetail) -> None:
+        self.info = info
+        self.sandbox_id = info["sandboxID"]
+        self.exec = Commands(connection, self.sandbox_id)
+        self.commands = self.exec
+        self.files = Files(connection, self.sandbox_id)
+        self._connection = connection
+
+    @property
+    def id(self) -> str:
+        """The same as ``sandbox_id``."""
+        return self.sandbox_id
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {self.sandbox_id}>"
+
+    async def __aenter__(self) -> Sandbox:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self.kill()
+        except NotFoundError:
+            return  # The block has killed it.
+
+    @staticmethod
+    async def create(
+        *,
+        project: str | None = None,
+        secret_store: str | None = None,
+        snapshot: str | None = None,
+        image: Image | None = None,
+        timeout: int | None = None,
+        envs: Mapping[str, str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        cpu_count: int | None = None,
+        memory_mb: int | None = None,
+        disk_mb: int | None = None,
+        template: str | None = None,
+        on_build_log: Callable[[BuildLogEvent], Any] | None = None,
+        **connection: Unpack[ConnectionOptions],
+    ) -> Sandbox:
+        """Creates a sandbox; returns when it takes commands.
+
+        What is None falls to the project's value, then to the platform's. The request is never
+        sent twice, because a sandbox may have been created although the response was lost.
+
+        Args:
+            project: Name of the project whose defaults and secrets the sandbox gets.
+            secret_store: Name of the secret store whose secrets it gets, as sealed tokens. With
+                ``project`` it is layered on the project's own secrets and wins.
+            snapshot: Name of the snapshot to start from. Not together with ``image``.
+            image: What to start from in the place of the base image. It is built unless it
+                exists already.
+            timeout: Idle time-out in seconds; 0 is never. Platform default 300. Each use of the
+                sandbox starts it anew.
+            envs: Plain variables of every command. One of a secret's name replaces that secret.
+            metadata: Labels for your own use; the sandbox does not see them.
+            cpu_count: Virtual CPUs, 1-8. Platform default 1.
+            memory_mb: Memory in MB, 256-16384. Platform default 1024.
+            disk_mb: Disk in MB, at most 262144. None: the guest image's own.
+            template: Template; ``base`` is the platform's.
+            on_build_log: Gets each line of the build of ``image``, or of a snapshot that is being
+                built: a function or a coroutine function.
+            **connection: Key and address of the service.
+
+        Raises:
+            OpenComputerError: ``secret_store_not_found``, ``project_not_found``,
+                ``snapshot_not_found``, ``image_build_failed``, ``invalid_request``,
+                ``capacity_exhausted``.
+        """
+        resolved = resolve_connection(**connection)
+        body = without_none(
+            project=project,
+            secretStore=secret_store,
+            snapshot=snapshot,
+            image=None if image is None else image.to_dict(),
+            timeout=timeout,
+            envs=_copy(envs),
+            metadata=_copy(metadata),
+            cpuCount=cpu_count,
+            memoryMB=memory_mb,
+            diskMB=disk_mb,
+            templateID=template,
+        )
+        request = ApiRequest("POST", "/sandboxes", json=body)
+        if image is None and not snapshot:
+            info = await request_record(resolved, request, CreatedSandbox)
+        else:
+            info = await request_with_log(resolved, request, CreatedSandbox, on_build_log)
+        return Sandbox(resolved, info)
+
+    @staticmethod
+    async def create_from_checkpoint(
+        checkpoint_id: str,
+        *,
+        secret_store: str | None = None,
+        timeout: int | None = None,
+        envs: Mapping[str, str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        memory_mb: int | None = None,
+        **connection: Unpack[ConnectionOptions],
+    ) -> Sandbox:
+        """Creates a sandbox from a checkpoint: a fork.
+
+        It continues where the checkpoint was made and shares nothing with its parent from then
+        on. What is None is the parent's. A checkpoint that is still being made is waited for, up
+        to 30 s.
+
+        Args:
+            checkpoint_id: UUID of the checkpoint, as in ``(await create_checkpoint(…))["id"]``.
+            secret_store: Name of a secret store, layered on the secrets of the checkpoint.
+            timeout: Idle time-out in seconds; 0 is never.
+            envs: Plain variables, added to the parent's.
+            metadata: Labels for your own use.
+            memory_mb: Memory in MB, 256-16384.
+            **connection: Key and address of the service.
+
+        Raises:
+            OpenComputerError: ``checkpoint_not_found``, ``checkpoint_not_ready``,
+                ``checkpoint_failed``, ``secret_store_not_found``.
+        """
+        resolved = resolve_connection(**connection)
+        body = without_none(
+            secretStore=secret_store,
+            timeout=timeout,
+            envs=_copy(envs),
+            metadata=_copy(metadata),
+            memoryMB=memory_mb,
+        )
+        path = api_path("sandboxes", "from-checkpoint", checkpoint_id)
+        request = ApiRequest("POST", path, json=body)
+        return Sandbox(resolved, await request_record(resolved, request, CreatedSandbox))
+
+    @staticmethod
+    async def connect(sandbox_id: str, **connection: Unpack[ConnectionOptions]) -> Sandbox:
+        """Finds a sandbox by its id. One that was killed is not found.
+
+        Raises:
+            NotFoundError: ``sandbox_not_found``.
+        """
+        info = await Sandbox.get(sandbox_id, **connection)
+        if info["status"] == "stopped":
+            raise NotFoundError(
+                "sandbox_not_found",
+                f"Sandbox {sandbox_id} was killed or has ended: create another with Sandbox.create",
+                status=404,
+            )
+        return Sandbox(resolve_connection(**connection), info)
+
+    @staticmethod
+    async def get(sandbox_id: str, **connection: Unpack[ConnectionOptions]) -> SandboxDetail:
+        """What the service knows of a sandbox; of a killed one for some time.
+
+        Raises:
+            NotFoundError: ``sandbox_not_found``.
+        """
+        request = ApiRequest("GET", api_path("sandboxes", sandbox_id))
+        return await request_record(resolve_connection(**connection), request, SandboxDetail)
+
+    @staticmethod
+    async def list(
+        *, status: SandboxStatus | None = None, **connection: Unpack[ConnectionOptions]
+    ) -> builtins.list[SandboxSummary]:
+        """The organization's sandboxes of a status. Default: running and hibernated ones."""
+        request = ApiRequest("GET", "/sandboxes", {"status": status})
+        shape = builtins.list[SandboxSummary]
+        return await request_record(resolve_connection(**connection), request, shape)
+
+    @staticmethod
+    async def list_tag_keys(
+        **connection: Unpack[ConnectionOptions],
+    ) -> builtins.list[TagKey]:
+        """The tag keys in use on running sandboxes, with how often each is."""
+        request = ApiRequest("GET", "/tags")
+        return (await request_record(resolve_connection(**connection), request, TagKeys))["keys"]
+
+    @staticmethod
+    async def kill_by_id(sandbox_id: str, **connection: Unpack[ConnectionOptions]) -> None:
+        """Ends a sandbox by its id and removes all it held.
+
+        Raises:
+            NotFoundError: ``sandbox_not_found``.
+        """
+        await _kill(resolve_connection(**connection), sandbox_id)
+
+    @staticmethod
+    async def list_checkpoints_by_id(
+        sandbox_id: str, **connection: Unpack[ConnectionOptions]
+    ) -> builtins.list[CheckpointRecord]:
+        """The checkpoints of a sandbox, also of one that was killed.
+
+        Raises:
+            NotFoundError: ``sandbox_not_found``.
+        """
+        return await list_checkpoints(resolve_connection(**connection), sandbox_id)
+
+    @staticmethod
+    async def delete_checkpoint_by_id(
+        sandbox_id: str, checkpoint_id: str, **connection: Unpack[ConnectionOptions]
+    ) -> None:
+        """Deletes a checkpoint of a sandbox, also of one that was killed. Its forks run on.
+
+        Raises:
+            NotFoundError: ``checkpoint_not_found``.
+        """
+        await delete_checkpoint(resolve_connection(**connection), sandbox_id, checkpoint_id)
+
+    @staticmethod
+    async def create_checkpoint_patch(
+        checkpoint_id: str,
+        *,
+        script: str,
+        description: str | None = None,
+        **connection: Unpack[ConnectionOptions],
+    ) -> PatchRecord:
+        """Adds a script for bash to a checkpoint.
+
+        Each later fork runs the scripts in their order before it takes commands; the first that
+        fails ends them and shows as ``patchError`` of that sandbox.
+
+        Raises:
+            NotFoundError: ``checkpoint_not_found``.
+        """
+        body = without_none(script=script, description=description)
+        request = ApiRequest("POST", _patches(checkpoint_id), json=body)
+        created = await request_record(resolve_connection(**connection), request, CreatedPatch)
+        return created["patch"]
+
+    @staticmethod
+    async def list_checkpoint_patches(
+        checkpoint_id: str, **connection: Unpack[ConnectionOptions]
+    ) -> builtins.list[PatchRecord]:
+        """The scripts of a checkpoint, in their order.
+
+        Raises:
+            NotFoundError: ``checkpoint_not_found``.
+        """
+        request = ApiRequest("GET", _patches(checkpoint_id))
+        shape = builtins.list[PatchRecord]
+        return await request_record(resolve_connection(**connection), request, shape)
+
+    @staticmethod
+    async def delete_checkpoint_patch(
+        checkpoint_id: str, patch_id: str, **connection: Unpack[ConnectionOptions]
+    ) -> None:
+        """Removes a script from a checkpoint.
+
+        Raises:
+            NotFoundError: ``patch_not_found``.
+        """
+        request = ApiRequest("DELETE", _patches(checkpoint_id) + api_path(patch_id))
+        await request_deletion(resolve_connection(**connection), request)
+
+    async def kill(self) -> None:
+        """Ends this sandbox and removes all it held.
+
+        Raises:
+            NotFoundError: ``sandbox_not_found``.
+        """
+        await _kill(self._connection, self.sandbox_id)
+
+    async def is_running(self) -> bool:
+        """Whether the sandbox runs now; False once it is hibernated, stopped or gone."""
+        try:
+            return (await self.get_info())["status"] == "running"
+        except NotFoundError:
+            return False
+
+    async def get_info(self) -> SandboxDetail:
+        """What the service knows of this sandbox now.
+
+        Raises:
+            NotFoundError: ``sandbox_not_found``.
+        """
+        return await request_record(self._connection, self._request("GET"), SandboxDetail)
+
+    async def set_timeout(self, seconds: int) -> None:
+        """Sets the idle time-out, in seconds from now; 0 is never.
+
+        Raises:
+            OpenComputerError: ``invalid_request``.
+        """
+        request = self._request("POST", "timeout", json={"timeout": seconds}, idempotent=True)
+        await request_nothing(self._connection, request)
+
+    async def hibernate(self) -> HibernatedSandbox:
+        """Saves the sandbox with its memory and frees what it holds of the host.
+
+        Its next use wakes it, where it left off.
+        """
+        request = self._request(
+            "POST", "hibernate", idempotent=True, deadline_seconds=HIBERNATE_SECONDS
+        )
+        return await request_record(self._connection, request, HibernatedSandbox)
+
+    async def wake(self, *, timeout: int | None = None) -> WokenSandbox:
+        """Wakes the sandbox; one that runs already stays as it is.
+
+        Args:
+            timeout: Idle time-out from now on, in seconds; 0 is never. None: the one it had.
+        """
+        body = without_none(timeout=timeout)
+        request = self._request("POST", "wake", json=body, idempotent=True)
+        return await request_record(self._connection, request, WokenSandbox)
+
+    async def create_checkpoint(
+        self,
+        name: str,
+        *,
+        kind: CheckpointKind | None = None,
+        retention_policy: RetentionPolicy | None = None,
+        wait: bool = False,
+    ) -> CheckpointRecord:
+        """Begins a checkpoint of the sandbox, which runs on.
+
+        Args:
+            name: Unique among the sandbox's checkpoints.
+            kind: ``full``, the default, carries memory: processes continue in a fork.
+                ``disk_only`` carries the disk; a fork boots from it.
+            retention_policy: What happens at the limit of 10 ``full`` and 100 ``disk_only`` ones:
+                ``{"mode": "delete_oldest"}`` makes room.
+            wait: Returns when the checkpoint is ready. Without it, the checkpoint that is
+                returned is ``processing``, and ``create_from_checkpoint`` waits for it.
+
+        Raises:
+            OpenComputerError: ``name_in_use``, ``limit_reached``.
+        """
+        body = without_none(name=name, kind=kind, retentionPolicy=retention_policy)
+        request = self._request("POST", "checkpoints", json=body)
+        created = await request_record(self._connection, request, CheckpointRecord)
+        if not wait:
+            return created
+        return await wait_until_ready(self._connection, self.sandbox_id, created["id"])
+
+    async def list_checkpoints(self) -> builtins.list[CheckpointRecord]:
+        """The checkpoints of this sandbox."""
+        return await list_checkpoints(self._connection, self.sandbox_id)
+
+    async def restore_checkpoint(self, checkpoint_id: str) -> RestoredCheckpoint:
+        """Takes the sandbox back to one of its checkpoints, in place.
+
+        What it did since is lost; the checkpoint is checked before that.
+
+        Raises:
+            OpenComputerError: ``checkpoint_not_found``, ``checkpoint_not_ready``,
+                ``checkpoint_failed``.
+        """
+        request = self._request("POST", "checkpoints", checkpoint_id, "restore")
+        return await request_record(self._connection, request, RestoredCheckpoint)
+
+    async def delete_checkpoint(self, checkpoint_id: str) -> None:
+        """Deletes a checkpoint. Its forks run on.
+
+        Raises:
+            NotFoundError: ``checkpoint_not_found``.
+        """
+        await delete_checkpoint(self._connection, self.sandbox_id, checkpoint_id)
+
+    async def allowed_hosts(self) -> AllowedHosts:
+        """The hosts that the proxy allows this sandbox, and those that each secret may go to."""
+        request = self._request("GET", "allowed-hosts")
+        return await request_record(self._connection, request, AllowedHosts)
+
+    async def get_tags(self) -> SandboxTags:
+        """The sandbox's tags, and when they last changed."""
+        return await request_record(self._connection, self._request("GET", "tags"), SandboxTags)
+
+    async def set_tags(self, tags: Mapping[str, str]) -> SandboxTags:
+        """Replaces all tags of the sandbox.
+
+        Args:
+            tags: At most 50, keys of 1-128 letters, digits, ``_``, ``.``, ``:`` and ``-``, values
+                of at most 256 characters.
+
+        Raises:
+            OpenComputerError: ``invalid_request``.
+        """
+        request = self._request("PUT", "tags", json=dict(tags))
+        return await request_record(self._connection, request, SandboxTags)
+
+    def _request(self, method: Any, *segments: str, **options: Any) -> ApiRequest:
+        return ApiRequest(method, api_path("sandboxes", self.sandbox_id, *segments), **options)
+
+
+async def _kill(connection: Connection, sandbox_id: str) -> None:
+    await request_deletion(connection, ApiRequest("DELETE", api_path("sandboxes", sandbox_id)))
+
+
+def _patches(checkpoint_id: str) -> str:
+    return api_path("sandboxes", "checkpoints", checkpoint_id, "patches")
+
+
+def _copy(variables: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if variables is None else dict(variables)

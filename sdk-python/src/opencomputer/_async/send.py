@@ -1,0 +1,121 @@
+"""Sends requests and reads their responses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import httpx
+
+from opencomputer._async.connection import Connection
+from opencomputer._platform.asynchronous import sleep
+from opencomputer._requests import (
+    RETRY_DELAY_SECONDS,
+    ApiRequest,
+    connection_error,
+    is_retried,
+    parse_response,
+    response_error,
+)
+from opencomputer.errors import NotFoundError, OpenComputerError
+
+Result = TypeVar("Result")
+
+
+@asynccontextmanager
+async def exchange(connection: Connection, request: ApiRequest) -> AsyncIterator[httpx.Response]:
+    """A request and its 2xx response, whose body is yet to be read.
+
+    Raises:
+        OpenComputerError: For every other response, and for every failure until the end of the
+            block, such as one of reading the body.
+    """
+    client = await connection.client()
+    sent = client.build_request(**request.arguments(connection.base_url, connection.api_key))
+    response = None
+    try:
+        response = await client.send(sent, stream=True, follow_redirects=False)
+        if not response.is_success:
+            await response.aread()
+            raise response_error(request, response)
+        yield response
+    except httpx.HTTPError as error:
+        if not _is_of(error, sent):
+            raise
+        raise connection_error(connection.base_url, request, error) from error
+    finally:
+        if response is not None:
+            await response.aclose()
+
+
+async def send_request(
+    connection: Connection,
+    request: ApiRequest,
+    read: Callable[[httpx.Response], Awaitable[Result]],
+) -> Result:
+    """Sends a request and returns what ``read`` makes of its 2xx response.
+
+    A request that may be repeated is sent once more, 250 ms later, when the connection fails or
+    the response is 502, 503 or 504. Cancelling the task gives the request up at once.
+    """
+    try:
+        async with exchange(connection, request) as response:
+            return await read(response)
+    except OpenComputerError as error:
+        if not is_retried(request, error):
+            raise
+    await sleep(RETRY_DELAY_SECONDS)
+    async with exchange(connection, request) as response:
+        return await read(response)
+
+
+async def request_record(
+    connection: Connection, request: ApiRequest, shape: type[Result]
+) -> Result:
+    """Sends a request and returns its JSON, which has the shape."""
+
+    async def read(response: httpx.Response) -> Result:
+        await response.aread()
+        return parse_response(request, response, shape)
+
+    return await send_request(connection, request, read)
+
+
+async def request_nothing(connection: Connection, request: ApiRequest) -> None:
+    """Sends a request whose response has no body."""
+    await send_request(connection, request, _read_nothing)
+
+
+async def request_deletion(connection: Connection, request: ApiRequest) -> None:
+    """Deletes an object.
+
+    When the first response was lost on the way and the second is 404, the first request has
+    done it.
+    """
+    try:
+        async with exchange(connection, request) as response:
+            return await _read_nothing(response)
+    except OpenComputerError as error:
+        if not is_retried(request, error):
+            raise
+        response_was_lost = error.status is None
+    await sleep(RETRY_DELAY_SECONDS)
+    try:
+        async with exchange(connection, request) as response:
+            await _read_nothing(response)
+    except NotFoundError:
+        if not response_was_lost:
+            raise
+
+
+def _is_of(error: httpx.HTTPError, sent: httpx.Request) -> bool:
+    """Whether an error is of this request, and not of one that a callback of the user made."""
+    try:
+        return error.request is sent
+    except RuntimeError:
+        return False
+
+
+async def _read_nothing(response: httpx.Response) -> None:
+    await response.aread()

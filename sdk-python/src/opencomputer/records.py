@@ -1,0 +1,415 @@
+"""The shapes of what the service returns, with the names that they have in its API.
+
+Times are ISO 8601 in UTC. A key that is documented as absent in some case is to be read with
+``get``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
+
+SandboxStatus = Literal["running", "hibernated", "stopped"]
+CheckpointKind = Literal["full", "disk_only"]
+
+
+class _CreatedSandbox(TypedDict):
+    sandboxID: str
+    templateID: str
+    status: SandboxStatus
+    cpuCount: int
+    memoryMB: int
+    startedAt: str
+    endAt: str | None
+    metadata: dict[str, str]
+    sandboxDomain: str
+    token: str
+
+
+class CreatedSandbox(_CreatedSandbox, total=False):
+    """A new sandbox. ``endAt`` is when the idle time-out ends; None when it never does.
+
+    ``token`` opens the routes of this one sandbox without an API key. ``fromCheckpointId`` is
+    present in a fork, ``patchError`` when a patch of its checkpoint failed in it.
+    """
+
+    fromCheckpointId: str
+    patchError: str
+
+
+class SandboxSummary(TypedDict):
+    """One row of ``Sandbox.list``."""
+
+    sandboxID: str
+    templateID: str
+    template: str
+    status: SandboxStatus
+    cpuCount: int
+    memoryMB: int
+    startedAt: str
+    endAt: str | None
+    metadata: dict[str, str]
+    tags: dict[str, str]
+
+
+class _SandboxDetail(SandboxSummary):
+    sandboxDomain: str
+    token: str
+
+
+class SandboxDetail(_SandboxDetail, total=False):
+    """What the service knows of a sandbox.
+
+    ``secretStore``, ``baseSecretStore`` and ``project`` are present when it has one.
+    ``patchError`` says which patch of its checkpoint failed in it, ``memoryLost`` why it had to
+    boot from its disk at its last wake.
+    """
+
+    secretStore: str
+    baseSecretStore: str
+    project: str
+    patchError: str
+    memoryLost: str
+
+
+class HibernatedSandbox(TypedDict):
+    """A sandbox that was hibernated. ``sizeBytes`` is what it takes on the disk."""
+
+    sandboxID: str
+    status: Literal["hibernated"]
+    sizeBytes: int
+
+
+class _WokenSandbox(TypedDict):
+    sandboxID: str
+    status: Literal["running"]
+    sandboxDomain: str
+    token: str
+
+
+class WokenSandbox(_WokenSandbox, total=False):
+    """A sandbox that was woken. ``memoryLost`` is present when it booted from its disk."""
+
+    memoryLost: str
+
+
+class _AllowedHosts(TypedDict):
+    sandboxID: str
+    egressAllowlist: list[str]
+    perSecretAllowedHosts: dict[str, list[str]]
+
+
+class AllowedHosts(_AllowedHosts, total=False):
+    """What the proxy enforces for a sandbox now. Secrets without host limits are left out.
+
+    An empty ``egressAllowlist`` allows all hosts. The names of stores are present when there
+    is one.
+    """
+
+    secretStore: str
+    baseSecretStore: str
+
+
+class SandboxTags(TypedDict):
+    """The tags of a sandbox; ``tagsLastUpdatedAt`` is None when they never changed."""
+
+    tags: dict[str, str]
+    tagsLastUpdatedAt: str | None
+
+
+class TagKey(TypedDict):
+    """A tag key in use, with how many running sandboxes and how many different values it has."""
+
+    key: str
+    sandboxCount: int
+    valueCount: int
+
+
+class TagKeys(TypedDict):
+    """All tag keys in use."""
+
+    keys: list[TagKey]
+
+
+class ProjectRecord(TypedDict):
+    """A project. Zero and the empty string leave the choice to the platform."""
+
+    id: str
+    orgId: str
+    name: str
+    template: str
+    cpuCount: int
+    memoryMB: int
+    timeoutSec: int
+    egressAllowlist: list[str]
+    createdAt: str
+    updatedAt: str
+
+
+class _SecretStoreRecord(TypedDict):
+    id: str
+    orgId: str
+    name: str
+    egressAllowlist: list[str]
+    createdAt: str
+    updatedAt: str
+
+
+class SecretStoreRecord(_SecretStoreRecord, total=False):
+    """A secret store. ``substituteIn`` is absent when the store names no placements."""
+
+    substituteIn: list[str]
+
+
+class SecretEntry(TypedDict):
+    """What is known of a secret: everything but its value. ``substituteIn`` is what applies."""
+
+    id: str
+    storeId: str
+    name: str
+    allowedHosts: list[str]
+    substituteIn: list[str]
+    createdAt: str
+    updatedAt: str
+
+
+class _SetSecretResponse(TypedDict):
+    name: str
+    status: Literal["set"]
+
+
+class SetSecretResponse(_SetSecretResponse, total=False):
+    """``warning`` is present when the value can be guessed."""
+
+    warning: str
+
+
+class _ApiKeyEntry(TypedDict):
+    id: str
+    name: str
+    prefix: str
+    createdAt: str
+
+
+class ApiKeyEntry(_ApiKeyEntry, total=False):
+    """What is known of an API key. ``prefix`` is its beginning, to tell keys apart.
+
+    ``lastUsedAt`` is exact to about a minute and absent for a key that was never used.
+    """
+
+    lastUsedAt: str
+
+
+class CreatedApiKey(ApiKeyEntry):
+    """A new API key. ``key`` is in no other response."""
+
+    key: str
+
+
+class _SessionInfo(TypedDict):
+    sessionID: str
+    sandboxID: str
+    command: str
+    args: list[str]
+    running: bool
+    startedAt: str
+    attachedClients: int
+
+
+class SessionInfo(_SessionInfo, total=False):
+    """A command that clients attach to and detach from.
+
+    ``exitCode`` is present once it has ended: -1 after a time-out, 128 + n after signal n.
+    """
+
+    exitCode: int
+
+
+class OutputChunk(TypedDict):
+    """A piece of a session's output.
+
+    ``data`` are the bytes as they came; ``text`` is what they complete, decoded as UTF-8: a
+    character that is split over two pieces is whole in the text of the second.
+    """
+
+    stream: Literal["stdout", "stderr"]
+    data: bytes
+    text: str
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """A command that has ended."""
+
+    exit_code: int
+    """-1 after a time-out, which ``stderr`` says at its end; 128 + n after signal n."""
+    stdout: str
+    stderr: str
+    truncated: bool = False
+    """Whether a stream was longer than the 32 MiB that are kept."""
+
+
+@dataclass(frozen=True)
+class CommandProgress:
+    """What a background command has written so far."""
+
+    running: bool
+    stdout: str
+    stderr: str
+    exit_code: int | None = None
+    """As of a ``CommandResult``; None while it runs, and when ``error`` says why there is none."""
+    truncated: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class BackgroundCommand:
+    """A command that was started in the background.
+
+    When it ended at once, ``running`` is False and this is its whole result; otherwise
+    ``exec_id`` leads to the result.
+    """
+
+    running: bool
+    exec_id: str | None = None
+    started_at: str | None = None
+    exit_code: int | None = None
+    stdout: str = ""
+    stderr: str = ""
+    truncated: bool = False
+
+
+class DirectoryEntry(TypedDict):
+    """One entry of a directory. ``size`` is in bytes."""
+
+    name: str
+    path: str
+    isDir: bool
+    size: int
+
+
+class SignedUrl(TypedDict):
+    """A URL that opens one file for one method, without a key, until ``expiresAt``."""
+
+    url: str
+    expiresAt: str
+
+
+class _RetentionPolicy(TypedDict):
+    mode: Literal["none", "delete_oldest"]
+
+
+class RetentionPolicy(_RetentionPolicy, total=False):
+    """What happens at the limit of checkpoints: ``none`` refuses, ``delete_oldest`` makes room.
+
+    ``maxCount`` lowers the limit for this call.
+    """
+
+    maxCount: int
+
+
+class _SandboxConfig(TypedDict):
+    templateID: str
+    cpuCount: int
+    memoryMB: int
+    timeout: int
+
+
+class SandboxConfig(_SandboxConfig, total=False):
+    """What a fork starts with."""
+
+    secretStore: str
+    baseSecretStore: str
+
+
+class _CheckpointRecord(TypedDict):
+    id: str
+    sandboxId: str
+    orgId: str
+    name: str
+    kind: CheckpointKind
+    sandboxConfig: SandboxConfig
+    status: Literal["processing", "ready", "failed"]
+    sizeBytes: int
+    isPublic: bool
+    createdAt: str
+
+
+class CheckpointRecord(_CheckpointRecord, total=False):
+    """A checkpoint. ``sizeBytes`` is 0 until it is ready; ``failure`` says why it failed."""
+
+    failure: str
+
+
+class RestoredCheckpoint(TypedDict):
+    """A sandbox that is being taken back to a checkpoint."""
+
+    sandboxId: str
+    checkpointId: str
+    status: Literal["restoring"]
+
+
+class PatchRecord(TypedDict):
+    """A script that every later fork of a checkpoint runs, in the order of ``sequence``."""
+
+    id: str
+    checkpointId: str
+    sequence: int
+    script: str
+    description: str
+    strategy: Literal["on_wake"]
+    createdAt: str
+
+
+class CreatedPatch(TypedDict):
+    """The response to a new patch."""
+
+    patch: PatchRecord
+
+
+class ImageStep(TypedDict):
+    """One step of an image, as it goes to the service."""
+
+    type: Literal["apt_install", "pip_install", "run", "env", "workdir", "add_file", "add_dir"]
+    args: dict[str, Any]
+
+
+class _ImageManifest(TypedDict):
+    base: Literal["base"]
+    steps: list[ImageStep]
+
+
+class ImageManifest(_ImageManifest, total=False):
+    """What an image is made of."""
+
+    builderMemoryMB: int | None
+
+
+class _SnapshotRecord(TypedDict):
+    id: str
+    orgId: str
+    name: str
+    contentHash: str
+    manifest: ImageManifest
+    status: Literal["building", "ready", "failed"]
+    createdAt: str
+    lastUsedAt: str | None
+
+
+class SnapshotRecord(_SnapshotRecord, total=False):
+    """A snapshot. ``contentHash`` is its image's cache key; ``failure`` says what failed."""
+
+    failure: str
+
+
+class BuildLogEvent(TypedDict):
+    """A line of the log of a build.
+
+    ``step`` counts from 1; 0 is about the build as a whole. ``type`` is the step's type, or
+    ``output`` for a line that a step printed, ``cache_hit`` for an image that exists already,
+    or ``build``.
+    """
+
+    step: int
+    type: str
+    message: str

@@ -1,0 +1,63 @@
+import { createInterface } from "node:readline";
+import { errorStatuses } from "@opencomputer/protocol";
+import { type Interception, startContractServer } from "@opencomputer/sdk/testing";
+import { z } from "zod";
+
+// The contract server for tests in another language: it takes one JSON object a line and writes
+// one for each. It ends with its standard input.
+
+const taskSchema = z.discriminatedUnion("do", [
+  z.object({
+    do: z.literal("intercept"),
+    /** The next request whose line holds this text. */
+    part: z.string().default(""),
+    with: z.discriminatedUnion("kind", [
+      z.object({
+        kind: z.literal("response"),
+        status: z.int(),
+        headers: z.record(z.string(), z.string()).default({}),
+        body: z.string().default(""),
+        /** Breaks the connection behind the body instead of ending the response. */
+        broken: z.boolean().default(false),
+      }),
+      z.object({ kind: z.literal("silence") }),
+      z.object({ kind: z.literal("break") }),
+    ]),
+  }),
+  z.object({ do: z.literal("requests") }),
+  z.object({ do: z.literal("forget requests") }),
+  z.object({ do: z.literal("aborted") }),
+  z.object({ do: z.literal("drop sockets") }),
+]);
+type Task = z.infer<typeof taskSchema>;
+
+const server = await startContractServer();
+/** Requests that met silence and were given up by their client. */
+let aborted = 0;
+
+function interception(how: Extract<Task, { do: "intercept" }>["with"]): Interception {
+  return (request, response) => {
+    request.resume();
+    if (how.kind === "break") request.socket.destroy();
+    if (how.kind === "silence") response.once("close", () => (aborted += 1));
+    if (how.kind !== "response") return;
+    response.writeHead(how.status, how.headers);
+    response.write(how.body, () => (how.broken ? response.destroy() : response.end()));
+  };
+}
+
+function perform(task: Task): unknown {
+  if (task.do === "intercept") server.interceptNext(interception(task.with), task.part);
+  if (task.do === "forget requests") server.requests.length = 0;
+  if (task.do === "drop sockets") server.dropSockets();
+  if (task.do === "requests") return server.requests;
+  if (task.do === "aborted") return aborted;
+  return null;
+}
+
+const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
+say({ url: server.url, apiKey: server.apiKey, errorStatuses });
+for await (const line of createInterface({ input: process.stdin })) {
+  say(perform(taskSchema.parse(JSON.parse(line))));
+}
+await server.close();

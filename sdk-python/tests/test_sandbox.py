@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from contract import ContractServer
+
+from opencomputer import NotFoundError, OpenComputerError, Sandbox
+
+
+async def test_a_block_kills_its_sandbox_at_its_end(server: ContractServer) -> None:
+    async with await Sandbox.create() as sandbox:
+        assert await sandbox.is_running()
+    assert not await sandbox.is_running()
+    with pytest.raises(ValueError, match="of the block"):
+        async with await Sandbox.create() as failing:
+            raise ValueError("of the block")
+    assert not await failing.is_running()
+
+
+async def test_a_block_may_have_killed_it_itself(server: ContractServer) -> None:
+    async with await Sandbox.create() as sandbox:
+        await sandbox.kill()
+        server.respond_next(404, '{"error":"gone","code":"sandbox_not_found"}', part="DELETE")
+
+
+async def test_only_what_is_given_is_sent(server: ContractServer) -> None:
+    with pytest.raises(OpenComputerError) as caught:
+        await Sandbox.create(cpu_count=99)
+    assert caught.value.code == "invalid_request"
+    sandbox = await Sandbox.create(timeout=0, memory_mb=2048, envs={"A": "1"}, metadata={"m": "2"})
+    assert (sandbox.info["endAt"], sandbox.info["memoryMB"]) == (None, 2048)
+    assert sandbox.info["metadata"] == {"m": "2"}
+    assert (await sandbox.exec.run("echo $A")).stdout == "1\n"
+    assert sandbox.id == sandbox.sandbox_id == sandbox.info["sandboxID"]
+    assert repr(sandbox) == f"<Sandbox {sandbox.id}>"
+
+
+async def test_a_killed_sandbox_is_not_found_by_connect(sandbox: Sandbox) -> None:
+    assert (await Sandbox.connect(sandbox.id)).id == sandbox.id
+    await sandbox.kill()
+    assert (await Sandbox.get(sandbox.id))["status"] == "stopped"
+    with pytest.raises(NotFoundError, match="was killed"):
+        await Sandbox.connect(sandbox.id)
+
+
+async def test_hibernation(sandbox: Sandbox) -> None:
+    assert (await sandbox.hibernate())["sizeBytes"] > 0
+    assert not await sandbox.is_running()
+    assert (await sandbox.wake(timeout=60))["status"] == "running"
+    await sandbox.set_timeout(0)
+    assert (await sandbox.get_info())["endAt"] is None
+
+
+async def test_tags(sandbox: Sandbox) -> None:
+    assert (await sandbox.get_tags())["tagsLastUpdatedAt"] is None
+    await sandbox.set_tags({"team": "search"})
+    assert {"key": "team", "sandboxCount": 1, "valueCount": 1} in await Sandbox.list_tag_keys()
+    assert (await sandbox.set_tags({}))["tags"] == {}
+
+
+async def test_fields_that_this_sdk_does_not_know_are_passed_on(
+    sandbox: Sandbox, server: ContractServer
+) -> None:
+    body = {**await sandbox.get_info(), "fromTheFuture": 1}
+    server.respond_next(200, json.dumps(body))
+    assert await sandbox.get_info() == body

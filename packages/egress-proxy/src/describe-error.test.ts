@@ -4,9 +4,12 @@ import { describeError, errorCode } from "./describe-error.ts";
 
 describe("describeError", () => {
   test("has the class, the code and the place, and never the message", () => {
-    const error = Object.assign(new TypeError("canary-value\nsecond line of canary-value"), {
-      code: "ECANARY",
-    });
+    const error = Object.assign(
+      new TypeError("canary-value\nsecond line of canary-value\n    at canary-value (file)"),
+      {
+        code: "ECANARY",
+      },
+    );
     const description = describeError(error);
     assert.equal(description.name, "TypeError");
     assert.equal(description.code, "ECANARY");

@@ -11,11 +11,17 @@ export interface ErrorDescription {
 
 export function describeError(error: unknown): ErrorDescription {
   if (!(error instanceof Error)) return { name: typeof error, code: null, frames: [] };
-  const frames = (error.stack ?? "")
+  const frames = afterMessage(error)
     .split("\n")
     .filter((line) => line.startsWith("    at "))
     .map((line) => line.trim());
   return { name: error.name, code: errorCode(error), frames };
+}
+
+/** The stack behind the message, of which each line could look like a frame. */
+function afterMessage({ message, stack = "" }: Error): string {
+  const at = stack.indexOf(message);
+  return at === -1 ? "" : stack.slice(at + message.length);
 }
 
 /** The `code` of a system or OpenSSL error, such as `ECONNREFUSED`; null when there is none. */

@@ -180,6 +180,8 @@ describe("egress proxy, requests", () => {
       assert.match(refusal(unknown, 502, "certificate_invalid"), /CA that the proxy does not know/);
       const wrong = await scenario.curlHttps(["https://wrong-name.example.com/"]);
       assert.match(refusal(wrong, 502, "certificate_invalid"), /for another name/);
+      // The names in its certificate are the upstream's words.
+      assert.doesNotMatch(wrong.body + scenario.output(), /other\.example\.org|Unknown CA/);
       assert.equal(scenario.upstream.seen.length, before);
     });
 

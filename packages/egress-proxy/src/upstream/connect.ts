@@ -78,7 +78,7 @@ export function createConnect(deps: {
         );
       }, timeoutMilliseconds);
 
-      // Stays for the socket's life: after the connection stands, its user learns of an error from `close`.
+      // Stays for the socket's life: after the connection is established, its user learns of an error from `close`.
       socket.on("error", (error) => {
         if (secure) deps.sessions.delete(host);
         fail(failureFor(destination, target, errorCode(error)));
@@ -115,7 +115,7 @@ function failureFor(
   return new DialError(
     "connection_failed",
     code === null
-      ? `${host} closed the ${what} before it stood`
+      ? `${host} closed the ${what} before it was established`
       : `The ${what} to ${host} failed (${code})`,
   );
 }

@@ -46,8 +46,8 @@ describe("createResolveHost", () => {
   const failed: [string, typeof replies, RegExp][] = [
     ["a name that does not exist", { A: nameError, AAAA: nameError }, /it has no address$/],
     ["a name without addresses", { A: {}, AAAA: {} }, /it has no address$/],
-    ["a failing nameserver", { A: serverFailure, AAAA: serverFailure }, /no nameserver answered$/],
-    ["a silent nameserver", { A: silence, AAAA: silence }, /no nameserver answered$/],
+    ["a failing nameserver", { A: serverFailure, AAAA: serverFailure }, /no nameserver responded$/],
+    ["a silent nameserver", { A: silence, AAAA: silence }, /no nameserver responded$/],
   ];
   for (const [name, given, message] of failed) {
     test(`says so of ${name}`, async () => {

@@ -79,7 +79,7 @@ function failureFor(host: string, failures: readonly unknown[]): DialError {
     "name_not_resolved",
     absent
       ? `${host} could not be resolved: it has no address`
-      : `${host} could not be resolved: no nameserver answered`,
+      : `${host} could not be resolved: no nameserver responded`,
     { cause: failures[0] },
   );
 }

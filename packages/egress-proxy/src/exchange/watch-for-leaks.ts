@@ -23,6 +23,7 @@ export function watchHead({ audit, connection, deps }: Exchange, head: Buffer): 
 /** Notes the values that the body of a request carries in plaintext. */
 export function watchBody({ audit }: Exchange, { search }: SessionPolicy, body: BodyReader): void {
   if (search === undefined) return;
+  if (body.complete) return;
   const watch = new StreamRedactor(
     () => search,
     (name) => audit.seen.note("leaked", name),

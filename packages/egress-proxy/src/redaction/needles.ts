@@ -21,7 +21,7 @@ export interface SharedCharacter {
 }
 
 /** The shortest needle that is sure to hold one whole block, wherever it stands. */
-const needleBytesMin = 15;
+export const needleBytesMin = 15;
 
 /**
  * The forms of one part of a value that stand in a response byte by byte: as

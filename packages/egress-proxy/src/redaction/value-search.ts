@@ -6,6 +6,7 @@ import {
   type Base64Edges,
   base64Index,
   type Needle,
+  needleBytesMin,
   needlesOf,
   type SharedCharacter,
 } from "./needles.ts";
@@ -66,13 +67,15 @@ export class ValueSearch {
 
   /** Every place where a form of a value stands whole, in the order of their beginnings. */
   find(bytes: Uint8Array): FoundValue[] {
+    const found: FoundValue[] = [];
+    if (bytes.length < needleBytesMin) return found;
     this.#patterns ??= buildPatterns(this.#scanner, this.#parts);
     const patterns = this.#patterns;
-    const found: FoundValue[] = [];
     const [plain, decoded, decodedTwice] = this.#scanner.views;
     readPlain(bytes, plain);
     this.#scan(patterns, plain, () => plainPlaces(bytes), found);
-    for (const syntax of [percentSyntax, jsonSyntax, entitySyntax]) {
+    for (const syntax of syntaxes) {
+      if (!bytes.includes(syntax.introducer)) continue;
       for (const { from, to } of escapedSegments(syntax, bytes, this.tailBytes)) {
         const places = once(() => escapedPlaces(syntax, bytes, from, to, undefined));
         readEscaped(syntax, bytes, from, to, decoded);
@@ -84,7 +87,7 @@ export class ValueSearch {
         this.#scan(patterns, decodedTwice, innerPlaces, found);
       }
     }
-    return found.sort((a, b) => a.start - b.start || b.end - a.end);
+    return found.length < 2 ? found : found.sort((a, b) => a.start - b.start || b.end - a.end);
   }
 
   #scan(patterns: Patterns, view: View, places: () => Places, found: FoundValue[]): void {
@@ -120,6 +123,7 @@ interface Patterns {
   readonly tables: readonly PatternTable[];
 }
 
+const syntaxes = [percentSyntax, jsonSyntax, entitySyntax];
 const noEdges: Base64Edges = { before: undefined, after: undefined };
 
 function buildPatterns(scanner: BlockScanner, parts: readonly SearchedPart[]): Patterns {

@@ -51,7 +51,7 @@ export async function admitCheckpoint(
     if ((await checkpoints.count(transaction, orgId)) >= limits.checkpointsPerOrgMax) {
       throw new WireError(
         "limit_reached",
-        `This org has ${limits.checkpointsPerOrgMax} checkpoints and may have no more: delete one first`,
+        `Checkpoint limit reached: this org has ${limits.checkpointsPerOrgMax} checkpoints, the maximum. Delete one first`,
       );
     }
     const checkpointId = randomUUID();
@@ -133,6 +133,6 @@ function makeRoom(
   }
   throw new WireError(
     "limit_reached",
-    `This sandbox has ${ofKind.length} ${kind} checkpoints and may have ${countMax}: delete one first, or send retentionPolicy.mode "delete_oldest"`,
+    `Checkpoint limit reached: this sandbox has ${ofKind.length} ${kind} checkpoints, the maximum is ${countMax}. Delete one, or send retentionPolicy.mode "delete_oldest"`,
   );
 }

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import {
   createSandboxRequestSchema,
   createSecretStoreRequestSchema,
+  forkRequestSchema,
   runCommandRequestSchema,
   setSecretRequestSchema,
   setTimeoutRequestSchema,
@@ -31,18 +32,28 @@ describe("validateRequest", () => {
       setTimeoutRequestSchema,
       { timeout: -5 },
       "invalid_request",
-      /^timeout: .*positive.*found -5$/,
+      /^timeout: must be positive, or 0 for never: a whole number from 0 to 31536000, found -5$/,
     ],
-    [setTimeoutRequestSchema, { timeout: 1.5 }, "invalid_request", /^timeout: .*int.*found 1.5$/],
+    [
+      setTimeoutRequestSchema,
+      { timeout: 1.5 },
+      "invalid_request",
+      /^timeout: must be a whole number from 0 to .*found 1.5$/,
+    ],
     [setTimeoutRequestSchema, { timeout: "60" }, "invalid_request", /number.*found "60"$/],
     [setTimeoutRequestSchema, undefined, "invalid_request", /^timeout: .*number.*found nothing$/],
     [setTimeoutRequestSchema, [], "invalid_request", /^The request: .*object.*found a list$/],
-    [createSandboxRequestSchema, { cpuCount: 9 }, "invalid_request", /^cpuCount: .*<=8.*found 9$/],
+    [
+      createSandboxRequestSchema,
+      { cpuCount: 9 },
+      "invalid_request",
+      /^cpuCount: must be a whole number from 1 to 8, or 0 for the default, found 9$/,
+    ],
     [
       createSandboxRequestSchema,
       { memoryMB: 1 },
       "invalid_request",
-      /^memoryMB: .*>=256.*found 1$/,
+      /^memoryMB: must be a whole number from 256 to 16384, .*found 1$/,
     ],
     [
       createSandboxRequestSchema,
@@ -101,6 +112,22 @@ describe("validateRequest", () => {
       assert.match(error.message, message);
     });
   }
+
+  test("variables that are too large together are refused with their total and the limit", () => {
+    const value = "x".repeat(100 * 1024);
+    const names = Array.from({ length: 25 }, (_, index) => `V${index}`);
+    const envs = Object.fromEntries(names.map((name) => [name, value]));
+    for (const [schema, body] of [
+      [createSandboxRequestSchema, { envs }],
+      [forkRequestSchema, { envs }],
+      [runCommandRequestSchema, { cmd: "true", envs }],
+    ] as const) {
+      assert.equal(
+        refusal(schema, body).message,
+        "envs: must be at most 1048576 bytes together, with their names: pass fewer, or write large values to files, found 2560115 bytes",
+      );
+    }
+  });
 
   test("passes the parsed data on, in canonical form and without unknown fields", () => {
     assert.deepEqual(

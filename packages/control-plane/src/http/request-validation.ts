@@ -1,6 +1,7 @@
 import { type ErrorCode, WireError } from "@opencomputer/protocol";
 import type { FastifySchemaCompiler } from "fastify";
 import type { z } from "zod";
+import { describeExpectation } from "./describe-expectation.ts";
 
 /** Fields that may hold a secret, or something as private: never quoted in an error. */
 const unquotedFields = new Set<PropertyKey>(["value", "envs", "cmd", "args", "metadata", "image"]);
@@ -17,14 +18,14 @@ export const validateRequest: FastifySchemaCompiler<z.ZodType> =
     const input = httpPart === "body" ? (data ?? {}) : data;
     const parsed = schema.safeParse(input);
     if (parsed.success) return { value: parsed.data };
-    return { error: toWireError(parsed.error.issues, input) };
+    return { error: toWireError(schema, parsed.error.issues, input) };
   };
 
-function toWireError(issues: z.core.$ZodIssue[], input: unknown): WireError {
+function toWireError(schema: z.ZodType, issues: z.core.$ZodIssue[], input: unknown): WireError {
   const lines = issues
     .flatMap(narrow)
     .slice(0, issuesShownMax)
-    .map((issue) => describeIssue(issue, input));
+    .map((issue) => describeIssue(schema, issue, input));
   return new WireError(codeFor(issues[0]), lines.join("; "));
 }
 
@@ -44,21 +45,18 @@ function narrow(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   return choice.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
-function describeIssue(issue: z.core.$ZodIssue, input: unknown): string {
+function describeIssue(schema: z.ZodType, issue: z.core.$ZodIssue, input: unknown): string {
   const field = issue.path.map(String).join(".");
-  const expectation = describeExpectation(issue);
+  const expectation = describeExpectation(schema, issue);
   const subject = field === "" ? "The request" : field;
   if (issue.code === "invalid_key") return `${subject}: ${expectation}`;
-  return `${subject}: ${expectation}, found ${describeFound(issue.path, input)}`;
+  return `${subject}: ${expectation}, found ${foundBy(issue) ?? describeFound(issue.path, input)}`;
 }
 
-function describeExpectation(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_key") {
-    return `its name ${issue.issues.map((inner) => inner.message).join(" and ")}`;
-  }
-  if (issue.code !== "invalid_union") return issue.message;
-  const choices = issue.errors.flat().map((choice) => choice.message);
-  return [...new Set(choices)].join(" or ");
+/** What a schema of the protocol itself reports to have found. */
+function foundBy(issue: z.core.$ZodIssue): string | undefined {
+  const found: unknown = issue.code === "custom" ? issue.params?.["found"] : undefined;
+  return typeof found === "string" ? found : undefined;
 }
 
 function describeFound(path: readonly PropertyKey[], input: unknown): string {

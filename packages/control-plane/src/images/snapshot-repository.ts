@@ -66,26 +66,23 @@ export function createSnapshotRepository(database: Database) {
       return rows.map(toRecord);
     },
 
-    /** @throws {WireError} `snapshot_not_found` */
-    async get(orgId: string, name: string): Promise<SnapshotRecord> {
-      assertName(name);
+    async find(orgId: string, name: string): Promise<SnapshotRecord | undefined> {
+      if (!isName(name)) return undefined;
       const [row] = await database.select().from(snapshots).where(one(orgId, name));
-      if (row === undefined) throw snapshotNotFound(name);
-      return toRecord(row);
+      return row === undefined ? undefined : toRecord(row);
     },
 
     async touch(orgId: string, name: string): Promise<void> {
       await database.update(snapshots).set({ lastUsedAt: new Date() }).where(one(orgId, name));
     },
 
-    /** @throws {WireError} `snapshot_not_found` */
-    async delete(orgId: string, name: string): Promise<{ id: string }> {
-      assertName(name);
+    /** Returns undefined when there is none. */
+    async delete(orgId: string, name: string): Promise<{ id: string } | undefined> {
+      if (!isName(name)) return undefined;
       const [row] = await database
         .delete(snapshots)
         .where(one(orgId, name))
         .returning({ id: snapshots.id });
-      if (row === undefined) throw snapshotNotFound(name);
       return row;
     },
 
@@ -130,12 +127,8 @@ async function assertRoom(
 }
 
 /** What cannot be a name is the name of nothing; PostgreSQL refuses NUL. */
-function assertName(text: string): void {
-  if (!createSnapshotRequestSchema.shape.name.safeParse(text).success) throw snapshotNotFound(text);
-}
-
-function snapshotNotFound(name: string): WireError {
-  return new WireError("snapshot_not_found", `snapshot not found: ${name}`);
+function isName(text: string): boolean {
+  return createSnapshotRequestSchema.shape.name.safeParse(text).success;
 }
 
 function toRecord(row: typeof snapshots.$inferSelect | undefined): SnapshotRecord {

@@ -8,7 +8,8 @@ import type { SnapshotRepository } from "./snapshot-repository.ts";
 export interface Snapshots {
   /**
    * Adds a snapshot and begins its build, which goes on whoever waits for it.
-   * `ready` rejects with `image_build_failed` when it fails; the row then says so too.
+   * `ready` rejects with `image_build_failed` when it fails; the row then says so too;
+   * and with `snapshot_not_ready` when the snapshot is deleted meanwhile.
    *
    * @throws {WireError} `name_in_use`, `limit_exceeded`
    */
@@ -25,9 +26,10 @@ export interface Snapshots {
    */
   open(orgId: string, name: string, follower: ImageFollower): Promise<ImageOrigin>;
   /**
-   * Removes a snapshot. Sandboxes made from it run on.
+   * Removes a snapshot. Sandboxes made from it continue to run; whoever waits
+   * for its build is told that it was deleted.
    *
-   * @throws {WireError} `snapshot_not_found`
+   * @throws {WireError} `not_found`
    */
   delete(orgId: string, name: string): Promise<void>;
   /** Removes a snapshot whose build failed, when the one who asked for it has been told. */
@@ -57,6 +59,7 @@ export function createSnapshots(deps: {
     try {
       await imageBuilds.obtain(row.orgId, manifest, { onLog, signal: abort.signal });
     } catch (error) {
+      if (abort.signal.aborted) throw deletedDuringBuild(row.name, error);
       const failure = error instanceof WireError ? error.message : "The build failed unexpectedly";
       await snapshots.end(row.id, { failure });
       throw error;
@@ -65,7 +68,7 @@ export function createSnapshots(deps: {
     }
     const ready = await snapshots.end(row.id, { failure: null });
     if (ready !== undefined) return ready;
-    throw new WireError("snapshot_not_found", `Snapshot ${row.name} was deleted during its build`);
+    throw deletedDuringBuild(row.name, undefined);
   }
 
   return {
@@ -79,7 +82,11 @@ export function createSnapshots(deps: {
     },
 
     async open(orgId, name, follower) {
-      const { status, failure, manifest } = await snapshots.get(orgId, name);
+      const found = await snapshots.find(orgId, name);
+      if (found === undefined) {
+        throw new WireError("snapshot_not_found", `snapshot not found: ${name}`);
+      }
+      const { status, failure, manifest } = found;
       if (status === "failed") {
         throw new WireError(
           "snapshot_not_ready",
@@ -91,10 +98,19 @@ export function createSnapshots(deps: {
     },
 
     async delete(orgId, name) {
-      const { id } = await snapshots.delete(orgId, name);
-      waiting.get(id)?.abort();
+      const deleted = await snapshots.delete(orgId, name);
+      if (deleted === undefined) throw new WireError("not_found", `snapshot not found: ${name}`);
+      waiting.get(deleted.id)?.abort();
     },
 
     discardFailed: (id) => snapshots.deleteById(id),
   };
+}
+
+function deletedDuringBuild(name: string, cause: unknown): WireError {
+  return new WireError(
+    "snapshot_not_ready",
+    `Snapshot ${JSON.stringify(name)} was deleted while it was being built. Create it again to have it`,
+    { cause },
+  );
 }

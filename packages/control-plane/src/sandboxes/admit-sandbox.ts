@@ -108,7 +108,7 @@ async function assertRoomToKeep(
   if ((await sandboxes.countKept(transaction, orgId)) < max) return;
   throw new WireError(
     "limit_reached",
-    `This org has ${max} sandboxes, running and hibernated, and may have no more: kill one first`,
+    `Sandbox limit reached: this org has ${max} sandboxes, running and hibernated, the maximum. Kill one first`,
   );
 }
 

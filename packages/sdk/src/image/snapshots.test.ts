@@ -48,10 +48,11 @@ describe("Snapshots", () => {
       code: "name_in_use",
       status: 409,
     });
-    await assert.rejects(snapshots.get("no/such"), { code: "snapshot_not_found", status: 404 });
-    await assert.rejects(snapshots.delete("no/such"), { code: "snapshot_not_found" });
+    await assert.rejects(snapshots.get("no/such"), { code: "not_found", status: 404 });
+    await assert.rejects(snapshots.delete("no/such"), { code: "not_found", status: 404 });
     await assert.rejects(Sandbox.create({ ...connection, snapshot: "no/such" }), {
       code: "snapshot_not_found",
+      status: 400,
     });
   });
 

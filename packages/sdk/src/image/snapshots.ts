@@ -50,13 +50,13 @@ export class Snapshots {
     return await requestJson(this.#at(options), request, snapshotRecordSchema.array());
   }
 
-  /** One snapshot. @throws {OpenComputerError} `snapshot_not_found`. */
+  /** One snapshot. @throws {OpenComputerError} `not_found`. */
   async get(name: string, options?: CallOptions): Promise<SnapshotRecord> {
     const request = { method: "GET", path: apiPath`/snapshots/${name}` } as const;
     return await requestJson(this.#at(options), request, snapshotRecordSchema);
   }
 
-  /** Deletes a snapshot. Sandboxes made from it run on. @throws {OpenComputerError} `snapshot_not_found`. */
+  /** Deletes a snapshot. Sandboxes made from it run on. @throws {OpenComputerError} `not_found`. */
   async delete(name: string, options?: CallOptions): Promise<void> {
     const request = { method: "DELETE", path: apiPath`/snapshots/${name}` } as const;
     await requestDeletion(this.#at(options), request);

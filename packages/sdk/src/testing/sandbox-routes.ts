@@ -50,7 +50,7 @@ export function sandboxRoutes(
           );
         }
         const image = request.snapshot
-          ? findSnapshot(snapshots, request.snapshot).manifest
+          ? findSnapshot(snapshots, request.snapshot, "snapshot_not_found").manifest
           : request.image;
         const sandboxID = `sb-${randomBytes(20).map((octet) => 97 + (octet % 26))}`;
         const timeout = request.timeout ?? (project?.row.timeoutSec || defaults.idleTimeoutSeconds);

@@ -20,7 +20,7 @@ export type SnapshotState = Map<string, SnapshotRecord>;
  */
 export function snapshotRoutes(snapshots: SnapshotState): Route[] {
   const find = (exchange: Exchange): SnapshotRecord =>
-    findSnapshot(snapshots, exchange.parameter("name"));
+    findSnapshot(snapshots, exchange.parameter("name"), "not_found");
   return [
     {
       method: "POST",
@@ -67,10 +67,14 @@ export function snapshotRoutes(snapshots: SnapshotState): Route[] {
   ];
 }
 
-export function findSnapshot(snapshots: SnapshotState, name: string): SnapshotRecord {
+export function findSnapshot(
+  snapshots: SnapshotState,
+  name: string,
+  code: "not_found" | "snapshot_not_found",
+): SnapshotRecord {
   const snapshot = snapshots.get(name);
   if (snapshot !== undefined) return snapshot;
-  throw new WireError("snapshot_not_found", `snapshot not found: ${name}`);
+  throw new WireError(code, `snapshot not found: ${name}`);
 }
 
 /** Answers as the service does when an image is built: with events when they are asked for. */

@@ -1,4 +1,9 @@
-import { createSnapshotRequestSchema, limits, snapshotRecordSchema } from "@opencomputer/protocol";
+import {
+  createSnapshotRequestSchema,
+  limits,
+  snapshotRecordSchema,
+  WireError,
+} from "@opencomputer/protocol";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { createBuildLog } from "../../images/build-log.ts";
@@ -74,7 +79,11 @@ export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutes> = async (app,
         response: { 200: snapshotRecordSchema },
       },
     },
-    async (request) => snapshotRows.get(request.orgId, request.params.name),
+    async ({ orgId, params: { name } }) => {
+      const found = await snapshotRows.find(orgId, name);
+      if (found !== undefined) return found;
+      throw new WireError("not_found", `snapshot not found: ${name}`);
+    },
   );
 
   app.delete(

@@ -124,7 +124,7 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       }
       const over = await make(id, { name: "over" });
       assert.deepEqual([over.status, over.json.code], [409, "limit_reached"]);
-      assert.match(over.json.error, /delete_oldest/);
+      assert.match(over.json.error, /has 10 full checkpoints, the maximum is 10\. .*delete_oldest/);
       assert.equal((await make(id, { name: "disk", kind: "disk_only" })).status, 201);
       const retentionPolicy = { mode: "delete_oldest" };
       assert.equal((await make(id, { name: "over", retentionPolicy })).status, 201);

@@ -320,7 +320,19 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       assert.equal(both.status, 400);
       const unknown = await createSandbox({ snapshot: "unknown" }, streamed);
       assert.equal(readEvents(unknown.text).at(-1)?.data.code, "snapshot_not_found");
-      assert.equal((await createSandbox({ snapshot: "unknown" })).json.code, "snapshot_not_found");
+      for (const [field, code] of [
+        ["snapshot", "snapshot_not_found"],
+        ["secretStore", "secret_store_not_found"],
+        ["project", "project_not_found"],
+      ] as const) {
+        const refused = await createSandbox({ [field]: "unknown" });
+        assert.deepEqual([refused.status, refused.json.code], [400, code]);
+        assert.match(refused.json.error, /^(snapshot|secret store|project) not found: unknown$/);
+      }
+      for (const method of ["GET", "DELETE"] as const) {
+        const absent = await call(method, "/api/snapshots/unknown");
+        assert.deepEqual([absent.status, absent.json.code], [404, "not_found"]);
+      }
       assert.equal(worker.events.length, events);
     });
 
@@ -367,7 +379,9 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       const creating = createSnapshot("deleted", image(run("deleted")));
       await eventually(() => scripts.includes("deleted"), "it is being built");
       assert.equal((await call("DELETE", "/api/snapshots/deleted")).status, 204);
-      assert.ok((await creating).status >= 400);
+      const told = await creating;
+      assert.deepEqual([told.status, told.json.code], [409, "snapshot_not_ready"]);
+      assert.match(told.json.error, /^Snapshot "deleted" was deleted while it was being built\. /);
       await eventually(async () => (await builders()).length === 0, "its builder is gone");
       release();
     });

@@ -115,7 +115,7 @@ export function describeIsolation(openDatabase: OpenTestDatabase): void {
       }
       const body = { snapshot: "sn" };
       const foreign = await installation().call("POST", "/api/sandboxes", { key, body });
-      assert.deepEqual([foreign.status, foreign.json.code], [404, "snapshot_not_found"]);
+      assert.deepEqual([foreign.status, foreign.json.code], [400, "snapshot_not_found"]);
       const own = await installation().call("POST", "/api/secret-stores", {
         key,
         body: { name: "s" },

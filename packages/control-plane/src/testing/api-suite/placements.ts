@@ -185,7 +185,10 @@ export function describePlacements(openDatabase: OpenTestDatabase): void {
       [["header:a b"], /must name a header field/],
       [[5], /string/],
       ["header", /array/],
-      [Array.from({ length: limits.placementsMax + 1 }, (_, index) => `body:f${index}`), /<=32/],
+      [
+        Array.from({ length: limits.placementsMax + 1 }, (_, index) => `body:f${index}`),
+        /must have at most 32 entries/,
+      ],
     ];
     for (const [substituteIn, message] of refused) {
       test(`substituteIn ${JSON.stringify(substituteIn).slice(0, 40)} is refused everywhere`, async () => {

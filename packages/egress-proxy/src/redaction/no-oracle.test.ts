@@ -46,10 +46,10 @@ function countDifferences(make: MakeRedactor, seed: number, scripts: number): nu
 }
 
 describe("StreamRedactor shows nothing of a value that does not stand whole", () => {
-  for (const seed of [101, 102, 103, 104]) {
+  for (const seed of [101, 102]) {
     test(`what leaves, when, and the work are the same under two values (seed ${seed})`, () => {
       const random = createSeededRandom(seed);
-      for (let script = 0; script < 150; script += 1) {
+      for (let script = 0; script < 120; script += 1) {
         const { pair, parts } = randomScript(random);
         const [one, two] = [pair.value, pair.other].map((value) =>
           observe(redactorOf(value), parts),

@@ -4,6 +4,7 @@ import { createHook } from "node:async_hooks";
 interface ZlibHandle {
   readonly buffer?: Buffer | null;
   onerror?: (...details: unknown[]) => void;
+  close?: () => void;
 }
 
 const handles = new Set<ZlibHandle>();
@@ -11,7 +12,7 @@ const hook = createHook({
   init(_id, type, _trigger, resource: ZlibHandle) {
     if (!/ZLIB|BROTLI/i.test(type)) return;
     handles.add(resource);
-    process.nextTick(forgetAfterError, resource);
+    process.nextTick(forgetWhenDone, resource);
   },
 });
 
@@ -26,27 +27,28 @@ export function watchDecompression(): () => void {
 
 /** The real one, also while the timers of a test are not. */
 const realSetTimeout = globalThis.setTimeout;
-const waitsMax = 60;
+const waitsMax = 5000;
 
-/**
- * Waits until nothing is being decompressed. Not for long: a handle that is
- * closed while it works is never heard of again.
- */
+/** Waits until nothing is being decompressed. */
 export async function decompressionIdle(): Promise<void> {
   for (let wait = 0; wait < waitsMax; wait += 1) {
     await new Promise<void>((resolve) => setImmediate(resolve));
-    const working = [...handles].filter(({ buffer }) => buffer !== undefined && buffer !== null);
-    if (working.length === 0) return;
+    const isWorking = [...handles].some(({ buffer }) => buffer !== undefined && buffer !== null);
+    if (!isWorking) return;
     await new Promise<void>((resolve) => realSetTimeout(resolve, 1));
-    if (wait === waitsMax - 1) for (const handle of working) handles.delete(handle);
   }
+  throw new Error("A decompression does not end");
 }
 
-/** After an error a handle keeps its buffer. */
-function forgetAfterError(handle: ZlibHandle): void {
-  const { onerror } = handle;
+/** After an error, or a close while it works, a handle keeps its buffer and is heard of no more. */
+function forgetWhenDone(handle: ZlibHandle): void {
+  const { onerror, close } = handle;
   handle.onerror = (...details) => {
     handles.delete(handle);
     onerror?.apply(handle, details);
+  };
+  handle.close = () => {
+    handles.delete(handle);
+    close?.apply(handle);
   };
 }

@@ -1,24 +1,7 @@
 import { Command } from "commander";
-import { addGlobalOptions, defineGroup, helpOption } from "./arguments/define-command.ts";
+import { addGlobalOptions, helpOption } from "./arguments/define-command.ts";
 import type { CliContext } from "./cli-context.ts";
-import { addCheckpoint } from "./commands/checkpoint.ts";
-import { addCompletion } from "./commands/completion/completion.ts";
-import { addConfig } from "./commands/config.ts";
-import { addExec } from "./commands/exec/exec.ts";
-import { addKey } from "./commands/key.ts";
-import { addPatch } from "./commands/patch.ts";
-import { addProject } from "./commands/project.ts";
-import { addAllowedHosts } from "./commands/sandbox/allowed-hosts.ts";
-import { addCreate } from "./commands/sandbox/create.ts";
-import { addGet } from "./commands/sandbox/get.ts";
-import { addHibernate } from "./commands/sandbox/hibernate.ts";
-import { addKill } from "./commands/sandbox/kill.ts";
-import { addList } from "./commands/sandbox/list.ts";
-import { addSetTimeout } from "./commands/sandbox/set-timeout.ts";
-import { addWake } from "./commands/sandbox/wake.ts";
-import { addSecret } from "./commands/secret/secret.ts";
-import { addSecretStore } from "./commands/secret-store.ts";
-import { addSnapshot } from "./commands/snapshot/snapshot.ts";
+import { type CommandLoader, commandLoaders } from "./commands/command-loaders.ts";
 
 export interface ProgramOutcome {
   /** Exit code of a command that was run in a sandbox. */
@@ -27,8 +10,12 @@ export interface ProgramOutcome {
   onUsageText(text: string): void;
 }
 
-/** The whole command line: what it takes, and what each command does. */
-export function createProgram(context: CliContext, outcome: ProgramOutcome): Command {
+/** The command line with all of its commands, or with those of `loaders` alone. */
+export async function createProgram(
+  context: CliContext,
+  outcome: ProgramOutcome,
+  loaders: readonly CommandLoader[] = commandLoaders,
+): Promise<Command> {
   const program = new Command("oc")
     .description("Sandboxes that use secrets they never see")
     .version(context.version, "-V, --version", "print the version")
@@ -51,35 +38,10 @@ export function createProgram(context: CliContext, outcome: ProgramOutcome): Com
         "`oc exec` ends with the command's own.",
       ].join("\n"),
     );
-  addCreate(program, context);
-  addList(program, "ls", context);
-  addGet(program, context);
-  addExec(program, context, outcome.onExitCode);
-  addKill(program, context);
-
-  const sandbox = defineGroup(program, "sandbox", {
-    summary: "Manage sandboxes",
-    examples: ["oc sandbox create", "oc sandbox list", "oc sandbox allowed-hosts sb-abc123"],
-  });
-  addCreate(sandbox, context);
-  addList(sandbox, "list", context);
-  addGet(sandbox, context);
-  addExec(sandbox, context, outcome.onExitCode);
-  addKill(sandbox, context);
-  addHibernate(sandbox, context);
-  addWake(sandbox, context);
-  addSetTimeout(sandbox, context);
-  addAllowedHosts(sandbox, context);
-
-  addCheckpoint(program, context);
-  addPatch(program, context);
-  addSnapshot(program, context);
-  addProject(program, context);
-  addSecretStore(program, context);
-  addSecret(program, context);
-  addKey(program, context);
-  addConfig(program, context);
-  addCompletion(program, context);
+  for (const { load } of loaders) {
+    const add = await load();
+    add(program, context, outcome.onExitCode);
+  }
   addGlobalOptions(program);
   return program;
 }

@@ -121,7 +121,7 @@ describe("every command", () => {
     return end === -1 ? [...words, flag] : words.toSpliced(end, 0, flag);
   };
 
-  test("has a command line here", () => {
+  test("has a command line here", async () => {
     const stream = new Writable();
     const stdin = Readable.from([]);
     const context = {
@@ -134,7 +134,7 @@ describe("every command", () => {
     };
     const ignore = () => undefined;
     const outcome = { onExitCode: ignore, onUsageText: ignore };
-    const program = createProgram({ ...context, environment: {} }, outcome);
+    const program = await createProgram({ ...context, environment: {} }, outcome);
     assert.deepEqual(Object.keys(commandLines).toSorted(), listCommands(program, "oc").toSorted());
   });
 

@@ -4,6 +4,7 @@ import { globalOptionsSchema, readOptions } from "./arguments/define-command.ts"
 import type { CliContext } from "./cli-context.ts";
 import { CliError } from "./cli-error.ts";
 import { resolveSettings } from "./config/connection-settings.ts";
+import { httpFetch } from "./http-fetch.ts";
 import { formatTable } from "./output/table.ts";
 import { withBuildLog } from "./output/with-build-log.ts";
 import { withProgress } from "./output/with-progress.ts";
@@ -62,7 +63,7 @@ export function openInvocation(context: CliContext, command: Command): Invocatio
           "No API key: run `oc config set api-key --from-stdin`, set OPENCOMPUTER_API_KEY, or pass --api-key (`npm run serve` prints where the key is)",
         );
       }
-      return { apiKey: apiKey.value, apiUrl: apiUrl.value };
+      return { apiKey: apiKey.value, apiUrl: apiUrl.value, fetch: httpFetch };
     },
     print,
     printTable(head, rows, value) {

@@ -13,7 +13,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });
 
-process.exitCode = await runCli(process.argv.slice(2), {
+// Without a top-level await, so that the program can be bundled as CommonJS, which starts sooner.
+void runCli(process.argv.slice(2), {
   environment: process.env,
   configPath: join(process.env["HOME"] || homedir(), ".oc", "config.json"),
   version: z.object({ version: z.string() }).parse(manifest).version,
@@ -21,4 +22,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   signals: process,
+}).then((exitCode) => {
+  process.exitCode = exitCode;
 });

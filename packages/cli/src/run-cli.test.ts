@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Readable, Writable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import type { Command } from "commander";
+import { commandLoaders } from "./commands/command-loaders.ts";
 import { createProgram } from "./create-program.ts";
 import { type Oc, startOc } from "./testing/start-oc.ts";
 
@@ -94,7 +95,12 @@ describe("runCli", () => {
       paths.push(path);
       for (const child of command.commands) visit(child, [...path, child.name()]);
     };
-    visit(createProgram(context, outcome), []);
+    const program = await createProgram(context, outcome);
+    visit(program, []);
+    assert.deepEqual(
+      program.commands.map((command) => [command.name(), ...command.aliases()]),
+      commandLoaders.map(({ names }) => names),
+    );
     assert.ok(paths.length > 25, `only ${paths.length} commands`);
     for (const path of paths) {
       const help = await oc.done([...path, "--help"]);

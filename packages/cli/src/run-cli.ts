@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 import type { CliContext } from "./cli-context.ts";
+import { chooseLoaders } from "./commands/command-loaders.ts";
 import { createProgram } from "./create-program.ts";
 import { reportError } from "./output/report-error.ts";
 
@@ -7,15 +8,16 @@ import { reportError } from "./output/report-error.ts";
 export async function runCli(words: readonly string[], context: CliContext): Promise<number> {
   let exitCode = 0;
   let usageText = "";
-  const program = createProgram(context, {
-    onExitCode(code) {
+  const outcome = {
+    onExitCode(code: number) {
       exitCode = code;
     },
-    onUsageText(text) {
+    onUsageText(text: string) {
       usageText += text;
     },
-  });
+  };
   try {
+    const program = await createProgram(context, outcome, chooseLoaders(words));
     await program.parseAsync(words, { from: "user" });
     return exitCode;
   } catch (error) {

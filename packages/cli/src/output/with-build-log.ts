@@ -1,5 +1,5 @@
 import type { BuildLogEvent } from "@opencomputer/sdk";
-import ora from "ora";
+import { loadOra } from "./load-ora.ts";
 import { printable } from "./printable.ts";
 import type { TerminalStream } from "./with-progress.ts";
 
@@ -23,6 +23,7 @@ export async function withBuildLog<Result>(
     Array.from(printable(line))
       .slice(0, columns - 4)
       .join("");
+  const ora = await loadOra();
   const spinner = ora({ text, stream: stderr, discardStdin: false });
   const timer = setTimeout(() => spinner.start(), patienceMilliseconds);
   let title = text;

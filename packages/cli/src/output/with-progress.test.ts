@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
-import { describe, test } from "node:test";
+import { before, describe, test } from "node:test";
+import { loadOra } from "./load-ora.ts";
 import { withProgress } from "./with-progress.ts";
 
 function terminal(isTTY: boolean, columns = 80) {
@@ -17,6 +18,8 @@ function terminal(isTTY: boolean, columns = 80) {
 }
 
 describe("withProgress", () => {
+  // Loaded, it starts with the mocked timer, not some time after it.
+  before(() => loadOra());
   for (const [name, isTTY, columns, shows] of [
     ["shows on a terminal what is waited for", true, 80, true],
     ["writes nothing into a file or a pipe", false, 80, false],

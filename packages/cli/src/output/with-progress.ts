@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
-import ora from "ora";
+import type { Ora } from "ora";
+import { withOra } from "./load-ora.ts";
 
 /** Shorter waits show nothing, so that quick commands do not flicker. */
 const patienceMilliseconds = 500;
@@ -21,12 +22,18 @@ export async function withProgress<Result>(
   work: Promise<Result>,
 ): Promise<Result> {
   if (stderr.isTTY !== true || !stderr.columns) return await work;
-  const spinner = ora({ text, stream: stderr, discardStdin: false });
-  const timer = setTimeout(() => spinner.start(), patienceMilliseconds);
+  let spinner: Ora | undefined;
+  let isDone = false;
+  const show = () =>
+    withOra((ora) => {
+      if (!isDone) spinner = ora({ text, stream: stderr, discardStdin: false }).start();
+    });
+  const timer = setTimeout(show, patienceMilliseconds);
   try {
     return await work;
   } finally {
+    isDone = true;
     clearTimeout(timer);
-    if (spinner.isSpinning) spinner.stop();
+    spinner?.stop();
   }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { type ContractServer, startContractServer } from "@opencomputer/sdk/testing";
+import { loadOra } from "../output/load-ora.ts";
 import type { TerminalStream } from "../output/with-progress.ts";
 import { runCli } from "../run-cli.ts";
 
@@ -43,6 +44,8 @@ export interface Oc {
 
 export async function startOc(): Promise<Oc> {
   const server = await startContractServer();
+  // Loaded, a spinner starts with its timer, which tests mock.
+  await loadOra();
   const folder = await mkdtemp(join(tmpdir(), "oc-test-"));
   const configPath = join(folder, ".oc", "config.json");
 

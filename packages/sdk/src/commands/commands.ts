@@ -14,7 +14,7 @@ import {
 import type { Connection } from "../connection.ts";
 import { type ApiRequest, apiPath } from "../request/api-request.ts";
 import { requestJson } from "../request/send-request.ts";
-import { type AttachOptions, attachSession } from "./attach-session.ts";
+import type { AttachOptions } from "./attach-session.ts";
 import type { CommandSession } from "./command-session.ts";
 
 interface CallOptions {
@@ -144,11 +144,11 @@ export function createCommands(connection: Connection, sandboxId: string): Comma
     },
     startDetached,
     async start(cmd, options = {}) {
-      return await attachSession(connection, await startDetached(cmd, options), options);
+      return await attach(connection, await startDetached(cmd, options), options);
     },
     get,
     async attach(sessionId, options = {}) {
-      return await attachSession(connection, await get(sessionId, options), options);
+      return await attach(connection, await get(sessionId, options), options);
     },
     async list(options = {}) {
       return await requestJson(
@@ -190,4 +190,14 @@ function commandBody(cmd: string, options: RunOptions) {
   const { args, cwd, timeout, env, envs } = options;
   const both = env === undefined && envs === undefined ? undefined : { ...env, ...envs };
   return { cmd, args, envs: both, cwd, timeout };
+}
+
+/** Attaches to a session. WebSockets are loaded with the first one: most programs need none. */
+async function attach(
+  connection: Connection,
+  info: SessionInfo,
+  options: AttachOptions,
+): Promise<CommandSession> {
+  const { attachSession } = await import("./attach-session.ts");
+  return await attachSession(connection, info, options);
 }

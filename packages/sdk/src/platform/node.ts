@@ -1,16 +1,26 @@
 import { createHash } from "node:crypto";
-import { Agent, fetch as undiciFetch } from "undici";
 import type { Fetch } from "./fetch.ts";
 
+let loadedUndici: ReturnType<typeof loadUndici> | undefined;
+
 /**
+ * Loads undici with the first request: it takes longer than the rest of the SDK.
+ *
  * Node's own fetch gives up when an answer's head, or the next part of its
  * body, takes 300 s. A command may run for hours before it answers, so the
  * SDK keeps its own deadlines and the agent has none. TCP keep-alive still
  * finds a host that has gone; idle connections do not keep the process alive.
  */
-const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
+async function loadUndici() {
+  const { Agent, fetch } = await import("undici");
+  return { fetch, dispatcher: new Agent({ headersTimeout: 0, bodyTimeout: 0 }) };
+}
 
-export const platformFetch: Fetch = (url, init) => undiciFetch(url, { ...init, dispatcher: agent });
+export const platformFetch: Fetch = async (url, init) => {
+  loadedUndici ??= loadUndici();
+  const { fetch, dispatcher } = await loadedUndici;
+  return await fetch(url, { ...init, dispatcher });
+};
 
 export function readEnvironment(name: string): string | undefined {
   return process.env[name];

@@ -1,0 +1,58 @@
+import type { Command } from "commander";
+import type { CliContext } from "../cli-context.ts";
+
+/** Adds a command, or a group of them, to the program. */
+export type AddCommand = (
+  program: Command,
+  context: CliContext,
+  onExitCode: (exitCode: number) => void,
+) => void;
+
+/** A command of the first level, whose code is loaded when it is used. */
+export interface CommandLoader {
+  /** Its name and aliases. */
+  names: readonly string[];
+  load(): Promise<AddCommand>;
+}
+
+/** The commands of the first level, in the order in which `--help` shows them. */
+export const commandLoaders: readonly CommandLoader[] = [
+  { names: ["create"], load: async () => (await import("./sandbox/create.ts")).addCreate },
+  {
+    names: ["ls"],
+    async load() {
+      const { addList } = await import("./sandbox/list.ts");
+      return (program, context) => addList(program, "ls", context);
+    },
+  },
+  { names: ["get"], load: async () => (await import("./sandbox/get.ts")).addGet },
+  { names: ["exec"], load: async () => (await import("./exec/exec.ts")).addExec },
+  { names: ["kill", "delete"], load: async () => (await import("./sandbox/kill.ts")).addKill },
+  { names: ["sandbox"], load: async () => (await import("./sandbox/sandbox.ts")).addSandbox },
+  {
+    names: ["checkpoint", "cp"],
+    load: async () => (await import("./checkpoint.ts")).addCheckpoint,
+  },
+  { names: ["patch"], load: async () => (await import("./patch.ts")).addPatch },
+  { names: ["snapshot"], load: async () => (await import("./snapshot/snapshot.ts")).addSnapshot },
+  { names: ["project"], load: async () => (await import("./project.ts")).addProject },
+  { names: ["secret-store"], load: async () => (await import("./secret-store.ts")).addSecretStore },
+  { names: ["secret"], load: async () => (await import("./secret/secret.ts")).addSecret },
+  { names: ["key"], load: async () => (await import("./key.ts")).addKey },
+  { names: ["config"], load: async () => (await import("./config.ts")).addConfig },
+  {
+    names: ["completion"],
+    load: async () => (await import("./completion/completion.ts")).addCompletion,
+  },
+];
+
+/**
+ * The loaders that a command line needs: that of the command in its first
+ * word. All of them where another word is first, such as `--help` or a
+ * mistyped name, and for `completion`, which describes every command.
+ */
+export function chooseLoaders(words: readonly string[]): readonly CommandLoader[] {
+  const [first = ""] = words;
+  const chosen = commandLoaders.filter(({ names }) => names.includes(first));
+  return chosen.length === 0 || first === "completion" ? commandLoaders : chosen;
+}

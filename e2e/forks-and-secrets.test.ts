@@ -125,6 +125,7 @@ describe("forks and their secrets", () => {
       baseSecretStore: stores.parent,
       egressAllowlist: [parentHost, forkHost],
       perSecretAllowedHosts: { SHARED: [forkHost] },
+      secretsForAllHosts: ["FORK_ONLY", "PARENT_ONLY"],
     });
     assert.deepEqual((await parent.allowedHosts()).egressAllowlist, [parentHost]);
   });

@@ -136,6 +136,7 @@ describe("Sandbox", () => {
       secretStore: "hosts",
       egressAllowlist: ["api.example.com"],
       perSecretAllowedHosts: { LIMITED: ["*.example.com"] },
+      secretsForAllHosts: ["FREE"],
     });
   });
 

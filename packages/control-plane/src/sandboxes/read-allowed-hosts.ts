@@ -15,23 +15,16 @@ export function createReadAllowedHosts(deps: {
   egressProxy: EgressProxyClient;
   sandboxes: SandboxRepository;
 }): ReadAllowedHosts {
-  async function readStored({ orgId, id, egressAllowlist }: SandboxRow): Promise<Policy> {
-    const secrets = await deps.sandboxes.listSecrets(orgId, id);
-    return {
-      egressAllowlist,
-      perSecretAllowedHosts: Object.fromEntries(
-        secrets.map(({ name, allowedHosts }) => [name, allowedHosts]),
-      ),
-    };
-  }
-
   return async (sandbox) => {
+    const secrets = await deps.sandboxes.listSecrets(sandbox.orgId, sandbox.id);
     const policy =
       sandbox.state === "running"
         ? await readPolicy(deps.egressProxy, sandbox.id)
-        : await readStored(sandbox);
+        : storedPolicy(sandbox, secrets);
+    const unlimited = secrets.filter(({ allowedHosts }) => allowedHosts.length === 0);
     return {
       sandboxID: sandbox.id,
+      ...(sandbox.projectName === null ? {} : { project: sandbox.projectName }),
       ...(sandbox.secretStoreName === null ? {} : { secretStore: sandbox.secretStoreName }),
       ...(sandbox.baseSecretStoreName === null
         ? {}
@@ -40,7 +33,22 @@ export function createReadAllowedHosts(deps: {
       perSecretAllowedHosts: Object.fromEntries(
         Object.entries(policy.perSecretAllowedHosts).filter(([, hosts]) => hosts.length > 0),
       ),
+      ...(unlimited.length === 0
+        ? {}
+        : { secretsForAllHosts: unlimited.map(({ name }) => name).sort() }),
     };
+  };
+}
+
+function storedPolicy(
+  { egressAllowlist }: SandboxRow,
+  secrets: readonly { name: string; allowedHosts: string[] }[],
+): Policy {
+  return {
+    egressAllowlist,
+    perSecretAllowedHosts: Object.fromEntries(
+      secrets.map(({ name, allowedHosts }) => [name, allowedHosts]),
+    ),
   };
 }
 

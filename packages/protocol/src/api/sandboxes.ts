@@ -121,12 +121,18 @@ export type WokenSandbox = z.infer<typeof wokenSandboxSchema>;
 
 export const setTimeoutRequestSchema = z.object({ timeout: idleTimeoutSchema });
 
-/** What the proxy enforces for a sandbox now. Secrets without host limits are left out. */
+/**
+ * What the proxy enforces for a sandbox now. Secrets without host limits are
+ * left out of `perSecretAllowedHosts`, and named in `secretsForAllHosts`.
+ */
 export const allowedHostsSchema = z.object({
   sandboxID: z.string(),
+  project: z.string().optional(),
   secretStore: z.string().optional(),
   baseSecretStore: z.string().optional(),
   egressAllowlist: z.array(z.string()),
   perSecretAllowedHosts: z.record(z.string(), z.array(z.string())),
+  /** Present when there are any: they may be used at every host that the allowlist permits. */
+  secretsForAllHosts: z.array(z.string()).optional(),
 });
 export type AllowedHosts = z.infer<typeof allowedHostsSchema>;

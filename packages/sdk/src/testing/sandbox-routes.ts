@@ -74,12 +74,17 @@ export function sandboxRoutes(
         const owned = [...(project?.secrets ?? []), ...(store?.secrets ?? [])];
         const tokens = owned.map(([name]) => [name, sealedTokenFrom(randomBytes(16))]);
         const limited = owned.filter(([, { entry }]) => entry.allowedHosts.length > 0);
+        const unlimited = owned.filter(([, { entry }]) => entry.allowedHosts.length === 0);
         sandboxes.set(sandboxID, {
           detail,
           environment: { ...Object.fromEntries(tokens), ...request.envs },
           allowedHosts: {
             sandboxID,
+            ...(project === undefined ? {} : { project: project.row.name }),
             ...(store === undefined ? {} : { secretStore: store.row.name }),
+            ...(store === undefined || project === undefined
+              ? {}
+              : { baseSecretStore: project.row.name }),
             egressAllowlist: [
               ...new Set([
                 ...(project?.row.egressAllowlist ?? []),
@@ -89,6 +94,9 @@ export function sandboxRoutes(
             perSecretAllowedHosts: Object.fromEntries(
               limited.map(([name, { entry }]) => [name, entry.allowedHosts]),
             ),
+            ...(unlimited.length === 0
+              ? {}
+              : { secretsForAllHosts: unlimited.map(([name]) => name) }),
           },
         });
         if (image) await answerBuild(exchange, image, createdSandboxSchema, () => detail);

@@ -20,25 +20,36 @@ export function addAllowedHosts(parent: Command, context: CliContext): void {
 
 export function formatAllowedHosts(allowed: AllowedHosts): string {
   const perSecret = Object.entries(allowed.perSecretAllowedHosts);
+  const forAllHosts = allowed.secretsForAllHosts ?? [];
+  const isLimited = allowed.egressAllowlist.length > 0;
   return [
-    `Sandbox ${printable(allowed.sandboxID)} (${storesOf(allowed)})`,
+    `Sandbox ${printable(allowed.sandboxID)} (${originOf(allowed)})`,
     "",
     "Egress allowlist:",
-    ...(allowed.egressAllowlist.length === 0
-      ? ["  (empty: all hosts are allowed)"]
-      : allowed.egressAllowlist.map((host) => `  • ${printable(host)}`)),
+    ...(isLimited
+      ? allowed.egressAllowlist.map((host) => `  • ${printable(host)}`)
+      : ["  (empty: all hosts are allowed)"]),
     "",
     "Per-secret allowed hosts:",
-    ...(perSecret.length === 0 ? ["  (none)"] : []),
+    ...(perSecret.length + forAllHosts.length === 0 ? ["  (none)"] : []),
     ...perSecret.flatMap(([name, hosts]) => [
       `  ${printable(name)}:`,
       ...hosts.map((host) => `    • ${printable(host)}`),
     ]),
+    ...forAllHosts.flatMap((name) => [
+      `  ${printable(name)}:`,
+      isLimited ? "    (every host of the egress allowlist)" : "    (all hosts)",
+    ]),
   ].join("\n");
 }
 
-function storesOf({ secretStore, baseSecretStore }: AllowedHosts): string {
-  if (secretStore === undefined) return "no secret store";
-  const base = baseSecretStore === undefined ? "" : `, on top of ${printable(baseSecretStore)}`;
-  return `secret store: ${printable(secretStore)}${base}`;
+function originOf({ project, secretStore, baseSecretStore }: AllowedHosts): string {
+  const parts = project === undefined ? [] : [`project: ${printable(project)}`];
+  if (secretStore !== undefined) {
+    // A project is itself the base of a store that is laid over it.
+    const base = baseSecretStore === project ? undefined : baseSecretStore;
+    const onTop = base === undefined ? "" : `, on top of ${printable(base)}`;
+    parts.push(`secret store: ${printable(secretStore)}${onTop}`);
+  }
+  return parts.length === 0 ? "no secret store" : parts.join(", ");
 }

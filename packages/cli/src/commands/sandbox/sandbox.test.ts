@@ -161,4 +161,27 @@ Per-secret allowed hosts:
   (none)`,
     );
   });
+
+  test("allowed-hosts names the project, and every secret that may be used at all hosts", () => {
+    const allowed = {
+      ...{ sandboxID: "sb-1", project: "shop", perSecretAllowedHosts: {} },
+      secretsForAllHosts: ["API_KEY"],
+    };
+    assert.equal(
+      formatAllowedHosts({ ...allowed, egressAllowlist: [] }),
+      `Sandbox sb-1 (project: shop)
+
+Egress allowlist:
+  (empty: all hosts are allowed)
+
+Per-secret allowed hosts:
+  API_KEY:
+    (all hosts)`,
+    );
+    const layered = { ...allowed, secretStore: "team", baseSecretStore: "shop" };
+    assert.match(
+      formatAllowedHosts({ ...layered, egressAllowlist: ["a.example.com"] }),
+      /^Sandbox sb-1 \(project: shop, secret store: team\)\n[\s\S]*\n {2}API_KEY:\n {4}\(every host of the egress allowlist\)$/,
+    );
+  });
 });

@@ -142,6 +142,7 @@ export function describeForks(openDatabase: OpenTestDatabase): void {
         baseSecretStore: "parent",
         egressAllowlist: ["a.example.com", "b.example.com"],
         perSecretAllowedHosts: { SHARED: ["b.example.com"] },
+        secretsForAllHosts: ["FORK", "PARENT"],
       });
     });
 

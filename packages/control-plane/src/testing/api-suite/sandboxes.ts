@@ -114,7 +114,7 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
       );
     });
 
-    test("allowed-hosts tells what the proxy enforces, without unlimited secrets", async () => {
+    test("allowed-hosts returns what the proxy enforces, and names unlimited secrets", async () => {
       await store(
         "s4",
         ["a.example.com"],
@@ -130,6 +130,7 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
         secretStore: "s4",
         egressAllowlist: ["a.example.com"],
         perSecretAllowedHosts: { LIMITED: ["a.example.com"] },
+        secretsForAllHosts: ["FREE"],
       });
       const session = installation().egressProxy.sessions.get(sandboxID);
       assert.ok(session !== undefined);

@@ -37,7 +37,12 @@ export async function awaitResponse(
 ): Promise<ResponseHead> {
   const { host, seen } = context;
   for (let interim = 0; interim <= interimResponsesMax; interim += 1) {
-    const head = await readResponseHead(sides.upstream, context);
+    let head: ResponseHead;
+    try {
+      head = parse(await readHead(sides.upstream), context);
+    } catch (error) {
+      throw upstreamRefusal(error, host);
+    }
     const { status } = head;
     if (status === 101 && request.upgrade === undefined) {
       throw malformedResponse(`${host} switched protocols without being asked`);
@@ -58,17 +63,12 @@ export async function awaitResponse(
   throw malformedResponse(`${host} sent more than ${interimResponsesMax} interim responses`);
 }
 
-async function readResponseHead(
-  upstream: ByteChannel,
+function parse(
+  bytes: Buffer | null,
   { host, seen, search }: Parameters<typeof awaitResponse>[2],
-): Promise<ResponseHead> {
-  try {
-    const bytes = await readHead(upstream);
-    if (bytes === null) throw upstreamClosed(host);
-    return parseResponseHead(redactHead(bytes, search(), (name) => seen.note("redacted", name)));
-  } catch (error) {
-    throw upstreamRefusal(error, host);
-  }
+): ResponseHead {
+  if (bytes === null) throw upstreamClosed(host);
+  return parseResponseHead(redactHead(bytes, search(), (name) => seen.note("redacted", name)));
 }
 
 function isUnaskedPart(status: number, { mayGetPartial, policy }: OutgoingRequest): boolean {

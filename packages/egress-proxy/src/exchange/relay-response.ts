@@ -1,4 +1,4 @@
-import { type BodyReader, BodyReader as Reader, readWhole } from "../http1/body-reader.ts";
+import { BodyReader, readWhole } from "../http1/body-reader.ts";
 import { type ByteChannel, ChannelLostError } from "../http1/byte-channel.ts";
 import { fieldValues } from "../http1/fields.ts";
 import { connectionOptions } from "../http1/hop-by-hop.ts";
@@ -62,7 +62,7 @@ export async function relayResponse(
     framing.kind !== "until_close" &&
     !connectionOptions(head.fields).has("close");
   context.audit.status = head.status;
-  const body = new Reader(context.upstream, framing);
+  const body = new BodyReader(context.upstream, framing);
   const streamed =
     framing.kind === "none"
       ? relayBodiless(context, head)
@@ -82,21 +82,20 @@ function relayBodiless(context: ResponseContext, head: ResponseHead): StreamedRe
   return { closeDelimited: false };
 }
 
-async function relayBody(
+function relayBody(
   context: ResponseContext,
   head: ResponseHead,
   framing: Framing,
   body: BodyReader,
 ): Promise<StreamedResponse> {
-  if (context.search() === undefined) return await relayUnsearched(context, head, framing, body);
+  if (context.search() === undefined) return relayUnsearched(context, head, framing, body);
   const coding = contentCodingOf(head, context.host);
   if (coding !== undefined) {
-    return await relayDecoded(context, head, decodedBody(body, coding, context.host));
+    return relayDecoded(context, head, decodedBody(body, coding, context.host));
   }
-  if (!isCollected(context, head, framing)) {
-    return await relaySearched(context, head, framing, body);
-  }
-  return await relayCollected(context, head, framing, body);
+  return isCollected(context, head, framing)
+    ? relayCollected(context, head, framing, body)
+    : relaySearched(context, head, framing, body);
 }
 
 /** Whether a body is short enough to keep its Content-Length after it was changed. */
@@ -117,7 +116,7 @@ async function relayCollected(
 ): Promise<StreamedResponse> {
   const { guest, audit } = context;
   try {
-    const whole = await readWhole(body);
+    const whole = body.takeWhole() ?? (await readWhole(body));
     const compression = compressionOf(whole);
     if (compression !== undefined) {
       return await relayCompressed(context, head, framing, compression, oneTime(whole));

@@ -85,6 +85,19 @@ export class BodyReader {
     return data;
   }
 
+  /** All of a body of a declared length, when it has arrived already in one piece. */
+  takeWhole(): Buffer | undefined {
+    if (this.#framing.kind !== "length" || this.#octets > 0) return undefined;
+    const whole = this.#channel.takeExactly(this.#framing.length);
+    if (whole === undefined) return undefined;
+    this.#octets = whole.length;
+    this.#remaining = 0;
+    this.#complete = true;
+    this.#watch?.onData(whole);
+    this.#watch?.onEnd();
+    return whole;
+  }
+
   #endOfChannel(): null {
     if (this.#framing.kind !== "until_close") {
       throw new HttpSyntaxError("truncated", "the connection ended inside a body");

@@ -16,6 +16,7 @@ interface Verdict {
   readonly refusal: string | null;
   readonly usable: readonly EgressSecret[];
   readonly withheld: readonly EgressSecret[];
+  readonly mayStoreValue: boolean;
 }
 
 /** Hosts whose verdict one policy remembers: a guest chooses the names, so they are bounded. */
@@ -49,6 +50,7 @@ export function createSessionPolicy(session: EgressSession, scanner: BlockScanne
       refusal,
       usable: Object.freeze(secrets.filter(isUsable)),
       withheld: Object.freeze(secrets.filter((secret) => !isUsable(secret))),
+      mayStoreValue: stored.some((secret) => mayReceive(secret, host)),
     };
   };
 
@@ -72,7 +74,7 @@ export function createSessionPolicy(session: EgressSession, scanner: BlockScanne
     tokens: new TokenTables(verdictFor),
     refusalFor: (host: string) => verdictFor(host).refusal,
     secretsFor: verdictFor,
-    mayStoreValue: (host: string) => stored.some((secret) => mayReceive(secret, host)),
+    mayStoreValue: (host: string) => verdictFor(host).mayStoreValue,
   });
 }
 

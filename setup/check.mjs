@@ -3,6 +3,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { createProgress } from "./progress.mjs";
 import { goEnvironment, projectDirectory } from "./project-steps.mjs";
+import { checkPython, sdkDirectory } from "./python.mjs";
 import { runCommand } from "./run-command.mjs";
 import { SetupError } from "./setup-error.mjs";
 
@@ -39,6 +40,16 @@ try {
       );
     }
     await runCommand("go", ["vet", "./..."], { cwd: agentDirectory, env: goEnvironment });
+    return null;
+  });
+  await progress.step("Python SDK: ruff and mypy", async () => {
+    const run = (/** @type {string[]} */ ...args) =>
+      runCommand(checkPython, args, { cwd: sdkDirectory });
+    await run("-m", "ruff", "format", "--check", ".");
+    await run("-m", "ruff", "check", "--quiet", ".");
+    // The types of the blocking twin are checked, too.
+    await run("generate_sync.py");
+    await run("-m", "mypy");
     return null;
   });
 } catch (error) {

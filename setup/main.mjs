@@ -10,6 +10,7 @@ import {
   installNodePackages,
   projectDirectory,
 } from "./project-steps.mjs";
+import { installPythonSdk, installPythonTools } from "./python.mjs";
 import { runForeground } from "./run-command.mjs";
 import { SetupError } from "./setup-error.mjs";
 import { installSystemPackages } from "./system-packages.mjs";
@@ -68,6 +69,8 @@ async function runNamed(name, commandArguments) {
     await progress.step("TypeScript", compileTypeScript);
     await progress.step("guest agent and image", buildGuestImage);
   }
+  if (command.purpose === "check") await progress.step("Python tools", installPythonTools);
+  if (command.purpose === "test") await progress.step("Python SDK", installPythonSdk);
   process.stdout.write("\n");
   return runForeground(process.execPath, [...command.program, ...commandArguments], {
     cwd: projectDirectory,

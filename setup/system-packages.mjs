@@ -41,6 +41,7 @@ export async function installSystemPackages(purpose, report) {
     ...(purpose === "check" ? [] : hostPackages),
     ...(purpose === "test" ? testPackages : []),
     ...((await hasGo()) ? [] : ["golang-go"]),
+    ...(purpose === "host" || (await hasVirtualEnvironments()) ? [] : ["python3", "python3-venv"]),
   ];
   const missing = [];
   for (const name of wanted) if (!(await isInstalled(name))) missing.push(name);
@@ -82,6 +83,17 @@ async function hasGo() {
   if (findCommand("go") === undefined) return false;
   const version = /go1\.(\d+)/.exec(await runCommand("go", ["version"]));
   return Number(version?.[1] ?? 0) >= goMinorMin;
+}
+
+async function hasVirtualEnvironments() {
+  if (findCommand("python3") === undefined) return false;
+  try {
+    await runCommand("python3", ["-c", "import ensurepip, venv"]);
+    return true;
+  } catch (error) {
+    if (error instanceof SetupError) return false;
+    throw error;
+  }
 }
 
 /** The tests start clusters of their own: the package should not start one on port 5432. */

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-const skippedFolders = new Set(["node_modules", "dist", "build", ".git"]);
+const skippedFolders = new Set(["node_modules", "dist", "build", ".git", ".cache"]);
 
 /**
  * The tests by what they need, cheapest first: nothing, real processes of one

@@ -1,14 +1,17 @@
 // @ts-check
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { goEnvironment, projectDirectory } from "./project-steps.mjs";
+import { sdkDirectory, testPythons } from "./python.mjs";
 import { runForeground } from "./run-command.mjs";
 import { findTestFiles } from "./test-files.mjs";
 
-// npm test [-- [unit|integration|e2e|go] [part of a path …]]
-const stageNames = ["unit", "integration", "e2e", "go"];
+// npm test [-- [unit|integration|e2e|go|python] [part of a path …]]
+const stageNames = ["unit", "integration", "e2e", "go", "python"];
 const wantedStages = process.argv.slice(2).filter((argument) => stageNames.includes(argument));
 const wantedPaths = process.argv.slice(2).filter((argument) => !stageNames.includes(argument));
 const wantsStage = (/** @type {string} */ stage) =>
@@ -28,6 +31,8 @@ if (wantsStage("go") && wantedPaths.length === 0) {
   if (exitCode === 0) passed += 1;
   else failed += 1;
 }
+
+if (wantsStage("python")) await runPythonTests();
 
 for (const { stage, files, concurrency } of findTestFiles(projectDirectory)) {
   const chosen = files.filter(
@@ -55,6 +60,34 @@ async function prepareInstallation() {
     cwd: projectDirectory,
   });
   if (exitCode !== 0) throw new Error(`${script} ended with exit code ${exitCode}`);
+}
+
+/** The tests of the Python SDK, with each Python that it was installed for. */
+async function runPythonTests() {
+  const files = readdirSync(join(sdkDirectory, "tests"))
+    .filter((name) => /^test_.*\.py$/.test(name))
+    .map((name) => join("tests", name))
+    .filter(
+      (file) =>
+        wantedPaths.length === 0 || wantedPaths.some((part) => `sdk-python/${file}`.includes(part)),
+    );
+  if (files.length === 0) return;
+  const reports = mkdtempSync(join(tmpdir(), "python-tests-"));
+  for (const { name, program } of await testPythons()) {
+    process.stdout.write(`\npython: ${files.length} files, ${name}\n`);
+    const report = join(reports, "report.xml");
+    const words = ["-m", "pytest", "--quiet", `--junit-xml=${report}`, ...files];
+    const exitCode = await runForeground(program, words, { cwd: sdkDirectory });
+    const counts = /<testsuite [^>]*>/.exec(readFileSync(report, "utf8"))?.[0] ?? "";
+    const count = (/** @type {string} */ what) =>
+      Number(new RegExp(` ${what}="(\\d+)"`).exec(counts)?.[1] ?? 0);
+    const failures = Math.max(count("failures") + count("errors"), exitCode === 0 ? 0 : 1);
+    const skips = count("skipped");
+    failed += failures;
+    passed += count("tests") - count("failures") - count("errors") - skips;
+    for (let index = 0; index < skips; index += 1) skipped.push(`a test of ${name}`);
+  }
+  rmSync(reports, { recursive: true });
 }
 
 /**

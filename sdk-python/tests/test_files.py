@@ -108,7 +108,7 @@ async def test_what_a_source_raises_passes_through_and_closes_it(
         with pytest.raises(type(failure)) as caught:
             await sandbox.files.write_stream("x", source(failure))
         assert caught.value is failure
-        assert len(server.requests) == 1
+        assert len(server.requests) <= 1
     assert closed == [True, True]
 
 

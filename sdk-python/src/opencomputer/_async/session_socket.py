@@ -62,7 +62,8 @@ class SessionSocket:
         url = connection.base_url.replace("http", "ws", 1) + path
         async with AsyncExitStack() as stack:
             try:
-                opened = await stack.enter_async_context(
+                # Versions of the library differ in the type of what the block gets.
+                opened: Any = await stack.enter_async_context(
                     connect(
                         url,
                         create_connection=_Upgrade,

@@ -64,7 +64,7 @@ class Snapshots:
         """One snapshot.
 
         Raises:
-            NotFoundError: ``snapshot_not_found``.
+            NotFoundError: ``not_found``.
         """
         request = ApiRequest("GET", api_path("snapshots", name))
         return await request_record(resolve_connection(**self._options), request, SnapshotRecord)
@@ -73,7 +73,7 @@ class Snapshots:
         """Deletes a snapshot. Sandboxes made from it run on.
 
         Raises:
-            NotFoundError: ``snapshot_not_found``.
+            NotFoundError: ``not_found``.
         """
         request = ApiRequest("DELETE", api_path("snapshots", name))
         await request_deletion(resolve_connection(**self._options), request)

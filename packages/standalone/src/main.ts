@@ -64,6 +64,8 @@ async function serve(): Promise<void> {
 
   export OPENCOMPUTER_API_URL=${apiOrigin(settings)}
 ${presetKey ? "" : `  export OPENCOMPUTER_API_KEY=$(cat ${installation.apiKeyFile})\n`}
+  npm run pack   packs the SDK and oc for other projects, and prints how to install them
+
 Ctrl-C stops the service. Sandboxes keep running and are found again at the next start.
 `);
 }

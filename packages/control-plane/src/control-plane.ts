@@ -59,6 +59,7 @@ import {
 import { createSettleSandbox } from "./sandboxes/settle-sandbox.ts";
 import { createTagRepository } from "./sandboxes/tag-repository.ts";
 import { createWakeSandbox } from "./sandboxes/wake-sandbox.ts";
+import { deleteUnusedStore } from "./secret-stores/delete-unused-store.ts";
 import { createSecretRepository } from "./secret-stores/secret-repository.ts";
 import { createSecretStoreRepository } from "./secret-stores/secret-store-repository.ts";
 import { createSecretStoreService } from "./secret-stores/secret-store-service.ts";
@@ -327,6 +328,7 @@ export async function startControlPlane(
       now: Date.now,
       authenticateSignedUrl: createSignedUrlAuthentication({ signatures, now: Date.now }),
       stores,
+      deleteUnusedStore: (sandbox) => deleteUnusedStore(database, sandbox),
       secrets,
       secretStoreService: createSecretStoreService({ stores, secrets, handOver, logger }),
       projects,

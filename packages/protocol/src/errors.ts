@@ -31,6 +31,7 @@ export const errorStatuses = {
   session_not_found: 404,
   method_not_allowed: 405,
   name_in_use: 409,
+  secret_store_in_use: 409,
   sandbox_not_running: 409,
   /** A session that is older than the one that the proxy holds, or held. */
   stale_session: 409,

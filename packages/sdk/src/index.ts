@@ -70,6 +70,7 @@ export {
 } from "./project.ts";
 export {
   type CreateSandboxOptions,
+  type KillOptions,
   type ListSandboxesOptions,
   Sandbox,
   type WakeOptions,

@@ -76,6 +76,19 @@ describe("Sandbox", () => {
     await assert.rejects(Sandbox.kill("sb-absent", connection), { code: "sandbox_not_found" });
   });
 
+  test("kill deletes the secret store on request, and does nothing while another uses it", async () => {
+    const { id } = await SecretStore.create({ name: "owned", ...connection });
+    const options = { secretStore: "owned", ...connection };
+    const [one, other] = [await Sandbox.create(options), await Sandbox.create(options)];
+    const refusal = { code: "secret_store_in_use", status: 409 };
+    await assert.rejects(one.kill({ deleteSecretStore: true }), refusal);
+    assert.ok(await one.isRunning());
+    await other.kill();
+    assert.equal((await SecretStore.get(id, connection)).name, "owned");
+    await Sandbox.kill(one.id, { ...connection, deleteSecretStore: true });
+    await assert.rejects(SecretStore.get(id, connection), { status: 404 });
+  });
+
   test("connect refuses a killed sandbox, of which get still tells", async () => {
     const { sandboxId } = await Sandbox.create(connection);
     await Sandbox.kill(sandboxId, connection);

@@ -37,6 +37,15 @@ import { type ApiRequest, apiPath } from "./request/api-request.ts";
 import { requestWithLog } from "./request/read-events.ts";
 import { requestDeletion, requestJson, requestNothing } from "./request/send-request.ts";
 
+/** Options of {@link Sandbox.kill}. */
+export interface KillOptions {
+  /**
+   * Deletes the secret store that the sandbox was created with, too. When another
+   * sandbox or a checkpoint uses it, nothing is done and the error is `secret_store_in_use`.
+   */
+  deleteSecretStore?: boolean;
+}
+
 /** Options of {@link Sandbox.create}. What is absent falls to the project's, then to the platform's. */
 export interface CreateSandboxOptions extends ConnectionOptions {
   /** Name of the secret store whose secrets the sandbox gets, as sealed tokens. */
@@ -247,14 +256,25 @@ export class Sandbox {
     return (await requestJson(resolveConnection(options), request, tagKeysSchema)).keys;
   }
 
-  /** Ends a sandbox by its id and removes all it held. @throws {OpenComputerError} `sandbox_not_found`. */
-  static async kill(sandboxId: string, options: ConnectionOptions = {}): Promise<void> {
-    await killSandbox(resolveConnection(options), sandboxPath(sandboxId));
+  /**
+   * Ends a sandbox by its id and removes all it held.
+   *
+   * @throws {OpenComputerError} `sandbox_not_found`, `secret_store_in_use`.
+   */
+  static async kill(
+    sandboxId: string,
+    options: ConnectionOptions & KillOptions = {},
+  ): Promise<void> {
+    await killSandbox(resolveConnection(options), sandboxPath(sandboxId), options);
   }
 
-  /** Ends this sandbox and removes all it held. @throws {OpenComputerError} `sandbox_not_found`. */
-  async kill(options?: CallOptions): Promise<void> {
-    await killSandbox(this.#at(options), this.#path);
+  /**
+   * Ends this sandbox and removes all it held.
+   *
+   * @throws {OpenComputerError} `sandbox_not_found`, `secret_store_in_use`.
+   */
+  async kill(options?: CallOptions & KillOptions): Promise<void> {
+    await killSandbox(this.#at(options), this.#path, options);
   }
 
   /** Whether the sandbox runs now; false once it is hibernated, stopped or gone. */
@@ -386,6 +406,11 @@ function sandboxPath(sandboxId: string): string {
   return apiPath`/sandboxes/${sandboxId}`;
 }
 
-async function killSandbox(connection: Connection, path: string): Promise<void> {
-  await requestDeletion(connection, { method: "DELETE", path });
+async function killSandbox(
+  connection: Connection,
+  path: string,
+  options: KillOptions = {},
+): Promise<void> {
+  const query = options.deleteSecretStore ? { deleteSecretStore: "true" } : {};
+  await requestDeletion(connection, { method: "DELETE", path, query });
 }

@@ -106,6 +106,11 @@ export const hibernatedSandboxAnswerSchema = z.object({
 });
 export type HibernatedSandboxAnswer = z.infer<typeof hibernatedSandboxAnswerSchema>;
 
+/** Query of `DELETE /sandboxes/:id`. `true` deletes the store that it was created with, too. */
+export const killSandboxQuerySchema = z.object({
+  deleteSecretStore: z.enum(["true", "false", ""]).optional(),
+});
+
 /** Body of `POST /sandboxes/:id/wake`. Without `timeout` the original one holds. */
 export const wakeSandboxBodySchema = z.object({ timeout: idleTimeoutSchema.nullish() });
 

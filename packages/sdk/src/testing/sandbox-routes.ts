@@ -127,7 +127,11 @@ export function sandboxRoutes(
       method: "DELETE",
       path: "/sandboxes/:id",
       handle(exchange) {
-        findKnownSandbox(sandboxes, exchange).detail.status = "stopped";
+        const { detail } = findKnownSandbox(sandboxes, exchange);
+        if (exchange.query.get("deleteSecretStore") === "true") {
+          deleteUnusedStore(sandboxes, secrets, detail);
+        }
+        detail.status = "stopped";
         exchange.done();
       },
     },
@@ -175,4 +179,22 @@ function named<Row extends { name: string }>(
   name: string | undefined,
 ): Owner<Row> | undefined {
   return [...owners.values()].find((owner) => owner.row.name === name);
+}
+
+function deleteUnusedStore(
+  sandboxes: SandboxState,
+  { stores }: SecretState,
+  { sandboxID, secretStore }: SandboxDetail,
+): void {
+  const store = [...stores.values()].find(({ row }) => row.name === secretStore);
+  if (store === undefined) return;
+  for (const { detail } of sandboxes.values()) {
+    const isOther = detail.sandboxID !== sandboxID && detail.status !== "stopped";
+    if (!isOther || detail.secretStore !== secretStore) continue;
+    throw new WireError(
+      "secret_store_in_use",
+      `Secret store ${JSON.stringify(secretStore)} is also used by sandbox ${detail.sandboxID}`,
+    );
+  }
+  stores.delete(store.row.id);
 }

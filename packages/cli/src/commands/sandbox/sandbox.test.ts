@@ -91,6 +91,18 @@ describe("oc sandbox", () => {
     assert.equal(await oc.done(["sandbox", "get", id]), text);
   });
 
+  test("kill deletes the store with --delete-secret-store, and exits with 4 while it is in use", async () => {
+    const store = (await oc.done(["secret-store", "create", "--name", "owned"])).trim();
+    const create = async () => (await oc.done(["create", "--secret-store", "owned"])).trim();
+    const [one, other] = [await create(), await create()];
+    assert.equal((await oc.run(["kill", one, "--delete-secret-store"])).exitCode, 4);
+    assert.equal(detailOf(one)?.status, "running");
+    await oc.done(["kill", other]);
+    assert.match(await oc.done(["secret-store", "get", store]), /owned/);
+    await oc.done(["kill", one, "--delete-secret-store"]);
+    assert.equal((await oc.run(["secret-store", "get", store])).exitCode, 3);
+  });
+
   test("kill and its alias end a sandbox; an unknown one exits with 3", async () => {
     for (const words of [["kill"], ["delete"], ["sandbox", "kill"], ["sandbox", "delete"]]) {
       const id = (await oc.done(["create"])).trim();

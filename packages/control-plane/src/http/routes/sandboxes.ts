@@ -2,6 +2,7 @@ import {
   allowedHostsSchema,
   createdSandboxSchema,
   createSandboxRequestSchema,
+  killSandboxQuerySchema,
   limits,
   sandboxDetailSchema,
   sandboxStatusSchema,
@@ -18,7 +19,7 @@ import type { PlanCreate } from "../../sandboxes/plan-create.ts";
 import type { ReadAllowedHosts } from "../../sandboxes/read-allowed-hosts.ts";
 import type { SandboxAnswers } from "../../sandboxes/sandbox-answers.ts";
 import type { SandboxRemoval } from "../../sandboxes/sandbox-removal.ts";
-import type { SandboxRepository } from "../../sandboxes/sandbox-repository.ts";
+import type { SandboxRepository, SandboxRow } from "../../sandboxes/sandbox-repository.ts";
 import { presentStates, statesByStatus } from "../../sandboxes/sandbox-states.ts";
 import { clientGone } from "../client-gone.ts";
 import { answerWithEvents, wantsEventStream } from "../event-stream.ts";
@@ -32,6 +33,7 @@ export interface SandboxRoutes {
   createSandbox: CreateSandbox;
   readAllowedHosts: ReadAllowedHosts;
   removal: SandboxRemoval;
+  deleteUnusedStore: (sandbox: SandboxRow) => Promise<void>;
   answers: SandboxAnswers;
 }
 
@@ -110,10 +112,19 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
 
   app.delete(
     "/sandboxes/:id",
-    { schema: { summary: "Kill a sandbox", response: noContent, params: paramsSchema } },
+    {
+      schema: {
+        summary: "Kill a sandbox, and on request delete its secret store",
+        response: noContent,
+        params: paramsSchema,
+        querystring: killSandboxQuerySchema,
+      },
+    },
     async (request, reply) => {
-      const { id } = await findSandbox(sandboxes, request.orgId, request.params.id);
-      await removal.kill(request.orgId, id, "killed by its owner");
+      const sandbox = await findSandbox(sandboxes, request.orgId, request.params.id);
+      // First, because it is refused while something else uses the store.
+      if (request.query.deleteSecretStore === "true") await deps.deleteUnusedStore(sandbox);
+      await removal.kill(request.orgId, sandbox.id, "killed by its owner");
       return reply.code(204).send();
     },
   );

@@ -144,6 +144,57 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
       });
     });
 
+    test("deleteSecretStore deletes the store with the sandbox, unless something else uses it", async () => {
+      const stores = async () =>
+        (await call("GET", "/api/secret-stores")).json.map(({ name }: { name: string }) => name);
+      const kill = (id: string, query = "?deleteSecretStore=true") =>
+        call("DELETE", `/api/sandboxes/${id}${query}`);
+      const statusOf = async (id: string) =>
+        (await call("GET", `/api/sandboxes/${id}`)).json.status;
+      const refused = async (id: string, user: RegExp) => {
+        const { status, json } = await kill(id);
+        assert.deepEqual([status, json.code], [409, "secret_store_in_use"]);
+        assert.match(json.error, user);
+        assert.equal(await statusOf(id), "running", "nothing is done");
+        assert.ok((await stores()).includes("owned"));
+      };
+      await store("owned", [], [["K", { value: "v" }]]);
+      const first = (await create({ secretStore: "owned" })).sandboxID;
+      const second = (await create({ secretStore: "owned" })).sandboxID;
+      await refused(first, new RegExp(`used by sandbox ${second}`));
+      const checkpoint = await call("POST", `/api/sandboxes/${second}/checkpoints`, {
+        body: { name: "kept" },
+      });
+      assert.equal(checkpoint.status, 201);
+      const path = `/api/sandboxes/${second}/checkpoints`;
+      await eventually(
+        async () => (await call("GET", path)).json[0].status === "ready",
+        "the checkpoint is ready",
+      );
+      assert.equal((await kill(second, "")).status, 204);
+      assert.ok((await stores()).includes("owned"), "a plain kill keeps the store");
+      await refused(first, new RegExp(`checkpoint ${checkpoint.json.id} of sandbox ${second}`));
+      assert.equal((await call("DELETE", `${path}/${checkpoint.json.id}`)).status, 204);
+      assert.equal((await kill(first)).status, 204);
+      assert.equal(await statusOf(first), "stopped");
+      assert.ok(!(await stores()).includes("owned"));
+      assert.equal((await kill(first)).status, 204, "once more is no error");
+
+      const bare = (await create()).sandboxID;
+      assert.equal((await kill(bare)).status, 204, "without a store it is a kill");
+      assert.equal((await kill(bare, "?deleteSecretStore=maybe")).status, 400);
+    });
+
+    test("deleteSecretStore never deletes a project's own store", async () => {
+      const { id } = (await call("POST", "/api/projects", { body: { name: "owner" } })).json;
+      await call("PUT", `/api/projects/${id}/secrets/K`, { body: { value: "v" } });
+      await store("owner", [], []);
+      const { sandboxID } = await create({ project: "owner", secretStore: "owner" });
+      const killed = await call("DELETE", `/api/sandboxes/${sandboxID}?deleteSecretStore=true`);
+      assert.equal(killed.status, 204);
+      assert.deepEqual((await call("GET", `/api/projects/${id}/secrets`)).json, ["K"]);
+    });
+
     test("rotation reaches the proxy before the answer: same token, new value and limits", async () => {
       const id = await store("s5", [], [["K", { value: "old", allowedHosts: ["a.example.com"] }]]);
       const { sandboxID } = await create({ secretStore: "s5" });

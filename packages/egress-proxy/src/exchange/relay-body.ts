@@ -4,7 +4,7 @@ import { ChannelLostError } from "../http1/byte-channel.ts";
 import { type Field, fieldValues } from "../http1/fields.ts";
 import type { Framing } from "../http1/message-framing.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
-import { redactText, redactWhole, StreamRedactor } from "../redaction/stream-redactor.ts";
+import { redactWhole, StreamRedactor } from "../redaction/stream-redactor.ts";
 import { CompressedPassage, compressionOf, mayBeCompressed } from "./compressed-passage.ts";
 import type { BodySource, ContentCoding } from "./content-decoding.ts";
 import { Refusal } from "./refusal.ts";
@@ -49,7 +49,7 @@ export async function relayUnsearched(
     return data === null ? null : checked(data.flatMap((part) => redactor.push(part)));
   });
   await write(context, outgoing.writer, checked(redactor.end()));
-  await finish(outgoing, redactedTrailers(context, body.trailers));
+  await finish(outgoing, body.trailers);
   return outgoing;
 }
 
@@ -80,7 +80,7 @@ export async function relaySearched(
     return data === null ? null : redactor.push(joined(data));
   });
   await write(context, outgoing.writer, redactor.end());
-  await finish(outgoing, redactedTrailers(context, body.trailers));
+  await finish(outgoing, body.trailers);
   return outgoing;
 }
 
@@ -91,9 +91,9 @@ export async function relayDecoded(
   source: BodySource,
 ): Promise<StreamedResponse> {
   const isBudgeted = context.budget.tryTake(decodedPartBytes);
+  const partBytes = isBudgeted ? decodedPartBytes : smallDecodedPartBytes;
+  const parts = partsOf(source, partBytes);
   try {
-    const partBytes = isBudgeted ? decodedPartBytes : smallDecodedPartBytes;
-    const parts = partsOf(source, partBytes);
     const first = await parts.next();
     const whole = first.done === true ? Buffer.alloc(0) : first.value;
     if (whole.length < partBytes) {
@@ -114,6 +114,7 @@ export async function relayDecoded(
     await finish(outgoing, []);
     return outgoing;
   } finally {
+    await parts.return(undefined);
     if (isBudgeted) context.budget.give(decodedPartBytes);
   }
 }
@@ -252,19 +253,4 @@ function joined(parts: readonly Buffer[]): Buffer {
 
 function noteRedacted({ audit }: ResponseContext): (name: string) => void {
   return (name) => audit.seen.note("redacted", name);
-}
-
-/** Each line of a trailer section is searched as it stood, its name too. */
-function redactedTrailers(context: ResponseContext, trailers: readonly Field[]): readonly Field[] {
-  return trailers.map((field) => redactedField(field, context));
-}
-
-function redactedField(field: Field, context: ResponseContext): Field {
-  const line = `${field.name}: ${field.value}`;
-  const redacted = redactText(line, context.search(), noteRedacted(context));
-  if (redacted === line) return field;
-  const colon = redacted.indexOf(": ");
-  const name = colon === -1 ? redacted : redacted.slice(0, colon);
-  const value = colon === -1 ? "" : redacted.slice(colon + 2);
-  return { name, lowerName: name.toLowerCase(), value };
 }

@@ -4,6 +4,7 @@ import { fieldValues } from "../http1/fields.ts";
 import { connectionOptions } from "../http1/hop-by-hop.ts";
 import { type Framing, responseFraming } from "../http1/message-framing.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
+import { redactFieldLine } from "../redaction/redact-head.ts";
 import { redactWhole } from "../redaction/stream-redactor.ts";
 import type { ValueSearch } from "../redaction/value-search.ts";
 import type { AuditRecord } from "./audit-record.ts";
@@ -62,7 +63,9 @@ export async function relayResponse(
     framing.kind !== "until_close" &&
     !connectionOptions(head.fields).has("close");
   context.audit.status = head.status;
-  const body = new BodyReader(context.upstream, framing);
+  const body = new BodyReader(context.upstream, framing, (line) =>
+    redactFieldLine(line, context.search(), (name) => context.audit.seen.note("redacted", name)),
+  );
   const streamed =
     framing.kind === "none"
       ? relayBodiless(context, head)

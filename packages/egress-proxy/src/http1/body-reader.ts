@@ -25,10 +25,11 @@ export class BodyReader {
   #octets = 0;
   #watch: BodyWatch | undefined;
 
-  constructor(channel: ByteChannel, framing: Framing) {
+  /** `readTrailerLine` sees each line of a trailer section before it is parsed, and may change it. */
+  constructor(channel: ByteChannel, framing: Framing, readTrailerLine?: (line: string) => string) {
     this.#channel = channel;
     this.#framing = framing;
-    this.#chunked = framing.kind === "chunked" ? new ChunkedDecoder() : undefined;
+    this.#chunked = framing.kind === "chunked" ? new ChunkedDecoder(readTrailerLine) : undefined;
     this.#remaining = framing.kind === "length" ? framing.length : 0;
     this.#complete = framing.kind === "none";
   }

@@ -20,6 +20,12 @@ export class ChunkedDecoder {
   #trailerLines: string[] = [];
   #trailerOctets = 0;
   #trailers: readonly Field[] = [];
+  readonly #readTrailerLine: (line: string) => string;
+
+  /** `readTrailerLine` sees each line of the trailer section before it is parsed, and may change it. */
+  constructor(readTrailerLine: (line: string) => string = (line) => line) {
+    this.#readTrailerLine = readTrailerLine;
+  }
 
   get done(): boolean {
     return this.#state === "done";
@@ -87,7 +93,7 @@ export class ChunkedDecoder {
       this.#trailers = parseFieldLines(this.#trailerLines, 0);
       this.#state = "done";
     } else {
-      this.#trailerLines.push(line);
+      this.#trailerLines.push(this.#readTrailerLine(line));
       this.#trailerOctets += line.length + 2;
     }
   }

@@ -33,7 +33,11 @@ export class BlockScanner {
   #digests = new Int32Array(0);
   #sums = new Int32Array(0);
 
-  /** Calls `onFound` with each needle whose digests all agree, and where it begins in the view. */
+  /**
+   * Calls `onFound` with each needle whose digests all agree, and where it
+   * begins in the view. Of needles that are alike but at their ends it is only
+   * known that one of them may stand there: the caller compares their bytes.
+   */
   scan(
     view: View,
     tables: readonly PatternTable[],
@@ -78,7 +82,7 @@ export class BlockScanner {
     const digests = this.#digests;
     const sums = this.#sums;
     const { words } = view;
-    const { entries, first, second, mask, shift, needleOf } = table;
+    const { entries, first, second, mask, shift, placed } = table;
     const { spread, factor0, factor1, factor2 } = this.keys;
     const [keepFirst0, keepFirst1] = blockMasks.first;
     const [keepLast0, keepLast1] = blockMasks.last;
@@ -110,9 +114,9 @@ export class BlockScanner {
         (mixEdges(factor0, factor1, headLow, tailLow) ^ at(entries, found + 6)) |
         (mixEdges(factor2, spread, headHigh, tailHigh) ^ at(entries, found + 7));
       if (difference !== 0 || found === 0) continue;
-      const start = begin * blockBytes - headBytes;
-      const isInside = start >= 0 && end * blockBytes + tailBytes <= view.length;
-      if (isInside) onFound(at(needleOf, found / entryFields), start);
+      for (const { needle, headBytes: before } of placed[found / entryFields] ?? []) {
+        onFound(needle, begin * blockBytes - before);
+      }
     }
   }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BlockScanner } from "./block-scanner.ts";
+import { buildPatternTables } from "./pattern-table.ts";
 import { redactWhole } from "./stream-redactor.ts";
 import { createValueSearch, type ValueSearch } from "./value-search.ts";
 
@@ -208,6 +209,17 @@ describe("what is whole and what overlaps", () => {
     const password = key.replaceAll("-", "");
     const dsn = `postgres://app:${password}@db.example.com/x`;
     assert.equal(redact(dsn, dsn), `postgres://app:${token}@db.example.com/x`);
+  });
+
+  test("values that are alike but for their last bytes share tables, and each is found", () => {
+    const alike = Array.from({ length: 300 }, (_, at) => `${key}${String(at).padStart(3, "0")}`);
+    const needles = alike.map((value) => Buffer.from(value));
+    assert.ok(buildPatternTables(needles, scanner.keys).length <= 3);
+    const search = searchFor(...alike);
+    const names: string[] = [];
+    const text = Buffer.from(`${key} ${alike[7]} ${key}30 ${alike[299]}`);
+    redactWhole(text, search, (name) => names.push(name));
+    assert.deepEqual(names, ["KEY7", "KEY299"]);
   });
 
   test("10,000 values are searched for like one", () => {

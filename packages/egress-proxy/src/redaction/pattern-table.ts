@@ -29,7 +29,8 @@ export const entry = {
  */
 export interface PatternTable {
   readonly entries: Int32Array;
-  readonly needleOf: Int32Array;
+  /** The needles of each entry: one, or those that have all their whole blocks in common. */
+  readonly placed: readonly (readonly Placed[])[];
   /** The slot in the first table is the digest's low bits; in the second, high bits of a product with it. */
   readonly mask: number;
   readonly shift: number;
@@ -50,14 +51,15 @@ export function buildPatternTables(
   const tables: PatternTable[] = [];
   let left = allPlacements(needles);
   while (left.length > 0 || tables.length < tablesMin) {
-    const { table, rest } = buildTable(needles, left, keys);
+    const { table, rest } = buildTable(needles, left, keys, tables.length > 0);
     tables.push(table);
     left = rest;
   }
   return tables;
 }
 
-interface Placed {
+/** A needle at one of its eight places: so many of its bytes come before its first whole block. */
+export interface Placed {
   readonly needle: number;
   readonly headBytes: number;
 }
@@ -72,23 +74,49 @@ function buildTable(
   needles: readonly Buffer[],
   placements: readonly Placed[],
   keys: DigestKeys,
+  mayGroup: boolean,
 ): { table: PatternTable; rest: Placed[] } {
   const entries = new Int32Array((placements.length + 1) * entryFields);
-  const needleOf = new Int32Array(placements.length + 1);
+  const placedOf: Placed[][] = [[]];
   const taken = new Set<number>();
+  const groups = new Map<string, number>();
   const rest: Placed[] = [];
   let count = 0;
   for (const placed of placements) {
-    const needle = needles[placed.needle];
+    const needle = needles[placed.needle] as Buffer;
     const fields = entries.subarray((count + 1) * entryFields, (count + 2) * entryFields);
-    if (needle === undefined || !describe(needle, placed.headBytes, keys, taken, fields)) {
+    const group = mayGroup ? groups.get(blocksOf(needle, placed)) : undefined;
+    if (group !== undefined) {
+      join(entries, group, placedOf, placed);
+    } else if (describe(needle, placed.headBytes, keys, taken, fields)) {
+      count += 1;
+      placedOf[count] = [placed];
+      if (mayGroup) groups.set(blocksOf(needle, placed), count);
+    } else {
       rest.push(placed);
-      continue;
     }
-    count += 1;
-    needleOf[count] = placed.needle;
   }
-  return { table: { entries, needleOf, ...placeEntries(entries, count, keys) }, rest };
+  return { table: { entries, placed: placedOf, ...placeEntries(entries, count, keys) }, rest };
+}
+
+/** The whole blocks of a needle. */
+function blocksOf(needle: Buffer, { headBytes }: Placed): string {
+  const bytes = Math.floor((needle.length - headBytes) / blockBytes) * blockBytes;
+  return needle.toString("latin1", headBytes, headBytes + bytes);
+}
+
+/**
+ * Lets an entry stand for one more needle with the same whole blocks: the
+ * bytes at the ends, in which they differ, are compared once it is found.
+ * Many values that are alike but for their ends would need a table each.
+ */
+function join(entries: Int32Array, index: number, placedOf: Placed[][], placed: Placed): void {
+  const offset = index * entryFields;
+  entries[offset + entry.headBytes] = 0;
+  entries[offset + entry.tailBytes] = 0;
+  entries[offset + entry.edgesLow] = 0;
+  entries[offset + entry.edgesHigh] = 0;
+  placedOf[index]?.push(placed);
 }
 
 /** Writes the entry's numbers. False when every block of it is taken by another entry. */

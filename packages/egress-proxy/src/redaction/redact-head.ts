@@ -1,3 +1,4 @@
+import { redactText } from "./stream-redactor.ts";
 import type { FoundValue, ValueSearch } from "./value-search.ts";
 
 const carriageReturn = 0x0d;
@@ -41,8 +42,21 @@ export function findInHead(head: Buffer, search: ValueSearch): FoundValue[] {
   return search.find(separated);
 }
 
+/** Replaces values in one field line, such as one of a trailer section. */
+export function redactFieldLine(
+  line: string,
+  search: ValueSearch | undefined,
+  onRedacted: (name: string) => void,
+): string {
+  const redacted = redactText(line, search, onRedacted);
+  return redacted === line ? line : withColon(redacted);
+}
+
 function withColons(head: Buffer): Buffer {
   const [startLine = "", ...fieldLines] = head.toString("latin1").split("\r\n");
-  const lines = fieldLines.map((line) => (line === "" || line.includes(":") ? line : `${line}:`));
-  return Buffer.from([startLine, ...lines].join("\r\n"), "latin1");
+  return Buffer.from([startLine, ...fieldLines.map(withColon)].join("\r\n"), "latin1");
+}
+
+function withColon(line: string): string {
+  return line === "" || line.includes(":") ? line : `${line}:`;
 }

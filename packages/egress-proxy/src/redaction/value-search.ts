@@ -96,6 +96,7 @@ export class ValueSearch {
       const needle = patterns.needles[index];
       if (needle === undefined) return;
       const end = start + needle.bytes.length;
+      if (start < 0 || end > view.length) return;
       const { before, after } = needle.edges ?? noEdges;
       if (!continues(view, start - 1, before) || !continues(view, end, after)) return;
       this.#scanner.work.comparedBytes += needle.bytes.length;

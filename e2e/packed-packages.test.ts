@@ -178,9 +178,10 @@ describe("packed packages", () => {
   });
 
   describe("oc, installed globally and without a registry", () => {
+    let prefix: string;
     let oc: (...words: string[]) => Promise<string>;
     before(async () => {
-      const prefix = join(folder, "prefix");
+      prefix = join(folder, "prefix");
       await run(folder, ["npm", "install", "--global", "--offline", "--prefix", prefix, cli]);
       oc = (...words) => run(folder, [join(prefix, "bin/oc"), ...words], { HOME: folder });
     });
@@ -191,6 +192,16 @@ describe("packed packages", () => {
       assert.equal(await oc("--version"), `${version}\n`);
       assert.match(await oc("--help"), /^Usage: oc /);
       assert.match(await oc("checkpoint", "create", "--help"), /^Usage: oc checkpoint create /);
+    });
+
+    test("loads for a command only what it uses", async () => {
+      const listing = join(folder, "list-modules.cjs");
+      const list = "process.stdout.write(Object.keys(require.cache).join('\\n'))";
+      writeFileSync(listing, `process.on("exit", () => ${list});`);
+      const command = [process.execPath, "--require", listing, join(prefix, "bin/oc")];
+      const modules = await run(folder, [...command, "ls"], { HOME: folder });
+      assert.match(modules, /parts\/list\.js/);
+      assert.doesNotMatch(modules, /parts\/(undici|attach-session|ora|project|snapshot)\.js/);
     });
 
     test("lists, creates and uses sandboxes", async () => {

@@ -48,6 +48,16 @@ export function openInvocation(context: CliContext, command: Command): Invocatio
     stderr.write(flags.json ? `${JSON.stringify({ warning: text })}\n` : `warning: ${text}\n`);
   }
 
+  let shownProgress: string | undefined;
+  /** Shows each step of a start once, in the place of the spinner's line. */
+  function onStarting(progress: string): void {
+    if (flags.json || progress === shownProgress) return;
+    shownProgress = progress;
+    stderr.write(
+      `${stderr.isTTY === true ? "\r\u001b[K" : ""}Waiting for the service: ${progress}\n`,
+    );
+  }
+
   return {
     json: flags.json,
     async connection() {
@@ -63,7 +73,7 @@ export function openInvocation(context: CliContext, command: Command): Invocatio
           "No API key: run `oc config set api-key --from-stdin`, set OPENCOMPUTER_API_KEY, or pass --api-key (`npm run serve` prints where the key is)",
         );
       }
-      return { apiKey: apiKey.value, apiUrl: apiUrl.value, fetch: httpFetch };
+      return { apiKey: apiKey.value, apiUrl: apiUrl.value, fetch: httpFetch, onStarting };
     },
     print,
     printTable(head, rows, value) {

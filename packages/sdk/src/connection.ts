@@ -19,6 +19,11 @@ export interface ConnectionOptions {
   signal?: AbortSignal | undefined;
   /** Sends the requests instead of the platform's `fetch`. */
   fetch?: Fetch | undefined;
+  /**
+   * Called with what the service is doing, each time that a call waits because
+   * the service is still starting. A call waits for at most 10 minutes.
+   */
+  onStarting?: ((progress: string) => void) | undefined;
 }
 
 /** A connection whose parts are known to be usable. */
@@ -28,6 +33,7 @@ export interface Connection {
   baseUrl: string;
   fetch: Fetch;
   signal: AbortSignal | undefined;
+  onStarting?: ((progress: string) => void) | undefined;
 }
 
 /**
@@ -42,6 +48,7 @@ export function resolveConnection(options: ConnectionOptions): Connection {
     baseUrl: resolveBaseUrl(options.apiUrl ?? readEnvironment("OPENCOMPUTER_API_URL")),
     fetch: options.fetch ?? platformFetch,
     signal: options.signal,
+    onStarting: options.onStarting,
   };
 }
 

@@ -20,6 +20,8 @@ export function answerError(
     const level = answer.status === 503 ? "warn" : "error";
     request.log[level]({ err: error, route: request.routeOptions.url }, "a request failed");
   }
+  const retryAfterSeconds = answer.details?.["retryAfterSeconds"];
+  if (typeof retryAfterSeconds === "number") reply.header("retry-after", retryAfterSeconds);
   return reply.code(answer.status).type("application/json").send(answer.toBody());
 }
 

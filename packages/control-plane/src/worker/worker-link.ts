@@ -11,7 +11,8 @@ export interface WorkerLink {
   /**
    * The sizes that this host has.
    *
-   * @throws {WireError} `worker_unavailable` saying what the worker is doing.
+   * @throws {WireError} `worker_unavailable` with what the worker is doing, and
+   * with `retryAfterSeconds` when it is starting.
    */
   assertReady(): Promise<Pick<WorkerStatus, "cpuCountMax" | "memoryMBMax">>;
 }
@@ -50,7 +51,7 @@ export function createWorkerLink(deps: {
     async assertReady() {
       if (status?.ready !== true) await poll();
       if (status?.ready === true) return status;
-      throw new WireError("worker_unavailable", reasonFor(status));
+      throw new WireError("worker_unavailable", reasonFor(status), whenToRetry(status));
     },
   };
 }
@@ -59,4 +60,10 @@ function reasonFor(status: WorkerStatus | undefined): string {
   if (status === undefined) return "The worker is not running; it is started again soon";
   if (status.failure !== null) return `The worker cannot take sandboxes: ${status.failure}`;
   return `The worker is not ready yet: ${status.stage}`;
+}
+
+/** A worker that has failed is not waited for: whoever operates it has to act. */
+function whenToRetry(status: WorkerStatus | undefined) {
+  const isFailed = status !== undefined && status.failure !== null;
+  return isFailed ? {} : { details: { retryAfterSeconds: 2 } };
 }

@@ -54,6 +54,37 @@ describe("sendRequest", () => {
     assert.equal(server.requests.length, 2);
   });
 
+  test("waits while the service is starting, also with a create, and reports what it does", async () => {
+    const starting = (details: unknown) => {
+      const body = { error: "The worker is not ready yet: booting", code: "worker_unavailable" };
+      server.interceptNext((_, response) =>
+        response.writeHead(503).end(JSON.stringify({ ...body, details })),
+      );
+    };
+    const progress: string[] = [];
+    const onStarting = (text: string) => progress.push(text);
+    starting({ retryAfterSeconds: 0 });
+    starting({ retryAfterSeconds: 0 });
+    const sandbox = await Sandbox.create({ ...connection, onStarting });
+    assert.deepEqual(progress, Array(2).fill("The worker is not ready yet: booting"));
+    assert.equal(server.requests.length, 3);
+
+    starting(undefined);
+    await assert.rejects(Sandbox.create({ ...connection, onStarting }), {
+      code: "worker_unavailable",
+    });
+    assert.equal(progress.length, 2, "one that does not say when to retry is not waited for");
+
+    starting({ retryAfterSeconds: 30 });
+    const controller = new AbortController();
+    const created = Sandbox.create({
+      ...{ ...connection, signal: controller.signal },
+      onStarting: () => controller.abort(new Error("enough")),
+    });
+    await assert.rejects(created, /enough/);
+    await sandbox.kill();
+  });
+
   test("does not repeat after an answer that a repetition cannot change", async () => {
     server.interceptNext((_, response) => response.writeHead(500).end("{}"));
     await assert.rejects(SecretStore.list(connection), { status: 500 });

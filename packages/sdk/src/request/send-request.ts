@@ -8,6 +8,9 @@ import { networkFailure } from "./network-failure.ts";
 
 const defaultDeadlineSeconds = 300;
 const retryDelayMilliseconds = 250;
+/** The first start of a service prepares its guest image, which takes minutes where it is emulated. */
+const startSecondsMax = 600;
+const retryAfterSecondsMax = 30;
 /** A gateway or the service says that it has not acted. */
 const retriedStatuses = new Set([502, 503, 504]);
 
@@ -51,9 +54,10 @@ export async function requestDeletion(
 }
 
 /**
- * Sends a request and hands its 2xx answer to `read`. A request that may be
+ * Sends a request and hands its 2xx response to `read`. A request that may be
  * repeated is sent once more, 250 ms later, when the connection fails or the
- * answer is 502, 503 or 504.
+ * status is 502, 503 or 504. Any request is sent again while the service
+ * reports that it is starting, because it has then not acted.
  *
  * @throws {OpenComputerError} for every other answer and every failure; the
  * reason of the caller's signal when that was aborted.
@@ -63,13 +67,44 @@ export async function sendRequest<Result>(
   request: ApiRequest,
   read: (response: FetchResponse) => Promise<Result>,
 ): Promise<Result> {
-  try {
+  return await whileStarting(connection, request, async () => {
+    try {
+      return await attempt(connection, request, read);
+    } catch (error) {
+      if (retryAfterSeconds(error) !== undefined || !isRetried(request, error)) throw error;
+    }
+    await delay(retryDelayMilliseconds, connection.signal);
     return await attempt(connection, request, read);
-  } catch (error) {
-    if (!isRetried(request, error)) throw error;
+  });
+}
+
+/** Sends again for as long as the service is starting, and gives up after {@link startSecondsMax}. */
+async function whileStarting<Result>(
+  connection: Connection,
+  request: ApiRequest,
+  send: () => Promise<Result>,
+): Promise<Result> {
+  const giveUpAt = Date.now() + startSecondsMax * 1000;
+  for (;;) {
+    try {
+      return await send();
+    } catch (error) {
+      const seconds = retryAfterSeconds(error);
+      const isSpent = request.body?.kind === "stream";
+      if (seconds === undefined || isSpent || Date.now() + seconds * 1000 > giveUpAt) throw error;
+      if (error instanceof OpenComputerError) connection.onStarting?.(error.message);
+      await delay(seconds * 1000, connection.signal);
+    }
   }
-  await delay(retryDelayMilliseconds, connection.signal);
-  return await attempt(connection, request, read);
+}
+
+/** When a service that is starting asks to be called again; undefined for every other error. */
+function retryAfterSeconds(error: unknown): number | undefined {
+  if (!(error instanceof OpenComputerError) || error.code !== "worker_unavailable")
+    return undefined;
+  const seconds: unknown = error.details?.["retryAfterSeconds"];
+  if (typeof seconds !== "number" || !(seconds >= 0)) return undefined;
+  return Math.min(seconds, retryAfterSecondsMax);
 }
 
 async function attempt<Result>(

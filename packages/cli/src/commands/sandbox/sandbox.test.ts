@@ -91,6 +91,25 @@ describe("oc sandbox", () => {
     assert.equal(await oc.done(["sandbox", "get", id]), text);
   });
 
+  test("create waits for a service that is starting, and shows each step once", async () => {
+    const starting = (error: string) =>
+      oc.server.interceptNext((_, response) => {
+        const details = { retryAfterSeconds: 0 };
+        response.writeHead(503).end(JSON.stringify({ error, code: "worker_unavailable", details }));
+      });
+    for (const step of ["booting", "booting", "saving"]) starting(step);
+    const created = await oc.run(["create"]);
+    assert.equal(created.exitCode, 0);
+    assert.match(created.stdout, /^sb-/);
+    assert.equal(
+      created.stderr,
+      "Waiting for the service: booting\nWaiting for the service: saving\n",
+    );
+    starting("booting");
+    const quiet = await oc.run(["create", "--json"]);
+    assert.deepEqual([quiet.exitCode, quiet.stderr], [0, ""]);
+  });
+
   test("kill deletes the store with --delete-secret-store, and exits with 4 while it is in use", async () => {
     const store = (await oc.done(["secret-store", "create", "--name", "owned"])).trim();
     const create = async () => (await oc.done(["create", "--secret-store", "owned"])).trim();

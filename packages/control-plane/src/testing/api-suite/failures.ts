@@ -111,6 +111,7 @@ export function describeFailures(openDatabase: OpenTestDatabase): void {
       );
       const baking = await call("POST", "/api/sandboxes");
       assert.deepEqual([baking.status, baking.json.code], [503, "worker_unavailable"]);
+      assert.equal(baking.headers.get("retry-after"), "2");
       assert.match(baking.json.error, /baking the golden snapshot/);
       worker.status = { ...worker.status, failure: "KVM was asked for and does not work" };
       await eventually(

@@ -27,6 +27,7 @@ error_statuses = {
     "session_not_found": 404,
     "method_not_allowed": 405,
     "name_in_use": 409,
+    "secret_store_in_use": 409,
     "sandbox_not_running": 409,
     "stale_session": 409,
     "last_api_key": 409,

@@ -7,7 +7,7 @@ import { withheldField } from "../substitution/withheld-field.ts";
 export const ownFieldName = "OpenComputer-Egress";
 const ownFieldLowerName = ownFieldName.toLowerCase();
 
-/** What the guest is told about the end of the body. */
+/** How the end of the body is shown to the guest. */
 export interface OutgoingFraming {
   /** `Content-Length` to give; undefined for none. */
   readonly contentLength: string | undefined;

@@ -21,7 +21,7 @@ export function refuseForbiddenOctets(octets: Buffer): void {
     if (octet === 0x09) continue;
     if (octet === 0x0d && octets[at + 1] === 0x0a) at += 1;
     else {
-      throw malformed("a control octet, or a CR or LF that is not a line end, stands in the head");
+      throw malformed("the head holds a control character, or a CR or LF that is not a line end");
     }
   }
 }

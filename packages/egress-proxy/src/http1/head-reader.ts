@@ -36,7 +36,7 @@ export async function readHead(channel: ByteChannel): Promise<Buffer | null> {
     if (end > limits.httpHeadBytesMax || (end === -1 && octets.length > limits.httpHeadBytesMax)) {
       throw new HttpSyntaxError(
         "too_large",
-        `the head is larger than ${limits.httpHeadBytesMax} octets`,
+        `the head is larger than ${limits.httpHeadBytesMax} bytes`,
       );
     }
     if (end !== -1) {

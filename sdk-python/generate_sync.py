@@ -38,7 +38,7 @@ NAMES = {
 WORDS_OF_DOCSTRINGS = {
     r"\basync (with|for)\b": r"\1",
     r"\bawait ": "",
-    r": a function or a coroutine\s+function\.": ": a function.",
+    r": a function or a\s+coroutine\s+function\.": ": a function.",
     r"for asyncio, from which ``opencomputer.sync`` is generated": "for threads and scripts",
 }
 HEADER = "# Generated from {source} by generate_sync.py: change that.\n"

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline";
-import { errorStatuses } from "@opencomputer/protocol";
+import { errorStatuses, recommendPlacement, wellKnownServices } from "@opencomputer/protocol";
 import { type Interception, startContractServer } from "@opencomputer/sdk/testing";
 import { z } from "zod";
 
@@ -28,6 +28,7 @@ const taskSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("forget requests") }),
   z.object({ do: z.literal("aborted") }),
   z.object({ do: z.literal("drop sockets") }),
+  z.object({ do: z.literal("recommend"), name: z.string(), hosts: z.array(z.string()) }),
 ]);
 type Task = z.infer<typeof taskSchema>;
 
@@ -52,11 +53,12 @@ function perform(task: Task): unknown {
   if (task.do === "drop sockets") server.dropSockets();
   if (task.do === "requests") return server.requests;
   if (task.do === "aborted") return aborted;
+  if (task.do === "recommend") return recommendPlacement(task.name, task.hosts) ?? null;
   return null;
 }
 
 const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
-say({ url: server.url, apiKey: server.apiKey, errorStatuses });
+say({ url: server.url, apiKey: server.apiKey, errorStatuses, wellKnownServices });
 for await (const line of createInterface({ input: process.stdin })) {
   say(perform(taskSchema.parse(JSON.parse(line))));
 }

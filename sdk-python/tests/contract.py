@@ -67,6 +67,13 @@ class ContractServer:
         count: int = self._do({"do": "aborted"})
         return count
 
+    def recommend_placement(self, name: str, hosts: list[str]) -> dict[str, list[str]] | None:
+        """What the TypeScript SDK recommends."""
+        found: dict[str, list[str]] | None = self._do(
+            {"do": "recommend", "name": name, "hosts": hosts}
+        )
+        return found
+
     def drop_sockets(self) -> None:
         self._do({"do": "drop sockets"})
 

@@ -150,6 +150,38 @@ async def test_it_is_sent_no_third_time(server: ContractServer) -> None:
     assert len(server.requests) == 2
 
 
+async def test_any_request_waits_while_the_service_is_starting(
+    server: ContractServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "The worker is not ready yet: booting"
+
+    def start(details: str = "") -> None:
+        body = f'{{"error":"{text}","code":"worker_unavailable"{details}}}'
+        server.respond_next(503, body)
+
+    progress: list[str] = []
+    for _ in range(2):
+        start(',"details":{"retryAfterSeconds":0}')
+    sandbox = await Sandbox.create(on_starting=progress.append)
+    assert progress == [text, text]
+    assert len(server.requests) == 3
+    start(',"details":{"retryAfterSeconds":0}')
+    await sandbox.kill()
+    assert len(progress) == 3
+
+    start()
+    with pytest.raises(OpenComputerError, match="booting"):
+        await Sandbox.create(on_starting=progress.append)
+    start(',"details":{"retryAfterSeconds":30}')
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(Sandbox.create(), 0.3)
+    monkeypatch.setattr("opencomputer._async.send.START_SECONDS_MAX", 20)
+    start(',"details":{"retryAfterSeconds":30}')
+    with pytest.raises(OpenComputerError, match="booting"):
+        await Sandbox.create(on_starting=progress.append)
+    assert len(progress) == 3
+
+
 async def test_a_post_is_never_repeated(sandbox: Sandbox, server: ContractServer) -> None:
     server.forget_requests()
     server.break_next()

@@ -5,7 +5,7 @@ import json
 import pytest
 from contract import ContractServer
 
-from opencomputer import NotFoundError, OpenComputerError, Sandbox
+from opencomputer import NotFoundError, OpenComputerError, Sandbox, SecretStore
 
 
 async def test_a_block_kills_its_sandbox_at_its_end(server: ContractServer) -> None:
@@ -65,3 +65,17 @@ async def test_fields_that_this_sdk_does_not_know_are_passed_on(
     body = {**await sandbox.get_info(), "fromTheFuture": 1}
     server.respond_next(200, json.dumps(body))
     assert await sandbox.get_info() == body
+
+
+async def test_kill_deletes_the_store_on_request(server: ContractServer) -> None:
+    for name in ("one", "other"):
+        await SecretStore.create(name=name)
+    sandbox, same = [await Sandbox.create(secret_store="one") for _ in range(2)]
+    with pytest.raises(OpenComputerError) as caught:
+        await sandbox.kill(delete_secret_store=True)
+    assert (caught.value.code, caught.value.status) == ("secret_store_in_use", 409)
+    await same.kill()
+    await sandbox.kill(delete_secret_store=True)
+    other = await Sandbox.create(secret_store="other")
+    await Sandbox.kill_by_id(other.id, delete_secret_store=True)
+    assert await SecretStore.list() == []

@@ -12,6 +12,7 @@ from opencomputer._async.snapshots import Snapshots
 from opencomputer._async.upload_source import StreamSource
 from opencomputer.errors import NotFoundError, OpenComputerError, SecretWarning
 from opencomputer.image import Image
+from opencomputer.placements import PlacementRecommendation, recommend_placement
 from opencomputer.records import (
     AllowedHosts,
     ApiKeyEntry,
@@ -72,6 +73,7 @@ __all__ = [
     "OpenComputerError",
     "OutputChunk",
     "PatchRecord",
+    "PlacementRecommendation",
     "Project",
     "ProjectRecord",
     "RestoredCheckpoint",
@@ -93,4 +95,5 @@ __all__ = [
     "StreamSource",
     "TagKey",
     "WokenSandbox",
+    "recommend_placement",
 ]

@@ -17,6 +17,9 @@ from opencomputer.errors import OpenComputerError, service_error
 DEADLINE_SECONDS = 300.0
 RETRY_DELAY_SECONDS = 0.25
 CONNECT_SECONDS = 10.0
+START_SECONDS_MAX = 600.0
+"""A first start prepares the guest image, which takes minutes where guests are emulated."""
+RETRY_AFTER_SECONDS_MAX = 30.0
 RETRIED_STATUSES = frozenset({502, 503, 504})
 """A gateway or the service says that it has not acted."""
 
@@ -41,9 +44,14 @@ class ApiRequest:
     """How long to wait for the next bytes of the response; None waits for ever."""
 
     @property
+    def is_streamed(self) -> bool:
+        """Whether its body can be read only once."""
+        return not isinstance(self.content, bytes | None)
+
+    @property
     def is_repeatable(self) -> bool:
         """Whether it may be sent once more after a failure."""
-        if not isinstance(self.content, bytes | None):
+        if self.is_streamed:
             return False
         return self.method != "POST" if self.idempotent is None else self.idempotent
 
@@ -175,7 +183,17 @@ def unreachable(base_url: str, reason: str) -> OpenComputerError:
 
 
 def is_retried(request: ApiRequest, error: OpenComputerError) -> bool:
-    """Whether a request is sent once more after this error."""
-    if not request.is_repeatable:
+    """Whether a request is sent once more, shortly after this error."""
+    if not request.is_repeatable or retry_after_seconds(error) is not None:
         return False
     return error.code == "connection_failed" or error.status in RETRIED_STATUSES
+
+
+def retry_after_seconds(error: OpenComputerError) -> float | None:
+    """When a service that is starting asks to be called again; None for every other error."""
+    if error.code != "worker_unavailable" or error.details is None:
+        return None
+    seconds = error.details.get("retryAfterSeconds")
+    if not isinstance(seconds, int | float) or seconds < 0:
+        return None
+    return min(float(seconds), RETRY_AFTER_SECONDS_MAX)

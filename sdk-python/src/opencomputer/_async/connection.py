@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, TypedDict
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
@@ -24,11 +25,15 @@ class ConnectionOptions(TypedDict, total=False):
       ``http://127.0.0.1:8080``. A trailing ``/`` is dropped; ``/api`` is added unless present.
     - ``http_client``: sends the requests, with its own proxies and certificates. Default: a
       client that all calls share. Command sessions make their own connections.
+    - ``on_starting``: gets what the service is doing, each time that a call waits because the
+      service is still starting: a function or a coroutine function. A call waits for at most 10
+      minutes.
     """
 
     api_key: str | None
     api_url: str | None
     http_client: httpx.AsyncClient | None
+    on_starting: Callable[[str], Any] | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,6 +43,7 @@ class Connection:
     api_key: str
     base_url: str
     http_client: httpx.AsyncClient | None
+    on_starting: Callable[[str], Any] | None
 
     async def client(self) -> httpx.AsyncClient:
         """The client that sends the requests."""
@@ -49,6 +55,7 @@ def resolve_connection(
     api_key: str | None = None,
     api_url: str | None = None,
     http_client: httpx.AsyncClient | None = None,
+    on_starting: Callable[[str], Any] | None = None,
 ) -> Connection:
     """The connection that the options and the environment describe.
 
@@ -59,7 +66,7 @@ def resolve_connection(
     environment = os.environ
     key = environment.get("OPENCOMPUTER_API_KEY") if api_key is None else api_key
     url = environment.get("OPENCOMPUTER_API_URL") if api_url is None else api_url
-    return Connection(_resolve_api_key(key), _resolve_base_url(url), http_client)
+    return Connection(_resolve_api_key(key), _resolve_base_url(url), http_client, on_starting)
 
 
 def _resolve_api_key(given: str | None) -> str:

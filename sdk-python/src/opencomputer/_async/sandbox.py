@@ -246,13 +246,21 @@ class Sandbox:
         return (await request_record(resolve_connection(**connection), request, TagKeys))["keys"]
 
     @staticmethod
-    async def kill_by_id(sandbox_id: str, **connection: Unpack[ConnectionOptions]) -> None:
+    async def kill_by_id(
+        sandbox_id: str,
+        *,
+        delete_secret_store: bool = False,
+        **connection: Unpack[ConnectionOptions],
+    ) -> None:
         """Ends a sandbox by its id and removes all it held.
+
+        The options are those of ``kill``.
 
         Raises:
             NotFoundError: ``sandbox_not_found``.
+            OpenComputerError: ``secret_store_in_use``.
         """
-        await _kill(resolve_connection(**connection), sandbox_id)
+        await _kill(resolve_connection(**connection), sandbox_id, delete_secret_store)
 
     @staticmethod
     async def list_checkpoints_by_id(
@@ -322,13 +330,19 @@ class Sandbox:
         request = ApiRequest("DELETE", _patches(checkpoint_id) + api_path(patch_id))
         await request_deletion(resolve_connection(**connection), request)
 
-    async def kill(self) -> None:
+    async def kill(self, *, delete_secret_store: bool = False) -> None:
         """Ends this sandbox and removes all it held.
+
+        Args:
+            delete_secret_store: Deletes the secret store that it was created with, too. When
+                another sandbox or a checkpoint uses the store, nothing is done and the error is
+                ``secret_store_in_use``.
 
         Raises:
             NotFoundError: ``sandbox_not_found``.
+            OpenComputerError: ``secret_store_in_use``.
         """
-        await _kill(self._connection, self.sandbox_id)
+        await _kill(self._connection, self.sandbox_id, delete_secret_store)
 
     async def is_running(self) -> bool:
         """Whether the sandbox runs now; False once it is hibernated, stopped or gone."""
@@ -453,8 +467,10 @@ class Sandbox:
         return ApiRequest(method, api_path("sandboxes", self.sandbox_id, *segments), **options)
 
 
-async def _kill(connection: Connection, sandbox_id: str) -> None:
-    await request_deletion(connection, ApiRequest("DELETE", api_path("sandboxes", sandbox_id)))
+async def _kill(connection: Connection, sandbox_id: str, delete_secret_store: bool) -> None:
+    query = {"deleteSecretStore": "true" if delete_secret_store else None}
+    request = ApiRequest("DELETE", api_path("sandboxes", sandbox_id), query)
+    await request_deletion(connection, request)
 
 
 def _patches(checkpoint_id: str) -> str:

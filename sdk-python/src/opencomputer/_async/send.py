@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import TypeVar
 
 import httpx
 
 from opencomputer._async.connection import Connection
-from opencomputer._platform.asynchronous import sleep
+from opencomputer._platform.asynchronous import call, sleep
 from opencomputer._requests import (
     RETRY_DELAY_SECONDS,
+    START_SECONDS_MAX,
     ApiRequest,
     connection_error,
     is_retried,
     parse_response,
     response_error,
+    retry_after_seconds,
 )
 from opencomputer.errors import NotFoundError, OpenComputerError
 
@@ -57,17 +60,40 @@ async def send_request(
     """Sends a request and returns what ``read`` makes of its 2xx response.
 
     A request that may be repeated is sent once more, 250 ms later, when the connection fails or
-    the response is 502, 503 or 504. Cancelling the task gives the request up at once.
+    the response is 502, 503 or 504. Any request is sent again while the service reports that it
+    is starting, because it has then not acted. Cancelling the task gives the request up at once.
     """
-    try:
+
+    async def send() -> Result:
+        try:
+            async with exchange(connection, request) as response:
+                return await read(response)
+        except OpenComputerError as error:
+            if not is_retried(request, error):
+                raise
+        await sleep(RETRY_DELAY_SECONDS)
         async with exchange(connection, request) as response:
             return await read(response)
-    except OpenComputerError as error:
-        if not is_retried(request, error):
-            raise
-    await sleep(RETRY_DELAY_SECONDS)
-    async with exchange(connection, request) as response:
-        return await read(response)
+
+    return await _while_starting(connection, request, send)
+
+
+async def _while_starting(
+    connection: Connection, request: ApiRequest, send: Callable[[], Awaitable[Result]]
+) -> Result:
+    """Sends again for as long as the service is starting, at most ``START_SECONDS_MAX``."""
+    give_up_at = monotonic() + START_SECONDS_MAX
+    while True:
+        try:
+            return await send()
+        except OpenComputerError as error:
+            seconds = retry_after_seconds(error)
+            if seconds is None or request.is_streamed or monotonic() + seconds > give_up_at:
+                raise
+            progress = str(error)
+        if connection.on_starting is not None:
+            await call(connection.on_starting, progress)
+        await sleep(seconds)
 
 
 async def request_record(
@@ -93,20 +119,24 @@ async def request_deletion(connection: Connection, request: ApiRequest) -> None:
     When the first response was lost on the way and the second is 404, the first request has
     done it.
     """
-    try:
-        async with exchange(connection, request) as response:
-            return await _read_nothing(response)
-    except OpenComputerError as error:
-        if not is_retried(request, error):
-            raise
-        response_was_lost = error.status is None
-    await sleep(RETRY_DELAY_SECONDS)
-    try:
-        async with exchange(connection, request) as response:
-            await _read_nothing(response)
-    except NotFoundError:
-        if not response_was_lost:
-            raise
+
+    async def send() -> None:
+        try:
+            async with exchange(connection, request) as response:
+                return await _read_nothing(response)
+        except OpenComputerError as error:
+            if not is_retried(request, error):
+                raise
+            response_was_lost = error.status is None
+        await sleep(RETRY_DELAY_SECONDS)
+        try:
+            async with exchange(connection, request) as response:
+                await _read_nothing(response)
+        except NotFoundError:
+            if not response_was_lost:
+                raise
+
+    await _while_starting(connection, request, send)
 
 
 def _is_of(error: httpx.HTTPError, sent: httpx.Request) -> bool:

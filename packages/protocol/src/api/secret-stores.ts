@@ -55,7 +55,7 @@ export const createSecretStoreRequestSchema = z.object({
 export const updateSecretStoreRequestSchema = z.object({
   name: objectNameSchema.nullish(),
   egressAllowlist: hostPatternsSchema.nullish(),
-  substituteIn: z.union([z.tuple([]), placementsSchema]).nullish(),
+  substituteIn: z.union([z.array(z.string()).max(0), placementsSchema]).nullish(),
 });
 
 export const secretStoreSchema = z.object({

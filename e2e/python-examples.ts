@@ -78,7 +78,10 @@ export async function openPythonExamples(
       );
       const file = join(home, `${example.replace("/", "-")}.py`);
       await writeFile(file, /^(from|import) /m.test(text) ? replaced : imports + replaced);
-      return await execute(python, [exampleProgram, file]);
+      const printed = await execute(python, [exampleProgram, file]);
+      // What is left open is warned of while it is collected, where no warning can be raised.
+      if (/ResourceWarning|Exception ignored/.test(printed.stderr)) throw new Error(printed.stderr);
+      return printed;
     },
     output: (example) => find(`output ${example}`).text,
     runProgram: (path, ...words) => execute(python, [path, ...words]),

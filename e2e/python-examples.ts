@@ -37,7 +37,7 @@ export async function openPythonExamples(
     }
   }
   const home = await mkdtemp(join(tmpdir(), "python-examples-"));
-  // The examples of the shell are of somebody who stands in a clone of the repository.
+  // The shell examples run in a clone of the repository.
   await symlink(sdkDirectory, join(home, "sdk-python"));
   const environment = {
     ...process.env,

@@ -30,7 +30,7 @@ const everyMethodSchema = z.object({
         body: z.string().nullable(),
         status: z.int(),
         type: z.string().nullable(),
-        answer: z.unknown(),
+        response: z.unknown(),
       }),
     ),
   ),
@@ -286,7 +286,7 @@ for (const { name: pythonName, program } of await testPythons()) {
       const sent = new Set<string>();
       for (const [name, found] of Object.entries(exchanges)) {
         assert.notEqual(found.length, 0, `${name} sent nothing`);
-        for (const { method, url, contentType, body, status, type, answer } of found) {
+        for (const { method, url, contentType, body, status, type, response } of found) {
           const headers: Record<string, string> =
             contentType === null ? {} : { "content-type": contentType };
           const init = {
@@ -297,7 +297,10 @@ for (const { name: pythonName, program } of await testPythons()) {
                 : { body: new Uint8Array(0) }
               : { body }),
           };
-          const exchange: Exchange = { url, init, status, type: type ?? undefined, answer };
+          const exchange: Exchange = {
+            ...{ url, init, status, type: type ?? undefined },
+            answer: response,
+          };
           assert.deepEqual(api.faultsOf(exchange), [], name);
           sent.add(api.operationOf(exchange).name);
         }

@@ -298,7 +298,7 @@ async def main() -> None:
                 "body": request.content.decode() if sent == "application/json" else None,
                 "status": response.status_code,
                 "type": kind,
-                "answer": json.loads(await response.aread()) if is_json else None,
+                "response": json.loads(await response.aread()) if is_json else None,
             }
         )
 

@@ -17,11 +17,21 @@ const magics: readonly (readonly [ContentCoding, Buffer])[] = [
 
 /** What a body that names no coding is compressed with, by its first bytes (RFC 1952, RFC 8878). */
 export function compressionOf(beginning: Buffer): ContentCoding | undefined {
+  if (isSkippableFrame(beginning)) return "zstd";
   return magics.find(([, magic]) => beginning.subarray(0, magic.length).equals(magic))?.[0];
+}
+
+/** zstd may begin with a frame that holds anything (RFC 8878 §3.1.2). */
+function isSkippableFrame(beginning: Buffer): boolean {
+  return beginning.length >= 4 && beginning.readUInt32LE(0) >>> 4 === 0x0184d2a5;
 }
 
 /** Whether further bytes could make these the beginning of a compressed body. */
 export function mayBeCompressed(beginning: Buffer): boolean {
+  if (beginning.length > 0 && beginning.length < 4 && ((beginning[0] ?? 0) & 0xf0) === 0x50) {
+    const rest = Buffer.from([0x2a, 0x4d]).subarray(0, beginning.length - 1);
+    if (beginning.subarray(1).equals(rest)) return true;
+  }
   return magics.some(
     ([, magic]) =>
       beginning.length < magic.length && magic.subarray(0, beginning.length).equals(beginning),
@@ -39,6 +49,10 @@ interface WaitingPart {
  * text; more compressed data than this for less text is made to fill memory.
  */
 const waitingBytesMax = 4 * 1024 * 1024;
+
+/** From so much decoded text on, compressed data that grows more than this is made to keep the search busy. */
+const decodedBytesFree = 64 * 1024 * 1024;
+const growthMax = 250;
 
 /**
  * Passes a compressed body on as it came, each part when what it decodes to
@@ -122,7 +136,12 @@ export class CompressedPassage {
         { wasAllowed: true },
       );
     }
-    if (this.#broken || this.#waitingBytes > waitingBytesMax) {
+    const decodedBytesMax = decodedBytesFree + growthMax * this.#sourceBytes;
+    if (
+      this.#broken ||
+      this.#waitingBytes > waitingBytesMax ||
+      this.#decodedBytes > decodedBytesMax
+    ) {
       throw new Refusal(
         "content_coding_invalid",
         `${this.#host} responded with compressed data that does not decode, so it cannot be searched for secret values; it is not passed on`,

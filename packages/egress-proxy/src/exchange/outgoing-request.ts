@@ -81,11 +81,13 @@ export function prepareRequest(
     (policy.search !== undefined && lowerName === "accept-encoding");
 
   const target = searches ? substituteTarget(checked.target, tokens, seen) : checked.target;
-  let text = `${head.method} ${target} HTTP/1.1\r\nHost: ${destination.host}\r\n`;
+  const requestLine = `${head.method} ${target} HTTP/1.1\r\n`;
+  let text = `${requestLine}Host: ${destination.host}\r\n`;
   for (const field of head.fields) {
     if (dropped(field.lowerName)) continue;
     text += `${field.name}: ${searches ? substituteField(field, tokens, seen) : field.value}\r\n`;
-    if (text.length > substitutedHeadBytesMax) throw headTooLarge();
+    // The target is not counted: how long it becomes depends on the characters of values.
+    if (text.length - requestLine.length > substitutedHeadBytesMax) throw headTooLarge();
   }
   if (policy.search !== undefined) text += "Accept-Encoding: identity\r\n";
   text += connectionLines(head, upgrade);

@@ -9,6 +9,7 @@ const forbiddenTrailers = new Set([
   "content-type",
   "host",
   "keep-alive",
+  "opencomputer-egress",
   "te",
   "trailer",
   "transfer-encoding",

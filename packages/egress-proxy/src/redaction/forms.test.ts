@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BlockScanner } from "./block-scanner.ts";
 import { buildPatternTables } from "./pattern-table.ts";
+import { lastRelease } from "./release.ts";
 import { redactWhole } from "./stream-redactor.ts";
 import { createValueSearch, type ValueSearch } from "./value-search.ts";
 
@@ -160,6 +161,19 @@ describe("forms of a value that become its token", () => {
       }
     });
   }
+});
+
+describe("lastRelease", () => {
+  const released = (text: string) => lastRelease(Buffer.from(text), 0, "text");
+
+  test("a line break releases, unless it may wrap base64, also base64 that is escaped", () => {
+    assert.equal(released("a line of words\n"), 16);
+    assert.equal(released("short\n"), 6);
+    assert.equal(released("QUJDREVGR0hJSktMTU5P\n"), -1);
+    assert.equal(released("QUJDREVG&#x2F;0hJSkt&#43;\r\n"), -1);
+    assert.equal(released("QUJDREVG%2FR0hJSktM\n"), -1);
+    assert.equal(released("QUJDREVGR0hJSktMTU5P\n\n"), 22);
+  });
 });
 
 describe("what is whole and what overlaps", () => {

@@ -25,6 +25,10 @@ for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
   inTokenForms[character.charCodeAt(0)] = 1;
 }
 
+/** Bytes of the escapes that base64 characters may be written as. */
+const inEscapes = new Uint8Array(256);
+for (const character of "%\\&#;") inEscapes[character.charCodeAt(0)] = 1;
+
 /**
  * The end of the last byte at or after `from` that no form of a value can
  * hold: no form goes on across it. -1 when there is none. In class `token`
@@ -46,7 +50,8 @@ function wrapsBase64(bytes: Uint8Array, lineFeedAt: number): boolean {
   const runStart = lineEnd - wrappedColumnsMin;
   if (runStart < 0) return false;
   for (let at = runStart; at < lineEnd; at += 1) {
-    if (base64Index(bytes[at] ?? 0) === undefined) return false;
+    const byte = bytes[at] ?? 0;
+    if (base64Index(byte) === undefined && inEscapes[byte] === 0) return false;
   }
   return true;
 }

@@ -40,7 +40,9 @@ export class StreamRedactor {
     if (search === undefined) return this.#leave(bytes, bytes.length, []);
     const released = lastRelease(bytes, earlier, search.releaseClass);
     const isLong = bytes.length - Math.max(released, 0) >= 2 * search.tailBytes;
-    const upTo = isLong ? bytes.length - search.tailBytes : Math.max(released, 0);
+    const upTo = isLong
+      ? betweenEscapes(bytes, bytes.length - search.tailBytes)
+      : Math.max(released, 0);
     if (upTo === 0) {
       this.#held = bytes;
       return [];
@@ -76,6 +78,21 @@ export class StreamRedactor {
     this.#held = upTo === bytes.length ? nothing : bytes.subarray(upTo);
     return parts;
   }
+}
+
+const backslash = 0x5c;
+/** Backslashes that are one once two JSON strings are decoded. */
+const backslashesPerEscape = 4;
+
+/**
+ * The same place, or one a little before it where it would part the
+ * backslashes of an escape: read from its middle on, the escape would take the
+ * first character of what follows.
+ */
+function betweenEscapes(bytes: Buffer, place: number): number {
+  let backslashes = 0;
+  while (backslashes < place && bytes[place - 1 - backslashes] === backslash) backslashes += 1;
+  return place - (backslashes % backslashesPerEscape);
 }
 
 /** Redacts a record that is complete, such as a line. */

@@ -7,7 +7,7 @@ import { randomPair } from "../testing/value-pairs.ts";
 import { spell, spellingNames } from "../testing/value-spellings.ts";
 import { holdsWhole } from "../testing/whole-value-oracle.ts";
 import { BlockScanner } from "./block-scanner.ts";
-import { StreamRedactor } from "./stream-redactor.ts";
+import { redactWhole, StreamRedactor } from "./stream-redactor.ts";
 import { createValueSearch, type ValueSearch } from "./value-search.ts";
 
 const key = "sk-ant/api03+qT7vX2mLp9ZrW4cKd8HsNf3bYg6JuEaR";
@@ -124,4 +124,43 @@ describe("many values and many forms in one text", () => {
       assert.equal(holdsWhole(redactAll(parts), value), false);
     }
   });
+});
+
+describe("a cut of the held tail beside an escape", () => {
+  const value = "nWJalrXU/nFEMI/K7MDENG/bPxRfiCYz3ExAmP9kEy";
+  const scanner = new BlockScanner();
+  const search = createValueSearch(scanner, [
+    { name: "KEY", token: `osb_sealed_${"e".repeat(32)}`, value },
+  ]);
+  const tail = search?.tailBytes ?? 0;
+  const spellings: Record<string, (text: string) => string> = {
+    "escaped slashes": (text) => text.replaceAll("/", "\\/"),
+    "\\u throughout": (text) =>
+      [...text].map((c) => `\\u00${c.charCodeAt(0).toString(16)}`).join(""),
+    "JSON in JSON": (text) => text.replaceAll("/", "\\\\\\/"),
+  };
+
+  for (const [name, spell] of Object.entries(spellings)) {
+    for (const backslashes of [2, 4, 6, 8, 12]) {
+      test(`${backslashes} backslashes before ${name}, with the cut anywhere`, () => {
+        const before = "\\".repeat(backslashes);
+        for (let place = 0; place < 40; place += 1) {
+          const text = `${"a".repeat(tail + 2)}${before}${spell(value)}${"b".repeat(2 * tail)}`;
+          const whole = redactWhole(Buffer.from(text), search, () => undefined);
+          const redactor = new StreamRedactor(
+            () => search,
+            () => undefined,
+          );
+          // The first push leaves all but the tail, which then begins beside the escape.
+          const cut = 2 * tail + place;
+          const out = [
+            ...redactor.push(Buffer.from(text.slice(0, cut))),
+            ...redactor.push(Buffer.from(text.slice(cut))),
+            ...redactor.end(),
+          ];
+          assert.equal(Buffer.concat(out).toString(), whole.toString(), `place ${place}`);
+        }
+      });
+    }
+  }
 });

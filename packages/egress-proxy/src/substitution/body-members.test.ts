@@ -119,6 +119,11 @@ describe("body members", () => {
     { name: "an open escape in JSON", form: "json", body: `{"client_secret":"\\\\${member}"}` },
     { name: "a body of another type", form: "raw", body: `client_secret=${member}` },
     {
+      name: "a form of more fields than people fill in",
+      form: "form",
+      body: `client_secret=${member}${"&a".repeat(10_001)}`,
+    },
+    {
       name: "JSON nested too deep",
       form: "json",
       body: `{"client_secret":"${member}","x":${"[".repeat(64)}${"]".repeat(64)}}`,

@@ -8,12 +8,15 @@ import { percentDecoded } from "./dot-segments.ts";
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const doubtful = /[\x00-\x1f\x7f;]|%(?![0-9a-fA-F]{2})/;
+/** No form that people fill in has more. */
+const fieldsMax = 10_000;
 const byteOrderMark = "\xef\xbb\xbf";
 
 /**
  * Finds the values of fields of these names in a form
  * (application/x-www-form-urlencoded). Undefined when the form can be read in
- * two ways: a field of such a name that stands there twice is one.
+ * two ways, of which a field of such a name that stands there twice is one, or
+ * has more than 10,000 fields.
  */
 export function findFormFields(
   body: Buffer,
@@ -23,13 +26,16 @@ export function findFormFields(
   if (doubtful.test(text) || text.startsWith(byteOrderMark)) return undefined;
   const ranges: MemberRange[] = [];
   const found = new Set<string>();
+  let count = 0;
   for (let start = 0; start <= text.length; ) {
     const ampersand = text.indexOf("&", start);
     const end = ampersand === -1 ? text.length : ampersand;
-    const equals = text.indexOf("=", start);
-    const nameEnd = equals === -1 || equals > end ? end : equals;
-    const name = decodeName(text.slice(start, nameEnd));
-    if (name === undefined) return undefined;
+    const field = text.slice(start, end);
+    const equals = field.indexOf("=");
+    const nameEnd = equals === -1 ? end : start + equals;
+    const name = decodeName(equals === -1 ? field : field.slice(0, equals));
+    count += 1;
+    if (name === undefined || count > fieldsMax) return undefined;
     if (names.has(name)) {
       if (found.has(name)) return undefined;
       found.add(name);

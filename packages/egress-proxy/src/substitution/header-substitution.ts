@@ -1,6 +1,6 @@
 import { sealedToken } from "@opencomputer/protocol";
 import type { Field } from "../http1/fields.ts";
-import { endsInEscape, escapeCharactersMax } from "./open-escape.ts";
+import { endsInEscape, endsInPercentEscape, escapeCharactersMax } from "./open-escape.ts";
 import { replaceTokens } from "./replace-tokens.ts";
 import { SecretNotUsableError } from "./secret-not-usable-error.ts";
 import { headerPlace, type SeenSecrets } from "./seen-secrets.ts";
@@ -32,7 +32,11 @@ export function substituteField(field: Field, table: TokenTable, seen: SeenSecre
   if (scheme === undefined || encoded === undefined) return value;
   const decoded = Buffer.from(encoded, "base64").toString("latin1");
   if (!decoded.includes(sealedToken.prefix)) return value;
-  const substituted = replaceTokens(decoded, table, (entry) => headerTextOf(entry, field, seen));
+  const substituted = replaceTokens(decoded, table, (entry, at) =>
+    endsInPercentEscape(decoded.slice(Math.max(0, at - escapeCharactersMax), at))
+      ? withhold(entry, field, seen)
+      : headerTextOf(entry, field, seen),
+  );
   if (substituted === decoded) return value;
   return scheme + Buffer.from(substituted, "latin1").toString("base64");
 }

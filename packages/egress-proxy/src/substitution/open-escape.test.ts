@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { endsInEscape } from "./open-escape.ts";
+import { endsInEscape, endsInPercentEscape } from "./open-escape.ts";
 
 describe("endsInEscape", () => {
   const open = [
@@ -23,6 +23,19 @@ describe("endsInEscape", () => {
     "&#x",
     "&#x4",
     "&#39",
+    "\\u0025",
+    "\\u005c",
+    "\\\\u0025",
+    "%26%23",
+    "%26#x",
+    "%25%32",
+    "%25%35%63",
+    "&#37;",
+    "&#x25;",
+    "&percnt;",
+    "&amp;#",
+    "%u00",
+    "\\x25",
   ];
   for (const text of open) test(`${text} is open`, () => assert.equal(endsInEscape(text), true));
 
@@ -43,8 +56,18 @@ describe("endsInEscape", () => {
     "&",
     "#",
     "user:",
+    "&amp;",
+    "\\u0041",
+    "%26",
   ];
   for (const text of closed) {
     test(`${text} is closed`, () => assert.equal(endsInEscape(text), false));
   }
+});
+
+test("endsInPercentEscape takes a backslash for part of a name", () => {
+  assert.equal(endsInPercentEscape("user%"), true);
+  assert.equal(endsInPercentEscape("user%25%34"), true);
+  assert.equal(endsInPercentEscape("CORP\\"), false);
+  assert.equal(endsInPercentEscape("user:"), false);
 });

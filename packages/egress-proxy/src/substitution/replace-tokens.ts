@@ -8,7 +8,8 @@ export const substitutedHeadBytesMax = 256 * 1024;
 
 /**
  * Writes a text of a head afresh with `replacementOf` in the place of each
- * token of the table, given where it begins; undefined leaves the token.
+ * token of the table, given where it begins; undefined leaves the token. One
+ * byte of a value becomes at most `bytesPerByteMax`.
  *
  * @throws {HttpSyntaxError} `too_large`
  */
@@ -16,18 +17,22 @@ export function replaceTokens(
   text: string,
   table: TokenTable,
   replacementOf: (entry: TokenEntry, at: number) => string | undefined,
+  bytesPerByteMax = 1,
 ): string {
   const { prefix, length } = sealedToken;
   let result = "";
+  let charged = 0;
   let copiedUpTo = 0;
   let at = text.indexOf(prefix);
   while (at !== -1) {
     const entry = table.entries.get(text.slice(at, at + length));
     const replacement = entry === undefined ? undefined : replacementOf(entry, at);
-    if (replacement !== undefined) {
+    if (entry !== undefined && replacement !== undefined) {
       result += text.slice(copiedUpTo, at) + replacement;
       copiedUpTo = at + length;
-      if (result.length > substitutedHeadBytesMax) throw headTooLarge();
+      // A limit that followed from what a value is encoded to would tell which characters it has.
+      charged += entry.valueBytes * bytesPerByteMax;
+      if (charged > substitutedHeadBytesMax) throw headTooLarge();
     }
     at = text.indexOf(prefix, at + (entry === undefined ? prefix.length : length));
   }

@@ -167,3 +167,13 @@ describe("substituteTarget", () => {
     }
   });
 });
+
+test("whether a target grows too large does not depend on the characters of a value", () => {
+  const target = `/?${tokenOf("a").repeat(1456)}`;
+  for (const value of ["a".repeat(180), "/".repeat(180)]) {
+    const { tokens } = policyOf([secretOf("KEY", "a", value, [], ["query"])]);
+    const values = tokens.forDestination({ scheme: "https", host: "api.example.com" });
+    assert.throws(() => substituteTarget(target, values, new SeenSecrets()), /larger than/);
+    assert.doesNotThrow(() => substituteTarget(`/?${tokenOf("a")}`, values, new SeenSecrets()));
+  }
+});

@@ -26,6 +26,9 @@ export function substituteTarget(target: string, table: TokenTable, seen: SeenSe
   return substitutePath(path, table, seen) + substituteQuery(query, table, seen);
 }
 
+/** What percent-encoding makes of a byte at most. */
+const encodedBytesMax = 3;
+
 function withPlainTokens(target: string, table: TokenTable): string {
   return target.replace(escapedToken, (match) => {
     const token = match.replace(/%5f/gi, "_");
@@ -34,14 +37,19 @@ function withPlainTokens(target: string, table: TokenTable): string {
 }
 
 function substituteQuery(query: string, table: TokenTable, seen: SeenSecrets): string {
-  return replaceTokens(query, table, (entry, at) => {
-    if (!entry.placements.query || isInEscape(query, at)) {
-      seen.noteWithheld(entry.name, "query");
-      return undefined;
-    }
-    seen.note("substituted", entry.name);
-    return entry.queryText();
-  });
+  return replaceTokens(
+    query,
+    table,
+    (entry, at) => {
+      if (!entry.placements.query || isInEscape(query, at)) {
+        seen.noteWithheld(entry.name, "query");
+        return undefined;
+      }
+      seen.note("substituted", entry.name);
+      return entry.queryText();
+    },
+    encodedBytesMax,
+  );
 }
 
 /**
@@ -50,21 +58,26 @@ function substituteQuery(query: string, table: TokenTable, seen: SeenSecrets): s
  */
 function substitutePath(path: string, table: TokenTable, seen: SeenSecrets): string {
   let checkedUpTo = -1;
-  return replaceTokens(path, table, (entry, at) => {
-    if (!entry.placements.path || isInEscape(path, at)) {
-      seen.noteWithheld(entry.name, "path");
-      return undefined;
-    }
-    const text = entry.pathText();
-    if (text === undefined) throw new SecretNotUsableError(entry.name, "path");
-    if (at > checkedUpTo) {
-      const segment = segmentAround(path, at);
-      if (hasDotsBesideTokens(segment.text)) throw new SecretNotUsableError(entry.name, "path");
-      checkedUpTo = segment.end;
-    }
-    seen.note("substituted", entry.name);
-    return text;
-  });
+  return replaceTokens(
+    path,
+    table,
+    (entry, at) => {
+      if (!entry.placements.path || isInEscape(path, at)) {
+        seen.noteWithheld(entry.name, "path");
+        return undefined;
+      }
+      const text = entry.pathText();
+      if (text === undefined) throw new SecretNotUsableError(entry.name, "path");
+      if (at > checkedUpTo) {
+        const segment = segmentAround(path, at);
+        if (hasDotsBesideTokens(segment.text)) throw new SecretNotUsableError(entry.name, "path");
+        checkedUpTo = segment.end;
+      }
+      seen.note("substituted", entry.name);
+      return text;
+    },
+    encodedBytesMax,
+  );
 }
 
 function isInEscape(text: string, at: number): boolean {

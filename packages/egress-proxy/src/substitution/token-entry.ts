@@ -6,6 +6,7 @@ import type { PlacementSet } from "./placement-set.ts";
 export class TokenEntry {
   readonly name: string;
   readonly placements: PlacementSet;
+  readonly valueBytes: number;
   readonly #value: string;
   readonly #bodyBytes = new Map<BodyForm, Buffer>();
   #headerText: string | undefined;
@@ -14,6 +15,7 @@ export class TokenEntry {
     this.name = name;
     this.placements = placements;
     this.#value = value;
+    this.valueBytes = Buffer.byteLength(value);
   }
 
   /**

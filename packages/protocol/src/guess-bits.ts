@@ -11,48 +11,66 @@ const commonPairs: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Rows of a keyboard, the alphabet and the digits, each also backwards. */
-const walks = ["qwertyuiopasdfghjklzxcvbnm", "abcdefghijklmnopqrstuvwxyz", "01234567890"].flatMap(
-  (row) => [row, [...row].reverse().join("")],
-);
+/** Rows and columns of a keyboard, the alphabet and the digits, by themselves and in turns. */
+const walks = [
+  "qwertyuiopasdfghjklzxcvbnm",
+  "abcdefghijklmnopqrstuvwxyz",
+  "01234567890",
+  "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
+  "zaq1xsw2cde3vfr4bgt5nhy6mju7",
+  "1q2w3e4r5t6y7u8i9o0p",
+  "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6",
+].flatMap((walk) => [walk, [...walk].reverse().join("")]);
+
+/** Digits that stand for letters in words that are written so. */
+const digitLetters: Readonly<Record<string, string>> = {
+  "0": "o",
+  "1": "l",
+  "3": "e",
+  "4": "a",
+  "5": "s",
+  "7": "t",
+};
 
 const bits = { hexDigit: 4, digit: 3.3, letter: 4.7, mixedLetter: 5.7, symbol: 4 };
-/** Punctuation of URLs, hosts, dates and names tells nothing. */
-const syntax = /[\s:/?#&=@.%_~+,;|'"-]/;
-const englishPairsShareMin = 0.6;
+/** Punctuation of URLs, hosts, dates and names tells nothing, nor do letters of other alphabets. */
+const syntax = /[\s:/?#&=@.%_~+,;|'"-]|[^\0-\x7f]/;
 
 /**
  * Estimates how many bits somebody has to guess who knows what kind of text
- * it is. Words, dates, the syntax of URLs, keyboard walks and everything that
- * was there before in the same text count nothing; what is left counts as if
- * drawn at random from its kind of character. It errs on the low side.
+ * it is. Words (also with digits for letters), dates, the syntax of URLs,
+ * walks over a keyboard and everything that was there before in the same text
+ * count nothing; what is left counts as if drawn at random from its kind of
+ * character. It errs on the low side.
  */
 export function guessBits(text: string): number {
   let total = 0;
+  let previous = "";
   const seen = new Set<string>();
   for (const [run] of text.matchAll(/[A-Za-z0-9]+|[^A-Za-z0-9]/g)) {
-    total += /^[A-Za-z0-9]/.test(run) ? alphanumericBits(run, seen) : symbolBits(run, seen);
+    if (/^[A-Za-z0-9]/.test(run)) total += alphanumericBits(run, seen);
+    else if (!syntax.test(run) && isNew(previous.slice(-1) + run, seen)) total += bits.symbol;
+    previous = run;
   }
   return total;
 }
 
-function symbolBits(symbol: string, seen: Set<string>): number {
-  if (syntax.test(symbol)) return 0;
-  return isNew(symbol, seen) ? bits.symbol : 0;
-}
-
 function alphanumericBits(run: string, seen: Set<string>): number {
-  if (isHexadecimal(run)) {
-    return newCharacters(run, seen) * bits.hexDigit;
-  }
+  const isFresh = freshCharacters(run, seen);
+  const freshOf = (from: number, length: number) =>
+    isFresh.slice(from, from + length).filter(Boolean).length;
+  if (isHexadecimal(run)) return freshOf(0, run.length) * bits.hexDigit;
+  if (readsAsWords(run)) return 0;
   let total = 0;
-  for (const [piece] of run.matchAll(/[A-Z]?[a-z]+|[A-Z]+|[0-9]+/g)) {
+  for (const match of run.matchAll(/[A-Z]?[a-z]+|[A-Z]+|[0-9]+/g)) {
+    const [piece] = match;
+    const fresh = freshOf(match.index, piece.length);
     if (/^[0-9]/.test(piece)) {
-      total += isDate(piece) ? 0 : newCharacters(piece, seen) * bits.digit;
+      total += isDate(piece) ? 0 : fresh * bits.digit;
     } else if (piece.length < 3) {
-      total += piece.length === run.length ? 0 : newCharacters(piece, seen) * bits.mixedLetter;
+      total += piece.length === run.length ? 0 : fresh * bits.mixedLetter;
     } else {
-      total += isWord(piece) ? 0 : newCharacters(piece, seen) * bits.letter;
+      total += isWord(piece) ? 0 : fresh * bits.letter;
     }
   }
   return total;
@@ -68,13 +86,35 @@ function isHexadecimal(run: string): boolean {
   );
 }
 
+const wordsLettersMin = 6;
+/** Shares of common pairs that make letters a word; digits that stand for vowels make them by chance. */
+const wordShareMin = 0.75;
+const digitWordsShareMin = 0.8;
+
+/** Whether letters and digits together are words that are written with digits for letters. */
+function readsAsWords(run: string): boolean {
+  if (!/[0-9]/.test(run) || !/[A-Za-z]/.test(run)) return false;
+  const words = run.toLowerCase().replace(/[013457]/g, (digit) => digitLetters[digit] ?? digit);
+  const pieces = words.split(/[0-9]+/).filter((piece) => piece !== "");
+  const letters = pieces.join("").length;
+  return (
+    letters >= wordsLettersMin &&
+    pieces.every((piece) => piece.length > 2 && commonPairsShare(piece) >= digitWordsShareMin)
+  );
+}
+
+/** Short pieces are words by chance more often: more of their pairs have to be common. */
 function isWord(letters: string): boolean {
+  return commonPairsShare(letters) >= (letters.length < 5 ? 1 : wordShareMin);
+}
+
+function commonPairsShare(letters: string): number {
   const lower = letters.toLowerCase();
   let common = 0;
   for (let at = 1; at < lower.length; at += 1) {
     if (commonPairs.has(lower.slice(at - 1, at + 1))) common += 1;
   }
-  return common / (lower.length - 1) >= englishPairsShareMin;
+  return common / (lower.length - 1);
 }
 
 /** A year, or a date with a year at either end, with or without a time. */
@@ -82,17 +122,15 @@ function isDate(digits: string): boolean {
   return digits.length <= 14 && /^(?:(?:19|20)\d\d|\d{0,4}(?:19|20)\d\d$)/.test(digits);
 }
 
-/** How many characters are no part of a walk and of nothing that was there before. */
-function newCharacters(piece: string, seen: Set<string>): number {
-  const lower = piece.toLowerCase();
-  let count = 0;
-  for (let at = 0; at < lower.length; at += 1) {
+/** Which characters are no part of a walk and of nothing that was there before. */
+function freshCharacters(run: string, seen: Set<string>): boolean[] {
+  const lower = run.toLowerCase();
+  return Array.from(lower, (_character, at) => {
     const triple = lower.slice(Math.max(0, at - 2), at + 1);
-    const isWalk = triple.length === 3 && walks.some((walk) => walk.includes(triple));
-    const isRepeated = triple.length === 3 && !isNew(triple, seen);
-    if (!isWalk && !isRepeated) count += 1;
-  }
-  return count;
+    if (triple.length < 3) return true;
+    const isWalk = walks.some((walk) => walk.includes(triple));
+    return isNew(triple, seen) && !isWalk;
+  });
 }
 
 function isNew(text: string, seen: Set<string>): boolean {

@@ -36,6 +36,15 @@ describe("searchedParts: what can be guessed has none", () => {
     "username:password",
     '{"type":"service_account","project":"production"}',
     "+49 151 23456789",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
+    "1q2w3e4r5t6y7u8i9o0p",
+    "zaq1xsw2cde3vfr4bgt5",
+    "a1b2c3d4e5f6g7h8i9j0k1l2",
+    "C0rr3ctH0rs3B@tt3rySt4pl3",
+    "S3cr3tP4ssw0rdF0rPr0duct10n",
+    "l33t_h4x0r_p455w0rd_2024",
+    "\u0441\u043b\u043e\u0432\u043e ".repeat(12),
+    "\u4e2d\u6587\u5bc6\u7801".repeat(8),
   ];
   for (const value of guessable) {
     test(JSON.stringify(value), () => assert.deepEqual(searchedParts(value), []));
@@ -101,6 +110,28 @@ describe("searchedParts: what cannot be guessed is searched for", () => {
     assert.deepEqual(searchedParts("[".repeat(64 * 1024)), []);
     assert.deepEqual(searchedParts("a:".repeat(32 * 1024)), []);
   });
+});
+
+test("of random keys of usual kinds hardly any is taken for one that can be guessed", () => {
+  const letters = "abcdefghijklmnopqrstuvwxyz";
+  const kinds: Record<string, string> = {
+    alphanumeric: `${letters}${letters.toUpperCase()}0123456789`,
+    lowercase: letters,
+    base32: "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
+    hexadecimal: "0123456789abcdef",
+    digits: "0123456789",
+    punctuated: `${letters}${letters.toUpperCase()}0123456789!$*()^{}[]<>`,
+  };
+  const lengths: Record<string, number> = { digits: 30, hexadecimal: 20 };
+  for (const [kind, alphabet] of Object.entries(kinds)) {
+    let missed = 0;
+    for (let round = 0; round < 300; round += 1) {
+      const bytes = random(`${kind} ${round}`, lengths[kind] ?? 24);
+      const key = [...bytes].map((byte) => alphabet[byte % alphabet.length]).join("");
+      if (searchedParts(key).length === 0) missed += 1;
+    }
+    assert.ok(missed <= 9, `${kind}: ${missed} of 300 keys are not searched for`);
+  }
 });
 
 describe("searchedParts: long values in pieces", () => {

@@ -19,6 +19,7 @@ export function searchedParts(value: string): string[] {
 }
 
 const pieceOverlapCharacters = 16;
+const lastPieceCharacters = 64;
 
 /** A long part in pieces that are searched for each by itself: what is held of a stream stays short. */
 function piecesOf(part: string): string[] {
@@ -27,7 +28,9 @@ function piecesOf(part: string): string[] {
   const pieces: string[] = [];
   for (let from = 0; from + pieceOverlapCharacters < part.length; ) {
     const to = characterBoundary(part, Math.min(part.length, from + charactersMax));
-    pieces.push(part.slice(from, to));
+    // The last piece is no shorter than it has to be to be strong.
+    const start = to === part.length ? Math.min(from, to - lastPieceCharacters) : from;
+    pieces.push(part.slice(characterBoundary(part, start), to));
     from = characterBoundary(part, to - pieceOverlapCharacters);
   }
   return pieces.filter(isSearchable);

@@ -100,7 +100,9 @@ describe("a host whose disk is full", () => {
         await sandbox.exec.run("true");
         return false;
       } catch (error) {
-        assert.ok(isFull(error), String(error));
+        // A command that was under way when the machine paused may or may not have run.
+        const isUndecided = error instanceof OpenComputerError && error.code === "outcome_unknown";
+        assert.ok(isFull(error) || isUndecided, String(error));
         return true;
       }
     };

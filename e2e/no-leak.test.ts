@@ -18,7 +18,7 @@ import { type DocumentedApi, readDocumentedApi } from "./documented-api.ts";
 
 const host = "api.example.test";
 /** Each form of it, as text, in a URL, in JSON, is another one. */
-const canary = 'sk-canary/e7 f3"b05+c9a1';
+const canary = 'sk-canary/e7a1 f3"b05d+c9a184e6b72f';
 const program = fileURLToPath(new URL("../packages/cli/bin/oc.js", import.meta.url));
 
 /** Bodies that are wrong in themselves, each with the value in it. */

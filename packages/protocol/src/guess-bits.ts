@@ -94,6 +94,10 @@ const digitWordsShareMin = 0.8;
 /** Whether letters and digits together are words that are written with digits for letters. */
 function readsAsWords(run: string): boolean {
   if (!/[0-9]/.test(run) || !/[A-Za-z]/.test(run)) return false;
+  const capitals = run.replaceAll(/[^A-Z]/g, "").length;
+  const small = run.replaceAll(/[^a-z]/g, "").length;
+  // Words have capitals at their beginnings alone, keys anywhere.
+  if (small > 0 && capitals * 3 > capitals + small) return false;
   const words = run.toLowerCase().replace(/[013457]/g, (digit) => digitLetters[digit] ?? digit);
   const pieces = words.split(/[0-9]+/).filter((piece) => piece !== "");
   const letters = pieces.join("").length;

@@ -1,4 +1,4 @@
-import { redactText } from "./stream-redactor.ts";
+import { redactText, replaceFound } from "./stream-redactor.ts";
 import type { FoundValue, ValueSearch } from "./value-search.ts";
 
 const carriageReturn = 0x0d;
@@ -18,17 +18,8 @@ export function redactHead(
   onRedacted: (name: string) => void,
 ): Buffer {
   if (search === undefined) return head;
-  const found = findInHead(head, search);
-  if (found.length === 0) return head;
-  const parts: Buffer[] = [];
-  let from = 0;
-  for (const { start, end, name, token } of found) {
-    onRedacted(name);
-    if (start >= from) parts.push(head.subarray(from, start), Buffer.from(token, "latin1"));
-    from = Math.max(from, end);
-  }
-  parts.push(head.subarray(from));
-  return withColons(Buffer.concat(parts));
+  const redacted = replaceFound(head, findInHead(head, search), onRedacted);
+  return redacted === head ? head : withColons(redacted);
 }
 
 /** The values that stand in a head, each inside of one line. */

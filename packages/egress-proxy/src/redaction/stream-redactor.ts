@@ -101,7 +101,15 @@ export function redactWhole(
   search: ValueSearch | undefined,
   onRedacted: (name: string) => void,
 ): Buffer {
-  const found = search?.find(bytes) ?? [];
+  return replaceFound(bytes, search?.find(bytes) ?? [], onRedacted);
+}
+
+/** The bytes with tokens in the place of what was found in them; overlapping places become one token. */
+export function replaceFound(
+  bytes: Buffer,
+  found: readonly FoundValue[],
+  onRedacted: (name: string) => void,
+): Buffer {
   if (found.length === 0) return bytes;
   const parts: Buffer[] = [];
   let from = 0;

@@ -27,7 +27,7 @@ export interface Snapshots {
   open(orgId: string, name: string, follower: ImageFollower): Promise<ImageOrigin>;
   /**
    * Removes a snapshot. Sandboxes made from it continue to run; whoever waits
-   * for its build is told that it was deleted.
+   * for its build gets an error that says so.
    *
    * @throws {WireError} `not_found`
    */

@@ -27,9 +27,8 @@ export interface CreateCheckpointOptions extends CallOptions {
   /** What happens at the limit: 10 `full` and 100 `disk_only` of one sandbox. */
   retentionPolicy?: RetentionPolicy | undefined;
   /**
-   * Waits until the checkpoint is ready. Without it, the call resolves at
-   * once, and what the sandbox does in the seconds after may be in the
-   * checkpoint or not.
+   * Waits until the checkpoint is ready, and rejects with `checkpoint_failed`
+   * if it could not be made. Default: `false`.
    */
   wait?: boolean | undefined;
 }

@@ -330,13 +330,15 @@ export class Sandbox {
   }
 
   /**
-   * Begins a checkpoint of the sandbox, which runs on. The checkpoint is
-   * `processing` at first; {@link Sandbox.createFromCheckpoint} waits for it.
-   * It is of a moment between the call and `ready`: with `wait`, what the
-   * sandbox does afterwards is surely not in it.
+   * Makes a checkpoint of the sandbox, which runs on. It is of a moment before
+   * the call resolves: nothing that the sandbox does afterwards is in it. The
+   * record that it resolves to is `processing`; with `wait` it is the one of
+   * the checkpoint once that is `ready`.
    *
    * @param name Unique among the sandbox's checkpoints.
-   * @throws {OpenComputerError} `name_in_use`, `limit_reached`.
+   * @throws {OpenComputerError} `name_in_use`, `limit_reached`, `outcome_unknown`
+   *   when the service lost the sandbox's worker meanwhile; with `wait`
+   *   `checkpoint_failed`.
    */
   async createCheckpoint(
     name: string,

@@ -60,7 +60,7 @@ function addCreate(group: Command, context: CliContext): void {
       new Option("--retention-policy <mode>", "what happens at the limit").choices(retentionModes),
     )
     .option("--retention-max-count <count>", "a lower limit for this kind", wholeNumber)
-    .option("--wait", "wait until it is ready: what the sandbox does from then on is not in it")
+    .option("--wait", "wait until it is ready, and fail if it could not be made")
     .action(async (id: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const options = readOptions(command, createOptionsSchema);

@@ -15,15 +15,19 @@ import type {
 } from "./checkpoint-repository.ts";
 import type { RemoveCheckpoint } from "./remove-checkpoint.ts";
 
-/** Makes checkpoints in the background of the request that asks for them. */
+/** Makes checkpoints. One that has begun is completed even if whoever asked for it leaves. */
 export interface CheckpointMaker {
   /**
-   * Begins a checkpoint of a sandbox that runs.
+   * Makes a checkpoint of a sandbox, and resolves once its moment has passed:
+   * nothing that the sandbox does afterwards is in it. With memory, the moment
+   * is near the end of the save, so this takes about as long as the save.
    *
-   * @returns its row, in status `processing`.
-   * @throws {WireError} `name_in_use`, `limit_reached`
+   * @returns its row as it was admitted, in status `processing`; by now the
+   * stored row is `ready` or `failed`.
+   * @throws {WireError} `name_in_use`, `limit_reached`, `outcome_unknown` when
+   * the worker is lost meanwhile.
    */
-  begin(sandbox: SandboxRow, request: CreateCheckpointRequest): Promise<CheckpointRow>;
+  make(sandbox: SandboxRow, request: CreateCheckpointRequest): Promise<CheckpointRow>;
   /** Whether this process is making the checkpoint now. */
   isMaking(checkpointId: string): boolean;
   /** Resolves when nothing is being made any more. */
@@ -46,8 +50,13 @@ export function createCheckpointMaker(deps: {
   const { upkeep, activity, lifecycle, worker, removeCheckpoint, logger } = deps;
   const making = new Map<string, Promise<void>>();
 
-  /** The sandbox is held: it is neither hibernated nor restored under the worker's hands. */
-  async function make({ id, orgId, sandboxId, kind }: CheckpointRow): Promise<void> {
+  /**
+   * The sandbox is held: it is neither hibernated nor restored under the worker's hands.
+   *
+   * @throws {WireError} `worker_unavailable` when what became of it is asked of
+   * the worker once that runs again.
+   */
+  async function save({ id, orgId, sandboxId, kind }: CheckpointRow): Promise<void> {
     const end = activity.begin(sandboxId);
     try {
       const made = await lifecycle.holdRunning(orgId, sandboxId, () =>
@@ -61,42 +70,47 @@ export function createCheckpointMaker(deps: {
       }
     } catch (error) {
       logger.warn({ checkpointId: id, sandboxId, err: error }, "a checkpoint failed");
-      // What became of it is asked of the worker when it runs again.
-      if (isUndecided(error)) return;
+      if (isUndecided(error)) throw error;
       const failure =
         error instanceof WireError ? error.message : "The server failed; its log says how";
       await upkeep.finish(id, { status: "failed", failure });
     } finally {
       end();
-    }
-  }
-
-  async function run(row: CheckpointRow): Promise<void> {
-    try {
-      await make(row);
-    } catch (error) {
-      logger.error({ checkpointId: row.id, err: error }, "a checkpoint is settled later");
-    } finally {
-      making.delete(row.id);
+      making.delete(id);
     }
   }
 
   return {
-    async begin(sandbox, request) {
+    async make(sandbox, request) {
       const { row, removedIds } = await admitCheckpoint(deps, sandbox, request);
-      making.set(row.id, run(row));
-      for (const id of removedIds) await removeCheckpoint(id);
+      const saved = save(row);
+      making.set(row.id, saved);
+      const removals = removedIds.map((id) => removeCheckpoint(id));
+      try {
+        await saved;
+      } catch (error) {
+        throw unknownMoment(row, error);
+      }
+      await Promise.all(removals);
       return row;
     },
 
     isMaking: (checkpointId) => making.has(checkpointId),
 
     async drain() {
-      await Promise.all(making.values());
+      await Promise.allSettled(making.values());
     },
   };
 }
 
 function isUndecided(error: unknown): boolean {
   return error instanceof WireError && error.code === "worker_unavailable";
+}
+
+function unknownMoment({ id, name, sandboxId }: CheckpointRow, cause: unknown): WireError {
+  return new WireError(
+    "outcome_unknown",
+    `Checkpoint ${JSON.stringify(name)} (${id}) may or may not be made: its worker was lost. The checkpoints of sandbox ${sandboxId} list it as ready or failed once the worker runs again`,
+    { cause },
+  );
 }

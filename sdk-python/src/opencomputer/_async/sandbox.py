@@ -396,7 +396,9 @@ class Sandbox:
         retention_policy: RetentionPolicy | None = None,
         wait: bool = False,
     ) -> CheckpointRecord:
-        """Begins a checkpoint of the sandbox, which runs on.
+        """Makes a checkpoint of the sandbox, which runs on.
+
+        It is of a moment before the call returns: nothing that the sandbox does afterwards is in it.
 
         Args:
             name: Unique among the sandbox's checkpoints.
@@ -404,11 +406,12 @@ class Sandbox:
                 ``disk_only`` carries the disk; a fork boots from it.
             retention_policy: What happens at the limit of 10 ``full`` and 100 ``disk_only`` ones:
                 ``{"mode": "delete_oldest"}`` makes room.
-            wait: Returns when the checkpoint is ready. Without it, the checkpoint that is
+            wait: Returns when the checkpoint is ready. Without it, the record that is
                 returned is ``processing``, and ``create_from_checkpoint`` waits for it.
 
         Raises:
-            OpenComputerError: ``name_in_use``, ``limit_reached``.
+            OpenComputerError: ``name_in_use``, ``limit_reached``, ``outcome_unknown`` when the
+                service lost the sandbox's worker meanwhile; with ``wait`` ``checkpoint_failed``.
         """
         body = without_none(name=name, kind=kind, retentionPolicy=retention_policy)
         request = self._request("POST", "checkpoints", json=body)

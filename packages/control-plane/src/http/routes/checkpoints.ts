@@ -49,7 +49,7 @@ export const checkpointRoutes: FastifyPluginAsyncZod<CheckpointRoutes> = async (
     "/sandboxes/:id/checkpoints",
     {
       schema: {
-        summary: "Make a checkpoint of a sandbox; answers before it is ready",
+        summary: "Make a checkpoint of a sandbox, as it is at a moment before the response",
         params: sandboxParamsSchema,
         body: createCheckpointRequestSchema,
         response: { 201: checkpointRecordSchema },
@@ -57,7 +57,7 @@ export const checkpointRoutes: FastifyPluginAsyncZod<CheckpointRoutes> = async (
     },
     async (request, reply) => {
       const { sandbox } = await deps.beginOperation(request, reply, request.params.id);
-      const row = await deps.checkpointMaker.begin(sandbox, request.body);
+      const row = await deps.checkpointMaker.make(sandbox, request.body);
       return reply.code(201).send(toCheckpointRecord(row));
     },
   );

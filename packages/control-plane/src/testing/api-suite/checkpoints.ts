@@ -32,9 +32,8 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       call("PUT", `/api/sandboxes/${id}/files?path=/f`, { rawBody: content });
     const read = async (id: string) =>
       (await call("GET", `/api/sandboxes/${id}/files?path=/f`)).text;
-    const stateOf = async (id: string) => (await call("GET", `/api/sandboxes/${id}`)).json.status;
-
-    test("create answers 201 at once with the fields of the contract; then it is ready", async () => {
+    /** Makes the worker wait in the middle of every checkpoint until `proceed` is called. */
+    const holdCheckpoints = () => {
       const { worker } = installation();
       let proceed = (): void => undefined;
       const released = new Promise<void>((resolve) => {
@@ -43,13 +42,44 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       worker.before = async (step) => {
         if (step === "checkpoint") await released;
       };
+      return () => {
+        worker.before = async () => undefined;
+        proceed();
+      };
+    };
+    /** The id of a checkpoint that the worker has begun. */
+    const begunId = async (id: string): Promise<string> => {
+      const { worker } = installation();
+      let cid = "";
+      await eventually(async () => {
+        [{ id: cid } = { id: "" }] = await list(id);
+        return worker.events.includes(`checkpoint ${cid}`);
+      }, "it is being made");
+      return cid;
+    };
+    const stateOf = async (id: string) => (await call("GET", `/api/sandboxes/${id}`)).json.status;
+
+    test("create responds with the fields of the contract, once the moment has passed", async () => {
+      const proceed = holdCheckpoints();
       const id = await create({ timeout: 123, memoryMB: 512 });
-      const answer = await make(id, { name: "one" });
+      await write(id, "v1");
+      let isAnswered = false;
+      const making = make(id, { name: "one" }).finally(() => {
+        isAnswered = true;
+      });
+      const cid = await begunId(id);
+      // The sandbox continues meanwhile, and what it does may still be in the checkpoint.
+      const run = await call("POST", `/api/sandboxes/${id}/exec/run`, { body: { cmd: "x" } });
+      assert.equal(run.status, 200);
+      assert.equal((await find(id, cid)).status, "processing");
+      assert.equal(isAnswered, false);
+      proceed();
+      const answer = await making;
       assert.equal(answer.status, 201);
       const record = checkpointRecordSchema.strict().parse(answer.json);
       assert.deepEqual(
-        [record.sandboxId, record.name, record.kind, record.status, record.sizeBytes],
-        [id, "one", "full", "processing", 0],
+        [record.id, record.sandboxId, record.name, record.kind, record.status, record.sizeBytes],
+        [cid, id, "one", "full", "processing", 0],
       );
       assert.deepEqual(record.sandboxConfig, {
         templateID: "base",
@@ -58,14 +88,22 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
         timeout: 123,
       });
       assert.equal(record.isPublic, false);
-      assert.equal(
-        (await call("POST", `/api/sandboxes/${id}/exec/run`, { body: { cmd: "x" } })).status,
-        200,
-      );
-      proceed();
+      assert.equal((await find(id, cid)).sizeBytes, checkpointBytes);
+      await write(id, "v2");
+      const restored = await call("POST", `/api/sandboxes/${id}/checkpoints/${cid}/restore`);
+      assert.equal(restored.status, 200);
+      assert.equal(await read(id), "v1");
+    });
+
+    test("one whose worker is lost meanwhile is 409 `outcome_unknown`, never a 201", async () => {
+      const { worker } = installation();
+      const id = await create();
+      worker.before = async (step) => {
+        if (step === "checkpoint") throw new WireError("worker_unavailable", "lost");
+      };
+      const answer = await make(id, { name: "unknown" });
       worker.before = async () => undefined;
-      await eventually(async () => (await find(id, record.id)).status === "ready", "it is ready");
-      assert.equal((await find(id, record.id)).sizeBytes, checkpointBytes);
+      assert.deepEqual([answer.status, answer.json.code], [409, "outcome_unknown"]);
     });
 
     test("list is oldest first and [] for none; a killed sandbox keeps its checkpoints", async () => {
@@ -161,21 +199,15 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
     });
 
     test("a hibernation waits for the checkpoint under way", async () => {
-      const { worker } = installation();
       const id = await create();
-      let proceed = (): void => undefined;
-      const released = new Promise<void>((resolve) => {
-        proceed = resolve;
-      });
-      worker.before = async (step) => {
-        if (step === "checkpoint") await released;
-      };
-      const cid = (await make(id, { name: "held" })).json.id;
+      const proceed = holdCheckpoints();
+      const making = make(id, { name: "held" });
+      const cid = await begunId(id);
       const hibernation = call("POST", `/api/sandboxes/${id}/hibernate`);
       await new Promise((resolve) => setTimeout(resolve, 50));
       assert.equal(await stateOf(id), "running");
       proceed();
-      worker.before = async () => undefined;
+      assert.equal((await making).status, 201);
       assert.equal((await hibernation).status, 200);
       assert.equal((await find(id, cid)).status, "ready");
     });
@@ -196,18 +228,12 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
     test("one that is deleted while it is made leaves nothing", async () => {
       const { worker } = installation();
       const id = await create();
-      let proceed = (): void => undefined;
-      const released = new Promise<void>((resolve) => {
-        proceed = resolve;
-      });
-      worker.before = async (step) => {
-        if (step === "checkpoint") await released;
-      };
-      const cid = (await make(id, { name: "short" })).json.id;
-      await eventually(() => worker.events.includes(`checkpoint ${cid}`), "it is being made");
+      const proceed = holdCheckpoints();
+      const making = make(id, { name: "short" });
+      const cid = await begunId(id);
       assert.equal((await call("DELETE", `/api/sandboxes/${id}/checkpoints/${cid}`)).status, 204);
       proceed();
-      worker.before = async () => undefined;
+      await making;
       await eventually(() => worker.checkpoints.get(cid) === undefined, "its files are gone");
       assert.deepEqual(await list(id), []);
     });
@@ -236,21 +262,16 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       const { worker } = installation();
       const id = await create();
       await write(id, "saved");
-      let proceed = (): void => undefined;
-      const released = new Promise<void>((resolve) => {
-        proceed = resolve;
-      });
-      worker.before = async (step) => {
-        if (step === "checkpoint") await released;
-      };
-      const cid = (await make(id, { name: "awaited" })).json.id;
+      const proceed = holdCheckpoints();
+      const making = make(id, { name: "awaited" });
+      const cid = await begunId(id);
       const restore = call("POST", `/api/sandboxes/${id}/checkpoints/${cid}/restore`);
       await new Promise((resolve) => setTimeout(resolve, 50));
       assert.ok(!worker.events.includes(`restore ${id}`));
       proceed();
+      assert.equal((await making).status, 201);
       assert.equal((await restore).status, 200);
       assert.equal(await read(id), "saved");
-      worker.before = async () => undefined;
     });
 
     test("a restore that cannot be done leaves the running state alone", async () => {

@@ -34,7 +34,7 @@ describe("files larger than the memory of everything on their way", () => {
 
   before(async () => {
     scenario = await startScenario();
-    sandbox = await scenario.createSandbox({ diskMB: 8192, memoryMB: guestMemoryMB });
+    sandbox = await scenario.createSandbox({ memoryMB: guestMemoryMB });
     client = fork(fileURLToPath(new URL("./large-file-client.ts", import.meta.url)));
     hostPids = new Map([["client", client.pid ?? 0]]);
     for (const name of ["control-plane", "worker", "egress-proxy"] as const) {

@@ -155,6 +155,18 @@ while [ ! -e /tmp/connected ]; do sleep 0.05; done`,
     assert.deepEqual(await sandbox.listCheckpoints(), []);
   });
 
+  for (const kind of ["full", "disk_only"] as const) {
+    test(`what a sandbox does after the response is not in a ${kind} checkpoint`, async () => {
+      await run(sandbox, "echo v1 > /workspace/moment; sync");
+      const { id } = await sandbox.createCheckpoint(`moment-${kind}`, { kind });
+      await run(sandbox, "echo v2 > /workspace/moment; sync");
+      await sandbox.restoreCheckpoint(id);
+      assert.equal(await run(sandbox, "cat /workspace/moment"), "v1");
+      await sandbox.deleteCheckpoint(id);
+      await run(sandbox, `kill $(cat /tmp/counter.pid) 2> /dev/null; rm -f /tmp/ready; ${counter}`);
+    });
+  }
+
   test("a machine that is killed: the sandbox boots from its disk, and says that its memory is lost", async () => {
     await run(sandbox, "echo on disk > /workspace/file; sync");
     const machines = await readMachines(scenario.installation.dataDirectory);

@@ -43,14 +43,20 @@ describe("what a sandbox is made of", () => {
   test("a size outside the limits is refused by name", async () => {
     await assert.rejects(scenario.createSandbox({ memoryMB: 128 }), /memoryMB/);
     await assert.rejects(scenario.createSandbox({ cpuCount: 99 }), /cpuCount/);
+    await assert.rejects(scenario.createSandbox({ diskMB: 20_479 }), /diskMB/);
   });
 
-  test("a larger disk when asked for", async () => {
-    const sandbox = await scenario.createSandbox({ diskMB: 20_480 });
-    const { stdout } = await sandbox.exec.run("df --output=size -BM / | tail -1");
-    assert.ok(Number.parseInt(stdout, 10) > 18_000, stdout);
-    await sandbox.kill();
-  });
+  for (const [asked, sizeMBMin] of [
+    [undefined, 19_000],
+    [24_576, 23_000],
+  ] as const) {
+    test(`a disk of ${asked ?? "20480, the default,"} MB`, async () => {
+      const sandbox = await scenario.createSandbox({ diskMB: asked });
+      const { stdout } = await sandbox.exec.run("df --output=size -BM / | tail -1");
+      assert.ok(Number.parseInt(stdout, 10) > sizeMBMin, stdout);
+      await sandbox.kill();
+    });
+  }
 
   test("the tools an agent expects, and a user who may become root", async () => {
     const sandbox = await scenario.createSandbox({ envs: { GREETING: 'it\'s "here"\n$HOME' } });

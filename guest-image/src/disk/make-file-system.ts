@@ -1,7 +1,8 @@
 import { rm, truncate, writeFile } from "node:fs/promises";
 import { runProgram } from "../run-program.ts";
 
-const diskBytes = 8 * 1024 ** 3;
+/** What a sandbox has unless it asks for more. It takes of the host what is written to it. */
+const diskBytes = 20 * 1024 ** 3;
 const label = "opencomputer";
 
 /**

@@ -64,7 +64,8 @@ export const limits = {
   cpuCountMax: 8,
   memoryMBMin: 256,
   memoryMBMax: 16384,
-  diskMBMin: 1024,
+  /** The disk of the base image: what a sandbox has unless it asks for more. 400 `invalid_request`. */
+  diskMBMin: 20480,
   diskMBMax: 262144,
 
   /** Checkpoints with memory of one sandbox. 409 `limit_reached`. */

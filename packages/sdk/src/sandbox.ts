@@ -62,7 +62,7 @@ export interface CreateSandboxOptions extends ConnectionOptions {
   cpuCount?: number | undefined;
   /** Memory in MB, 256–16384. Platform default 1024. */
   memoryMB?: number | undefined;
-  /** Disk in MB: at least the guest image's (8192, also the default), at most 262144. */
+  /** Disk in MB, 20480–262144. Platform default 20480; it takes space of the host as it is written to. */
   diskMB?: number | undefined;
   /** Template; `base` is the platform's. */
   templateID?: string | undefined;

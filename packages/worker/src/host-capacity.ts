@@ -15,12 +15,13 @@ export function hostCapacity(): HostCapacity {
 }
 
 /**
- * `imageDiskMB` is the disk that every guest has at least.
+ * `imageDiskMB` is the disk that every new guest has at least. What starts from
+ * a checkpoint has that one's, also when it is of an older, smaller image.
  *
  * @throws {WireError} `unsupported_option` for a size that the host cannot give.
  */
 export function checkSize(
-  spec: Pick<PrepareSandboxRequest, "cpuCount" | "memoryMB" | "diskMB">,
+  spec: Pick<PrepareSandboxRequest, "cpuCount" | "memoryMB" | "diskMB" | "checkpointId">,
   capacity: HostCapacity,
   imageDiskMB: number,
 ): void {
@@ -31,7 +32,7 @@ export function checkSize(
   if (spec.memoryMB > memoryMBMax) {
     throw unsupported("memoryMB", `at most ${memoryMBMax} on this host`, spec.memoryMB);
   }
-  if (spec.diskMB !== null && spec.diskMB < imageDiskMB) {
+  if (spec.checkpointId === null && spec.diskMB !== null && spec.diskMB < imageDiskMB) {
     throw unsupported("diskMB", `at least ${imageDiskMB}, the base image's disk`, spec.diskMB);
   }
 }

@@ -54,12 +54,12 @@ describe("machines that are larger than the golden one", () => {
   }
 
   test("CPUs, plugged memory with its content, and the disk come back; a fork may have more or less", async () => {
-    const id = await scene.create({ cpuCount: 2, memoryMB: 2048, diskMB: 10_240 });
+    const id = await scene.create({ cpuCount: 2, memoryMB: 2048, diskMB: 22_528 });
     await run(id, holder);
     const sum = await run(id, ask);
     const before = await sizeOf(id);
     assert.equal(before.cpuCount, 2);
-    assert.ok(before.memoryMB > 1900 && before.diskMB > 9500, JSON.stringify(before));
+    assert.ok(before.memoryMB > 1900 && before.diskMB > 21_000, JSON.stringify(before));
 
     await post(`/v1/sandboxes/${id}/hibernate`);
     await post(`/v1/sandboxes/${id}/wake`, policy);
@@ -77,11 +77,11 @@ describe("machines that are larger than the golden one", () => {
       checkpointId,
       cpuCount: 2,
       memoryMB: 3072,
-      diskMB: 12_288,
+      diskMB: 24_576,
     });
     assert.equal(await run(larger, ask), sum);
     const after = await sizeOf(larger);
-    assert.ok(after.memoryMB > 2900 && after.diskMB > 11_500, JSON.stringify(after));
+    assert.ok(after.memoryMB > 2900 && after.diskMB > 23_000, JSON.stringify(after));
     await scene.call("DELETE", `/v1/sandboxes/${larger}`);
     await scene.call("DELETE", `/v1/sandboxes/${id}`);
     await scene.call("DELETE", `/v1/checkpoints/${checkpointId}`);

@@ -12,13 +12,15 @@ import { egressModeSchema } from "./egress.ts";
  * `envs` is what every command finds in its environment: tokens and plain
  * values, never a secret value. `checkpointId` is what the machine starts
  * from, null for the base image: with its memory when the checkpoint has it,
- * else by a boot from its disk.
+ * else by a boot from its disk. `diskMB` is null for the disk of what it starts
+ * from; one that started from an older, smaller base image may have less than a
+ * new sandbox may ask for.
  */
 export const prepareSandboxRequestSchema = z.object({
   sandboxId: sandboxIdSchema,
   cpuCount: z.int().min(limits.cpuCountMin).max(limits.cpuCountMax),
   memoryMB: z.int().min(limits.memoryMBMin).max(limits.memoryMBMax),
-  diskMB: z.int().min(limits.diskMBMin).max(limits.diskMBMax).nullable(),
+  diskMB: z.int().min(1).max(limits.diskMBMax).nullable(),
   egressMode: egressModeSchema,
   envs: environmentVariablesSchema,
   checkpointId: uuidSchema.nullable(),

@@ -128,7 +128,7 @@ class Sandbox:
             metadata: Labels for your own use; the sandbox does not see them.
             cpu_count: Virtual CPUs, 1-8. Platform default 1.
             memory_mb: Memory in MB, 256-16384. Platform default 1024.
-            disk_mb: Disk in MB, at most 262144. None: the guest image's own.
+            disk_mb: Disk in MB, 20480–262144. None: 20480. It takes space as it is written to.
             template: Template; ``base`` is the platform's.
             on_build_log: Gets each line of the build of ``image``, or of a snapshot that is being
                 built: a function or a coroutine function.

@@ -39,7 +39,7 @@ export function addCreate(parent: Command, context: CliContext): void {
     )
     .option("--cpu <count>", "CPU cores (0 = platform default)", wholeNumber, 0)
     .option("--memory <MB>", "memory in MB (0 = platform default)", wholeNumber, 0)
-    .option("--disk <MB>", "disk in MB (0 = platform default)", wholeNumber, 0)
+    .option("--disk <MB>", "disk in MB, 20480 to 262144 (0 = platform default)", wholeNumber, 0)
     .option("--template <name>", "template (default: base)")
     .option("--env <NAME=VALUE>", "environment variable (repeatable)", collectVariables)
     .option("--metadata <KEY=VALUE>", "metadata (repeatable)", collectPairs)

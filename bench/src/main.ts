@@ -10,18 +10,19 @@ import {
 } from "@opencomputer/harness";
 import { measureApi } from "./api/api-figures.ts";
 import { measureRounds } from "./api/round-figures.ts";
+import { measureClients } from "./clients/client-figures.ts";
 import { measureEgress } from "./egress/egress-figures.ts";
 import { asMarkdown, type Figure, printFigures } from "./figure.ts";
 import { measureLife } from "./life/life-figures.ts";
 import { measureColdCreate, measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
 
-const usage = "Usage: npm run bench [-- sandboxes|life|api|egress] [--markdown FILE]";
+const usage = "Usage: npm run bench [-- sandboxes|life|api|clients|egress] [--markdown FILE]";
 const { positionals: parts, values } = parseArgs({
   allowPositionals: true,
   options: { markdown: { type: "string" } },
 });
 const markdownFile = values.markdown;
-const known = ["sandboxes", "life", "api", "egress"];
+const known = ["sandboxes", "life", "api", "clients", "egress"];
 if (parts.some((part) => !known.includes(part))) {
   process.stderr.write(`${usage}\n`);
   process.exit(1);
@@ -32,6 +33,7 @@ const figures: Figure[] = [];
 if (wants("sandboxes")) figures.push(...(await sandboxFigures()));
 if (wants("life")) figures.push(...(await lifeFigures()));
 if (wants("api")) figures.push(...(await apiFigures()));
+if (wants("clients")) figures.push(...(await clientFigures()));
 if (wants("egress")) figures.push(...(await measureEgress(say)));
 process.stdout.write(`\n${describeHost()}\n`);
 printFigures(figures, process.stdout);
@@ -70,6 +72,13 @@ async function apiFigures(): Promise<Figure[]> {
     ...(await measureApi(installation, (text) => say(`API and floor: ${text}`))),
     ...(await measureRounds(installation, (text) => say(`create and kill: ${text}`))),
   ]);
+}
+
+async function clientFigures(): Promise<Figure[]> {
+  await prepareTemplate();
+  return withInstallation({}, (installation) =>
+    measureClients(installation, (text) => say(`clients: ${text}`)),
+  );
 }
 
 async function withInstallation<Result>(

@@ -42,6 +42,7 @@ export async function startService({
   const definitions = defineProcesses({ settings, installation, networkBlock, environment });
 
   const ending = new AbortController();
+  let hasBeenReady = false;
   const running: SupervisedProcess[] = [];
   const openLog = ({ name }: ProcessDefinition) =>
     openProcessLog({ directory: installation.logDirectory, name, onNote });
@@ -55,6 +56,7 @@ export async function startService({
         definition,
         ...options,
         onNote,
+        mayPersist: () => hasBeenReady,
         onGiveUp: (reason) =>
           ending.abort(
             new Error(`${reason}; see ${installation.logDirectory}/${definition.name}.log`),
@@ -91,6 +93,7 @@ export async function startService({
       onStage,
       signal: ending.signal,
     });
+    hasBeenReady = true;
   };
 
   return {

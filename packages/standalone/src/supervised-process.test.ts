@@ -31,7 +31,7 @@ describe("superviseProcess", () => {
       capabilities: "none",
     };
   };
-  const supervise = (definition: ProcessDefinition) => {
+  const supervise = (definition: ProcessDefinition, { mayPersist = false } = {}) => {
     const notes: string[] = [];
     const ended = new EventEmitter();
     const gaveUp = once(ended, "gave up").then(([reason]) => String(reason));
@@ -39,6 +39,7 @@ describe("superviseProcess", () => {
       definition,
       log: new PassThrough().resume(),
       onNote: (text) => notes.push(text),
+      mayPersist: () => mayPersist,
       onGiveUp: (reason) => void ended.emit("gave up", reason),
     });
     return { supervised, notes, gaveUp };
@@ -102,6 +103,7 @@ describe("superviseProcess", () => {
       log: new PassThrough().resume(),
       readAudit: (stream) => stream.on("data", (chunk: Buffer) => (text += chunk.toString())),
       onNote: () => undefined,
+      mayPersist: () => false,
       onGiveUp: assert.fail,
     });
     await until("the first line", () => text.includes("\n"));
@@ -133,7 +135,7 @@ describe("superviseProcess", () => {
        const supervised = superviseProcess({
          definition: { name: "sample", mainFile: ${JSON.stringify(mainFile)}, capabilities: "none",
            environment: { PATH: process.env.PATH, FILE: ${JSON.stringify(seen)} } },
-         log: new PassThrough().resume(), onNote: console.error, onGiveUp: console.error,
+         log: new PassThrough().resume(), onNote: console.error, mayPersist: () => false, onGiveUp: console.error,
          readAudit: (stream) => stream.resume() });
        process.on("SIGTERM", () => void supervised.stop().then(() => process.exit(0)));`,
     );
@@ -157,5 +159,20 @@ describe("superviseProcess", () => {
     assert.match(await gaveUp, /sample ended 3 times .*exit code 7/);
     assert.ok(notes.some((note) => note.includes("starting it again")));
     await supervised.stop();
+  });
+  test("never gives up one of a service that has been ready, and says how often it ended", async () => {
+    const file = join(directory, "starts");
+    const definition = await define(
+      `import { appendFileSync } from "node:fs";
+       appendFileSync(process.env.FILE, "started\\n");
+       process.exit(7);`,
+      { FILE: file },
+    );
+    const { gaveUp, notes, supervised } = supervise(definition, { mayPersist: true });
+    void gaveUp.then(assert.fail);
+    await untilWritten(file, 5);
+    await until("it is reported", () => notes.some((note) => /4th time in a row/.test(note)));
+    await supervised.stop();
+    assert.match(notes[0] ?? "", /exit code 7; starting it again in 0.2 s/);
   });
 });

@@ -5,7 +5,7 @@ import { Readable, type Writable } from "node:stream";
 import { noteworthy } from "./process-log.ts";
 
 const restartDelayMillisecondsMin = 200;
-const restartDelayMillisecondsMax = 5_000;
+const restartDelayMillisecondsMax = 30_000;
 /** A process that lived this long starts over with the shortest delay. */
 const steadyMilliseconds = 10_000;
 const earlyExitsMax = 3;
@@ -47,12 +47,19 @@ export interface SuperviseOptions {
   /** Reads the audit lines of each life of the process; it has no pipe for them when absent. */
   readonly readAudit?: (stream: Readable) => void;
   readonly onNote: (text: string) => void;
+  /**
+   * Whether the process is started again however often it ends early. A service
+   * that has been ready comes back by itself once what it lacks, such as its
+   * database, is back; one that never was has something to be put right first.
+   */
+  readonly mayPersist: () => boolean;
   /** Hears that the process cannot even start: three early exits in a row. */
   readonly onGiveUp: (reason: string) => void;
 }
 
 /**
- * Keeps one process alive: started again after it ends, at growing intervals.
+ * Keeps one process alive: started again after it ends, at intervals that
+ * grow to 30 s.
  * It inherits its standard streams, the pipe for its audit lines and its
  * channel to the supervisor, and no other file descriptor.
  */
@@ -61,6 +68,7 @@ export function superviseProcess({
   log,
   readAudit,
   onNote,
+  mayPersist,
   onGiveUp,
 }: SuperviseOptions): SupervisedProcess {
   let child: ChildProcess | undefined;
@@ -106,12 +114,16 @@ export function superviseProcess({
       const ending = signal === null ? `exit code ${code}` : `signal ${signal}`;
       const steady = Date.now() - startedAt >= steadyMilliseconds;
       earlyExits = steady ? 0 : earlyExits + 1;
-      if (earlyExits >= earlyExitsMax) {
+      if (earlyExits >= earlyExitsMax && !mayPersist()) {
         onGiveUp(`${definition.name} ended ${earlyExits} times right after its start (${ending})`);
         return;
       }
       if (steady) restartDelayMilliseconds = restartDelayMillisecondsMin;
-      onNote(`${definition.name} ended with ${ending}; starting it again`);
+      const often = earlyExits < earlyExitsMax ? "" : ` for the ${earlyExits}th time in a row`;
+      const delaySeconds = restartDelayMilliseconds / 1000;
+      onNote(
+        `${definition.name} ended with ${ending}${often}; starting it again in ${delaySeconds} s`,
+      );
       restartTimer = setTimeout(start, restartDelayMilliseconds);
       restartDelayMilliseconds = Math.min(
         restartDelayMilliseconds * 2,

@@ -1,5 +1,5 @@
 import { setFlagsFromString } from "node:v8";
-import { limits, readSettings } from "@opencomputer/protocol";
+import { cloudServiceRanges, limits, readSettings } from "@opencomputer/protocol";
 import { destination as openDestination, pino, stdTimeFunctions } from "pino";
 import { openAuditStream } from "./audit/audit-stream.ts";
 import { type AuditWriter, createAuditWriter } from "./audit/audit-writer.ts";
@@ -11,6 +11,7 @@ import { createServeConnection } from "./exchange/serve-connection.ts";
 import { egressProxySettings } from "./settings.ts";
 import { type EgressProxy, startEgressProxy } from "./start-egress-proxy.ts";
 import { createReadNameservers } from "./upstream/nameservers.ts";
+import { createAddressJudge } from "./upstream/public-address.ts";
 import { createUpstreamContext } from "./upstream/trusted-roots.ts";
 
 // Most of what a request allocates is garbage at once. A young generation that
@@ -57,6 +58,7 @@ try {
   });
   proxy = await startEgressProxy({
     egressHosts: settings.OPENCOMPUTER_EGRESS_HOSTS,
+    judgeAddress: createAddressJudge([...cloudServiceRanges, ...settings.OPENCOMPUTER_EGRESS_DENY]),
     upstreamContext: createUpstreamContext(settings.OPENCOMPUTER_EGRESS_CA_FILE),
     readNameservers: createReadNameservers({
       path: settings.OPENCOMPUTER_EGRESS_RESOLV_CONF,

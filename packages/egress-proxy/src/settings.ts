@@ -2,11 +2,12 @@ import { settingSchemas } from "@opencomputer/protocol";
 import { z } from "zod";
 
 /**
- * Every variable that this process reads. The first two are the product's
+ * Every variable that this process reads. The first three are the product's
  * public settings; the rest is handed over by whatever starts the process.
  */
 export const egressProxySettings = {
   OPENCOMPUTER_EGRESS_HOSTS: settingSchemas.OPENCOMPUTER_EGRESS_HOSTS,
+  OPENCOMPUTER_EGRESS_DENY: settingSchemas.OPENCOMPUTER_EGRESS_DENY,
   OPENCOMPUTER_EGRESS_CA_FILE: settingSchemas.OPENCOMPUTER_EGRESS_CA_FILE,
   /** Path of the Unix socket that serves the control API. */
   OPENCOMPUTER_EGRESS_PROXY_SOCKET: z.string().startsWith("/", "expected an absolute path"),

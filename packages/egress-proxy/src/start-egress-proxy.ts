@@ -25,6 +25,7 @@ import { createDial } from "./upstream/dial.ts";
 import type { ReadNameservers } from "./upstream/nameservers.ts";
 import { createOperatorHosts } from "./upstream/operator-hosts.ts";
 import { createIsOwnAddress } from "./upstream/own-addresses.ts";
+import type { JudgeAddress } from "./upstream/public-address.ts";
 import { createResolveHost } from "./upstream/resolve-host.ts";
 import { createSessionCache } from "./upstream/session-cache.ts";
 
@@ -50,6 +51,7 @@ const drainMilliseconds = 2_000;
  */
 export async function startEgressProxy(options: {
   egressHosts: readonly EgressHost[];
+  judgeAddress: JudgeAddress;
   upstreamContext: SecureContext;
   readNameservers: ReadNameservers;
   address: string;
@@ -58,7 +60,7 @@ export async function startEgressProxy(options: {
   writeAudit: WriteAudit;
   log: Logger;
 }): Promise<EgressProxy> {
-  const { log, writeAudit, address, readNameservers } = options;
+  const { log, writeAudit, address, readNameservers, judgeAddress } = options;
   const now = Date.now;
 
   const connections = createConnectionTable({
@@ -90,6 +92,7 @@ export async function startEgressProxy(options: {
       readNameservers,
       timeoutMilliseconds: limits.dnsTimeoutSeconds * 1000,
     }),
+    judgeAddress,
     isOwnAddress: createIsOwnAddress({ now }),
     connect: createConnect({
       secureContext: options.upstreamContext,
@@ -119,6 +122,7 @@ export async function startEgressProxy(options: {
   const answerMessage = createAnswerMessage({
     forwardQuestion: createForwardQuestion({ readNameservers, nameserverPort }),
     isOperatorHost: (host) => operatorHosts.has(host),
+    judgeAddress,
     auditRefusal,
     log,
   });

@@ -1,3 +1,4 @@
+export * from "./address-ranges.ts";
 export * from "./api/api-keys.ts";
 export * from "./api/checkpoints.ts";
 export * from "./api/command-sessions.ts";

@@ -24,6 +24,8 @@ export const limits = {
   secretsPerStoreMax: 200,
   /** Patterns in an allowlist or in a secret's host limits. 400 `invalid_request`. */
   hostPatternsMax: 200,
+  /** Ranges that an operator closes to all sandboxes. The service does not start. */
+  egressDeniedRangesMax: 256,
   /** Placements of one secret, or of a store's default. 400 `invalid_request`. */
   placementsMax: 32,
   /**

@@ -15,6 +15,7 @@ describe("readSettings", () => {
       OPENCOMPUTER_API_HEADER_BYTES_MAX: 32 * 1024,
       OPENCOMPUTER_SUBSTITUTE_IN: ["header", "body"],
       OPENCOMPUTER_EGRESS_HOSTS: [],
+      OPENCOMPUTER_EGRESS_DENY: [],
       OPENCOMPUTER_ACCEL: "auto",
     });
   });
@@ -55,6 +56,9 @@ describe("readSettings", () => {
     ["OPENCOMPUTER_SUBSTITUTE_IN", "header,cookie"],
     ["OPENCOMPUTER_SUBSTITUTE_IN", " , "],
     ["OPENCOMPUTER_EGRESS_HOSTS", "api.example.test"],
+    ["OPENCOMPUTER_EGRESS_DENY", "203.0.113.0/33"],
+    ["OPENCOMPUTER_EGRESS_DENY", "internal.test"],
+    ["OPENCOMPUTER_EGRESS_DENY", Array(257).fill("9.9.9.9").join(",")],
     ["OPENCOMPUTER_EGRESS_CA_FILE", "ca.pem"],
     ["OPENCOMPUTER_ACCEL", "xen"],
   ];
@@ -101,6 +105,17 @@ describe("OPENCOMPUTER_EGRESS_HOSTS", () => {
       assert.match(parsed.error?.message ?? "", /host=address:port/);
     });
   }
+});
+
+describe("OPENCOMPUTER_EGRESS_DENY", () => {
+  test("takes ranges and single addresses of both families", () => {
+    assert.deepEqual(
+      settingSchemas.OPENCOMPUTER_EGRESS_DENY.parse(
+        "203.0.113.0/24, 9.9.9.9,2001:db8::/32,2606:4700::1,",
+      ),
+      ["203.0.113.0/24", "9.9.9.9/32", "2001:db8::/32", "2606:4700::1/128"],
+    );
+  });
 });
 
 describe("OPENCOMPUTER_SUBSTITUTE_IN", () => {

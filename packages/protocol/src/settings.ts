@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { addressRangesSchema } from "./address-ranges.ts";
 import { normalizeHost } from "./host-pattern.ts";
 import { apiKeySchema } from "./identifiers.ts";
 import { defaults, limits } from "./limits.ts";
@@ -127,6 +128,8 @@ export const settingSchemas = {
   /** The HTTP proxy that builds of images, and nothing else, use. */
   OPENCOMPUTER_BUILD_PROXY: z.url({ protocol: /^https?$/ }).optional(),
   OPENCOMPUTER_EGRESS_HOSTS: egressHostsSchema.default([]),
+  /** Ranges that no sandbox reaches, besides those that are not the public internet. */
+  OPENCOMPUTER_EGRESS_DENY: addressRangesSchema.default([]),
   OPENCOMPUTER_EGRESS_CA_FILE: z.string().startsWith("/", "expected an absolute path").optional(),
   OPENCOMPUTER_ACCEL: z.enum(["auto", "kvm", "tcg"]).default("auto"),
 } as const;

@@ -27,7 +27,7 @@ export function defineProcesses({
       mainFile: mainFileOf("worker"),
       capabilities: "all",
       environment: {
-        ...pass(["OPENCOMPUTER_ACCEL", "OPENCOMPUTER_WARM_POOL_SIZE"]),
+        ...pass(["OPENCOMPUTER_ACCEL", "OPENCOMPUTER_WARM_POOL_SIZE", "OPENCOMPUTER_EGRESS_DENY"]),
         OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
         OPENCOMPUTER_WORKER_SOCKET: installation.workerSocket,
         OPENCOMPUTER_RUNTIME_DIR: installation.runtimeDirectory,
@@ -43,7 +43,11 @@ export function defineProcesses({
       mainFile: mainFileOf("egress-proxy"),
       capabilities: "none",
       environment: {
-        ...pass(["OPENCOMPUTER_EGRESS_HOSTS", "OPENCOMPUTER_EGRESS_CA_FILE"]),
+        ...pass([
+          "OPENCOMPUTER_EGRESS_HOSTS",
+          "OPENCOMPUTER_EGRESS_DENY",
+          "OPENCOMPUTER_EGRESS_CA_FILE",
+        ]),
         OPENCOMPUTER_EGRESS_PROXY_SOCKET: installation.egressProxySocket,
         OPENCOMPUTER_EGRESS_ADDRESS: egressAddressOf(networkBlock),
         OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: String(auditDescriptor),

@@ -32,6 +32,8 @@ export interface WorkerOptions {
   /** Eight hexadecimal digits that are in every name on the host. */
   readonly installationId: string;
   readonly networkBlock: NetworkBlock;
+  /** Ranges that no guest reaches, besides the special ones. */
+  readonly deniedRanges: readonly string[];
   readonly guestImageDirectory: string;
   readonly accelerator: "auto" | "kvm" | "tcg";
   readonly warmPoolSize: number;
@@ -74,10 +76,15 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     machineFingerprint({ shape, hypervisorVersion, processor });
   const layers = await createLayers(directories.layers);
   const budget = createByteBudget(limits.agentAnswersBytesTotalMax);
-  const slots = createSlots(installationId, networkBlock);
+  const slots = createSlots({
+    installationId,
+    block: networkBlock,
+    deniedRanges: options.deniedRanges,
+  });
   const hostNetwork = createHostNetwork({
     installationId,
     block: networkBlock,
+    deniedRanges: options.deniedRanges,
     markerPath: join(runtimeDirectory, "forwarding-was-off"),
   });
   const cgroups = await createCgroups({

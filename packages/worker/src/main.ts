@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { readSettings, SettingsError } from "@opencomputer/protocol";
+import { cloudServiceRanges, readSettings, SettingsError } from "@opencomputer/protocol";
 import { pino } from "pino";
 import { createServer } from "./api/create-server.ts";
 import { createWorker } from "./create-worker.ts";
@@ -23,6 +23,7 @@ async function main(): Promise<void> {
       runtimeDirectory: settings.OPENCOMPUTER_RUNTIME_DIR,
       installationId: settings.OPENCOMPUTER_INSTALLATION_ID,
       networkBlock: parseNetworkBlock(settings.OPENCOMPUTER_NETWORK_BLOCK),
+      deniedRanges: [...cloudServiceRanges, ...settings.OPENCOMPUTER_EGRESS_DENY],
       guestImageDirectory: settings.OPENCOMPUTER_GUEST_IMAGE_DIR,
       accelerator: settings.OPENCOMPUTER_ACCEL,
       warmPoolSize: settings.OPENCOMPUTER_WARM_POOL_SIZE,

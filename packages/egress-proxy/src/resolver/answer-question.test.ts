@@ -5,6 +5,7 @@ import type { RecordType } from "dns-packet";
 import { BlockScanner } from "../redaction/block-scanner.ts";
 import { createSessionPolicy } from "../sessions/session-policy.ts";
 import { testSession } from "../testing/sessions.ts";
+import { createAddressJudge } from "../upstream/public-address.ts";
 import { planAnswer } from "./answer-question.ts";
 
 const scanner = new BlockScanner();
@@ -46,7 +47,10 @@ describe("planAnswer", () => {
     test(`${mode}: ${type} ${name} is ${expected}`, () => {
       const policy = policyFrom(testSession({ mode }));
       const question = { id: 1, recursionDesired: true, name, type, udpPayloadBytes: null };
-      const plan = planAnswer(question, policy, (host) => host === "mapped.test");
+      const plan = planAnswer(question, policy, {
+        isOperatorHost: (host) => host === "mapped.test",
+        judgeAddress: createAddressJudge([]),
+      });
       if (plan.kind === "forward") {
         assert.equal("forward", expected);
         return;
@@ -68,7 +72,7 @@ describe("planAnswer", () => {
       const plan = planAnswer(
         { id: 1, recursionDesired: true, name: "a.test", type, udpPayloadBytes: null },
         policyFrom(testSession({ mode })),
-        () => false,
+        { isOperatorHost: () => false, judgeAddress: createAddressJudge([]) },
       );
       assert.ok(plan.kind === "reply" && plan.reply.answers.length === 0);
     }

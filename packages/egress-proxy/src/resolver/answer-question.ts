@@ -1,7 +1,7 @@
 import { guestGatewayAddress, normalizeHost } from "@opencomputer/protocol";
 import type { RecordType } from "dns-packet";
 import type { SessionPolicy } from "../contract.ts";
-import { judgeAddress } from "../upstream/public-address.ts";
+import type { JudgeAddress } from "../upstream/public-address.ts";
 import { addressReply, type DnsReply, emptyReply } from "./dns-answer.ts";
 import { type DnsQuestion, responseCodes } from "./dns-question.ts";
 
@@ -46,16 +46,16 @@ const gatewayTtlSeconds = 60;
 export function planAnswer(
   question: DnsQuestion,
   policy: SessionPolicy,
-  isOperatorHost: (host: string) => boolean,
+  deps: { isOperatorHost: (host: string) => boolean; judgeAddress: JudgeAddress },
 ): Plan {
   const host = normalizeHost(question.name);
-  if (policy.mode === "allowlisted" || (host !== undefined && isOperatorHost(host))) {
+  if (policy.mode === "allowlisted" || (host !== undefined && deps.isOperatorHost(host))) {
     if (host === undefined) return replied(emptyReply(responseCodes.nameError), null);
     if (question.type !== "A") return replied(emptyReply(), null);
     return replied(addressReply(question.name, guestGatewayAddress, gatewayTtlSeconds), null);
   }
   if (!forwardedTypes.has(question.type)) return replied(emptyReply(), null);
-  if (question.type === "PTR" && isPrivateReverseName(question.name)) {
+  if (question.type === "PTR" && isPrivateReverseName(question.name, deps.judgeAddress)) {
     return replied(
       emptyReply(responseCodes.nameError),
       "names of addresses outside the public internet are not told",
@@ -69,7 +69,7 @@ function replied(reply: DnsReply, refusal: string | null): Plan {
 }
 
 /** RFC 1035, section 3.5: whether a name asks for the name of an address that is not public. */
-function isPrivateReverseName(name: string): boolean {
+function isPrivateReverseName(name: string, judgeAddress: JudgeAddress): boolean {
   const lower = name.toLowerCase();
   if (lower.endsWith(".ip6.arpa")) return true;
   if (!lower.endsWith(".in-addr.arpa")) return false;

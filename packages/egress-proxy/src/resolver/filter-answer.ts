@@ -1,5 +1,5 @@
 import type { Answer, DecodedPacket } from "dns-packet";
-import { judgeAddress } from "../upstream/public-address.ts";
+import type { JudgeAddress } from "../upstream/public-address.ts";
 import type { DnsReply } from "./dns-answer.ts";
 import { responseCodes } from "./dns-question.ts";
 
@@ -15,7 +15,7 @@ export interface FilteredAnswer {
  * without addresses outside the public internet and without IPv6 addresses,
  * and the SOA record of an empty answer. All else is dropped.
  */
-export function filterAnswer(packet: DecodedPacket): FilteredAnswer {
+export function filterAnswer(packet: DecodedPacket, judgeAddress: JudgeAddress): FilteredAnswer {
   const removedAddresses: string[] = [];
   const answers = (packet.answers ?? []).filter((record) => {
     if (!isInternetRecord(record) || record.type === "AAAA") return false;

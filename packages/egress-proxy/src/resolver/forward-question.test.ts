@@ -3,6 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { type Answer, encode, type Packet } from "dns-packet";
 import { startNameserver, type TestNameserver } from "../testing/nameserver.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
+import { createAddressJudge } from "../upstream/public-address.ts";
 import type { DnsQuestion } from "./dns-question.ts";
 import { filterAnswer } from "./filter-answer.ts";
 import { acceptAnswer, createForwardQuestion } from "./forward-question.ts";
@@ -98,7 +99,8 @@ describe("acceptAnswer", () => {
       }
       const packet = acceptAnswer(message, 9, question);
       if (packet === undefined) continue;
-      for (const record of filterAnswer(packet).reply.answers) assert.notEqual(record.type, "AAAA");
+      for (const record of filterAnswer(packet, createAddressJudge([])).reply.answers)
+        assert.notEqual(record.type, "AAAA");
     }
   });
 });
@@ -114,7 +116,7 @@ describe("filterAnswer", () => {
     return acceptAnswer(message, 9, question) ?? assert.fail("the answer is well-formed");
   };
 
-  test("takes private and IPv6 addresses out and leaves the rest", () => {
+  test("takes private, denied and IPv6 addresses out and leaves the rest", () => {
     const alias: Answer = {
       type: "CNAME",
       class: "IN",
@@ -125,14 +127,19 @@ describe("filterAnswer", () => {
     const six: Answer = { type: "AAAA", class: "IN", name: "b.test", ttl: 9, data: "2606:4700::1" };
     const { reply, removedAddresses } = filterAnswer(
       decoded({
-        answers: [alias, address("10.0.0.1"), address("8.8.8.8"), address("169.254.169.254"), six],
+        answers: [
+          alias,
+          ...["10.0.0.1", "8.8.8.8", "169.254.169.254", "9.9.9.9"].map(address),
+          six,
+        ],
       }),
+      createAddressJudge(["9.9.9.0/24"]),
     );
     assert.deepEqual(
       reply.answers.map((record) => ("data" in record ? record.data : null)),
       ["b.test", "8.8.8.8"],
     );
-    assert.deepEqual(removedAddresses, ["10.0.0.1", "169.254.169.254"]);
+    assert.deepEqual(removedAddresses, ["10.0.0.1", "169.254.169.254", "9.9.9.9"]);
   });
 
   test("keeps the SOA record of an empty answer and no other record beside it", () => {
@@ -146,6 +153,7 @@ describe("filterAnswer", () => {
     const ns: Answer = { type: "NS", class: "IN", name: "example.com", ttl: 9, data: "ns.test" };
     const { reply } = filterAnswer(
       decoded({ flags: 3, authorities: [soa, ns], additionals: [address("10.0.0.1")] }),
+      createAddressJudge([]),
     );
     assert.equal(reply.responseCode, 3);
     assert.deepEqual(

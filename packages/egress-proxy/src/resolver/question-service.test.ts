@@ -8,6 +8,7 @@ import { BlockScanner } from "../redaction/block-scanner.ts";
 import { createSessionPolicy } from "../sessions/session-policy.ts";
 import { testSession } from "../testing/sessions.ts";
 import { createTestLog } from "../testing/silent-log.ts";
+import { createAddressJudge } from "../upstream/public-address.ts";
 import { optionsRecord } from "./dns-answer.ts";
 import type { ForwardQuestion } from "./forward-question.ts";
 import { createAnswerMessage } from "./question-service.ts";
@@ -23,6 +24,7 @@ function scenario(forwardQuestion: ForwardQuestion) {
   const answerMessage = createAnswerMessage({
     forwardQuestion,
     isOperatorHost: () => false,
+    judgeAddress: createAddressJudge([]),
     auditRefusal: (refusal) => refusals.push(refusal),
     log: createTestLog(),
   });

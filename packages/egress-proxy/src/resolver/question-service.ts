@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { AuditRefusal } from "../audit/sparse-audit.ts";
 import type { SessionPolicy } from "../contract.ts";
 import { describeError } from "../describe-error.ts";
+import type { JudgeAddress } from "../upstream/public-address.ts";
 import { planAnswer } from "./answer-question.ts";
 import {
   type DnsReply,
@@ -32,6 +33,7 @@ export type AnswerMessage = (
 export function createAnswerMessage(deps: {
   forwardQuestion: ForwardQuestion;
   isOperatorHost: (host: string) => boolean;
+  judgeAddress: JudgeAddress;
   auditRefusal: AuditRefusal;
   log: Logger;
 }): AnswerMessage {
@@ -51,7 +53,7 @@ export function createAnswerMessage(deps: {
       audit(policy, question, "no nameserver of the host answered");
       return emptyReply(responseCodes.serverFailure);
     }
-    const { reply, removedAddresses } = filterAnswer(answer);
+    const { reply, removedAddresses } = filterAnswer(answer, deps.judgeAddress);
     if (removedAddresses.length > 0) {
       audit(policy, question, `its address is not on the public internet: ${removedAddresses[0]}`);
     }
@@ -59,7 +61,7 @@ export function createAnswerMessage(deps: {
   };
 
   const replyTo = async (policy: SessionPolicy, question: DnsQuestion): Promise<DnsReply> => {
-    const plan = planAnswer(question, policy, deps.isOperatorHost);
+    const plan = planAnswer(question, policy, deps);
     if (plan.kind === "forward") return await forward(policy, question);
     if (plan.refusal !== null) audit(policy, question, plan.refusal);
     return plan.reply;

@@ -4,6 +4,7 @@ import { egressHostsSchema } from "@opencomputer/protocol";
 import { type Destination, DialError } from "../contract.ts";
 import { chooseAddresses } from "./choose-addresses.ts";
 import { createOperatorHosts } from "./operator-hosts.ts";
+import { createAddressJudge } from "./public-address.ts";
 
 function scenario(answers: Record<string, string[]>) {
   const asked: string[] = [];
@@ -15,6 +16,7 @@ function scenario(answers: Record<string, string[]>) {
           asked.push(host);
           return answers[host] ?? [];
         },
+        judgeAddress: createAddressJudge(["9.9.9.0/24"]),
         isOwnAddress: (address) => address === "5.5.5.5",
       },
       destination,
@@ -58,6 +60,7 @@ describe("chooseAddresses", () => {
     ["loopback in IPv6 clothes", ["::ffff:127.0.0.1"]],
     ["metadata service", ["169.254.169.254"]],
     ["the host's own public address", ["5.5.5.5"]],
+    ["a range that the operator denies", ["9.9.9.9"]],
     ["several, none public", ["192.168.1.1", "fd00::1"]],
   ];
   for (const [name, addresses] of refused) {

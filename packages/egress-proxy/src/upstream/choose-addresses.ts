@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { type Destination, DialError } from "../contract.ts";
 import { type OperatorHosts, schemePorts } from "./operator-hosts.ts";
-import { judgeAddress } from "./public-address.ts";
+import type { JudgeAddress } from "./public-address.ts";
 import type { ResolveHost } from "./resolve-host.ts";
 
 /** An address that has been checked: dialled as it stands, never resolved again. */
@@ -16,7 +16,7 @@ const addressesMax = 6;
 /**
  * The addresses that a destination may be dialled at: the operator's when
  * there is one, private or not; otherwise what its name resolves to, without
- * the addresses that are not on the public internet.
+ * the addresses that are not on the public internet or that the operator denies.
  *
  * Rejects with `DialError`: `name_not_resolved`, or `address_refused` when
  * no address is left.
@@ -25,6 +25,7 @@ export async function chooseAddresses(
   deps: {
     operatorHosts: OperatorHosts;
     resolveHost: ResolveHost;
+    judgeAddress: JudgeAddress;
     isOwnAddress: (address: string) => boolean;
   },
   destination: Destination,
@@ -38,7 +39,7 @@ export async function chooseAddresses(
   const checked: CheckedAddress[] = [];
   const refusals = new Set<string>();
   for (const text of found) {
-    const verdict = judgeAddress(text);
+    const verdict = deps.judgeAddress(text);
     if (!verdict.allowed) refusals.add(`${text} (${verdict.range})`);
     else if (deps.isOwnAddress(verdict.address)) refusals.add(`${text} (this host)`);
     else checked.push({ address: verdict.address, port: schemePorts[scheme] });

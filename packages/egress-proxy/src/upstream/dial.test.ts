@@ -7,6 +7,7 @@ import { close, listen } from "../listeners/listen.ts";
 import { createTestAuthority } from "../testing/certificates.ts";
 import { createConnect } from "./connect.ts";
 import { createDial } from "./dial.ts";
+import { createAddressJudge } from "./public-address.ts";
 import { createSessionCache } from "./session-cache.ts";
 
 const day = 24 * 3600 * 1000;
@@ -84,6 +85,7 @@ describe("createDial", async () => {
     const dialOnce = createDial({
       egressHosts,
       resolveHost: async () => options.addresses ?? [],
+      judgeAddress: createAddressJudge([]),
       isOwnAddress: () => false,
       connect: createConnect({ secureContext, sessions: sessionCache }),
       timeoutMilliseconds: (options.seconds ?? 5) * 1000,
@@ -215,6 +217,7 @@ test("Dial tries the next address when one fails, in order, and each as it was c
   const dial = createDial({
     egressHosts: [],
     resolveHost: async () => ["10.0.0.1", "1.1.1.1", "2606:4700::1", "8.8.8.8"],
+    judgeAddress: createAddressJudge([]),
     isOwnAddress: () => false,
     connect: async ({ target }) => {
       tried.push(target.address);

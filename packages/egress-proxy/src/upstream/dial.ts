@@ -3,6 +3,7 @@ import { type Dial, DialError } from "../contract.ts";
 import { chooseAddresses } from "./choose-addresses.ts";
 import type { Connect } from "./connect.ts";
 import { createOperatorHosts } from "./operator-hosts.ts";
+import type { JudgeAddress } from "./public-address.ts";
 import type { ResolveHost } from "./resolve-host.ts";
 
 /** With further addresses to try, one that does not answer is given this long. */
@@ -19,6 +20,7 @@ const attemptTimeoutMilliseconds = 4_000;
 export function createDial(deps: {
   egressHosts: readonly EgressHost[];
   resolveHost: ResolveHost;
+  judgeAddress: JudgeAddress;
   isOwnAddress: (address: string) => boolean;
   connect: Connect;
   timeoutMilliseconds: number;
@@ -28,11 +30,7 @@ export function createDial(deps: {
 
   return async (destination, signal) => {
     const deadline = deps.now() + deps.timeoutMilliseconds;
-    const targets = await chooseAddresses(
-      { operatorHosts, resolveHost: deps.resolveHost, isOwnAddress: deps.isOwnAddress },
-      destination,
-      signal,
-    );
+    const targets = await chooseAddresses({ ...deps, operatorHosts }, destination, signal);
     let failure = new DialError("timed_out", `${destination.host} was not found in time`);
     for (const [index, target] of targets.entries()) {
       const remaining = deadline - deps.now();

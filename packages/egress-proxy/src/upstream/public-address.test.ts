@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { cloudServiceRanges } from "@opencomputer/protocol";
 import { createSeededRandom } from "../testing/seeded-random.ts";
-import { judgeAddress } from "./public-address.ts";
+import { createAddressJudge } from "./public-address.ts";
 
 /** RFC 6890 and the IANA special purpose registries: first, last and one in between. */
 const refused = [
@@ -55,7 +56,9 @@ const allowed: [string, string][] = [
 
 const noAddress = ["", "localhost", "1.2.3", "010.0.0.1", "0x7f.0.0.1", "2130706433", "1.1.1.1:80"];
 
-describe("judgeAddress", () => {
+const judgeAddress = createAddressJudge([]);
+
+describe("createAddressJudge", () => {
   for (const text of refused) {
     test(`refuses ${text}`, () => assert.equal(judgeAddress(text).allowed, false));
   }
@@ -91,4 +94,26 @@ describe("judgeAddress", () => {
       if (verdict.allowed) assert.deepEqual(judgeAddress(verdict.address), verdict);
     }
   });
+
+  const denied: [string, boolean][] = [
+    ["168.63.129.16", false],
+    ["::ffff:168.63.129.16", false],
+    ["64:ff9b::168.63.129.16", false],
+    ["168.63.129.17", true],
+    ["9.9.9.0", false],
+    ["9.9.9.255", false],
+    ["9.9.10.0", true],
+    ["2606:4700::1", false],
+    ["2606:4700:ffff::1", false],
+    ["2606:4701::1", true],
+  ];
+  const judgeWithDenied = createAddressJudge([
+    ...cloudServiceRanges,
+    "9.9.9.0/24",
+    "2606:4700::/32",
+  ]);
+  for (const [text, isAllowed] of denied) {
+    test(`${isAllowed ? "allows" : "refuses"} ${text} beside denied ranges`, () =>
+      assert.equal(judgeWithDenied(text).allowed, isAllowed));
+  }
 });

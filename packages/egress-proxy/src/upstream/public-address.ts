@@ -11,8 +11,12 @@ const nat64WellKnown = ipaddr.IPv6.parseCIDR("64:ff9b::/96");
 /** RFC 4291, section 2.4 and the IANA registry: all global unicast is in here. */
 const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3");
 
+/** Judges one address, in any of its spellings. */
+export type JudgeAddress = (text: string) => AddressVerdict;
+
 /**
- * Whether an address is on the public internet, judged in its canonical form.
+ * Tells whether an address is on the public internet and in none of the denied
+ * ranges, judged in its canonical form.
  *
  * IPv4-mapped and NAT64 addresses are judged as the IPv4 address inside.
  * Everything with a special purpose is refused (RFC 6890 and the IANA special
@@ -20,27 +24,41 @@ const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3");
  * documentation, multicast, reserved, and the IPv6 transition forms 6to4 and
  * Teredo, whose embedded IPv4 address another party's relay would dial.
  */
-export function judgeAddress(text: string): AddressVerdict {
-  if (isIP(text) === 0) return { allowed: false, range: "not an address" };
-  const parsed = ipaddr.parse(text.replace(/%.*$/, ""));
-  return parsed instanceof ipaddr.IPv4 ? judgeIPv4(parsed) : judgeIPv6(parsed);
-}
+export function createAddressJudge(deniedRanges: readonly string[]): JudgeAddress {
+  const denied = deniedRanges.map((text) => ({ text, range: ipaddr.parseCIDR(text) }));
 
-function judgeIPv4(address: ipaddr.IPv4): AddressVerdict {
-  const range = address.range();
-  return range === "unicast"
-    ? { allowed: true, address: address.toString() }
-    : { allowed: false, range };
-}
-
-function judgeIPv6(address: ipaddr.IPv6): AddressVerdict {
-  if (address.isIPv4MappedAddress()) return judgeIPv4(address.toIPv4Address());
-  if (address.match(nat64WellKnown)) {
-    const embedded = judgeIPv4(new ipaddr.IPv4(address.toByteArray().slice(12)));
-    return embedded.allowed ? { allowed: true, address: address.toString() } : embedded;
+  function deniedRangeOf(address: ipaddr.IPv4 | ipaddr.IPv6): string | undefined {
+    const found = denied.find(({ range }) => {
+      const [first, prefix] = range;
+      return first.kind() === address.kind() && address.match(first, prefix);
+    });
+    return found && `denied: ${found.text}`;
   }
-  const range = address.range();
-  return range === "unicast" && address.match(globalUnicast)
-    ? { allowed: true, address: address.toString() }
-    : { allowed: false, range: range === "unicast" ? "reserved" : range };
+
+  function judgeIPv4(address: ipaddr.IPv4): AddressVerdict {
+    const range = deniedRangeOf(address) ?? address.range();
+    return range === "unicast"
+      ? { allowed: true, address: address.toString() }
+      : { allowed: false, range };
+  }
+
+  function judgeIPv6(address: ipaddr.IPv6): AddressVerdict {
+    if (address.isIPv4MappedAddress()) return judgeIPv4(address.toIPv4Address());
+    const deniedRange = deniedRangeOf(address);
+    if (deniedRange !== undefined) return { allowed: false, range: deniedRange };
+    if (address.match(nat64WellKnown)) {
+      const embedded = judgeIPv4(new ipaddr.IPv4(address.toByteArray().slice(12)));
+      return embedded.allowed ? { allowed: true, address: address.toString() } : embedded;
+    }
+    const range = address.range();
+    return range === "unicast" && address.match(globalUnicast)
+      ? { allowed: true, address: address.toString() }
+      : { allowed: false, range: range === "unicast" ? "reserved" : range };
+  }
+
+  return (text) => {
+    if (isIP(text) === 0) return { allowed: false, range: "not an address" };
+    const parsed = ipaddr.parse(text.replace(/%.*$/, ""));
+    return parsed instanceof ipaddr.IPv4 ? judgeIPv4(parsed) : judgeIPv6(parsed);
+  };
 }

@@ -22,13 +22,17 @@ export interface HostNetwork {
 export function createHostNetwork(options: {
   installationId: string;
   block: NetworkBlock;
+  /** Ranges that no guest reaches, besides the special ones. */
+  deniedRanges: readonly string[];
   markerPath: string;
 }): HostNetwork {
-  const { installationId, block, markerPath } = options;
+  const { installationId, block, deniedRanges, markerPath } = options;
   const table = hostTableName(installationId);
   return {
     async setUp() {
-      await runProgram("nft", ["-f", "-"], { input: hostRules(installationId, block) });
+      await runProgram("nft", ["-f", "-"], {
+        input: hostRules(installationId, block, deniedRanges),
+      });
       await runProgram("ip", ["addr", "replace", `${block.egressAddress}/32`, "dev", "lo"]);
       if ((await readFile(forwardingPath, "utf8")).trim() === "0") {
         await writeFile(markerPath, "off\n");

@@ -32,7 +32,13 @@ export interface Slots {
   closeStrays(): Promise<void>;
 }
 
-export function createSlots(installationId: string, block: NetworkBlock): Slots {
+export function createSlots(options: {
+  installationId: string;
+  block: NetworkBlock;
+  /** Ranges that no guest reaches, besides the special ones. */
+  deniedRanges: readonly string[];
+}): Slots {
+  const { installationId, block, deniedRanges } = options;
   const taken = new Set<number>();
   // Interfaces appear and vanish under the kernel's one lock: doing it one at a time is no slower.
   const changes = createTurns();
@@ -72,7 +78,9 @@ export function createSlots(installationId: string, block: NetworkBlock): Slots 
       const namespace = `--net=${namespaceDirectory}/${slot.name}`;
       const group = String(hostInterfaceGroups[mode]);
       await Promise.all([
-        runProgram("nsenter", [namespace, "nft", "-f", "-"], { input: slotRules(slot, mode) }),
+        runProgram("nsenter", [namespace, "nft", "-f", "-"], {
+          input: slotRules(slot, mode, deniedRanges),
+        }),
         runProgram("ip", ["link", "set", "dev", slot.name, "group", group]),
       ]);
     },
@@ -109,7 +117,7 @@ link set ${slot.name} up
  */
 function namespaceScript(slot: Slot): string {
   return `nft -f - <<'END'
-${slotRules(slot, "closed")}
+${slotRules(slot, "closed", [])}
 END
 if [ -e /proc/sys/net/ipv6 ]; then
   echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6

@@ -91,8 +91,9 @@ const targets: (Target & { what: string; passesHost: readonly SlotMode[] })[] = 
 ];
 
 describe("a process of QEMU's user in a slot", () => {
-  const slots = createSlots(installationId, block);
+  const slots = createSlots({ installationId, block, deniedRanges: [] });
   const hostNetwork = createHostNetwork({
+    deniedRanges: [],
     installationId,
     block,
     markerPath: `/run/opencomputer-${installationId}-forwarding`,

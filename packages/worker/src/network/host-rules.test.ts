@@ -3,7 +3,10 @@ import { describe, test } from "node:test";
 import { hostInterfaceGroups, hostRules } from "./host-rules.ts";
 import { parseNetworkBlock } from "./network-block.ts";
 
-const rules = hostRules("00c0ffee", parseNetworkBlock("198.18.4.0/22"));
+const rules = hostRules("00c0ffee", parseNetworkBlock("198.18.4.0/22"), [
+  "9.9.9.0/24",
+  "2001:db8::/32",
+]);
 const { open, intercepted, allowlisted } = hostInterfaceGroups;
 
 /** The rules of a chain, without what declares it. */
@@ -41,9 +44,10 @@ describe("hostRules", () => {
     assert.ok(!chain("forward_from_slot").some((rule) => rule.includes(String(allowlisted))));
   });
 
-  test("special ranges and resolvers are refused before anything is opened", () => {
-    const [ranges = "", resolvers = "", first = ""] = chain("forward_from_slot");
+  test("special and denied ranges and resolvers are refused before anything is opened", () => {
+    const [ranges = "", denied = "", resolvers = "", first = ""] = chain("forward_from_slot");
     assert.match(ranges, /169\.254\.0\.0\/16.* drop$/);
+    assert.equal(denied, "ip daddr 9.9.9.0/24 drop");
     assert.equal(resolvers, "meta l4proto { tcp, udp } th dport 53 drop");
     assert.equal(first, `iifgroup ${open} accept`);
   });

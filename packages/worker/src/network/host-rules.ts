@@ -2,7 +2,7 @@ import { agentPort, egressPorts } from "@opencomputer/protocol";
 import type { NetworkBlock } from "./network-block.ts";
 import { slotNamePrefix } from "./slot.ts";
 import type { SlotMode } from "./slot-rules.ts";
-import { specialRanges } from "./special-ranges.ts";
+import { ipv4Only, specialRanges } from "./special-ranges.ts";
 
 /** Name of the installation's table on the host. */
 export function hostTableName(installationId: string): string {
@@ -30,7 +30,11 @@ export const hostInterfaceGroups: Readonly<Record<SlotMode, number>> = {
  * of the host other than the proxy. Only root may call the agents. Loading the
  * rules replaces the ones before in one transaction.
  */
-export function hostRules(installationId: string, block: NetworkBlock): string {
+export function hostRules(
+  installationId: string,
+  block: NetworkBlock,
+  deniedRanges: readonly string[],
+): string {
   const table = hostTableName(installationId);
   const slots = `"${slotNamePrefix(installationId)}*"`;
   const egress = block.egressAddress;
@@ -70,7 +74,9 @@ table inet ${table} {
   }
   chain forward_from_slot {
     ip daddr { ${specialRanges.join(", ")} } drop
-    meta l4proto { tcp, udp } th dport 53 drop
+${ipv4Only(deniedRanges)
+  .map((range) => `    ip daddr ${range} drop\n`)
+  .join("")}    meta l4proto { tcp, udp } th dport 53 drop
     iifgroup ${open} accept
     iifgroup ${intercepted} tcp dport { 80, 443 } drop
     iifgroup ${intercepted} udp dport 443 drop

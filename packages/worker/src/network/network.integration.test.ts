@@ -32,6 +32,9 @@ const scene = randomInt(256);
 const hostAddress = `44.128.${scene}.1`;
 const publicAddress = `44.130.${scene}.9`;
 const privateAddress = `10.77.${scene}.9`;
+/** On the internet, and in a range that the operator denies. */
+const deniedAddress = `44.131.${scene}.9`;
+const deniedRanges = [`44.131.${scene}.0/24`, "2001:db8::/32"];
 const echoPort = 8023;
 
 /** What a guest can reach in each mode. A deny must be a refusal: silence would hang its programs. */
@@ -123,6 +126,13 @@ const table: {
     reached: [],
   },
   {
+    what: "an address that the operator denies",
+    protocol: "tcp",
+    address: deniedAddress,
+    port: 8022,
+    reached: [],
+  },
+  {
     what: "the host's public address",
     protocol: "tcp",
     address: hostAddress,
@@ -146,8 +156,9 @@ const table: {
 ];
 
 describe("network slots", () => {
-  const slots = createSlots(installationId, block);
+  const slots = createSlots({ installationId, block, deniedRanges });
   const hostNetwork = createHostNetwork({
+    deniedRanges,
     installationId,
     block,
     markerPath: `/run/opencomputer-${installationId}-forwarding`,
@@ -165,11 +176,16 @@ describe("network slots", () => {
   before(async () => {
     forwardingBefore = await readFile("/proc/sys/net/ipv4/ip_forward", "utf8");
     await hostNetwork.setUp();
-    internet = await attachInternet(internetName, hostAddress, [publicAddress, privateAddress]);
+    internet = await attachInternet(internetName, hostAddress, [
+      publicAddress,
+      privateAddress,
+      deniedAddress,
+    ]);
     internetServer = await serveInNamespace(internetName, [
       ...[443, 80, 8022, 53].flatMap((port) => [
         `${publicAddress}:${port}`,
         `${privateAddress}:${port}`,
+        `${deniedAddress}:${port}`,
       ]),
       `${publicAddress}:${echoPort}:echo`,
     ]);
@@ -380,7 +396,7 @@ describe("network slots", () => {
   });
 
   test("strays of the installation are removed, and what is open is kept", async () => {
-    const earlier = createSlots(installationId, block);
+    const earlier = createSlots({ installationId, block, deniedRanges });
     earlier.adopt(slot.index);
     earlier.adopt(otherSlot.index);
     const stray = await earlier.open();
@@ -397,6 +413,7 @@ describe("network slots", () => {
   test("tearing down leaves nothing on the host", async () => {
     const other = await testInstallation();
     const network = createHostNetwork({
+      deniedRanges,
       installationId: other.installationId,
       block: parseNetworkBlock(other.block),
       markerPath: `/run/opencomputer-${other.installationId}-forwarding`,

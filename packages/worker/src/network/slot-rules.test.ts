@@ -36,6 +36,10 @@ const statements: Record<string, { text: string; modes: readonly SlotMode[] }> =
     text: '    iifname "tap0" accept\n',
     modes: ["open", "intercepted"],
   },
+  "a range that the operator denies is refused": {
+    text: 'iifname "tap0" ip daddr 9.9.9.0/24 jump refuse',
+    modes: ["open", "intercepted"],
+  },
   "QUIC is refused": { text: 'iifname "tap0" udp dport 443 jump refuse', modes: ["intercepted"] },
   "a refusal is told": {
     text: "chain refuse {\n    meta l4proto tcp reject with tcp reset\n    reject with icmp",
@@ -81,14 +85,14 @@ describe("slotRules", () => {
     for (const [meaning, { text, modes }] of Object.entries(statements)) {
       const expected = modes.includes(mode);
       test(`${mode}: ${expected ? "" : "not: "}${meaning}`, () => {
-        assert.equal(slotRules(slot, mode).includes(text), expected);
+        assert.equal(slotRules(slot, mode, ["9.9.9.0/24"]).includes(text), expected);
       });
     }
   }
 
   test("open and intercepted refuse special ranges before they accept the rest", () => {
     for (const mode of ["open", "intercepted"] as const) {
-      const rules = slotRules(slot, mode);
+      const rules = slotRules(slot, mode, ["9.9.9.0/24"]);
       const refusal = rules.indexOf("192.168.0.0/16");
       assert.ok(refusal > 0 && refusal < rules.indexOf('    iifname "tap0" accept\n'));
     }
@@ -96,7 +100,7 @@ describe("slotRules", () => {
 
   test("replaces the rules before in the same transaction", () => {
     assert.match(
-      slotRules(slot, "open"),
+      slotRules(slot, "open", []),
       /^table inet slot\ndelete table inet slot\ntable inet slot \{/,
     );
   });

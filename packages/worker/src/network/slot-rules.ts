@@ -7,7 +7,7 @@ import {
 } from "@opencomputer/protocol";
 import type { Slot } from "./slot.ts";
 import { slotInterfaces } from "./slot.ts";
-import { specialRanges } from "./special-ranges.ts";
+import { ipv4Only, specialRanges } from "./special-ranges.ts";
 
 /**
  * `closed`: no sandbox owns the slot, and nothing leaves it, not even a question
@@ -36,7 +36,7 @@ const toGuest = `oifname "${slotInterfaces.guest}"`;
  * either. Code that broke out of the guest runs here, as QEMU's user; its
  * packets are nobody's replies, and none of them leaves by the host's side.
  */
-export function slotRules(slot: Slot, mode: SlotMode): string {
+export function slotRules(slot: Slot, mode: SlotMode, deniedRanges: readonly string[]): string {
   return `table inet slot
 delete table inet slot
 table inet slot {
@@ -57,7 +57,7 @@ ${indent(redirections(slot.egressAddress, mode))}
     ${guest} ct state invalid jump refuse
     ${guest} ct state new tcp flags & (fin | syn | rst | ack) != syn jump refuse
     ${guest} ct state new ct count over ${limits.networkConnectionsPerSandboxMax} jump refuse
-${indent(openings(slot.egressAddress, mode))}
+${indent(openings(slot.egressAddress, mode, deniedRanges))}
     ${guest} jump refuse
   }
   chain refuse {
@@ -96,7 +96,11 @@ function redirections(egressAddress: string, mode: SlotMode): string[] {
   ];
 }
 
-function openings(egressAddress: string, mode: SlotMode): string[] {
+function openings(
+  egressAddress: string,
+  mode: SlotMode,
+  deniedRanges: readonly string[],
+): string[] {
   if (mode === "closed") return [];
   const toProxy = [
     `${guest} ct status dnat ip daddr ${egressAddress} udp dport ${egressPorts.dns} accept`,
@@ -106,6 +110,7 @@ function openings(egressAddress: string, mode: SlotMode): string[] {
   return [
     ...toProxy,
     `${guest} ip daddr { ${specialRanges.join(", ")} } jump refuse`,
+    ...ipv4Only(deniedRanges).map((range) => `${guest} ip daddr ${range} jump refuse`),
     // QUIC would carry HTTPS past the proxy: clients fall back to TCP once it is refused.
     ...(mode === "intercepted" ? [`${guest} udp dport 443 jump refuse`] : []),
     `${guest} accept`,

@@ -19,3 +19,8 @@ export const specialRanges = [
   "224.0.0.0/4",
   "240.0.0.0/4",
 ] as const;
+
+/** The ranges that rules for guests can name: guests have no IPv6, all of it is dropped. */
+export function ipv4Only(ranges: readonly string[]): string[] {
+  return ranges.filter((range) => !range.includes(":"));
+}

@@ -69,7 +69,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   // A machine's user connects to a socket there that is its own; it cannot list the directory.
   for (const directory of [runtimeDirectory, directories.sockets]) await chmod(directory, 0o711);
 
-  const hypervisor = createQemu();
+  const hypervisor = createQemu({ log });
   const hypervisorVersion = await hypervisor.version();
   const processor = cpus()[0]?.model ?? "";
   const fingerprintOf = (shape: MachineShape) =>

@@ -323,6 +323,24 @@ describe("the life of a machine", () => {
     await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
   });
 
+  test("a machine that is stalled while the worker restarts is kept, with its memory", async () => {
+    const id = await scene.create();
+    await run(id, counter);
+    const { pid } = (await scene.recordOf(id)).process;
+    process.kill(pid, "SIGSTOP");
+    try {
+      await scene.stop("SIGKILL");
+      await scene.start();
+      assert.equal(await stateOf(id), "running");
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    assert.equal((await scene.recordOf(id)).process.pid, pid);
+    assert.ok(Number(await run(id, ask)) > 0, "the counter continues");
+    await scene.trust();
+    await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
+  });
+
   test("a worker that is killed finds running, hibernated and saved machines again", async () => {
     const running = await scene.create();
     const sleeping = await scene.create();

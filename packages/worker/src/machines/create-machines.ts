@@ -149,17 +149,16 @@ export function createMachines(deps: {
     await rm(directoryOf(id), { recursive: true, force: true });
   }
 
-  /** One that does not answer counts as ended, and is killed as a stray: its disk is kept. */
+  /** One whose process lives is kept, even while its monitor does not answer. */
   async function attach(record: MachineRecord, access: MachineAccess, layerPath: string) {
+    const vm = await hypervisor.attach({ process: record.process, access });
+    if (vm === undefined) return { vm, isAhead: false };
     try {
-      const vm = await hypervisor.attach({ process: record.process, access });
-      return { vm, isAhead: vm !== undefined && !(await writesInto(vm, layerPath)) };
+      return { vm, isAhead: !(await writesInto(vm, layerPath)) };
     } catch (error) {
-      deps.log.warn(
-        { machineId: record.id, err: error },
-        "A machine does not answer; it counts as ended",
-      );
-      return { vm: undefined, isAhead: false };
+      // An empty layer that is listed and was not added changes nothing.
+      deps.log.warn({ machineId: record.id, err: error }, "A machine's monitor does not answer");
+      return { vm, isAhead: false };
     }
   }
 

@@ -11,6 +11,7 @@ import {
   readProcFile,
 } from "../process/process-identity.ts";
 import { runProgram } from "../process/run-program.ts";
+import { monitorProcess } from "./process-monitor.ts";
 import { qemuArguments } from "./qemu-arguments.ts";
 import { qemuMachine } from "./qemu-machine.ts";
 import { connectQmp } from "./qmp-client.ts";
@@ -38,7 +39,9 @@ function launcher(namespace: string): string[] {
   ];
 }
 
-export function createQemu(): Hypervisor {
+export function createQemu(deps: {
+  log: { warn(details: object, message: string): void };
+}): Hypervisor {
   return {
     async version() {
       const output = await runProgram(program, ["--version"]);
@@ -73,13 +76,15 @@ export function createQemu(): Hypervisor {
       }
 
       async function takeOver(started: ChildProcess): Promise<VirtualMachine> {
-        const qmp = await connectQmp(launch.qmpSocketPath, {
+        const connection = await connectQmp(launch.qmpSocketPath, {
           timeoutSeconds: 20,
           isStarting: () => started.exitCode === null && started.signalCode === null,
         });
         const identity = await identifyProcess(started.pid ?? 0);
         if (identity === undefined) throw new Error("The process has ended");
         await writeFile(`/proc/${identity.pid}/oom_score_adj`, outOfMemoryScore);
+        const socketPath = launch.qmpSocketPath;
+        const qmp = monitorProcess({ ...deps, process: identity, socketPath, connection });
         const machine = qemuMachine({ process: identity, qmp, access: launch });
         if (launch.cpuCount > 1) await machine.plugCpus(launch.cpuCount);
         if (state !== undefined) await machine.loadState(`fd:${stateDescriptor}`);
@@ -90,7 +95,8 @@ export function createQemu(): Hypervisor {
     async attach({ process: identity, access }) {
       const found = await identifyProcess(identity.pid);
       if (found?.startTicks !== identity.startTicks) return undefined;
-      const qmp = await connectQmp(access.qmpSocketPath, { timeoutSeconds: 5 });
+      const socketPath = access.qmpSocketPath;
+      const qmp = monitorProcess({ ...deps, process: identity, socketPath, connection: undefined });
       return qemuMachine({ process: identity, qmp, access });
     },
 

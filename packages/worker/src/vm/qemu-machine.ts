@@ -3,9 +3,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { killProcess, type ProcessIdentity } from "../process/process-identity.ts";
 import { receiveState, type StateReceiver } from "../saved-state/receive-state.ts";
+import type { ProcessMonitor } from "./process-monitor.ts";
 import { type MachineAccess, qemuNames } from "./qemu-arguments.ts";
 import { qemuDisk } from "./qemu-disk.ts";
-import type { QmpClient } from "./qmp-client.ts";
 import type { VirtualMachine } from "./virtual-machine.ts";
 import { watchStorage } from "./watch-storage.ts";
 
@@ -49,10 +49,10 @@ export interface QemuMachine extends VirtualMachine {
   loadState(source: string): Promise<void>;
 }
 
-/** The machine behind a monitor connection. */
+/** The machine behind a monitor. */
 export function qemuMachine(options: {
   process: ProcessIdentity;
-  qmp: QmpClient;
+  qmp: ProcessMonitor;
   access: MachineAccess;
 }): QemuMachine {
   const { qmp, access } = options;

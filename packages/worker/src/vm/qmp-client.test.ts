@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { describe, mock, test } from "node:test";
 import { z } from "zod";
 import { seededRandom } from "../testing/seeded-random.ts";
 import {
@@ -170,6 +170,32 @@ describe("connectQmp", () => {
       (error) => error instanceof QmpError && !(error instanceof QmpRefusal),
     );
     await end();
+  });
+
+  test("a reply that is late is ignored, and the connection continues", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    try {
+      let reply = (): void => undefined;
+      const { client, end } = await scenario((command, id, socket) => {
+        if (command !== "stop") return `{"return": 1, "id": ${id}}\n`;
+        reply = () => socket.write(`{"return": {}, "id": ${id}}\n`);
+        return "";
+      });
+      let isClosed = false;
+      client.onClose(() => {
+        isClosed = true;
+      });
+      const stopping = client.execute("stop", {}, z.unknown());
+      assert.equal(await client.execute("query", {}, z.number()), 1);
+      mock.timers.tick(30_000);
+      await assert.rejects(stopping, /did not answer stop in 30 seconds/);
+      reply();
+      assert.equal(await client.execute("query", {}, z.number()), 1);
+      assert.equal(isClosed, false);
+      await end();
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   test("ends the connection on a line that is no JSON", async () => {

@@ -43,7 +43,7 @@ export interface QmpClient {
     commandArguments: Record<string, unknown>,
     schema: Schema,
   ): Promise<z.infer<Schema>>;
-  /** Calls back when QEMU, or the connection to it, has ended. At once when it has already. */
+  /** Calls back when the connection to QEMU has ended. At once when it has already. */
   onClose(callback: () => void): void;
   /** Calls back for each event of that name, with its data. The function that is returned ends it. */
   onEvent(name: string, callback: (data: unknown) => void): () => void;
@@ -93,11 +93,13 @@ export async function connectQmp(
 ): Promise<QmpClient> {
   const deadline = Date.now() + options.timeoutSeconds * 1000;
   for (;;) {
+    let client: QmpClient | undefined;
     try {
-      const client = createQmpClient(await openSocket(socketPath));
+      client = createQmpClient(await openSocket(socketPath));
       await client.execute("qmp_capabilities", {}, z.unknown());
       return client;
     } catch (error) {
+      client?.disconnect();
       const notYet = hasCode(error, "ENOENT") || hasCode(error, "ECONNREFUSED");
       if (!notYet || Date.now() > deadline || options.isStarting?.() === false) {
         throw new QmpError(`QEMU does not answer on ${socketPath}`, { cause: error });
@@ -124,6 +126,8 @@ export function createQmpClient(socket: Socket): QmpClient {
     number,
     { command: string; resolve(value: unknown): void; reject(error: QmpError): void }
   >();
+  /** Commands that were not waited for any longer; what QEMU says of them later is ignored. */
+  const late = new Set<number>();
   const closeCallbacks: (() => void)[] = [];
   const eventCallbacks = new Set<{ name: string; callback: (data: unknown) => void }>();
   const parse = createQmpParser();
@@ -147,6 +151,7 @@ export function createQmpClient(socket: Socket): QmpClient {
         if (name === message.event) callback(message.data);
       return;
     }
+    if (message.id !== undefined && late.delete(message.id)) return;
     const waiter = message.id === undefined ? undefined : waiting.get(message.id);
     if (waiter === undefined || message.id === undefined) {
       throw new QmpError("QEMU answered a command that was not sent");
@@ -178,6 +183,7 @@ export function createQmpClient(socket: Socket): QmpClient {
       const value = await new Promise<unknown>((resolve, reject) => {
         const timer = setTimeout(() => {
           waiting.delete(id);
+          late.add(id);
           reject(new QmpError(`QEMU did not answer ${command} in 30 seconds`));
         }, commandTimeoutMilliseconds);
         waiting.set(id, {

@@ -53,7 +53,10 @@ export interface VirtualMachine {
   /** How much memory the guest has taken up to now. */
   currentMemoryMB(): Promise<number>;
   growDisk(diskMB: number): Promise<void>;
-  /** Calls back when the machine has ended by itself or was killed. At once when it has already. */
+  /**
+   * Calls back when the machine's process has ended, by itself or killed, and
+   * for nothing else. At once when it has already.
+   */
   onEnd(callback: () => void): void;
   /** Ends it at once, and returns when nothing of it runs. Done already is no error. */
   kill(): Promise<void>;
@@ -79,7 +82,10 @@ export interface Hypervisor {
     /** Where it finds new layers of its disk: its working directory. */
     layersDirectory: string;
   }): Promise<VirtualMachine>;
-  /** Finds a machine of an earlier worker again; undefined when it is gone. */
+  /**
+   * Finds a machine of an earlier worker again, also one whose monitor does not
+   * answer now; undefined when its process has ended.
+   */
   attach(options: {
     process: ProcessIdentity;
     access: MachineAccess;

@@ -8,16 +8,17 @@ describe("watchStorage", () => {
   beforeEach(() => mock.timers.enable({ apis: ["setTimeout"] }));
   afterEach(() => mock.timers.reset());
 
-  function scenario(options: { mayRun?: boolean; refuse?: boolean } = {}) {
+  function scenario(options: { mayRun?: boolean; refuse?: boolean; status?: string } = {}) {
     const commands: string[] = [];
     const listeners: ((data: unknown) => void)[] = [];
     const closings: (() => void)[] = [];
+    const reconnections: (() => void)[] = [];
     const storage = watchStorage(
       {
         async execute(command, _, schema) {
           commands.push(command);
           if (options.refuse === true) throw new Error("refused");
-          return schema.parse({});
+          return schema.parse({ status: options.status });
         },
         onEvent(name, callback) {
           assert.equal(name, "BLOCK_IO_ERROR");
@@ -25,6 +26,7 @@ describe("watchStorage", () => {
           return () => undefined;
         },
         onClose: (callback) => void closings.push(callback),
+        onReconnect: (callback) => void reconnections.push(callback),
       },
       () => options.mayRun ?? true,
     );
@@ -34,7 +36,11 @@ describe("watchStorage", () => {
     const close = () => {
       for (const closing of closings) closing();
     };
-    return { storage, commands, tell, close };
+    const reconnect = async () => {
+      for (const reconnection of reconnections) reconnection();
+      await Promise.resolve();
+    };
+    return { storage, commands, tell, close, reconnect };
   }
 
   test("a machine that was stopped on a full disk is told to go on, and lacks storage until it does", () => {
@@ -94,5 +100,18 @@ describe("watchStorage", () => {
     mock.timers.tick(60_000);
     assert.equal(commands.length, 3);
     assert.equal(storage.isLacking(), false);
+  });
+
+  test("one that was stopped while nobody was connected is told to go on, and no other", async () => {
+    const stopped = scenario({ status: "io-error" });
+    await stopped.reconnect();
+    assert.ok(stopped.storage.isLacking());
+    mock.timers.tick(2000);
+    assert.deepEqual(stopped.commands, ["query-status", "cont"]);
+    const paused = scenario({ status: "paused" });
+    await paused.reconnect();
+    mock.timers.tick(2000);
+    assert.ok(!paused.storage.isLacking());
+    assert.deepEqual(paused.commands, ["query-status"]);
   });
 });

@@ -1,9 +1,10 @@
 import { z } from "zod";
-import type { QmpClient } from "./qmp-client.ts";
+import type { ProcessMonitor } from "./process-monitor.ts";
 
 const retryMilliseconds = 2000;
 /** A write that fails again does so within this time. */
 const settleMilliseconds = 500;
+const statusSchema = z.object({ status: z.string() });
 const blockErrorSchema = z.object({ action: z.string(), nospace: z.boolean().optional() });
 
 /**
@@ -13,7 +14,7 @@ const blockErrorSchema = z.object({ action: z.string(), nospace: z.boolean().opt
  * again, as long as it `mayRun`.
  */
 export function watchStorage(
-  qmp: Pick<QmpClient, "execute" | "onEvent" | "onClose">,
+  qmp: Pick<ProcessMonitor, "execute" | "onEvent" | "onClose" | "onReconnect">,
   mayRun: () => boolean,
 ): { isLacking(): boolean } {
   let isLacking = false;
@@ -39,6 +40,17 @@ export function watchStorage(
     if (!parsed.success || parsed.data.action !== "stop" || parsed.data.nospace !== true) return;
     isLacking = true;
     wait(retryMilliseconds, retry);
+  });
+  qmp.onReconnect(() => {
+    qmp.execute("query-status", {}, statusSchema).then(
+      ({ status }) => {
+        if (status !== "io-error") return;
+        isLacking = true;
+        wait(retryMilliseconds, retry);
+      },
+      // The connection was lost again, and the next one asks again.
+      () => undefined,
+    );
   });
   qmp.onClose(() => {
     clearTimeout(timer);

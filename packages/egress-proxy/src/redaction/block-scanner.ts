@@ -6,6 +6,7 @@ import {
   mixBlock,
   mixEdges,
 } from "./block-digest.ts";
+import { CondensedText } from "./condensed-text.ts";
 import { entryFields, type PatternTable } from "./pattern-table.ts";
 import { View } from "./view.ts";
 
@@ -30,6 +31,8 @@ export class BlockScanner {
   readonly work: ScanWork = { blocks: 0, lookups: 0, comparedBytes: 0 };
   /** Where texts are read into: as they are, decoded once, decoded twice. */
   readonly views: readonly [View, View, View] = [new View(), new View(), new View()];
+  /** Where a text is put without what no value can stand in, before it is read into views. */
+  readonly condensed = new CondensedText();
   #digests = new Int32Array(0);
   #sums = new Int32Array(0);
 

@@ -20,7 +20,7 @@ const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 
 /** Bytes of a value of class `token`, of its base64 and hexadecimal, of its escapes, and of UTF-16. */
-const inTokenForms = new Uint8Array(256);
+export const inTokenForms = new Uint8Array(256);
 for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=:-%\\&#;\0\r\n") {
   inTokenForms[character.charCodeAt(0)] = 1;
 }

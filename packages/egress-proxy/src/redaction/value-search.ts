@@ -66,11 +66,31 @@ export class ValueSearch {
   }
 
   /** Every place where a form of a value stands whole, in the order of their beginnings. */
-  find(bytes: Uint8Array): FoundValue[] {
-    const found: FoundValue[] = [];
-    if (bytes.length < needleBytesMin) return found;
+  find(text: Uint8Array): FoundValue[] {
+    if (text.length < needleBytesMin) return [];
     this.#patterns ??= buildPatterns(this.#scanner, this.#parts);
     const patterns = this.#patterns;
+    const found =
+      this.releaseClass === "token"
+        ? this.#findInCondensed(patterns, text)
+        : this.#findIn(patterns, text);
+    return found.length < 2 ? found : found.sort((a, b) => a.start - b.start || b.end - a.end);
+  }
+
+  #findInCondensed(patterns: Patterns, text: Uint8Array): FoundValue[] {
+    const { condensed } = this.#scanner;
+    const bytes = condensed.read(text, patterns.bytesMin);
+    if (bytes.length === 0) return [];
+    return this.#findIn(patterns, bytes).map(({ start, end, name, token }) => ({
+      start: condensed.placeOf(start),
+      end: condensed.placeOf(end - 1) + 1,
+      name,
+      token,
+    }));
+  }
+
+  #findIn(patterns: Patterns, bytes: Uint8Array): FoundValue[] {
+    const found: FoundValue[] = [];
     const [plain, decoded, decodedTwice] = this.#scanner.views;
     readPlain(bytes, plain);
     this.#scan(patterns, plain, () => plainPlaces(bytes), found);
@@ -87,7 +107,7 @@ export class ValueSearch {
         this.#scan(patterns, decodedTwice, innerPlaces, found);
       }
     }
-    return found.length < 2 ? found : found.sort((a, b) => a.start - b.start || b.end - a.end);
+    return found;
   }
 
   #scan(patterns: Patterns, view: View, places: () => Places, found: FoundValue[]): void {
@@ -122,6 +142,8 @@ function once<Result>(make: () => Result): () => Result {
 interface Patterns {
   readonly needles: readonly (Needle & { readonly owner: SearchedValue })[];
   readonly tables: readonly PatternTable[];
+  /** Length of the shortest needle. It follows from the lengths of the parts. */
+  readonly bytesMin: number;
 }
 
 const syntaxes = [percentSyntax, jsonSyntax, entitySyntax];
@@ -137,7 +159,9 @@ function buildPatterns(scanner: BlockScanner, parts: readonly SearchedPart[]): P
     scanner.keys,
     parts.some(({ part }) => mayShareEveryBlock(part)) ? 2 : 1,
   );
-  return { needles, tables };
+  let bytesMin = Number.POSITIVE_INFINITY;
+  for (const { bytes } of needles) bytesMin = Math.min(bytesMin, bytes.length);
+  return { needles, tables, bytesMin };
 }
 
 /** The shortest needle that is sure to hold two whole blocks, wherever it stands. */

@@ -1,5 +1,5 @@
 import type { ByteChannel } from "../http1/byte-channel.ts";
-import { readHead } from "../http1/head-reader.ts";
+import { readHead, takeHead } from "../http1/head-reader.ts";
 import { parseResponseHead, type ResponseHead } from "../http1/response-head.ts";
 import { redactHead } from "../redaction/redact-head.ts";
 import type { ValueSearch } from "../redaction/value-search.ts";
@@ -39,7 +39,9 @@ export async function awaitResponse(
   for (let interim = 0; interim <= interimResponsesMax; interim += 1) {
     let head: ResponseHead;
     try {
-      head = parse(await readHead(sides.upstream), context);
+      await sides.upstream.readable();
+      const bytes = takeHead(sides.upstream) ?? (await readHead(sides.upstream));
+      head = parse(bytes, context);
     } catch (error) {
       throw upstreamRefusal(error, host);
     }

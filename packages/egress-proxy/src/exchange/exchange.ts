@@ -16,6 +16,8 @@ export interface Exchange {
   /** The policy that the request is under, once it is known. */
   policy: SessionPolicy | undefined;
   sending: Sending | undefined;
+  /** {@link currentSearch}, once it has been asked for. */
+  search: (() => ValueSearch | undefined) | undefined;
   /** Bytes of the sandbox's budget for collected bodies that are to be given back. */
   reservedBytes: number;
 }
@@ -25,11 +27,13 @@ export interface Exchange {
  * that a value that is set while a response is on its way is searched for too.
  */
 export function currentSearch(
-  { connection, deps }: Exchange,
+  exchange: Exchange,
   policy: SessionPolicy,
 ): () => ValueSearch | undefined {
-  return () => {
+  const { connection, deps } = exchange;
+  exchange.search ??= () => {
     const current = deps.findPolicy(connection.origin.sourceAddress);
     return current?.sandboxId === policy.sandboxId ? current.search : policy.search;
   };
+  return exchange.search;
 }

@@ -63,17 +63,25 @@ export async function relayResponse(
     framing.kind !== "until_close" &&
     !connectionOptions(head.fields).has("close");
   context.audit.status = head.status;
-  const body = new BodyReader(context.upstream, framing, (line) =>
-    redactFieldLine(line, context.search(), (name) => context.audit.seen.note("redacted", name)),
-  );
-  const streamed =
+  const body = new BodyReader(context.upstream, framing, trailerReader(context, framing));
+  const relayed =
     framing.kind === "none"
       ? relayBodiless(context, head)
-      : await relayBody(context, head, framing, body);
+      : relayBody(context, head, framing, body);
+  const streamed = relayed instanceof Promise ? await relayed : relayed;
   return {
     guestMayContinue: !context.close && !streamed.closeDelimited,
     upstreamMayContinue: upstreamPersists && body.complete && context.upstream.quiet,
   };
+}
+
+function trailerReader(
+  context: ResponseContext,
+  framing: Framing,
+): ((line: string) => string) | undefined {
+  if (framing.kind !== "chunked") return undefined;
+  return (line) =>
+    redactFieldLine(line, context.search(), (name) => context.audit.seen.note("redacted", name));
 }
 
 function relayBodiless(context: ResponseContext, head: ResponseHead): StreamedResponse {
@@ -90,7 +98,7 @@ function relayBody(
   head: ResponseHead,
   framing: Framing,
   body: BodyReader,
-): Promise<StreamedResponse> {
+): StreamedResponse | Promise<StreamedResponse> {
   if (context.search() === undefined) return relayUnsearched(context, head, framing, body);
   const coding = contentCodingOf(head, context.host);
   if (coding !== undefined) {
@@ -111,35 +119,84 @@ function isCollected(
   return !isEventStream(head) && context.budget.tryTake(framing.length);
 }
 
-async function relayCollected(
+/** Nothing is waited for where all of the body is there, and the guest takes it: most responses are short. */
+function relayCollected(
   context: ResponseContext,
   head: ResponseHead,
   framing: Extract<Framing, { kind: "length" }>,
   body: BodyReader,
-): Promise<StreamedResponse> {
-  const { guest, audit } = context;
+): StreamedResponse | Promise<StreamedResponse> {
+  const whole = body.takeWhole();
+  if (whole === undefined || compressionOf(whole) !== undefined) {
+    return collectAndRelay(context, head, framing, body, whole);
+  }
+  let blocked: Promise<void> | undefined;
   try {
-    const whole = body.takeWhole() ?? (await readWhole(body));
+    blocked = writeWhole(context, head, whole);
+    if (blocked === undefined) return relayedWhole(context);
+  } finally {
+    if (blocked === undefined) context.budget.give(framing.length);
+  }
+  return relayBlocked(context, framing, blocked);
+}
+
+async function collectAndRelay(
+  context: ResponseContext,
+  head: ResponseHead,
+  framing: Extract<Framing, { kind: "length" }>,
+  body: BodyReader,
+  taken: Buffer | undefined,
+): Promise<StreamedResponse> {
+  try {
+    const whole = taken ?? (await readWhole(body));
     const compression = compressionOf(whole);
     if (compression !== undefined) {
       return await relayCompressed(context, head, framing, compression, oneTime(whole));
     }
-    const onRedacted = (name: string) => audit.seen.note("redacted", name);
-    const redacted = redactWhole(whole, context.search(), onRedacted);
-    const text = headText(context, head, String(redacted.length));
-    context.onResponseBegins();
-    audit.responseBytes = redacted.length;
-    // As one string where that is cheaper than a copy.
-    const blocked =
-      redacted.length <= shortBodyBytesMax
-        ? guest.write(text + redacted.toString("latin1"))
-        : guest.write(Buffer.concat([Buffer.from(text, "latin1"), redacted]));
-    if (blocked !== undefined) await blocked;
-    if (!guest.writable) throw new ChannelLostError("the guest closed the connection");
-    return { closeDelimited: false };
+    await writeWhole(context, head, whole);
+    return relayedWhole(context);
   } finally {
     context.budget.give(framing.length);
   }
+}
+
+async function relayBlocked(
+  context: ResponseContext,
+  framing: Extract<Framing, { kind: "length" }>,
+  blocked: Promise<void>,
+): Promise<StreamedResponse> {
+  try {
+    await blocked;
+    return relayedWhole(context);
+  } finally {
+    context.budget.give(framing.length);
+  }
+}
+
+/** Writes the head and all of the body at once. Returns a promise where the guest has to take it first. */
+function writeWhole(
+  context: ResponseContext,
+  head: ResponseHead,
+  whole: Buffer,
+): Promise<void> | undefined {
+  const { guest, audit } = context;
+  const redacted = redactWhole(whole, context.search(), (name) =>
+    audit.seen.note("redacted", name),
+  );
+  const text = headText(context, head, String(redacted.length));
+  context.onResponseBegins();
+  audit.responseBytes = redacted.length;
+  // As one string where that is cheaper than a copy.
+  return redacted.length <= shortBodyBytesMax
+    ? guest.write(text + redacted.toString("latin1"))
+    : guest.write(Buffer.concat([Buffer.from(text, "latin1"), redacted]));
+}
+
+const lengthDelimited: StreamedResponse = { closeDelimited: false };
+
+function relayedWhole({ guest }: ResponseContext): StreamedResponse {
+  if (!guest.writable) throw new ChannelLostError("the guest closed the connection");
+  return lengthDelimited;
 }
 
 function oneTime(whole: Buffer) {

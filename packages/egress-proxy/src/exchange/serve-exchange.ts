@@ -1,6 +1,6 @@
 import type { SessionPolicy } from "../contract.ts";
 import { BodyReader } from "../http1/body-reader.ts";
-import { readHead } from "../http1/head-reader.ts";
+import { readHead, takeHead } from "../http1/head-reader.ts";
 import { HttpSyntaxError } from "../http1/http-syntax-error.ts";
 import { type Framing, requestFraming } from "../http1/message-framing.ts";
 import { parseRequestHead, type RequestHead } from "../http1/request-head.ts";
@@ -32,11 +32,12 @@ export async function serveExchange(
     body: undefined,
     policy: undefined,
     sending: undefined,
+    search: undefined,
     reservedBytes: 0,
   };
   connection.canAnswer = true;
   try {
-    const bytes = await readHead(connection.guest);
+    const bytes = takeHead(connection.guest) ?? (await readHead(connection.guest));
     connection.watchdog.allowQuiet(deps.options.idleTimeoutSeconds);
     if (bytes !== null) watchHead(exchange, bytes);
     const { head, framing, body } = parseRequest(exchange, bytes);
@@ -85,7 +86,8 @@ function findSession(exchange: Exchange): SessionPolicy {
 }
 
 function giveBudgetBack({ deps, policy, reservedBytes }: Exchange): void {
-  if (policy !== undefined) deps.bodyBudgets.of(policy.sandboxId).give(reservedBytes);
+  if (policy !== undefined && reservedBytes > 0)
+    deps.bodyBudgets.of(policy.sandboxId).give(reservedBytes);
 }
 
 function checkPolicy(exchange: Exchange, policy: SessionPolicy, host: string): void {

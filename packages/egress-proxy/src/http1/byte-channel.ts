@@ -43,6 +43,7 @@ export class ByteChannel {
   #failure: ChannelLostError | undefined;
   #readingStopped: ChannelLostError | undefined;
   #reader: PendingRead | undefined;
+  #awaitsReadable: ((isReadable: boolean) => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
   constructor(socket: Duplex, hooks: ByteChannelHooks) {
@@ -124,17 +125,12 @@ export class ByteChannel {
   }
 
   /** Waits until there is something to take. False when nothing more can come. */
-  async readable(): Promise<boolean> {
-    if (this.#queue.length > 0) return true;
-    try {
-      const octets = await this.read();
-      if (octets === null) return false;
-      this.unread(octets);
-      return true;
-    } catch (error) {
-      if (error instanceof ChannelLostError) return false;
-      throw error;
-    }
+  readable(): Promise<boolean> {
+    if (this.#queue.length > 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      this.#awaitsReadable = resolve;
+      this.#settleReader();
+    });
   }
 
   /** Exactly this many octets, when they are the beginning of what has arrived in one piece. */
@@ -149,7 +145,8 @@ export class ByteChannel {
   /** Puts octets back to be read next. */
   unread(octets: Buffer): void {
     if (octets.length === 0) return;
-    this.#queue.unshift(octets);
+    if (this.#queue.length === 0) this.#queue.push(octets);
+    else this.#queue.unshift(octets);
     this.#queuedOctets += octets.length;
   }
 
@@ -240,6 +237,13 @@ export class ByteChannel {
       this.#paused = true;
       this.#socket.pause();
     }
+    this.#settleReadable(true);
+  }
+
+  #settleReadable(isReadable: boolean): void {
+    const resolve = this.#awaitsReadable;
+    this.#awaitsReadable = undefined;
+    resolve?.(isReadable);
   }
 
   #onceWritable(resolve: () => void): void {
@@ -256,11 +260,13 @@ export class ByteChannel {
     this.#wakeWriters();
   }
 
-  /** Ends the pending read when nothing more can come. */
+  /** Ends the pending read or wait when nothing more can come. */
   #settleReader(): void {
     const reader = this.#reader;
     const failure = this.#failure ?? this.#readingStopped;
-    if (reader === undefined || (failure === undefined && !this.#ended)) return;
+    if (failure === undefined && !this.#ended) return;
+    this.#settleReadable(false);
+    if (reader === undefined) return;
     this.#reader = undefined;
     if (failure !== undefined) reader.reject(failure);
     else reader.resolve(null);

@@ -90,7 +90,7 @@ export class ChunkedDecoder {
       this.#remaining = Number.parseInt(digits, 16);
       this.#state = this.#remaining === 0 ? "trailers" : "data";
     } else if (line === "") {
-      this.#trailers = parseFieldLines(this.#trailerLines, 0);
+      this.#trailers = parseFieldLines(this.#trailerLines);
       this.#state = "done";
     } else {
       this.#trailerLines.push(this.#readTrailerLine(line));

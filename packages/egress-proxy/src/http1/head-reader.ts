@@ -8,6 +8,23 @@ const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 
 /**
+ * What {@link readHead} reads, when all of it has arrived in one piece;
+ * undefined when there is more to it than that.
+ */
+export function takeHead(channel: ByteChannel): Buffer | undefined {
+  const octets = channel.take();
+  if (octets === undefined) return undefined;
+  const end = octets[0] === carriageReturn ? -1 : octets.indexOf(headEnd);
+  if (end === -1 || end > limits.httpHeadBytesMax) {
+    channel.unread(octets);
+    return undefined;
+  }
+  const bodyStart = end + headEnd.length;
+  if (bodyStart < octets.length) channel.unread(octets.subarray(bodyStart));
+  return octets.subarray(0, end);
+}
+
+/**
  * Reads up to the empty line that ends a head and answers the octets before
  * it; what follows stays in the channel. Null when the channel ends before
  * the first octet. One empty line in front is skipped (RFC 9112 §2.2).

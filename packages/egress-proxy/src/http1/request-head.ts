@@ -1,4 +1,4 @@
-import { type Field, isToken, parseFieldLines, refuseForbiddenOctets } from "./fields.ts";
+import { type Field, isToken, lineEnd, parseFields, refuseForbiddenOctets } from "./fields.ts";
 import { HttpSyntaxError, malformed } from "./http-syntax-error.ts";
 
 export interface RequestHead {
@@ -19,8 +19,9 @@ const requestLinePattern = /^([^ ]+) ([^ ]+) HTTP\/(\d)\.(\d)$/;
  */
 export function parseRequestHead(octets: Buffer): RequestHead {
   refuseForbiddenOctets(octets);
-  const lines = octets.toString("latin1").split("\r\n");
-  const match = requestLinePattern.exec(lines[0] ?? "");
+  const text = octets.toString("latin1");
+  const requestLineEnd = lineEnd(text, 0);
+  const match = requestLinePattern.exec(text.slice(0, requestLineEnd));
   const [, method, target, major, minor] = match ?? [];
   if (method === undefined || target === undefined || !isToken(method)) {
     throw malformed("the request line is not of the form METHOD target HTTP/1.1");
@@ -38,6 +39,6 @@ export function parseRequestHead(octets: Buffer): RequestHead {
     method,
     target,
     minorVersion: minor === "1" ? 1 : 0,
-    fields: parseFieldLines(lines, 1),
+    fields: parseFields(text, requestLineEnd + 2),
   };
 }

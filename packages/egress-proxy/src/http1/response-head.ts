@@ -1,4 +1,4 @@
-import { type Field, parseFieldLines, refuseForbiddenOctets } from "./fields.ts";
+import { type Field, lineEnd, parseFields, refuseForbiddenOctets } from "./fields.ts";
 import { malformed } from "./http-syntax-error.ts";
 
 export interface ResponseHead {
@@ -18,8 +18,9 @@ const statusLinePattern = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
  */
 export function parseResponseHead(octets: Buffer): ResponseHead {
   refuseForbiddenOctets(octets);
-  const lines = octets.toString("latin1").split("\r\n");
-  const [, minor, status, reason] = statusLinePattern.exec(lines[0] ?? "") ?? [];
+  const text = octets.toString("latin1");
+  const statusLineEnd = lineEnd(text, 0);
+  const [, minor, status, reason] = statusLinePattern.exec(text.slice(0, statusLineEnd)) ?? [];
   if (minor === undefined || status === undefined) {
     throw malformed("the status line is not of the form HTTP/1.1 200 reason");
   }
@@ -27,6 +28,6 @@ export function parseResponseHead(octets: Buffer): ResponseHead {
     minorVersion: minor === "1" ? 1 : 0,
     status: Number(status),
     reason: reason ?? "",
-    fields: parseFieldLines(lines, 1),
+    fields: parseFields(text, statusLineEnd + 2),
   };
 }

@@ -10,7 +10,7 @@ describe("checkWebSocketResponse", () => {
   ];
   for (const lines of taken) {
     test(`takes ${lines.join(", ")}`, () => {
-      checkWebSocketResponse(parseFieldLines(lines, 0));
+      checkWebSocketResponse(parseFieldLines(lines));
     });
   }
 
@@ -27,7 +27,7 @@ describe("checkWebSocketResponse", () => {
   for (const lines of refused) {
     test(`refuses ${lines.join(", ") || "no fields"}`, () => {
       assert.throws(
-        () => checkWebSocketResponse(parseFieldLines(lines, 0)),
+        () => checkWebSocketResponse(parseFieldLines(lines)),
         (error: unknown) => {
           assert.ok(error instanceof WebSocketHandshakeError);
           assert.doesNotMatch(error.message, /made-up|deflate/);

@@ -67,10 +67,11 @@ export class AuditRecord {
   }
 
   finish(): AuditLine {
+    const search = this.#search;
     const redacted = <Text extends string | null>(text: Text): Text | string =>
-      text === null ? text : redactText(text, this.#search, ignoreName);
+      text === null || search === undefined ? text : redactText(text, search, ignoreName);
     return {
-      time: new Date(this.#startedWall).toISOString(),
+      time: isoTime(this.#startedWall),
       kind: this.#connection.scheme,
       sandboxId: this.#sandboxId,
       sourceAddress: this.#connection.sourceAddress,
@@ -81,7 +82,10 @@ export class AuditRecord {
       reason: redacted(this.#reason),
       status: this.status,
       substituted: this.sentUpstream ? this.seen.substituted : [],
-      withheld: this.seen.withheld.map(({ name, place }) => ({ name, place: redacted(place) })),
+      withheld:
+        search === undefined
+          ? this.seen.withheld
+          : this.seen.withheld.map(({ name, place }) => ({ name, place: redacted(place) })),
       redacted: this.seen.redacted,
       leaked: this.seen.leaked,
       requestBytes: this.requestBytes,
@@ -91,6 +95,18 @@ export class AuditRecord {
       ),
     };
   }
+}
+
+let lastMilliseconds = Number.NaN;
+let lastText = "";
+
+/** ISO 8601 in UTC with milliseconds. The requests of one millisecond share the text. */
+function isoTime(millisecondsSince1970: number): string {
+  if (millisecondsSince1970 !== lastMilliseconds) {
+    lastText = new Date(millisecondsSince1970).toISOString();
+    lastMilliseconds = millisecondsSince1970;
+  }
+  return lastText;
 }
 
 /** Drops what is finer than a microsecond: it means nothing and makes the line longer. */

@@ -17,25 +17,38 @@ export interface BodyBudgets {
  */
 export function createBodyBudgets(deps: { bytesPerSandboxMax: number }): BodyBudgets {
   const taken = new Map<string, number>();
-  const change = (sandboxId: string, bytes: number): void => {
-    if (bytes > 0) taken.set(sandboxId, bytes);
-    else taken.delete(sandboxId);
-  };
-
   return {
-    of: (sandboxId) => ({
-      tryTake(bytes) {
-        const total = (taken.get(sandboxId) ?? 0) + bytes;
-        if (total > deps.bytesPerSandboxMax) return false;
-        change(sandboxId, total);
-        return true;
-      },
-      give(bytes) {
-        change(sandboxId, (taken.get(sandboxId) ?? 0) - bytes);
-      },
-    }),
+    of: (sandboxId) => new SandboxBudget(taken, sandboxId, deps.bytesPerSandboxMax),
     get count() {
       return taken.size;
     },
   };
+}
+
+class SandboxBudget implements BodyBudget {
+  readonly #taken: Map<string, number>;
+  readonly #sandboxId: string;
+  readonly #bytesMax: number;
+
+  constructor(taken: Map<string, number>, sandboxId: string, bytesMax: number) {
+    this.#taken = taken;
+    this.#sandboxId = sandboxId;
+    this.#bytesMax = bytesMax;
+  }
+
+  tryTake(bytes: number): boolean {
+    const total = (this.#taken.get(this.#sandboxId) ?? 0) + bytes;
+    if (total > this.#bytesMax) return false;
+    this.#change(total);
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.#change((this.#taken.get(this.#sandboxId) ?? 0) - bytes);
+  }
+
+  #change(bytes: number): void {
+    if (bytes > 0) this.#taken.set(this.#sandboxId, bytes);
+    else this.#taken.delete(this.#sandboxId);
+  }
 }

@@ -18,7 +18,13 @@ const magics: readonly (readonly [ContentCoding, Buffer])[] = [
 /** What a body that names no coding is compressed with, by its first bytes (RFC 1952, RFC 8878). */
 export function compressionOf(beginning: Buffer): ContentCoding | undefined {
   if (isSkippableFrame(beginning)) return "zstd";
-  return magics.find(([, magic]) => beginning.subarray(0, magic.length).equals(magic))?.[0];
+  for (const [coding, magic] of magics) if (beginsWith(beginning, magic)) return coding;
+  return undefined;
+}
+
+function beginsWith(bytes: Buffer, beginning: Buffer): boolean {
+  for (let at = 0; at < beginning.length; at += 1) if (bytes[at] !== beginning[at]) return false;
+  return true;
 }
 
 /** zstd may begin with a frame that holds anything (RFC 8878 §3.1.2). */

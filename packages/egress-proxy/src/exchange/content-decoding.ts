@@ -18,9 +18,9 @@ export type ContentCoding = "gzip" | "deflate" | "br" | "zstd";
  * could hide a value. The upstream's word for it is not repeated.
  */
 export function contentCodingOf(head: ResponseHead, host: string): ContentCoding | undefined {
-  const codings = listMembers(fieldValues(head.fields, "content-encoding")).filter(
-    (coding) => coding !== "identity",
-  );
+  const values = fieldValues(head.fields, "content-encoding");
+  if (values.length === 0) return undefined;
+  const codings = listMembers(values).filter((coding) => coding !== "identity");
   const [coding] = codings;
   if (coding === undefined) return undefined;
   if (codings.length === 1) {

@@ -92,6 +92,7 @@ export function prepareRequest(
   if (policy.search !== undefined) text += "Accept-Encoding: identity\r\n";
   text += connectionLines(head, upgrade);
   if (upgrade !== undefined && !isWebSocket(upgrade)) refuseUnsearchable(policy, seen);
+  const changes = bodyChanges(head, framing, tokens);
 
   return {
     method: head.method,
@@ -104,16 +105,27 @@ export function prepareRequest(
     policy,
     mayGetPartial: !dropsPartFields && asksForPart(head),
     tokens,
-    ...bodyChanges(head, framing, tokens),
+    searchesBody: changes.searchesBody,
+    bodyForm: changes.bodyForm,
+    changesBody: changes.changesBody,
+    editsBodyMembers: changes.editsBodyMembers,
   };
 }
+
+const noBodyChanges = {
+  searchesBody: false,
+  bodyForm: undefined,
+  changesBody: false,
+  editsBodyMembers: false,
+};
 
 function bodyChanges(
   head: RequestHead,
   framing: Framing,
   tokens: TokenTable,
 ): Pick<OutgoingRequest, "searchesBody" | "bodyForm" | "changesBody" | "editsBodyMembers"> {
-  const searchesBody = framing.kind !== "none" && tokens.entries.size > 0 && !isCompressed(head);
+  if (framing.kind === "none") return noBodyChanges;
+  const searchesBody = tokens.entries.size > 0 && !isCompressed(head);
   const bodyForm = searchesBody ? bodyFormFor(fieldValues(head.fields, "content-type")) : undefined;
   return {
     searchesBody,
@@ -138,8 +150,8 @@ function refuseUnsearchable(policy: SessionPolicy, seen: SeenSecrets): void {
 
 function connectionLines(head: RequestHead, upgrade: string | undefined): string {
   const trailers = wantsTrailers(head.fields);
+  if (!trailers && upgrade === undefined) return "";
   const options = [trailers ? "TE" : "", upgrade === undefined ? "" : "Upgrade"].filter(Boolean);
-  if (options.length === 0) return "";
   return (
     (trailers ? "TE: trailers\r\n" : "") +
     (upgrade === undefined ? "" : `Upgrade: ${upgrade}\r\n`) +

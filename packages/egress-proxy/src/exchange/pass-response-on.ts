@@ -37,7 +37,6 @@ export async function passResponseOn(
     await passUpgrade(exchange, request, destination, lease.channel, head);
     return false;
   }
-  const isSent = () => exchange.sending?.complete === true && exchange.body?.complete === true;
   try {
     const relayed = await relayResponse(
       {
@@ -50,19 +49,23 @@ export async function passResponseOn(
         measuredBodyBytesMax: deps.options.measuredBodyBytesMax,
         search: currentSearch(exchange, request.policy),
         guestTakesChunked: exchange.head?.minorVersion === 1,
-        close: request.guestWantsClose || !isSent(),
+        close: request.guestWantsClose || !isSent(exchange),
         onResponseBegins: () => {
           connection.canAnswer = false;
         },
       },
       head,
     );
-    if (relayed.upstreamMayContinue && isSent()) connection.link.keep();
+    if (relayed.upstreamMayContinue && isSent(exchange)) connection.link.keep();
     else connection.link.drop();
-    return relayed.guestMayContinue && isSent();
+    return relayed.guestMayContinue && isSent(exchange);
   } catch (error) {
     throw upstreamRefusal(error, destination.host);
   }
+}
+
+function isSent({ sending, body }: Exchange): boolean {
+  return sending?.complete === true && body?.complete === true;
 }
 
 /** Only WebSocket is searched; another protocol is let through as long as there is nothing to search for. */

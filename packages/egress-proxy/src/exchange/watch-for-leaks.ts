@@ -1,6 +1,5 @@
 import type { SessionPolicy } from "../contract.ts";
 import type { BodyReader } from "../http1/body-reader.ts";
-import { findInHead } from "../redaction/redact-head.ts";
 import { StreamRedactor } from "../redaction/stream-redactor.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -13,7 +12,7 @@ import type { Exchange } from "./exchange.ts";
 export function watchHead({ audit, connection, deps }: Exchange, head: Buffer): void {
   const policy = deps.findPolicy(connection.origin.sourceAddress);
   if (policy?.search === undefined) return;
-  const found = findInHead(head, policy.search);
+  const found = policy.search.findInHead(head);
   if (found.length === 0) return;
   for (const { name } of found) audit.seen.note("leaked", name);
   audit.session(policy);

@@ -67,11 +67,17 @@ export function isToken(text: string): boolean {
 }
 
 /** The values of every field of this lower-case name, in order. */
-export function fieldValues(fields: readonly Field[], lowerName: string): string[] {
-  const values: string[] = [];
-  for (const field of fields) if (field.lowerName === lowerName) values.push(field.value);
-  return values;
+export function fieldValues(fields: readonly Field[], lowerName: string): readonly string[] {
+  let values: string[] | undefined;
+  for (const field of fields) {
+    if (field.lowerName !== lowerName) continue;
+    if (values === undefined) values = [field.value];
+    else values.push(field.value);
+  }
+  return values ?? noValues;
 }
+
+const noValues: readonly string[] = [];
 
 /** The members of a comma-separated list field (RFC 9110 §5.6.1), in lower case. */
 export function listMembers(values: readonly string[]): string[] {

@@ -34,7 +34,8 @@ export function isHopByHop(lowerName: string): boolean {
 
 /** Whether `TE` says that trailers are welcome: all of it that may be passed on. */
 export function wantsTrailers(fields: readonly Field[]): boolean {
-  return listMembers(fieldValues(fields, "te")).includes("trailers");
+  const values = fieldValues(fields, "te");
+  return values.length > 0 && listMembers(values).includes("trailers");
 }
 
 /**

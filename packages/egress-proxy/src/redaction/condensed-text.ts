@@ -1,5 +1,3 @@
-import { inTokenForms } from "./release.ts";
-
 /** A byte that no form of a value has, between stretches. */
 const separator = 0x01;
 /** From this length on the engine copies faster than a loop of bytes does. */
@@ -7,8 +5,8 @@ const blockCopyBytesMin = 64;
 
 /**
  * The stretches of a text in which a form of a value of class `token` may
- * stand, one after the other. No such form goes on across a byte outside of its
- * alphabet, escaped or not, and none is shorter than `bytesMin`: what is left
+ * stand, one after the other. No such form goes on across a byte that is not in
+ * `inForms`, escaped or not, and none is shorter than `bytesMin`: what is left
  * out is nothing that a search could find. What is left out follows from the
  * text and these public facts alone.
  *
@@ -22,19 +20,19 @@ export class CondensedText {
   #stretches = 0;
 
   /** Condenses the text. What is returned is valid until the next call. */
-  read(text: Uint8Array, bytesMin: number): Uint8Array {
+  read(text: Uint8Array, inForms: Uint8Array, bytesMin: number): Uint8Array {
     this.#ensure(text.length, bytesMin);
     this.#stretches = 0;
     let length = 0;
-    for (let from = nextStretch(text, 0, bytesMin); from !== -1; ) {
-      const to = stretchEnd(text, from + bytesMin);
+    for (let from = nextStretch(text, 0, inForms, bytesMin); from !== -1; ) {
+      const to = stretchEnd(text, from + bytesMin, inForms);
       this.#begins[this.#stretches] = length;
       this.#origins[this.#stretches] = from;
       this.#stretches += 1;
       if (to - from === text.length) return text;
       this.#append(text, from, to, length);
       length += to - from + 1;
-      from = nextStretch(text, to + 1, bytesMin);
+      from = nextStretch(text, to + 1, inForms, bytesMin);
     }
     return this.#bytes.subarray(0, length);
   }
@@ -72,13 +70,18 @@ export class CondensedText {
  * when there is none. It is looked at from its end: in most texts one byte in
  * five is looked at.
  */
-function nextStretch(text: Uint8Array, from: number, bytesMin: number): number {
+function nextStretch(
+  text: Uint8Array,
+  from: number,
+  inForms: Uint8Array,
+  bytesMin: number,
+): number {
   let start = from;
   let checkedUpTo = from;
   while (start + bytesMin <= text.length) {
     const end = start + bytesMin;
     let at = end - 1;
-    while (at >= checkedUpTo && inTokenForms[text[at] as number] === 1) at -= 1;
+    while (at >= checkedUpTo && inForms[text[at] as number] === 1) at -= 1;
     if (at < checkedUpTo) return start;
     start = at + 1;
     checkedUpTo = end;
@@ -87,8 +90,8 @@ function nextStretch(text: Uint8Array, from: number, bytesMin: number): number {
 }
 
 /** Where a stretch ends that goes on up to `from` at least. */
-function stretchEnd(text: Uint8Array, from: number): number {
+function stretchEnd(text: Uint8Array, from: number, inForms: Uint8Array): number {
   let end = from;
-  while (end < text.length && inTokenForms[text[end] as number] === 1) end += 1;
+  while (end < text.length && inForms[text[end] as number] === 1) end += 1;
   return end;
 }

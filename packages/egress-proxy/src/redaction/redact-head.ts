@@ -1,9 +1,5 @@
 import { redactText, replaceFound } from "./stream-redactor.ts";
-import type { FoundValue, ValueSearch } from "./value-search.ts";
-
-const carriageReturn = 0x0d;
-/** A byte that no head may hold and no form of a value has. */
-const lineSeparator = 0x01;
+import type { ValueSearch } from "./value-search.ts";
 
 /**
  * Replaces values in a head that has not been parsed yet, so that no parser
@@ -18,19 +14,8 @@ export function redactHead(
   onRedacted: (name: string) => void,
 ): Buffer {
   if (search === undefined) return head;
-  const redacted = replaceFound(head, findInHead(head, search), onRedacted);
+  const redacted = replaceFound(head, search.findInHead(head), onRedacted);
   return redacted === head ? head : withColons(redacted);
-}
-
-/** The values that stand in a head, each inside of one line. */
-export function findInHead(head: Buffer, search: ValueSearch): FoundValue[] {
-  const separated = Buffer.from(head);
-  for (let at = separated.indexOf(carriageReturn); at !== -1; ) {
-    separated[at] = lineSeparator;
-    if (at + 1 < separated.length) separated[at + 1] = lineSeparator;
-    at = separated.indexOf(carriageReturn, at + 1);
-  }
-  return search.find(separated);
 }
 
 /** Replaces values in one field line, such as one of a trailer section. */

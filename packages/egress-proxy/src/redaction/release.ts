@@ -25,6 +25,10 @@ for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
   inTokenForms[character.charCodeAt(0)] = 1;
 }
 
+/** The same inside of one line of a head. */
+export const inTokenFormsOfLine = Uint8Array.from(inTokenForms);
+inTokenFormsOfLine[carriageReturn] = 0;
+
 /** Bytes of the escapes that base64 characters may be written as. */
 const inEscapes = new Uint8Array(256);
 for (const character of "%\\&#;") inEscapes[character.charCodeAt(0)] = 1;

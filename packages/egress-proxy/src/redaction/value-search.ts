@@ -11,7 +11,7 @@ import {
   type SharedCharacter,
 } from "./needles.ts";
 import { buildPatternTables, type PatternTable } from "./pattern-table.ts";
-import { type ReleaseClass, releaseClassOf } from "./release.ts";
+import { inTokenForms, inTokenFormsOfLine, type ReleaseClass, releaseClassOf } from "./release.ts";
 import { type Places, plainPlaces, readPlain, type View } from "./view.ts";
 
 /** A value that is searched for, and what stands in its place. */
@@ -66,22 +66,28 @@ export class ValueSearch {
   }
 
   /** Every place where a form of a value stands whole, in the order of their beginnings. */
-  find(text: Uint8Array): FoundValue[] {
-    if (text.length < needleBytesMin) return [];
-    this.#patterns ??= buildPatterns(this.#scanner, this.#parts);
-    const patterns = this.#patterns;
-    const found =
-      this.releaseClass === "token"
-        ? this.#findInCondensed(patterns, text)
-        : this.#findIn(patterns, text);
-    return found.length < 2 ? found : found.sort((a, b) => a.start - b.start || b.end - a.end);
+  find(text: Uint8Array): readonly FoundValue[] {
+    if (text.length < needleBytesMin) return noneFound;
+    return this.releaseClass === "token"
+      ? this.#findInCondensed(text, inTokenForms)
+      : inOrder(this.#findIn(text));
   }
 
-  #findInCondensed(patterns: Patterns, text: Uint8Array): FoundValue[] {
+  /** The same of the head of a message, where no form goes on across lines. */
+  findInHead(head: Buffer): readonly FoundValue[] {
+    if (head.length < needleBytesMin) return noneFound;
+    return this.releaseClass === "token"
+      ? this.#findInCondensed(head, inTokenFormsOfLine)
+      : inOrder(this.#findIn(withSeparatedLines(head)));
+  }
+
+  #findInCondensed(text: Uint8Array, inForms: Uint8Array): readonly FoundValue[] {
     const { condensed } = this.#scanner;
-    const bytes = condensed.read(text, patterns.bytesMin);
-    if (bytes.length === 0) return [];
-    return this.#findIn(patterns, bytes).map(({ start, end, name, token }) => ({
+    const bytes = condensed.read(text, inForms, this.#allPatterns().bytesMin);
+    if (bytes.length === 0) return noneFound;
+    const found = inOrder(this.#findIn(bytes));
+    if (found.length === 0) return noneFound;
+    return found.map(({ start, end, name, token }) => ({
       start: condensed.placeOf(start),
       end: condensed.placeOf(end - 1) + 1,
       name,
@@ -89,7 +95,13 @@ export class ValueSearch {
     }));
   }
 
-  #findIn(patterns: Patterns, bytes: Uint8Array): FoundValue[] {
+  #allPatterns(): Patterns {
+    this.#patterns ??= buildPatterns(this.#scanner, this.#parts);
+    return this.#patterns;
+  }
+
+  #findIn(bytes: Uint8Array): FoundValue[] {
+    const patterns = this.#allPatterns();
     const found: FoundValue[] = [];
     const [plain, decoded, decodedTwice] = this.#scanner.views;
     readPlain(bytes, plain);
@@ -128,6 +140,27 @@ export class ValueSearch {
       found.push({ start: starts[first] ?? 0, end: ends[last] ?? 0, name, token });
     });
   }
+}
+
+const noneFound: readonly FoundValue[] = [];
+
+/** In the order of their beginnings. */
+function inOrder(found: FoundValue[]): readonly FoundValue[] {
+  return found.length < 2 ? found : found.sort((a, b) => a.start - b.start || b.end - a.end);
+}
+
+const carriageReturn = 0x0d;
+/** A byte that no head may hold and no form of a value has. */
+const lineSeparator = 0x01;
+
+function withSeparatedLines(head: Buffer): Buffer {
+  const separated = Buffer.from(head);
+  for (let at = separated.indexOf(carriageReturn); at !== -1; ) {
+    separated[at] = lineSeparator;
+    if (at + 1 < separated.length) separated[at + 1] = lineSeparator;
+    at = separated.indexOf(carriageReturn, at + 1);
+  }
+  return separated;
 }
 
 /** Places are worked out only where something was found, and then once. */

@@ -44,6 +44,11 @@ export const carriageReturn = 0x0d;
 /** Reads bytes as they are, without line breaks. */
 export function readPlain(source: Uint8Array, view: View): void {
   view.ensure(source.length);
+  if (!source.includes(lineFeed) && !source.includes(carriageReturn)) {
+    view.bytes.set(source);
+    view.finish(source.length);
+    return;
+  }
   const { bytes, unaligned: target } = view;
   const words = new DataView(source.buffer, source.byteOffset, source.length);
   const wordsEnd = source.length - 3;

@@ -15,7 +15,7 @@ export class SeenSecrets {
   readonly withheld: WithheldToken[] = [];
   readonly redacted: string[] = [];
   readonly leaked: string[] = [];
-  readonly #noted = new Set<string>();
+  #noted: Set<string> | undefined;
 
   note(kind: "substituted" | "redacted" | "leaked", name: string): void {
     if (this.#isNew(`${kind}:${name}`, this[kind])) this[kind].push(name);
@@ -28,7 +28,8 @@ export class SeenSecrets {
   }
 
   #isNew(key: string, list: readonly unknown[]): boolean {
-    if (list.length >= notesMax || this.#noted.has(key)) return false;
+    if (list.length >= notesMax || this.#noted?.has(key) === true) return false;
+    this.#noted ??= new Set();
     this.#noted.add(key);
     return true;
   }

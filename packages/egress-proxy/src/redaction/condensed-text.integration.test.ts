@@ -50,7 +50,7 @@ describe("CondensedText", () => {
   test("keeps every long stretch, in order, and nothing else", () => {
     const random = createSeededRandom(301);
     const condensed = new CondensedText();
-    for (let round = 0; round < 2_000; round += 1) {
+    for (let round = 0; round < 600; round += 1) {
       const text = randomText(random);
       const inForms = random.pick([inTokenForms, inTokenFormsOfLine]);
       const bytesMin = random.pick([15, 16, 20, 43, 64]);
@@ -71,7 +71,7 @@ describe("CondensedText", () => {
 
   test("no form of a value of class token has a byte that is left out", () => {
     const random = createSeededRandom(302);
-    for (let round = 0; round < 300; round += 1) {
+    for (let round = 0; round < 100; round += 1) {
       for (const { bytes } of needlesOf(randomPair(random, "token").value)) {
         for (const byte of bytes) assert.equal(inTokenForms[byte], 1);
       }
@@ -95,7 +95,7 @@ describe("ValueSearch finds the same in condensed text as in all of it", () => {
     test(`${method}: every spelling, between near misses and long stretches`, () => {
       const random = createSeededRandom(303);
       let found = 0;
-      for (let round = 0; round < 1_500; round += 1) {
+      for (let round = 0; round < 400; round += 1) {
         const pair = randomPair(random, "token");
         const secret = { name: "KEY", token, value: pair.value };
         // A value of class text beside it: nothing is left out then.
@@ -113,7 +113,7 @@ describe("ValueSearch finds the same in condensed text as in all of it", () => {
         assert.deepEqual(actual, expected, JSON.stringify(text.toString("latin1")));
         found += expected.length;
       }
-      assert.ok(found > 1_000, `only ${found} values were found`);
+      assert.ok(found > 300, `only ${found} values were found`);
     });
   }
 

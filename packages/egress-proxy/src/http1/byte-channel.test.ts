@@ -54,6 +54,30 @@ describe("ByteChannel", () => {
     assert.equal((await channel.read())?.toString(), "b");
   });
 
+  test("is readable once something has arrived, which stays to be read", async () => {
+    const { socket, channel } = open();
+    const readable = channel.readable();
+    socket.push("a");
+    assert.equal(await readable, true);
+    assert.equal(await channel.readable(), true);
+    assert.equal((await channel.read())?.toString(), "a");
+  });
+
+  test("is readable no more after the end, a failure or stopReading", async () => {
+    const ends: ((opened: ReturnType<typeof open>) => void)[] = [
+      ({ socket }) => socket.push(null),
+      ({ socket }) => socket.destroy(new Error("reset")),
+      ({ channel }) => channel.stopReading("too late"),
+    ];
+    for (const end of ends) {
+      const opened = open();
+      const readable = opened.channel.readable();
+      end(opened);
+      assert.equal(await readable, false);
+      assert.equal(await opened.channel.readable(), false);
+    }
+  });
+
   test("pauses the socket while nobody reads, and resumes it", async () => {
     const { socket, channel } = open();
     for (let part = 0; part < 4; part += 1) socket.push(Buffer.alloc(32 * 1024));

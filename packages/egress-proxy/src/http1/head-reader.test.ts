@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { limits } from "@opencomputer/protocol";
 import { channelOf } from "../testing/http-channel.ts";
 import type { ByteChannel } from "./byte-channel.ts";
-import { readHead } from "./head-reader.ts";
+import { readHead, takeHead } from "./head-reader.ts";
 import { HttpSyntaxError } from "./http-syntax-error.ts";
 
 const head = "GET / HTTP/1.1\r\nHost: x";
@@ -70,5 +70,39 @@ describe("readHead", () => {
     const largest = "x".repeat(limits.httpHeadBytesMax);
     const octets = await readHead(channelOf([`${largest}\r\n\r\n`]));
     assert.equal(octets?.length, limits.httpHeadBytesMax);
+  });
+});
+
+describe("takeHead", () => {
+  async function taken(parts: string[]) {
+    const channel = channelOf(parts);
+    await channel.readable();
+    return { octets: takeHead(channel)?.toString("latin1"), rest: await readBoth(channel) };
+  }
+
+  test("takes a head that has arrived in one piece, and leaves what follows it", async () => {
+    const octets = takeHead(channelOf([]));
+    assert.equal(octets, undefined);
+    const channel = channelOf([`${head}\r\n\r\n${head}\r\n\r\nbody`]);
+    await channel.readable();
+    assert.equal(takeHead(channel)?.toString("latin1"), head);
+    assert.deepEqual(await readBoth(channel), [head, "body"]);
+  });
+
+  for (const parts of [
+    [`${head}\r\n`, "\r\nbody"],
+    [`\r\n${head}\r\n\r\nbody`],
+    ["\r", `\n${head}\r\n\r\nbody`],
+  ]) {
+    test(`leaves ${JSON.stringify(parts)} to readHead`, async () => {
+      assert.deepEqual(await taken(parts), { octets: undefined, rest: [head, "body"] });
+    });
+  }
+
+  test("leaves a head over the limit to readHead", async () => {
+    const channel = channelOf([`${"x".repeat(limits.httpHeadBytesMax + 1)}\r\n\r\n`]);
+    await channel.readable();
+    assert.equal(takeHead(channel), undefined);
+    await assert.rejects(readHead(channel), HttpSyntaxError);
   });
 });

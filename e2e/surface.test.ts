@@ -30,7 +30,7 @@ async function callEveryMethod(
     return response;
   };
   const ids = {
-    ...{ storeId: "", projectId: "", keyId: "", sessionId: "" },
+    ...{ storeId: "", projectId: "", keyId: "", sessionId: "", shellId: "" },
     ...{ checkpointId: "", patchId: "" },
   };
   const world = { connection: { ...connection, fetch }, sandbox, ...ids };

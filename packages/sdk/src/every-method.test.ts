@@ -18,6 +18,7 @@ describe("every method", () => {
       projectId: id,
       keyId: id,
       sessionId: "exec-0",
+      shellId: "exec-0",
       checkpointId: id,
       patchId: id,
     };

@@ -50,6 +50,8 @@ export type { AttachOptions } from "./commands/attach-session.ts";
 export type { CommandSession } from "./commands/command-session.ts";
 export type { Commands, RunOptions, StartOptions } from "./commands/commands.ts";
 export type { OutputChunk } from "./commands/session-output.ts";
+export type { Shell, ShellOptions, ShellRunOptions } from "./commands/shell.ts";
+export { ShellBusyError, ShellClosedError } from "./commands/shell-errors.ts";
 export { type ConnectionOptions, defaultApiUrl } from "./connection.ts";
 export type { CallOptions, FileContent, Files, SignedUrlOptions } from "./files/files.ts";
 export type { StreamSource } from "./files/upload-source.ts";

@@ -7,7 +7,8 @@ import type { ErrorCode } from "@opencomputer/protocol";
  *   refused before anything was sent.
  * - `connection_failed`: the service was not reached, or the connection broke.
  * - `request_timed_out`: no answer came within the SDK's own deadline.
- * - `unexpected_answer`: something answered, but not as OpenComputer does.
+ * - `unexpected_response`: something responded, but not as OpenComputer does.
+ * - `shell_busy`, `shell_closed`: a persistent shell could not take the command.
  */
 export type ClientErrorCode =
   | "missing_api_key"
@@ -16,7 +17,9 @@ export type ClientErrorCode =
   | "invalid_request"
   | "connection_failed"
   | "request_timed_out"
-  | "unexpected_answer";
+  | "unexpected_response"
+  | "shell_busy"
+  | "shell_closed";
 
 /** A code of this SDK, one of the service, or one of a service newer than this SDK. */
 export type OpenComputerErrorCode = ErrorCode | ClientErrorCode | (string & {});

@@ -16,6 +16,7 @@ import { type ApiRequest, apiPath } from "../request/api-request.ts";
 import { requestJson } from "../request/send-request.ts";
 import type { AttachOptions } from "./attach-session.ts";
 import type { CommandSession } from "./command-session.ts";
+import type { Shell, ShellOptions } from "./shell.ts";
 
 interface CallOptions {
   /** Aborts the call, which then rejects with the signal's reason. */
@@ -87,6 +88,20 @@ export interface Commands {
    * @throws {OpenComputerError} `session_not_found`.
    */
   attach(sessionId: string, options?: AttachOptions): Promise<CommandSession>;
+  /**
+   * Opens a persistent shell: what one command does to the working directory,
+   * variables and functions holds for those after it.
+   *
+   * @throws {OpenComputerError} as {@link start}; `invalid_request` for a shell that is not bash.
+   */
+  shell(options?: ShellOptions): Promise<Shell>;
+  /**
+   * Attaches to a shell again. While it still runs a command of another
+   * client, this waits for the end of that.
+   *
+   * @throws {OpenComputerError} `session_not_found`.
+   */
+  reattachShell(sessionId: string, options?: CallOptions): Promise<Shell>;
   /** The commands that run, and the last of those that have ended. */
   list(options?: CallOptions): Promise<SessionInfo[]>;
   /** @throws {OpenComputerError} `session_not_found`. */
@@ -149,6 +164,22 @@ export function createCommands(connection: Connection, sandboxId: string): Comma
     get,
     async attach(sessionId, options = {}) {
       return await attach(connection, await get(sessionId, options), options);
+    },
+    async shell({ shell = "/bin/bash", ...options } = {}) {
+      const { openShell } = await import("./shell.ts");
+      const { shellArguments } = await import("./shell-script.ts");
+      const info = await startDetached(shell, { ...options, args: shellArguments });
+      const { signal } = options;
+      return await openShell((handlers) => attach(connection, info, { ...handlers, signal }), true);
+    },
+    async reattachShell(sessionId, options = {}) {
+      const { openShell } = await import("./shell.ts");
+      const info = await get(sessionId, options);
+      const { signal } = options;
+      return await openShell(
+        (handlers) => attach(connection, info, { ...handlers, signal }),
+        false,
+      );
     },
     async list(options = {}) {
       return await requestJson(

@@ -94,8 +94,8 @@ describe("Snapshots", () => {
     for (const [text, code] of [
       ["", "connection_failed"],
       ['event: build_log\ndata: {"step":1,"type":"run","message":"m"}\n\n', "connection_failed"],
-      ['event: result\ndata: {"no":"row"}\n\n', "unexpected_answer"],
-      ["event: error\ndata: nonsense\n\n", "unexpected_answer"],
+      ['event: result\ndata: {"no":"row"}\n\n', "unexpected_response"],
+      ["event: error\ndata: nonsense\n\n", "unexpected_response"],
     ] as const) {
       server.interceptNext((request, response) => {
         request.resume();

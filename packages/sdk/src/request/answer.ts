@@ -42,7 +42,7 @@ function unexpectedAnswer(
 ): OpenComputerError {
   const found = response.headers.get("content-type") ?? "no content type";
   return new OpenComputerError(
-    "unexpected_answer",
+    "unexpected_response",
     `${request.method} ${request.path} was answered with ${response.status} (${found}), ` +
       "but not as OpenComputer answers: does the API URL lead to the service, and is it of this SDK's version?",
     { status: response.status, cause },

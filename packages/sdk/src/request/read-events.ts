@@ -59,7 +59,7 @@ function errorFrom(request: ApiRequest, response: FetchResponse, value: unknown)
 
 function unexpected(request: ApiRequest, response: FetchResponse, cause: unknown) {
   return new OpenComputerError(
-    "unexpected_answer",
+    "unexpected_response",
     `${request.method} ${request.path} was answered with an event that this SDK does not know: is the service of this SDK's version?`,
     { status: response.status, cause },
   );

@@ -128,7 +128,7 @@ describe("sendRequest", () => {
         response.writeHead(status, { "content-type": "text/html" }).end(body),
       );
       await assert.rejects(SecretStore.list(connection), {
-        code: "unexpected_answer",
+        code: "unexpected_response",
         status,
         message: /text\/html.*API URL/,
       });
@@ -139,7 +139,10 @@ describe("sendRequest", () => {
     server.interceptNext((_, response) =>
       response.writeHead(307, { location: "/api/secret-stores" }).end(),
     );
-    await assert.rejects(SecretStore.list(connection), { code: "unexpected_answer", status: 307 });
+    await assert.rejects(SecretStore.list(connection), {
+      code: "unexpected_response",
+      status: 307,
+    });
     assert.equal(server.requests.length, 1);
   });
 

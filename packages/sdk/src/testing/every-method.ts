@@ -14,6 +14,7 @@ export interface MethodWorld {
   projectId: string;
   keyId: string;
   sessionId: string;
+  shellId: string;
   checkpointId: string;
   patchId: string;
 }
@@ -101,6 +102,12 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
     sandbox.exec.kill(sessionId, 15, { signal }),
   "sandbox.exec.start": async ({ sandbox }, signal) =>
     (await sandbox.exec.start("cat", { signal, args: ["/dev/null"] })).wait(),
+  "sandbox.exec.shell": async (world, signal) => {
+    const shell = await world.sandbox.exec.shell({ signal, cwd: "/tmp", envs: { CI: "1" } });
+    world.shellId = shell.sessionId;
+  },
+  "sandbox.exec.reattachShell": async ({ sandbox, shellId }, signal) =>
+    (await sandbox.exec.reattachShell(shellId, { signal })).close(),
   "sandbox.exec.runAsync": ({ sandbox }, signal) =>
     sandbox.exec.runAsync("echo", { signal, args: ["done"] }),
   "sandbox.files.makeDir": ({ sandbox }, signal) => sandbox.files.makeDir("every", { signal }),

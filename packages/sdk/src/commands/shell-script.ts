@@ -1,0 +1,65 @@
+/**
+ * What a persistent shell is sent. Bash reads it from its input, line by line.
+ *
+ * The shell is interactive, because only such a shell gives a command up when
+ * it is interrupted and reads on. Its own streams, which get the prompts, are
+ * `/dev/null`. Those of the session are kept on high descriptors and lent to
+ * each command, so that the markers arrive whatever a command does to its own.
+ */
+const descriptors = { stdout: 250, stderr: 251, script: 252 } as const;
+
+export const shellArguments = ["--noprofile", "--norc", "--noediting", "-i"] as const;
+
+/** Sent once. Any program but bash ends here. */
+export const shellPrologue =
+  `[ -n "$BASH_VERSION" ] || exit 2; ` +
+  `exec ${descriptors.stdout}>&1 ${descriptors.stderr}>&2 >/dev/null 2>&1; ` +
+  "PS1= PS2=; set +o history +H; unset HISTFILE; shopt -u expand_aliases\n";
+
+/** What stands before and behind the output of one command, on both streams. */
+export interface CommandMarkers {
+  readonly start: string;
+  readonly end: string;
+}
+
+/** Nobody can guess them, so no output is taken for one. */
+export function createCommandMarkers(): CommandMarkers {
+  return { start: markerOf(randomHex()), end: markerOf(randomHex()) };
+}
+
+/** The marker of a nonce begins with a byte that text does not have. */
+function markerOf(nonce: string): string {
+  return `\u0001${nonce}`;
+}
+
+function randomHex(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * A command between its markers. The text is sourced as it is, from a here
+ * document that ends at a nonce: a syntax error in it ends nothing else, and
+ * a command that reads its input finds `/dev/null`. Behind the end marker on
+ * stdout stand a space, the exit code and a newline.
+ *
+ * A marker is printed in two halves, so that no trace of the shell shows it.
+ */
+export function shellScript(command: string, { start, end }: CommandMarkers): string {
+  const delimiter = randomHex();
+  const { stdout, stderr, script } = descriptors;
+  return (
+    `{ ${printed(start)} >&${stdout}; ${printed(start)} >&${stderr}; }\n` +
+    `. /dev/fd/${script} ${script}<<'${delimiter}' </dev/null ` +
+    `>&${stdout} 2>&${stderr} ${stdout}>&- ${stderr}>&-\n` +
+    `${command}\n${delimiter}\n` +
+    `{ ${printed(end, ' "$?"')} >&${stdout}; ${printed(end)} >&${stderr}; }\n`
+  );
+}
+
+function printed(marker: string, status = ""): string {
+  const nonce = marker.slice(1);
+  const [one, other] = [nonce.slice(0, 16), nonce.slice(16)];
+  const format = status === "" ? "\\001%s%s" : "\\001%s%s %d\\n";
+  return `builtin printf '${format}' ${one} ${other}${status}`;
+}

@@ -33,6 +33,7 @@ class World:
     project_id: str = ABSENT
     key_id: str = ABSENT
     session_id: str = "exec-0"
+    shell_id: str = "exec-0"
     checkpoint_id: str = ABSENT
     patch_id: str = ABSENT
 
@@ -128,6 +129,16 @@ CALLS |= {
     "sandbox.exec.list": lambda w: w.sandbox.exec.list(),
     "sandbox.exec.get": lambda w: w.sandbox.exec.get(w.session_id),
 }
+
+
+@call("sandbox.exec.shell")
+async def _(w: World) -> None:
+    w.shell_id = (await w.sandbox.exec.shell(cwd="/tmp", envs={"CI": "1"})).session_id
+
+
+@call("sandbox.exec.reattach_shell")
+async def _(w: World) -> None:
+    await (await w.sandbox.exec.reattach_shell(w.shell_id)).close()
 
 
 @call("sandbox.exec.attach")

@@ -121,3 +121,15 @@ def test_threads_share_it(server: ContractServer) -> None:
     for thread in threads:
         thread.join()
     assert sorted(outputs) == sorted(f"{number}\n" for number in range(8))
+
+
+def test_a_shell_keeps_its_state(sync_sandbox: Sandbox) -> None:
+    said: list[str] = []
+    with sync_sandbox.exec.shell(cwd="/usr") as shell:
+        shell.run("cd /tmp; here=still")
+        result = shell.run("echo $PWD $here; echo err >&2; false", on_stderr=said.append)
+        assert (result.exit_code, result.stdout, said) == (1, "/tmp still\n", ["err\n"])
+        assert shell.run("sleep 60", timeout=0.2).stderr == "\nProcess timed out"
+        again = sync_sandbox.exec.reattach_shell(shell.session_id)
+        assert again.run("echo $here").stdout == "still\n"
+    assert shell.exit_code == 0

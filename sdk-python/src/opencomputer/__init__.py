@@ -8,9 +8,16 @@ from opencomputer._async.project import Project
 from opencomputer._async.sandbox import Sandbox
 from opencomputer._async.secret_store import SecretStore
 from opencomputer._async.session import CommandSession
+from opencomputer._async.shell import Shell
 from opencomputer._async.snapshots import Snapshots
 from opencomputer._async.upload_source import StreamSource
-from opencomputer.errors import NotFoundError, OpenComputerError, SecretWarning
+from opencomputer.errors import (
+    NotFoundError,
+    OpenComputerError,
+    SecretWarning,
+    ShellBusyError,
+    ShellClosedError,
+)
 from opencomputer.image import Image
 from opencomputer.placements import PlacementRecommendation, recommend_placement
 from opencomputer.records import (
@@ -89,6 +96,9 @@ __all__ = [
     "SecretStoreRecord",
     "SecretWarning",
     "SessionInfo",
+    "Shell",
+    "ShellBusyError",
+    "ShellClosedError",
     "SignedUrl",
     "SnapshotRecord",
     "Snapshots",

@@ -19,6 +19,7 @@ class OpenComputerError(Exception):
     - ``connection_failed``: the service was not reached, or the connection broke
     - ``request_timed_out``: no response came within the SDK's own deadline
     - ``unexpected_response``: something responded, but not as OpenComputer does
+    - ``shell_busy``, ``shell_closed``: a persistent shell could not take the command
 
     Attributes:
         code: A word that programs may compare, such as ``sandbox_not_found``.
@@ -46,6 +47,14 @@ class OpenComputerError(Exception):
 
 class NotFoundError(OpenComputerError):
     """A sandbox, file, session or other object that does not exist, or is another org's (404)."""
+
+
+class ShellBusyError(OpenComputerError):
+    """A second command for a shell that still runs one (``shell_busy``). Nothing was sent."""
+
+
+class ShellClosedError(OpenComputerError):
+    """A command for a shell that ended, was closed or was lost (``shell_closed``)."""
 
 
 class SecretWarning(UserWarning):

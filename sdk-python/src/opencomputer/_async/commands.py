@@ -14,7 +14,9 @@ from opencomputer._async.session import (
     attach_session,
     kill_session,
 )
+from opencomputer._async.shell import Shell, open_shell
 from opencomputer._requests import ApiRequest, api_path, without_none
+from opencomputer._shell_script import SHELL_ARGUMENTS
 from opencomputer.records import (
     BackgroundCommand,
     CommandProgress,
@@ -174,6 +176,48 @@ class Commands:
         info = await self.get(session_id)
         callbacks = _callbacks(on_stdout, on_stderr, on_replay_end)
         return await attach_session(self._connection, info, callbacks)
+
+    async def shell(
+        self,
+        *,
+        shell: str = "/bin/bash",
+        cwd: str | None = None,
+        envs: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Shell:
+        """Opens a persistent shell.
+
+        What one command does to the working directory, variables and functions holds for those
+        after it.
+
+        Args:
+            shell: Path of the bash to run.
+            cwd: Working directory to begin in. Default ``/home/sandbox``.
+            envs: Variables to begin with; they win over the sandbox's.
+            env: Another name of ``envs``; where both have a variable, ``envs`` wins.
+
+        Raises:
+            OpenComputerError: As ``start``; ``invalid_request`` for a shell that is not bash.
+        """
+        info = await self.start_detached(shell, args=SHELL_ARGUMENTS, cwd=cwd, envs=envs, env=env)
+        return await self._open_shell(info, is_new=True)
+
+    async def reattach_shell(self, session_id: str) -> Shell:
+        """Attaches to a shell again.
+
+        While it still runs a command of another client, this waits for the end of that.
+
+        Raises:
+            NotFoundError: ``session_not_found``.
+        """
+        return await self._open_shell(await self.get(session_id), is_new=False)
+
+    async def _open_shell(self, info: SessionInfo, *, is_new: bool) -> Shell:
+        async def attach(on_stdout: OutputCallback, on_stderr: OutputCallback) -> CommandSession:
+            callbacks = {"on_stdout": on_stdout, "on_stderr": on_stderr}
+            return await attach_session(self._connection, info, callbacks)
+
+        return await open_shell(attach, is_new=is_new)
 
     async def list(self) -> builtins.list[SessionInfo]:
         """The commands that run, and the last of those that have ended."""

@@ -1,0 +1,289 @@
+"""Persistent shells: bash sessions whose state stays between commands."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Literal
+
+from opencomputer._async.session import CommandSession, OutputCallback
+from opencomputer._platform.asynchronous import Event, call, is_set_within, start
+from opencomputer._shell_script import (
+    SHELL_PROLOGUE,
+    CommandMarkers,
+    KeptOutput,
+    MarkedStream,
+    shell_script,
+)
+from opencomputer.errors import OpenComputerError, ShellBusyError, ShellClosedError
+from opencomputer.records import CommandResult
+
+INTERRUPT_SIGNAL = 2
+INTERRUPT_SECONDS = 5.0
+"""An interrupted command has this long to end."""
+SECONDS_MAX = 10.0 * 365 * 24 * 3600
+SAID_CHARACTERS_MAX = 2000
+
+Stream = Literal["stdout", "stderr"]
+
+
+class Shell:
+    """A bash that stays between commands.
+
+    What one command does to the working directory, variables, functions and options holds for
+    those after it. One command at a time. It is a command session: ``sandbox.exec.list`` shows
+    it, and it runs on when this client goes away. ``async with shell:`` closes it at the end.
+
+    Attributes:
+        session_id: Leads to the shell again, with ``sandbox.exec.reattach_shell``.
+        exit_code: The exit code of the shell itself; None while it runs.
+    """
+
+    def __init__(self) -> None:
+        self.session_id = ""
+        self.exit_code: int | None = None
+        self._session: CommandSession
+        self._run: _Run | None = None
+        self._closed_because: str | None = None
+        self._loss: BaseException | None = None
+        self._has_ended = Event()
+        self._said = ""
+
+    async def run(
+        self,
+        cmd: str,
+        *,
+        timeout: float | None = None,
+        on_stdout: OutputCallback | None = None,
+        on_stderr: OutputCallback | None = None,
+    ) -> CommandResult:
+        """Runs a command, of any number of lines, to its end.
+
+        It reads its input from ``/dev/null``, and what ``exec`` redirects in it is so for that
+        command alone. One that ends the shell, as ``exit 3`` does, or any failure after
+        ``set -e``, gives the shell's exit code; the shell is then closed. What jobs in the
+        background write belongs to the command that runs meanwhile, and is dropped when none
+        does. Each stream is kept up to a limit; ``truncated`` is True when there was more.
+        Cancelling the call interrupts the command.
+
+        Args:
+            cmd: The command, or a script of several lines.
+            timeout: Seconds until the command is interrupted, as by Ctrl-C; the result then has
+                ``exit_code`` -1 and ``stderr`` ends with ``Process timed out``. A command that
+                does not end within 5 s of that is killed together with the shell, and ``stderr``
+                says so. None or 0: never.
+            on_stdout: Gets what the command writes, as text: a function or a coroutine function.
+                Until it returns, nothing more is fetched.
+            on_stderr: As ``on_stdout``, for the other stream.
+
+        Raises:
+            ShellBusyError: While another command runs.
+            ShellClosedError: After the end of the shell, ``close``, or the loss of the connection.
+            OpenComputerError: ``connection_failed`` when the connection is lost meanwhile.
+            Exception: What a callback raised, once the command has ended.
+        """
+        if "\0" in cmd:
+            raise OpenComputerError(
+                "invalid_request", "Cannot run the command in a shell: expected no NUL in it"
+            )
+        if self._closed_because is not None:
+            raise ShellClosedError(
+                "shell_closed", f"Shell {self.session_id} {self._closed_because}"
+            ) from self._loss
+        if self._run is not None:
+            raise ShellBusyError(
+                "shell_busy",
+                f"Shell {self.session_id} still runs a command: wait for its end, or open "
+                "another shell for it",
+            )
+        run = _Run({"stdout": on_stdout, "stderr": on_stderr})
+        self._run = run
+        try:
+            await self._session.send_stdin(shell_script(cmd, run.markers))
+            if not await is_set_within(run.has_ended, timeout or SECONDS_MAX):
+                run.timed_out = True
+                await self._interrupt(run)
+        except BaseException:
+            # The shell is busy until the command has ended.
+            start(self._give_up)
+            raise
+        self._run = None
+        return run.result()
+
+    async def close(self) -> None:
+        """Ends the shell. Done already is no error.
+
+        A command that still runs is killed, with all that the shell has started; otherwise jobs
+        in the background run on.
+        """
+        if self._closed_because is None:
+            self._closed_because = "was closed: open another one"
+            if self._run is None:
+                await self._session.send_stdin("builtin exit\n")
+            else:
+                await self._session.kill()
+        await self._has_ended.wait()
+
+    async def __aenter__(self) -> Shell:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _begin(self, session: CommandSession, *, is_new: bool) -> None:
+        self._session = session
+        self.session_id = session.session_id
+        start(self._watch)
+        try:
+            if is_new:
+                await session.send_stdin(SHELL_PROLOGUE)
+            await self.run(":")
+        except BaseException:
+            await session.close()
+            await self._has_ended.wait()
+            if self.exit_code is None:
+                raise
+        if self.exit_code is not None:
+            raise OpenComputerError(
+                "invalid_request",
+                f"Cannot open a shell: expected {session.info['command']} to be bash, and it "
+                f"ended with exit code {self.exit_code}: {self._said.strip()}",
+            )
+
+    async def _interrupt(self, run: _Run) -> None:
+        """Ends the command, and with it the shell when there is no other way."""
+        if run.has_ended.is_set():
+            return
+        await self._session.kill(INTERRUPT_SIGNAL)
+        if not await is_set_within(run.has_ended, INTERRUPT_SECONDS):
+            await self._session.kill()
+            await run.has_ended.wait()
+
+    async def _give_up(self) -> None:
+        """Ends the command of a call that was cancelled."""
+        run = self._run
+        if run is None:
+            return
+        try:
+            await self._interrupt(run)
+        except OpenComputerError as error:
+            # The caller has gone: whoever uses the shell next hears of a connection that is lost.
+            run.fail(error)
+        self._run = None
+
+    async def _watch(self) -> None:
+        """Waits for the end of the shell."""
+        try:
+            self.exit_code = await self._session.wait()
+        except Exception as error:  # noqa: BLE001 - the run, and every later one, raises it
+            self._loss = error
+            way = "attach to it again with exec.reattach_shell"
+            self._closed_because = self._closed_because or f"was lost: {way}"
+            if self._run is not None:
+                self._run.fail(error)
+        else:
+            end = f"has ended with exit code {self.exit_code}: open another one"
+            self._closed_because = self._closed_because or end
+            if self._run is not None:
+                await self._run.end_with_shell(self.exit_code)
+        finally:
+            self._has_ended.set()
+
+    async def _take_stdout(self, text: str) -> None:
+        if self._run is not None:
+            await self._run.take("stdout", text)
+
+    async def _take_stderr(self, text: str) -> None:
+        self._said += text[: SAID_CHARACTERS_MAX - len(self._said)]
+        if self._run is not None:
+            await self._run.take("stderr", text)
+
+
+async def open_shell(
+    attach: Callable[[OutputCallback, OutputCallback], Awaitable[CommandSession]], *, is_new: bool
+) -> Shell:
+    """Makes a shell of a session whose command is bash.
+
+    Args:
+        attach: Attaches with callbacks for stdout and stderr.
+        is_new: False for one that was prepared before: it is waited for until a command that it
+            still runs has ended.
+
+    Raises:
+        OpenComputerError: ``invalid_request`` for a program that is not bash.
+    """
+    shell = Shell()
+    session = await attach(shell._take_stdout, shell._take_stderr)  # noqa: SLF001
+    await shell._begin(session, is_new=is_new)  # noqa: SLF001
+    return shell
+
+
+class _Run:
+    """One command under way."""
+
+    def __init__(self, callbacks: dict[Stream, OutputCallback | None]) -> None:
+        self.markers = CommandMarkers.create()
+        self.has_ended = Event()
+        self.timed_out = False
+        self._callbacks = callbacks
+        self._streams: dict[Stream, MarkedStream] = {
+            "stdout": MarkedStream(self.markers, has_exit_code=True),
+            "stderr": MarkedStream(self.markers, has_exit_code=False),
+        }
+        self._kept: dict[Stream, KeptOutput] = {"stdout": KeptOutput(), "stderr": KeptOutput()}
+        self._exit_code = -1
+        self._ended_with_shell = False
+        self._failure: BaseException | None = None
+
+    async def take(self, stream: Stream, text: str) -> None:
+        if self.has_ended.is_set():
+            return
+        await self._hand_on(stream, self._streams[stream].push(text))
+        if all(marked.has_ended for marked in self._streams.values()):
+            self._exit_code = self._streams["stdout"].exit_code or 0
+            self.has_ended.set()
+
+    async def end_with_shell(self, exit_code: int) -> None:
+        if self.has_ended.is_set():
+            return
+        streams: tuple[Stream, ...] = ("stdout", "stderr")
+        for stream in streams:
+            await self._hand_on(stream, self._streams[stream].flush())
+        self._exit_code = exit_code
+        self._ended_with_shell = True
+        self.has_ended.set()
+
+    def fail(self, error: BaseException) -> None:
+        if not self.has_ended.is_set():
+            self._failure = error
+            self.has_ended.set()
+
+    def result(self) -> CommandResult:
+        if self._failure is not None:
+            raise self._failure
+        end = "\nProcess timed out" if self.timed_out else ""
+        if self.timed_out and self._ended_with_shell:
+            end += ": it did not end when it was interrupted, and the shell was killed"
+        return CommandResult(
+            exit_code=-1 if self.timed_out else self._exit_code,
+            stdout=self._kept["stdout"].text(),
+            stderr=self._kept["stderr"].text() + end,
+            truncated=any(kept.is_truncated for kept in self._kept.values()),
+        )
+
+    async def _hand_on(self, stream: Stream, text: str) -> None:
+        if text == "":
+            return
+        self._kept[stream].add(text)
+        callback = self._callbacks[stream]
+        if callback is None or self._failure is not None:
+            return
+        try:
+            await call(callback, text)
+        except Exception as error:  # noqa: BLE001 - the shell goes on, and `run` raises it
+            self._failure = error

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"regexp"
+
 	"opencomputer/guest-agent/internal/limit"
 	"opencomputer/guest-agent/internal/wire"
 )
@@ -16,7 +18,14 @@ type SessionRequest struct {
 	// Input gives the command an input that clients write to.
 	Input                             bool  `json:"input"`
 	MaxRunAfterDisconnectMilliseconds int64 `json:"maxRunAfterDisconnectMilliseconds"`
+	// ID is the id that the session gets; one is made when it is empty. With
+	// the ID of a session that is kept, that session is the answer, as long
+	// as it was started with the same Fingerprint.
+	ID          string `json:"id"`
+	Fingerprint string `json:"fingerprint"`
 }
+
+var sessionID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Check refuses what no session can be started with.
 func (r *SessionRequest) Check() error {
@@ -32,6 +41,12 @@ func (r *SessionRequest) Check() error {
 	}
 	if r.OutputBytesMax < 0 || r.OutputBytesMax > limit.CommandOutputBytesMax {
 		return wire.Errorf(wire.InvalidRequest, "outputBytesMax must be from 0 to %d, got %d", limit.CommandOutputBytesMax, r.OutputBytesMax)
+	}
+	if r.ID != "" && !sessionID.MatchString(r.ID) {
+		return wire.Errorf(wire.InvalidRequest, "id must be 1 to 64 letters, digits, _ and -, got %.80q", r.ID)
+	}
+	if len(r.Fingerprint) > 64 {
+		return wire.Errorf(wire.InvalidRequest, "fingerprint must have at most 64 characters, got %d", len(r.Fingerprint))
 	}
 	return r.Request.checkCommand()
 }

@@ -16,13 +16,15 @@ import (
 // it runs on, and its last output and its exit code stay until newer sessions
 // take the place.
 type session struct {
-	id         string
-	shown      []string
-	shell      bool
-	startedAt  time.Time
-	transcript *transcript
-	input      *sessionInput
-	process    *process
+	id string
+	// What the session was started with, as its starter sums it up.
+	fingerprint string
+	shown       []string
+	shell       bool
+	startedAt   time.Time
+	transcript  *transcript
+	input       *sessionInput
+	process     *process
 	// Kills the command.
 	cancel            context.CancelFunc
 	runAfterLeaving   time.Duration
@@ -76,9 +78,12 @@ func (s *session) record(stream frameType, octets []byte) {
 // openSession makes a session without a command. Its memory is released when
 // the last holder lets it go.
 func (r *Runner) openSession(request *SessionRequest) (*session, error) {
-	id, err := newSessionID()
-	if err != nil {
-		return nil, err
+	id := request.ID
+	if id == "" {
+		var err error
+		if id, err = newSessionID(); err != nil {
+			return nil, err
+		}
 	}
 	transcript, err := newTranscript(r.budget)
 	if err != nil {
@@ -86,6 +91,7 @@ func (r *Runner) openSession(request *SessionRequest) (*session, error) {
 	}
 	s := &session{
 		id:              id,
+		fingerprint:     request.Fingerprint,
 		shown:           request.shown(),
 		shell:           request.Shell,
 		transcript:      transcript,

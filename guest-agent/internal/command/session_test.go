@@ -406,6 +406,36 @@ func TestSessionsDropTheOldestThatHaveEnded(t *testing.T) {
 	})
 }
 
+func TestSessionWithAnIDIsStartedOnce(t *testing.T) {
+	s := newSessionServer(t)
+	request := shell("echo once >> " + s.home + "/log; sleep 0.1")
+	request.ID, request.Fingerprint, request.OutputBytesMax = "exec-one", "abc", 1<<10
+	first := s.begin(request)
+	if again := s.begin(request); again.ID != "exec-one" || again.StartedAtUnixMilliseconds != first.StartedAtUnixMilliseconds {
+		t.Fatalf("got %+v, expected the session %+v", again, first)
+	}
+	s.result("exec-one", "")
+	if ended := s.begin(request); ended.Running {
+		t.Fatal("the session was started again after its end")
+	}
+	log, err := os.ReadFile(filepath.Join(s.home, "log"))
+	must(t, err)
+	if string(log) != "once\n" {
+		t.Fatalf("the command wrote %q", log)
+	}
+	request.Fingerprint = "another"
+	var refusal wire.Error
+	if status := s.call("POST", "/start", request, &refusal); status != http.StatusUnprocessableEntity {
+		t.Fatalf("another command under the same id was answered %d", status)
+	}
+	for _, id := range []string{"a/b", "é", strings.Repeat("x", 65)} {
+		request.ID = id
+		if status := s.call("POST", "/start", request, &refusal); status != http.StatusBadRequest {
+			t.Fatalf("the id %q was answered %d", id, status)
+		}
+	}
+}
+
 func TestSessionsGiveUpFinishedOnesForARunningOne(t *testing.T) {
 	s := newSessionServer(t)
 	s.budget.bytesMax = limit.SessionReplayBytesMax

@@ -46,6 +46,9 @@ func (b *Sessions) start(request *SessionRequest) (*session, error) {
 	if err := request.Check(); err != nil {
 		return nil, err
 	}
+	if s, err := b.startedBefore(request); s != nil || err != nil {
+		return s, err
+	}
 	if err := b.runner.takeSlot(); err != nil {
 		return nil, err
 	}
@@ -68,6 +71,21 @@ func (b *Sessions) start(request *SessionRequest) (*session, error) {
 	}
 	b.byID[s.id] = s
 	b.started = append(b.started, s)
+	return s, nil
+}
+
+// startedBefore is the session that has the request's ID; nil when there is
+// none.
+func (b *Sessions) startedBefore(request *SessionRequest) (*session, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	s, known := b.byID[request.ID]
+	if !known {
+		return nil, nil
+	}
+	if s.fingerprint != request.Fingerprint {
+		return nil, wire.Errorf(wire.IdempotencyKeyReused, "the key of session %s was used for another command", s.id)
+	}
 	return s, nil
 }
 

@@ -32,6 +32,7 @@ const (
 	TooManyRequests          Code = "too_many_requests"
 	InternalError            Code = "internal_error"
 	GuestStorageFull         Code = "guest_storage_full"
+	IdempotencyKeyReused     Code = "idempotency_key_reused"
 )
 
 var statuses = map[Code]int{
@@ -52,6 +53,7 @@ var statuses = map[Code]int{
 	DirectoryTooLarge:        http.StatusRequestEntityTooLarge,
 	InternalError:            http.StatusInternalServerError,
 	GuestStorageFull:         http.StatusInsufficientStorage,
+	IdempotencyKeyReused:     http.StatusUnprocessableEntity,
 }
 
 // Error is what a route answers when it cannot do what was asked. Message

@@ -11,6 +11,8 @@ export interface WireRequest {
   path: string;
   /** Sent as JSON. */
   body?: unknown;
+  /** Besides those of the body. */
+  headers?: Readonly<Record<string, string>> | undefined;
   /** The whole exchange has this long. */
   timeoutMilliseconds: number;
   signal?: AbortSignal;
@@ -80,12 +82,11 @@ export function createUnixSocketClient(options: {
         method: request.method,
         path: request.path,
         signal,
-        ...(request.body === undefined
-          ? {}
-          : {
-              headers: { "content-type": "application/json" },
-              body: JSON.stringify(request.body),
-            }),
+        headers: {
+          ...request.headers,
+          ...(request.body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
       });
       const text = await readText(answer.body);
       if (answer.statusCode >= 200 && answer.statusCode < 300) {

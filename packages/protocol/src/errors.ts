@@ -48,6 +48,7 @@ export const errorStatuses = {
   directory_too_large: 413,
   unsupported_media_type: 415,
   image_build_failed: 422,
+  idempotency_key_reused: 422,
   too_many_requests: 429,
   header_too_large: 431,
   internal_error: 500,

@@ -3,6 +3,7 @@ export * from "./api/api-keys.ts";
 export * from "./api/checkpoints.ts";
 export * from "./api/command-sessions.ts";
 export * from "./api/commands.ts";
+export * from "./api/idempotency-key.ts";
 export * from "./api/projects.ts";
 export * from "./api/sandboxes.ts";
 export * from "./api/secret-stores.ts";

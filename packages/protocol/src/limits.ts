@@ -133,6 +133,18 @@ export const limits = {
   sessionResultWaitSecondsMax: 10,
   /** One message from a client that is attached. The WebSocket is closed with 1009. */
   webSocketMessageBytesMax: 1024 * 1024,
+  /** An idempotency key. 400 `invalid_request`. */
+  idempotencyKeyCharactersMax: 255,
+  /** Idempotency keys of ended commands that are kept for one sandbox; the oldest is dropped. */
+  idempotencyKeysPerSandboxMax: 256,
+  /** An idempotency key is kept this long after the end of its command. */
+  idempotencyKeySecondsMax: 600,
+  /** Output that is kept with the idempotency keys of one sandbox. 409 `outcome_unknown` for one that was dropped. */
+  idempotentOutputBytesPerSandboxMax: 64 * 1024 * 1024,
+  /** The same for all sandboxes of a host. 409 `outcome_unknown`. */
+  idempotentOutputBytesTotalMax: 256 * 1024 * 1024,
+  /** A command with an idempotency key whose callers have all gone is ended after this long. */
+  idempotentCommandGraceSeconds: 5,
   /** A path inside the guest. 400 `invalid_request`. */
   pathBytesMax: 4096,
   /** Longest that a signed URL opens its file. 400 `invalid_request`. */

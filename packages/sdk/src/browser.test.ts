@@ -12,7 +12,7 @@ import { type ContractServer, startContractServer } from "./testing/start-contra
 const webGlobals = {
   ...{ fetch, URL, URLSearchParams, AbortController, AbortSignal, Blob, ReadableStream, Response },
   ...{ WebSocket: PageWebSocket, setInterval, clearInterval },
-  ...{ TextEncoder, TextDecoder, setTimeout, clearTimeout, Uint8Array, ArrayBuffer },
+  ...{ TextEncoder, TextDecoder, setTimeout, clearTimeout, crypto, Uint8Array, ArrayBuffer },
 };
 
 /** Bundles a module of this folder as pages get it, with its exports in `sdk`. */

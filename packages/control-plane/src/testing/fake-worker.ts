@@ -6,6 +6,7 @@ import {
   commandResultSchema,
   filePathQuerySchema,
   hibernatedSandboxSchema,
+  idempotencyKeyHeader,
   makeCheckpointRequestSchema,
   type PrepareSandboxRequest,
   prepareSandboxRequestSchema,
@@ -75,6 +76,8 @@ export function createFakeWorker(socketPath: string) {
       sandboxCount: 0,
     } as WorkerStatus,
     before: async (_step: Step, _sandboxId: string): Promise<void> => undefined,
+    /** Idempotency keys of commands, in order. */
+    keys: [] as string[],
     /** Whether the worker is to be lost after it has acted on a request, such as `POST /v1/…`. */
     losesAnswer: (_request: string): boolean => false,
     run: (
@@ -126,6 +129,9 @@ export function createFakeWorker(socketPath: string) {
     app.addContentTypeParser("application/octet-stream", (_request, payload, done) =>
       done(null, payload),
     );
+    app.addHook("onRequest", async ({ headers: { [idempotencyKeyHeader]: key } }) => {
+      if (typeof key === "string") worker.keys.push(key);
+    });
     app.addHook("onSend", async (request, reply) => {
       if (worker.losesAnswer(`${request.method} ${request.url}`)) reply.raw.destroy();
     });

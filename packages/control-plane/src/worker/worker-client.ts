@@ -23,7 +23,11 @@ import {
   workerStatusSchema,
 } from "@opencomputer/protocol";
 import { createUnixSocketClient, type StreamedAnswer } from "../unix-socket-client.ts";
-import { createWorkerSessions, type WorkerSessions } from "./worker-sessions.ts";
+import {
+  createWorkerSessions,
+  idempotencyHeaders,
+  type WorkerSessions,
+} from "./worker-sessions.ts";
 
 const statusTimeoutMilliseconds = 5_000;
 /** A bake happens elsewhere; trust itself is quick to accept. */
@@ -53,7 +57,13 @@ export interface WorkerClient {
   listCheckpoints(): Promise<WorkerCheckpoint[]>;
   /** A checkpoint that is not there counts as deleted. */
   deleteCheckpoint(checkpointId: string): Promise<void>;
-  run(sandboxId: string, command: RunCommandRequest, signal: AbortSignal): Promise<CommandResult>;
+  /** @param idempotencyKey With it the same request again runs nothing again. */
+  run(
+    sandboxId: string,
+    command: RunCommandRequest,
+    signal: AbortSignal,
+    idempotencyKey?: string,
+  ): Promise<CommandResult>;
   readonly sessions: WorkerSessions;
   readFile(sandboxId: string, path: string, signal: AbortSignal): Promise<StreamedAnswer>;
   writeFile(
@@ -187,11 +197,12 @@ export function createWorkerClient(socketPath: string): WorkerClient {
 
     deleteCheckpoint: (checkpointId) => remove(checkpointPath(checkpointId)),
 
-    run: (sandboxId, command, signal) =>
+    run: (sandboxId, command, signal, idempotencyKey) =>
       client.request(
         {
           method: "POST",
           path: `${sandboxPath(sandboxId)}/exec/run`,
+          headers: idempotencyHeaders(idempotencyKey),
           body: command,
           signal,
           timeoutMilliseconds:

@@ -7,6 +7,7 @@ import {
   commandProgressSchema,
   commandSessionListSchema,
   commandSessionSchema,
+  idempotencyKeyHeader,
   type RunCommandRequest,
   type StartSessionRequest,
 } from "@opencomputer/protocol";
@@ -16,8 +17,18 @@ const callTimeoutMilliseconds = 90_000;
 
 /** Commands that outlive the call which started them, on the worker's side. */
 export interface WorkerSessions {
-  start(sandboxId: string, request: StartSessionRequest): Promise<CommandSession>;
-  runAsync(sandboxId: string, command: RunCommandRequest): Promise<AsyncCommand>;
+  /** @param idempotencyKey With it the same request again starts nothing again. */
+  start(
+    sandboxId: string,
+    request: StartSessionRequest,
+    idempotencyKey: string | undefined,
+  ): Promise<CommandSession>;
+  /** @param idempotencyKey As of {@link start}. */
+  runAsync(
+    sandboxId: string,
+    command: RunCommandRequest,
+    idempotencyKey: string | undefined,
+  ): Promise<AsyncCommand>;
   list(sandboxId: string): Promise<CommandSession[]>;
   /** @throws {WireError} `session_not_found`, as all that take an id. */
   get(sandboxId: string, sessionId: string): Promise<CommandSession>;
@@ -35,14 +46,26 @@ export function createWorkerSessions(client: UnixSocketClient): WorkerSessions {
   const timeoutMilliseconds = callTimeoutMilliseconds;
 
   return {
-    start: (sandboxId, body) =>
+    start: (sandboxId, body, idempotencyKey) =>
       client.request(
-        { method: "POST", path: pathOf(sandboxId), body, timeoutMilliseconds },
+        {
+          method: "POST",
+          path: pathOf(sandboxId),
+          headers: idempotencyHeaders(idempotencyKey),
+          body,
+          timeoutMilliseconds,
+        },
         commandSessionSchema,
       ),
-    runAsync: (sandboxId, body) =>
+    runAsync: (sandboxId, body, idempotencyKey) =>
       client.request(
-        { method: "POST", path: pathOf(sandboxId, "run-async"), body, timeoutMilliseconds },
+        {
+          method: "POST",
+          path: pathOf(sandboxId, "run-async"),
+          headers: idempotencyHeaders(idempotencyKey),
+          body,
+          timeoutMilliseconds,
+        },
         asyncCommandSchema,
       ),
     list: (sandboxId) =>
@@ -87,4 +110,9 @@ export function createWorkerSessions(client: UnixSocketClient): WorkerSessions {
       answer.body.resume();
     },
   };
+}
+
+/** The header of a command that has a key. */
+export function idempotencyHeaders(key: string | undefined): Record<string, string> {
+  return key === undefined ? {} : { [idempotencyKeyHeader]: key };
 }

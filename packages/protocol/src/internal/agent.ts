@@ -78,6 +78,10 @@ export const agentRunResponseSchema = commandResultSchema;
  * Body of `POST /v1/sessions`. With `shell`, `command` is one script.
  * `timeoutMilliseconds` and `maxRunAfterDisconnectMilliseconds` 0 are no end;
  * `outputBytesMax` 0 keeps no more output than can be replayed.
+ *
+ * With `id` the session gets this id. One that has it already is the response,
+ * and nothing is started, unless its `fingerprint` is another:
+ * `idempotency_key_reused`.
  */
 export const agentSessionRequestSchema = z.object({
   command: z.array(z.string()).min(1),
@@ -88,6 +92,8 @@ export const agentSessionRequestSchema = z.object({
   timeoutMilliseconds: z.int().min(0),
   maxRunAfterDisconnectMilliseconds: z.int().min(0),
   outputBytesMax: z.int().min(0),
+  id: sessionIdSchema.optional(),
+  fingerprint: z.string().max(64).optional(),
 });
 export type AgentSessionRequest = z.infer<typeof agentSessionRequestSchema>;
 

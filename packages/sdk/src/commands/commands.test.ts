@@ -42,11 +42,41 @@ describe("exec.run", () => {
     });
   });
 
-  test("is never sent twice", async () => {
-    server.requests.length = 0;
-    server.interceptNext((request) => request.socket.destroy());
-    await assert.rejects(sandbox.exec.run("true"), { code: "connection_failed" });
-    assert.equal(server.requests.length, 1);
+  test("is sent again with its key when the response is lost, and runs once", async () => {
+    const { exec } = sandbox;
+    const file = `${(await exec.run("mktemp -d")).stdout.trim()}/count`;
+    const cmd = `echo ran >> ${file}; cat ${file}`;
+    for (const call of [
+      async () => (await exec.run(cmd)).stdout,
+      async () => await new Response((await exec.runAsync(cmd)).running ? "late" : "ran\n").text(),
+      async () => {
+        const info = await exec.startDetached(cmd);
+        return (await exec.attach(info.sessionID)).wait().then(() => "ran\n");
+      },
+    ]) {
+      await exec.run(`rm -f ${file}`);
+      const keys: unknown[] = [];
+      server.requests.length = 0;
+      server.loseNextResponse("/exec", (request) => keys.push(request.headers["idempotency-key"]));
+      assert.equal(await call(), "ran\n");
+      assert.equal((await exec.run(`cat ${file}`)).stdout, "ran\n");
+      assert.deepEqual(keys.length, 1);
+      assert.match(String(keys[0]), /^[0-9a-f]{32}$/);
+    }
+  });
+
+  test("a key of the caller's gives the same result, and refuses another command", async () => {
+    const options = { idempotencyKey: "deploy-1" };
+    const first = await sandbox.exec.run("date +%N", options);
+    assert.deepEqual(await sandbox.exec.run("date +%N", options), first);
+    await assert.rejects(sandbox.exec.run("true", options), {
+      ...{ code: "idempotency_key_reused", status: 422 },
+    });
+    await assert.rejects(sandbox.exec.run("true", { idempotencyKey: "a b" }), {
+      code: "invalid_request",
+    });
+    const [one, other] = [await sandbox.exec.run("date +%N"), await sandbox.exec.run("date +%N")];
+    assert.notEqual(one.stdout, other.stdout);
   });
 
   test("ends with its signal", async () => {

@@ -16,6 +16,7 @@ import { type ApiRequest, apiPath } from "../request/api-request.ts";
 import { requestJson } from "../request/send-request.ts";
 import type { AttachOptions } from "./attach-session.ts";
 import type { CommandSession } from "./command-session.ts";
+import { randomHex } from "./random-hex.ts";
 import type { Shell, ShellOptions } from "./shell.ts";
 
 interface CallOptions {
@@ -41,6 +42,13 @@ export interface RunOptions {
    * at most 86400.
    */
   timeout?: number | undefined;
+  /**
+   * 1 to 255 visible ASCII characters. The same command with the same key
+   * again runs nothing again: it is joined while it runs, and afterwards it
+   * has the same result, for ten minutes. Default: a random one, so that the
+   * SDK may send the request again when its response was lost.
+   */
+  idempotencyKey?: string | undefined;
   /** Aborts the call, which then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
@@ -65,11 +73,13 @@ export interface Commands {
    * Runs a command to its end. A command that fails is a result like any
    * other: look at `exitCode` (128 + n after signal n).
    *
-   * It is never sent twice, because it may have run although its answer was
-   * lost.
+   * A request whose response was lost is sent once more, with its idempotency
+   * key: the command runs once. After an abort, or when this program ends, it
+   * is killed within five seconds.
    *
    * @throws {OpenComputerError} `command_not_found` and
-   * `working_directory_not_found` when it cannot start; `sandbox_not_found`.
+   * `working_directory_not_found` when it cannot start; `sandbox_not_found`;
+   * `idempotency_key_reused` for a key that another command has.
    */
   run(cmd: string, options?: RunOptions): Promise<CommandResult>;
   /**
@@ -136,7 +146,10 @@ export function createCommands(connection: Connection, sandboxId: string): Comma
   const startDetached: Commands["startDetached"] = async (cmd, options = {}) => {
     const { maxRunAfterDisconnect, signal } = options;
     const value = { ...commandBody(cmd, options), maxRunAfterDisconnect };
-    const request = { method: "POST", path, body: { kind: "json", value } } as const;
+    const request: ApiRequest = {
+      ...{ method: "POST", path, body: { kind: "json", value } },
+      idempotencyKey: keyOf(options),
+    };
     return await requestJson(at(signal), request, commandSessionSchema);
   };
   const get: Commands["get"] = async (sessionId, options = {}) =>
@@ -153,6 +166,7 @@ export function createCommands(connection: Connection, sandboxId: string): Comma
         method: "POST",
         path: `${path}/run`,
         body: { kind: "json", value: commandBody(cmd, options) },
+        idempotencyKey: keyOf(options),
         deadlineSeconds: mayRunSeconds + answerGraceSeconds,
       };
       return await requestJson(at(options.signal), request, commandResultSchema);
@@ -200,12 +214,13 @@ export function createCommands(connection: Connection, sandboxId: string): Comma
       );
     },
     async runAsync(cmd, options = {}) {
-      const value = commandBody(cmd, options);
-      return await requestJson(
-        at(options.signal),
-        { method: "POST", path: `${path}/run-async`, body: { kind: "json", value } },
-        asyncCommandSchema,
-      );
+      const request: ApiRequest = {
+        method: "POST",
+        path: `${path}/run-async`,
+        body: { kind: "json", value: commandBody(cmd, options) },
+        idempotencyKey: keyOf(options),
+      };
+      return await requestJson(at(options.signal), request, asyncCommandSchema);
     },
     async result(execId, options = {}) {
       return await requestJson(
@@ -215,6 +230,11 @@ export function createCommands(connection: Connection, sandboxId: string): Comma
       );
     },
   };
+}
+
+/** A key of its own for each command, so that a retry is told from the same command again. */
+function keyOf({ idempotencyKey }: RunOptions): string {
+  return idempotencyKey ?? randomHex(16);
 }
 
 function commandBody(cmd: string, options: RunOptions) {

@@ -1,3 +1,5 @@
+import { randomHex } from "./random-hex.ts";
+
 /**
  * What a persistent shell is sent. Bash reads it from its input, line by line.
  *
@@ -7,6 +9,8 @@
  * each command, so that the markers arrive whatever a command does to its own.
  */
 const descriptors = { stdout: 250, stderr: 251, script: 252 } as const;
+
+const nonceBytes = 16;
 
 export const shellArguments = ["--noprofile", "--norc", "--noediting", "-i"] as const;
 
@@ -24,17 +28,12 @@ export interface CommandMarkers {
 
 /** Nobody can guess them, so no output is taken for one. */
 export function createCommandMarkers(): CommandMarkers {
-  return { start: markerOf(randomHex()), end: markerOf(randomHex()) };
+  return { start: markerOf(randomHex(nonceBytes)), end: markerOf(randomHex(nonceBytes)) };
 }
 
 /** The marker of a nonce begins with a byte that text does not have. */
 function markerOf(nonce: string): string {
   return `\u0001${nonce}`;
-}
-
-function randomHex(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /**
@@ -46,7 +45,7 @@ function randomHex(): string {
  * A marker is printed in two halves, so that no trace of the shell shows it.
  */
 export function shellScript(command: string, { start, end }: CommandMarkers): string {
-  const delimiter = randomHex();
+  const delimiter = randomHex(nonceBytes);
   const { stdout, stderr, script } = descriptors;
   return (
     `{ ${printed(start)} >&${stdout}; ${printed(start)} >&${stderr}; }\n` +

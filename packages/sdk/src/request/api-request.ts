@@ -12,6 +12,8 @@ export interface ApiRequest {
    * sent again after a failure. Default: all but POST and streamed bodies.
    */
   idempotent?: boolean;
+  /** Makes a POST one that may be sent again: the service does it once. */
+  idempotencyKey?: string | undefined;
   /** The form of the answer. Default JSON. */
   accept?: "text/event-stream";
   /** How long to wait for the answer; null waits for ever. Default 300. */

@@ -1,3 +1,4 @@
+import { idempotencyKeyHeader } from "@opencomputer/protocol";
 import type { Connection } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
 import type { FetchInit, FetchResponse } from "../platform/fetch.ts";
@@ -144,7 +145,8 @@ async function discardBody(response: FetchResponse): Promise<void> {
 }
 
 function isRetried(request: ApiRequest, error: unknown): boolean {
-  const repeatable = request.idempotent ?? request.method !== "POST";
+  const isKeyed = request.idempotencyKey !== undefined;
+  const repeatable = request.idempotent ?? (request.method !== "POST" || isKeyed);
   if (!repeatable || request.body?.kind === "stream") return false;
   if (!(error instanceof OpenComputerError)) return false;
   return (
@@ -163,6 +165,7 @@ function fetchInit(connection: Connection, request: ApiRequest): FetchInit {
     "x-api-key": connection.apiKey,
     accept: request.accept ?? "application/json",
   };
+  if (request.idempotencyKey !== undefined) headers[idempotencyKeyHeader] = request.idempotencyKey;
   const init: FetchInit = { method: request.method, headers, redirect: "manual" };
   const body = request.body;
   if (body === undefined) return init;

@@ -18,6 +18,7 @@ import {
   WireError,
 } from "@opencomputer/protocol";
 import { WebSocketServer } from "ws";
+import { createKeyedResults } from "./keyed-results.ts";
 import { type LocalSession, startLocalSession } from "./local-session.ts";
 import type { Exchange, Route } from "./route.ts";
 import { findSandbox, type SandboxState } from "./sandbox-routes.ts";
@@ -28,6 +29,7 @@ import { findSandbox, type SandboxState } from "./sandbox-routes.ts";
  */
 export function createSessionRoutes(sandboxes: SandboxState, folder: string) {
   const sessions = new Map<string, LocalSession>();
+  const keyed = createKeyedResults();
   const webSockets = new WebSocketServer({ noServer: true });
 
   async function start(
@@ -65,11 +67,14 @@ export function createSessionRoutes(sandboxes: SandboxState, folder: string) {
       async handle(exchange) {
         const request = await exchange.body(runCommandRequestSchema);
         const { environment, detail } = findSandbox(sandboxes, exchange);
-        const session = await startLocalSession(request, {
-          ...{ sandboxID: detail.sandboxID, environment, folder, input: "ignore" },
-          timeoutSeconds: request.timeout || defaults.commandTimeoutSeconds,
+        const session = await keyed(exchange, request, async () => {
+          const started = await startLocalSession(request, {
+            ...{ sandboxID: detail.sandboxID, environment, folder, input: "ignore" },
+            timeoutSeconds: request.timeout || defaults.commandTimeoutSeconds,
+          });
+          await started.ended;
+          return started;
         });
-        await session.ended;
         const { exitCode = -1 } = session.info();
         await exchange.answer(200, commandResultSchema, { exitCode, ...session.output() });
       },
@@ -80,7 +85,8 @@ export function createSessionRoutes(sandboxes: SandboxState, folder: string) {
       async handle(exchange) {
         const request = await exchange.body(startSessionRequestSchema);
         const timeoutSeconds = request.timeout ?? 0;
-        const session = await start(exchange, request, { input: "pipe", timeoutSeconds });
+        const options = { input: "pipe", timeoutSeconds } as const;
+        const session = await keyed(exchange, request, () => start(exchange, request, options));
         await exchange.answer(201, commandSessionSchema, session.info());
       },
     },
@@ -107,7 +113,8 @@ export function createSessionRoutes(sandboxes: SandboxState, folder: string) {
       async handle(exchange) {
         const request = await exchange.body(runCommandRequestSchema);
         const timeoutSeconds = request.timeout || defaults.commandTimeoutSeconds;
-        const session = await start(exchange, request, { input: "ignore", timeoutSeconds });
+        const options = { input: "ignore", timeoutSeconds } as const;
+        const session = await keyed(exchange, request, () => start(exchange, request, options));
         const progress = await progressOf(session, asyncCommandWaits.startMilliseconds);
         const { sessionID: execId, startedAt } = session.info();
         const answer = progress.running ? { execId, running: true, startedAt } : progress;

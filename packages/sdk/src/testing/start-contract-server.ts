@@ -34,6 +34,8 @@ export interface ContractServer {
    * `part`, the next one whose request line holds that text.
    */
   interceptNext(interception: Interception, part?: string): void;
+  /** The next request whose line holds `part` is served, but its response never arrives. */
+  loseNextResponse(part: string, watcher?: (request: IncomingMessage) => void): void;
   /** Hears of every request from now on, with its line, before it is answered. */
   watch(watcher: (line: string) => void): void;
   /** Ids of the command sessions, in the order of their start. */
@@ -92,6 +94,17 @@ export async function startContractServer(): Promise<ContractServer> {
     checkpoints,
     watch: (watcher) => void watchers.push(watcher),
     interceptNext: (interception, part = "") => void interceptions.push({ interception, part }),
+    loseNextResponse(part, watcher = () => undefined) {
+      const interception: Interception = (request, response) => {
+        watcher(request);
+        response.end = () => {
+          request.socket.destroy();
+          return response;
+        };
+        serve(routes, apiKey, request, response).catch(() => request.socket.destroy());
+      };
+      interceptions.push({ interception, part });
+    },
     sessionIds: sessionRoutes.ids,
     dropSockets: sessionRoutes.dropSockets,
     async close() {

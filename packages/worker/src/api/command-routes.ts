@@ -1,6 +1,8 @@
 import {
   commandResultSchema,
   defaults,
+  idempotencyKeyHeader,
+  idempotentHeadersSchema,
   limits,
   type RunCommandRequest,
   runCommandRequestSchema,
@@ -11,17 +13,20 @@ import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { Worker } from "../create-worker.ts";
+import { identifyCommand } from "../idempotency/command-identity.ts";
+import type { KeyedCommands } from "../idempotency/create-keyed-commands.ts";
 import { abortWhenClosed } from "./abort-when-closed.ts";
 
-/** Commands in a sandbox. A caller that goes away ends its command. */
+/** Commands in a sandbox. A caller that goes away ends its command, with a key after a moment. */
 export async function commandRoutes(
   server: FastifyInstance,
-  { worker }: { worker: Pick<Worker, "sandboxes"> },
+  { worker, keyed }: { worker: Pick<Worker, "sandboxes">; keyed: KeyedCommands },
 ): Promise<void> {
   server.withTypeProvider<ZodTypeProvider>().post(
     "/v1/sandboxes/:sandboxId/exec/run",
     {
       schema: {
+        headers: idempotentHeadersSchema,
         params: z.object({ sandboxId: sandboxIdSchema }),
         body: runCommandRequestSchema,
         response: { 200: commandResultSchema },
@@ -33,19 +38,30 @@ export async function commandRoutes(
         timeout === undefined || timeout === null || timeout === 0
           ? defaults.commandTimeoutSeconds
           : timeout;
-      const agent = worker.sandboxes.agentOf(request.params.sandboxId);
-      const run = agent.run(
-        {
-          command: commandArguments(request.body),
-          environment: envs ?? {},
-          workingDirectory: cwd ?? null,
-          timeoutMilliseconds: Math.max(1, Math.round(timeoutSeconds * 1000)),
-          outputBytesMax: limits.commandOutputBytesMax,
-          asRoot: false,
-        },
-        abortWhenClosed(reply.raw),
-      );
-      return await run.catch(throwOutcome);
+      const { sandboxId } = request.params;
+      const run = (signal: AbortSignal) =>
+        worker.sandboxes
+          .agentOf(sandboxId)
+          .run(
+            {
+              command: commandArguments(request.body),
+              environment: envs ?? {},
+              workingDirectory: cwd ?? null,
+              timeoutMilliseconds: Math.max(1, Math.round(timeoutSeconds * 1000)),
+              outputBytesMax: limits.commandOutputBytesMax,
+              asRoot: false,
+            },
+            signal,
+          )
+          .catch(throwOutcome);
+      const caller = abortWhenClosed(reply.raw);
+      const key = request.headers[idempotencyKeyHeader];
+      if (key === undefined) return await run(caller);
+      const identity = identifyCommand(sandboxId, key, "exec/run", request.body);
+      return await keyed.run(identity, async (signal) => await run(signal), {
+        caller,
+        outputLengthOf: ({ stdout, stderr }) => stdout.length + stderr.length,
+      });
     },
   );
 }

@@ -24,6 +24,7 @@ import {
 
 import { z } from "zod";
 import type { Worker } from "../create-worker.ts";
+import { createKeyedCommands } from "../idempotency/create-keyed-commands.ts";
 import { commandRoutes } from "./command-routes.ts";
 import { fileRoutes } from "./file-routes.ts";
 import { lifeRoutes } from "./life-routes.ts";
@@ -94,8 +95,9 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
       return reply.status(204).send();
     },
   );
-  server.register(commandRoutes, { worker });
-  server.register(sessionRoutes, { worker });
+  const keyed = createKeyedCommands();
+  server.register(commandRoutes, { worker, keyed });
+  server.register(sessionRoutes, { worker, keyed });
   server.register(fileRoutes, { worker });
   server.register(lifeRoutes, { worker });
   return server;

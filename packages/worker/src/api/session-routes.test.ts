@@ -11,6 +11,7 @@ import {
 import { fastify } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { AgentSessions } from "../guest/agent-sessions.ts";
+import { createKeyedCommands } from "../idempotency/create-keyed-commands.ts";
 import { sessionRoutes } from "./session-routes.ts";
 
 const sandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";
@@ -48,13 +49,29 @@ function scenario(progress: CommandProgress, failure?: Error) {
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
   const sandboxes = { agentOf: () => ({ sessions }) };
-  server.register(sessionRoutes, { worker: { sandboxes } });
+  server.register(sessionRoutes, { worker: { sandboxes }, keyed: createKeyedCommands() });
   return { server, asked, waits, received: () => received };
 }
 
 const running = { running: true, stdout: "", stderr: "" };
 
 describe("sessionRoutes", () => {
+  test("a key starts a session once, under an id that is made of it", async () => {
+    for (const url of [path, `${path}/run-async`]) {
+      const { server, asked } = scenario(running);
+      const headers = { "idempotency-key": "key-1" };
+      const send = (cmd: string) =>
+        server.inject({ method: "POST", url, headers, payload: { cmd } });
+      const first = await send("sleep 60");
+      assert.deepEqual((await send("sleep 60")).json(), first.json());
+      assert.equal(asked.length, 1);
+      assert.match(asked[0]?.id ?? "", /^exec-[0-9a-f]{24}$/);
+      assert.match(asked[0]?.fingerprint ?? "", /^[0-9a-f]{64}$/);
+      await server.inject({ method: "POST", url, payload: { cmd: "sleep 60" } });
+      assert.equal(asked[1]?.id, undefined);
+    }
+  });
+
   test("a session has no end of its own, and keeps what can be replayed", async () => {
     const { server, asked } = scenario(running);
     const answer = await server.inject({ method: "POST", url: path, payload: { cmd: "a b" } });

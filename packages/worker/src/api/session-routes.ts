@@ -9,6 +9,8 @@ import {
   commandSessionSchema,
   defaults,
   endedCommandSchema,
+  idempotencyKeyHeader,
+  idempotentHeadersSchema,
   killedSessionSchema,
   killSessionRequestSchema,
   limits,
@@ -25,6 +27,8 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { AgentSessions } from "../guest/agent-sessions.ts";
+import { type CommandIdentity, identifyCommand } from "../idempotency/command-identity.ts";
+import type { KeyedCommands } from "../idempotency/create-keyed-commands.ts";
 import { abortWhenClosed } from "./abort-when-closed.ts";
 import { throwOutcome } from "./command-routes.ts";
 
@@ -39,7 +43,7 @@ interface SessionsBySandbox {
 /** Commands that outlive the call which started them. They live in the guest alone. */
 export async function sessionRoutes(
   server: FastifyInstance,
-  { worker }: { worker: { sandboxes: SessionsBySandbox } },
+  { worker, keyed }: { worker: { sandboxes: SessionsBySandbox }; keyed: KeyedCommands },
 ): Promise<void> {
   const app = server.withTypeProvider<ZodTypeProvider>();
   app.addContentTypeParser("application/octet-stream", (_request, payload, done) =>
@@ -51,6 +55,7 @@ export async function sessionRoutes(
     "/v1/sandboxes/:sandboxId/exec",
     {
       schema: {
+        headers: idempotentHeadersSchema,
         params: sandboxParamsSchema,
         body: startSessionRequestSchema,
         response: { 201: commandSessionSchema },
@@ -59,15 +64,23 @@ export async function sessionRoutes(
     async (request, reply) => {
       const { sandboxId } = request.params;
       const { timeout, maxRunAfterDisconnect } = request.body;
-      const session = await sessionsOf(sandboxId)
-        .start({
-          ...describeCommand(request.body),
-          input: true,
-          timeoutMilliseconds: toMilliseconds(timeout),
-          maxRunAfterDisconnectMilliseconds: toMilliseconds(maxRunAfterDisconnect),
-          outputBytesMax: 0,
-        })
-        .catch(throwOutcome);
+      const start = async (identity?: CommandIdentity) =>
+        await sessionsOf(sandboxId)
+          .start({
+            ...describeCommand(request.body),
+            input: true,
+            timeoutMilliseconds: toMilliseconds(timeout),
+            maxRunAfterDisconnectMilliseconds: toMilliseconds(maxRunAfterDisconnect),
+            outputBytesMax: 0,
+            ...describeIdentity(identity),
+          })
+          .catch(throwOutcome);
+      const key = request.headers[idempotencyKeyHeader];
+      const identity =
+        key === undefined ? undefined : identifyCommand(sandboxId, key, "exec", request.body);
+      const session = await (identity === undefined
+        ? start()
+        : keyed.run(identity, () => start(identity)));
       return reply.status(201).send(toCommandSession(sandboxId, session));
     },
   );
@@ -76,14 +89,27 @@ export async function sessionRoutes(
     "/v1/sandboxes/:sandboxId/exec/run-async",
     {
       schema: {
+        headers: idempotentHeadersSchema,
         params: sandboxParamsSchema,
         body: runCommandRequestSchema,
         response: { 200: endedCommandSchema, 202: runningCommandSchema },
       },
     },
     async (request, reply) => {
-      const sessions = sessionsOf(request.params.sandboxId);
-      const answer = await startInBackground(sessions, request.body).catch(throwOutcome);
+      const { sandboxId } = request.params;
+      const start = async (identity?: CommandIdentity) =>
+        await startInBackground(sessionsOf(sandboxId), request.body, identity).catch(throwOutcome);
+      const key = request.headers[idempotencyKeyHeader];
+      const identity =
+        key === undefined
+          ? undefined
+          : identifyCommand(sandboxId, key, "exec/run-async", request.body);
+      const answer = await (identity === undefined
+        ? start()
+        : keyed.run(identity, () => start(identity), {
+            outputLengthOf: (ended) =>
+              ended.running ? 0 : ended.stdout.length + ended.stderr.length,
+          }));
       return answer.running ? reply.status(202).send(answer) : reply.status(200).send(answer);
     },
   );
@@ -155,6 +181,7 @@ export async function sessionRoutes(
 async function startInBackground(
   sessions: AgentSessions,
   command: StartSessionRequest,
+  identity: CommandIdentity | undefined,
 ): Promise<AsyncCommand> {
   const deadline = Date.now() + asyncCommandWaits.startMilliseconds;
   const session = await sessions.start({
@@ -163,6 +190,7 @@ async function startInBackground(
     timeoutMilliseconds: toMilliseconds(command.timeout || defaults.commandTimeoutSeconds),
     maxRunAfterDisconnectMilliseconds: 0,
     outputBytesMax: limits.commandOutputBytesMax,
+    ...describeIdentity(identity),
   });
   const waitMilliseconds = Math.max(0, deadline - Date.now());
   const { running, exitCode, error, ...output } = await sessions.result(session.id, {
@@ -171,6 +199,12 @@ async function startInBackground(
   });
   if (!running) return { running: false, exitCode: exitCode ?? -1, ...output };
   return { running: true, execId: session.id, startedAt: startOf(session) };
+}
+
+/** With it the guest starts the session once, also for a worker that has been restarted meanwhile. */
+function describeIdentity(identity: CommandIdentity | undefined) {
+  if (identity === undefined) return {};
+  return { id: identity.sessionId, fingerprint: identity.fingerprint };
 }
 
 /** A program with its arguments as it is; a lone command is a script for the shell. */

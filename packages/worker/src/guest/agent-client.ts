@@ -36,6 +36,7 @@ const errorsOfGuests: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "directory_too_large",
   "too_many_requests",
   "guest_storage_full",
+  "idempotency_key_reused",
 ]);
 
 /** A guest has this long beyond a command's own time-out to answer. */

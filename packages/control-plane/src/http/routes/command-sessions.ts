@@ -4,6 +4,8 @@ import {
   commandSessionListSchema,
   commandSessionSchema,
   endedCommandSchema,
+  idempotencyKeyHeader,
+  idempotentHeadersSchema,
   killedSessionSchema,
   killSessionRequestSchema,
   runCommandRequestSchema,
@@ -51,6 +53,7 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> =
       config,
       schema: {
         summary: "Start a command session",
+        headers: idempotentHeadersSchema,
         params: sandboxParamsSchema,
         body: startSessionRequestSchema,
         response: { 201: commandSessionSchema },
@@ -60,7 +63,9 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> =
       const { id } = request.params;
       const { sandbox } = await beginOperation(request, reply, id);
       const cwd = request.body.cwd ?? sandbox.workingDirectory;
-      return reply.code(201).send(await worker.sessions.start(id, { ...request.body, cwd }));
+      const key = request.headers[idempotencyKeyHeader];
+      const session = await worker.sessions.start(id, { ...request.body, cwd }, key);
+      return reply.code(201).send(session);
     },
   );
 
@@ -147,6 +152,7 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> =
       config,
       schema: {
         summary: "Run a command in the background, unless it ends at once",
+        headers: idempotentHeadersSchema,
         params: sandboxParamsSchema,
         body: runCommandRequestSchema,
         response: { 200: endedCommandSchema, 202: runningCommandSchema },
@@ -156,7 +162,8 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> =
       const { id } = request.params;
       const { sandbox } = await beginOperation(request, reply, id);
       const cwd = request.body.cwd ?? sandbox.workingDirectory;
-      const answer = await worker.sessions.runAsync(id, { ...request.body, cwd });
+      const key = request.headers[idempotencyKeyHeader];
+      const answer = await worker.sessions.runAsync(id, { ...request.body, cwd }, key);
       return answer.running ? reply.code(202).send(answer) : reply.code(200).send(answer);
     },
   );

@@ -1,4 +1,9 @@
-import { commandResultSchema, runCommandRequestSchema } from "@opencomputer/protocol";
+import {
+  commandResultSchema,
+  idempotencyKeyHeader,
+  idempotentHeadersSchema,
+  runCommandRequestSchema,
+} from "@opencomputer/protocol";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { WorkerClient } from "../../worker/worker-client.ts";
@@ -16,6 +21,7 @@ export const commandRoutes: FastifyPluginAsyncZod<CommandRoutes> = async (app, d
       config: { acceptsSandboxToken: true },
       schema: {
         summary: "Run a command and wait for its end",
+        headers: idempotentHeadersSchema,
         params: z.object({ id: z.string() }),
         body: runCommandRequestSchema,
         response: { 200: commandResultSchema },
@@ -25,7 +31,8 @@ export const commandRoutes: FastifyPluginAsyncZod<CommandRoutes> = async (app, d
       const { id } = request.params;
       const { sandbox, signal } = await deps.beginOperation(request, reply, id);
       const cwd = request.body.cwd ?? sandbox.workingDirectory;
-      return deps.worker.run(id, { ...request.body, cwd }, signal);
+      const key = request.headers[idempotencyKeyHeader];
+      return deps.worker.run(id, { ...request.body, cwd }, signal, key);
     },
   );
 };

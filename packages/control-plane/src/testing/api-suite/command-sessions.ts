@@ -39,6 +39,31 @@ export function describeCommandSessions(openDatabase: OpenTestDatabase): void {
       assert.deepEqual((await call("GET", path)).json, [{ sessionID, ...session }]);
     });
 
+    test("an idempotency key reaches the worker, and a malformed one is refused by name", async () => {
+      const path = `/api/sandboxes/${await createSandbox()}/exec`;
+      const body = { cmd: "true" };
+      const { worker } = installation();
+      worker.keys.length = 0;
+      for (const [route, key] of [
+        ["", "one"],
+        ["/run", "t~wo!"],
+        ["/run-async", "x".repeat(255)],
+      ] as const) {
+        const headers = { "idempotency-key": key };
+        const answer = await call("POST", path + route, { body, headers });
+        assert.ok(answer.status < 300, answer.text);
+        await call("POST", path + route, { body });
+        for (const malformed of ["", "a b", "x".repeat(256)]) {
+          const refused = await call("POST", path + route, {
+            ...{ body, headers: { "idempotency-key": malformed } },
+          });
+          assert.equal(refused.status, 400, malformed);
+          assert.match(refused.json.error, /idempotency-key: must be 1 to 255 visible ASCII/);
+        }
+      }
+      assert.deepEqual(worker.keys, ["one", "t~wo!", "x".repeat(255)]);
+    });
+
     test("attach: replay, its end once, live output, exit, close 1000", async () => {
       const { path, sessionID } = await start({ cmd: "cat" });
       installation()

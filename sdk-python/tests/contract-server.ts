@@ -24,6 +24,7 @@ const taskSchema = z.discriminatedUnion("do", [
       z.object({ kind: z.literal("break") }),
     ]),
   }),
+  z.object({ do: z.literal("lose response"), part: z.string() }),
   z.object({ do: z.literal("requests") }),
   z.object({ do: z.literal("forget requests") }),
   z.object({ do: z.literal("aborted") }),
@@ -49,6 +50,7 @@ function interception(how: Extract<Task, { do: "intercept" }>["with"]): Intercep
 
 function perform(task: Task): unknown {
   if (task.do === "intercept") server.interceptNext(interception(task.with), task.part);
+  if (task.do === "lose response") server.loseNextResponse(task.part);
   if (task.do === "forget requests") server.requests.length = 0;
   if (task.do === "drop sockets") server.dropSockets();
   if (task.do === "requests") return server.requests;

@@ -61,6 +61,10 @@ class ContractServer:
     def break_next(self, part: str = "") -> None:
         self._do({"do": "intercept", "part": part, "with": {"kind": "break"}})
 
+    def lose_next_response(self, part: str) -> None:
+        """The next request whose line holds ``part`` is served; its response never arrives."""
+        self._do({"do": "lose response", "part": part})
+
     @property
     def aborted(self) -> int:
         """How many requests met silence and were given up by their client."""

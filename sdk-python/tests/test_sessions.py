@@ -273,5 +273,36 @@ async def test_the_time_out_is_the_commands_own(sandbox: Sandbox) -> None:
     assert time.monotonic() - began < 30
 
 
+async def test_a_command_whose_response_was_lost_runs_once(
+    sandbox: Sandbox, server: ContractServer
+) -> None:
+    folder = (await sandbox.exec.run("mktemp -d")).stdout.strip()
+    cmd = f"echo ran >> {folder}/log"
+
+    async def run() -> None:
+        await sandbox.exec.run(cmd)
+
+    async def run_async() -> None:
+        await sandbox.exec.run_async(cmd)
+
+    async def start() -> None:
+        await (await sandbox.exec.start(cmd)).wait()
+
+    for count, call in enumerate((run, run_async, start), start=1):
+        server.lose_next_response("/exec")
+        await call()
+        assert (await sandbox.exec.run(f"cat {folder}/log")).stdout == "ran\n" * count
+
+
+async def test_a_key_of_the_callers_has_one_result(sandbox: Sandbox) -> None:
+    first = await sandbox.exec.run("date +%N", idempotency_key="deploy-1")
+    assert await sandbox.exec.run("date +%N", idempotency_key="deploy-1") == first
+    with pytest.raises(OpenComputerError) as caught:
+        await sandbox.exec.run("true", idempotency_key="deploy-1")
+    assert (caught.value.code, caught.value.status) == ("idempotency_key_reused", 422)
+    with pytest.raises(OpenComputerError, match="visible ASCII"):
+        await sandbox.exec.run("true", idempotency_key="a b")
+
+
 async def _text_of(session: CommandSession) -> str:
     return "".join([chunk["text"] async for chunk in session])

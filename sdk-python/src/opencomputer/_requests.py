@@ -39,6 +39,8 @@ class ApiRequest:
     """A body of bytes; one that is no ``bytes`` is streamed and never sent twice."""
     idempotent: bool | None = None
     """Whether twice is the same as once. None: all but POST."""
+    idempotency_key: str | None = None
+    """Makes a POST one that may be sent again: the service does it once."""
     accept: str = "application/json"
     deadline_seconds: float | None = DEADLINE_SECONDS
     """How long to wait for the next bytes of the response; None waits for ever."""
@@ -53,11 +55,15 @@ class ApiRequest:
         """Whether it may be sent once more after a failure."""
         if self.is_streamed:
             return False
-        return self.method != "POST" if self.idempotent is None else self.idempotent
+        if self.idempotent is not None:
+            return self.idempotent
+        return self.method != "POST" or self.idempotency_key is not None
 
     def arguments(self, base_url: str, api_key: str) -> dict[str, Any]:
         """Arguments for httpx."""
         headers = {"x-api-key": api_key, "accept": self.accept, "user-agent": user_agent}
+        if self.idempotency_key is not None:
+            headers["idempotency-key"] = self.idempotency_key
         content = self.content
         if self.json is not None:
             headers["content-type"] = "application/json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Mapping, Sequence
+from secrets import token_hex
 from typing import Any, TypedDict
 
 from opencomputer._async.connection import Connection
@@ -25,6 +26,7 @@ from opencomputer.records import (
 )
 
 COMMAND_SECONDS = 60.0
+KEY_BYTES = 16
 RESPONSE_GRACE_SECONDS = 120.0
 """Beyond a command's own time-out: for a wake of the sandbox, and for the response's way."""
 
@@ -56,12 +58,14 @@ class Commands:
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> CommandResult:
         """Runs a command to its end.
 
-        A command that fails is a result like any other: look at ``exit_code``. It is never sent
-        twice, because it may have run although its response was lost. Cancelling the call gives
-        up the wait for it.
+        A command that fails is a result like any other: look at ``exit_code``. A request whose
+        response was lost is sent once more, with its idempotency key: the command runs once.
+        After a cancellation of the call, or when this program ends, it is killed within five
+        seconds.
 
         Args:
             cmd: A script for the sandbox's shell; with ``args`` a program, and nothing is
@@ -73,16 +77,22 @@ class Commands:
             timeout: Seconds until the command's process group is killed; the result then has
                 ``exit_code`` -1 and ``stderr`` ends with ``Process timed out``. None or 0: 60;
                 at most 86400.
+            idempotency_key: 1 to 255 visible ASCII characters. The same command with the same key
+                again runs nothing again: it is joined while it runs, and afterwards it has the
+                same result, for ten minutes. Default: a random one, so that the SDK may send the
+                request again.
 
         Raises:
             OpenComputerError: ``command_not_found`` and ``working_directory_not_found`` when it
-                cannot start; ``sandbox_not_found``.
+                cannot start; ``sandbox_not_found``; ``idempotency_key_reused`` for a key that
+                another command has.
         """
         request = ApiRequest(
             "POST",
             f"{self._path}/run",
             json=_command(cmd, args, envs, env, cwd, timeout),
             deadline_seconds=(timeout or COMMAND_SECONDS) + RESPONSE_GRACE_SECONDS,
+            idempotency_key=idempotency_key or token_hex(KEY_BYTES),
         )
         return _result(await request_record(self._connection, request, _Result))
 
@@ -96,6 +106,7 @@ class Commands:
         cwd: str | None = None,
         timeout: float | None = None,
         max_run_after_disconnect: float | None = None,
+        idempotency_key: str | None = None,
         on_stdout: OutputCallback | None = None,
         on_stderr: OutputCallback | None = None,
         on_replay_end: Callable[[], Any] | None = None,
@@ -115,6 +126,7 @@ class Commands:
                 -1. None or 0: never; at most 86400.
             max_run_after_disconnect: Seconds that the command may run on after its last client
                 has gone. None or 0: as long as it wants; at most 86400.
+            idempotency_key: As of ``run``.
             on_stdout: Gets what the command writes, as text: a function or a coroutine function.
                 Until it returns, nothing more is fetched. For bytes, iterate over the session.
             on_stderr: As ``on_stdout``, for the other stream.
@@ -131,6 +143,7 @@ class Commands:
             cwd=cwd,
             timeout=timeout,
             max_run_after_disconnect=max_run_after_disconnect,
+            idempotency_key=idempotency_key,
         )
         callbacks = _callbacks(on_stdout, on_stderr, on_replay_end)
         return await attach_session(self._connection, info, callbacks)
@@ -145,6 +158,7 @@ class Commands:
         cwd: str | None = None,
         timeout: float | None = None,
         max_run_after_disconnect: float | None = None,
+        idempotency_key: str | None = None,
     ) -> SessionInfo:
         """Starts a command that nobody is attached to. Its ``sessionID`` leads to it.
 
@@ -155,7 +169,8 @@ class Commands:
         """
         body = _command(cmd, args, envs, env, cwd, timeout)
         body |= without_none(maxRunAfterDisconnect=max_run_after_disconnect)
-        request = ApiRequest("POST", self._path, json=body)
+        key = idempotency_key or token_hex(KEY_BYTES)
+        request = ApiRequest("POST", self._path, json=body, idempotency_key=key)
         return await request_record(self._connection, request, SessionInfo)
 
     async def attach(
@@ -250,6 +265,7 @@ class Commands:
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> BackgroundCommand:
         """Runs a command in the background.
 
@@ -260,7 +276,10 @@ class Commands:
             OpenComputerError: As ``run``.
         """
         request = ApiRequest(
-            "POST", f"{self._path}/run-async", json=_command(cmd, args, envs, env, cwd, timeout)
+            "POST",
+            f"{self._path}/run-async",
+            json=_command(cmd, args, envs, env, cwd, timeout),
+            idempotency_key=idempotency_key or token_hex(KEY_BYTES),
         )
         found: Any = await request_record(self._connection, request, _Progress)
         return BackgroundCommand(

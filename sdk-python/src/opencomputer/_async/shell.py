@@ -218,8 +218,8 @@ async def open_shell(
         OpenComputerError: ``invalid_request`` for a program that is not bash.
     """
     shell = Shell()
-    session = await attach(shell._take_stdout, shell._take_stderr)  # noqa: SLF001
-    await shell._begin(session, is_new=is_new)  # noqa: SLF001
+    session = await attach(shell._take_stdout, shell._take_stderr)
+    await shell._begin(session, is_new=is_new)
     return shell
 
 

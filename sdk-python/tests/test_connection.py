@@ -182,11 +182,11 @@ async def test_any_request_waits_while_the_service_is_starting(
     assert len(progress) == 3
 
 
-async def test_a_post_is_never_repeated(sandbox: Sandbox, server: ContractServer) -> None:
+async def test_a_post_without_a_key_is_never_repeated(sandbox: Sandbox, server: ContractServer) -> None:
     server.forget_requests()
     server.break_next()
     with pytest.raises(OpenComputerError, match="may have been carried out") as caught:
-        await sandbox.exec.run("true")
+        await sandbox.create_checkpoint("once")
     assert caught.value.code == "connection_failed"
     assert len(server.requests) == 1
 

@@ -79,3 +79,13 @@ async def test_kill_deletes_the_store_on_request(server: ContractServer) -> None
     other = await Sandbox.create(secret_store="other")
     await Sandbox.kill_by_id(other.id, delete_secret_store=True)
     assert await SecretStore.list() == []
+
+
+async def test_what_counts_as_use_is_chosen_and_inherited() -> None:
+    async with await Sandbox.create(idle="cpu") as parent:
+        assert (await parent.get_info())["idle"] == "cpu"
+        checkpoint = await parent.create_checkpoint("busy", wait=True)
+        async with await Sandbox.create_from_checkpoint(checkpoint["id"]) as fork:
+            assert fork.info["idle"] == "cpu"
+        fork = await Sandbox.create_from_checkpoint(checkpoint["id"], idle="requests")
+        assert fork.info["idle"] == "requests"

@@ -346,7 +346,7 @@ export async function startControlPlane(
     repeat(
       "idle sweep",
       pollMilliseconds,
-      createIdleSweep({ upkeep, activity, lifecycle, removal, now: Date.now, logger }),
+      createIdleSweep({ upkeep, worker, activity, lifecycle, removal, now: Date.now, logger }),
     ),
     repeat("reconciling", reconcileMilliseconds, async () => {
       if (workerLink.ready()) await reconcileWithWorker();

@@ -5,6 +5,7 @@ import {
   checkpointRecordSchema,
   createdPatchSchema,
   createdSandboxSchema,
+  type IdleRule,
   type PatchRecord,
   patchRecordSchema,
   type RestoredCheckpoint,
@@ -39,6 +40,8 @@ export interface ForkOptions extends ConnectionOptions {
   secretStore?: string | undefined;
   /** Idle time-out in seconds; 0 is never. */
   timeout?: number | undefined;
+  /** What counts as use, as at a create. */
+  idle?: IdleRule | undefined;
   /** Plain variables, added to the parent's. */
   envs?: Readonly<Record<string, string>> | undefined;
   metadata?: Readonly<Record<string, string>> | undefined;
@@ -101,14 +104,14 @@ export const checkpointCalls = {
   async fork(
     connection: Connection,
     checkpointId: string,
-    { secretStore, timeout, envs, metadata, memoryMB }: ForkOptions,
+    { secretStore, timeout, idle, envs, metadata, memoryMB }: ForkOptions,
   ): Promise<CreatedSandbox> {
     return await requestJson(
       connection,
       {
         method: "POST",
         path: apiPath`/sandboxes/from-checkpoint/${checkpointId}`,
-        body: { kind: "json", value: { secretStore, timeout, envs, metadata, memoryMB } },
+        body: { kind: "json", value: { secretStore, timeout, idle, envs, metadata, memoryMB } },
       },
       createdSandboxSchema,
     );

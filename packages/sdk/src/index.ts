@@ -13,6 +13,7 @@ export type {
   CreatedSandbox,
   DirectoryEntry,
   HibernatedSandboxAnswer,
+  IdleRule,
   ImageManifest,
   PatchRecord,
   PlacementRecommendation,

@@ -159,4 +159,14 @@ describe("Sandbox", () => {
     controller.abort();
     assert.equal((await sandbox.exec.run("echo still")).stdout, "still\n");
   });
+
+  test("what counts as use is chosen at a create, and inherited by a fork", async () => {
+    const sandbox = await Sandbox.create({ ...connection, idle: "cpu" });
+    assert.equal((await sandbox.getInfo()).idle, "cpu");
+    const { id } = await sandbox.createCheckpoint("busy", { wait: true });
+    const fork = await Sandbox.createFromCheckpoint(id, connection);
+    assert.equal(fork.info.idle, "cpu");
+    const other = await Sandbox.createFromCheckpoint(id, { ...connection, idle: "requests" });
+    assert.equal(other.info.idle, "requests");
+  });
 });

@@ -7,6 +7,7 @@ import {
   createdSandboxSchema,
   type HibernatedSandboxAnswer,
   hibernatedSandboxAnswerSchema,
+  type IdleRule,
   type PatchRecord,
   type RestoredCheckpoint,
   type SandboxDetail,
@@ -54,6 +55,13 @@ export interface CreateSandboxOptions extends ConnectionOptions {
   project?: string | undefined;
   /** Idle time-out in seconds; 0 is never. Platform default 300. Each use of the sandbox starts it anew. */
   timeout?: number | undefined;
+  /**
+   * What counts as use. `requests`, the default: commands, files and every
+   * other call, and live WebSocket traffic. `cpu`: also 10 seconds in which
+   * the sandbox takes at least a tenth of one CPU, so that work in the
+   * background keeps it awake.
+   */
+  idle?: IdleRule | undefined;
   /** Plain variables of every command. One of a secret's name replaces that secret. */
   envs?: Readonly<Record<string, string>> | undefined;
   /** Labels for your own use; the sandbox does not see them. */
@@ -126,7 +134,7 @@ export class Sandbox {
    */
   static async create(options: CreateSandboxOptions = {}): Promise<Sandbox> {
     const connection = resolveConnection(options);
-    const { secretStore, project, timeout, envs, metadata } = options;
+    const { secretStore, project, timeout, idle, envs, metadata } = options;
     const { cpuCount, memoryMB, diskMB, templateID, image, snapshot } = options;
     const request: ApiRequest = {
       method: "POST",
@@ -134,7 +142,7 @@ export class Sandbox {
       body: {
         kind: "json",
         value: {
-          ...{ secretStore, project, timeout, envs, metadata },
+          ...{ secretStore, project, timeout, idle, envs, metadata },
           ...{ cpuCount, memoryMB, diskMB, templateID, image, snapshot },
         },
       },

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { limits, WireError, type WorkerStatus } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import { createCgroups } from "./cgroups/create-cgroups.ts";
+import { type CpuWatch, createCpuWatch } from "./cpu-use/create-cpu-watch.ts";
 import { createLayers } from "./disks/create-layers.ts";
 import { createGoldenStore } from "./golden/create-golden-store.ts";
 import { createByteBudget } from "./guest/byte-budget.ts";
@@ -42,6 +43,7 @@ export interface WorkerOptions {
 export interface Worker {
   readonly sandboxes: Sandboxes;
   readonly checkpoints: Pick<SavedMachines, "list">;
+  readonly cpuWatch: Pick<CpuWatch, "lastUsedAt">;
   status(): WorkerStatus;
   /** Makes every later sandbox trust the certificate. Returns at once; `status` tells the progress. */
   trust(certificatePem: string): void;
@@ -208,10 +210,15 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       .catch((error: unknown) => log.warn({ err: error }, "A machine's log could not be trimmed"));
   }, logTrimIntervalMilliseconds);
   trimming.unref();
+  const cpuWatch = createCpuWatch({
+    list: () => sandboxes.processes(),
+    onFailure: (error) => log.warn({ err: error }, "The CPU time of machines cannot be read"),
+  });
 
   return {
     sandboxes,
     checkpoints,
+    cpuWatch,
     status: () => ({
       instanceId,
       ready: pool !== undefined,
@@ -241,6 +248,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     async close() {
       closed = true;
       clearInterval(trimming);
+      cpuWatch.close();
       const processesOfSandboxes = await sandboxes.settle();
       await Promise.all([pool?.close(), spares.close()]);
       // Ends a bake, whose end `preparation` waits for.

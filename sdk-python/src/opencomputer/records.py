@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 SandboxStatus = Literal["running", "hibernated", "stopped"]
+IdleRule = Literal["requests", "cpu"]
 CheckpointKind = Literal["full", "disk_only"]
 
 
@@ -24,6 +25,7 @@ class _CreatedSandbox(TypedDict):
     metadata: dict[str, str]
     sandboxDomain: str
     token: str
+    idle: IdleRule
 
 
 class CreatedSandbox(_CreatedSandbox, total=False):
@@ -55,6 +57,7 @@ class SandboxSummary(TypedDict):
 class _SandboxDetail(SandboxSummary):
     sandboxDomain: str
     token: str
+    idle: IdleRule
 
 
 class SandboxDetail(_SandboxDetail, total=False):
@@ -313,6 +316,7 @@ class _SandboxConfig(TypedDict):
     cpuCount: int
     memoryMB: int
     timeout: int
+    idle: IdleRule
 
 
 class SandboxConfig(_SandboxConfig, total=False):

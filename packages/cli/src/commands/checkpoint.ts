@@ -2,6 +2,7 @@ import { type CheckpointRecord, Sandbox } from "@opencomputer/sdk";
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import { defineCommand, defineGroup, readOptions } from "../arguments/define-command.ts";
+import { createIdleOption, idleRules } from "../arguments/idle-option.ts";
 import { collectPairs, collectVariables, wholeNumber } from "../arguments/option-parsers.ts";
 import type { CliContext } from "../cli-context.ts";
 import { openInvocation } from "../invocation.ts";
@@ -19,6 +20,7 @@ const createOptionsSchema = z.object({
 });
 const spawnOptionsSchema = z.object({
   timeout: z.number().optional(),
+  idle: z.enum(idleRules).optional(),
   secretStore: z.string().optional(),
   env: z.record(z.string(), z.string()).optional(),
   metadata: z.record(z.string(), z.string()).optional(),
@@ -131,6 +133,7 @@ function addSpawn(group: Command, context: CliContext): void {
       "idle time-out; 0 is never; the parent's when left out",
       wholeNumber,
     )
+    .addOption(createIdleOption("the parent's when left out"))
     .option("--secret-store <name>", "secret store laid over the checkpoint's secrets")
     .option("--env <NAME=VALUE>", "environment variable (repeatable)", collectVariables)
     .option("--metadata <KEY=VALUE>", "metadata (repeatable)", collectPairs)
@@ -141,6 +144,7 @@ function addSpawn(group: Command, context: CliContext): void {
       const spawning = Sandbox.createFromCheckpoint(checkpointId, {
         ...(await invocation.connection()),
         timeout: options.timeout,
+        idle: options.idle,
         secretStore: options.secretStore,
         envs: options.env,
         metadata: options.metadata,

@@ -89,6 +89,7 @@ function configOf(sandbox: SandboxRow) {
     memoryMB: sandbox.memoryMB,
     diskMB: sandbox.diskMB,
     idleTimeoutSeconds: sandbox.idleTimeoutSeconds,
+    idle: sandbox.idle,
     metadata: sandbox.metadata,
     envs: sandbox.envs,
     workingDirectory: sandbox.workingDirectory,

@@ -14,6 +14,7 @@ export function toCheckpointRecord(row: CheckpointRow): CheckpointRecord {
       cpuCount: row.cpuCount,
       memoryMB: row.memoryMB,
       timeout: row.idleTimeoutSeconds,
+      idle: row.idle,
       ...(row.secretStoreName === null ? {} : { secretStore: row.secretStoreName }),
       ...(row.baseSecretStoreName === null ? {} : { baseSecretStore: row.baseSecretStoreName }),
     },

@@ -21,6 +21,7 @@ export function planFork(
       memoryMB: request.memoryMB || checkpoint.memoryMB,
       diskMB: checkpoint.diskMB,
       idleTimeoutSeconds: request.timeout ?? checkpoint.idleTimeoutSeconds,
+      idle: request.idle ?? checkpoint.idle,
     },
     purpose: "user",
     checkpointId: checkpoint.id,

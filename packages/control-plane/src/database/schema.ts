@@ -164,6 +164,10 @@ export const sandboxes = pgTable(
     diskMB: integer("disk_mb"),
     /** 0 means never. */
     idleTimeoutSeconds: integer("idle_timeout_seconds").notNull(),
+    /** What counts as use beside requests. */
+    idle: text("idle", { enum: ["requests", "cpu"] })
+      .notNull()
+      .default("requests"),
     metadata: jsonb("metadata").$type<Record<string, string>>().notNull(),
     tags: jsonb("tags").$type<Record<string, string>>().notNull(),
     /** Null until the tags are set for the first time. */
@@ -283,6 +287,9 @@ export const checkpoints = pgTable(
     memoryMB: integer("memory_mb").notNull(),
     diskMB: integer("disk_mb"),
     idleTimeoutSeconds: integer("idle_timeout_seconds").notNull(),
+    idle: text("idle", { enum: ["requests", "cpu"] })
+      .notNull()
+      .default("requests"),
     metadata: jsonb("metadata").$type<Record<string, string>>().notNull(),
     envs: jsonb("envs").$type<Record<string, string>>().notNull(),
     workingDirectory: text("working_directory"),

@@ -8,7 +8,7 @@ export function planBuilder(memoryMB: number): SandboxPlan {
   return {
     options: {
       ...{ templateId: baseTemplate, cpuCount: defaults.cpuCount, memoryMB },
-      ...{ diskMB: null, idleTimeoutSeconds: 0 },
+      ...{ diskMB: null, idleTimeoutSeconds: 0, idle: "requests" },
     },
     ...{ purpose: "builder", checkpointId: null, fromCheckpointId: null },
     ...{ inheritedEnvs: {}, envs: {}, workingDirectory: null, metadata: {} },

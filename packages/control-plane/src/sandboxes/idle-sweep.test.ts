@@ -11,7 +11,9 @@ describe("createIdleSweep", () => {
   let events: string[];
   let failure: Error | undefined;
   let isHeld: boolean;
-  let idle: string[];
+  let ids: string[];
+  let idle: "requests" | "cpu";
+  let cpuLastUsedAt: () => Promise<Date | undefined>;
   let sweep: () => Promise<void>;
 
   beforeEach(() => {
@@ -19,11 +21,13 @@ describe("createIdleSweep", () => {
     events = [];
     failure = undefined;
     isHeld = false;
-    idle = ["a"];
+    ids = ["a"];
+    idle = "requests";
+    cpuLastUsedAt = async () => assert.fail("the worker was asked");
     sweep = createIdleSweep({
       upkeep: {
         listIdle: async () =>
-          idle.map((id) => ({
+          ids.map((id) => ({
             ...{
               id,
               orgId: "org",
@@ -33,18 +37,21 @@ describe("createIdleSweep", () => {
             },
             lastActiveAt: new Date(-minute),
             idleTimeoutSeconds: 1,
+            idle,
           })),
+        touch: async (id, at) => void events.push(`touches ${id} at ${+at}`),
         deleteStoppedBefore: async (time) => {
           events.push(`forgets what stopped before ${+time / minute}`);
         },
       },
+      worker: { cpuLastUsedAt: () => cpuLastUsedAt() },
       activity: { lastActiveAt: (_id, stored) => stored },
       lifecycle: {
         isHeld: () => isHeld,
         hibernateIdle: async (_orgId, id) => {
           events.push(`hibernates ${id}`);
           if (failure !== undefined) throw failure;
-          idle = idle.filter((other) => other !== id);
+          ids = ids.filter((other) => other !== id);
           return true;
         },
       },
@@ -72,7 +79,7 @@ describe("createIdleSweep", () => {
   });
 
   test("hibernates four at once, the others in the next sweep", async () => {
-    idle = ["a", "b", "c", "d", "e"];
+    ids = ["a", "b", "c", "d", "e"];
     await sweep();
     assert.equal(happened().length, 4);
     await sweep();
@@ -109,10 +116,43 @@ describe("createIdleSweep", () => {
       await sweep();
       now += minute;
     }
-    idle = [];
+    ids = [];
     await sweep();
-    idle = ["a"];
+    ids = ["a"];
     await sweep();
     assert.ok(!happened().includes("kills a"));
+  });
+
+  test("by its CPU: use within the time-out is written down, older use is none", async () => {
+    idle = "cpu";
+    cpuLastUsedAt = async () => new Date(-999);
+    await sweep();
+    assert.deepEqual(happened(), ["touches a at -999"]);
+    cpuLastUsedAt = async () => new Date(-1000);
+    await sweep();
+    assert.deepEqual(happened(), ["hibernates a"]);
+  });
+
+  test("by its CPU: a machine that the worker does not run is left to the hibernation", async () => {
+    idle = "cpu";
+    cpuLastUsedAt = async () => undefined;
+    await sweep();
+    assert.deepEqual(happened(), ["hibernates a"]);
+  });
+
+  test("by its CPU: nothing is hibernated while the worker cannot tell", async () => {
+    idle = "cpu";
+    let asked = 0;
+    cpuLastUsedAt = async () => {
+      asked += 1;
+      throw new WireError("worker_unavailable", "not now");
+    };
+    await sweep();
+    await sweep();
+    assert.deepEqual([happened(), asked], [[], 1]);
+    now += minute;
+    cpuLastUsedAt = async () => new Date(0);
+    await sweep();
+    assert.deepEqual(happened(), ["hibernates a"]);
   });
 });

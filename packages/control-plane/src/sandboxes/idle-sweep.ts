@@ -1,5 +1,6 @@
 import { WireError } from "@opencomputer/protocol";
 import type { Logger } from "pino";
+import type { WorkerClient } from "../worker/worker-client.ts";
 import type { SandboxActivity } from "./sandbox-activity.ts";
 import type { SandboxLifecycle } from "./sandbox-lifecycle.ts";
 import type { SandboxRemoval } from "./sandbox-removal.ts";
@@ -35,20 +36,40 @@ interface Failures {
  * reason of its own, several times: a full disk or an absent worker passes.
  */
 export function createIdleSweep(deps: {
-  upkeep: Pick<SandboxUpkeepRepository, "listIdle" | "deleteStoppedBefore">;
+  upkeep: Pick<SandboxUpkeepRepository, "listIdle" | "touch" | "deleteStoppedBefore">;
+  /** What counts use of the CPU. */
+  worker: Pick<WorkerClient, "cpuLastUsedAt">;
   activity: Pick<SandboxActivity, "lastActiveAt">;
   lifecycle: Pick<SandboxLifecycle, "hibernateIdle" | "isHeld">;
   removal: Pick<SandboxRemoval, "kill">;
   now: () => number;
   logger: Logger;
 }): () => Promise<void> {
-  const { upkeep, activity, lifecycle, removal, now, logger } = deps;
+  const { upkeep, worker, activity, lifecycle, removal, now, logger } = deps;
   const failures = new Map<string, Failures>();
 
   function isDue({ id, lastActiveAt, idleTimeoutSeconds }: IdleSandbox): boolean {
     const usedAt = activity.lastActiveAt(id, lastActiveAt).getTime();
     if (usedAt + idleTimeoutSeconds * 1000 > now()) return false;
     return (failures.get(id)?.retryAt ?? 0) <= now() && !lifecycle.isHeld(id);
+  }
+
+  /**
+   * Whether the machine's CPU was used within the time-out, which is written
+   * down as any use. While the worker cannot tell, nothing is hibernated.
+   */
+  async function hasUsedCpu({ id, idle, idleTimeoutSeconds }: IdleSandbox): Promise<boolean> {
+    if (idle !== "cpu") return false;
+    try {
+      const usedAt = await worker.cpuLastUsedAt(id);
+      if (usedAt === undefined) return false;
+      if (usedAt.getTime() + idleTimeoutSeconds * 1000 <= now()) return false;
+      await upkeep.touch(id, usedAt);
+    } catch (error) {
+      failures.set(id, { attempts: 0, retryAt: now() + retryMilliseconds });
+      logger.warn({ sandboxId: id, err: error }, "it is not known whether a sandbox uses its CPU");
+    }
+    return true;
   }
 
   async function hibernate({ id, orgId }: IdleSandbox): Promise<void> {
@@ -77,7 +98,10 @@ export function createIdleSweep(deps: {
     const idle = await upkeep.listIdle(new Date(now()));
     const known = new Set(idle.map(({ id }) => id));
     for (const id of failures.keys()) if (!known.has(id)) failures.delete(id);
-    const due = idle.filter(isDue).slice(0, hibernationsMax);
+    const due: IdleSandbox[] = [];
+    for (const sandbox of idle.filter(isDue)) {
+      if (due.length < hibernationsMax && !(await hasUsedCpu(sandbox))) due.push(sandbox);
+    }
     await Promise.all(due.map(hibernate));
     await upkeep.deleteStoppedBefore(new Date(now() - stoppedRetentionMilliseconds));
   };

@@ -57,6 +57,7 @@ export function createSandboxAnswers(deps: {
     detail: (row) => ({
       ...summary(row),
       ...access(row),
+      idle: row.idle,
       ...(row.secretStoreName === null ? {} : { secretStore: row.secretStoreName }),
       ...(row.baseSecretStoreName === null ? {} : { baseSecretStore: row.baseSecretStoreName }),
       ...(row.projectName === null ? {} : { project: row.projectName }),
@@ -70,6 +71,7 @@ export function createSandboxAnswers(deps: {
       return {
         ...rest,
         ...access(row),
+        idle: row.idle,
         ...(fromCheckpointId === null ? {} : { fromCheckpointId }),
         ...patchErrorOf(row),
       };

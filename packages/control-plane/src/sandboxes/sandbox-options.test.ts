@@ -11,6 +11,7 @@ const platform = {
   memoryMB: 1024,
   diskMB: null,
   idleTimeoutSeconds: 300,
+  idle: "requests" as const,
 };
 const ofProject = { ...platform, cpuCount: 2, memoryMB: 2048, idleTimeoutSeconds: 600 };
 const notChosen = { timeout: 0, cpuCount: 0, memoryMB: 0, diskMB: 0, templateID: "base" };
@@ -19,7 +20,7 @@ const cases: [
   what: string,
   request: CreateSandboxRequest,
   project: typeof project | undefined,
-  expected: typeof platform,
+  expected: Omit<typeof platform, "idle"> & { idle: "requests" | "cpu" },
 ][] = [
   ["nothing chosen: the platform's", {}, undefined, platform],
   ["nothing chosen with a project: the project's", {}, project, ofProject],
@@ -37,6 +38,7 @@ const cases: [
     project,
     { ...platform, cpuCount: 4, memoryMB: 512, idleTimeoutSeconds: 60 },
   ],
+  ["what counts as use", { idle: "cpu" }, project, { ...ofProject, idle: "cpu" }],
   ["the empty template is the base", { templateID: "" }, undefined, platform],
 ];
 

@@ -1,6 +1,7 @@
 import {
   type CreateSandboxRequest,
   defaults,
+  type IdleRule,
   type ProjectRecord,
   WireError,
 } from "@opencomputer/protocol";
@@ -17,6 +18,8 @@ export interface SandboxOptions {
   diskMB: number | null;
   /** 0 means never. */
   idleTimeoutSeconds: number;
+  /** What counts as use beside requests. */
+  idle: IdleRule;
 }
 
 type Defaults = Pick<ProjectRecord, "template" | "cpuCount" | "memoryMB" | "timeoutSec">;
@@ -41,6 +44,7 @@ export function resolveSandboxOptions(
       project === undefined
         ? (request.timeout ?? defaults.idleTimeoutSeconds)
         : request.timeout || project.timeoutSec || defaults.idleTimeoutSeconds,
+    idle: request.idle ?? "requests",
   };
 }
 

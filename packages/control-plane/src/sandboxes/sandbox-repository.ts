@@ -32,7 +32,8 @@ export type OwnedSandbox = Pick<
   "id" | "orgId" | "state" | "sourceAddress" | "machineId"
 >;
 
-export type IdleSandbox = OwnedSandbox & Pick<SandboxRow, "lastActiveAt" | "idleTimeoutSeconds">;
+export type IdleSandbox = OwnedSandbox &
+  Pick<SandboxRow, "lastActiveAt" | "idleTimeoutSeconds" | "idle">;
 
 /** Sandboxes by org. */
 export function createSandboxRepository(database: Database) {
@@ -194,6 +195,7 @@ export function createSandboxUpkeepRepository(database: Database) {
           ...owned,
           lastActiveAt: sandboxes.lastActiveAt,
           idleTimeoutSeconds: sandboxes.idleTimeoutSeconds,
+          idle: sandboxes.idle,
         })
         .from(sandboxes)
         .where(

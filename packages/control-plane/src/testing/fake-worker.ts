@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import {
   type CommandResult,
   commandResultSchema,
+  cpuUseSchema,
   filePathQuerySchema,
   hibernatedSandboxSchema,
   idempotencyKeyHeader,
@@ -76,6 +77,8 @@ export function createFakeWorker(socketPath: string) {
       sandboxCount: 0,
     } as WorkerStatus,
     before: async (_step: Step, _sandboxId: string): Promise<void> => undefined,
+    /** When a machine last used its CPU; null for one that has not. */
+    cpuLastUsedAt: (_sandboxId: string): Date | null => null,
     /** Idempotency keys of commands, in order. */
     keys: [] as string[],
     /** Whether the worker is to be lost after it has acted on a request, such as `POST /v1/…`. */
@@ -163,6 +166,11 @@ export function createFakeWorker(socketPath: string) {
       await worker.before("start", id);
       machine.state = "running";
       return describe(id, machine);
+    });
+    app.get("/v1/sandboxes/:id/cpu-use", async (request) => {
+      const [id] = machineOf(request.params);
+      const lastUsedAt = worker.cpuLastUsedAt(id)?.toISOString() ?? null;
+      return cpuUseSchema.parse({ lastUsedAt });
     });
     app.delete("/v1/sandboxes/:id", async (request, reply) => {
       const [id] = machineOf(request.params);

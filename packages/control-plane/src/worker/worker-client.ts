@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import {
   type CommandResult,
   commandResultSchema,
+  cpuUseSchema,
   type DirectoryEntry,
   defaults,
   directoryListingSchema,
@@ -50,6 +51,8 @@ export interface WorkerClient {
   hibernate(sandboxId: string): Promise<HibernatedSandbox>;
   wake(sandboxId: string, request: WakeSandboxRequest): Promise<WorkerSandbox>;
   restore(sandboxId: string, request: RestoreSandboxRequest): Promise<WorkerSandbox>;
+  /** When the sandbox's machine last used the CPU; undefined for one that does not run. */
+  cpuLastUsedAt(sandboxId: string): Promise<Date | undefined>;
   /** A sandbox that is not there counts as deleted. */
   delete(sandboxId: string): Promise<void>;
   /** Resolves when the checkpoint is complete. */
@@ -175,6 +178,18 @@ export function createWorkerClient(socketPath: string): WorkerClient {
         },
         workerSandboxSchema,
       ),
+
+    async cpuLastUsedAt(sandboxId) {
+      const { lastUsedAt } = await client.request(
+        {
+          method: "GET",
+          path: `${sandboxPath(sandboxId)}/cpu-use`,
+          timeoutMilliseconds: statusTimeoutMilliseconds,
+        },
+        cpuUseSchema,
+      );
+      return lastUsedAt === null ? undefined : new Date(lastUsedAt);
+    },
 
     delete: (sandboxId) => remove(sandboxPath(sandboxId)),
 

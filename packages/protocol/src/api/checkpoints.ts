@@ -3,7 +3,7 @@ import { environmentSchema } from "../environment.ts";
 import { timestampSchema, uuidSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
 import { storableTextPattern } from "../storable-text.ts";
-import { idleTimeoutSchema, metadataSchema } from "./sandboxes.ts";
+import { idleRuleSchema, idleTimeoutSchema, metadataSchema } from "./sandboxes.ts";
 
 /** `full` carries memory and disk; `disk_only` the disk, from which a fork boots. */
 export const checkpointKindSchema = z.enum(["full", "disk_only"]);
@@ -51,6 +51,7 @@ export const checkpointRecordSchema = z.object({
     cpuCount: z.int(),
     memoryMB: z.int(),
     timeout: z.int(),
+    idle: idleRuleSchema,
     secretStore: z.string().optional(),
     baseSecretStore: z.string().optional(),
   }),
@@ -77,6 +78,7 @@ export type RestoredCheckpoint = z.infer<typeof restoredCheckpointSchema>;
  */
 export const forkRequestSchema = z.object({
   timeout: idleTimeoutSchema.nullish(),
+  idle: idleRuleSchema.nullish(),
   envs: environmentSchema.nullish(),
   metadata: metadataSchema.nullish(),
   secretStore: z.string().max(limits.objectNameCharactersMax).nullish(),

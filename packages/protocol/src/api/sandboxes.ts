@@ -23,12 +23,21 @@ export const idleTimeoutSchema = z
   .max(limits.idleTimeoutSecondsMax);
 
 /**
+ * What counts as use of a sandbox, beside requests and live WebSocket traffic:
+ * `requests` nothing, `cpu` also the CPU time that its processes take.
+ */
+export const idleRuleSchema = z.enum(["requests", "cpu"]);
+export type IdleRule = z.infer<typeof idleRuleSchema>;
+
+/**
  * Body of `POST /sandboxes`. Zero, the empty string and the template `base`
  * mean that the caller did not choose, so a project's value can apply.
  */
 export const createSandboxRequestSchema = z.object({
   templateID: z.string().max(limits.objectNameCharactersMax).optional(),
   timeout: idleTimeoutSchema.optional(),
+  /** `requests` by default. */
+  idle: idleRuleSchema.nullish(),
   envs: environmentSchema.optional(),
   metadata: metadataSchema.optional(),
   cpuCount: z
@@ -72,6 +81,7 @@ export type SandboxSummary = z.infer<typeof sandboxSummarySchema>;
 export const sandboxDetailSchema = sandboxSummarySchema.extend({
   sandboxDomain: z.string(),
   token: z.string(),
+  idle: idleRuleSchema,
   secretStore: z.string().optional(),
   baseSecretStore: z.string().optional(),
   project: z.string().optional(),

@@ -102,6 +102,21 @@ export const restoreSandboxRequestSchema = wakeSandboxRequestSchema.extend({
 });
 export type RestoreSandboxRequest = z.infer<typeof restoreSandboxRequestSchema>;
 
+/**
+ * What counts as use of the CPU: an interval in which the process of a machine
+ * took at least this share of one CPU, on average. A guest that does nothing
+ * takes 1 to 3 percent where it is emulated, and less with KVM.
+ */
+export const cpuUseRule = { intervalSeconds: 10, percentMin: 10 } as const;
+
+/**
+ * Answer of `GET /v1/sandboxes/:id/cpu-use`. `lastUsedAt` is the end of the
+ * last interval that counts as use. The begin of a machine counts, and so does
+ * that of the worker. Null for a sandbox that does not run.
+ */
+export const cpuUseSchema = z.object({ lastUsedAt: z.iso.datetime().nullable() });
+export type CpuUseAnswer = z.infer<typeof cpuUseSchema>;
+
 /** Body of `PUT /v1/trust`: the public certificate that every guest has to trust. */
 export const trustRequestSchema = z.object({
   certificatePem: z.string().startsWith("-----BEGIN CERTIFICATE-----"),

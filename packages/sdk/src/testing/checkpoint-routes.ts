@@ -81,10 +81,11 @@ export function checkpointRoutes(sandboxes: SandboxState, checkpoints: Checkpoin
         if (ofSandbox(exchange).some(({ row }) => row.name === name)) {
           throw new WireError("name_in_use", `A checkpoint named ${JSON.stringify(name)} exists`);
         }
-        const { sandboxID, templateID, cpuCount, memoryMB } = sandbox.detail;
+        const { sandboxID, templateID, cpuCount, memoryMB, idle } = sandbox.detail;
+        const timeout = defaults.idleTimeoutSeconds;
         const row: CheckpointRecord = {
           ...{ id: randomUUID(), sandboxId: sandboxID, orgId, name, kind: kind ?? "full" },
-          sandboxConfig: { templateID, cpuCount, memoryMB, timeout: defaults.idleTimeoutSeconds },
+          sandboxConfig: { templateID, cpuCount, memoryMB, timeout, idle },
           ...{ status: "processing", sizeBytes: 0, isPublic: false },
           createdAt: new Date().toISOString(),
         };
@@ -131,6 +132,7 @@ export function checkpointRoutes(sandboxes: SandboxState, checkpoints: Checkpoin
         Object.assign(fork.environment, request.envs);
         Object.assign(fork.detail, {
           ...{ sandboxID, status: "running", startedAt: new Date().toISOString() },
+          idle: request.idle ?? fork.detail.idle,
           memoryMB: request.memoryMB || fork.detail.memoryMB,
           metadata: request.metadata ?? fork.detail.metadata,
           ...(request.secretStore ? { secretStore: request.secretStore } : {}),

@@ -68,6 +68,7 @@ export function sandboxRoutes(
           tags: {},
           sandboxDomain: defaults.sandboxDomain,
           token: randomBytes(16).toString("hex"),
+          idle: request.idle ?? "requests",
           ...(store === undefined ? {} : { secretStore: store.row.name }),
           ...(project === undefined ? {} : { project: project.row.name }),
         };

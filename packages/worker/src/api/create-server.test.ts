@@ -50,7 +50,9 @@ function scenario(failure?: Error) {
     trust: (certificatePem) => void asked.push(certificatePem),
     noteActivity: () => undefined,
     close: async () => undefined,
+    cpuWatch: { lastUsedAt: () => new Date("2026-01-02T03:04:05.678Z") },
     sandboxes: {
+      processes: () => [],
       removeCheckpoint: async (checkpointId) => void asked.push(checkpointId),
       prepare: (request) => {
         asked.push(request);

@@ -1,4 +1,5 @@
 import {
+  cpuUseSchema,
   type ErrorCode,
   prepareSandboxRequestSchema,
   sandboxIdSchema,
@@ -86,6 +87,16 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
     "/v1/sandboxes/:sandboxId/start",
     { schema: { params: sandboxParamsSchema, response: { 200: workerSandboxSchema } } },
     (request) => worker.sandboxes.start(request.params.sandboxId),
+  );
+  app.get(
+    "/v1/sandboxes/:sandboxId/cpu-use",
+    { schema: { params: sandboxParamsSchema, response: { 200: cpuUseSchema } } },
+    ({ params: { sandboxId } }) => {
+      const { state } = worker.sandboxes.get(sandboxId);
+      // Until its first sample a sandbox that runs counts as used just now.
+      const lastUsedAt = worker.cpuWatch.lastUsedAt(sandboxId) ?? new Date();
+      return { lastUsedAt: state === "running" ? lastUsedAt.toISOString() : null };
+    },
   );
   app.delete(
     "/v1/sandboxes/:sandboxId",

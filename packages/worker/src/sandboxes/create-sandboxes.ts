@@ -313,6 +313,14 @@ export function createSandboxes(deps: {
       for (const machine of [...started, ...prepared]) await adoptMachine(machine);
     },
 
+    processes: () =>
+      [...sandboxes.entries()].flatMap(([sandboxId, sandbox]) => {
+        const process = sandbox.machine?.vm?.process;
+        return process === undefined || stateOf(sandbox) !== "running"
+          ? []
+          : [{ sandboxId, process }];
+      }),
+
     goldenFingerprints: () =>
       [
         ...[...sandboxes.values()].flatMap(({ machine }) => machine?.record ?? []),

@@ -9,6 +9,7 @@ import type {
 } from "@opencomputer/protocol";
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { Machine } from "../machines/create-machines.ts";
+import type { ProcessIdentity } from "../process/process-identity.ts";
 
 /** The sandboxes of this host, each in a machine of its own. */
 export interface Sandboxes {
@@ -45,6 +46,8 @@ export interface Sandboxes {
   agentOf(sandboxId: string): AgentClient;
   /** Takes over the machines of an earlier worker, and the sandboxes that it saved. */
   adopt(machines: readonly Machine[]): Promise<void>;
+  /** The processes of the machines that run. */
+  processes(): { sandboxId: string; process: ProcessIdentity }[];
   /** Golden snapshots that sandboxes, running or hibernated, stand on. */
   goldenFingerprints(): string[];
   /** Keeps the logs of machines within their limit. */

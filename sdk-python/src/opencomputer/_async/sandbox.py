@@ -28,6 +28,7 @@ from opencomputer.records import (
     CreatedPatch,
     CreatedSandbox,
     HibernatedSandbox,
+    IdleRule,
     PatchRecord,
     RestoredCheckpoint,
     RetentionPolicy,
@@ -101,6 +102,7 @@ class Sandbox:
         snapshot: str | None = None,
         image: Image | None = None,
         timeout: int | None = None,
+        idle: IdleRule | None = None,
         envs: Mapping[str, str] | None = None,
         metadata: Mapping[str, str] | None = None,
         cpu_count: int | None = None,
@@ -124,6 +126,9 @@ class Sandbox:
                 exists already.
             timeout: Idle time-out in seconds; 0 is never. Platform default 300. Each use of the
                 sandbox starts it anew.
+            idle: What counts as use. ``requests``, the default: commands, files and every other
+                call, and live WebSocket traffic. ``cpu``: also 10 seconds in which the sandbox
+                takes at least a tenth of one CPU, so that work in the background keeps it awake.
             envs: Plain variables of every command. One of a secret's name replaces that secret.
             metadata: Labels for your own use; the sandbox does not see them.
             cpu_count: Virtual CPUs, 1-8. Platform default 1.
@@ -146,6 +151,7 @@ class Sandbox:
             snapshot=snapshot,
             image=None if image is None else image.to_dict(),
             timeout=timeout,
+            idle=idle,
             envs=_copy(envs),
             metadata=_copy(metadata),
             cpuCount=cpu_count,
@@ -166,6 +172,7 @@ class Sandbox:
         *,
         secret_store: str | None = None,
         timeout: int | None = None,
+        idle: IdleRule | None = None,
         envs: Mapping[str, str] | None = None,
         metadata: Mapping[str, str] | None = None,
         memory_mb: int | None = None,
@@ -181,6 +188,7 @@ class Sandbox:
             checkpoint_id: UUID of the checkpoint, as in ``(await create_checkpoint(…))["id"]``.
             secret_store: Name of a secret store, layered on the secrets of the checkpoint.
             timeout: Idle time-out in seconds; 0 is never.
+            idle: What counts as use, as of ``create``.
             envs: Plain variables, added to the parent's.
             metadata: Labels for your own use.
             memory_mb: Memory in MB, 256-16384.
@@ -194,6 +202,7 @@ class Sandbox:
         body = without_none(
             secretStore=secret_store,
             timeout=timeout,
+            idle=idle,
             envs=_copy(envs),
             metadata=_copy(metadata),
             memoryMB=memory_mb,

@@ -2,12 +2,14 @@ import { defaults, Sandbox } from "@opencomputer/sdk";
 import type { Command } from "commander";
 import { z } from "zod";
 import { defineCommand, readOptions } from "../../arguments/define-command.ts";
+import { createIdleOption, idleRules } from "../../arguments/idle-option.ts";
 import { collectPairs, collectVariables, wholeNumber } from "../../arguments/option-parsers.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
 
 const optionsSchema = z.object({
   timeout: z.number(),
+  idle: z.enum(idleRules).optional(),
   cpu: z.number(),
   memory: z.number(),
   disk: z.number(),
@@ -26,6 +28,7 @@ export function addCreate(parent: Command, context: CliContext): void {
       "oc create",
       "oc create --timeout 600 --cpu 2 --memory 1024 --env NODE_ENV=production",
       "oc create --secret-store my-agent-secrets",
+      "oc create --idle cpu                  # work in the background keeps it awake",
       "oc create --snapshot data-pipeline --secret-store worker-1-keys",
       "oc create --project my-agent          # size, time-out and secrets of the project",
       "id=$(oc create) && oc exec $id -- uname -a",
@@ -37,6 +40,7 @@ export function addCreate(parent: Command, context: CliContext): void {
       wholeNumber,
       defaults.idleTimeoutSeconds,
     )
+    .addOption(createIdleOption("default: requests"))
     .option("--cpu <count>", "CPU cores (0 = platform default)", wholeNumber, 0)
     .option("--memory <MB>", "memory in MB (0 = platform default)", wholeNumber, 0)
     .option("--disk <MB>", "disk in MB, 20480 to 262144 (0 = platform default)", wholeNumber, 0)
@@ -54,6 +58,7 @@ export function addCreate(parent: Command, context: CliContext): void {
       const create = {
         ...(await invocation.connection()),
         timeout: leavesTimeoutToProject ? undefined : options.timeout,
+        idle: options.idle,
         cpuCount: options.cpu || undefined,
         memoryMB: options.memory || undefined,
         diskMB: options.disk || undefined,

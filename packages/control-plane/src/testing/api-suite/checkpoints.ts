@@ -86,6 +86,7 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
         cpuCount: 1,
         memoryMB: 512,
         timeout: 123,
+        idle: "requests",
       });
       assert.equal(record.isPublic, false);
       assert.equal((await find(id, cid)).sizeBytes, checkpointBytes);

@@ -242,6 +242,33 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       await eventually(async () => (await get(id)).status === "hibernated", "it is idle now");
     });
 
+    test("with idle cpu, use of the CPU keeps a sandbox awake; with the default it does not", async () => {
+      const { worker, database } = installation();
+      worker.cpuLastUsedAt = () => new Date();
+      const [byCpu, byRequests] = [
+        await create({ timeout: 1, idle: "cpu" }),
+        await create({ timeout: 1 }),
+      ];
+      assert.equal((await get(byCpu)).idle, "cpu");
+      assert.equal((await get(byRequests)).idle, "requests");
+      await eventually(async () => (await get(byRequests)).status === "hibernated", "it is idle");
+      const anHourAgo = new Date(Date.now() - 3_600_000);
+      const isByCpu = eq(sandboxes.id, byCpu);
+      await database.update(sandboxes).set({ lastActiveAt: anHourAgo }).where(isByCpu);
+      await eventually(async () => {
+        const [row] = await database.select().from(sandboxes).where(isByCpu);
+        return row !== undefined && row.lastActiveAt > anHourAgo;
+      }, "its use was written down");
+      assert.equal(worker.machines.get(byCpu)?.state, "running");
+      worker.cpuLastUsedAt = () => null;
+      await eventually(async () => (await get(byCpu)).status === "hibernated", "it is idle, too");
+      for (const idle of ["always", "", 1]) {
+        const refused = await call("POST", "/api/sandboxes", { body: { idle } });
+        assert.equal(refused.status, 400);
+        assert.match(refused.json.error, /idle: .*requests.*cpu/);
+      }
+    });
+
     test("a kill wins over a hibernation and over a wake under way", async () => {
       const { worker, egressProxy } = installation();
       for (const step of ["hibernate", "wake", "start"]) {

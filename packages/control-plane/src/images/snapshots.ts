@@ -22,7 +22,8 @@ export interface Snapshots {
    * The image of a snapshot, for a sandbox. One that is being built is waited
    * for, one that was lost is built again.
    *
-   * @throws {WireError} `snapshot_not_found`, `snapshot_not_ready`
+   * @throws {WireError} `snapshot_not_found`; `snapshot_not_ready`, also when
+   * it is deleted while it is waited for
    */
   open(orgId: string, name: string, follower: ImageFollower): Promise<ImageOrigin>;
   /**
@@ -94,7 +95,15 @@ export function createSnapshots(deps: {
         );
       }
       await snapshots.touch(orgId, name);
-      return imageBuilds.obtain(orgId, manifest, follower);
+      const deletion = waiting.get(found.id)?.signal;
+      if (deletion === undefined) return imageBuilds.obtain(orgId, manifest, follower);
+      const signal = AbortSignal.any([follower.signal, deletion]);
+      try {
+        return await imageBuilds.obtain(orgId, manifest, { ...follower, signal });
+      } catch (error) {
+        if (deletion.aborted) throw deletedDuringBuild(name, error);
+        throw error;
+      }
     },
 
     async delete(orgId, name) {

@@ -378,10 +378,17 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       const release = holdBuilds();
       const creating = createSnapshot("deleted", image(run("deleted")));
       await eventually(() => scripts.includes("deleted"), "it is being built");
+      const waiting = call("POST", "/api/sandboxes", { body: { snapshot: "deleted" } });
+      await eventually(async () => {
+        const { json } = await call("GET", "/api/snapshots/deleted");
+        return json.lastUsedAt !== null;
+      }, "a create waits for it");
       assert.equal((await call("DELETE", "/api/snapshots/deleted")).status, 204);
       const told = await creating;
-      assert.deepEqual([told.status, told.json.code], [409, "snapshot_not_ready"]);
-      assert.match(told.json.error, /^Snapshot "deleted" was deleted while it was being built\. /);
+      for (const { status, json } of [told, await waiting]) {
+        assert.deepEqual([status, json.code], [409, "snapshot_not_ready"]);
+        assert.match(json.error, /^Snapshot "deleted" was deleted while it was being built\. /);
+      }
       await eventually(async () => (await builders()).length === 0, "its builder is gone");
       release();
     });

@@ -271,6 +271,15 @@ describe("the examples of the guide run as they are printed", () => {
     assert.equal((await Sandbox.get(id, connection)).status, "stopped");
   });
 
+  test("commands", async () => {
+    for (const name of ["shell", "idempotency-key", "idle"]) {
+      const { stdout } = await guide.run(`commands/${name}`);
+      assert.equal(stdout, guide.output(`commands/${name}`));
+    }
+    const { stdout } = await guide.run("commands/idle-on-the-command-line");
+    assert.ok(stdout.includes(guide.output("commands/idle-on-the-command-line")), stdout);
+  });
+
   test("allowed hosts on the command line", async () => {
     const { connection } = scenario;
     const egressAllowlist = ["api.openai.com", host];

@@ -254,6 +254,13 @@ for (const { name: pythonName, program } of await testPythons()) {
       assert.equal(await keyOf(worker), "key of the worker");
     });
 
+    test("commands", async () => {
+      for (const name of ["shell", "idempotency-key", "idle"]) {
+        const { stdout } = await examples.run(`python-commands/${name}`);
+        assert.equal(stdout, examples.output(`python-commands/${name}`));
+      }
+    });
+
     test("no example is left out", () => assert.deepEqual(examples.notRun(), []));
 
     test("a large file goes both ways in constant memory", async () => {

@@ -182,7 +182,9 @@ async def test_any_request_waits_while_the_service_is_starting(
     assert len(progress) == 3
 
 
-async def test_a_post_without_a_key_is_never_repeated(sandbox: Sandbox, server: ContractServer) -> None:
+async def test_a_post_without_a_key_is_never_repeated(
+    sandbox: Sandbox, server: ContractServer
+) -> None:
     server.forget_requests()
     server.break_next()
     with pytest.raises(OpenComputerError, match="may have been carried out") as caught:

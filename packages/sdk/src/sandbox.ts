@@ -58,7 +58,7 @@ export interface CreateSandboxOptions extends ConnectionOptions {
   /**
    * What counts as use. `requests`, the default: commands, files and every
    * other call, and live WebSocket traffic. `cpu`: also 10 seconds in which
-   * the sandbox takes at least a tenth of one CPU, so that work in the
+   * the sandbox takes at least 5 percent of one CPU, so that work in the
    * background keeps it awake.
    */
   idle?: IdleRule | undefined;

@@ -42,6 +42,7 @@ error_statuses = {
     "directory_too_large": 413,
     "unsupported_media_type": 415,
     "image_build_failed": 422,
+    "idempotency_key_reused": 422,
     "too_many_requests": 429,
     "header_too_large": 431,
     "internal_error": 500,

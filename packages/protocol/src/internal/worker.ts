@@ -105,9 +105,9 @@ export type RestoreSandboxRequest = z.infer<typeof restoreSandboxRequestSchema>;
 /**
  * What counts as use of the CPU: an interval in which the process of a machine
  * took at least this share of one CPU, on average. A guest that does nothing
- * takes 1 to 3 percent where it is emulated, and less with KVM.
+ * takes MEASURED
  */
-export const cpuUseRule = { intervalSeconds: 10, percentMin: 10 } as const;
+export const cpuUseRule = { intervalSeconds: 10, percentMin: 5 } as const;
 
 /**
  * Answer of `GET /v1/sandboxes/:id/cpu-use`. `lastUsedAt` is the end of the

@@ -128,7 +128,7 @@ class Sandbox:
                 sandbox starts it anew.
             idle: What counts as use. ``requests``, the default: commands, files and every other
                 call, and live WebSocket traffic. ``cpu``: also 10 seconds in which the sandbox
-                takes at least a tenth of one CPU, so that work in the background keeps it awake.
+                takes at least 5 percent of one CPU, so that work in the background keeps it awake.
             envs: Plain variables of every command. One of a secret's name replaces that secret.
             metadata: Labels for your own use; the sandbox does not see them.
             cpu_count: Virtual CPUs, 1-8. Platform default 1.

@@ -81,7 +81,8 @@ async def test_kill_deletes_the_store_on_request(server: ContractServer) -> None
     assert await SecretStore.list() == []
 
 
-async def test_what_counts_as_use_is_chosen_and_inherited() -> None:
+async def test_what_counts_as_use_is_chosen_and_inherited(server: ContractServer) -> None:
+    assert server.url
     async with await Sandbox.create(idle="cpu") as parent:
         assert (await parent.get_info())["idle"] == "cpu"
         checkpoint = await parent.create_checkpoint("busy", wait=True)

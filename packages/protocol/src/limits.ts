@@ -142,7 +142,7 @@ export const limits = {
   /** Output that is kept with the idempotency keys of one sandbox. 409 `outcome_unknown` for one that was dropped. */
   idempotentOutputBytesPerSandboxMax: 64 * 1024 * 1024,
   /** The same for all sandboxes of a host. 409 `outcome_unknown`. */
-  idempotentOutputBytesTotalMax: 256 * 1024 * 1024,
+  idempotentOutputBytesTotalMax: 128 * 1024 * 1024,
   /** A command with an idempotency key whose callers have all gone is ended after this long. */
   idempotentCommandGraceSeconds: 5,
   /** A path inside the guest. 400 `invalid_request`. */

@@ -44,6 +44,16 @@ describe("oc exec", () => {
     assert.match(killed.stderr, /Process timed out\n$/);
   });
 
+  test("--idempotency-key: the same command again has the result of the first", async () => {
+    for (const flags of [["--detach"], ["--json"], []]) {
+      const key = ["--idempotency-key", `key-${flags.join()}`];
+      const send = () => oc.done(["exec", id, ...flags, ...key, "--", "date +%N"]);
+      assert.equal(await send(), await send());
+      const other = await oc.run(["exec", id, ...flags, ...key, "--", "true"]);
+      assert.match(other.stderr, /key was used for another command/);
+    }
+  });
+
   test("a program that does not exist ends with 127, as in a shell", async () => {
     const result = await oc.run(["exec", id, "--", "no-such-program", "x"]);
     assert.equal(result.exitCode, 127);

@@ -15,6 +15,7 @@ const optionsSchema = z.object({
   cwd: z.string().optional(),
   env: z.record(z.string(), z.string()).optional(),
   timeout: z.number().optional(),
+  idempotencyKey: z.string().optional(),
   detach: z.boolean().default(false),
 });
 type ExecOptions = z.output<typeof optionsSchema>;
@@ -50,6 +51,10 @@ export function addExec(
       `end the command after this time, with exit code ${timedOutExitCode} (default: it may run on)`,
       seconds,
     )
+    .option(
+      "--idempotency-key <key>",
+      "run the command once, however often it is sent with this key",
+    )
     .option("--detach", "do not wait: print the id of a session to attach to")
     .option("--wait", "wait for the command to end (the default)")
     .action(async (id: string, words: string[], _options: unknown, command: Command) => {
@@ -73,17 +78,18 @@ interface Run {
 }
 
 async function startDetached({ sandbox, invocation, options, script }: Run): Promise<void> {
-  const { cwd, env, timeout } = options;
-  const starting = sandbox.exec.startDetached(script, { cwd, env, timeout });
+  const { cwd, env, timeout, idempotencyKey } = options;
+  const command = { cwd, env, timeout, idempotencyKey };
+  const starting = sandbox.exec.startDetached(script, command);
   const session = await invocation.progress("Starting", starting);
   invocation.print(session.sessionID, session);
 }
 
 /** With `--json`: the whole result at the end. */
 async function printResult({ sandbox, invocation, options, script }: Run): Promise<number> {
-  const { cwd, env } = options;
+  const { cwd, env, idempotencyKey } = options;
   const timeout = options.timeout || limits.commandTimeoutSecondsMax;
-  const result = await sandbox.exec.run(script, { cwd, env, timeout });
+  const result = await sandbox.exec.run(script, { cwd, env, timeout, idempotencyKey });
   invocation.print("", result);
   if (result.truncated === true) {
     invocation.warn("the output was longer than the service keeps: its end is missing");
@@ -95,11 +101,12 @@ async function stream(
   context: CliContext,
   { sandbox, invocation, options, script }: Run,
 ): Promise<number> {
-  const { cwd, env, timeout } = options;
+  const { cwd, env, timeout, idempotencyKey } = options;
+  const command = { cwd, env, timeout, idempotencyKey };
   const end = await streamSession(
     context,
     (attach) => {
-      const starting = sandbox.exec.start(script, { cwd, env, timeout, ...attach });
+      const starting = sandbox.exec.start(script, { ...command, ...attach });
       return invocation.progress("Starting", starting);
     },
     { input: "whole", onInterrupt: passOn },

@@ -43,6 +43,15 @@ describe("oc sandbox", () => {
     assert.equal(await seconds("--project", "slow", "--timeout", "300"), 300);
   });
 
+  test("create --idle chooses what keeps the sandbox awake", async () => {
+    assert.equal(detailOf(await oc.done(["create"]))?.idle, "requests");
+    const id = (await oc.done(["create", "--idle", "cpu"])).trim();
+    assert.equal(detailOf(id)?.idle, "cpu");
+    const refused = await oc.run(["create", "--idle", "always"]);
+    assert.equal(refused.exitCode, 1);
+    assert.match(refused.stderr, /requests, cpu/);
+  });
+
   test("create refuses malformed flags before it asks the service", async () => {
     for (const [flag, value, message] of [
       ["--timeout", "soon", /--timeout.*whole number/],

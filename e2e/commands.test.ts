@@ -59,7 +59,7 @@ describe("shells, idempotency keys and what counts as use", () => {
       ["1\n", "1\n", "1\n"],
     );
     assert.equal((await run("count")).stdout, "1\n");
-    assert.equal((await run("count again")).stdout, "2\n");
+    assert.equal((await run("count-again")).stdout, "2\n");
     await assert.rejects(sandbox.exec.run("true", { idempotencyKey: "count" }), {
       code: "idempotency_key_reused",
     });

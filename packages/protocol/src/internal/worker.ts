@@ -105,7 +105,7 @@ export type RestoreSandboxRequest = z.infer<typeof restoreSandboxRequestSchema>;
 /**
  * What counts as use of the CPU: an interval in which the process of a machine
  * took at least this share of one CPU, on average. A guest that does nothing
- * takes MEASURED
+ * takes well below 1 percent, also where it is emulated.
  */
 export const cpuUseRule = { intervalSeconds: 10, percentMin: 5 } as const;
 

@@ -19,7 +19,7 @@ type SessionRequest struct {
 	Input                             bool  `json:"input"`
 	MaxRunAfterDisconnectMilliseconds int64 `json:"maxRunAfterDisconnectMilliseconds"`
 	// ID is the id that the session gets; one is made when it is empty. With
-	// the ID of a session that is kept, that session is the answer, as long
+	// the ID of a session that is kept, that session is returned, as long
 	// as it was started with the same Fingerprint.
 	ID          string `json:"id"`
 	Fingerprint string `json:"fingerprint"`

@@ -426,12 +426,12 @@ func TestSessionWithAnIDIsStartedOnce(t *testing.T) {
 	request.Fingerprint = "another"
 	var refusal wire.Error
 	if status := s.call("POST", "/start", request, &refusal); status != http.StatusUnprocessableEntity {
-		t.Fatalf("another command under the same id was answered %d", status)
+		t.Fatalf("another command under the same id got status %d", status)
 	}
 	for _, id := range []string{"a/b", "é", strings.Repeat("x", 65)} {
 		request.ID = id
 		if status := s.call("POST", "/start", request, &refusal); status != http.StatusBadRequest {
-			t.Fatalf("the id %q was answered %d", id, status)
+			t.Fatalf("the id %q got status %d", id, status)
 		}
 	}
 }

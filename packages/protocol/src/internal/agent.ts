@@ -79,7 +79,7 @@ export const agentRunResponseSchema = commandResultSchema;
  * `timeoutMilliseconds` and `maxRunAfterDisconnectMilliseconds` 0 are no end;
  * `outputBytesMax` 0 keeps no more output than can be replayed.
  *
- * With `id` the session gets this id. One that has it already is the response,
+ * With `id` the session gets this id. One that has it already is returned,
  * and nothing is started, unless its `fingerprint` is another:
  * `idempotency_key_reused`.
  */

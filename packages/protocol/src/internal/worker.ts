@@ -110,12 +110,11 @@ export type RestoreSandboxRequest = z.infer<typeof restoreSandboxRequestSchema>;
 export const cpuUseRule = { intervalSeconds: 10, percentMin: 5 } as const;
 
 /**
- * Answer of `GET /v1/sandboxes/:id/cpu-use`. `lastUsedAt` is the end of the
+ * Response of `GET /v1/sandboxes/:id/cpu-use`. `lastUsedAt` is the end of the
  * last interval that counts as use. The begin of a machine counts, and so does
  * that of the worker. Null for a sandbox that does not run.
  */
 export const cpuUseSchema = z.object({ lastUsedAt: z.iso.datetime().nullable() });
-export type CpuUseAnswer = z.infer<typeof cpuUseSchema>;
 
 /** Body of `PUT /v1/trust`: the public certificate that every guest has to trust. */
 export const trustRequestSchema = z.object({

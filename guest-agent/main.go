@@ -63,10 +63,12 @@ func serve() error {
 	if err != nil {
 		return err
 	}
+	sessions := command.NewSessions(runner)
 	httpServer := server.New(address, server.Parts{
 		Version:      version,
 		Runner:       runner,
-		Sessions:     command.NewSessions(runner),
+		Sessions:     sessions,
+		Terminals:    command.NewTerminals(sessions),
 		Configurator: machine.NewConfigurator(store),
 		Files:        files.NewService(accounts, user),
 		Freezer:      freezer.New(freezer.Root),

@@ -4,6 +4,7 @@ import (
 	"regexp"
 
 	"opencomputer/guest-agent/internal/limit"
+	"opencomputer/guest-agent/internal/terminal"
 	"opencomputer/guest-agent/internal/wire"
 )
 
@@ -23,6 +24,8 @@ type SessionRequest struct {
 	// as it was started with the same Fingerprint.
 	ID          string `json:"id"`
 	Fingerprint string `json:"fingerprint"`
+	// terminal makes Command's one element the shell of a terminal of that size.
+	terminal *terminal.Size
 }
 
 var sessionID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"opencomputer/guest-agent/internal/limit"
+	"opencomputer/guest-agent/internal/terminal"
 	"opencomputer/guest-agent/internal/wire"
 )
 
@@ -24,7 +25,10 @@ type session struct {
 	startedAt   time.Time
 	transcript  *transcript
 	input       *sessionInput
-	process     *process
+	// The terminal of a shell; nil for other commands.
+	terminal *terminal.Terminal
+	size     terminal.Size
+	process  *process
 	// Kills the command.
 	cancel            context.CancelFunc
 	runAfterLeaving   time.Duration
@@ -40,6 +44,8 @@ type session struct {
 	stdout, stderr *capture
 	readers        map[*transcriptReader]struct{}
 	leaving        *time.Timer
+	// Whether the terminal was closed; it has a size no longer.
+	isHungUp bool
 	// Holders of the output's memory: the book of sessions, and each client
 	// that is being answered.
 	holders int
@@ -78,14 +84,18 @@ func (s *session) record(stream frameType, octets []byte) {
 // openSession makes a session without a command. Its memory is released when
 // the last holder lets it go.
 func (r *Runner) openSession(request *SessionRequest) (*session, error) {
+	prefix, replayBytesMax := "exec-", int64(limit.SessionReplayBytesMax)
+	if request.terminal != nil {
+		prefix, replayBytesMax = "pty-", limit.TerminalReplayBytesMax
+	}
 	id := request.ID
 	if id == "" {
 		var err error
-		if id, err = newSessionID(); err != nil {
+		if id, err = newSessionID(prefix); err != nil {
 			return nil, err
 		}
 	}
-	transcript, err := newTranscript(r.budget)
+	transcript, err := newTranscript(r.budget, replayBytesMax)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +119,9 @@ func (r *Runner) openSession(request *SessionRequest) (*session, error) {
 
 // startSession runs the session's command; ended is called once it is over.
 func (r *Runner) startSession(s *session, request *SessionRequest, ended func()) error {
+	if request.terminal != nil {
+		return r.startTerminal(s, request, ended)
+	}
 	commandInput := r.emptyInput
 	if request.Input {
 		var err error
@@ -175,17 +188,24 @@ func (s *session) signal(signal syscall.Signal) error {
 // attach begins to read along. The reader is to be given to detach.
 func (s *session) attach() (*transcriptReader, error) {
 	if !s.countAttachedFrom.add() {
-		return nil, wire.Errorf(wire.TooManyRequests, "%d clients are attached to commands of the sandbox already, the most for one; detach some", limit.AttachedClientsMax)
+		return nil, wire.Errorf(wire.TooManyRequests, "%d clients are attached to commands and terminals of the sandbox already, the most for one; detach some", limit.AttachedClientsMax)
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	reader := s.transcript.read()
+	reader := s.openReader()
 	s.readers[reader] = struct{}{}
 	if s.leaving != nil {
 		s.leaving.Stop()
 		s.leaving = nil
 	}
 	return reader, nil
+}
+
+func (s *session) openReader() *transcriptReader {
+	if s.terminal != nil {
+		return s.transcript.readFromLine()
+	}
+	return s.transcript.read()
 }
 
 // detach ends what attach began. Doing it again is harmless.
@@ -217,7 +237,7 @@ func (s *session) attached() []*transcriptReader {
 func (s *session) bytesHeld() int64 {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	held := int64(limit.SessionReplayBytesMax)
+	held := s.transcript.bytesMax()
 	if s.stdout != nil {
 		held += s.stdout.bytesHeld() + s.stderr.bytesHeld()
 	}
@@ -258,7 +278,7 @@ func (s *session) copyInput(ctx context.Context, source io.Reader) error {
 	if err != nil {
 		return wire.Errorf(wire.InvalidRequest, "the input of session %s broke off: %v", s.id, err)
 	}
-	if !dropped {
+	if !dropped && s.terminal == nil {
 		s.input.close()
 	}
 	return nil

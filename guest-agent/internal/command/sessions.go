@@ -15,8 +15,10 @@ import (
 // that have ended are kept up to limits, the newest ones longest.
 type Sessions struct {
 	runner        *Runner
-	attachedCount attachedCount
+	attachedCount *attachedCount
 	bytesMax      int64
+	// How many may run at once; 0 for as many as commands may.
+	runningMax int
 
 	mutex sync.Mutex
 	byID  map[string]*session
@@ -30,15 +32,15 @@ func NewSessions(runner *Runner) *Sessions {
 	if half := runner.budget.bytesMax / 2; bytesMax > half {
 		bytesMax = half
 	}
-	return &Sessions{runner: runner, bytesMax: bytesMax, byID: map[string]*session{}}
+	return &Sessions{runner: runner, attachedCount: &attachedCount{}, bytesMax: bytesMax, byID: map[string]*session{}}
 }
 
-func newSessionID() (string, error) {
+func newSessionID(prefix string) (string, error) {
 	var octets [12]byte
 	if _, err := rand.Read(octets[:]); err != nil {
 		return "", fmt.Errorf("cannot make the id of a session: %w", err)
 	}
-	return "exec-" + hex.EncodeToString(octets[:]), nil
+	return prefix + hex.EncodeToString(octets[:]), nil
 }
 
 // start begins a session.
@@ -57,13 +59,15 @@ func (b *Sessions) start(request *SessionRequest) (*session, error) {
 		b.runner.giveSlotBack()
 		return nil, err
 	}
-	s.countAttachedFrom = &b.attachedCount
+	s.countAttachedFrom = b.attachedCount
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	err = b.runner.startSession(s, request, func() {
-		b.runner.giveSlotBack()
-		b.finish(s)
-	})
+	if err = b.checkRunning(); err == nil {
+		err = b.runner.startSession(s, request, func() {
+			b.runner.giveSlotBack()
+			b.finish(s)
+		})
+	}
 	if err != nil {
 		b.runner.giveSlotBack()
 		s.letGo()
@@ -87,6 +91,14 @@ func (b *Sessions) startedBefore(request *SessionRequest) (*session, error) {
 		return nil, wire.Errorf(wire.IdempotencyKeyReused, "the key of session %s was used for another command", s.id)
 	}
 	return s, nil
+}
+
+// checkRunning refuses one more than may run. The mutex is held.
+func (b *Sessions) checkRunning() error {
+	if running := len(b.started) - len(b.finished); b.runningMax > 0 && running >= b.runningMax {
+		return wire.Errorf(wire.TooManyRequests, "the sandbox has %d terminals, the most for one; end some", running)
+	}
+	return nil
 }
 
 // open finds memory for a session, in the place of finished ones if need be.

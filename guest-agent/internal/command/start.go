@@ -31,6 +31,8 @@ type process struct {
 type channels struct {
 	input          *os.File
 	stdout, stderr sink
+	// A terminal in the place of all three; the program is then a login shell.
+	terminal *os.File
 }
 
 // start runs the request and returns once the program has been loaded.
@@ -47,13 +49,25 @@ func (r *Runner) start(request *Request, ends channels) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	variables := r.environment.For(accountVariables(user), request.Environment)
+	own := accountVariables(user)
+	if ends.terminal != nil {
+		own["TERM"] = terminalType
+	}
+	variables := r.environment.For(own, request.Environment)
 	if err := checkEnvironment(variables); err != nil {
 		return nil, err
 	}
 	program, err := findProgram(request.Command[0], variables["PATH"], directory)
 	if err != nil {
 		return nil, err
+	}
+	if ends.terminal != nil {
+		variables["SHELL"], variables[loginPathVariable] = program, variables["PATH"]
+		started, err := r.startShell(program, ends.terminal, processAttributes(user, directory, variables))
+		if err != nil {
+			return nil, explainStart(request.Command[0], directory, user, err)
+		}
+		return started, nil
 	}
 	stdout, stdoutEnd, err := openStream(ends.stdout)
 	if err != nil {
@@ -67,17 +81,8 @@ func (r *Runner) start(request *Request, ends channels) (*process, error) {
 	}
 	defer syscall.Close(stderrEnd)
 
-	attributes := &syscall.ProcAttr{
-		Dir:   directory,
-		Env:   environmentList(variables),
-		Files: []uintptr{ends.input.Fd(), uintptr(stdoutEnd), uintptr(stderrEnd)},
-		Sys: &syscall.SysProcAttr{
-			Setsid: true,
-			Credential: &syscall.Credential{
-				Uid: user.UserID, Gid: user.GroupID, Groups: user.GroupIDs,
-			},
-		},
-	}
+	attributes := processAttributes(user, directory, variables)
+	attributes.Files = []uintptr{ends.input.Fd(), uintptr(stdoutEnd), uintptr(stderrEnd)}
 	id, err := r.fork(program, request.Command, attributes)
 	if err != nil {
 		stdout.pipe.Close()
@@ -87,6 +92,19 @@ func (r *Runner) start(request *Request, ends channels) (*process, error) {
 	go stdout.read()
 	go stderr.read()
 	return &process{id: id, stdout: stdout, stderr: stderr}, nil
+}
+
+func processAttributes(user account.Account, directory string, variables map[string]string) *syscall.ProcAttr {
+	return &syscall.ProcAttr{
+		Dir: directory,
+		Env: environmentList(variables),
+		Sys: &syscall.SysProcAttr{
+			Setsid: true,
+			Credential: &syscall.Credential{
+				Uid: user.UserID, Gid: user.GroupID, Groups: user.GroupIDs,
+			},
+		},
+	}
 }
 
 // fork starts the program. A script without an interpreter line is given to

@@ -1,5 +1,7 @@
 package command
 
+import "bytes"
+
 // transcriptReader is one place in a transcript, of somebody who reads along.
 type transcriptReader struct {
 	transcript *transcript
@@ -16,6 +18,27 @@ func (t *transcript) read() *transcriptReader {
 	defer t.mutex.Unlock()
 	reader := &transcriptReader{transcript: t, position: t.start, replayEnd: t.end}
 	t.readers[reader] = struct{}{}
+	return reader
+}
+
+// lineBytesMax is how far a reader that begins at a line looks for one.
+const lineBytesMax = 4096
+
+// readFromLine begins at the first line whose beginning is kept: where older
+// output was dropped, what is kept may begin inside of a character or of an
+// escape sequence of the terminal.
+func (t *transcript) readFromLine() *transcriptReader {
+	reader := t.read()
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if reader.position == 0 {
+		return reader
+	}
+	space := make([]byte, lineBytesMax)
+	kept := t.copyOut(space, reader.position)
+	if end := bytes.IndexByte(space[:kept], '\n'); end >= 0 {
+		reader.position += uint64(end) + 1
+	}
 	return reader
 }
 

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"syscall"
 
-	"opencomputer/guest-agent/internal/limit"
 	"opencomputer/guest-agent/internal/wire"
 )
 
@@ -34,6 +33,8 @@ type transcript struct {
 	pieces  []piece
 	readers map[*transcriptReader]struct{}
 	closed  bool
+	// Whether further output is dropped instead of kept.
+	abandoned bool
 }
 
 type piece struct {
@@ -41,13 +42,13 @@ type piece struct {
 	stream frameType
 }
 
-func newTranscript(budget *budget) (*transcript, error) {
-	if !budget.take(limit.SessionReplayBytesMax) {
+func newTranscript(budget *budget, bytesMax int64) (*transcript, error) {
+	if !budget.take(bytesMax) {
 		return nil, wire.Errorf(wire.TooManyRequests, "the sandbox's memory has no room for the output of another command; end some")
 	}
-	ring, err := mapPages(limit.SessionReplayBytesMax)
+	ring, err := mapPages(int(bytesMax))
 	if err != nil {
-		budget.giveBack(limit.SessionReplayBytesMax)
+		budget.giveBack(bytesMax)
 		return nil, fmt.Errorf("cannot get memory for a command's output: %w", err)
 	}
 	t := &transcript{budget: budget, ring: ring, readers: map[*transcriptReader]struct{}{}}
@@ -65,8 +66,11 @@ func (t *transcript) write(stream frameType, octets []byte) {
 			part = part[:most]
 		}
 		cost := uint64(len(part) + pieceOverheadBytes)
-		for len(t.readers) > 0 && t.used(t.slowest())+cost > uint64(len(t.ring)) {
+		for len(t.readers) > 0 && !t.abandoned && t.used(t.slowest())+cost > uint64(len(t.ring)) {
 			t.changed.Wait()
+		}
+		if t.abandoned {
+			return
 		}
 		t.makeRoom(cost)
 		t.add(stream, part)
@@ -164,6 +168,17 @@ func (t *transcript) contents(stream frameType) (octets []byte, truncated bool) 
 	return octets, t.start > 0
 }
 
+// abandon drops what is written from now on, so that the end of a command does
+// not wait for a reader that is behind.
+func (t *transcript) abandon() {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.abandoned = true
+	t.changed.Broadcast()
+}
+
+func (t *transcript) bytesMax() int64 { return int64(len(t.ring)) }
+
 // close says that there is no more output.
 func (t *transcript) close() {
 	t.mutex.Lock()
@@ -177,6 +192,6 @@ func (t *transcript) release() {
 	if err := syscall.Munmap(t.ring); err != nil {
 		log.Printf("cannot give back the memory of a command's output: %v", err)
 	}
-	t.budget.giveBack(limit.SessionReplayBytesMax)
+	t.budget.giveBack(t.bytesMax())
 	t.ring = nil
 }

@@ -5,12 +5,14 @@ import (
 	"math/rand"
 	"strings"
 	"testing"
+
+	"opencomputer/guest-agent/internal/limit"
 )
 
 // newSmallTranscript keeps few octets, so that tests go round the ring.
 func newSmallTranscript(t *testing.T, bytesMax int) *transcript {
 	t.Helper()
-	kept, err := newTranscript(&budget{bytesMax: 64 << 20})
+	kept, err := newTranscript(&budget{bytesMax: 64 << 20}, limit.SessionReplayBytesMax)
 	must(t, err)
 	whole := kept.ring
 	t.Cleanup(func() {
@@ -163,4 +165,38 @@ func FuzzTranscriptKeepsTheEnd(f *testing.F) {
 			t.Errorf("%d octets are kept in %d", kept.used(kept.start), len(kept.ring))
 		}
 	})
+}
+
+func TestAReaderFromALineBeginsAfterWhatWasCut(t *testing.T) {
+	kept := newSmallTranscript(t, 256)
+	kept.write(frameStdout, []byte("first\n"))
+	if reader := kept.readFromLine(); reader.position != 0 {
+		t.Errorf("with all output kept it begins at %d", reader.position)
+	} else {
+		reader.leave()
+	}
+	kept.write(frameStdout, []byte(strings.Repeat("x", 200)+"\nlast line"))
+	reader := kept.readFromLine()
+	space := make([]byte, 64)
+	kind, count, _ := reader.next(space)
+	if kind != frameStdout || string(space[:count]) != "last line" {
+		t.Errorf("got %d %q", kind, space[:count])
+	}
+}
+
+func TestAnAbandonedTranscriptWaitsForNobody(t *testing.T) {
+	kept := newSmallTranscript(t, 256)
+	reader := kept.read()
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		for count := 0; count < 100; count++ {
+			kept.write(frameStdout, bytes.Repeat([]byte("x"), 50))
+		}
+	}()
+	kept.abandon()
+	<-written
+	if used := kept.used(reader.position); used > 256 {
+		t.Errorf("%d bytes are kept", used)
+	}
 }

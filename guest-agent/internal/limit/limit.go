@@ -15,6 +15,9 @@ const (
 	FinishedSessionsMax          = 64
 	FinishedSessionBytesTotalMax = 128 * 1024 * 1024
 	AttachedClientsMax           = 64
+	TerminalsPerSandboxMax       = 32
+	TerminalSizeMax              = 1000
+	TerminalReplayBytesMax       = 256 * 1024
 	SessionCommandBytesShownMax  = 16 * 1024
 	SessionResultWaitSecondsMax  = 10
 	PathBytesMax                 = 4096

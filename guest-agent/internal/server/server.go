@@ -24,6 +24,7 @@ type Parts struct {
 	Version      string
 	Runner       *command.Runner
 	Sessions     *command.Sessions
+	Terminals    *command.Terminals
 	Configurator *machine.Configurator
 	Files        *files.Service
 	Freezer      *freezer.Freezer
@@ -35,19 +36,24 @@ type handler func(http.ResponseWriter, *http.Request) error
 // the guest reach it too and gain nothing, as they may become root anyway.
 func New(address string, parts Parts) *http.Server {
 	routes := map[string]map[string]handler{
-		"/v1/health":          {"GET": parts.health},
-		"/v1/configure":       {"POST": parts.configure},
-		"/v1/freeze":          {"POST": parts.freeze},
-		"/v1/sync":            {"POST": sync},
-		"/v1/exec/run":        {"POST": parts.run},
-		"/v1/sessions":        {"GET": parts.Sessions.List, "POST": parts.Sessions.Start},
-		"/v1/sessions/kill":   {"POST": parts.Sessions.Kill},
-		"/v1/sessions/input":  {"POST": parts.Sessions.Input},
-		"/v1/sessions/output": {"GET": parts.Sessions.Output},
-		"/v1/sessions/result": {"GET": parts.Sessions.Result},
-		"/v1/files":           {"GET": parts.Files.Read, "PUT": parts.Files.Write, "DELETE": parts.Files.Remove},
-		"/v1/files/list":      {"GET": parts.Files.List},
-		"/v1/files/mkdir":     {"POST": parts.Files.MakeDirectory},
+		"/v1/health":            {"GET": parts.health},
+		"/v1/configure":         {"POST": parts.configure},
+		"/v1/freeze":            {"POST": parts.freeze},
+		"/v1/sync":              {"POST": sync},
+		"/v1/exec/run":          {"POST": parts.run},
+		"/v1/sessions":          {"GET": parts.Sessions.List, "POST": parts.Sessions.Start},
+		"/v1/sessions/kill":     {"POST": parts.Sessions.Kill},
+		"/v1/sessions/input":    {"POST": parts.Sessions.Input},
+		"/v1/sessions/output":   {"GET": parts.Sessions.Output},
+		"/v1/sessions/result":   {"GET": parts.Sessions.Result},
+		"/v1/terminals":         {"GET": parts.Terminals.List, "POST": parts.Terminals.Start},
+		"/v1/terminals/hang-up": {"POST": parts.Terminals.HangUp},
+		"/v1/terminals/input":   {"POST": parts.Terminals.Input},
+		"/v1/terminals/output":  {"GET": parts.Terminals.Output},
+		"/v1/terminals/resize":  {"POST": parts.Terminals.Resize},
+		"/v1/files":             {"GET": parts.Files.Read, "PUT": parts.Files.Write, "DELETE": parts.Files.Remove},
+		"/v1/files/list":        {"GET": parts.Files.List},
+		"/v1/files/mkdir":       {"POST": parts.Files.MakeDirectory},
 	}
 	return &http.Server{
 		Addr:              address,
@@ -102,6 +108,7 @@ func (p Parts) configure(response http.ResponseWriter, request *http.Request) er
 		return err
 	}
 	p.Sessions.DetachAll()
+	p.Terminals.DetachAll()
 	// Last of all: what goes on sees nothing of the machine that was saved.
 	if wanted.Thaw {
 		if err := p.Freezer.Thaw(); err != nil {

@@ -23,6 +23,7 @@ export function rootFiles(): RootFile[] {
     file("etc/fstab", ""),
     file("etc/apt/sources.list.d/debian.sources", formatSources(publicSources)),
     file("etc/sudoers.d/opencomputer", sudoers(), 0o440),
+    file("etc/profile.d/opencomputer.sh", loginProfile()),
     file("usr/local/sbin/opencomputer-trust", trustScript(), 0o755),
   ];
 }
@@ -31,6 +32,16 @@ export function rootFiles(): RootFile[] {
 function sudoers(): string {
   const kept = [...Object.keys(trustVariables()), "DEBIAN_FRONTEND"].join(" ");
   return `Defaults env_keep += "${kept}"\n${guestLayout.user} ALL=(ALL:ALL) NOPASSWD: ALL\n`;
+}
+
+/** Debian's /etc/profile replaces the PATH of a login shell: a terminal keeps that of commands. */
+function loginProfile(): string {
+  return `if [ -n "\${OPENCOMPUTER_LOGIN_PATH-}" ]; then
+  PATH=$OPENCOMPUTER_LOGIN_PATH
+  export PATH
+  unset OPENCOMPUTER_LOGIN_PATH
+fi
+`;
 }
 
 /**

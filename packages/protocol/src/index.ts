@@ -10,6 +10,7 @@ export * from "./api/secret-stores.ts";
 export * from "./api/signed-urls.ts";
 export * from "./api/snapshots.ts";
 export * from "./api/tags.ts";
+export * from "./api/terminals.ts";
 export * from "./environment.ts";
 export * from "./environment-name.ts";
 export * from "./errors.ts";

@@ -127,6 +127,14 @@ export const limits = {
   finishedSessionBytesTotalMax: 128 * 1024 * 1024,
   /** Clients attached to the sessions of one sandbox. 429 `too_many_requests`. */
   attachedClientsMax: 64,
+  /** Terminals of one sandbox that run. 429 `too_many_requests`. */
+  terminalsPerSandboxMax: 32,
+  /** Columns and rows of a terminal, each at least 1. 400 `invalid_request`. */
+  terminalSizeMax: 1000,
+  /** Output of a terminal that whoever attaches is given again: many screenfuls; older output is dropped. */
+  terminalReplayBytesMax: 256 * 1024,
+  /** A client of a terminal that takes no output for this long is detached with 1013, so that the program goes on. */
+  terminalStallSecondsMax: 300,
   /** Text of a session's command that is listed; further arguments are left out. */
   sessionCommandBytesShownMax: 16 * 1024,
   /** A guest is asked to wait this long for the end of a session. */

@@ -28,6 +28,7 @@ import { type SignedFileRoutes, signedFileRoutes } from "./routes/signed-files.t
 import { type SignedUrlRoutes, signedUrlRoutes } from "./routes/signed-urls.ts";
 import { type SnapshotRoutes, snapshotRoutes } from "./routes/snapshots.ts";
 import { type TagRoutes, tagRoutes } from "./routes/tags.ts";
+import { type TerminalRoutes, terminalRoutes } from "./routes/terminals.ts";
 import type { SettleAfterFailure } from "./settle-after-failure.ts";
 import { addWebSockets, endRefusedUpgrade } from "./web-sockets.ts";
 
@@ -47,6 +48,7 @@ interface ApiServer {
     PatchRoutes &
     CommandRoutes &
     CommandSessionRoutes &
+    TerminalRoutes &
     FileRoutes &
     SecretStoreRoutes &
     SnapshotRoutes &
@@ -126,6 +128,7 @@ export function createApiServer({
       await api.register(tagRoutes, routes);
       await api.register(commandRoutes, routes);
       await api.register(commandSessionRoutes, routes);
+      await api.register(terminalRoutes, routes);
       await api.register(fileRoutes, routes);
       await api.register(signedUrlRoutes, routes);
       await api.register(secretStoreRoutes, routes);

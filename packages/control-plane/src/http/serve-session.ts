@@ -1,4 +1,4 @@
-import { PassThrough, type Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import {
   readSessionEvents,
   type SessionEvent,
@@ -7,6 +7,7 @@ import {
 } from "@opencomputer/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { RawData, WebSocket } from "ws";
+import { createClientInput, toBuffer } from "./client-input.ts";
 
 /** Proxies on the way close connections that are silent for a minute. */
 const keepAliveMilliseconds = 20_000;
@@ -33,7 +34,7 @@ export function serveSession({
   logger: FastifyBaseLogger;
 }): void {
   const gone = new AbortController();
-  const input = createInput(socket, (octets) => sendInput(octets, gone.signal), logger);
+  const input = createClientInput(socket, (octets) => sendInput(octets, gone.signal), logger);
   let lastSentAt = Date.now();
 
   const send = (message: Uint8Array): Promise<void> =>
@@ -83,49 +84,6 @@ export function serveSession({
   );
 }
 
-/** The way of the client's octets, which is opened when the first come. */
-function createInput(
-  socket: WebSocket,
-  send: (octets: Readable) => Promise<void>,
-  logger: FastifyBaseLogger,
-) {
-  let stream: PassThrough | undefined;
-  let over = false;
-
-  function open(): PassThrough {
-    const opened = new PassThrough();
-    opened.on("error", (error) => logger.debug({ err: error }, "a session's input ended early"));
-    opened.on("drain", () => socket.resume());
-    send(opened)
-      .catch((error: unknown) => logger.debug({ err: error }, "a session took no more input"))
-      .finally(() => {
-        over = true;
-        opened.destroy();
-        socket.resume();
-      });
-    return opened;
-  }
-
-  return {
-    /** No octets at all say that the input ends. */
-    take(octets: Uint8Array): void {
-      if (over) return;
-      stream ??= open();
-      if (octets.length === 0) {
-        over = true;
-        stream.end();
-      } else if (!stream.write(octets)) {
-        socket.pause();
-      }
-    },
-    /** The command's input stays open for whoever attaches next. */
-    abandon(): void {
-      if (!over) stream?.destroy();
-      over = true;
-    },
-  };
-}
-
 function toMessage(event: SessionEvent): Uint8Array {
   switch (event.type) {
     case "replayEnd":
@@ -143,9 +101,4 @@ function toMessage(event: SessionEvent): Uint8Array {
       return message;
     }
   }
-}
-
-function toBuffer(data: RawData): Buffer {
-  if (Buffer.isBuffer(data)) return data;
-  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import websocket from "@fastify/websocket";
 import { limits, WireError } from "@opencomputer/protocol";
 import type {
@@ -34,7 +35,8 @@ const goingAway = { code: 1001, reason: "the service is restarting: attach again
 /**
  * Lets routes take WebSockets. Hooks run before the upgrade, so whatever is
  * refused is refused in HTTP. On any other route an upgrade is refused, too:
- * its URL, which the plugin would log, may hold an API key.
+ * its URL, which the plugin would log, may hold an API key. Those below
+ * `/api/sandboxes/` are served without the prefix, too.
  */
 export function addWebSockets(app: ApiServer): void {
   app.register(websocket, {
@@ -51,6 +53,9 @@ export function addWebSockets(app: ApiServer): void {
       app.websocketServer.close();
       done();
     },
+  });
+  app.server.prependListener("upgrade", (request: IncomingMessage) => {
+    if (request.url?.startsWith("/sandboxes/")) request.url = `/api${request.url}`;
   });
   app.addHook("onRequest", async (request) => {
     if (request.ws && request.routeOptions.config.webSocket !== true) {

@@ -29,6 +29,7 @@ import {
   idempotencyHeaders,
   type WorkerSessions,
 } from "./worker-sessions.ts";
+import { createWorkerTerminals, type WorkerTerminals } from "./worker-terminals.ts";
 
 const statusTimeoutMilliseconds = 5_000;
 /** A bake happens elsewhere; trust itself is quick to accept. */
@@ -68,6 +69,7 @@ export interface WorkerClient {
     idempotencyKey?: string,
   ): Promise<CommandResult>;
   readonly sessions: WorkerSessions;
+  readonly terminals: WorkerTerminals;
   readFile(sandboxId: string, path: string, signal: AbortSignal): Promise<StreamedAnswer>;
   writeFile(
     sandboxId: string,
@@ -227,6 +229,8 @@ export function createWorkerClient(socketPath: string): WorkerClient {
       ),
 
     sessions: createWorkerSessions(client),
+
+    terminals: createWorkerTerminals(client),
 
     readFile: (sandboxId, path, signal) =>
       client.stream({ method: "GET", path: filePath(sandboxId, "files", path), signal }),

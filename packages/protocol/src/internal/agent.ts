@@ -111,4 +111,29 @@ export type AgentSession = z.infer<typeof agentSessionSchema>;
 export const agentSessionListSchema = z.array(agentSessionSchema);
 export const agentSessionResultSchema = commandProgressSchema;
 
+const agentTerminalSizeSchema = z.object({ columns: z.int(), rows: z.int() });
+export type AgentTerminalSize = z.infer<typeof agentTerminalSizeSchema>;
+
+/** Body of `POST /v1/terminals`. `shell` "" is the default; the size is within its limits. */
+export const agentTerminalRequestSchema = agentTerminalSizeSchema.extend({
+  shell: z.string(),
+  workingDirectory: z.string().nullable(),
+});
+export type AgentTerminalRequest = z.infer<typeof agentTerminalRequestSchema>;
+
+/**
+ * A terminal as the agent describes it. Its output comes as that of a session
+ * does, all as `stdout`.
+ */
+export const agentTerminalSchema = agentTerminalSizeSchema.extend({
+  id: sessionIdSchema,
+  shell: z.string(),
+  running: z.boolean(),
+  exitCode: z.int().optional(),
+  startedAtUnixMilliseconds: z.int().min(0).max(8_640_000_000_000_000),
+  attachedClients: z.int().min(0),
+});
+export type AgentTerminal = z.infer<typeof agentTerminalSchema>;
+export const agentTerminalListSchema = z.array(agentTerminalSchema);
+
 export const agentHealthSchema = z.object({ version: z.string() });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { checkpointKindSchema } from "../api/checkpoints.ts";
+import { openTerminalRequestSchema } from "../api/terminals.ts";
 import { environmentVariablesSchema } from "../environment.ts";
 import { sandboxIdSchema, uuidSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
@@ -138,3 +139,9 @@ export const workerStatusSchema = z.object({
   sandboxCount: z.int().min(0),
 });
 export type WorkerStatus = z.infer<typeof workerStatusSchema>;
+
+/** Body of `POST /v1/sandboxes/:id/pty`: the API's, and where the shell starts. */
+export const workerTerminalRequestSchema = openTerminalRequestSchema.extend({
+  cwd: z.string().nullish(),
+});
+export type WorkerTerminalRequest = z.infer<typeof workerTerminalRequestSchema>;

@@ -30,6 +30,7 @@ import { commandRoutes } from "./command-routes.ts";
 import { fileRoutes } from "./file-routes.ts";
 import { lifeRoutes } from "./life-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
+import { terminalRoutes } from "./terminal-routes.ts";
 
 /** Environment variables of a sandbox at their limits fit in. */
 const bodyBytesMax = 64 * 1024 * 1024;
@@ -109,6 +110,7 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
   const keyed = createKeyedCommands();
   server.register(commandRoutes, { worker, keyed });
   server.register(sessionRoutes, { worker, keyed });
+  server.register(terminalRoutes, { worker });
   server.register(fileRoutes, { worker });
   server.register(lifeRoutes, { worker });
   return server;

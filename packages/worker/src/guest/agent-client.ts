@@ -18,6 +18,7 @@ import {
 import { type Dispatcher, Pool } from "undici";
 import type { z } from "zod";
 import { type AgentSessions, createAgentSessions } from "./agent-sessions.ts";
+import { type AgentTerminals, createAgentTerminals } from "./agent-terminals.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { readBounded } from "./read-bounded.ts";
 
@@ -64,6 +65,7 @@ export interface AgentClient {
   /** @throws {WireError} `guest_failed` for an agent that breaks the rules or falls silent. */
   run(request: AgentRunRequest, signal?: AbortSignal): Promise<CommandResult>;
   readonly sessions: AgentSessions;
+  readonly terminals: AgentTerminals;
   readFile(path: string, signal: AbortSignal): Promise<GuestFile>;
   writeFile(path: string, content: Readable | string, signal?: AbortSignal): Promise<void>;
   removeFile(path: string): Promise<void>;
@@ -178,6 +180,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
       return parse(response, agentRunResponseSchema, limits.agentAnswerBytesMax);
     },
     sessions: createAgentSessions({ call, parse }),
+    terminals: createAgentTerminals({ call, parse }),
     async readFile(path, signal) {
       const response = await call({ method: "GET", path: filesPath("files", path), signal });
       const length = Number(response.headers["content-length"]);

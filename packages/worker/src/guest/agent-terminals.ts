@@ -1,0 +1,89 @@
+import type { Readable } from "node:stream";
+import {
+  type AgentTerminal,
+  type AgentTerminalRequest,
+  type AgentTerminalSize,
+  agentTerminalListSchema,
+  agentTerminalSchema,
+  resizedTerminalSchema,
+} from "@opencomputer/protocol";
+import type { Dispatcher } from "undici";
+import type { z } from "zod";
+
+/** A guest has this long for a call that waits for nothing, and for the end of a shell. */
+const callTimeoutMilliseconds = 60_000;
+const smallResponseBytesMax = 256 * 1024;
+const listBytesMax = 4 * 1024 * 1024;
+
+/** The terminals of one guest. All that it sends is untrusted, so it is bounded and parsed. */
+export interface AgentTerminals {
+  open(request: AgentTerminalRequest): Promise<AgentTerminal>;
+  list(): Promise<AgentTerminal[]>;
+  /** @throws {WireError} `session_not_found`, as all that take an id. */
+  get(terminalId: string): Promise<AgentTerminal>;
+  resize(terminalId: string, size: AgentTerminalSize): Promise<void>;
+  /** Ends the shell with SIGHUP, or SIGKILL when it ignores that, and forgets the terminal. */
+  hangUp(terminalId: string): Promise<void>;
+  /** Attaches: the session's stream as the guest sends it. Aborting detaches. */
+  output(terminalId: string, signal: AbortSignal): Promise<Readable>;
+  /** Types bytes; their end is nothing to the terminal. */
+  input(terminalId: string, bytes: Readable, signal: AbortSignal): Promise<void>;
+}
+
+export function createAgentTerminals({
+  call,
+  parse,
+}: {
+  call(request: Omit<Dispatcher.RequestOptions, "origin">): Promise<Dispatcher.ResponseData>;
+  parse<Schema extends z.ZodType>(
+    response: Dispatcher.ResponseData,
+    schema: Schema,
+    bytesMax: number,
+  ): Promise<z.infer<Schema>>;
+}): AgentTerminals {
+  const path = (route: string, query: Record<string, string> = {}) =>
+    `/v1/terminals${route}?${new URLSearchParams(query)}`;
+  const shortly = () => AbortSignal.timeout(callTimeoutMilliseconds);
+  const post = (route: string, query: Record<string, string>, body: unknown) =>
+    call({
+      method: "POST",
+      path: path(route, query),
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+      signal: shortly(),
+    });
+
+  return {
+    open: async (request) =>
+      parse(await post("", {}, request), agentTerminalSchema, smallResponseBytesMax),
+    async list() {
+      const response = await call({ method: "GET", path: path(""), signal: shortly() });
+      return parse(response, agentTerminalListSchema, listBytesMax);
+    },
+    async get(id) {
+      const response = await call({ method: "GET", path: path("", { id }), signal: shortly() });
+      return parse(response, agentTerminalSchema, smallResponseBytesMax);
+    },
+    async resize(id, size) {
+      const response = await post("/resize", { id }, size);
+      await parse(response, resizedTerminalSchema, smallResponseBytesMax);
+    },
+    async hangUp(id) {
+      const response = await post("/hang-up", { id }, {});
+      await parse(response, resizedTerminalSchema, smallResponseBytesMax);
+    },
+    async output(id, signal) {
+      return (await call({ method: "GET", path: path("/output", { id }), signal })).body;
+    },
+    async input(id, bytes, signal) {
+      const response = await call({
+        method: "POST",
+        path: path("/input", { id }),
+        headers: { "content-type": "application/octet-stream" },
+        body: bytes,
+        signal,
+      });
+      await parse(response, resizedTerminalSchema, smallResponseBytesMax);
+    },
+  };
+}

@@ -30,7 +30,7 @@ async function callEveryMethod(
     return response;
   };
   const ids = {
-    ...{ storeId: "", projectId: "", keyId: "", sessionId: "", shellId: "" },
+    ...{ storeId: "", projectId: "", keyId: "", sessionId: "", shellId: "", terminalId: "" },
     ...{ checkpointId: "", patchId: "" },
   };
   const world = { connection: { ...connection, fetch }, sandbox, ...ids };

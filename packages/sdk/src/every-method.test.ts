@@ -19,6 +19,7 @@ describe("every method", () => {
       keyId: id,
       sessionId: "exec-0",
       shellId: "exec-0",
+      terminalId: "pty-0",
       checkpointId: id,
       patchId: id,
     };

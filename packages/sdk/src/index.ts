@@ -30,6 +30,8 @@ export type {
   SignedUrl,
   SnapshotRecord,
   TagKey,
+  Terminal as TerminalInfo,
+  TerminalSize,
   WokenSandbox,
 } from "@opencomputer/protocol";
 /** Every bound that a caller can run into, and what applies to what is not passed. */
@@ -83,3 +85,9 @@ export {
   SecretStore,
   type UpdateSecretStoreOptions,
 } from "./secret-store.ts";
+export type { Terminal } from "./terminals/terminal.ts";
+export type {
+  AttachTerminalOptions,
+  CreateTerminalOptions,
+  Terminals,
+} from "./terminals/terminals.ts";

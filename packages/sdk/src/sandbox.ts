@@ -37,6 +37,7 @@ import { OpenComputerError } from "./open-computer-error.ts";
 import { type ApiRequest, apiPath } from "./request/api-request.ts";
 import { requestWithLog } from "./request/read-events.ts";
 import { requestDeletion, requestJson, requestNothing } from "./request/send-request.ts";
+import { createTerminals, type Terminals } from "./terminals/terminals.ts";
 
 /** Options of {@link Sandbox.kill}. */
 export interface KillOptions {
@@ -105,6 +106,8 @@ export class Sandbox {
   readonly commands: Commands;
   /** Reads and writes files. */
   readonly files: Files;
+  /** Opens terminals. */
+  readonly pty: Terminals;
   /** What the service said of the sandbox when this object was made. */
   readonly info: CreatedSandbox;
   readonly #connection: Connection;
@@ -118,6 +121,7 @@ export class Sandbox {
     this.exec = createCommands(this.#connection, info.sandboxID);
     this.commands = this.exec;
     this.files = createFiles(this.#connection, info.sandboxID);
+    this.pty = createTerminals(this.#connection, info.sandboxID);
   }
 
   /** The same as {@link sandboxId}. */

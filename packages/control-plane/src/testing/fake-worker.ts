@@ -29,6 +29,7 @@ import {
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { createFakeSessions } from "./fake-sessions.ts";
+import { createFakeTerminals } from "./fake-terminals.ts";
 import { createUnixSocketPeer } from "./serve-unix-socket.ts";
 
 export interface FakeMachine {
@@ -56,10 +57,12 @@ export function createFakeWorker(socketPath: string) {
   const checkpoints = new Map<string, FakeCheckpoint>();
   const events: string[] = [];
   const fakeSessions = createFakeSessions();
+  const fakeTerminals = createFakeTerminals();
   let nextAddress = 2;
   const worker = {
     machines,
     sessions: fakeSessions.sessions,
+    terminals: fakeTerminals.terminals,
     checkpoints,
     /** What happened, in order, such as `prepare sb-…`. */
     events,
@@ -189,6 +192,7 @@ export function createFakeWorker(socketPath: string) {
     });
     addStateRoutes(app);
     fakeSessions.addRoutes(app, machineOf);
+    fakeTerminals.addRoutes(app, machineOf);
     addFileRoutes(app);
   });
 

@@ -15,6 +15,7 @@ export interface MethodWorld {
   keyId: string;
   sessionId: string;
   shellId: string;
+  terminalId: string;
   checkpointId: string;
   patchId: string;
 }
@@ -110,6 +111,18 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
     (await sandbox.exec.reattachShell(shellId, { signal })).close(),
   "sandbox.exec.runAsync": ({ sandbox }, signal) =>
     sandbox.exec.runAsync("echo", { signal, args: ["done"] }),
+  "sandbox.pty.create": async (world, signal) => {
+    const terminal = await world.sandbox.pty.create({ cols: 80, rows: 24, shell: "sh", signal });
+    world.terminalId = terminal.sessionId;
+    terminal.close();
+  },
+  "sandbox.pty.list": ({ sandbox }, signal) => sandbox.pty.list({ signal }),
+  "sandbox.pty.get": ({ sandbox, terminalId }, signal) => sandbox.pty.get(terminalId, { signal }),
+  "sandbox.pty.attach": async ({ sandbox, terminalId }, signal) =>
+    (await sandbox.pty.attach(terminalId, { signal })).close(),
+  "sandbox.pty.resize": ({ sandbox, terminalId }, signal) =>
+    sandbox.pty.resize(terminalId, { cols: 100, rows: 30 }, { signal }),
+  "sandbox.pty.kill": ({ sandbox, terminalId }, signal) => sandbox.pty.kill(terminalId, { signal }),
   "sandbox.files.makeDir": ({ sandbox }, signal) => sandbox.files.makeDir("every", { signal }),
   "sandbox.files.write": ({ sandbox }, signal) =>
     sandbox.files.write("every/file", "content", { signal }),
@@ -205,6 +218,7 @@ export function methodNames(sandbox: Sandbox): string[] {
     ...functionsOf("sandbox", Sandbox.prototype),
     ...functionsOf("sandbox.exec", sandbox.exec),
     ...functionsOf("sandbox.files", sandbox.files),
+    ...functionsOf("sandbox.pty", sandbox.pty),
   ];
 }
 

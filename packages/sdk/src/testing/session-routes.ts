@@ -17,7 +17,7 @@ import {
   startSessionRequestSchema,
   WireError,
 } from "@opencomputer/protocol";
-import { WebSocketServer } from "ws";
+import { type WebSocket, WebSocketServer } from "ws";
 import { createKeyedResults } from "./keyed-results.ts";
 import { type LocalSession, startLocalSession } from "./local-session.ts";
 import type { Exchange, Route } from "./route.ts";
@@ -27,7 +27,11 @@ import { findSandbox, type SandboxState } from "./sandbox-routes.ts";
  * Commands of the contract server, done on this machine: in a real shell with
  * nothing but the sandbox's variables.
  */
-export function createSessionRoutes(sandboxes: SandboxState, folder: string) {
+export function createSessionRoutes(
+  sandboxes: SandboxState,
+  folder: string,
+  terminals: { attach(sessionId: string): ((socket: WebSocket) => void) | undefined },
+) {
   const sessions = new Map<string, LocalSession>();
   const keyed = createKeyedResults();
   const webSockets = new WebSocketServer({ noServer: true });
@@ -146,16 +150,17 @@ export function createSessionRoutes(sandboxes: SandboxState, folder: string) {
 
   return {
     routes,
-    /** Takes the WebSocket of a session; any other upgrade is refused. */
+    /** Takes the WebSocket of a session or a terminal; any other upgrade is refused. */
     upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, apiKey: string): void {
       const url = new URL(request.url ?? "/", "http://contract");
       const key = request.headers["x-api-key"] ?? url.searchParams.get("api_key");
-      const session = sessions.get(url.pathname.split("/").at(-1) ?? "");
-      if (key !== apiKey || session === undefined) {
+      const id = url.pathname.split("/").at(-1) ?? "";
+      const attach = sessions.get(id)?.attach ?? terminals.attach(id);
+      if (key !== apiKey || attach === undefined) {
         socket.end(`HTTP/1.1 ${key === apiKey ? "404 Not Found" : "403 Forbidden"}\r\n\r\n`);
         return;
       }
-      webSockets.handleUpgrade(request, socket, head, (client) => session.attach(client));
+      webSockets.handleUpgrade(request, socket, head, (client) => attach(client));
     },
     ids: () => [...sessions.keys()],
     dropSockets(): void {

@@ -15,6 +15,7 @@ import { createSessionRoutes } from "./session-routes.ts";
 import { signedUrlRoutes } from "./signed-url-routes.ts";
 import { type SnapshotState, snapshotRoutes } from "./snapshot-routes.ts";
 import { tagRoutes } from "./tag-routes.ts";
+import { createTerminalRoutes } from "./terminal-routes.ts";
 
 /** Answers a request in the place of the contract, to show a client a failure. */
 export type Interception = (request: IncomingMessage, response: ServerResponse) => void;
@@ -40,6 +41,8 @@ export interface ContractServer {
   watch(watcher: (line: string) => void): void;
   /** Ids of the command sessions, in the order of their start. */
   sessionIds(): string[];
+  /** Ids of the terminals, as `sessionIds`. */
+  terminalIds(): string[];
   /** Breaks every WebSocket. */
   dropSockets(): void;
   close(): Promise<void>;
@@ -52,7 +55,8 @@ export async function startContractServer(): Promise<ContractServer> {
   const sandboxes: SandboxState = new Map();
   const snapshots: SnapshotState = new Map();
   const checkpoints: CheckpointState = new Map();
-  const sessionRoutes = createSessionRoutes(sandboxes, folder);
+  const terminalRoutes = createTerminalRoutes(sandboxes, folder);
+  const sessionRoutes = createSessionRoutes(sandboxes, folder, terminalRoutes);
   const routes = [
     ...secretRoutes(secrets),
     ...sandboxRoutes(sandboxes, secrets, snapshots),
@@ -63,6 +67,7 @@ export async function startContractServer(): Promise<ContractServer> {
     ...apiKeyRoutes(apiKey),
     ...guestRoutes(sandboxes, folder),
     ...sessionRoutes.routes,
+    ...terminalRoutes.routes,
   ];
   const requests: string[] = [];
   const watchers: ((line: string) => void)[] = [];
@@ -106,9 +111,11 @@ export async function startContractServer(): Promise<ContractServer> {
       interceptions.push({ interception, part });
     },
     sessionIds: sessionRoutes.ids,
+    terminalIds: terminalRoutes.ids,
     dropSockets: sessionRoutes.dropSockets,
     async close() {
       sessionRoutes.close();
+      terminalRoutes.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await rm(folder, { recursive: true });

@@ -23,6 +23,7 @@ import { describeSandboxes } from "./sandboxes.ts";
 import { describeSecretStores } from "./secret-stores.ts";
 import { describeSignedUrls } from "./signed-urls.ts";
 import { describeTags } from "./tags.ts";
+import { describeTerminals } from "./terminals.ts";
 import type { OpenTestDatabase } from "./with-installation.ts";
 
 /** The whole API, over one kind of database. */
@@ -44,6 +45,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeFailures(openDatabase);
     describeRestarts(openDatabase);
     describeCommandSessions(openDatabase);
+    describeTerminals(openDatabase);
     describeFiles(openDatabase);
     describeSignedUrls(openDatabase);
     describeOrgLimits(openDatabase);

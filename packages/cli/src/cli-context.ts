@@ -8,7 +8,7 @@ export interface CliContext {
   /** Where the settings of `oc config` lie. */
   configPath: string;
   version: string;
-  stdin: Readable & { isTTY?: boolean };
+  stdin: Readable & { isTTY?: boolean; setRawMode?: (isRaw: boolean) => unknown };
   stdout: TerminalStream;
   stderr: TerminalStream;
   /** Where `SIGINT` and its like are heard; without a listener they end the process. */

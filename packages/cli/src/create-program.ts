@@ -35,7 +35,7 @@ export async function createProgram(
         "  $ oc create --secret-store my-agent-secrets",
         "  $ oc exec <sandbox-id> -- echo '$ANTHROPIC_API_KEY'",
         "\nExit codes: 0 done, 1 local error, 3 refused (4xx), 4 conflict (409), 5 service failed (5xx);",
-        "`oc exec` ends with the command's own.",
+        "`oc exec` and `oc shell` end with the command's own.",
       ].join("\n"),
     );
   for (const { load } of loaders) {

@@ -39,6 +39,7 @@ const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
   "oc get": ({ sandbox }) => [sandbox],
   "oc exec": ({ sandbox }) => [sandbox, "--detach", "--", "echo done"],
   ...sessionLines("oc exec"),
+  "oc shell": ({ sandbox }) => [sandbox, "--shell", "true"],
   "oc sandbox hibernate": ({ sandbox }) => [sandbox],
   "oc sandbox wake": ({ sandbox }) => [sandbox],
   "oc checkpoint create": ({ sandbox }) => [sandbox, "--name", "saved"],

@@ -27,6 +27,7 @@ export const commandLoaders: readonly CommandLoader[] = [
   },
   { names: ["get"], load: async () => (await import("./sandbox/get.ts")).addGet },
   { names: ["exec"], load: async () => (await import("./exec/exec.ts")).addExec },
+  { names: ["shell"], load: async () => (await import("./shell/shell.ts")).addShell },
   { names: ["kill", "delete"], load: async () => (await import("./sandbox/kill.ts")).addKill },
   { names: ["sandbox"], load: async () => (await import("./sandbox/sandbox.ts")).addSandbox },
   {

@@ -9,6 +9,7 @@ const patienceMilliseconds = 500;
 export interface TerminalStream extends Writable {
   isTTY?: boolean;
   columns?: number;
+  rows?: number;
 }
 
 /**

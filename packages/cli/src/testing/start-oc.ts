@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { type ContractServer, startContractServer } from "@opencomputer/sdk/testing";
+import type { CliContext } from "../cli-context.ts";
 import { loadOra } from "../output/load-ora.ts";
 import type { TerminalStream } from "../output/with-progress.ts";
 import { runCli } from "../run-cli.ts";
@@ -33,7 +34,7 @@ export interface Oc {
       /** Where the command line hears of signals. */
       signals?: EventEmitter;
       /** Instead of `input`. */
-      stdin?: Readable & { isTTY?: boolean };
+      stdin?: CliContext["stdin"];
       onStdout?: (text: string) => void;
     },
   ): Promise<OcResult>;

@@ -1,0 +1,35 @@
+const lineEnds = new Set([10, 13]);
+const tilde = "~".charCodeAt(0);
+const dot = ".".charCodeAt(0);
+
+/**
+ * Looks for `~.` at the beginning of a line, the escape of ssh(1): it detaches
+ * instead of being typed. `~~` there types one `~`.
+ */
+export function createDetachKey() {
+  let isAtLineStart = true;
+  let isEscaped = false;
+  return {
+    /** What of these keys is typed, and whether the user detached. */
+    take(keys: Buffer): { typed: Buffer; isDetached: boolean } {
+      const typed: number[] = [];
+      for (const key of keys) {
+        if (isEscaped) {
+          isEscaped = false;
+          if (key === dot) return { typed: Buffer.from(typed), isDetached: true };
+          typed.push(tilde);
+          if (key === tilde) {
+            isAtLineStart = false;
+            continue;
+          }
+        } else if (isAtLineStart && key === tilde) {
+          isEscaped = true;
+          continue;
+        }
+        typed.push(key);
+        isAtLineStart = lineEnds.has(key);
+      }
+      return { typed: Buffer.from(typed), isDetached: false };
+    },
+  };
+}

@@ -19,6 +19,7 @@ import httpx
 from opencomputer import ApiKey, Image, Project, Sandbox, SecretStore, Snapshots
 from opencomputer._async.commands import Commands
 from opencomputer._async.files import Files
+from opencomputer._async.terminals import Terminals
 
 ABSENT = "00000000-0000-4000-8000-000000000000"
 
@@ -34,6 +35,7 @@ class World:
     key_id: str = ABSENT
     session_id: str = "exec-0"
     shell_id: str = "exec-0"
+    terminal_id: str = "pty-0"
     checkpoint_id: str = ABSENT
     patch_id: str = ABSENT
 
@@ -159,6 +161,26 @@ async def _(w: World) -> None:
     await session.wait()
 
 
+@call("sandbox.pty.create")
+async def _(w: World) -> None:
+    async with await w.sandbox.pty.create(cols=80, rows=24, shell="sh") as terminal:
+        w.terminal_id = terminal.session_id
+
+
+@call("sandbox.pty.attach")
+async def _(w: World) -> None:
+    async with await w.sandbox.pty.attach(w.terminal_id):
+        pass
+
+
+CALLS |= {
+    "sandbox.pty.list": lambda w: w.sandbox.pty.list(),
+    "sandbox.pty.get": lambda w: w.sandbox.pty.get(w.terminal_id),
+    "sandbox.pty.resize": lambda w: w.sandbox.pty.resize(w.terminal_id, cols=100, rows=30),
+    "sandbox.pty.kill": lambda w: w.sandbox.pty.kill(w.terminal_id),
+}
+
+
 @call("sandbox.files.read_stream")
 async def _(w: World) -> None:
     assert b"".join([part async for part in w.sandbox.files.read_stream("every/file")])
@@ -278,6 +300,7 @@ def method_names() -> list[str]:
     """The methods that the SDK really has, under the names of ``CALLS``."""
     owners: dict[str, type] = {"SecretStore": SecretStore, "Project": Project, "ApiKey": ApiKey}
     owners |= {"snapshots": Snapshots, "sandbox.exec": Commands, "sandbox.files": Files}
+    owners |= {"sandbox.pty": Terminals}
     names = [f"{owner}.{name}" for owner, kind in owners.items() for name in _methods(kind)]
     for name in _methods(Sandbox):
         is_static = isinstance(inspect.getattr_static(Sandbox, name), staticmethod)

@@ -10,6 +10,8 @@ from opencomputer._async.secret_store import SecretStore
 from opencomputer._async.session import CommandSession
 from opencomputer._async.shell import Shell
 from opencomputer._async.snapshots import Snapshots
+from opencomputer._async.terminal import Terminal
+from opencomputer._async.terminals import Terminals
 from opencomputer._async.upload_source import StreamSource
 from opencomputer.errors import (
     NotFoundError,
@@ -52,6 +54,7 @@ from opencomputer.records import (
     SignedUrl,
     SnapshotRecord,
     TagKey,
+    TerminalInfo,
     WokenSandbox,
 )
 
@@ -106,6 +109,9 @@ __all__ = [
     "Snapshots",
     "StreamSource",
     "TagKey",
+    "Terminal",
+    "TerminalInfo",
+    "Terminals",
     "WokenSandbox",
     "recommend_placement",
 ]

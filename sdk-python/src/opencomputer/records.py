@@ -228,6 +228,30 @@ class SessionInfo(_SessionInfo, total=False):
     exitCode: int
 
 
+class OpenedTerminal(TypedDict):
+    """A new terminal."""
+
+    sessionID: str
+    sandboxID: str
+
+
+class _TerminalInfo(TypedDict):
+    sessionID: str
+    sandboxID: str
+    shell: str
+    cols: int
+    rows: int
+    running: bool
+    startedAt: str
+    attachedClients: int
+
+
+class TerminalInfo(_TerminalInfo, total=False):
+    """A terminal. ``exitCode`` is present once its shell has ended: 128 + n after signal n."""
+
+    exitCode: int
+
+
 class OutputChunk(TypedDict):
     """A piece of a session's output.
 

@@ -17,6 +17,7 @@ from opencomputer._async.commands import Commands
 from opencomputer._async.connection import Connection, ConnectionOptions, resolve_connection
 from opencomputer._async.files import Files
 from opencomputer._async.send import request_deletion, request_nothing, request_record
+from opencomputer._async.terminals import Terminals
 from opencomputer._requests import ApiRequest, api_path, without_none
 from opencomputer.errors import NotFoundError
 from opencomputer.image import Image
@@ -62,6 +63,7 @@ class Sandbox:
         exec: Runs commands.
         commands: The same as ``exec``.
         files: Reads and writes files.
+        pty: Opens terminals.
     """
 
     def __init__(self, connection: Connection, info: CreatedSandbox | SandboxDetail) -> None:
@@ -70,6 +72,7 @@ class Sandbox:
         self.exec = Commands(connection, self.sandbox_id)
         self.commands = self.exec
         self.files = Files(connection, self.sandbox_id)
+        self.pty = Terminals(connection, self.sandbox_id)
         self._connection = connection
 
     @property

@@ -1,4 +1,4 @@
-"""The WebSocket of a command session."""
+"""The WebSocket of a command session or a terminal."""
 
 from __future__ import annotations
 
@@ -98,6 +98,10 @@ class SessionSocket:
         except ConnectionClosed:
             return False
         return True
+
+    def end(self) -> tuple[int | None, str]:
+        """The code and the reason that the connection was closed with."""
+        return self._connection.close_code, self._connection.close_reason or ""
 
     def describe_end(self) -> str:
         """Why the connection ended, for a message."""

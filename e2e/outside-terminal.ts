@@ -4,6 +4,8 @@ import { fileURLToPath } from "node:url";
 const program = fileURLToPath(new URL("../packages/cli/bin/oc.js", import.meta.url));
 const script = fileURLToPath(new URL("outside-terminal.py", import.meta.url));
 
+const patienceMilliseconds = 60_000;
+
 /** A person's terminal, 80 columns by 24 rows, in which `oc` runs. */
 export interface OutsideTerminal {
   type(text: string): void;
@@ -75,6 +77,11 @@ export function openOutsideTerminal(
           looked = at + text.length;
           resolve(before);
         };
+        setTimeout(() => {
+          if (waiting.delete(look)) {
+            reject(new Error(`not shown in time: ${text}\n${shown.slice(looked)}`));
+          }
+        }, patienceMilliseconds).unref();
         waiting.add(look);
         look();
       }),

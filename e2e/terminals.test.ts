@@ -7,7 +7,24 @@ import { type OutsideTerminal, openOutsideTerminal } from "./outside-terminal.ts
 const megabyte = 1024 * 1024;
 const size = { cols: 80, rows: 24 };
 const pollMilliseconds = 100;
+const patienceMilliseconds = 60_000;
 const pause = () => new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+
+/** Fails with what was waited for, instead of never ending. */
+async function within<Result>(work: Promise<Result>, describe: () => string): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`it did not come: ${describe()}`)),
+      patienceMilliseconds,
+    );
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** A terminal, and what it has shown since it was last looked at. */
 function watch(terminal: Terminal) {
@@ -16,6 +33,11 @@ function watch(terminal: Terminal) {
   let shown = "";
   return {
     terminal,
+    /** Reads to the end of the shell, and returns its exit code. */
+    async ended(): Promise<number> {
+      while ((await within(chunks.next(), () => "the end of the shell")).done !== true);
+      return await terminal.exited;
+    },
     /** Reads until it has shown that, and returns all up to there. */
     async until(text: string): Promise<string> {
       for (;;) {
@@ -25,7 +47,10 @@ function watch(terminal: Terminal) {
           shown = shown.slice(before.length);
           return before;
         }
-        const { done, value } = await chunks.next();
+        const { done, value } = await within(
+          chunks.next(),
+          () => `${text} in ${JSON.stringify(shown)}`,
+        );
         assert.ok(done !== true, `the terminal ended after ${JSON.stringify(shown)}`);
         shown += decoder.decode(value, { stream: true });
       }
@@ -50,7 +75,7 @@ describe("terminals", () => {
   after(async () => assert.deepEqual(await scenario.end(), []));
 
   test("a login shell of the user with sealed tokens, job control and Ctrl-C", async () => {
-    const { terminal, until } = watch(await sandbox.pty.create(size));
+    const { terminal, until, ended } = watch(await sandbox.pty.create(size));
     await terminal.send('shopt -q login_shell && echo "[$USER $PWD $TERM $API_KEY $PATH]"; tty\r');
     const shown = await until("/dev/pts/");
     assert.match(
@@ -68,11 +93,11 @@ describe("terminals", () => {
     await terminal.send("echo at$((40 + 2))\r");
     await until("at42");
     await terminal.send("exit 7\r");
-    assert.equal(await terminal.exited, 7);
+    assert.equal(await ended(), 7);
   });
 
   test("resize is seen by programs, and full-screen ones draw for who comes", async () => {
-    const { terminal, until } = watch(await sandbox.pty.create({ ...size, shell: "bash" }));
+    const { terminal, until, ended } = watch(await sandbox.pty.create({ ...size, shell: "bash" }));
     await terminal.send("stty size; tput colors\r");
     await until("24 80");
     await until("256");
@@ -84,7 +109,7 @@ describe("terminals", () => {
     await until("\x1b[");
     await terminal.send("q");
     await terminal.kill();
-    assert.equal(await terminal.exited, 129);
+    assert.equal(await ended(), 129);
     await assert.rejects(sandbox.pty.get(terminal.sessionId), { code: "session_not_found" });
   });
 
@@ -120,7 +145,7 @@ describe("terminals", () => {
     await again.until("before\r\n");
     await again.terminal.send("echo $kept; exit 9\r");
     await again.until("value\r\n");
-    assert.equal(await again.terminal.exited, 9);
+    assert.equal(await again.ended(), 9);
   }
   async function reattach(sessionId: string): Promise<Terminal> {
     for (;;) {

@@ -15,14 +15,15 @@ import { measureEgress } from "./egress/egress-figures.ts";
 import { asMarkdown, type Figure, printFigures } from "./figure.ts";
 import { measureLife } from "./life/life-figures.ts";
 import { measureColdCreate, measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
+import { measureTerminals } from "./terminals/terminal-figures.ts";
 
-const usage = "Usage: npm run bench [-- sandboxes|life|api|clients|egress] [--markdown FILE]";
+const usage = "Usage: npm run bench [-- sandboxes|life|api|clients|terminals|egress] [--markdown FILE]";
 const { positionals: parts, values } = parseArgs({
   allowPositionals: true,
   options: { markdown: { type: "string" } },
 });
 const markdownFile = values.markdown;
-const known = ["sandboxes", "life", "api", "clients", "egress"];
+const known = ["sandboxes", "life", "api", "clients", "terminals", "egress"];
 if (parts.some((part) => !known.includes(part))) {
   process.stderr.write(`${usage}\n`);
   process.exit(1);
@@ -34,6 +35,7 @@ if (wants("sandboxes")) figures.push(...(await sandboxFigures()));
 if (wants("life")) figures.push(...(await lifeFigures()));
 if (wants("api")) figures.push(...(await apiFigures()));
 if (wants("clients")) figures.push(...(await clientFigures()));
+if (wants("terminals")) figures.push(...(await terminalFigures()));
 if (wants("egress")) figures.push(...(await measureEgress(say)));
 process.stdout.write(`\n${describeHost()}\n`);
 printFigures(figures, process.stdout);
@@ -78,6 +80,13 @@ async function clientFigures(): Promise<Figure[]> {
   await prepareTemplate();
   return withInstallation({}, (installation) =>
     measureClients(installation, (text) => say(`clients: ${text}`)),
+  );
+}
+
+async function terminalFigures(): Promise<Figure[]> {
+  await prepareTemplate();
+  return withInstallation({}, (installation) =>
+    measureTerminals(installation, (text) => say(`terminal and floor: ${text}`)),
   );
 }
 

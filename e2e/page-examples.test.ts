@@ -256,6 +256,18 @@ describe("the examples of the guide run as they are printed", () => {
     assert.deepEqual(await Project.list(connection), []);
   });
 
+  test("terminals", async () => {
+    const sandbox = await scenario.createSandbox();
+    const replace = { "sb-abc123": sandbox.id };
+    const shell = await guide.run("terminals/shell", { replace });
+    assert.match(shell.stdout, /^xterm-256color\r?$/m);
+    assert.match(shell.stdout, /^ended with 3$/m);
+    const typed = await guide.run("terminals/typescript");
+    assert.match(typed.stdout, /^24 80\r?$/m);
+    assert.match(typed.stdout, /^exit code 7$/m);
+    assert.equal((await guide.run("terminals/attach")).stdout, "true\n");
+  });
+
   test("sandboxes on the command line", async () => {
     const { connection } = scenario;
     const id = (await guide.run("command-line/create")).stdout.trim();

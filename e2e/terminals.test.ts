@@ -8,6 +8,8 @@ const megabyte = 1024 * 1024;
 const size = { cols: 80, rows: 24 };
 const pollMilliseconds = 100;
 const patienceMilliseconds = 60_000;
+/** Of what was shown before, so that looking for a text stays quick in a flood. */
+const keptCharacters = 16 * 1024;
 const pause = () => new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
 
 /** Fails with what was waited for, instead of never ending. */
@@ -52,7 +54,7 @@ function watch(terminal: Terminal) {
           () => `${text} in ${JSON.stringify(shown)}`,
         );
         assert.ok(done !== true, `the terminal ended after ${JSON.stringify(shown)}`);
-        shown += decoder.decode(value, { stream: true });
+        shown = shown.slice(-keptCharacters) + decoder.decode(value, { stream: true });
       }
     },
   };

@@ -5,6 +5,8 @@ const program = fileURLToPath(new URL("../packages/cli/bin/oc.js", import.meta.u
 const script = fileURLToPath(new URL("outside-terminal.py", import.meta.url));
 
 const patienceMilliseconds = 60_000;
+/** One that does not end is killed, and fails its test. */
+const lifeMilliseconds = 180_000;
 
 /** A person's terminal, 80 columns by 24 rows, in which `oc` runs. */
 export interface OutsideTerminal {
@@ -49,7 +51,9 @@ export function openOutsideTerminal(
     state += text;
   });
   const ended = new Promise<{ exitCode: number | null; isRestored: boolean }>((resolve) => {
+    const late = setTimeout(() => child.kill("SIGKILL"), lifeMilliseconds);
     child.once("close", (exitCode) => {
+      clearTimeout(late);
       resolve({ exitCode, isRestored: state === "restored\n" });
       tell();
     });

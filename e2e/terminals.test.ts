@@ -236,7 +236,11 @@ describe("terminals", () => {
       outside.resize();
       outside.type("until [ \"$(stty size)\" = '43 132' ]; do sleep 0.2; done; echo re''sized\r");
       await outside.until("resized");
-      outside.type("sleep 1000\r\x03");
+      outside.type("sleep 1000\r");
+      while ((await sandbox.exec.run("pgrep -x sleep")).exitCode !== 0) await pause();
+      outside.type("\x03");
+      await outside.until("^C");
+      await outside.until("$ ");
       outside.type("exit 5\r");
       assert.deepEqual(await outside.ended, { exitCode: 5, isRestored: true });
     });

@@ -251,9 +251,9 @@ describe("terminals", () => {
       killed.type("mark=kept; echo re''ady\r");
       await killed.until("ready");
       killed.terminate();
-      const way = await killed.until("oc shell sb-");
+      const way = await killed.until("--attach pty-");
       assert.deepEqual(await killed.ended, { exitCode: 143, isRestored: true }, way);
-      const [running] = (await sandbox.pty.list()).filter((one) => one.running);
+      const running = (await sandbox.pty.list()).find((one) => one.running && one.shell === "sh");
       assert.ok(running !== undefined);
       const again = open([sandbox.id, "--attach", running.sessionID]);
       await again.until("ready");

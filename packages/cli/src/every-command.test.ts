@@ -195,8 +195,8 @@ describe("every command", () => {
       });
       assert.equal(result.exitCode, 0, `${place}: ${result.stderr}`);
       assert.deepEqual(silent, [], place);
-      const shown = result.stdout + result.stderr;
-      assert.ok(showsInput(place) || !shown.includes(canary), place);
+      const printed = result.stdout + result.stderr;
+      assert.ok(showsInput(place) || !printed.includes(canary), place);
       if (place === "oc key create") made.key = /Key (\S+) is/.exec(result.stderr)?.[1] ?? "";
       remember();
     }

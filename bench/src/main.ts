@@ -17,7 +17,8 @@ import { measureLife } from "./life/life-figures.ts";
 import { measureColdCreate, measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
 import { measureTerminals } from "./terminals/terminal-figures.ts";
 
-const usage = "Usage: npm run bench [-- sandboxes|life|api|clients|terminals|egress] [--markdown FILE]";
+const usage =
+  "Usage: npm run bench [-- sandboxes|life|api|clients|terminals|egress] [--markdown FILE]";
 const { positionals: parts, values } = parseArgs({
   allowPositionals: true,
   options: { markdown: { type: "string" } },

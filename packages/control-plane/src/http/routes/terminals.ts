@@ -39,7 +39,7 @@ const terminalParamsSchema = sandboxParamsSchema.extend({ sessionID: z.string() 
 /** Shells in pseudo-terminals, which clients come to and leave. */
 export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
   app,
-  { worker: { terminals }, beginOperation, openConnection },
+  { worker, beginOperation, openConnection },
 ) => {
   const attachments = new WeakMap<FastifyRequest, Attachment>();
 
@@ -59,7 +59,7 @@ export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
       const { sandbox } = await beginOperation(request, reply, id);
       const { cols, rows, shell } = request.body;
       const cwd = sandbox.workingDirectory;
-      return reply.code(201).send(await terminals.open(id, { cols, rows, shell, cwd }));
+      return reply.code(201).send(await worker.terminals.open(id, { cols, rows, shell, cwd }));
     },
   );
 
@@ -76,7 +76,7 @@ export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
     async (request, reply) => {
       const { id } = request.params;
       await beginOperation(request, reply, id);
-      return terminals.list(id);
+      return worker.terminals.list(id);
     },
   );
 
@@ -96,7 +96,7 @@ export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
       request.raw.socket.once("close", () => gone.abort());
       const { opened: output, use } = await openConnection(request, id, gone, async () => {
         assertTerminalId(sessionID);
-        return terminals.output(id, sessionID, gone.signal);
+        return worker.terminals.output(id, sessionID, gone.signal);
       });
       attachments.set(request, { sandboxId: id, terminalId: sessionID, output, use });
     },
@@ -104,7 +104,7 @@ export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
       const { id, sessionID } = request.params;
       await beginOperation(request, reply, id);
       assertTerminalId(sessionID);
-      return terminals.get(id, sessionID);
+      return worker.terminals.get(id, sessionID);
     },
     wsHandler(socket, request) {
       const attachment = attachments.get(request);
@@ -113,7 +113,7 @@ export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
       serveTerminal({
         socket,
         output,
-        sendInput: (bytes, signal) => terminals.input(sandboxId, terminalId, bytes, signal),
+        sendInput: (bytes, signal) => worker.terminals.input(sandboxId, terminalId, bytes, signal),
         onTraffic: use,
         logger: request.log,
       });
@@ -135,7 +135,7 @@ export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
       const { id, sessionID } = request.params;
       await beginOperation(request, reply, id);
       assertTerminalId(sessionID);
-      await terminals.resize(id, sessionID, request.body);
+      await worker.terminals.resize(id, sessionID, request.body);
       return {};
     },
   );
@@ -154,7 +154,7 @@ export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
       const { id, sessionID } = request.params;
       await beginOperation(request, reply, id);
       assertTerminalId(sessionID);
-      await terminals.hangUp(id, sessionID);
+      await worker.terminals.hangUp(id, sessionID);
       return reply.code(204).send();
     },
   );

@@ -263,7 +263,7 @@ describe("the examples of the guide run as they are printed", () => {
     assert.match(shell.stdout, /^xterm-256color\r?$/m);
     assert.match(shell.stdout, /^ended with 3$/m);
     const typed = await guide.run("terminals/typescript");
-    assert.match(typed.stdout, /^24 80\r?$/m);
+    assert.match(typed.stdout, /^40 120\r?$/m);
     assert.match(typed.stdout, /^exit code 7$/m);
     assert.equal((await guide.run("terminals/attach")).stdout, "true\n");
   });

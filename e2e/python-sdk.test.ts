@@ -146,7 +146,7 @@ for (const { name: pythonName, program } of await testPythons()) {
       const text = replayed.map(([, data]) => data?.replaceAll("\\n", "\n")).join("");
       assert.equal(`${text}exit code 3\n`, live);
       const terminal = (await examples.run("python/terminal")).stdout;
-      assert.match(terminal, /xterm-256color\r*\n.*exit code 7\n$/s);
+      assert.match(terminal, /40 120\r*\nxterm-256color\r*\n.*exit code 7\n$/s);
       assert.match((await examples.run("python/files")).stdout, /^20000000\n\d{4}-\d\d-\d\dT/);
       const { stdout: errors } = await examples.run("python/errors");
       assert.equal(errors, examples.output("python/errors"));

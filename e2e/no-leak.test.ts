@@ -112,7 +112,14 @@ describe("a secret value is in nothing that the service writes or answers", () =
 
   test("every method of the SDK: no answer has it", async () => {
     const connection = { ...scenario.connection, fetch: settingFetch };
-    const ids = { storeId: "", projectId: "", keyId: "", sessionId: "", shellId: "", terminalId: "" };
+    const ids = {
+      storeId: "",
+      projectId: "",
+      keyId: "",
+      sessionId: "",
+      shellId: "",
+      terminalId: "",
+    };
     const world = { connection, sandbox, ...ids, checkpointId: "", patchId: "" };
     for (const work of Object.values(everyMethod)) await work(world);
     assert.deepEqual(await leaksIn(answers), []);

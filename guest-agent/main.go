@@ -17,13 +17,14 @@ import (
 	"opencomputer/guest-agent/internal/freezer"
 	"opencomputer/guest-agent/internal/machine"
 	"opencomputer/guest-agent/internal/server"
+	"opencomputer/guest-agent/internal/tunnel"
 )
 
 // version is set by the linker.
 var version = "development"
 
 const (
-	address              = ":7070"
+	port                 = 7070
 	user                 = "sandbox"
 	imageEnvironmentPath = "/etc/opencomputer/environment"
 	savedEnvironmentPath = "/run/opencomputer-environment.json"
@@ -64,6 +65,7 @@ func serve() error {
 		return err
 	}
 	sessions := command.NewSessions(runner)
+	address := fmt.Sprintf(":%d", port)
 	httpServer := server.New(address, server.Parts{
 		Version:      version,
 		Runner:       runner,
@@ -72,6 +74,7 @@ func serve() error {
 		Configurator: machine.NewConfigurator(store),
 		Files:        files.NewService(accounts, user),
 		Freezer:      freezer.New(freezer.Root),
+		Tunnels:      tunnel.NewService(port),
 	})
 	if err := httpServer.ListenAndServe(); err != nil {
 		return fmt.Errorf("cannot serve on %s: %w", address, err)

@@ -24,6 +24,8 @@ const (
 	DirectoryEntriesMax          = 100_000
 	EnvironmentNameCharactersMax = 128
 	EnvironmentBytesTotalMax     = 1024 * 1024
+	TunnelsPerSandboxMax         = 512
+	TunnelHalfOpenSecondsMax     = 30
 
 	// BodyBytesMax bounds a JSON body. The API takes bodies of 1 MiB, which
 	// may grow when the host writes the same text with more escapes.

@@ -31,6 +31,8 @@ func TestSharedLimitsAreThoseOfTheProtocol(t *testing.T) {
 		"pathBytesMax":                 PathBytesMax,
 		"directoryEntriesMax":          DirectoryEntriesMax,
 		"environmentBytesTotalMax":     EnvironmentBytesTotalMax,
+		"tunnelsPerSandboxMax":         TunnelsPerSandboxMax,
+		"tunnelHalfOpenSecondsMax":     TunnelHalfOpenSecondsMax,
 	}
 	for name, here := range shared {
 		match := regexp.MustCompile(`(?m)^  ` + name + `: ([0-9_* ]+),$`).FindStringSubmatch(string(text))

@@ -16,6 +16,7 @@ import (
 	"opencomputer/guest-agent/internal/freezer"
 	"opencomputer/guest-agent/internal/limit"
 	"opencomputer/guest-agent/internal/machine"
+	"opencomputer/guest-agent/internal/tunnel"
 	"opencomputer/guest-agent/internal/wire"
 )
 
@@ -28,6 +29,7 @@ type Parts struct {
 	Configurator *machine.Configurator
 	Files        *files.Service
 	Freezer      *freezer.Freezer
+	Tunnels      *tunnel.Service
 }
 
 type handler func(http.ResponseWriter, *http.Request) error
@@ -51,6 +53,7 @@ func New(address string, parts Parts) *http.Server {
 		"/v1/terminals/input":   {"POST": parts.Terminals.Input},
 		"/v1/terminals/output":  {"GET": parts.Terminals.Output},
 		"/v1/terminals/resize":  {"POST": parts.Terminals.Resize},
+		"/v1/tunnel":            {"GET": parts.Tunnels.Open},
 		"/v1/files":             {"GET": parts.Files.Read, "PUT": parts.Files.Write, "DELETE": parts.Files.Remove},
 		"/v1/files/list":        {"GET": parts.Files.List},
 		"/v1/files/mkdir":       {"POST": parts.Files.MakeDirectory},

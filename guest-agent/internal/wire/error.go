@@ -33,6 +33,7 @@ const (
 	InternalError            Code = "internal_error"
 	GuestStorageFull         Code = "guest_storage_full"
 	IdempotencyKeyReused     Code = "idempotency_key_reused"
+	PortNotListening         Code = "port_not_listening"
 )
 
 var statuses = map[Code]int{
@@ -54,6 +55,7 @@ var statuses = map[Code]int{
 	InternalError:            http.StatusInternalServerError,
 	GuestStorageFull:         http.StatusInsufficientStorage,
 	IdempotencyKeyReused:     http.StatusUnprocessableEntity,
+	PortNotListening:         http.StatusBadGateway,
 }
 
 // Error is what a route answers when it cannot do what was asked. Message

@@ -27,6 +27,7 @@ export const errorStatuses = {
   sandbox_not_found: 404,
   checkpoint_not_found: 404,
   patch_not_found: 404,
+  preview_not_found: 404,
   file_not_found: 404,
   session_not_found: 404,
   method_not_allowed: 405,
@@ -53,6 +54,8 @@ export const errorStatuses = {
   header_too_large: 431,
   internal_error: 500,
   guest_failed: 502,
+  /** Nothing in the guest accepts connections on that port of its loopback. */
+  port_not_listening: 502,
   worker_unavailable: 503,
   egress_proxy_unavailable: 503,
   capacity_exhausted: 503,

@@ -160,6 +160,28 @@ export const limits = {
   /** Entries in one directory listing. 413 `directory_too_large`. */
   directoryEntriesMax: 100_000,
 
+  /** Previews of one sandbox. 400 `limit_exceeded`. */
+  previewsPerSandboxMax: 100,
+  /** `authConfig` of a preview, as JSON. 400 `invalid_request`. */
+  previewAuthConfigCharactersMax: 4096,
+  /** A caller's own token for previews. 400 `invalid_request`. */
+  previewTokenCharactersMin: 16,
+  previewTokenCharactersMax: 1024,
+  /** Connections to ports of one sandbox, each of one request or WebSocket at a time. 429 `too_many_requests`. */
+  tunnelsPerSandboxMax: 512,
+  /** A guest has this long to accept a connection to one of its ports. 502 `guest_failed`. */
+  tunnelOpenTimeoutSeconds: 30,
+  /** How long a server in a sandbox may go on sending to a connection whose caller sends no more. It is closed. */
+  tunnelHalfOpenSecondsMax: 30,
+  /** Head of a response of a server in a sandbox. 502 `guest_failed`. */
+  previewHeadBytesMax: 64 * 1024,
+  /** A link that opens a preview in a browser works this long, once. */
+  previewLinkSecondsMax: 300,
+  /** Links of one preview that were not opened yet; the oldest stops working. */
+  previewLinksPerPreviewMax: 100,
+  /** A browser that opened a link may use the preview this long. 401 after that. */
+  previewSessionSecondsMax: 12 * 3600,
+
   /** One answer of an agent, as JSON. 502 `guest_failed`. */
   agentAnswerBytesMax: 160 * 1024 * 1024,
   /** Answers of all agents of a host that are being received. 429 `too_many_requests`. */

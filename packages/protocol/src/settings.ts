@@ -109,6 +109,11 @@ export const settingSchemas = {
     limits.apiHeaderBytesMax,
   ),
   OPENCOMPUTER_PUBLIC_URL: publicUrlSchema.optional(),
+  /** Whether a proxy in front sets X-Forwarded-For, -Host and -Proto, so that previews may believe them. */
+  OPENCOMPUTER_TRUST_FORWARDED: z
+    .enum(["true", "false"], { error: "expected true or false" })
+    .default("false")
+    .transform((text) => text === "true"),
   /** Placements of secrets that name none, in stores that name none. */
   OPENCOMPUTER_SUBSTITUTE_IN: placementListSchema.default(defaultPlacements),
   /**

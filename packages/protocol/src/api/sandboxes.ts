@@ -3,6 +3,7 @@ import { environmentSchema } from "../environment.ts";
 import { timestampSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
 import { storableTextPattern } from "../storable-text.ts";
+import { previewAuthSchema } from "./previews.ts";
 import { imageManifestSchema } from "./snapshots.ts";
 
 const metadataTextSchema = z
@@ -53,6 +54,8 @@ export const createSandboxRequestSchema = z.object({
   image: imageManifestSchema.nullish(),
   /** Name of the snapshot that the sandbox starts from. Not together with `image`. */
   snapshot: z.string().max(limits.objectNameCharactersMax).nullish(),
+  /** Has the previews of the sandbox need a token. Without it whoever has a preview's URL can open it. */
+  previewAuth: previewAuthSchema.nullish(),
 });
 export type CreateSandboxRequest = z.infer<typeof createSandboxRequestSchema>;
 
@@ -105,6 +108,8 @@ export const createdSandboxSchema = sandboxDetailSchema
   .extend({
     /** Present in a fork. */
     fromCheckpointId: z.uuid().optional(),
+    /** The token that its previews need, when there is one; shown this once. */
+    previewAuthToken: z.string().optional(),
   });
 export type CreatedSandbox = z.infer<typeof createdSandboxSchema>;
 

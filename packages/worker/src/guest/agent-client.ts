@@ -19,6 +19,7 @@ import { type Dispatcher, Pool } from "undici";
 import type { z } from "zod";
 import { type AgentSessions, createAgentSessions } from "./agent-sessions.ts";
 import { type AgentTerminals, createAgentTerminals } from "./agent-terminals.ts";
+import { type AgentTunnels, createAgentTunnels } from "./agent-tunnels.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { readBounded } from "./read-bounded.ts";
 
@@ -38,6 +39,7 @@ const errorsOfGuests: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "too_many_requests",
   "guest_storage_full",
   "idempotency_key_reused",
+  "port_not_listening",
 ]);
 
 /** A guest has this long beyond a command's own time-out to answer. */
@@ -66,6 +68,7 @@ export interface AgentClient {
   run(request: AgentRunRequest, signal?: AbortSignal): Promise<CommandResult>;
   readonly sessions: AgentSessions;
   readonly terminals: AgentTerminals;
+  readonly tunnels: AgentTunnels;
   readFile(path: string, signal: AbortSignal): Promise<GuestFile>;
   writeFile(path: string, content: Readable | string, signal?: AbortSignal): Promise<void>;
   removeFile(path: string): Promise<void>;
@@ -96,13 +99,13 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
       throw guestFailure("did not answer", error);
     }
     if (response.statusCode >= 200 && response.statusCode < 300) return response;
-    throw await guestError(response);
+    throw await guestError(response.statusCode, response.body);
   }
 
-  async function guestError(response: Dispatcher.ResponseData): Promise<WireError> {
-    const text = await read(response, smallAnswerBytesMax);
+  async function guestError(status: number, body: Readable): Promise<WireError> {
+    const text = await read({ body }, smallAnswerBytesMax);
     const parsed = errorBodySchema.safeParse(parseJson(text));
-    if (!parsed.success) return guestFailure(`answered ${response.statusCode}`, undefined);
+    if (!parsed.success) return guestFailure(`answered ${status}`, undefined);
     const { code, error } = parsed.data;
     const message = error.slice(0, limits.agentErrorCharactersMax);
     return isErrorCode(code) && errorsOfGuests.has(code)
@@ -110,7 +113,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
       : new WireError("guest_failed", message);
   }
 
-  async function read(response: Dispatcher.ResponseData, bytesMax: number): Promise<string> {
+  async function read(response: { body: Readable }, bytesMax: number): Promise<string> {
     try {
       return await readBounded(response.body, { bytesMax, budget: options.budget });
     } catch (error) {
@@ -129,6 +132,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
     throw guestFailure("answered in an unknown form", parsed.error);
   }
 
+  const tunnels = createAgentTunnels({ origin: options.origin, toError: guestError });
   const shortly = () => AbortSignal.timeout(callTimeoutSeconds * 1000);
   const json = { "content-type": "application/json" };
 
@@ -181,6 +185,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
     },
     sessions: createAgentSessions({ call, parse }),
     terminals: createAgentTerminals({ call, parse }),
+    tunnels,
     async readFile(path, signal) {
       const response = await call({ method: "GET", path: filesPath("files", path), signal });
       const length = Number(response.headers["content-length"]);
@@ -224,6 +229,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
       await read(await call(request), smallAnswerBytesMax);
     },
     async close() {
+      tunnels.close();
       if (!pool.destroyed) await pool.destroy();
     },
   };

@@ -215,6 +215,7 @@ function fakeAgent(note: Journal["note"], cpusOnline: number[]): AgentClient {
       output: notHere,
       input: notHere,
     },
+    tunnels: { open: notHere, close: () => undefined },
     readFile: notHere,
     writeFile: () => note("write file"),
     removeFile: () => note("remove file"),

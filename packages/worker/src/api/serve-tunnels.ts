@@ -1,0 +1,106 @@
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { limits, sandboxIdSchema, tunnelProtocol, WireError } from "@opencomputer/protocol";
+import { z } from "zod";
+import type { AgentClient } from "../guest/agent-client.ts";
+
+const pathPattern = /^\/v1\/sandboxes\/(?<sandboxId>[^/?]+)\/tunnel\?port=(?<port>[0-9]{1,5})$/;
+const targetSchema = z.object({
+  sandboxId: sandboxIdSchema,
+  port: z.coerce.number().int().min(1).max(65_535),
+});
+
+interface TunnelsBySandbox {
+  agentOf(sandboxId: string): Pick<AgentClient, "tunnels">;
+}
+
+/** The connections that were upgraded; the HTTP server does not end them by itself. */
+export interface ServedTunnels {
+  close(): void;
+}
+
+/**
+ * Serves `GET /v1/sandboxes/:id/tunnel?port=N`, which upgrades to a connection
+ * with that port of the guest. Bytes are passed on at the pace of the slower
+ * side. An upgrade of anything else is refused.
+ */
+export function serveTunnels(
+  server: Server,
+  {
+    sandboxes,
+    onUse,
+    halfOpenSecondsMax = limits.tunnelHalfOpenSecondsMax,
+  }: { sandboxes: TunnelsBySandbox; onUse: () => void; halfOpenSecondsMax?: number },
+  log: { info(details: object, message: string): void },
+): ServedTunnels {
+  const clients = new Set<Duplex>();
+
+  async function serve(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
+    const gone = new AbortController();
+    const onClose = () => gone.abort();
+    client.once("close", onClose);
+    const { sandboxId, port } = readTarget(request);
+    const guest = await sandboxes.agentOf(sandboxId).tunnels.open(port, gone.signal);
+    client.off("close", onClose);
+    if (client.destroyed) {
+      guest.destroy();
+      return;
+    }
+    onUse();
+    client.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`,
+    );
+    if (head.length > 0) guest.write(head);
+    // A caller that went away looks like one that sends no more: a silent guest would keep it.
+    let linger: NodeJS.Timeout | undefined;
+    client.once("end", () => {
+      linger = setTimeout(() => client.destroy(), halfOpenSecondsMax * 1000);
+    });
+    // Either side may end its direction first; what breaks one ends both.
+    await Promise.all([pipeline(client, guest), pipeline(guest, client)]).catch(() => {
+      client.destroy();
+      guest.destroy();
+    });
+    clearTimeout(linger);
+    onUse();
+  }
+
+  server.on("upgrade", (request, client, head) => {
+    clients.add(client);
+    client.once("close", () => clients.delete(client));
+    client.on("error", (error) => log.info({ err: error }, "A tunnel broke"));
+    serve(request, client, head).catch((error: unknown) => refuse(client, error));
+  });
+
+  return {
+    close() {
+      for (const client of clients) client.destroy();
+    },
+  };
+}
+
+/** @throws {WireError} `not_found`, `invalid_request` */
+function readTarget(request: IncomingMessage) {
+  const target = pathPattern.exec(request.url ?? "")?.groups;
+  if (target === undefined || request.headers.upgrade !== tunnelProtocol) {
+    throw new WireError("not_found", `There is no upgrade of ${request.method} ${request.url}`);
+  }
+  const parsed = targetSchema.safeParse(target);
+  if (parsed.success) return parsed.data;
+  throw new WireError(
+    "invalid_request",
+    "A tunnel needs a sandbox's id and a port from 1 to 65535",
+  );
+}
+
+function refuse(client: Duplex, error: unknown): void {
+  const wireError =
+    error instanceof WireError
+      ? error
+      : new WireError("internal_error", "The worker failed to open the tunnel", { cause: error });
+  const body = JSON.stringify(wireError.toBody());
+  client.end(
+    `HTTP/1.1 ${wireError.status} Refused\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -38,6 +38,10 @@ import { openInstallation } from "./installation.ts";
 import { createApiKeyRepository } from "./orgs/api-key-repository.ts";
 import { defaultOrgName, ensureOrg } from "./orgs/org-repository.ts";
 import { prepareFirstKey } from "./orgs/prepare-first-key.ts";
+import { createPreviewGateway } from "./preview-gateway/preview-gateway.ts";
+import { createPreviewRepository } from "./previews/preview-repository.ts";
+import { createPreviewService } from "./previews/preview-service.ts";
+import { createPreviewSessions } from "./previews/preview-sessions.ts";
 import { createProjectRepository } from "./projects/project-repository.ts";
 import { startRepeatingTask } from "./repeating-task.ts";
 import { createCreateSandbox } from "./sandboxes/create-sandbox.ts";
@@ -66,6 +70,7 @@ import { createSecretStoreService } from "./secret-stores/secret-store-service.t
 import { createUrlSignatures } from "./signed-urls/url-signatures.ts";
 import { loadKeyRing } from "./vault/load-key-ring.ts";
 import { createVault } from "./vault/vault.ts";
+import { openTunnel } from "./worker/open-tunnel.ts";
 import { createWorkerClient } from "./worker/worker-client.ts";
 import { createWorkerLink } from "./worker/worker-link.ts";
 
@@ -96,6 +101,8 @@ export interface ControlPlaneOptions {
   apiHeaderBytesMax: number;
   /** Where clients reach the API; undefined when that is where they say they reach it. */
   publicUrl: string | undefined;
+  /** Whether a proxy in front sets X-Forwarded-For, -Host and -Proto. */
+  trustsForwarded: boolean;
   /** Where builds of images get their packages. */
   buildSources: BuildSources;
   workerSocket: string;
@@ -141,6 +148,7 @@ export async function startControlPlane(
   const stores = createSecretStoreRepository(secretDeps);
   const secrets = createSecretRepository(secretDeps);
   const sandboxes = createSandboxRepository(database);
+  const previews = createPreviewRepository(database);
   const upkeep = createSandboxUpkeepRepository(database);
   const tokens = createSandboxTokens(keyRing);
   const signatures = createUrlSignatures(keyRing);
@@ -162,6 +170,7 @@ export async function startControlPlane(
   });
   const removal = createSandboxRemoval({
     sandboxes,
+    previews,
     upkeep,
     worker,
     handOver,
@@ -268,8 +277,22 @@ export async function startControlPlane(
     await reconcileCheckpoints();
   }
   const authentication = createAuthentication({ apiKeys, tokens });
+  const { sandboxDomain, publicUrl, trustsForwarded } = options;
+  const previewGateway = createPreviewGateway(
+    {
+      previews,
+      sessions: createPreviewSessions(keyRing, Date.now),
+      activity,
+      lifecycle,
+      openTunnel: (target) => openTunnel(options, target),
+      now: Date.now,
+      logger,
+    },
+    { sandboxDomain, publicUrl, trustsForwarded },
+  );
   const app = createApiServer({
     logger,
+    previewGateway,
     authenticate: authentication.authenticate,
     limitRate: createRequestRate({
       requestsPerSecondMax: options.requestsPerSecondMax,
@@ -282,6 +305,17 @@ export async function startControlPlane(
     routes: {
       sandboxes,
       tags: createTagRepository(database),
+      previewService: createPreviewService({
+        previews,
+        reserved: {
+          sandboxDomain,
+          publicHost: publicUrl === undefined ? undefined : new URL(publicUrl).hostname,
+          isLocalOnly: isLoopback(options.host),
+        },
+        publicUrl,
+        endAuthorized: previewGateway.endAuthorized,
+        now: Date.now,
+      }),
       snapshots,
       snapshotRows,
       openImage: createOpenImage({ imageBuilds, snapshots }),
@@ -371,4 +405,8 @@ export async function startControlPlane(
       await checkpointMaker.drain();
     },
   };
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }

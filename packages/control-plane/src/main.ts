@@ -36,6 +36,7 @@ async function run(): Promise<void> {
       OPENCOMPUTER_API_BODY_BYTES_MAX: settingSchemas.OPENCOMPUTER_API_BODY_BYTES_MAX,
       OPENCOMPUTER_API_HEADER_BYTES_MAX: settingSchemas.OPENCOMPUTER_API_HEADER_BYTES_MAX,
       OPENCOMPUTER_PUBLIC_URL: settingSchemas.OPENCOMPUTER_PUBLIC_URL,
+      OPENCOMPUTER_TRUST_FORWARDED: settingSchemas.OPENCOMPUTER_TRUST_FORWARDED,
       OPENCOMPUTER_APT_MIRROR: settingSchemas.OPENCOMPUTER_APT_MIRROR,
       OPENCOMPUTER_PIP_INDEX_URL: settingSchemas.OPENCOMPUTER_PIP_INDEX_URL,
       OPENCOMPUTER_BUILD_PROXY: settingSchemas.OPENCOMPUTER_BUILD_PROXY,
@@ -65,6 +66,7 @@ async function run(): Promise<void> {
       apiBodyBytesMax: settings.OPENCOMPUTER_API_BODY_BYTES_MAX,
       apiHeaderBytesMax: settings.OPENCOMPUTER_API_HEADER_BYTES_MAX,
       publicUrl: settings.OPENCOMPUTER_PUBLIC_URL,
+      trustsForwarded: settings.OPENCOMPUTER_TRUST_FORWARDED,
       buildSources: {
         aptMirror: settings.OPENCOMPUTER_APT_MIRROR,
         pipIndexUrl: settings.OPENCOMPUTER_PIP_INDEX_URL,

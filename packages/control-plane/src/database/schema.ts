@@ -191,6 +191,8 @@ export const sandboxes = pgTable(
     hibernatedBytes: bigint("hibernated_bytes", { mode: "number" }),
     /** The key that it was made with, which counts its sandboxes. Deliberately no foreign key. */
     apiKeyId: uuid("api_key_id"),
+    /** SHA-256 of the token that its previews need, in hexadecimal; null when they need none. */
+    previewTokenHash: text("preview_token_hash"),
     /** The address that its packets come from; null while it has no slot. */
     sourceAddress: text("source_address"),
     /** The machine that holds the slot; null while there is none. */
@@ -210,6 +212,39 @@ const placementsOfCopy = () =>
     .$type<string[]>()
     .notNull()
     .default([...defaultPlacements]);
+
+/** Ports of sandboxes that are reached from outside, by host name. */
+export const previews = pgTable(
+  "previews",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    orgId: orgId(),
+    sandboxId: text("sandbox_id")
+      .notNull()
+      .references(() => sandboxes.id, { onDelete: "cascade" }),
+    port: integer("port").notNull(),
+    /** The caller's own host name for it, unique in the installation. */
+    customHostname: text("custom_hostname").unique(),
+    authConfig: jsonb("auth_config").$type<Record<string, unknown>>().notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [uniqueIndex("previews_sandbox_port").on(table.sandboxId, table.port)],
+);
+
+/** Links that open a preview in a browser and were not used yet. */
+export const previewLinks = pgTable(
+  "preview_links",
+  {
+    /** SHA-256 of the link's code, in hexadecimal. */
+    codeHash: text("code_hash").primaryKey(),
+    orgId: orgId(),
+    previewId: uuid("preview_id")
+      .notNull()
+      .references(() => previews.id, { onDelete: "cascade" }),
+    expiresAt: time("expires_at").notNull(),
+  },
+  (table) => [index("preview_links_preview").on(table.previewId)],
+);
 
 /**
  * What is kept of a value that its owner cannot use any more: hosts and

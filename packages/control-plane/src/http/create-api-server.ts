@@ -2,6 +2,7 @@ import swagger from "@fastify/swagger";
 import { fastify, LogController } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
+import type { PreviewGateway } from "../preview-gateway/preview-gateway.ts";
 import type { Authentication } from "./authentication.ts";
 import {
   answerError,
@@ -9,6 +10,7 @@ import {
   pathPartCharactersMax,
   rawErrorAnswer,
 } from "./error-answers.ts";
+import { createHttpServer, dispatchUpgrades } from "./host-dispatch.ts";
 import { openApiOptions } from "./open-api/document.ts";
 import type { createRequestRate } from "./request-rate.ts";
 import { validateRequest } from "./request-validation.ts";
@@ -21,6 +23,7 @@ import { type FileRoutes, fileRoutes } from "./routes/files.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { type HibernationRoutes, hibernationRoutes } from "./routes/hibernation.ts";
 import { type PatchRoutes, patchRoutes } from "./routes/patches.ts";
+import { type PreviewRoutes, previewRoutes } from "./routes/previews.ts";
 import { type ProjectRoutes, projectRoutes } from "./routes/projects.ts";
 import { type SandboxRoutes, sandboxRoutes } from "./routes/sandboxes.ts";
 import { type SecretStoreRoutes, secretStoreRoutes } from "./routes/secret-stores.ts";
@@ -42,6 +45,8 @@ interface ApiServer {
   headerBytesMax: number;
   /** Whether sandboxes can be created now. */
   isReady: () => boolean;
+  /** Serves requests for hosts of previews, which reach no route. */
+  previewGateway: PreviewGateway;
   routes: SandboxRoutes &
     HibernationRoutes &
     CheckpointRoutes &
@@ -53,6 +58,7 @@ interface ApiServer {
     SecretStoreRoutes &
     SnapshotRoutes &
     ProjectRoutes &
+    PreviewRoutes &
     TagRoutes &
     SignedUrlRoutes &
     SignedFileRoutes &
@@ -68,6 +74,7 @@ export function createApiServer({
   bodyBytesMax,
   headerBytesMax,
   isReady,
+  previewGateway,
   routes,
 }: ApiServer) {
   const app = fastify({
@@ -75,7 +82,7 @@ export function createApiServer({
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     bodyLimit: bodyBytesMax,
-    http: { maxHeaderSize: headerBytesMax },
+    serverFactory: (serveApi) => createHttpServer(serveApi, previewGateway, headerBytesMax),
     routerOptions: { maxParamLength: pathPartCharactersMax },
     clientErrorHandler: (error, socket) => {
       if (socket.writable) socket.write(rawErrorAnswer(error, headerBytesMax));
@@ -115,6 +122,8 @@ export function createApiServer({
 
   app.register(swagger, openApiOptions);
   addWebSockets(app);
+  app.addHook("onReady", async () => dispatchUpgrades(app.server, previewGateway));
+  app.addHook("preClose", async () => previewGateway.close());
   app.register(healthRoutes, { isReady });
   app.register(
     async (api) => {
@@ -125,6 +134,7 @@ export function createApiServer({
       await api.register(hibernationRoutes, routes);
       await api.register(checkpointRoutes, routes);
       await api.register(patchRoutes, routes);
+      await api.register(previewRoutes, routes);
       await api.register(tagRoutes, routes);
       await api.register(commandRoutes, routes);
       await api.register(commandSessionRoutes, routes);

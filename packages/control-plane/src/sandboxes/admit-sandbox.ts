@@ -67,6 +67,7 @@ export async function admitSandbox(
         purpose: plan.purpose,
         metadata: plan.metadata,
         tags: {},
+        previewTokenHash: plan.previewTokenHash ?? null,
         projectName: plan.projectName,
         secretStoreName: plan.secretStoreName,
         baseSecretStoreName: plan.baseSecretStoreName,

@@ -5,10 +5,14 @@ interface Activity {
   lastActiveAt: number;
   writtenAt: number;
   operations: number;
+  previews: number;
   interrupts: Set<Interrupt>;
 }
 
 type Interrupt = (reason: Error) => void;
+
+/** An operation of the API, or a visit to a preview, which keeps no operation out. */
+export type UseKind = "operation" | "preview";
 
 /**
  * When each sandbox was last used, ahead of the database: an operation costs
@@ -21,15 +25,17 @@ export interface SandboxActivity {
    *
    * @param interrupt Called when the sandbox is taken from under the operation.
    */
-  begin(sandboxId: string, interrupt?: Interrupt): () => void;
+  begin(sandboxId: string, interrupt?: Interrupt, kind?: UseKind): () => void;
   /** Has a lasting connection interrupted too, which is no operation; ended by the function that is returned. */
   watch(sandboxId: string, interrupt: Interrupt): () => void;
   /** Interrupts the operations under way and the connections that are watched. */
   interrupt(sandboxId: string, reason: Error): void;
   /** The later of the stored time and the time known here. */
   lastActiveAt(sandboxId: string, stored: Date): Date;
-  /** How many operations are under way. */
+  /** How many operations of the API are under way. */
   operations(sandboxId: string): number;
+  /** Whether anything is under way. */
+  isInUse(sandboxId: string): boolean;
   forget(sandboxId: string): void;
 }
 
@@ -50,22 +56,24 @@ export function createSandboxActivity(options: {
   }
 
   return {
-    begin(sandboxId, interrupt) {
+    begin(sandboxId, interrupt, kind = "operation") {
       const activity = activities.get(sandboxId) ?? {
         lastActiveAt: 0,
         writtenAt: 0,
         operations: 0,
+        previews: 0,
         interrupts: new Set(),
       };
       activities.set(sandboxId, activity);
-      activity.operations += 1;
+      const counter = kind === "preview" ? "previews" : "operations";
+      activity[counter] += 1;
       if (interrupt !== undefined) activity.interrupts.add(interrupt);
       touch(sandboxId, activity);
       let ended = false;
       return () => {
         if (ended) return;
         ended = true;
-        activity.operations -= 1;
+        activity[counter] -= 1;
         if (interrupt !== undefined) activity.interrupts.delete(interrupt);
         if (activities.get(sandboxId) === activity) touch(sandboxId, activity);
       };
@@ -90,14 +98,23 @@ export function createSandboxActivity(options: {
     lastActiveAt(sandboxId, stored) {
       const activity = activities.get(sandboxId);
       if (activity === undefined) return stored;
-      const known = activity.operations > 0 ? now() : activity.lastActiveAt;
+      const known = isUnderWay(activity) ? now() : activity.lastActiveAt;
       return known > stored.getTime() ? new Date(known) : stored;
     },
 
     operations: (sandboxId) => activities.get(sandboxId)?.operations ?? 0,
 
+    isInUse(sandboxId) {
+      const activity = activities.get(sandboxId);
+      return activity !== undefined && isUnderWay(activity);
+    },
+
     forget(sandboxId) {
       activities.delete(sandboxId);
     },
   };
+}
+
+function isUnderWay({ operations, previews }: Activity): boolean {
+  return operations + previews > 0;
 }

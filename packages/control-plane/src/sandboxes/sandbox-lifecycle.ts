@@ -125,7 +125,7 @@ export function createSandboxLifecycle(deps: {
     hibernateIdle: (orgId, sandboxId) =>
       hold(orgId, sandboxId, async (row) => {
         if (row.state !== "running") return false;
-        const isInUse = () => activity.operations(sandboxId) > 0;
+        const isInUse = () => activity.isInUse(sandboxId);
         const sizeBytes = isInUse() ? undefined : await hibernate(row, isInUse);
         if (sizeBytes === undefined) return false;
         activity.interrupt(sandboxId, interrupted(sandboxId));

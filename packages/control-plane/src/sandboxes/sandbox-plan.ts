@@ -18,6 +18,8 @@ export interface SandboxPlan {
   envs: Readonly<Record<string, string>>;
   workingDirectory: string | null;
   metadata: Record<string, string>;
+  /** Hash of the token that its previews need; absent when they need none, as in every fork. */
+  previewTokenHash?: string;
   projectName: string | null;
   secretStoreName: string | null;
   baseSecretStoreName: string | null;

@@ -1,6 +1,7 @@
 import { WireError } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import type { ProxyHandOver } from "../egress-proxy/proxy-hand-over.ts";
+import type { PreviewRepository } from "../previews/preview-repository.ts";
 import { PeerAbsentError } from "../unix-socket-client.ts";
 import type { WorkerClient } from "../worker/worker-client.ts";
 import type { SandboxActivity } from "./sandbox-activity.ts";
@@ -30,6 +31,7 @@ export interface SandboxRemoval {
 
 export function createSandboxRemoval(deps: {
   sandboxes: SandboxRepository;
+  previews: Pick<PreviewRepository, "deleteAll">;
   upkeep: SandboxUpkeepRepository;
   worker: WorkerClient;
   handOver: ProxyHandOver;
@@ -51,6 +53,7 @@ export function createSandboxRemoval(deps: {
   async function stop(orgId: string, sandboxId: string): Promise<void> {
     await release(sandboxId);
     await sandboxes.deleteSecrets(orgId, sandboxId);
+    await deps.previews.deleteAll(orgId, sandboxId);
     await sandboxes.change(orgId, sandboxId, ["killing"], {
       state: "stopped",
       stoppedAt: new Date(),

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { connect } from "node:net";
 import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import {
@@ -15,6 +16,7 @@ import {
   restoreSandboxRequestSchema,
   runCommandRequestSchema,
   trustRequestSchema,
+  tunnelProtocol,
   WireError,
   type WorkerCheckpoint,
   type WorkerSandbox,
@@ -63,6 +65,10 @@ export function createFakeWorker(socketPath: string) {
     machines,
     sessions: fakeSessions.sessions,
     terminals: fakeTerminals.terminals,
+    /** Real servers in the place of those in guests: `sb-… 3000`, and the local port. */
+    servers: new Map<string, number>(),
+    /** Tunnels that were opened, such as `sb-… 3000`. */
+    tunnels: [] as string[],
     checkpoints,
     /** What happened, in order, such as `prepare sb-…`. */
     events,
@@ -191,6 +197,7 @@ export function createFakeWorker(socketPath: string) {
       return commandResultSchema.parse(await worker.run(machine, command));
     });
     addStateRoutes(app);
+    addTunnels(app);
     fakeSessions.addRoutes(app, machineOf);
     fakeTerminals.addRoutes(app, machineOf);
     addFileRoutes(app);
@@ -200,6 +207,34 @@ export function createFakeWorker(socketPath: string) {
     const checkpoint = checkpoints.get(checkpointId);
     if (checkpoint !== undefined) return checkpoint.files;
     throw new WireError("checkpoint_not_found", `checkpoint not found: ${checkpointId}`);
+  }
+
+  function addTunnels(app: FastifyInstance): void {
+    app.server.on("upgrade", (request, socket) => {
+      const { id = "", port = "" } =
+        /^\/v1\/sandboxes\/(?<id>[^/]+)\/tunnel\?port=(?<port>\d+)$/.exec(request.url ?? "")
+          ?.groups ?? {};
+      worker.tunnels.push(`${id} ${port}`);
+      const localPort = worker.servers.get(`${id} ${port}`);
+      socket.on("error", () => undefined);
+      if (machines.get(id)?.state !== "running" || localPort === undefined) {
+        const code = localPort === undefined ? "port_not_listening" : "sandbox_not_running";
+        const body = JSON.stringify({ error: "no server", code });
+        socket.end(
+          `HTTP/1.1 502 X\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+        );
+        return;
+      }
+      const server = connect(localPort, "127.0.0.1");
+      server.on("error", () => socket.destroy());
+      server.on("close", () => socket.destroy());
+      socket.on("close", () => server.destroy());
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`,
+      );
+      socket.pipe(server);
+      server.pipe(socket);
+    });
   }
 
   function addStateRoutes(app: FastifyInstance): void {

@@ -64,6 +64,7 @@ export async function startTestInstallation(
         apiBodyBytesMax: limits.apiBodyBytesMax,
         apiHeaderBytesMax: limits.apiHeaderBytesMax,
         publicUrl: undefined,
+        trustsForwarded: false,
         buildSources: { aptMirror: undefined, pipIndexUrl: undefined, proxy: undefined },
         workerSocket: join(directory, "worker.sock"),
         egressProxySocket: join(directory, "egress-proxy.sock"),

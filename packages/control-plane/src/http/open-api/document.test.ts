@@ -16,6 +16,7 @@ const operationSchema = z.object({
 const statusesOf: Readonly<Record<string, number>> = {
   "POST /api/sandboxes": 2,
   "POST /api/sandboxes/{id}/exec/run-async": 2,
+  "POST /api/sandboxes/{id}/preview": 2,
   "POST /api/snapshots": 3,
 };
 const documentSchema = z.object({
@@ -40,6 +41,12 @@ async function openServer() {
     bodyBytesMax: limits.apiBodyBytesMax,
     headerBytesMax: limits.apiHeaderBytesMax,
     isReady: () => false,
+    previewGateway: {
+      request: (_request, _response, serveApi) => serveApi(),
+      upgrade: (_request, _socket, _head, serveApi) => serveApi(),
+      endAuthorized: () => undefined,
+      close: () => undefined,
+    },
     routes: { authenticateSignedUrl: async () => undefined } as never,
   });
   const registered: RegisteredRoute[] = [];

@@ -1,5 +1,6 @@
 import {
   allowedHostsSchema,
+  type CreateSandboxRequest,
   createdSandboxSchema,
   createSandboxRequestSchema,
   killSandboxQuerySchema,
@@ -8,12 +9,12 @@ import {
   sandboxStatusSchema,
   sandboxSummarySchema,
   setTimeoutRequestSchema,
-  WireError,
 } from "@opencomputer/protocol";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { BuildLogListener } from "../../images/build-log.ts";
 import type { OpenImage } from "../../images/open-image.ts";
+import { hashPreviewToken, mintPreviewToken } from "../../previews/preview-token.ts";
 import type { CreateSandbox } from "../../sandboxes/create-sandbox.ts";
 import type { PlanCreate } from "../../sandboxes/plan-create.ts";
 import type { ReadAllowedHosts } from "../../sandboxes/read-allowed-hosts.ts";
@@ -39,12 +40,6 @@ export interface SandboxRoutes {
 
 const paramsSchema = z.object({ id: z.string() });
 
-/** Options of the API that need a capability which this server does not have. */
-const unsupportedOptions = ["previewAuth"] as const;
-const createBodySchema = createSandboxRequestSchema.extend({
-  previewAuth: z.unknown().optional(),
-});
-
 export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, deps) => {
   const { sandboxes, openImage, planCreate, createSandbox, readAllowedHosts, removal, answers } =
     deps;
@@ -56,20 +51,24 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
       config: { eventStream: true },
       schema: {
         summary: "Create a sandbox; answers when it takes commands",
-        body: createBodySchema,
+        body: createSandboxRequestSchema,
         response: { 201: createdSandboxSchema },
       },
     },
     async (request, reply) => {
-      const { previewAuth, ...body } = request.body;
-      assertSupported({ previewAuth });
-      const { orgId, apiKeyId } = request;
+      const { orgId, apiKeyId, body } = request;
+      const previewAuth = openPreviewAuth(body.previewAuth);
       const signal = clientGone(reply);
       const create = async (onLog: BuildLogListener) => {
         const planOn = await planCreate(orgId, body);
         const image = await openImage(orgId, body, { onLog, signal });
-        const row = await createSandbox({ orgId, apiKeyId }, planOn(image), signal);
-        return answers.created(row);
+        const drawPlan = planOn(image);
+        const row = await createSandbox(
+          { orgId, apiKeyId },
+          async (transaction) => ({ ...(await drawPlan(transaction)), ...previewAuth.plan }),
+          signal,
+        );
+        return { ...answers.created(row), ...previewAuth.shown };
       };
       if ((body.image || body.snapshot) && wantsEventStream(request)) {
         return answerWithEvents(reply, create);
@@ -164,12 +163,12 @@ export const sandboxRoutes: FastifyPluginAsyncZod<SandboxRoutes> = async (app, d
   );
 };
 
-function assertSupported(options: Record<(typeof unsupportedOptions)[number], unknown>): void {
-  for (const name of unsupportedOptions) {
-    if (options[name] === undefined || options[name] === null || options[name] === "") continue;
-    throw new WireError(
-      "unsupported_option",
-      `${name}: this server does not support it; leave it out`,
-    );
-  }
+/** The token of previews: its hash for the row, and the token for the one response that shows it. */
+function openPreviewAuth(previewAuth: CreateSandboxRequest["previewAuth"]) {
+  if (!previewAuth) return { plan: {}, shown: {} };
+  const token = previewAuth.token === "auto" ? mintPreviewToken() : previewAuth.token;
+  return {
+    plan: { previewTokenHash: hashPreviewToken(token) },
+    shown: { previewAuthToken: token },
+  };
 }

@@ -15,6 +15,7 @@ import { describeOperatorLimits } from "./operator-limits.ts";
 import { describeOrgLimits } from "./org-limits.ts";
 import { describePathParameters } from "./path-parameters.ts";
 import { describePlacements } from "./placements.ts";
+import { describePreviews } from "./previews.ts";
 import { describeProjects } from "./projects.ts";
 import { describeRandomFailures } from "./random-failures.ts";
 import { describeRequests } from "./requests.ts";
@@ -42,6 +43,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeCheckpoints(openDatabase);
     describeForks(openDatabase);
     describeTags(openDatabase);
+    describePreviews(openDatabase);
     describeFailures(openDatabase);
     describeRestarts(openDatabase);
     describeCommandSessions(openDatabase);

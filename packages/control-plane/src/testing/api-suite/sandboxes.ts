@@ -299,7 +299,16 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
     });
 
     const refused: [unknown, string, RegExp][] = [
-      [{ previewAuth: { scheme: "bearer", token: "auto" } }, "unsupported_option", /^previewAuth/],
+      [
+        { previewAuth: { scheme: "basic", token: "auto" } },
+        "invalid_request",
+        /previewAuth.scheme/,
+      ],
+      [
+        { previewAuth: { scheme: "bearer", token: "x".repeat(15) } },
+        "invalid_request",
+        /at least 16/,
+      ],
       [{ timeout: -1 }, "invalid_request", /positive/],
       [{ templateID: "python" }, "invalid_request", /templateID.*"python"/],
       [{ cpuCount: 5 }, "invalid_request", /this host has at most 4/],

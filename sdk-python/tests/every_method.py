@@ -115,6 +115,11 @@ CALLS |= {
     "sandbox.set_tags": lambda w: w.sandbox.set_tags({"team": "sdk"}),
     "sandbox.get_tags": lambda w: w.sandbox.get_tags(),
     "Sandbox.list_tag_keys": lambda w: Sandbox.list_tag_keys(**w.connection),
+    "sandbox.create_preview_url": lambda w: w.sandbox.create_preview_url(port=3000, auth_config={}),
+    "sandbox.list_preview_urls": lambda w: w.sandbox.list_preview_urls(),
+    "sandbox.create_preview_link": lambda w: w.sandbox.create_preview_link(3000),
+    "sandbox.rotate_preview_auth": lambda w: w.sandbox.rotate_preview_auth(),
+    "sandbox.delete_preview_url": lambda w: w.sandbox.delete_preview_url(3000),
     "sandbox.exec.run": lambda w: w.sandbox.exec.run(
         "echo", args=["done"], envs={"CI": "1"}, cwd="/tmp"
     ),

@@ -17,9 +17,13 @@ export type {
   ImageManifest,
   PatchRecord,
   PlacementRecommendation,
+  PreviewAuth,
+  PreviewLink,
+  PreviewRecord,
   ProjectRecord,
   RestoredCheckpoint,
   RetentionPolicy,
+  RotatedPreviewAuth,
   SandboxDetail,
   SandboxStatus,
   SandboxSummary,
@@ -67,6 +71,7 @@ export {
   type OpenComputerErrorCode,
 } from "./open-computer-error.ts";
 export type { Fetch, FetchInit, FetchResponse } from "./platform/fetch.ts";
+export type { CreatePreviewOptions } from "./previews.ts";
 export {
   type CreateProjectOptions,
   Project,

@@ -9,7 +9,11 @@ import {
   hibernatedSandboxAnswerSchema,
   type IdleRule,
   type PatchRecord,
+  type PreviewAuth,
+  type PreviewLink,
+  type PreviewRecord,
   type RestoredCheckpoint,
+  type RotatedPreviewAuth,
   type SandboxDetail,
   type SandboxStatus,
   type SandboxSummary,
@@ -34,6 +38,7 @@ import { type Connection, type ConnectionOptions, resolveConnection } from "./co
 import { type CallOptions, createFiles, type Files } from "./files/files.ts";
 import type { Image } from "./image/image.ts";
 import { OpenComputerError } from "./open-computer-error.ts";
+import { type CreatePreviewOptions, previewCalls } from "./previews.ts";
 import { type ApiRequest, apiPath } from "./request/api-request.ts";
 import { requestWithLog } from "./request/read-events.ts";
 import { requestDeletion, requestJson, requestNothing } from "./request/send-request.ts";
@@ -79,6 +84,12 @@ export interface CreateSandboxOptions extends ConnectionOptions {
   image?: Image | undefined;
   /** Name of the snapshot to start from. Not together with `image`. */
   snapshot?: string | undefined;
+  /**
+   * Has the sandbox's previews need a bearer token: `auto`, which the service
+   * makes, or your own of at least 16 characters. It is `sandbox.info.previewAuthToken`
+   * of the created sandbox, and shown nowhere else.
+   */
+  previewAuth?: PreviewAuth | undefined;
   /** Hears each line of the build of `image`, or of a snapshot that is being built. */
   onBuildLog?: ((event: BuildLogEvent) => void) | undefined;
 }
@@ -139,7 +150,7 @@ export class Sandbox {
   static async create(options: CreateSandboxOptions = {}): Promise<Sandbox> {
     const connection = resolveConnection(options);
     const { secretStore, project, timeout, idle, envs, metadata } = options;
-    const { cpuCount, memoryMB, diskMB, templateID, image, snapshot } = options;
+    const { cpuCount, memoryMB, diskMB, templateID, image, snapshot, previewAuth } = options;
     const request: ApiRequest = {
       method: "POST",
       path: "/sandboxes",
@@ -147,7 +158,7 @@ export class Sandbox {
         kind: "json",
         value: {
           ...{ secretStore, project, timeout, idle, envs, metadata },
-          ...{ cpuCount, memoryMB, diskMB, templateID, image, snapshot },
+          ...{ cpuCount, memoryMB, diskMB, templateID, image, snapshot, previewAuth },
         },
       },
     };
@@ -409,6 +420,46 @@ export class Sandbox {
       { method: "PUT", path: `${this.#path}/tags`, body: { kind: "json", value: tags } },
       sandboxTagsSchema,
     );
+  }
+
+  /**
+   * Creates a preview: HTTP requests for its `url` reach the server on this
+   * port, and wake the sandbox. For a port that has one, it returns that one.
+   *
+   * @throws {OpenComputerError} `invalid_request`, `limit_exceeded`; `name_in_use`
+   * for a domain of another preview.
+   */
+  async createPreviewURL(options: CreatePreviewOptions): Promise<PreviewRecord> {
+    return await previewCalls.create(this.#at(options), this.#path, options);
+  }
+
+  /** The sandbox's previews, by port. */
+  async listPreviewURLs(options?: CallOptions): Promise<PreviewRecord[]> {
+    return await previewCalls.list(this.#at(options), this.#path);
+  }
+
+  /** Deletes the preview of a port. @throws {OpenComputerError} `preview_not_found`. */
+  async deletePreviewURL(port: number, options?: CallOptions): Promise<void> {
+    await previewCalls.delete(this.#at(options), this.#path, port);
+  }
+
+  /**
+   * Gives all previews of the sandbox a new token, which is shown this once.
+   * The old one ends at once, with the connections that it had opened.
+   * Previews that needed no token need this one from now on.
+   */
+  async rotatePreviewAuth(options?: CallOptions): Promise<RotatedPreviewAuth> {
+    return await previewCalls.rotate(this.#at(options), this.#path);
+  }
+
+  /**
+   * A link that opens a preview in a browser. Where previews need a token, it
+   * works once, within five minutes.
+   *
+   * @throws {OpenComputerError} `preview_not_found`.
+   */
+  async createPreviewLink(port: number, options?: CallOptions): Promise<PreviewLink> {
+    return await previewCalls.link(this.#at(options), this.#path, port);
   }
 
   #at(options: CallOptions | undefined): Connection {

@@ -33,10 +33,12 @@ class CreatedSandbox(_CreatedSandbox, total=False):
 
     ``token`` opens the routes of this one sandbox without an API key. ``fromCheckpointId`` is
     present in a fork, ``patchError`` when a patch of its checkpoint failed in it.
+    ``previewAuthToken`` is the token that its previews need, and shown nowhere else.
     """
 
     fromCheckpointId: str
     patchError: str
+    previewAuthToken: str
 
 
 class SandboxSummary(TypedDict):
@@ -118,6 +120,51 @@ class SandboxTags(TypedDict):
 
     tags: dict[str, str]
     tagsLastUpdatedAt: str | None
+
+
+class _PreviewAuth(TypedDict):
+    token: str
+
+
+class PreviewAuth(_PreviewAuth, total=False):
+    """The bearer token that previews need: ``auto``, or your own of at least 16 characters."""
+
+    scheme: Literal["bearer"]
+
+
+class _PreviewRecord(TypedDict):
+    id: str
+    sandboxId: str
+    orgId: str
+    hostname: str
+    port: int
+    sslStatus: Literal["none", "external"]
+    authConfig: dict[str, Any]
+    url: str
+    createdAt: str
+
+
+class PreviewRecord(_PreviewRecord, total=False):
+    """A preview: HTTP requests for ``url`` reach the server on ``port`` of the sandbox.
+
+    ``sslStatus`` is ``external`` where a proxy of the operator's ends TLS, else ``none``.
+    """
+
+    customHostname: str
+
+
+class RotatedPreviewAuth(TypedDict):
+    """The new token of a sandbox's previews, which is shown this once."""
+
+    previewAuthToken: str
+    scheme: Literal["bearer"]
+
+
+class PreviewLink(TypedDict):
+    """A link that opens a preview in a browser; ``expiresAt`` is None where it needs no token."""
+
+    url: str
+    expiresAt: str | None
 
 
 class TagKey(TypedDict):

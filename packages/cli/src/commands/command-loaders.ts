@@ -34,6 +34,7 @@ export const commandLoaders: readonly CommandLoader[] = [
     names: ["checkpoint", "cp"],
     load: async () => (await import("./checkpoint.ts")).addCheckpoint,
   },
+  { names: ["preview"], load: async () => (await import("./preview.ts")).addPreview },
   { names: ["patch"], load: async () => (await import("./patch.ts")).addPatch },
   { names: ["snapshot"], load: async () => (await import("./snapshot/snapshot.ts")).addSnapshot },
   { names: ["project"], load: async () => (await import("./project.ts")).addProject },

@@ -87,6 +87,13 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
   "sandbox.getTags": ({ sandbox }, signal) => sandbox.getTags({ signal }),
   "Sandbox.listTagKeys": ({ connection }, signal) => Sandbox.listTagKeys({ ...connection, signal }),
 
+  "sandbox.createPreviewURL": ({ sandbox }, signal) =>
+    sandbox.createPreviewURL({ port: 3000, authConfig: {}, signal }),
+  "sandbox.listPreviewURLs": ({ sandbox }, signal) => sandbox.listPreviewURLs({ signal }),
+  "sandbox.createPreviewLink": ({ sandbox }, signal) => sandbox.createPreviewLink(3000, { signal }),
+  "sandbox.rotatePreviewAuth": ({ sandbox }, signal) => sandbox.rotatePreviewAuth({ signal }),
+  "sandbox.deletePreviewURL": ({ sandbox }, signal) => sandbox.deletePreviewURL(3000, { signal }),
+
   "sandbox.exec.run": ({ sandbox }, signal) =>
     sandbox.exec.run("echo", { signal, args: ["done"], envs: { CI: "1" }, cwd: "/tmp" }),
   "sandbox.exec.startDetached": async (world, signal) => {

@@ -100,8 +100,14 @@ export function sandboxRoutes(
               : { secretsForAllHosts: unlimited.map(([name]) => name) }),
           },
         });
-        if (image) await answerBuild(exchange, image, createdSandboxSchema, () => detail);
-        else await exchange.answer(201, createdSandboxSchema, detail);
+        const { previewAuth } = request;
+        const token =
+          previewAuth?.token === "auto"
+            ? randomBytes(32).toString("base64url")
+            : previewAuth?.token;
+        const created = { ...detail, ...(token === undefined ? {} : { previewAuthToken: token }) };
+        if (image) await answerBuild(exchange, image, createdSandboxSchema, () => created);
+        else await exchange.answer(201, createdSandboxSchema, created);
       },
     },
     {

@@ -8,6 +8,7 @@ import { errorBodySchema, limits, WireError } from "@opencomputer/protocol";
 import { apiKeyRoutes } from "./api-key-routes.ts";
 import { type CheckpointState, checkpointRoutes } from "./checkpoint-routes.ts";
 import { guestRoutes } from "./guest-routes.ts";
+import { previewRoutes } from "./preview-routes.ts";
 import { type Exchange, matchRoute, parseOrRefuse, type Route } from "./route.ts";
 import { type SandboxState, sandboxRoutes } from "./sandbox-routes.ts";
 import { type SecretState, secretRoutes } from "./secret-routes.ts";
@@ -63,6 +64,7 @@ export async function startContractServer(): Promise<ContractServer> {
     ...checkpointRoutes(sandboxes, checkpoints),
     ...snapshotRoutes(snapshots),
     ...tagRoutes(sandboxes),
+    ...previewRoutes(sandboxes),
     ...signedUrlRoutes(sandboxes, folder),
     ...apiKeyRoutes(apiKey),
     ...guestRoutes(sandboxes, folder),

@@ -31,8 +31,12 @@ from opencomputer.records import (
     HibernatedSandbox,
     IdleRule,
     PatchRecord,
+    PreviewAuth,
+    PreviewLink,
+    PreviewRecord,
     RestoredCheckpoint,
     RetentionPolicy,
+    RotatedPreviewAuth,
     SandboxDetail,
     SandboxStatus,
     SandboxSummary,
@@ -112,6 +116,7 @@ class Sandbox:
         memory_mb: int | None = None,
         disk_mb: int | None = None,
         template: str | None = None,
+        preview_auth: PreviewAuth | None = None,
         on_build_log: Callable[[BuildLogEvent], Any] | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> Sandbox:
@@ -138,6 +143,9 @@ class Sandbox:
             memory_mb: Memory in MB, 256-16384. Platform default 1024.
             disk_mb: Disk in MB, 20480–262144. None: 20480. It takes space as it is written to.
             template: Template; ``base`` is the platform's.
+            preview_auth: Has the sandbox's previews need a bearer token: ``{"token": "auto"}``, or
+                one of your own of at least 16 characters. It is ``info["previewAuthToken"]`` of
+                the created sandbox, and shown nowhere else.
             on_build_log: Gets each line of the build of ``image``, or of a snapshot that is being
                 built: a function or a coroutine function.
             **connection: Key and address of the service.
@@ -161,6 +169,7 @@ class Sandbox:
             memoryMB=memory_mb,
             diskMB=disk_mb,
             templateID=template,
+            previewAuth=preview_auth,
         )
         request = ApiRequest("POST", "/sandboxes", json=body)
         if image is None and not snapshot:
@@ -477,6 +486,66 @@ class Sandbox:
         """
         request = self._request("PUT", "tags", json=dict(tags))
         return await request_record(self._connection, request, SandboxTags)
+
+    async def create_preview_url(
+        self,
+        *,
+        port: int,
+        domain: str | None = None,
+        auth_config: Mapping[str, Any] | None = None,
+    ) -> PreviewRecord:
+        """Creates a preview: HTTP requests for its ``url`` reach the server on this port.
+
+        They wake the sandbox. For a port that has a preview, it returns that one.
+
+        Args:
+            port: TCP port that a server in the sandbox listens on, 1-65535; one on the loopback
+                alone will do.
+            domain: A host name of your own, which has to lead to the service.
+            auth_config: Kept with the preview and returned as it is.
+
+        Raises:
+            OpenComputerError: ``invalid_request``, ``limit_exceeded``; ``name_in_use`` for a domain
+                of another preview.
+        """
+        body = without_none(
+            port=port, domain=domain, authConfig=None if auth_config is None else dict(auth_config)
+        )
+        request = self._request("POST", "preview", json=body, idempotent=True)
+        return await request_record(self._connection, request, PreviewRecord)
+
+    async def list_preview_urls(self) -> builtins.list[PreviewRecord]:
+        """The sandbox's previews, by port."""
+        request = self._request("GET", "preview")
+        return await request_record(self._connection, request, builtins.list[PreviewRecord])
+
+    async def delete_preview_url(self, port: int) -> None:
+        """Deletes the preview of a port.
+
+        Raises:
+            NotFoundError: ``preview_not_found``.
+        """
+        await request_deletion(self._connection, self._request("DELETE", "preview", str(port)))
+
+    async def rotate_preview_auth(self) -> RotatedPreviewAuth:
+        """Gives all previews of the sandbox a new token, which is shown this once.
+
+        The old one ends at once, with the connections that it had opened. Previews that needed no
+        token need this one from now on.
+        """
+        request = self._request("POST", "preview", "rotate")
+        return await request_record(self._connection, request, RotatedPreviewAuth)
+
+    async def create_preview_link(self, port: int) -> PreviewLink:
+        """A link that opens a preview in a browser.
+
+        Where previews need a token, it works once, within five minutes.
+
+        Raises:
+            NotFoundError: ``preview_not_found``.
+        """
+        request = self._request("POST", "preview", str(port), "link")
+        return await request_record(self._connection, request, PreviewLink)
 
     def _request(self, method: Any, *segments: str, **options: Any) -> ApiRequest:
         return ApiRequest(method, api_path("sandboxes", self.sandbox_id, *segments), **options)

@@ -19,6 +19,8 @@ const optionsSchema = z.object({
   project: z.string().optional(),
   secretStore: z.string().optional(),
   snapshot: z.string().optional(),
+  previewAuth: z.boolean().default(false),
+  previewAuthToken: z.string().optional(),
 });
 
 export function addCreate(parent: Command, context: CliContext): void {
@@ -30,6 +32,7 @@ export function addCreate(parent: Command, context: CliContext): void {
       "oc create --secret-store my-agent-secrets",
       "oc create --idle cpu                  # work in the background keeps it awake",
       "oc create --snapshot data-pipeline --secret-store worker-1-keys",
+      "oc create --preview-auth",
       "oc create --project my-agent          # size, time-out and secrets of the project",
       "id=$(oc create) && oc exec $id -- uname -a",
     ],
@@ -50,6 +53,11 @@ export function addCreate(parent: Command, context: CliContext): void {
     .option("--project <name>", "project to inherit settings and secrets from")
     .option("--secret-store <name>", "secret store whose secrets the sandbox gets, sealed")
     .option("--snapshot <name>", "snapshot to start from")
+    .option("--preview-auth", "have previews need a token, which is printed once")
+    .option(
+      "--preview-auth-token <token>",
+      "your own token for previews, at least 16 characters (implies --preview-auth)",
+    )
     .action(async (_options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const options = readOptions(command, optionsSchema);
@@ -68,6 +76,7 @@ export function addCreate(parent: Command, context: CliContext): void {
         project: options.project,
         secretStore: options.secretStore,
         snapshot: options.snapshot,
+        previewAuth: previewAuthOf(options),
       };
       const { info } =
         options.snapshot === undefined
@@ -75,6 +84,14 @@ export function addCreate(parent: Command, context: CliContext): void {
           : await invocation.build("Creating a sandbox", (onBuildLog) =>
               Sandbox.create({ ...create, onBuildLog }),
             );
+      if (info.previewAuthToken !== undefined && options.previewAuthToken === undefined) {
+        invocation.note(`Preview token, shown this once: ${info.previewAuthToken}`);
+      }
       invocation.print(info.sandboxID, info);
     });
+}
+
+function previewAuthOf({ previewAuth, previewAuthToken }: z.output<typeof optionsSchema>) {
+  if (previewAuthToken !== undefined) return { token: previewAuthToken };
+  return previewAuth ? { token: "auto" } : undefined;
 }

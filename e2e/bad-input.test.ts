@@ -104,11 +104,11 @@ describe("bad input gets a clear error, loses nothing and leaves nothing", () =>
       /timeout/,
     ],
     [
-      "an option that is not there yet",
-      () => call("POST", "/sandboxes", '{"previewAuth":{"scheme":"bearer","token":"auto"}}'),
+      "a preview token of 15 characters",
+      () => call("POST", "/sandboxes", '{"previewAuth":{"token":"fifteen-letters"}}'),
       400,
-      "unsupported_option",
-      /previewAuth/,
+      "invalid_request",
+      /previewAuth.*16/,
     ],
     ["an unknown route", () => call("GET", "/none-such"), 404, "not_found", /none-such|route/i],
     [

@@ -407,6 +407,20 @@ describe("the examples of the guide run as they are printed", () => {
     assert.match(listed, /^Step 3: +run date > built-at$/m);
   });
 
+  test("previews", async () => {
+    const { connection } = scenario;
+    const created = await guide.run("previews/create");
+    assert.match(created.stdout, /^http:\/\/sb-\w+-p3000\.sandbox\.localhost:\d+$/m);
+    const [served] = await Sandbox.list(connection);
+    const replace = { "<sandbox-id>": served?.sandboxID ?? "" };
+    const listed = await guide.run("previews/on-the-command-line", { replace });
+    assert.match(listed.stdout, /PORT +HOSTNAME +SSL +CREATED/);
+    await guide.run("previews/authentication");
+    const opened = await guide.run("previews/authentication-on-the-command-line", { replace });
+    assert.match(opened.stderr, /Preview token, shown this once: [\w-]{43}$/m);
+    assert.match(opened.stdout, /\/\.opencomputer\/open\?code=/);
+  });
+
   test("completion", async () => {
     const { stdout } = await guide.run("command-line/completion", { afterwards: "complete -p oc" });
     assert.match(stdout, /^complete .* oc$/m);

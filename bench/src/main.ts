@@ -14,17 +14,17 @@ import { measureClients } from "./clients/client-figures.ts";
 import { measureEgress } from "./egress/egress-figures.ts";
 import { asMarkdown, type Figure, printFigures } from "./figure.ts";
 import { measureLife } from "./life/life-figures.ts";
+import { measurePreviews } from "./previews/preview-figures.ts";
 import { measureColdCreate, measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
 import { measureTerminals } from "./terminals/terminal-figures.ts";
 
-const usage =
-  "Usage: npm run bench [-- sandboxes|life|api|clients|terminals|egress] [--markdown FILE]";
+const known = ["sandboxes", "life", "api", "clients", "terminals", "previews", "egress"];
+const usage = `Usage: npm run bench [-- ${known.join("|")}] [--markdown FILE]`;
 const { positionals: parts, values } = parseArgs({
   allowPositionals: true,
   options: { markdown: { type: "string" } },
 });
 const markdownFile = values.markdown;
-const known = ["sandboxes", "life", "api", "clients", "terminals", "egress"];
 if (parts.some((part) => !known.includes(part))) {
   process.stderr.write(`${usage}\n`);
   process.exit(1);
@@ -37,6 +37,7 @@ if (wants("life")) figures.push(...(await lifeFigures()));
 if (wants("api")) figures.push(...(await apiFigures()));
 if (wants("clients")) figures.push(...(await clientFigures()));
 if (wants("terminals")) figures.push(...(await terminalFigures()));
+if (wants("previews")) figures.push(...(await previewFigures()));
 if (wants("egress")) figures.push(...(await measureEgress(say)));
 process.stdout.write(`\n${describeHost()}\n`);
 printFigures(figures, process.stdout);
@@ -88,6 +89,13 @@ async function terminalFigures(): Promise<Figure[]> {
   await prepareTemplate();
   return withInstallation({}, (installation) =>
     measureTerminals(installation, (text) => say(`terminal and floor: ${text}`)),
+  );
+}
+
+async function previewFigures(): Promise<Figure[]> {
+  await prepareTemplate();
+  return withInstallation({ OPENCOMPUTER_WARM_POOL_SIZE: "0" }, (installation) =>
+    measurePreviews(installation, (text) => say(`previews: ${text}`)),
   );
 }
 

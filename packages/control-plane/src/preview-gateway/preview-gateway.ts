@@ -39,7 +39,7 @@ export interface PreviewGateway {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, serveApi: () => void): void;
   /** Ends the connections of a sandbox's previews that a token or a cookie had opened. */
   endAuthorized(sandboxId: string): void;
-  /** Ends every WebSocket and the connections to sandboxes. */
+  /** Ends every WebSocket; requests under way may still end by themselves. */
   close(): void;
 }
 
@@ -269,7 +269,6 @@ export function createPreviewGateway(
 
     close() {
       for (const end of webSockets) end();
-      agent.destroy();
     },
   };
 }

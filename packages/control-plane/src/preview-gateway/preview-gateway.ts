@@ -1,6 +1,6 @@
-import { type IncomingMessage, ServerResponse } from "node:http";
-import { isIP, type Socket } from "node:net";
-import type { Duplex, Readable } from "node:stream";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { isIP } from "node:net";
+import type { Duplex } from "node:stream";
 import {
   hostOfAuthority,
   isInSandboxDomain,
@@ -14,12 +14,13 @@ import type { PreviewSessions } from "../previews/preview-sessions.ts";
 import type { SandboxActivity } from "../sandboxes/sandbox-activity.ts";
 import type { SandboxLifecycle } from "../sandboxes/sandbox-lifecycle.ts";
 import { authorizePreview } from "./authorize-preview.ts";
-import { bodyAfterUpgrade } from "./body-after-upgrade.ts";
 import { describeFailure } from "./describe-failure.ts";
 import { noSuchPreview, sendFailure } from "./failure-page.ts";
 import { type Forwarded, forwardRequest } from "./forward-request.ts";
 import { forwardWebSocket } from "./forward-web-socket.ts";
 import { openLink } from "./open-link.ts";
+import { openUpgradeResponse } from "./open-upgrade-response.ts";
+import { requestBody } from "./request-body.ts";
 import { requestFields } from "./request-fields.ts";
 import { readTarget } from "./request-target.ts";
 import { TunnelAgent } from "./tunnel-agent.ts";
@@ -154,7 +155,7 @@ export function createPreviewGateway(
     }
     const isWebSocket =
       upgrade !== undefined && request.headers.upgrade?.toLowerCase() === "websocket";
-    const body = isWebSocket ? null : bodyOf(request, upgrade?.head);
+    const body = isWebSocket ? null : requestBody(request, upgrade?.head);
     if (body === undefined) {
       return sendFailure(request, response, {
         status: 501,
@@ -271,27 +272,4 @@ export function createPreviewGateway(
       for (const end of webSockets) end();
     },
   };
-}
-
-/** null when there is none, undefined when it cannot be read. */
-function bodyOf(request: IncomingMessage, head: Buffer | undefined): Readable | null | undefined {
-  const coding = request.headers["transfer-encoding"]?.toLowerCase();
-  if (coding !== undefined && coding !== "chunked") return undefined;
-  const isEmpty = coding === undefined && Number(request.headers["content-length"] ?? 0) === 0;
-  if (isEmpty) return null;
-  return head === undefined ? request : bodyAfterUpgrade(request, head);
-}
-
-/** A response on a connection that the HTTP server has given away; it ends with it. */
-function openUpgradeResponse(request: IncomingMessage): ServerResponse {
-  const response = new ServerResponse(request);
-  const socket: Socket = request.socket;
-  response.shouldKeepAlive = false;
-  response.assignSocket(socket);
-  // node:http has taken this away from the connection, too.
-  socket.on("drain", () => {
-    if (!response.writableEnded) response.emit("drain");
-  });
-  response.once("finish", () => socket.destroySoon());
-  return response;
 }

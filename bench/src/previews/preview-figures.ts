@@ -14,7 +14,7 @@ import { z } from "zod";
 import { describeSamples, type Figure } from "../figure.ts";
 import { measureInTurns } from "../in-turns.ts";
 import { median, pairedRatios } from "../statistics.ts";
-import type { HttpTask } from "./http-client.ts";
+import type { HttpTask } from "./http-client.js";
 
 const port = 8000;
 const rounds = 5;
@@ -33,7 +33,10 @@ export async function measurePreviews(
 ): Promise<Figure[]> {
   const connection = { apiUrl: installation.apiUrl, apiKey: installation.apiKey };
   const sandbox = await Sandbox.create({ ...connection, timeout: 0 });
-  const server = await readFile(new URL("./http-server.py", import.meta.url), "utf8");
+  const server = await readFile(
+    new URL("../../src/previews/http-server.py", import.meta.url),
+    "utf8",
+  );
   await sandbox.files.write("/tmp/server.py", server);
   await sandbox.exec.startDetached("exec python3 /tmp/server.py");
   const { hostname } = await sandbox.createPreviewURL({ port });
@@ -132,7 +135,7 @@ async function runClient(
   work: Pick<HttpTask, "path" | "connections" | "milliseconds">,
 ): Promise<HttpResult> {
   const task: HttpTask = { ...address, ...work };
-  const program = fileURLToPath(new URL("./http-client.ts", import.meta.url));
+  const program = fileURLToPath(new URL("./http-client.js", import.meta.url));
   const client = [process.execPath, ...process.execArgv, program, JSON.stringify(task)];
   const [command = "", ...args] =
     namespaceOf === null ? client : ["nsenter", `--net=/proc/${namespaceOf}/ns/net`, ...client];

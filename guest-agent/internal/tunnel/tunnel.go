@@ -24,6 +24,8 @@ const (
 	// protocol is tunnelProtocol of packages/protocol/src/internal/tunnel.ts.
 	protocol    = "opencomputer-tunnel"
 	dialTimeout = 20 * time.Second
+	// Two a tunnel: at the maximum they stay below the size at which the heap is collected.
+	bufferBytes = 16 << 10
 )
 
 // hosts are tried in this order. Most servers listen on IPv4, or on both.
@@ -109,7 +111,7 @@ func join(host net.Conn, fromHost *bufio.Reader, server net.Conn) {
 	both.Add(2)
 	pass := func(destination net.Conn, source io.Reader) {
 		defer both.Done()
-		if _, err := io.Copy(destination, source); err != nil {
+		if err := copyAtOnce(destination, source); err != nil {
 			host.Close()
 			server.Close()
 			return
@@ -127,8 +129,14 @@ func join(host net.Conn, fromHost *bufio.Reader, server net.Conn) {
 	both.Wait()
 }
 
-// rest is what was read ahead of the upgrade, then the connection itself,
-// which the kernel splices.
+// copyAtOnce passes each part on as it comes. io.Copy would have the kernel
+// splice one connection to the other, which leaves to it when a small part is sent.
+func copyAtOnce(destination io.Writer, source io.Reader) error {
+	_, err := io.CopyBuffer(struct{ io.Writer }{destination}, struct{ io.Reader }{source}, make([]byte, bufferBytes))
+	return err
+}
+
+// rest is what was read ahead of the upgrade, then the connection itself.
 func rest(buffered *bufio.Reader, connection net.Conn) io.Reader {
 	count := buffered.Buffered()
 	if count == 0 {

@@ -15,6 +15,7 @@ import (
 	"opencomputer/guest-agent/internal/environment"
 	"opencomputer/guest-agent/internal/files"
 	"opencomputer/guest-agent/internal/freezer"
+	"opencomputer/guest-agent/internal/group"
 	"opencomputer/guest-agent/internal/machine"
 	"opencomputer/guest-agent/internal/server"
 	"opencomputer/guest-agent/internal/tunnel"
@@ -64,6 +65,11 @@ func serve() error {
 	if err != nil {
 		return err
 	}
+	commands, err := group.Open(group.Root)
+	if err != nil {
+		return err
+	}
+	runner.StartWith(commands.Fork)
 	sessions := command.NewSessions(runner)
 	address := fmt.Sprintf(":%d", port)
 	httpServer := server.New(address, server.Parts{
@@ -71,9 +77,10 @@ func serve() error {
 		Runner:       runner,
 		Sessions:     sessions,
 		Terminals:    command.NewTerminals(sessions),
-		Configurator: machine.NewConfigurator(store),
+		Configurator: machine.NewConfigurator(store, commands),
 		Files:        files.NewService(accounts, user),
 		Freezer:      freezer.New(freezer.Root),
+		Group:        commands,
 		Tunnels:      tunnel.NewService(port),
 	})
 	if err := httpServer.ListenAndServe(); err != nil {

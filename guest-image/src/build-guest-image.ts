@@ -16,7 +16,7 @@ import { makeInitramfs } from "./kernel/make-initramfs.ts";
 import { takeKernel } from "./kernel/take-kernel.ts";
 import { bootstrapRoot } from "./root/bootstrap-root.ts";
 import { customizeRoot } from "./root/customize-root.ts";
-import { installNpm } from "./root/npm-package.ts";
+import { installNodeRuntime } from "./root/node-runtime.ts";
 
 const agentDirectory = fileURLToPath(new URL("../../guest-agent", import.meta.url));
 const buildDirectory = fileURLToPath(new URL("../src", import.meta.url));
@@ -72,8 +72,8 @@ async function buildParts(options: {
   const { root, kernelPackage, busyboxPackage } = await bootstrapRoot(partial, (line) => {
     if (line.startsWith("I: ")) onProgress(`root file system: ${line.slice(3)}`);
   });
-  onProgress("root file system: npm, user and settings");
-  await installNpm({ root, temporaryDirectory: partial });
+  onProgress("root file system: Node.js, user and settings");
+  await installNodeRuntime({ root, temporaryDirectory: partial });
   await customizeRoot({ root, agent });
   onProgress("kernel and initramfs");
   const kernel = await takeKernel({

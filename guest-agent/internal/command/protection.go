@@ -46,13 +46,16 @@ func (p *Protection) set(score int) error {
 	return nil
 }
 
-func (p *Protection) forkWithout(program string, argv []string, attributes *syscall.ProcAttr) (int, error) {
+// forkExec starts a program, as syscall.ForkExec does.
+type forkExec func(program string, argv []string, attributes *syscall.ProcAttr) (int, error)
+
+func (p *Protection) forkWithout(fork forkExec, program string, argv []string, attributes *syscall.ProcAttr) (int, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if err := p.set(p.scores.Commands); err != nil {
 		return 0, err
 	}
-	id, forkErr := syscall.ForkExec(program, argv, attributes)
+	id, forkErr := fork(program, argv, attributes)
 	if err := p.set(p.scores.Agent); err != nil {
 		log.Printf("the agent runs without protection: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"opencomputer/guest-agent/internal/account"
@@ -22,6 +23,7 @@ type Runner struct {
 	held        *heldPipes
 	slots       chan struct{}
 	emptyInput  *os.File
+	forkExec    forkExec
 }
 
 // NewRunner makes a Runner whose commands run as user.
@@ -43,7 +45,14 @@ func NewRunner(store *environment.Store, accounts *account.Book, user string, pr
 		held:        &heldPipes{countMax: limit.HeldPipesMax},
 		slots:       make(chan struct{}, limit.CommandsPerSandboxMax),
 		emptyInput:  emptyInput,
+		forkExec:    syscall.ForkExec,
 	}, nil
+}
+
+// StartWith has fork start every program from now on, in the place of
+// syscall.ForkExec.
+func (r *Runner) StartWith(fork func(program string, argv []string, attributes *syscall.ProcAttr) (int, error)) {
+	r.forkExec = fork
 }
 
 // Run runs a command to its end and returns what it said. ExitCode is 128 + n

@@ -110,10 +110,10 @@ func processAttributes(user account.Account, directory string, variables map[str
 // fork starts the program. A script without an interpreter line is given to
 // the shell, as execvp(3) does.
 func (r *Runner) fork(program string, argv []string, attributes *syscall.ProcAttr) (int, error) {
-	id, err := r.protection.forkWithout(program, argv, attributes)
+	id, err := r.protection.forkWithout(r.forkExec, program, argv, attributes)
 	if errors.Is(err, syscall.ENOEXEC) {
 		argv = append([]string{"/bin/sh", program}, argv[1:]...)
-		return r.protection.forkWithout("/bin/sh", argv, attributes)
+		return r.protection.forkWithout(r.forkExec, "/bin/sh", argv, attributes)
 	}
 	return id, err
 }

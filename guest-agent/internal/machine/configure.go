@@ -9,6 +9,7 @@ import (
 	"opencomputer/guest-agent/internal/command"
 	"opencomputer/guest-agent/internal/connections"
 	"opencomputer/guest-agent/internal/environment"
+	"opencomputer/guest-agent/internal/group"
 	"opencomputer/guest-agent/internal/limit"
 	"opencomputer/guest-agent/internal/wire"
 )
@@ -21,7 +22,9 @@ type Request struct {
 	MachineID            string            `json:"machineId"`
 	Environment          map[string]string `json:"environment"`
 	CPUCount             int               `json:"cpuCount"`
-	CloseConnections     bool              `json:"closeConnections"`
+	// Limits of the commands; nil leaves them as they are.
+	Limits           *group.Limits `json:"limits"`
+	CloseConnections bool          `json:"closeConnections"`
 	// Thaw is done by who has called Configure, when all else is done.
 	Thaw bool `json:"thaw"`
 }
@@ -31,17 +34,21 @@ type Request struct {
 type Answer struct {
 	CPUCount int `json:"cpuCount"`
 	MemoryMB int `json:"memoryMB"`
+	// Limits is what became of the request's.
+	Limits *group.Outcome `json:"limits,omitempty"`
 }
 
 // Configurator applies one Request at a time.
 type Configurator struct {
 	environment *environment.Store
+	group       *group.Group
 	mutex       sync.Mutex
 }
 
-// NewConfigurator makes a Configurator that keeps the environment in store.
-func NewConfigurator(store *environment.Store) *Configurator {
-	return &Configurator{environment: store}
+// NewConfigurator makes a Configurator that keeps the environment in store and
+// limits the commands in group.
+func NewConfigurator(store *environment.Store, group *group.Group) *Configurator {
+	return &Configurator{environment: store, group: group}
 }
 
 // Configure applies the request, which arrived on the connection own. It stands
@@ -81,7 +88,15 @@ func (c *Configurator) Configure(request *Request, own connections.Own) (Answer,
 	if err != nil {
 		return Answer{}, err
 	}
-	return Answer{CPUCount: cpuCount, MemoryMB: memoryMB}, nil
+	configured := Answer{CPUCount: cpuCount, MemoryMB: memoryMB}
+	if request.Limits != nil {
+		outcome, err := c.group.Limit(*request.Limits)
+		if err != nil {
+			return Answer{}, err
+		}
+		configured.Limits = &outcome
+	}
+	return configured, nil
 }
 
 // check validates the request and returns its entropy.

@@ -14,6 +14,7 @@ import (
 	"opencomputer/guest-agent/internal/connections"
 	"opencomputer/guest-agent/internal/files"
 	"opencomputer/guest-agent/internal/freezer"
+	"opencomputer/guest-agent/internal/group"
 	"opencomputer/guest-agent/internal/limit"
 	"opencomputer/guest-agent/internal/machine"
 	"opencomputer/guest-agent/internal/tunnel"
@@ -30,6 +31,7 @@ type Parts struct {
 	Files        *files.Service
 	Freezer      *freezer.Freezer
 	Tunnels      *tunnel.Service
+	Group        *group.Group
 }
 
 type handler func(http.ResponseWriter, *http.Request) error
@@ -41,6 +43,8 @@ func New(address string, parts Parts) *http.Server {
 		"/v1/health":            {"GET": parts.health},
 		"/v1/configure":         {"POST": parts.configure},
 		"/v1/freeze":            {"POST": parts.freeze},
+		"/v1/limits":            {"POST": parts.limit},
+		"/v1/usage":             {"GET": parts.usage},
 		"/v1/sync":              {"POST": sync},
 		"/v1/exec/run":          {"POST": parts.run},
 		"/v1/sessions":          {"GET": parts.Sessions.List, "POST": parts.Sessions.Start},
@@ -117,16 +121,42 @@ func (p Parts) configure(response http.ResponseWriter, request *http.Request) er
 		if err := p.Freezer.Thaw(); err != nil {
 			return err
 		}
+		p.Group.Suspend(false)
 	}
 	wire.WriteJSON(response, answer)
 	return nil
 }
 
 func (p Parts) freeze(response http.ResponseWriter, _ *http.Request) error {
+	// What starts from now on must run while the group is frozen.
+	p.Group.Suspend(true)
 	if err := p.Freezer.Freeze(); err != nil {
+		p.Group.Suspend(false)
 		return err
 	}
 	response.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (p Parts) limit(response http.ResponseWriter, request *http.Request) error {
+	var wanted group.Limits
+	if err := wire.ReadJSON(response, request, &wanted); err != nil {
+		return err
+	}
+	outcome, err := p.Group.Limit(wanted)
+	if err != nil {
+		return err
+	}
+	wire.WriteJSON(response, outcome)
+	return nil
+}
+
+func (p Parts) usage(response http.ResponseWriter, _ *http.Request) error {
+	usage, err := p.Group.Usage()
+	if err != nil {
+		return err
+	}
+	wire.WriteJSON(response, usage)
 	return nil
 }
 

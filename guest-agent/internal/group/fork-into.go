@@ -1,0 +1,17 @@
+//go:build go1.20
+
+package group
+
+import "syscall"
+
+// forkInto has the kernel create the process in the group (CLONE_INTO_CGROUP),
+// so that not one instruction of it runs outside.
+func (g *Group) forkInto(program string, argv []string, attributes *syscall.ProcAttr) (int, error) {
+	inside, system := *attributes, syscall.SysProcAttr{}
+	if attributes.Sys != nil {
+		system = *attributes.Sys
+	}
+	system.UseCgroupFD, system.CgroupFD = true, int(g.handle.Fd())
+	inside.Sys = &system
+	return syscall.ForkExec(program, argv, &inside)
+}

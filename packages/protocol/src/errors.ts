@@ -21,6 +21,7 @@ export const errorStatuses = {
   missing_api_key: 401,
   invalid_api_key: 403,
   forbidden: 403,
+  scaling_locked: 403,
   signed_url_expired: 403,
   invalid_signature: 403,
   not_found: 404,
@@ -41,6 +42,8 @@ export const errorStatuses = {
   /** The peer was lost after it had the request: it may or may not have acted. */
   outcome_unknown: 409,
   file_exists: 409,
+  /** The commands of a sandbox use more memory than it is to have. */
+  oom_floor: 409,
   limit_reached: 409,
   checkpoint_not_ready: 409,
   checkpoint_failed: 409,

@@ -66,9 +66,24 @@ export const limits = {
   cpuCountMax: 8,
   memoryMBMin: 256,
   memoryMBMax: 16384,
+  /** Least CPU time that the commands of a sandbox can be limited to, 100 for each CPU. 400 `invalid_request`. */
+  cpuPercentMin: 5,
+  /** Processes and threads of a sandbox's commands, for each MB of its memory. `fork` fails. */
+  processesPerMB: 4,
+  processCountMin: 1024,
+  processCountMax: 16384,
   /** The disk of the base image: what a sandbox has unless it asks for more. 400 `invalid_request`. */
   diskMBMin: 20480,
   diskMBMax: 262144,
+
+  /** Connections of one sandbox to the metadata service. Further ones are closed. */
+  metadataConnectionsPerSandboxMax: 8,
+  /** Requests of one sandbox to the metadata service in a second. 429 to the guest. */
+  metadataRequestsPerSecondMax: 50,
+  /** Body of a request to the metadata service. 413 to the guest. */
+  metadataBodyBytesMax: 1024,
+  /** A request to the metadata service must have arrived by then. The connection is closed. */
+  metadataRequestTimeoutSeconds: 5,
 
   /** Checkpoints with memory of one sandbox. 409 `limit_reached`. */
   fullCheckpointsPerSandboxMax: 10,

@@ -15,6 +15,7 @@ import { createMachinePool, type MachinePool } from "./machines/create-machine-p
 import { createMachines } from "./machines/create-machines.ts";
 import { createSpares } from "./machines/create-spares.ts";
 import { freshMachine } from "./machines/origin.ts";
+import { startMetadataService } from "./metadata/start-metadata-service.ts";
 import { createHostNetwork } from "./network/create-host-network.ts";
 import { createSlots } from "./network/create-slots.ts";
 import type { NetworkBlock } from "./network/network-block.ts";
@@ -22,6 +23,7 @@ import { createSandboxes } from "./sandboxes/create-sandboxes.ts";
 import type { Sandboxes } from "./sandboxes/sandboxes.ts";
 import { createSavedMachines, type SavedMachines } from "./saved-state/create-saved-machines.ts";
 import { createSaveMachine } from "./saved-state/save-machine.ts";
+import { startAutoscaler } from "./scaling/start-autoscaler.ts";
 import { createQemu } from "./vm/create-qemu.ts";
 import { machineFingerprint } from "./vm/machine-fingerprint.ts";
 import type { Accelerator, MachineShape } from "./vm/qemu-arguments.ts";
@@ -202,6 +204,18 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   await layers.removeStrays();
   await hostNetwork.setUp();
   await sandboxes.adopt(adopted);
+  const metadata = await startMetadataService({
+    address: networkBlock.egressAddress,
+    listRunning: sandboxes.listRunning,
+    scale: sandboxes.scale,
+    now: Date.now,
+    log,
+  });
+  const autoscaler = startAutoscaler({
+    listRunning: sandboxes.listRunning,
+    scale: sandboxes.scale,
+    log,
+  });
   stage = "waiting for the control plane's certificate";
 
   const trimming = setInterval(() => {
@@ -249,6 +263,8 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       closed = true;
       clearInterval(trimming);
       cpuWatch.close();
+      autoscaler.stop();
+      await metadata.close();
       const processesOfSandboxes = await sandboxes.settle();
       await Promise.all([pool?.close(), spares.close()]);
       // Ends a bake, whose end `preparation` waits for.

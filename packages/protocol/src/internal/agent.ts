@@ -2,6 +2,7 @@ import { z } from "zod";
 import { commandProgressSchema, sessionIdSchema } from "../api/command-sessions.ts";
 import { commandResultSchema } from "../api/commands.ts";
 import { limits } from "../limits.ts";
+import { guestLimitsOutcomeSchema, guestLimitsSchema } from "./scaling.ts";
 
 /** TCP port of the agent inside the guest, at `guestNetwork.guestAddress`. */
 export const agentPort = 7070;
@@ -48,6 +49,8 @@ export const configureGuestRequestSchema = z.object({
   machineId: z.string().regex(/^[0-9a-f]{32}$/),
   environment: z.record(z.string(), z.string()),
   cpuCount: z.int().min(limits.cpuCountMin).max(limits.cpuCountMax),
+  /** Absent: those that it has stay. */
+  limits: guestLimitsSchema.optional(),
   closeConnections: z.boolean(),
   thaw: z.boolean(),
 });
@@ -57,6 +60,8 @@ export type ConfigureGuestRequest = z.infer<typeof configureGuestRequestSchema>;
 export const configuredGuestSchema = z.object({
   cpuCount: z.int().min(1),
   memoryMB: z.int().min(1),
+  /** What became of `limits`; absent when there were none, or the agent is older. */
+  limits: guestLimitsOutcomeSchema.optional(),
 });
 
 /**

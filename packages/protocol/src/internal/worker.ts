@@ -5,6 +5,7 @@ import { environmentVariablesSchema } from "../environment.ts";
 import { sandboxIdSchema, uuidSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
 import { egressModeSchema } from "./egress.ts";
+import { sandboxScalingSchema, sandboxSizeSchema } from "./scaling.ts";
 
 /**
  * Body of `POST /v1/sandboxes`, control plane to worker. The virtual machine
@@ -25,6 +26,8 @@ export const prepareSandboxRequestSchema = z.object({
   egressMode: egressModeSchema,
   envs: environmentVariablesSchema,
   checkpointId: uuidSchema.nullable(),
+  /** Absent for a sandbox that was never scaled. */
+  scaling: sandboxScalingSchema.optional(),
 });
 export type PrepareSandboxRequest = z.infer<typeof prepareSandboxRequestSchema>;
 
@@ -42,7 +45,7 @@ export const workerSandboxStateSchema = z.enum(["prepared", "running", "hibernat
  * it gives a sandbox a machine, so that two machines that had the same address,
  * one after the other, are never taken for each other. `memory` is how the
  * sandbox continues: `kept` with its memory, `lost` by a boot from its disk;
- * `lostBecause` is then the reason.
+ * `lostBecause` is then the reason. `size` is present unless the worker is older.
  */
 export const workerSandboxSchema = z.object({
   sandboxId: sandboxIdSchema,
@@ -51,6 +54,7 @@ export const workerSandboxSchema = z.object({
   machineId: z.uuid().nullable(),
   memory: z.enum(["kept", "lost"]),
   lostBecause: z.string().nullable(),
+  size: sandboxSizeSchema.optional(),
 });
 export type WorkerSandbox = z.infer<typeof workerSandboxSchema>;
 export const workerSandboxListSchema = z.array(workerSandboxSchema);

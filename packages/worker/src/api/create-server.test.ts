@@ -75,6 +75,17 @@ function scenario(failure?: Error) {
         asked.push(request);
         return answer();
       },
+      reboot: (...request) => {
+        asked.push(request);
+        return answer();
+      },
+      scale: (...request) => {
+        asked.push(request);
+        return answer();
+      },
+      setAutoscale: answer,
+      setScalingLock: answer,
+      listRunning: () => [],
       makeCheckpoint: async (...request) => {
         asked.push(request);
         await answer();

@@ -29,6 +29,7 @@ import { createKeyedCommands } from "../idempotency/create-keyed-commands.ts";
 import { commandRoutes } from "./command-routes.ts";
 import { fileRoutes } from "./file-routes.ts";
 import { lifeRoutes } from "./life-routes.ts";
+import { scalingRoutes } from "./scaling-routes.ts";
 import { serveTunnels } from "./serve-tunnels.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { terminalRoutes } from "./terminal-routes.ts";
@@ -114,6 +115,7 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
   server.register(terminalRoutes, { worker });
   server.register(fileRoutes, { worker });
   server.register(lifeRoutes, { worker });
+  server.register(scalingRoutes, { worker });
   const tunnels = serveTunnels(
     server.server,
     { sandboxes: worker.sandboxes, onUse: () => worker.noteActivity() },

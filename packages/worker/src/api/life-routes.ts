@@ -1,6 +1,7 @@
 import {
   hibernatedSandboxSchema,
   makeCheckpointRequestSchema,
+  rebootSandboxRequestSchema,
   restoreSandboxRequestSchema,
   sandboxIdSchema,
   uuidSchema,
@@ -54,6 +55,18 @@ export async function lifeRoutes(
       },
     },
     (request) => sandboxes.restore(request.params.sandboxId, request.body),
+  );
+
+  app.post(
+    "/v1/sandboxes/:sandboxId/reboot",
+    {
+      schema: {
+        params: sandboxParamsSchema,
+        body: rebootSandboxRequestSchema,
+        response: { 200: workerSandboxSchema },
+      },
+    },
+    (request) => sandboxes.reboot(request.params.sandboxId, request.body),
   );
 
   app.put(

@@ -11,6 +11,10 @@ import {
   directoryListingSchema,
   type ErrorCode,
   errorBodySchema,
+  type GuestLimits,
+  type GuestLimitsOutcome,
+  guestLimitsOutcomeSchema,
+  guestUsageSchema,
   isErrorCode,
   limits,
   WireError,
@@ -46,6 +50,8 @@ const errorsOfGuests: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 const answerGraceSeconds = 15;
 /** A guest has this long to answer a call that runs no command. */
 const callTimeoutSeconds = 60;
+/** A reading that comes later says nothing any more. */
+const usageTimeoutMilliseconds = 5_000;
 const smallAnswerBytesMax = 64 * 1024;
 const listingBytesMax = 64 * 1024 * 1024;
 
@@ -64,6 +70,10 @@ export interface AgentClient {
   freeze(): Promise<void>;
   /** Returns when everything that was written in the guest is on its disk. */
   sync(): Promise<void>;
+  /** Limits the commands. What they use already can keep it from being applied. */
+  limit(guestLimits: GuestLimits): Promise<GuestLimitsOutcome>;
+  /** Memory that the commands use, in bytes, as the guest says. */
+  memoryUsedBytes(): Promise<number>;
   /** @throws {WireError} `guest_failed` for an agent that breaks the rules or falls silent. */
   run(request: AgentRunRequest, signal?: AbortSignal): Promise<CommandResult>;
   readonly sessions: AgentSessions;
@@ -171,6 +181,21 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
     async sync() {
       const request = { method: "POST", path: "/v1/sync", signal: shortly() } as const;
       await read(await call(request), smallAnswerBytesMax);
+    },
+    async limit(guestLimits) {
+      const response = await call({
+        method: "POST",
+        path: "/v1/limits",
+        headers: json,
+        body: JSON.stringify(guestLimits),
+        signal: shortly(),
+      });
+      return parse(response, guestLimitsOutcomeSchema, smallAnswerBytesMax);
+    },
+    async memoryUsedBytes() {
+      const signal = AbortSignal.timeout(usageTimeoutMilliseconds);
+      const response = await call({ method: "GET", path: "/v1/usage", signal });
+      return (await parse(response, guestUsageSchema, smallAnswerBytesMax)).memoryUsedBytes;
     },
     async run(request, signal) {
       const timeout = AbortSignal.timeout(request.timeoutMilliseconds + answerGraceSeconds * 1000);

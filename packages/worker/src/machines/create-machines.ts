@@ -39,7 +39,12 @@ export interface Machines extends RunningDisk {
   /** Replaces a machine's record. */
   save(machine: Machine, record: MachineRecord): Promise<void>;
   /** Bounds what the machine takes of the host. */
-  limit(machine: Machine, size: MachineSize, isBackground: boolean): Promise<void>;
+  limit(
+    machine: Machine,
+    /** `cpuPercent` of the CPUs' time, 100 for each; absent or null for all of it. */
+    size: MachineSize & { cpuPercent?: number | null },
+    isBackground: boolean,
+  ): Promise<void>;
   /** Ends a machine and removes all that it held. Done already is no error. */
   discard(machine: Machine): Promise<void>;
   /** The end of what the machine's process printed. */
@@ -246,6 +251,7 @@ export function createMachines(deps: {
           disk: { ...disk, layers: [newest, ...older] },
           sandbox: null,
           machineId: null,
+          startedAtUnixMilliseconds: null,
           phase: "prepared",
         };
         await cgroups.add(id, vm.process.pid);
@@ -263,7 +269,7 @@ export function createMachines(deps: {
 
     async limit(machine, size, isBackground) {
       await cgroups.limit(machine.id, {
-        cpuPercent: size.cpuCount * 100 + overheadCpuPercent,
+        cpuPercent: (size.cpuPercent ?? size.cpuCount * 100) + overheadCpuPercent,
         memoryMB: size.memoryMB + overheadMemoryMB,
         isBackground,
       });

@@ -33,6 +33,8 @@ export const machineRecordSchema = z.object({
   sandbox: prepareSandboxRequestSchema.nullable(),
   /** Its id on the wires, minted when a sandbox gets it; null before, and in a record of an older worker. */
   machineId: z.uuid().nullable().default(null),
+  /** When it began to run as its sandbox's; null before, and in a record of an older worker. */
+  startedAtUnixMilliseconds: z.int().nullable().default(null),
   phase: machinePhaseSchema,
 });
 export type MachineRecord = z.infer<typeof machineRecordSchema>;

@@ -1,4 +1,4 @@
-import { agentPort, egressPorts } from "@opencomputer/protocol";
+import { agentPort, egressPorts, metadataService } from "@opencomputer/protocol";
 import type { NetworkBlock } from "./network-block.ts";
 import { slotNamePrefix } from "./slot.ts";
 import type { SlotMode } from "./slot-rules.ts";
@@ -27,7 +27,7 @@ export const hostInterfaceGroups: Readonly<Record<SlotMode, number>> = {
  * slot to the mode of that slot, as the slot's own rules do, so that a flaw in
  * one side is caught by the other: whoever sends it, the guest or code that
  * broke out into QEMU. In no mode do packets reach another slot, or a service
- * of the host other than the proxy. Only root may call the agents. Loading the
+ * of the host other than the proxy and the metadata service. Only root may call the agents. Loading the
  * rules replaces the ones before in one transaction.
  */
 export function hostRules(
@@ -60,7 +60,7 @@ table inet ${table} {
   }
   chain to_proxy {
     ip daddr ${egress} udp dport ${egressPorts.dns} accept
-    ip daddr ${egress} tcp dport { ${egressPorts.tls}, ${egressPorts.http}, ${egressPorts.dns} } accept
+    ip daddr ${egress} tcp dport { ${egressPorts.tls}, ${egressPorts.http}, ${egressPorts.dns}, ${metadataService.port} } accept
     ip daddr ${egress} meta l4proto icmp ct state related accept
     meta l4proto tcp reject with tcp reset
     reject with icmpx admin-prohibited

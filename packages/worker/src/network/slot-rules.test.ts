@@ -8,6 +8,10 @@ const slot = slotAt("00c0ffee", parseNetworkBlock("198.18.4.0/22"), 3);
 
 /** Which statements each mode has. All that a mode lacks falls to the last rule, which refuses. */
 const statements: Record<string, { text: string; modes: readonly SlotMode[] }> = {
+  "HTTP to the metadata address goes to the worker's service": {
+    text: 'iifname "tap0" ip daddr 169.254.169.254 tcp dport 80 dnat ip to 198.18.4.1:8254',
+    modes: ["open", "intercepted", "allowlisted"],
+  },
   "every question for a name goes to the proxy's resolver, by UDP": {
     text: 'iifname "tap0" udp dport 53 dnat ip to 198.18.4.1:5353',
     modes: ["open", "intercepted", "allowlisted"],

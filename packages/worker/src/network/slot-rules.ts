@@ -4,6 +4,7 @@ import {
   egressPorts,
   guestNetwork,
   limits,
+  metadataService,
 } from "@opencomputer/protocol";
 import type { Slot } from "./slot.ts";
 import { slotInterfaces } from "./slot.ts";
@@ -89,6 +90,7 @@ function redirections(egressAddress: string, mode: SlotMode): string[] {
   if (mode === "closed") return [];
   const only = mode === "open" ? `ip daddr ${guestNetwork.gatewayAddress} ` : "";
   return [
+    `${guest} ip daddr ${metadataService.address} tcp dport 80 dnat ip to ${egressAddress}:${metadataService.port}`,
     `${guest} udp dport 53 dnat ip to ${egressAddress}:${egressPorts.dns}`,
     `${guest} tcp dport 53 dnat ip to ${egressAddress}:${egressPorts.dns}`,
     `${guest} ${only}tcp dport 443 dnat ip to ${egressAddress}:${egressPorts.tls}`,
@@ -104,7 +106,7 @@ function openings(
   if (mode === "closed") return [];
   const toProxy = [
     `${guest} ct status dnat ip daddr ${egressAddress} udp dport ${egressPorts.dns} accept`,
-    `${guest} ct status dnat ip daddr ${egressAddress} tcp dport { ${egressPorts.tls}, ${egressPorts.http}, ${egressPorts.dns} } accept`,
+    `${guest} ct status dnat ip daddr ${egressAddress} tcp dport { ${egressPorts.tls}, ${egressPorts.http}, ${egressPorts.dns}, ${metadataService.port} } accept`,
   ];
   if (mode === "allowlisted") return toProxy;
   return [

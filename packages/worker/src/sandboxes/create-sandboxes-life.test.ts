@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { initialScaling } from "@opencomputer/protocol";
 import { sandboxSpec as spec } from "../testing/fake-machines.ts";
 import { failsWith, sandboxesScenario } from "../testing/sandboxes-scenario.ts";
 
@@ -36,6 +37,7 @@ describe("createSandboxes: hibernate", () => {
       machineId: null,
       memory: "kept",
       lostBecause: null,
+      size: { memoryMB: 1024, scaling: initialScaling(1024) },
     });
     assert.equal(await sandboxes.hibernate(sandboxId), saved);
     assert.equal(events.length, 3);

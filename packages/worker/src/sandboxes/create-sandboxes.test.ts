@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { initialScaling } from "@opencomputer/protocol";
 import { sandboxSpec as spec } from "../testing/fake-machines.ts";
 import { failsWith, sandboxesScenario } from "../testing/sandboxes-scenario.ts";
 
@@ -17,6 +18,7 @@ describe("createSandboxes", () => {
       sourceAddress: "198.18.4.6",
       memory: "kept",
       lostBecause: null,
+      size: { memoryMB: 1024, scaling: initialScaling(1024) },
     });
     assert.deepEqual([...events].sort(), ["limit", "mode allowlisted", "record prepared"]);
     events.length = 0;

@@ -9,7 +9,10 @@ import { describeCheckpoint } from "../saved-state/describe-checkpoint.ts";
 import type { MakeSaved } from "../saved-state/save-machine.ts";
 import type { SavedMachine } from "../saved-state/saved-machine.ts";
 import { asStorageError } from "../saved-state/storage-error.ts";
+import { hostSizeOf } from "../scaling/sandbox-size.ts";
+import { createScaleSandboxes } from "../scaling/scale-sandboxes.ts";
 import { createTurns } from "../turns.ts";
+import { endMachine } from "./end-machine.ts";
 import { createRestoreMachines } from "./restore-machines.ts";
 import { createRunningDisks } from "./running-disks.ts";
 import { describeSandbox, notRunning, runningMachine, type Sandbox, stateOf } from "./sandbox.ts";
@@ -55,7 +58,11 @@ export function createSandboxes(deps: {
     });
   }
 
+  const describe = (sandbox: Sandbox) =>
+    describeSandbox(sandbox, hibernated.get(sandbox.spec.sandboxId));
+
   const runningDisks = createRunningDisks({ machines, change, log });
+  const scaling = createScaleSandboxes({ ...deps, change, describe });
 
   function add(spec: PrepareSandboxRequest, machine?: Machine): Sandbox {
     const sandbox: Sandbox = {
@@ -114,7 +121,7 @@ export function createSandboxes(deps: {
     await Promise.all([
       machines.save(machine, { ...machine.record, sandbox: spec, machineId: randomUUID() }),
       slots.setMode(machine.slot, spec.egressMode),
-      machines.limit(machine, spec, false),
+      machines.limit(machine, hostSizeOf(spec), false),
     ]);
   }
 
@@ -154,16 +161,18 @@ export function createSandboxes(deps: {
     }
     await forgetSaved(spec.sandboxId);
     await startGuest({ vm: machine.vm, agent: machine.agent, spec, atHand: record });
-    await machines.save(machine, { ...machine.record, phase: "started" });
+    const startedAtUnixMilliseconds = Date.now();
+    await machines.save(machine, {
+      ...machine.record,
+      startedAtUnixMilliseconds,
+      phase: "started",
+    });
   }
 
   async function forgetSaved(sandboxId: string): Promise<void> {
     await spares.drop(sandboxId);
     await hibernated.remove(sandboxId);
   }
-
-  const describe = (sandbox: Sandbox) =>
-    describeSandbox(sandbox, hibernated.get(sandbox.spec.sandboxId));
 
   async function saveRunning(
     sandbox: Sandbox,
@@ -265,7 +274,11 @@ export function createSandboxes(deps: {
 
     restore: (sandboxId, { checkpointId, egressMode, envs }) =>
       change(sandboxId, async (sandbox) => {
-        const spec = { ...sandbox.spec, egressMode, envs };
+        const { kind, memoryMB } = restored.findCheckpoint(checkpointId);
+        // The processes in its memory may need all that they had.
+        const isLarger = kind === "full" && memoryMB > sandbox.spec.memoryMB;
+        const size = isLarger ? { memoryMB } : {};
+        const spec = { ...sandbox.spec, egressMode, envs, ...size };
         const replacement = await makeFor(spec, () => restored.ofCheckpoint(checkpointId));
         const { machine } = sandbox;
         sandbox.spec = spec;
@@ -273,6 +286,35 @@ export function createSandboxes(deps: {
         if (machine !== undefined) await machines.discard(machine);
         await forgetSaved(sandboxId);
         return describe(sandbox);
+      }),
+
+    reboot: (sandboxId, { orderly }) =>
+      change(sandboxId, async (sandbox) => {
+        const { spec } = sandbox;
+        const machine = runningMachine(sandbox);
+        await endMachine(machine, { orderly });
+        const saved = await deps.saveMachine(hibernated, sandboxId, machine, {
+          kind: "disk_only",
+          sandbox: spec,
+          lostBecause: "it was rebooted",
+        });
+        sandbox.machine = undefined;
+        await machines.discard(machine);
+        if (sandbox.isRemoved) find(sandboxId);
+        giveMachine(sandbox, await makeFor(spec, () => restored.ofHibernated(saved)));
+        log.info({ sandboxId, orderly }, "A sandbox is rebooted");
+        return describe(sandbox);
+      }),
+
+    ...scaling,
+
+    listRunning: () =>
+      [...sandboxes.values()].flatMap(({ spec, machine, hasEnded, isRemoved }) => {
+        if (machine === undefined || machine.record.phase !== "started") return [];
+        if (hasEnded || isRemoved) return [];
+        const { agent, slot, record } = machine;
+        const startedAtUnixMilliseconds = record.startedAtUnixMilliseconds ?? Date.now();
+        return [{ spec, agent, sourceAddress: slot.slotAddress, startedAtUnixMilliseconds }];
       }),
 
     get: (sandboxId) => describe(find(sandboxId)),

@@ -1,6 +1,7 @@
 import { type PrepareSandboxRequest, WireError, type WorkerSandbox } from "@opencomputer/protocol";
 import type { Machine } from "../machines/create-machines.ts";
 import type { SavedMachine } from "../saved-state/saved-machine.ts";
+import { sizeOf } from "../scaling/sandbox-size.ts";
 import type { Turns } from "../turns.ts";
 
 /**
@@ -32,6 +33,7 @@ export function describeSandbox(sandbox: Sandbox, saved: SavedMachine | undefine
     machineId: machine?.record.machineId ?? null,
     memory: (machine?.record.hasMemory ?? saved?.kind === "full") ? "kept" : "lost",
     lostBecause: machine === undefined ? (saved?.lostBecause ?? null) : machine.record.lostBecause,
+    size: sizeOf(spec),
   };
 }
 

@@ -2,6 +2,7 @@ import type {
   HibernatedSandbox,
   MakeCheckpointRequest,
   PrepareSandboxRequest,
+  RebootSandboxRequest,
   RestoreSandboxRequest,
   WakeSandboxRequest,
   WorkerCheckpoint,
@@ -10,9 +11,20 @@ import type {
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { Machine } from "../machines/create-machines.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
+import type { ScaleSandboxes } from "../scaling/scale-sandboxes.ts";
+
+/** A sandbox whose guest runs. */
+export interface RunningSandbox {
+  readonly spec: PrepareSandboxRequest;
+  readonly agent: AgentClient;
+  /** The address that its packets have on the host. */
+  readonly sourceAddress: string;
+  /** When it began to run in this machine. */
+  readonly startedAtUnixMilliseconds: number;
+}
 
 /** The sandboxes of this host, each in a machine of its own. */
-export interface Sandboxes {
+export interface Sandboxes extends ScaleSandboxes {
   /**
    * Gives a sandbox a machine and its network rules; nothing of it runs yet.
    * The same request again answers the same.
@@ -38,12 +50,19 @@ export interface Sandboxes {
   removeCheckpoint(checkpointId: string): Promise<void>;
   /** Prepares a sandbox anew from a checkpoint; what it was is given up when that has worked. */
   restore(sandboxId: string, request: RestoreSandboxRequest): Promise<WorkerSandbox>;
+  /**
+   * Ends the machine of a running sandbox, orderly or at once, and prepares one
+   * that boots from its disk.
+   */
+  reboot(sandboxId: string, request: RebootSandboxRequest): Promise<WorkerSandbox>;
   get(sandboxId: string): WorkerSandbox;
   list(): WorkerSandbox[];
   /** @throws {WireError} `sandbox_not_found` when it is not there, or no more. */
   remove(sandboxId: string): Promise<void>;
   /** The agent of a sandbox. @throws {WireError} when it is not there or does not run. */
   agentOf(sandboxId: string): AgentClient;
+  /** The sandboxes that run now. */
+  listRunning(): RunningSandbox[];
   /** Takes over the machines of an earlier worker, and the sandboxes that it saved. */
   adopt(machines: readonly Machine[]): Promise<void>;
   /** The processes of the machines that run. */

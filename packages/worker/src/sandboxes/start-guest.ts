@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type PrepareSandboxRequest, WireError } from "@opencomputer/protocol";
 import type { AgentClient } from "../guest/agent-client.ts";
+import { assertApplied } from "../scaling/resize-machine.ts";
+import { guestLimitsOf } from "../scaling/sandbox-size.ts";
 import type { VirtualMachine } from "../vm/virtual-machine.ts";
 import { fitGuestMemory } from "./fit-guest-memory.ts";
 import { guestIdentity } from "./guest-identity.ts";
@@ -25,7 +27,8 @@ export interface MachineAtHand {
  * Lets a paused machine run and makes it the sandbox that was asked for:
  * CPUs, memory, disk, identity and environment. Doing it again is no error.
  *
- * @throws {WireError} `guest_failed` when the guest does not follow.
+ * @throws {WireError} `guest_failed` when the guest does not follow, `oom_floor`
+ * when the memory that it was saved with has more in use than the sandbox is to have.
  */
 export async function startGuest(options: {
   vm: VirtualMachine;
@@ -65,9 +68,11 @@ async function configure(
   for (let attempt = 0; ; attempt += 1) {
     const configured = await agent.configure({
       ...identity,
+      limits: guestLimitsOf(spec),
       timeUnixMilliseconds: Date.now(),
       closeConnections: atHand.hasMemory && !atHand.isFresh && attempt === 0,
     });
+    assertApplied(configured.limits, spec);
     if (configured.cpuCount === cpuCount) return;
     if (Date.now() > deadline) {
       throw new WireError(

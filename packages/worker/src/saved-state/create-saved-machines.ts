@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { WireError } from "@opencomputer/protocol";
+import { type PrepareSandboxRequest, WireError } from "@opencomputer/protocol";
 import { isDeep, type Layers } from "../disks/create-layers.ts";
 import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
 import { createTurns } from "../turns.ts";
@@ -26,6 +26,8 @@ export interface SavedMachines {
     id: string,
     fill: (directory: string) => Promise<Omit<SavedManifest, "sizeBytes">>,
   ): Promise<SavedMachine>;
+  /** Replaces what a sandbox that is saved was asked for with. One that is gone stays gone. */
+  setSandbox(id: string, sandbox: PrepareSandboxRequest): Promise<void>;
   /** Machines that were made of it go on. Done already is no error. */
   remove(id: string): Promise<void>;
   /** Takes over what an earlier worker left, and removes what it did not finish. */
@@ -73,11 +75,12 @@ export function createSavedMachines(deps: {
       const layerId = await layers.flatten(owner, saved.disk);
       const flat = { ...saved.disk, layers: [layerId] };
       await changes.take(async () => {
-        if (index.get(saved.id) !== saved) return;
+        const current = index.get(saved.id);
+        if (current === undefined || current.disk !== saved.disk) return;
         await layers.makeEmpty(emptyLayerPath(saved.directory, flat.layers), flat);
-        const manifest = savedManifestSchema.parse({ ...saved, disk: flat });
+        const manifest = savedManifestSchema.parse({ ...current, disk: flat });
         await writeJsonFile(savedPaths(saved.directory).manifestPath, manifest);
-        index.set(saved.id, { ...saved, disk: flat });
+        index.set(saved.id, { ...current, disk: flat });
       });
     } finally {
       // Of the two forms the one that is not needed goes; both, when it was removed meanwhile.
@@ -117,6 +120,15 @@ export function createSavedMachines(deps: {
         making.delete(id);
       }
     },
+
+    setSandbox: (id, sandbox) =>
+      changes.take(async () => {
+        const saved = index.get(id);
+        if (saved === undefined) return;
+        const manifest = savedManifestSchema.parse({ ...saved, sandbox });
+        await writeJsonFile(savedPaths(saved.directory).manifestPath, manifest);
+        index.set(id, { ...saved, sandbox });
+      }),
 
     async remove(id) {
       const trash = `${directoryOf(id)}${removed}`;

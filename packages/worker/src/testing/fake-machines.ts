@@ -74,6 +74,7 @@ export function createFakeMachines(
 
   function fakeVm(id: string, index: number): VirtualMachine {
     let isEnded = false;
+    let currentMemoryMB = 16384;
     const callbacks: (() => void)[] = [];
     const end = () => {
       if (isEnded) return;
@@ -92,8 +93,11 @@ export function createFakeMachines(
       writeInto: () => note("write into layer"),
       replaceUnder: () => note("replace layers"),
       plugCpus: (count) => note(`plug ${count} CPUs`),
-      plugMemory: (memoryMB) => note(`plug ${memoryMB} MB`),
-      currentMemoryMB: async () => 16384,
+      async plugMemory(memoryMB) {
+        await note(`plug ${memoryMB} MB`);
+        currentMemoryMB = memoryMB;
+      },
+      currentMemoryMB: async () => currentMemoryMB,
       growDisk: (diskMB) => note(`grow disk to ${diskMB} MB`),
       onEnd(callback) {
         if (isEnded) callback();
@@ -133,6 +137,7 @@ export function createFakeMachines(
         disk: { goldenFingerprint: "golden-1", layers: [`layer-${index}`], sizeMB: 8192 },
         sandbox: null,
         machineId: null,
+        startedAtUnixMilliseconds: null,
         phase: "prepared" as const,
         ...record,
       },
@@ -191,6 +196,11 @@ function fakeAgent(note: Journal["note"], cpusOnline: number[]): AgentClient {
       await note(`configure ${hostname}`);
       return { cpuCount: cpusOnline.shift() ?? cpuCount, memoryMB: 1024 };
     },
+    async limit({ memoryBytesMax }) {
+      await note(`limit commands to ${memoryBytesMax / 1024 / 1024} MiB`);
+      return { applied: true, memoryUsedBytes: 0 };
+    },
+    memoryUsedBytes: async () => 0,
     freeze: () => note("freeze"),
     sync: () => note("sync"),
     async run({ command }) {

@@ -46,6 +46,11 @@ export function createFakeSaved(
       await note(`save ${what}`);
       return put(id, await fill(`/saved/${id}.new`));
     },
+    async setSandbox(id, sandbox) {
+      await note(`rewrite ${what}`);
+      const saved = index.get(id);
+      if (saved !== undefined) index.set(id, { ...saved, sandbox });
+    },
     async remove(id) {
       if (!index.delete(id)) return;
       await note(`forget ${what}`);

@@ -337,6 +337,11 @@ export async function startControlPlane(
         egressProxyLink,
         logger,
       }),
+      scaling: { sandboxes, activity, lifecycle, worker, workerLink },
+      reboot: {
+        ...{ sandboxes, activity, lifecycle, transitions, settleSandbox },
+        ...{ worker, workerLink, egressProxyLink, logger },
+      },
       removeCheckpoint,
       forkCheckpoint: createForkCheckpoint({
         checkpoints,

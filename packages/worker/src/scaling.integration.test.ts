@@ -11,7 +11,8 @@ const metadata = "curl -sS --max-time 20 http://169.254.169.254/v1";
 const hold = (memoryMB: number) =>
   `python3 -c 'import time; held = b"x" * (${memoryMB} << 20); open("/tmp/held", "w").close(); time.sleep(600)' >/dev/null 2>&1 &
 echo $! > /tmp/holder; while [ ! -e /tmp/held ]; do sleep 0.1; done; rm /tmp/held`;
-const release = "kill $(cat /tmp/holder)";
+const release =
+  "kill $(cat /tmp/holder); while kill -0 $(cat /tmp/holder) 2>/dev/null; do sleep 0.05; done";
 
 describe("the size of a running sandbox", () => {
   let scene: WorkerScene;
@@ -72,6 +73,7 @@ describe("the size of a running sandbox", () => {
     assert.equal((await scale(1536, 50)).status, 200);
     assert.equal(await run("cat /sys/fs/cgroup/sandbox/cpu.max"), "50000 100000");
     assert.ok((await numberOf(memTotalMB)) >= totalBefore + 500);
+    assert.equal((await scale(null, 100)).status, 200);
   });
 
   test("a guest asks for its own, in each mode, and gets no more than its owner chose", async () => {

@@ -98,6 +98,7 @@ function configOf(sandbox: SandboxRow) {
     baseSecretStoreName: sandbox.baseSecretStoreName,
     egressMode: sandbox.egressMode,
     egressAllowlist: sandbox.egressAllowlist,
+    scaling: sandbox.scaling,
   };
 }
 

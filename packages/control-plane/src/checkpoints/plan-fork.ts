@@ -1,4 +1,4 @@
-import type { ForkRequest } from "@opencomputer/protocol";
+import type { ForkRequest, SandboxScaling } from "@opencomputer/protocol";
 import type { SandboxPlan } from "../sandboxes/sandbox-plan.ts";
 import type { CheckpointRow } from "./checkpoint-repository.ts";
 
@@ -22,6 +22,7 @@ export function planFork(
       diskMB: checkpoint.diskMB,
       idleTimeoutSeconds: request.timeout ?? checkpoint.idleTimeoutSeconds,
       idle: request.idle ?? checkpoint.idle,
+      scaling: forkScaling(checkpoint, request.memoryMB || null),
     },
     purpose: "user",
     checkpointId: checkpoint.id,
@@ -41,5 +42,21 @@ export function planFork(
           baseSecretStoreName: checkpoint.secretStoreName ?? checkpoint.projectName,
         }),
     hasSecretStore: storeName !== null || checkpoint.egressMode !== "open",
+  };
+}
+
+/** CPU time and autoscale are inherited, the lock is not; a size of its own disables autoscale. */
+function forkScaling(
+  { scaling, memoryMB }: Pick<CheckpointRow, "scaling" | "memoryMB">,
+  ownMemoryMB: number | null,
+): SandboxScaling | null {
+  if (scaling === null) return null;
+  const { autoscale } = scaling;
+  return {
+    ...scaling,
+    ownerMemoryMB: ownMemoryMB ?? memoryMB,
+    autoscale:
+      autoscale === null || ownMemoryMB === null ? autoscale : { ...autoscale, enabled: false },
+    locked: false,
   };
 }

@@ -1,4 +1,4 @@
-import { defaultPlacements } from "@opencomputer/protocol";
+import { defaultPlacements, type SandboxScaling } from "@opencomputer/protocol";
 import { sql } from "drizzle-orm";
 import {
   bigint,
@@ -199,6 +199,8 @@ export const sandboxes = pgTable(
     machineId: uuid("machine_id"),
     /** Counts the hand-overs of its session, so that the proxy can refuse one that is older. */
     sessionVersion: bigint("session_version", { mode: "number" }).notNull().default(0),
+    /** How it may change its size; null when it was never scaled. */
+    scaling: jsonb("scaling").$type<SandboxScaling>(),
     startedAt: time("started_at").notNull(),
     lastActiveAt: time("last_active_at").notNull(),
     stoppedAt: time("stopped_at"),
@@ -333,6 +335,8 @@ export const checkpoints = pgTable(
     baseSecretStoreName: text("base_secret_store_name"),
     egressMode: text("egress_mode", { enum: ["open", "intercepted", "allowlisted"] }).notNull(),
     egressAllowlist: jsonb("egress_allowlist").$type<string[]>().notNull(),
+    /** How its forks may change their size; null when the sandbox was never scaled. */
+    scaling: jsonb("scaling").$type<SandboxScaling>(),
     createdAt: createdAt(),
   },
   (table) => [

@@ -37,11 +37,14 @@ function makeLink(putSession: (sandboxId: string) => Promise<boolean>) {
           state: "running",
           sourceAddress: "198.18.0.2",
           machineId: randomUUID(),
+          memoryMB: 1024,
+          scaling: null,
         })),
       listBuilders: unused,
       listIdle: unused,
       touch: unused,
       deleteStoppedBefore: unused,
+      setSize: unused,
     },
     handOver: {
       putCertificateAuthority: async () => {

@@ -26,6 +26,7 @@ import { type PatchRoutes, patchRoutes } from "./routes/patches.ts";
 import { type PreviewRoutes, previewRoutes } from "./routes/previews.ts";
 import { type ProjectRoutes, projectRoutes } from "./routes/projects.ts";
 import { type SandboxRoutes, sandboxRoutes } from "./routes/sandboxes.ts";
+import { type ScalingRoutes, scalingRoutes } from "./routes/scaling.ts";
 import { type SecretStoreRoutes, secretStoreRoutes } from "./routes/secret-stores.ts";
 import { type SignedFileRoutes, signedFileRoutes } from "./routes/signed-files.ts";
 import { type SignedUrlRoutes, signedUrlRoutes } from "./routes/signed-urls.ts";
@@ -49,6 +50,7 @@ interface ApiServer {
   previewGateway: PreviewGateway;
   routes: SandboxRoutes &
     HibernationRoutes &
+    ScalingRoutes &
     CheckpointRoutes &
     PatchRoutes &
     CommandRoutes &
@@ -132,6 +134,7 @@ export function createApiServer({
       api.addHook("onError", settleAfterFailure);
       await api.register(sandboxRoutes, routes);
       await api.register(hibernationRoutes, routes);
+      await api.register(scalingRoutes, routes);
       await api.register(checkpointRoutes, routes);
       await api.register(patchRoutes, routes);
       await api.register(previewRoutes, routes);

@@ -95,6 +95,7 @@ export async function admitSandbox(
       egressMode,
       checkpointId: plan.checkpointId,
       envs: sandboxEnvironment(secrets, envs),
+      ...(options.scaling ? { scaling: options.scaling } : {}),
     };
   });
 }

@@ -51,6 +51,7 @@ export function createMachineTransitions(deps: {
         state: "running",
         hibernatedBytes: null,
         memoryLost: running.lostBecause,
+        ...running.size,
         ...changes,
       });
     },

@@ -1,13 +1,15 @@
+import { isDeepStrictEqual } from "node:util";
+import { initialScaling, type SandboxSize } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import type { WorkerClient } from "../worker/worker-client.ts";
 import type { SandboxLifecycle } from "./sandbox-lifecycle.ts";
-import type { SandboxUpkeepRepository } from "./sandbox-repository.ts";
+import type { SandboxUpkeepRepository, SizedSandbox } from "./sandbox-repository.ts";
 import { presentStates } from "./sandbox-states.ts";
 import { agrees } from "./settle-sandbox.ts";
 
 /**
  * Brings rows and machines together: a row that tells another state than its
- * machine is settled, and a machine without a row is deleted.
+ * machine is settled, one of another size follows it, and a machine without a row is deleted.
  *
  * The rows are read before and after the machines, so that a create or a kill
  * under way is taken for neither. What is held is left to who holds it.
@@ -27,7 +29,14 @@ export function createReconcileWithWorker(deps: {
     const knownIds = new Set(known.map(({ id }) => id));
 
     for (const row of rows) {
-      if (lifecycle.isHeld(row.id) || agrees(row, machines.get(row.id))) continue;
+      if (lifecycle.isHeld(row.id)) continue;
+      const machine = machines.get(row.id);
+      if (agrees(row, machine)) {
+        if (machine?.size !== undefined && hasOtherSize(row, machine.size)) {
+          await upkeep.setSize(row, machine.size);
+        }
+        continue;
+      }
       try {
         await lifecycle.settle(row.orgId, row.id);
       } catch (error) {
@@ -41,4 +50,13 @@ export function createReconcileWithWorker(deps: {
       await worker.delete(sandboxId);
     }
   };
+}
+
+/** Autoscale and the guest change the size without the control plane. */
+function hasOtherSize({ memoryMB, scaling }: SizedSandbox, size: SandboxSize): boolean {
+  const isInitial = isDeepStrictEqual(size.scaling, initialScaling(memoryMB));
+  return (
+    memoryMB !== size.memoryMB ||
+    !(scaling === null ? isInitial : isDeepStrictEqual(scaling, size.scaling))
+  );
 }

@@ -3,6 +3,7 @@ import {
   defaults,
   type IdleRule,
   type ProjectRecord,
+  type SandboxScaling,
   WireError,
 } from "@opencomputer/protocol";
 
@@ -20,6 +21,8 @@ export interface SandboxOptions {
   idleTimeoutSeconds: number;
   /** What counts as use beside requests. */
   idle: IdleRule;
+  /** What a fork inherits; absent for a sandbox that was never scaled. */
+  scaling?: SandboxScaling | null;
 }
 
 type Defaults = Pick<ProjectRecord, "template" | "cpuCount" | "memoryMB" | "timeoutSec">;

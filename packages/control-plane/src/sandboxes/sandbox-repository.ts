@@ -1,4 +1,4 @@
-import { sandboxIdPattern } from "@opencomputer/protocol";
+import { type SandboxSize, sandboxIdPattern } from "@opencomputer/protocol";
 import { and, asc, desc, eq, inArray, isNotNull, lt, or, sql } from "drizzle-orm";
 import { createBatchedLookup } from "../database/batched-lookup.ts";
 import type { Database } from "../database/database.ts";
@@ -23,6 +23,8 @@ export type SandboxChanges = Partial<
     | "patchError"
     | "memoryLost"
     | "hibernatedBytes"
+    | "memoryMB"
+    | "scaling"
   >
 >;
 
@@ -34,6 +36,9 @@ export type OwnedSandbox = Pick<
 
 export type IdleSandbox = OwnedSandbox &
   Pick<SandboxRow, "lastActiveAt" | "idleTimeoutSeconds" | "idle">;
+/** With its size, as the row has it. */
+export type SizedSandbox = OwnedSandbox & Pick<SandboxRow, "memoryMB" | "scaling">;
+
 
 /** Sandboxes by org. */
 export function createSandboxRepository(database: Database) {
@@ -176,10 +181,12 @@ export function createSandboxUpkeepRepository(database: Database) {
     state: sandboxes.state,
     sourceAddress: sandboxes.sourceAddress,
     machineId: sandboxes.machineId,
+    memoryMB: sandboxes.memoryMB,
+    scaling: sandboxes.scaling,
   };
 
   return {
-    async listOwned(states: SandboxState[]): Promise<OwnedSandbox[]> {
+    async listOwned(states: SandboxState[]): Promise<SizedSandbox[]> {
       return database.select(owned).from(sandboxes).where(inArray(sandboxes.state, states));
     },
 
@@ -206,6 +213,23 @@ export function createSandboxUpkeepRepository(database: Database) {
           ),
         )
         .orderBy(asc(sandboxes.lastActiveAt));
+    },
+
+    /** Stores a size that the worker reports, unless another was stored since `from` was read. */
+    async setSize(from: SizedSandbox, size: SandboxSize): Promise<void> {
+      await database
+        .update(sandboxes)
+        .set(size)
+        .where(
+          and(
+            eq(sandboxes.orgId, from.orgId),
+            eq(sandboxes.id, from.id),
+            eq(sandboxes.memoryMB, from.memoryMB),
+            sql`${sandboxes.scaling} is not distinct from ${
+              from.scaling === null ? null : JSON.stringify(from.scaling)
+            }::jsonb`,
+          ),
+        );
     },
 
     async touch(id: string, at: Date): Promise<void> {

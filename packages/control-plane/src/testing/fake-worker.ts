@@ -9,12 +9,15 @@ import {
   filePathQuerySchema,
   hibernatedSandboxSchema,
   idempotencyKeyHeader,
+  initialScaling,
   makeCheckpointRequestSchema,
   type PrepareSandboxRequest,
   prepareSandboxRequestSchema,
   type RunCommandRequest,
+  rebootSandboxRequestSchema,
   restoreSandboxRequestSchema,
   runCommandRequestSchema,
+  type SandboxScaling,
   trustRequestSchema,
   tunnelProtocol,
   WireError,
@@ -22,10 +25,13 @@ import {
   type WorkerSandbox,
   type WorkerStatus,
   wakeSandboxRequestSchema,
+  workerAutoscaleRequestSchema,
   workerCheckpointListSchema,
   workerCheckpointSchema,
   workerSandboxListSchema,
   workerSandboxSchema,
+  workerScaleRequestSchema,
+  workerScalingLockRequestSchema,
   workerStatusSchema,
 } from "@opencomputer/protocol";
 import type { FastifyInstance } from "fastify";
@@ -43,7 +49,16 @@ export interface FakeMachine {
   lostBecause: string | null;
 }
 
-type Step = "prepare" | "start" | "delete" | "hibernate" | "wake" | "restore" | "checkpoint";
+type Step =
+  | "prepare"
+  | "start"
+  | "delete"
+  | "hibernate"
+  | "wake"
+  | "restore"
+  | "checkpoint"
+  | "scale"
+  | "reboot";
 type FakeCheckpoint = WorkerCheckpoint & { files: Map<string, Buffer> };
 
 const paramsSchema = z.object({ id: z.string() });
@@ -129,7 +144,13 @@ export function createFakeWorker(socketPath: string) {
       machineId: machine.machineId,
       memory: machine.lostBecause === null ? "kept" : "lost",
       lostBecause: machine.lostBecause,
+      size: sizeOf(machine),
     });
+
+  const sizeOf = ({ request: { memoryMB, scaling } }: FakeMachine) => ({
+    memoryMB,
+    scaling: scaling ?? initialScaling(memoryMB),
+  });
 
   /** A slot, and with it a machine of its own. */
   const freeSlot = () => ({
@@ -198,6 +219,7 @@ export function createFakeWorker(socketPath: string) {
     });
     addStateRoutes(app);
     addTunnels(app);
+    addScalingRoutes(app);
     fakeSessions.addRoutes(app, machineOf);
     fakeTerminals.addRoutes(app, machineOf);
     addFileRoutes(app);
@@ -297,6 +319,61 @@ export function createFakeWorker(socketPath: string) {
         throw new WireError("checkpoint_not_found", `checkpoint not found: ${id}`);
       }
       return reply.code(204).send();
+    });
+  }
+
+  function addScalingRoutes(app: FastifyInstance): void {
+    const resize = (machine: FakeMachine, memoryMB: number, change: Partial<SandboxScaling>) => {
+      const scaling = { ...sizeOf(machine).scaling, ...change };
+      machine.request = { ...machine.request, memoryMB, scaling };
+    };
+    const disabled = (machine: FakeMachine) => {
+      const { autoscale } = sizeOf(machine).scaling;
+      return autoscale === null ? null : { ...autoscale, enabled: false };
+    };
+    app.post("/v1/sandboxes/:id/scale", async (request) => {
+      const [id, machine] = machineOf(request.params);
+      const { memoryMB, cpuPercent } = workerScaleRequestSchema.parse(request.body);
+      events.push(`scale ${id}`);
+      await worker.before("scale", id);
+      if (machine.state !== "running") throw new WireError("sandbox_not_running", "not running");
+      const { scaling } = sizeOf(machine);
+      resize(machine, memoryMB ?? machine.request.memoryMB, {
+        cpuPercent: cpuPercent ?? scaling.cpuPercent,
+        ...(memoryMB === null ? {} : { ownerMemoryMB: memoryMB, autoscale: disabled(machine) }),
+      });
+      return describe(id, machine);
+    });
+    app.put("/v1/sandboxes/:id/autoscale", async (request) => {
+      const [id, machine] = machineOf(request.params);
+      const wanted = workerAutoscaleRequestSchema.parse(request.body);
+      const { autoscale } = sizeOf(machine).scaling;
+      const minMemoryMB = wanted.minMemoryMB ?? autoscale?.minMemoryMB;
+      const maxMemoryMB = wanted.maxMemoryMB ?? autoscale?.maxMemoryMB;
+      if (minMemoryMB !== undefined && maxMemoryMB !== undefined) {
+        const { enabled } = wanted;
+        resize(machine, machine.request.memoryMB, {
+          autoscale: { enabled, minMemoryMB, maxMemoryMB },
+        });
+      }
+      return describe(id, machine);
+    });
+    app.put("/v1/sandboxes/:id/scaling-lock", async (request) => {
+      const [id, machine] = machineOf(request.params);
+      const { locked } = workerScalingLockRequestSchema.parse(request.body);
+      const autoscale = locked ? disabled(machine) : sizeOf(machine).scaling.autoscale;
+      resize(machine, machine.request.memoryMB, { locked, autoscale });
+      return describe(id, machine);
+    });
+    app.post("/v1/sandboxes/:id/reboot", async (request) => {
+      const [id, machine] = machineOf(request.params);
+      const { orderly } = rebootSandboxRequestSchema.parse(request.body);
+      events.push(`${orderly ? "reboot" : "power-cycle"} ${id}`);
+      await worker.before("reboot", id);
+      machine.state = "prepared";
+      machine.lostBecause = "it was rebooted";
+      Object.assign(machine, freeSlot());
+      return describe(id, machine);
     });
   }
 

@@ -10,12 +10,15 @@ import {
   hibernatedSandboxSchema,
   type MakeCheckpointRequest,
   type PrepareSandboxRequest,
+  type RebootSandboxRequest,
   type RestoreSandboxRequest,
   type RunCommandRequest,
   type WakeSandboxRequest,
   WireError,
+  type WorkerAutoscaleRequest,
   type WorkerCheckpoint,
   type WorkerSandbox,
+  type WorkerScaleRequest,
   type WorkerStatus,
   workerCheckpointListSchema,
   workerCheckpointSchema,
@@ -54,6 +57,11 @@ export interface WorkerClient {
   restore(sandboxId: string, request: RestoreSandboxRequest): Promise<WorkerSandbox>;
   /** When the sandbox's machine last used the CPU; undefined for one that does not run. */
   cpuLastUsedAt(sandboxId: string): Promise<Date | undefined>;
+  /** Ends its machine and prepares one that boots from the disk. */
+  reboot(sandboxId: string, request: RebootSandboxRequest): Promise<WorkerSandbox>;
+  scale(sandboxId: string, request: WorkerScaleRequest): Promise<WorkerSandbox>;
+  setAutoscale(sandboxId: string, request: WorkerAutoscaleRequest): Promise<WorkerSandbox>;
+  setScalingLock(sandboxId: string, locked: boolean): Promise<WorkerSandbox>;
   /** A sandbox that is not there counts as deleted. */
   delete(sandboxId: string): Promise<void>;
   /** Resolves when the checkpoint is complete. */
@@ -94,6 +102,17 @@ export function createWorkerClient(socketPath: string): WorkerClient {
   const checkpointPath = (checkpointId: string) => `/v1/checkpoints/${checkpointId}`;
   const filePath = (sandboxId: string, route: string, path: string) =>
     `${sandboxPath(sandboxId)}/${route}?path=${encodeURIComponent(path)}`;
+
+  const change = (method: "POST" | "PUT", sandboxId: string, route: string, body: object) =>
+    client.request(
+      {
+        method,
+        path: `${sandboxPath(sandboxId)}/${route}`,
+        body,
+        timeoutMilliseconds: lifecycleTimeoutMilliseconds,
+      },
+      workerSandboxSchema,
+    );
 
   async function remove(path: string): Promise<void> {
     try {
@@ -192,6 +211,10 @@ export function createWorkerClient(socketPath: string): WorkerClient {
       );
       return lastUsedAt === null ? undefined : new Date(lastUsedAt);
     },
+    reboot: (sandboxId, request) => change("POST", sandboxId, "reboot", request),
+    scale: (sandboxId, request) => change("POST", sandboxId, "scale", request),
+    setAutoscale: (sandboxId, request) => change("PUT", sandboxId, "autoscale", request),
+    setScalingLock: (sandboxId, locked) => change("PUT", sandboxId, "scaling-lock", { locked }),
 
     delete: (sandboxId) => remove(sandboxPath(sandboxId)),
 

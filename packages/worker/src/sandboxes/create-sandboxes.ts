@@ -292,7 +292,7 @@ export function createSandboxes(deps: {
       change(sandboxId, async (sandbox) => {
         const { spec } = sandbox;
         const machine = runningMachine(sandbox);
-        await endMachine(machine, { orderly });
+        await endMachine(machine, { orderly }, log);
         const saved = await deps.saveMachine(hibernated, sandboxId, machine, {
           kind: "disk_only",
           sandbox: spec,

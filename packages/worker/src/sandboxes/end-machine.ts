@@ -13,17 +13,22 @@ const orderTimeoutMilliseconds = 5_000;
 export async function endMachine(
   { agent, vm }: Pick<Machine, "agent" | "vm">,
   { orderly }: { orderly: boolean },
+  log: { warn(details: object, message: string): void },
 ): Promise<void> {
   if (vm !== undefined && orderly) {
-    const ended = new Promise<void>((resolve) => vm.onEnd(resolve));
+    const ended = new Promise<boolean>((resolve) => vm.onEnd(() => resolve(true)));
     const isOrdered = await orderShutDown(agent);
-    if (isOrdered) await Promise.race([ended, delay(shutDownTimeoutMilliseconds)]);
+    const timeOut = delay(shutDownTimeoutMilliseconds, false);
+    if (isOrdered && (await Promise.race([ended, timeOut]))) return vm.kill();
+    log.warn({}, "A guest did not turn off when it was told to; its machine is ended");
   }
   await vm?.kill();
 }
 
 /** Whether the guest may be turning off: its agent can end before it has responded. */
 async function orderShutDown(agent: Machine["agent"]): Promise<boolean> {
+  // What was written is on the disk, even when the rest fails.
+  await agent.sync().catch(() => undefined);
   const ordering = agent.run({
     command: ["/bin/bash", "-c", "kill -TERM 1"],
     environment: {},

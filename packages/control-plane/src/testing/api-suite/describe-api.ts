@@ -21,6 +21,7 @@ import { describeRandomFailures } from "./random-failures.ts";
 import { describeRequests } from "./requests.ts";
 import { describeRestarts } from "./restarts.ts";
 import { describeSandboxes } from "./sandboxes.ts";
+import { describeScaling } from "./scaling.ts";
 import { describeSecretStores } from "./secret-stores.ts";
 import { describeSignedUrls } from "./signed-urls.ts";
 import { describeTags } from "./tags.ts";
@@ -42,6 +43,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeHibernation(openDatabase);
     describeCheckpoints(openDatabase);
     describeForks(openDatabase);
+    describeScaling(openDatabase);
     describeTags(openDatabase);
     describePreviews(openDatabase);
     describeFailures(openDatabase);

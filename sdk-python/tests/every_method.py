@@ -260,6 +260,16 @@ async def _(w: World) -> None:
 
 CALLS |= {
     "sandbox.delete_checkpoint": lambda w: w.sandbox.delete_checkpoint(w.checkpoint_id),
+    "sandbox.scale": lambda w: w.sandbox.scale(1280),
+    "sandbox.set_limits": lambda w: w.sandbox.set_limits(cpu_percent=100),
+    "sandbox.set_autoscale": lambda w: w.sandbox.set_autoscale(
+        True, min_memory_mb=1024, max_memory_mb=1536
+    ),
+    "sandbox.get_autoscale": lambda w: w.sandbox.get_autoscale(),
+    "sandbox.set_scaling_lock": lambda w: w.sandbox.set_scaling_lock(True),
+    "sandbox.get_scaling_lock": lambda w: w.sandbox.get_scaling_lock(),
+    "sandbox.reboot": lambda w: w.sandbox.reboot(),
+    "sandbox.power_cycle": lambda w: w.sandbox.power_cycle(),
     "sandbox.hibernate": lambda w: w.sandbox.hibernate(),
     "sandbox.wake": lambda w: w.sandbox.wake(timeout=600),
     "snapshots.create": lambda w: Snapshots(**w.connection).create(

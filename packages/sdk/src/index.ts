@@ -2,6 +2,7 @@ export type {
   AllowedHosts,
   ApiKeyEntry,
   AsyncCommand,
+  Autoscale,
   BuildLogEvent,
   CheckpointKind,
   CheckpointRecord,
@@ -28,6 +29,8 @@ export type {
   SandboxStatus,
   SandboxSummary,
   SandboxTags,
+  ScaledSandbox,
+  ScalingLock,
   SecretEntry,
   SecretStoreRecord,
   SetSecretResponse,
@@ -69,6 +72,7 @@ export {
   type ClientErrorCode,
   OpenComputerError,
   type OpenComputerErrorCode,
+  ScalingLockedError,
 } from "./open-computer-error.ts";
 export type { Fetch, FetchInit, FetchResponse } from "./platform/fetch.ts";
 export type { CreatePreviewOptions } from "./previews.ts";
@@ -85,6 +89,7 @@ export {
   Sandbox,
   type WakeOptions,
 } from "./sandbox.ts";
+export type { AutoscaleOptions, SandboxLimits, ScaleOptions } from "./scaling.ts";
 export {
   type CreateSecretStoreOptions,
   SecretStore,

@@ -55,3 +55,18 @@ export class OpenComputerError extends Error {
     this.details = options.details;
   }
 }
+
+/** The size of the sandbox is locked: `sandbox.setScalingLock(false)` unlocks it. */
+export class ScalingLockedError extends OpenComputerError {
+  override readonly name = "ScalingLockedError";
+}
+
+/** The error for what the service responded with. */
+export function serviceError(
+  code: string,
+  message: string,
+  options: ConstructorParameters<typeof OpenComputerError>[2],
+): OpenComputerError {
+  const Kind = code === "scaling_locked" ? ScalingLockedError : OpenComputerError;
+  return new Kind(code, message, options);
+}

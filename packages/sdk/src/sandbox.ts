@@ -1,5 +1,6 @@
 import {
   type AllowedHosts,
+  type Autoscale,
   allowedHostsSchema,
   type BuildLogEvent,
   type CheckpointRecord,
@@ -18,6 +19,8 @@ import {
   type SandboxStatus,
   type SandboxSummary,
   type SandboxTags,
+  type ScaledSandbox,
+  type ScalingLock,
   sandboxDetailSchema,
   sandboxSummarySchema,
   sandboxTagsSchema,
@@ -42,6 +45,12 @@ import { type CreatePreviewOptions, previewCalls } from "./previews.ts";
 import { type ApiRequest, apiPath } from "./request/api-request.ts";
 import { requestWithLog } from "./request/read-events.ts";
 import { requestDeletion, requestJson, requestNothing } from "./request/send-request.ts";
+import {
+  type AutoscaleOptions,
+  type SandboxLimits,
+  type ScaleOptions,
+  scalingCalls,
+} from "./scaling.ts";
 import { createTerminals, type Terminals } from "./terminals/terminals.ts";
 
 /** Options of {@link Sandbox.kill}. */
@@ -350,6 +359,63 @@ export class Sandbox {
       },
       wokenSandboxSchema,
     );
+  }
+
+  /**
+   * Changes the sandbox's memory while it runs; the memory is there when this
+   * resolves. Disables autoscale. One that is hibernated is woken.
+   *
+   * @throws {ScalingLockedError} `scaling_locked`.
+   * @throws {OpenComputerError} `oom_floor` when its commands use more: `details`
+   * has `memoryUsedBytes`, `requestedMemoryMB` and `smallestMemoryMB`.
+   */
+  async scale(options: ScaleOptions & CallOptions): Promise<ScaledSandbox> {
+    return await scalingCalls.scale(this.#at(options), this.#path, options);
+  }
+
+  /** As {@link scale}, for memory, CPU time or both. */
+  async setLimits(limits: SandboxLimits & CallOptions): Promise<void> {
+    await scalingCalls.setLimits(this.#at(limits), this.#path, limits);
+  }
+
+  /**
+   * Has the memory follow its use between two bounds, or not any more.
+   *
+   * @throws {ScalingLockedError} `scaling_locked`, when it is to be enabled.
+   */
+  async setAutoscale(options: AutoscaleOptions & CallOptions): Promise<Autoscale> {
+    return await scalingCalls.setAutoscale(this.#at(options), this.#path, options);
+  }
+
+  /** Whether the memory follows its use, and between which bounds. */
+  async getAutoscale(options?: CallOptions): Promise<Autoscale> {
+    return await scalingCalls.getAutoscale(this.#at(options), this.#path);
+  }
+
+  /**
+   * Locks the size, so that neither a call nor the sandbox itself can change
+   * it, or unlocks it. Locking disables autoscale; unlocking does not enable it again.
+   */
+  async setScalingLock(locked: boolean, options?: CallOptions): Promise<ScalingLock> {
+    return await scalingCalls.setLock(this.#at(options), this.#path, locked);
+  }
+
+  /** Whether the size is locked. */
+  async getScalingLock(options?: CallOptions): Promise<ScalingLock> {
+    return await scalingCalls.getLock(this.#at(options), this.#path);
+  }
+
+  /**
+   * Boots the sandbox from its disk, after its processes were ended and the disk
+   * was written out. Sessions end; files, tokens and policy stay.
+   */
+  async reboot(options?: CallOptions): Promise<void> {
+    await scalingCalls.reboot(this.#at(options), this.#path, "reboot");
+  }
+
+  /** As {@link reboot}, but ends the sandbox at once, as by a loss of power. */
+  async powerCycle(options?: CallOptions): Promise<void> {
+    await scalingCalls.reboot(this.#at(options), this.#path, "power-cycle");
   }
 
   /**

@@ -57,6 +57,10 @@ class ShellClosedError(OpenComputerError):
     """A command for a shell that ended, was closed or was lost (``shell_closed``)."""
 
 
+class ScalingLockedError(OpenComputerError):
+    """The size of the sandbox is locked: ``set_scaling_lock(False)`` unlocks it."""
+
+
 class SecretWarning(UserWarning):
     """A secret was set whose value can be guessed, so that responses are not searched for it."""
 
@@ -65,5 +69,9 @@ def service_error(
     code: str, message: str, *, status: int | None, details: dict[str, Any] | None = None
 ) -> OpenComputerError:
     """The exception for an error that the service responded with."""
-    kind = NotFoundError if status == NOT_FOUND else OpenComputerError
+    kind = OpenComputerError
+    if status == NOT_FOUND:
+        kind = NotFoundError
+    elif code == "scaling_locked":
+        kind = ScalingLockedError
     return kind(code, message, status=status, details=details)

@@ -98,6 +98,41 @@ class WokenSandbox(_WokenSandbox, total=False):
     memoryLost: str
 
 
+class ScaledSandbox(TypedDict):
+    """The size of a sandbox that was scaled.
+
+    ``cpuPercent`` is 100 for each CPU unless it was limited; ``autoscaleDisabled`` is true when
+    this call switched autoscale off.
+    """
+
+    sandboxID: str
+    memoryMB: int
+    cpuPercent: int
+    autoscaleDisabled: bool
+
+
+class Autoscale(TypedDict):
+    """Whether the memory of a sandbox follows its use. The bounds are 0 until they were set."""
+
+    sandboxID: str
+    enabled: bool
+    minMemoryMB: int
+    maxMemoryMB: int
+
+
+class ScalingLock(TypedDict):
+    """Whether the size of a sandbox is locked."""
+
+    sandboxID: str
+    locked: bool
+
+
+class LimitsSet(TypedDict):
+    """The response to new limits."""
+
+    ok: Literal[True]
+
+
 class _AllowedHosts(TypedDict):
     sandboxID: str
     egressAllowlist: list[str]

@@ -1,5 +1,5 @@
 import { errorBodySchema } from "@opencomputer/protocol";
-import { OpenComputerError } from "../open-computer-error.ts";
+import { OpenComputerError, serviceError } from "../open-computer-error.ts";
 import type { FetchResponse } from "../platform/fetch.ts";
 import type { ApiRequest } from "./api-request.ts";
 import { parseJson } from "./parse-json.ts";
@@ -29,7 +29,7 @@ export async function readError(
 ): Promise<OpenComputerError> {
   const parsed = errorBodySchema.safeParse(parseJson(await response.text()));
   if (!parsed.success) return unexpectedAnswer(request, response, parsed.error);
-  return new OpenComputerError(parsed.data.code, parsed.data.error, {
+  return serviceError(parsed.data.code, parsed.data.error, {
     status: response.status,
     details: parsed.data.details,
   });

@@ -177,6 +177,15 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
   },
   "sandbox.deleteCheckpoint": ({ sandbox, checkpointId }, signal) =>
     sandbox.deleteCheckpoint(checkpointId, { signal }),
+  "sandbox.scale": ({ sandbox }, signal) => sandbox.scale({ memoryMB: 1280, signal }),
+  "sandbox.setLimits": ({ sandbox }, signal) => sandbox.setLimits({ cpuPercent: 100, signal }),
+  "sandbox.setAutoscale": ({ sandbox }, signal) =>
+    sandbox.setAutoscale({ enabled: true, minMemoryMB: 1024, maxMemoryMB: 1536, signal }),
+  "sandbox.getAutoscale": ({ sandbox }, signal) => sandbox.getAutoscale({ signal }),
+  "sandbox.setScalingLock": ({ sandbox }, signal) => sandbox.setScalingLock(true, { signal }),
+  "sandbox.getScalingLock": ({ sandbox }, signal) => sandbox.getScalingLock({ signal }),
+  "sandbox.reboot": ({ sandbox }, signal) => sandbox.reboot({ signal }),
+  "sandbox.powerCycle": ({ sandbox }, signal) => sandbox.powerCycle({ signal }),
   "sandbox.hibernate": ({ sandbox }, signal) => sandbox.hibernate({ signal }),
   "sandbox.wake": ({ sandbox }, signal) => sandbox.wake({ signal, timeout: 600 }),
 

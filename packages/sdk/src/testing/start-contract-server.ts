@@ -11,6 +11,7 @@ import { guestRoutes } from "./guest-routes.ts";
 import { previewRoutes } from "./preview-routes.ts";
 import { type Exchange, matchRoute, parseOrRefuse, type Route } from "./route.ts";
 import { type SandboxState, sandboxRoutes } from "./sandbox-routes.ts";
+import { scalingRoutes } from "./scaling-routes.ts";
 import { type SecretState, secretRoutes } from "./secret-routes.ts";
 import { createSessionRoutes } from "./session-routes.ts";
 import { signedUrlRoutes } from "./signed-url-routes.ts";
@@ -65,6 +66,7 @@ export async function startContractServer(): Promise<ContractServer> {
     ...snapshotRoutes(snapshots),
     ...tagRoutes(sandboxes),
     ...previewRoutes(sandboxes),
+    ...scalingRoutes(sandboxes),
     ...signedUrlRoutes(sandboxes, folder),
     ...apiKeyRoutes(apiKey),
     ...guestRoutes(sandboxes, folder),

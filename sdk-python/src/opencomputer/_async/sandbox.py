@@ -23,6 +23,7 @@ from opencomputer.errors import NotFoundError
 from opencomputer.image import Image
 from opencomputer.records import (
     AllowedHosts,
+    Autoscale,
     BuildLogEvent,
     CheckpointKind,
     CheckpointRecord,
@@ -30,6 +31,7 @@ from opencomputer.records import (
     CreatedSandbox,
     HibernatedSandbox,
     IdleRule,
+    LimitsSet,
     PatchRecord,
     PreviewAuth,
     PreviewLink,
@@ -41,6 +43,8 @@ from opencomputer.records import (
     SandboxStatus,
     SandboxSummary,
     SandboxTags,
+    ScaledSandbox,
+    ScalingLock,
     TagKey,
     TagKeys,
     WokenSandbox,
@@ -408,6 +412,85 @@ class Sandbox:
         body = without_none(timeout=timeout)
         request = self._request("POST", "wake", json=body, idempotent=True)
         return await request_record(self._connection, request, WokenSandbox)
+
+    async def scale(self, memory_mb: int) -> ScaledSandbox:
+        """Changes the sandbox's memory while it runs; it is there when this returns.
+
+        Disables autoscale. A sandbox that is hibernated is woken.
+
+        Args:
+            memory_mb: Memory from now on, in MB, 256-16384.
+
+        Raises:
+            ScalingLockedError: ``scaling_locked``.
+            OpenComputerError: ``oom_floor`` when its commands use more: ``details`` has
+                ``memoryUsedBytes``, ``requestedMemoryMB`` and ``smallestMemoryMB``.
+        """
+        request = self._request("POST", "scale", json={"memoryMB": memory_mb}, idempotent=True)
+        return await request_record(self._connection, request, ScaledSandbox)
+
+    async def set_limits(
+        self, *, memory_mb: int | None = None, cpu_percent: int | None = None
+    ) -> None:
+        """As :meth:`scale`, for memory, CPU time or both.
+
+        Args:
+            memory_mb: Memory from now on, in MB, 256-16384.
+            cpu_percent: CPU time of all commands together, 100 for each CPU of the sandbox;
+                at least 5.
+        """
+        body = without_none(memoryMB=memory_mb, cpuPercent=cpu_percent)
+        request = self._request("PUT", "limits", json=body)
+        await request_record(self._connection, request, LimitsSet)
+
+    async def set_autoscale(
+        self,
+        enabled: bool,
+        *,
+        min_memory_mb: int | None = None,
+        max_memory_mb: int | None = None,
+    ) -> Autoscale:
+        """Has the memory follow its use between two bounds, or not any more.
+
+        Args:
+            enabled: Whether it follows.
+            min_memory_mb: Least memory, in MB. Needed to enable it.
+            max_memory_mb: Most memory, in MB. Needed to enable it.
+
+        Raises:
+            ScalingLockedError: ``scaling_locked``, when it is to be enabled.
+        """
+        body = without_none(enabled=enabled, minMemoryMB=min_memory_mb, maxMemoryMB=max_memory_mb)
+        request = self._request("PUT", "autoscale", json=body)
+        return await request_record(self._connection, request, Autoscale)
+
+    async def get_autoscale(self) -> Autoscale:
+        """Whether the memory follows its use, and between which bounds."""
+        return await request_record(self._connection, self._request("GET", "autoscale"), Autoscale)
+
+    async def set_scaling_lock(self, locked: bool) -> ScalingLock:
+        """Locks the size, so that neither a call nor the sandbox itself changes it, or unlocks it.
+
+        Locking disables autoscale; unlocking does not enable it again.
+        """
+        request = self._request("PUT", "scaling-lock", json={"locked": locked})
+        return await request_record(self._connection, request, ScalingLock)
+
+    async def get_scaling_lock(self) -> ScalingLock:
+        """Whether the size is locked."""
+        request = self._request("GET", "scaling-lock")
+        return await request_record(self._connection, request, ScalingLock)
+
+    async def reboot(self) -> None:
+        """Boots the sandbox from its disk, after its processes were ended.
+
+        Sessions end; files, tokens and policy stay.
+        """
+        await request_nothing(self._connection, self._request("POST", "reboot"))
+
+    async def power_cycle(self) -> None:
+        """As :meth:`reboot`, but ends the sandbox at once, as by a loss of power."""
+        await request_nothing(self._connection, self._request("POST", "power-cycle"))
 
     async def create_checkpoint(
         self,

@@ -8,6 +8,8 @@ import { addGet } from "./get.ts";
 import { addHibernate } from "./hibernate.ts";
 import { addKill } from "./kill.ts";
 import { addList } from "./list.ts";
+import { addReboot } from "./reboot.ts";
+import { addScaling } from "./scaling.ts";
 import { addSetTimeout } from "./set-timeout.ts";
 import { addWake } from "./wake.ts";
 
@@ -29,5 +31,7 @@ export function addSandbox(
   addHibernate(sandbox, context);
   addWake(sandbox, context);
   addSetTimeout(sandbox, context);
+  addScaling(sandbox, context);
+  addReboot(sandbox, context);
   addAllowedHosts(sandbox, context);
 }

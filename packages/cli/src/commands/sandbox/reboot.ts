@@ -1,0 +1,30 @@
+import { Sandbox } from "@opencomputer/sdk";
+import type { Command } from "commander";
+import { defineCommand } from "../../arguments/define-command.ts";
+import type { CliContext } from "../../cli-context.ts";
+import { openInvocation } from "../../invocation.ts";
+
+/** `reboot` and `power-cycle`: orderly, and at once. */
+export function addReboot(parent: Command, context: CliContext): void {
+  defineCommand(parent, "reboot <id>", {
+    summary: "Boot a sandbox from its disk, after its processes were ended",
+    examples: ["oc sandbox reboot sb-abc123"],
+  }).action(async (id: string, _options: unknown, command: Command) => {
+    const invocation = openInvocation(context, command);
+    const finding = Sandbox.connect(id, await invocation.connection());
+    const rebooting = finding.then((sandbox) => sandbox.reboot());
+    await invocation.progress("Rebooting the sandbox", rebooting);
+    invocation.print(`Rebooted ${id}`, { sandboxID: id, status: "running" });
+  });
+
+  defineCommand(parent, "power-cycle <id>", {
+    summary: "End a sandbox at once, as by a loss of power, and boot it from its disk",
+    examples: ["oc sandbox power-cycle sb-abc123"],
+  }).action(async (id: string, _options: unknown, command: Command) => {
+    const invocation = openInvocation(context, command);
+    const finding = Sandbox.connect(id, await invocation.connection());
+    const cycling = finding.then((sandbox) => sandbox.powerCycle());
+    await invocation.progress("Power-cycling the sandbox", cycling);
+    invocation.print(`Power-cycled ${id}`, { sandboxID: id, status: "running" });
+  });
+}

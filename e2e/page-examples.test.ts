@@ -268,6 +268,35 @@ describe("the examples of the guide run as they are printed", () => {
     assert.equal((await guide.run("terminals/attach")).stdout, "true\n");
   });
 
+  test("scaling", async () => {
+    const { stdout } = await guide.run("scaling/scale");
+    assert.equal(stdout.trim(), "2048 100");
+    const [made] = await Sandbox.list(scenario.connection);
+    assert.ok(made !== undefined);
+    const sandbox = made.sandboxID;
+    const [again] = (await guide.run("scaling/scale-on-the-command-line")).stdout.split("\n");
+    assert.equal(again, `Scaled ${sandbox} to 1536 MB, 50 % CPU`);
+    const refused = await guide.run("scaling/oom-floor", { sandbox });
+    assert.match(refused.stdout, /^oom_floor\n\{\s+memoryUsedBytes: \d+/);
+    const follows = await guide.run("scaling/autoscale", { sandbox });
+    assert.match(follows.stdout, /enabled: true,\s+minMemoryMB: 1024,\s+maxMemoryMB: 4096/);
+    const shown = await guide.run("scaling/autoscale-on-the-command-line");
+    assert.deepEqual(shown.stdout.trim().split("\n").slice(1), [
+      `Autoscale enabled for ${sandbox} (1024–4096 MB)`,
+      `Autoscale disabled for ${sandbox}`,
+    ]);
+    assert.equal((await guide.run("scaling/lock", { sandbox })).stdout, "scaling_locked\n");
+    const locks = await guide.run("scaling/lock-on-the-command-line");
+    assert.match(locks.stdout, /is locked\n.*is locked\n.*is not locked\n/);
+    const inside = await guide.run("scaling/metadata-service", { sandbox });
+    assert.match(inside.stdout, new RegExp(`"sandboxId":"${sandbox}"`));
+    assert.match(inside.stdout, /"memLimit":\d+,"pids":\d+/);
+    assert.match(inside.stdout, /\{"ok":true,"memoryMB":768\}/);
+    await guide.run("scaling/reboot", { sandbox });
+    const rebooted = await guide.run("scaling/reboot-on-the-command-line");
+    assert.match(rebooted.stdout, /^Rebooted .*\nPower-cycled /);
+  });
+
   test("sandboxes on the command line", async () => {
     const { connection } = scenario;
     const id = (await guide.run("command-line/create")).stdout.trim();

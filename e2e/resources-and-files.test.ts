@@ -58,10 +58,24 @@ describe("what a sandbox is made of", () => {
     });
   }
 
+  test("python is python3, and Node.js with npm is a supported release", async () => {
+    const sandbox = await scenario.createSandbox();
+    const { stdout, exitCode, stderr } = await sandbox.exec.run(
+      "set -e; node --version; npm --version; python --version; python3 --version; readlink -f $(command -v python) $(command -v python3)",
+    );
+    assert.equal(exitCode, 0, stderr);
+    const [node = "", npm = "", python, python3, program, program3] = stdout.trim().split("\n");
+    assert.match(node, /^v24\./);
+    assert.match(npm, /^11\./);
+    assert.equal(python, python3);
+    assert.equal(program, program3);
+    await sandbox.kill();
+  });
+
   test("the tools an agent expects, and a user who may become root", async () => {
     const sandbox = await scenario.createSandbox({ envs: { GREETING: 'it\'s "here"\n$HOME' } });
     const { stdout, exitCode, stderr } = await sandbox.exec.run(
-      'set -e; id -un; pwd; sudo id -un; for t in python3 pip node npm git curl gcc make; do command -v $t > /dev/null || echo missing $t; done; touch /workspace/mine; printf %s "$GREETING"',
+      'set -e; id -un; pwd; sudo id -un; for t in python python3 pip node npm git curl gcc make; do command -v $t > /dev/null || echo missing $t; done; touch /workspace/mine; printf %s "$GREETING"',
     );
     assert.equal(exitCode, 0, stderr);
     assert.equal(stdout, 'sandbox\n/home/sandbox\nroot\nit\'s "here"\n$HOME');

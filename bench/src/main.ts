@@ -16,9 +16,10 @@ import { asMarkdown, type Figure, printFigures } from "./figure.ts";
 import { measureLife } from "./life/life-figures.ts";
 import { measurePreviews } from "./previews/preview-figures.ts";
 import { measureColdCreate, measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
+import { measureScaling } from "./scaling/scaling-figures.ts";
 import { measureTerminals } from "./terminals/terminal-figures.ts";
 
-const known = ["sandboxes", "life", "api", "clients", "terminals", "previews", "egress"];
+const known = ["sandboxes", "life", "scaling", "api", "clients", "terminals", "previews", "egress"];
 const usage = `Usage: npm run bench [-- ${known.join("|")}] [--markdown FILE]`;
 const { positionals: parts, values } = parseArgs({
   allowPositionals: true,
@@ -34,6 +35,7 @@ const wants = (part: string) => parts.length === 0 || parts.includes(part);
 const figures: Figure[] = [];
 if (wants("sandboxes")) figures.push(...(await sandboxFigures()));
 if (wants("life")) figures.push(...(await lifeFigures()));
+if (wants("scaling")) figures.push(...(await scalingFigures()));
 if (wants("api")) figures.push(...(await apiFigures()));
 if (wants("clients")) figures.push(...(await clientFigures()));
 if (wants("terminals")) figures.push(...(await terminalFigures()));
@@ -67,6 +69,13 @@ async function lifeFigures(): Promise<Figure[]> {
   await prepareTemplate();
   return withInstallation({}, (installation) =>
     measureLife(installation, (text) => say(`life: ${text}`)),
+  );
+}
+
+async function scalingFigures(): Promise<Figure[]> {
+  await prepareTemplate();
+  return withInstallation({}, (installation) =>
+    measureScaling(installation, (text) => say(`scaling: ${text}`)),
   );
 }
 

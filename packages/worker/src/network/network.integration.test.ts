@@ -110,6 +110,21 @@ const table: {
     reached: ["open", "intercepted", "allowlisted"],
     atProxy: ["open", "intercepted", "allowlisted"],
   },
+  {
+    what: "the metadata service",
+    protocol: "tcp",
+    address: "169.254.169.254",
+    port: 80,
+    reached: ["open", "intercepted", "allowlisted"],
+    atProxy: ["open", "intercepted", "allowlisted"],
+  },
+  {
+    what: "the metadata service's port at its own address",
+    protocol: "tcp",
+    address: block.egressAddress,
+    port: 8254,
+    reached: [],
+  },
   { what: "a private address", protocol: "tcp", address: privateAddress, port: 8022, reached: [] },
   {
     what: "the proxy's port at its own address",

@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { createInterface } from "node:readline";
-import { egressPorts, guestNetwork } from "@opencomputer/protocol";
+import { egressPorts, guestNetwork, metadataService } from "@opencomputer/protocol";
 import { z } from "zod";
 import type { Slot } from "../network/slot.ts";
 import { runProgram } from "../process/run-program.ts";
@@ -142,7 +142,7 @@ setTimeout(() => end("silent"), ${silenceMilliseconds});`;
 export async function serveAsProxy(egressAddress: string) {
   const callers: string[] = [];
   const servers: Server[] = [];
-  for (const port of Object.values(egressPorts)) {
+  for (const port of [...Object.values(egressPorts), metadataService.port]) {
     const server = createServer((socket) => {
       callers.push(`tcp ${socket.localPort} from ${socket.remoteAddress}`);
       socket.on("error", () => socket.destroy());

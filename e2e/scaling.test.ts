@@ -36,13 +36,13 @@ describe("scaling and reboot", () => {
     assert.ok((await free()) >= before + 1000);
     assert.equal((await sandbox.getInfo()).memoryMB, 2048);
 
-    await run("head -c 600M /dev/zero > /dev/shm/held");
-    await assert.rejects(sandbox.scale({ memoryMB: 512 }), (error) => {
+    await run("head -c 400M /dev/zero > /dev/shm/held");
+    await assert.rejects(sandbox.scale({ memoryMB: 384 }), (error) => {
       assert.ok(error instanceof OpenComputerError && error.code === "oom_floor");
-      assert.ok(Number(error.details?.["memoryUsedBytes"]) >= 600 * mebi);
+      assert.ok(Number(error.details?.["memoryUsedBytes"]) >= 400 * mebi);
       return true;
     });
-    assert.equal(await run("stat -c %s /dev/shm/held; rm /dev/shm/held"), String(600 * mebi));
+    assert.equal(await run("stat -c %s /dev/shm/held; rm /dev/shm/held"), String(400 * mebi));
     await sandbox.scale({ memoryMB: 512 });
     assert.equal(await run(commandMemory), String(480 * mebi));
     const ticks = Number(await run("wc -l < ~/ticks"));
@@ -105,7 +105,8 @@ describe("scaling and reboot", () => {
   }
 
   test("a process that takes more than there is ends, and the sandbox goes on", async () => {
-    const greedy = await sandbox.exec.run("head -c 1G /dev/zero | tail > /dev/null");
+    await sandbox.scale({ memoryMB: 384 });
+    const greedy = await sandbox.exec.run("head -c 500M /dev/zero | tail > /dev/null");
     assert.notEqual(greedy.exitCode, 0);
     assert.equal(await run("echo alive"), "alive");
   });

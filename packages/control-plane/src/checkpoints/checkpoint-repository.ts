@@ -100,7 +100,9 @@ export function createCheckpointUpkeepRepository(database: Database) {
     /** Ends the processing of a checkpoint, and says whether it is there and was processing. */
     async finish(
       checkpointId: string,
-      outcome: { status: "ready"; sizeBytes: number } | { status: "failed"; failure: string },
+      outcome:
+        | { status: "ready"; sizeBytes: number; memoryMB?: number | undefined }
+        | { status: "failed"; failure: string },
     ): Promise<boolean> {
       const rows = await database
         .update(checkpoints)

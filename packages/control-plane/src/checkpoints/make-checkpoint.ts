@@ -62,8 +62,9 @@ export function createCheckpointMaker(deps: {
       const made = await lifecycle.holdRunning(orgId, sandboxId, () =>
         worker.makeCheckpoint(id, { sandboxId, kind }),
       );
-      const { sizeBytes, pauseMilliseconds } = made;
-      if (await upkeep.finish(id, { status: "ready", sizeBytes })) {
+      // Its size may have changed since the row was read.
+      const { sizeBytes, memoryMB, pauseMilliseconds } = made;
+      if (await upkeep.finish(id, { status: "ready", sizeBytes, memoryMB })) {
         logger.info({ checkpointId: id, sandboxId, sizeBytes, pauseMilliseconds }, "checkpoint");
       } else {
         await removeCheckpoint(id);

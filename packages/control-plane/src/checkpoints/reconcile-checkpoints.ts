@@ -34,7 +34,8 @@ export function createReconcileCheckpoints(deps: {
         const failure = "The server or its worker was restarted while it was made; make another";
         await upkeep.finish(id, { status: "failed", failure });
       } else {
-        await upkeep.finish(id, { status: "ready", sizeBytes: checkpoint.sizeBytes });
+        const { sizeBytes, memoryMB } = checkpoint;
+        await upkeep.finish(id, { status: "ready", sizeBytes, memoryMB });
       }
     }
     const owners = [upkeep.listIds, ...otherOwners];

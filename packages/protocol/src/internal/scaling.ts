@@ -46,7 +46,11 @@ export type SandboxSize = z.infer<typeof sandboxSizeSchema>;
  */
 export const workerScaleRequestSchema = z.strictObject({
   memoryMB: memoryMBSchema.nullable(),
-  cpuPercent: z.int().min(limits.cpuPercentMin).nullable(),
+  cpuPercent: z
+    .int()
+    .min(limits.cpuPercentMin)
+    .max(limits.cpuCountMax * 100)
+    .nullable(),
 });
 export type WorkerScaleRequest = z.infer<typeof workerScaleRequestSchema>;
 

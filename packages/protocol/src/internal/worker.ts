@@ -89,6 +89,8 @@ export type MakeCheckpointRequest = z.infer<typeof makeCheckpointRequestSchema>;
 export const workerCheckpointSchema = z.object({
   checkpointId: uuidSchema,
   kind: checkpointKindSchema,
+  /** What the sandbox had; absent from an older worker. */
+  memoryMB: z.int().optional(),
   sizeBytes: z.int().min(0),
   /** How long the sandbox stood still. */
   pauseMilliseconds: z.number().min(0),

@@ -9,7 +9,7 @@ import { describeCheckpoint } from "../saved-state/describe-checkpoint.ts";
 import type { MakeSaved } from "../saved-state/save-machine.ts";
 import type { SavedMachine } from "../saved-state/saved-machine.ts";
 import { asStorageError } from "../saved-state/storage-error.ts";
-import { hostSizeOf } from "../scaling/sandbox-size.ts";
+import { enlarged, hostSizeOf } from "../scaling/sandbox-size.ts";
 import { createScaleSandboxes } from "../scaling/scale-sandboxes.ts";
 import { createTurns } from "../turns.ts";
 import { endMachine } from "./end-machine.ts";
@@ -277,7 +277,7 @@ export function createSandboxes(deps: {
         const { kind, memoryMB } = restored.findCheckpoint(checkpointId);
         // The processes in its memory may need all that they had.
         const isLarger = kind === "full" && memoryMB > sandbox.spec.memoryMB;
-        const size = isLarger ? { memoryMB } : {};
+        const size = isLarger ? enlarged(sandbox.spec, memoryMB) : {};
         const spec = { ...sandbox.spec, egressMode, envs, ...size };
         const replacement = await makeFor(spec, () => restored.ofCheckpoint(checkpointId));
         const { machine } = sandbox;

@@ -61,3 +61,10 @@ export function guestMemoryMBMax(spec: SizedSpec): number {
     ? Math.max(ownerMemoryMB, autoscale.maxMemoryMB)
     : ownerMemoryMB;
 }
+
+/** The size that a sandbox has after a restore of a checkpoint that was larger. */
+export function enlarged(spec: SizedSpec, memoryMB: number): SandboxSize {
+  const scaling = scalingOf(spec);
+  const ownerMemoryMB = Math.max(scaling.ownerMemoryMB, memoryMB);
+  return { memoryMB, scaling: { ...scaling, ownerMemoryMB } };
+}

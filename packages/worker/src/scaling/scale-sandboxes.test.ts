@@ -133,6 +133,25 @@ describe("scale", () => {
   });
 });
 
+describe("restore", () => {
+  const checkpointId = "0b1e5a3c-6d0c-4f5b-8f59-2c5c6f5a9d10";
+  const request = { checkpointId, egressMode: "open", envs: {} } as const;
+
+  for (const [kind, checkpointMB, expected] of [
+    ["full", 2048, 2048],
+    ["full", 256, 512],
+    ["disk_only", 2048, 512],
+  ] as const) {
+    test(`${kind} of ${checkpointMB} MB: a sandbox of 512 MB has ${expected} MB, which its guest may have too`, async () => {
+      const { sandboxes, checkpoints } = await scenario();
+      await sandboxes.scale(sandboxId, memory(512), "owner");
+      checkpoints.put(checkpointId, { kind, memoryMB: checkpointMB });
+      const { size } = await sandboxes.restore(sandboxId, request);
+      assert.deepEqual([size?.memoryMB, size?.scaling.ownerMemoryMB], [expected, expected]);
+    });
+  }
+});
+
 describe("startAutoscaler", () => {
   test("follows the use of sandboxes that have it enabled", async () => {
     const { sandboxes } = await scenario();

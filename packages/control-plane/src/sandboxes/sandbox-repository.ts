@@ -39,7 +39,6 @@ export type IdleSandbox = OwnedSandbox &
 /** With its size, as the row has it. */
 export type SizedSandbox = OwnedSandbox & Pick<SandboxRow, "memoryMB" | "scaling">;
 
-
 /** Sandboxes by org. */
 export function createSandboxRepository(database: Database) {
   const ofOrg = (orgId: string, id: string) =>

@@ -41,9 +41,10 @@ describe("documents name files that exist", () => {
 
 test("every row of docs/compatibility.md names tests that are run", () => {
   const tests = findTestFiles(projectDirectory).flatMap(({ files }) => files);
-  // The API suite is run by the tests of each kind of database, the agent's tests by Go.
+  // The API suite is run by the tests of each kind of database, others by Go and by pytest.
   const isRun = (/** @type {string} */ path) =>
-    tests.includes(path) || /\/testing\/api-suite\/[\w-]+\.ts$|_test\.go$/.test(path);
+    tests.includes(path) ||
+    /\/testing\/api-suite\/[\w-]+\.ts$|_test\.go$|^sdk-python\/tests\/test_\w+\.py$/.test(path);
   const rows = read("docs/compatibility.md")
     .split("\n")
     .filter((line) => line.startsWith("|"))

@@ -145,7 +145,7 @@ class Sandbox:
             metadata: Labels for your own use; the sandbox does not see them.
             cpu_count: Virtual CPUs, 1-8. Platform default 1.
             memory_mb: Memory in MB, 256-16384. Platform default 1024.
-            disk_mb: Disk in MB, 20480–262144. None: 20480. It takes space as it is written to.
+            disk_mb: Disk in MB, 20480-262144. None: 20480. It takes space as it is written to.
             template: Template; ``base`` is the platform's.
             preview_auth: Has the sandbox's previews need a bearer token: ``{"token": "auto"}``, or
                 one of your own of at least 16 characters. It is ``info["previewAuthToken"]`` of
@@ -502,7 +502,8 @@ class Sandbox:
     ) -> CheckpointRecord:
         """Makes a checkpoint of the sandbox, which runs on.
 
-        It is of a moment before the call returns: nothing that the sandbox does afterwards is in it.
+        It is of a moment before the call returns: nothing that the sandbox does afterwards
+        is in it.
 
         Args:
             name: Unique among the sandbox's checkpoints.

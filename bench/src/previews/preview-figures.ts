@@ -144,7 +144,7 @@ async function runClient(
   return resultSchema.parse(JSON.parse(stdout));
 }
 
-/** A slot lets the host reach the agent alone: the bench opens one more port of its own machine. */
+/** A slot's namespace sends nothing of its own: the bench opens one port of its own machine. */
 async function openStraightWay(machinePid: number): Promise<void> {
   const rule = ["inet", "slot", "output", "tcp", "dport", String(port), "accept"];
   const network = `--net=/proc/${machinePid}/ns/net`;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
@@ -18,7 +18,10 @@ async function listen(server: Server): Promise<number> {
 }
 
 /** A worker over an agent that treats an upgrade as the test says. */
-async function scenario(onUpgrade: (request: IncomingMessage, socket: Duplex) => void) {
+async function scenario(
+  onUpgrade: (request: IncomingMessage, socket: Duplex) => void,
+  guestAddress: string | null = null,
+) {
   const agent = createServer();
   const agentSockets: Duplex[] = [];
   agent.on("upgrade", (upgrade, socket) => {
@@ -28,6 +31,7 @@ async function scenario(onUpgrade: (request: IncomingMessage, socket: Duplex) =>
   });
   const tunnels = createAgentTunnels({
     origin: `http://127.0.0.1:${await listen(agent)}`,
+    guestAddress,
     toError: async (status, body) => {
       body.resume();
       return new WireError("port_not_listening", `status ${status}`);
@@ -94,6 +98,36 @@ describe("serveTunnels", () => {
     client.end();
     assert.equal(await text(client), "early,hello");
     end();
+  });
+
+  test("a server at the guest's address is reached straight, one of the loopback by the agent", async () => {
+    const server = createTcpServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
+    server.listen(0, "127.0.0.2");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    for (const [guestAddress, expected] of [
+      ["127.0.0.2", "hello"],
+      ["127.0.0.3", "agent"],
+    ] as const) {
+      const { open, end } = await scenario(
+        (_request, socket) => void socket.end(`${accept}agent`),
+        guestAddress,
+      );
+      const client = assertSocket(await open(`/v1/sandboxes/${sandboxId}/tunnel?port=${port}`));
+      client.end("hello");
+      assert.equal(await text(client), expected);
+      end();
+    }
+    const { tunnels, end } = await scenario(() => assert.fail("the agent"), "127.0.0.2");
+    const opening = new AbortController();
+    const socket = await tunnels.open(port, opening.signal);
+    // The signal is for the opening alone.
+    opening.abort();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(socket.destroyed, false);
+    socket.destroy();
+    end();
+    server.close();
   });
 
   test("asks the agent for the port", async () => {

@@ -142,7 +142,11 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
     throw guestFailure("answered in an unknown form", parsed.error);
   }
 
-  const tunnels = createAgentTunnels({ origin: options.origin, toError: guestError });
+  const tunnels = createAgentTunnels({
+    origin: options.origin,
+    guestAddress: new URL(options.origin).hostname,
+    toError: guestError,
+  });
   const shortly = () => AbortSignal.timeout(callTimeoutSeconds * 1000);
   const json = { "content-type": "application/json" };
 

@@ -1,8 +1,14 @@
 import { type IncomingMessage, request } from "node:http";
 import type { Socket } from "node:net";
 import { limits, tunnelProtocol, WireError } from "@opencomputer/protocol";
+import { connectStraight } from "./connect-straight.ts";
 
-/** Connections to TCP ports of one guest's loopback. What comes through them is the guest's alone. */
+/**
+ * Connections to TCP ports of one guest. What comes through them is the guest's
+ * alone. A server that listens on every address of the guest is reached at its
+ * address; one that listens on the loopback alone by way of the agent, which
+ * costs the guest several times as much.
+ */
 export interface AgentTunnels {
   /**
    * Connects to a port.
@@ -17,6 +23,8 @@ export interface AgentTunnels {
 
 export function createAgentTunnels(options: {
   origin: string;
+  /** The guest's address; null when only the agent's way is to be taken. */
+  guestAddress: string | null;
   /** What the agent's error response stands for. */
   toError(status: number, body: IncomingMessage): Promise<WireError>;
 }): AgentTunnels {
@@ -24,7 +32,14 @@ export function createAgentTunnels(options: {
   const opening = new Set<AbortController>();
   let isClosed = false;
 
-  function connect(port: number, signal: AbortSignal): Promise<Socket> {
+  async function connect(port: number, signal: AbortSignal): Promise<Socket> {
+    const { guestAddress } = options;
+    const straight =
+      guestAddress === null ? undefined : await connectStraight(guestAddress, port, signal);
+    return straight ?? connectByAgent(port, signal);
+  }
+
+  function connectByAgent(port: number, signal: AbortSignal): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const upgrade = request(`${options.origin}/v1/tunnel?port=${port}`, {
         agent: false,

@@ -1,4 +1,4 @@
-import { agentPort, egressPorts, metadataService } from "@opencomputer/protocol";
+import { egressPorts, metadataService } from "@opencomputer/protocol";
 import type { NetworkBlock } from "./network-block.ts";
 import { slotNamePrefix } from "./slot.ts";
 import type { SlotMode } from "./slot-rules.ts";
@@ -27,7 +27,7 @@ export const hostInterfaceGroups: Readonly<Record<SlotMode, number>> = {
  * slot to the mode of that slot, as the slot's own rules do, so that a flaw in
  * one side is caught by the other: whoever sends it, the guest or code that
  * broke out into QEMU. In no mode do packets reach another slot, or a service
- * of the host other than the proxy and the metadata service. Only root may call the agents. Loading the
+ * of the host other than the proxy and the metadata service. Only root may connect to guests. Loading the
  * rules replaces the ones before in one transaction.
  */
 export function hostRules(
@@ -86,7 +86,7 @@ ${ipv4Only(deniedRanges)
   chain output {
     type filter hook output priority filter - 10; policy accept;
     oifname ${slots} ct state established,related accept
-    oifname ${slots} meta skuid 0 tcp dport ${agentPort} accept
+    oifname ${slots} meta skuid 0 meta l4proto tcp accept
     oifname ${slots} meta l4proto icmp accept
     oifname ${slots} reject with icmpx admin-prohibited
   }

@@ -78,8 +78,8 @@ const statements: Record<string, { text: string; modes: readonly SlotMode[] }> =
     text: 'oifname "veth0" accept',
     modes: [],
   },
-  "only the host calls the agent": {
-    text: 'iifname "veth0" ip saddr 198.18.4.17 ip daddr 198.18.4.18 tcp dport 7070 dnat ip to 169.254.0.2:7070',
+  "only the host connects to the guest": {
+    text: 'iifname "veth0" ip saddr 198.18.4.17 ip daddr 198.18.4.18 meta l4proto tcp dnat ip to 169.254.0.2',
     modes: ["closed", "open", "intercepted", "allowlisted"],
   },
 };

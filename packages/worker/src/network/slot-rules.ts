@@ -1,5 +1,4 @@
 import {
-  agentPort,
   type EgressMode,
   egressPorts,
   guestNetwork,
@@ -32,6 +31,9 @@ const toGuest = `oifname "${slotInterfaces.guest}"`;
  * So a segment of TCP that neither opens a connection nor belongs to one of
  * this slot is answered by a reset, once the slot is a sandbox's.
  *
+ * The host's end of the slot reaches every TCP port of the guest: the agent,
+ * and servers that a preview shows.
+ *
  * What the slot itself sends goes to its guest alone: replies, resets and
  * refusals. Those of a packet that belongs to no connection belong to none
  * either. Code that broke out of the guest runs here, as QEMU's user; its
@@ -48,13 +50,13 @@ table inet slot {
   }
   chain translate_destination {
     type nat hook prerouting priority dstnat; policy accept;
-    iifname "${slotInterfaces.host}" ip saddr ${slot.hostAddress} ip daddr ${slot.slotAddress} tcp dport ${agentPort} dnat ip to ${guestNetwork.guestAddress}:${agentPort}
+    iifname "${slotInterfaces.host}" ip saddr ${slot.hostAddress} ip daddr ${slot.slotAddress} meta l4proto tcp dnat ip to ${guestNetwork.guestAddress}
 ${indent(redirections(slot.egressAddress, mode))}
   }
   chain forward {
     type filter hook forward priority filter; policy drop;
     ct state established,related accept
-    iifname "${slotInterfaces.host}" ct status dnat ip saddr ${slot.hostAddress} ip daddr ${guestNetwork.guestAddress} tcp dport ${agentPort} accept
+    iifname "${slotInterfaces.host}" ct status dnat ip saddr ${slot.hostAddress} ip daddr ${guestNetwork.guestAddress} meta l4proto tcp accept
     ${guest} ct state invalid jump refuse
     ${guest} ct state new tcp flags & (fin | syn | rst | ack) != syn jump refuse
     ${guest} ct state new ct count over ${limits.networkConnectionsPerSandboxMax} jump refuse

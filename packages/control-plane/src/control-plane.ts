@@ -186,12 +186,15 @@ export async function startControlPlane(
   const egressProxyLink = createEgressProxyLink({ egressProxy, upkeep, handOver, logger });
   const transitions = createMachineTransitions({ sandboxes, worker, handOver });
   const settleSandbox = createSettleSandbox({ sandboxes, worker, transitions, removal, logger });
+  const patches = createPatchRepository(database);
+  const runPatches = createRunPatches({ patches, sandboxes, worker });
   const lifecycle = createSandboxLifecycle({
     sandboxes,
     activity,
     transitions,
     settleSandbox,
     wakeSandbox: createWakeSandbox({
+      runPatches,
       database,
       sandboxes,
       worker,
@@ -247,7 +250,6 @@ export async function startControlPlane(
   const reconcileWithWorker = createReconcileWithWorker({ upkeep, worker, lifecycle, logger });
   const checkpoints = createCheckpointRepository(database);
   const checkpointUpkeep = createCheckpointUpkeepRepository(database);
-  const patches = createPatchRepository(database);
   const removeCheckpoint = createRemoveCheckpoint({ worker, logger });
   const checkpointMaker = createCheckpointMaker({
     database,
@@ -346,7 +348,7 @@ export async function startControlPlane(
       forkCheckpoint: createForkCheckpoint({
         checkpoints,
         createSandbox,
-        runPatches: createRunPatches({ patches, sandboxes, worker }),
+        runPatches,
         vault,
         formerSecrets,
         operatorPlacements,

@@ -93,6 +93,7 @@ function configOf(sandbox: SandboxRow) {
     metadata: sandbox.metadata,
     envs: sandbox.envs,
     workingDirectory: sandbox.workingDirectory,
+    appliedPatchIds: sandbox.appliedPatchIds,
     projectName: sandbox.projectName,
     secretStoreName: sandbox.secretStoreName,
     baseSecretStoreName: sandbox.baseSecretStoreName,

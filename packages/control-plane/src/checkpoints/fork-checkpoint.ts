@@ -67,7 +67,12 @@ export function createForkCheckpoint(deps: {
       return planFork(checkpoint, { base, top, inheritedFormerSecrets }, request);
     };
     return createSandbox(caller, drawPlan, signal, (sandboxId) =>
-      runPatches({ orgId, checkpointId: id, sandboxId }, signal),
+      // A fork that cannot be completed is discarded, with what its patches did.
+      runPatches(
+        { orgId, checkpointId: id, sandboxId, appliedPatchIds: [] },
+        async () => undefined,
+        signal,
+      ),
     );
   };
 }

@@ -9,9 +9,13 @@ import type { SandboxRepository, SandboxRow } from "../sandboxes/sandbox-reposit
 import type { SettleSandbox } from "../sandboxes/settle-sandbox.ts";
 import type { WorkerClient } from "../worker/worker-client.ts";
 import type { WorkerLink } from "../worker/worker-link.ts";
+import type { CheckpointRow } from "./checkpoint-repository.ts";
 
 /** @throws {WireError} `sandbox_not_running`, `checkpoint_failed`, and what the worker says. */
-export type RestoreCheckpoint = (sandbox: SandboxRow, checkpointId: string) => Promise<void>;
+export type RestoreCheckpoint = (
+  sandbox: SandboxRow,
+  checkpoint: Pick<CheckpointRow, "id" | "appliedPatchIds">,
+) => Promise<void>;
 
 /**
  * Puts a sandbox back to one of its own checkpoints, and resolves when it
@@ -45,7 +49,10 @@ export function createRestoreCheckpoint(deps: {
     throw new WireError("checkpoint_failed", `The files of checkpoint ${checkpointId} are lost`);
   }
 
-  async function restore(row: SandboxRow, checkpointId: string): Promise<void> {
+  async function restore(
+    row: SandboxRow,
+    { id: checkpointId, appliedPatchIds }: Pick<CheckpointRow, "id" | "appliedPatchIds">,
+  ): Promise<void> {
     const { orgId, id, egressMode } = row;
     const envs = sandboxEnvironment(await sandboxes.listSecrets(orgId, id), row.envs);
     const sandbox = { orgId, id, state: "restoring" } as const;
@@ -53,7 +60,7 @@ export function createRestoreCheckpoint(deps: {
       throw new WireError("sandbox_not_running", `Sandbox ${id} is stopped`);
     }
     const machine = await worker.restore(id, { checkpointId, egressMode, envs });
-    await transitions.bringUp(sandbox, machine, { lastActiveAt: new Date() });
+    await transitions.bringUp(sandbox, machine, { lastActiveAt: new Date(), appliedPatchIds });
   }
 
   async function settle(orgId: string, id: string): Promise<void> {
@@ -64,13 +71,14 @@ export function createRestoreCheckpoint(deps: {
     }
   }
 
-  return async ({ orgId, id }, checkpointId) => {
+  return async ({ orgId, id }, checkpoint) => {
+    const checkpointId = checkpoint.id;
     const end = activity.begin(id);
     try {
       await lifecycle.holdRunning(orgId, id, async (row) => {
         await assertPossible(checkpointId);
         try {
-          await restore(row, checkpointId);
+          await restore(row, checkpoint);
         } catch (error) {
           logger.warn({ sandboxId: id, checkpointId, err: error }, "a restore failed");
           await settle(orgId, id);

@@ -6,17 +6,33 @@ import type { PatchRepository } from "./patch-repository.ts";
 /** How much of a failed patch's output is kept. */
 const keptCharactersMax = 2_000;
 
+/** A fork, and which patches of its checkpoint have run in it. */
+export interface PatchedFork {
+  orgId: string;
+  sandboxId: string;
+  checkpointId: string;
+  appliedPatchIds: readonly string[];
+}
+
+/** What its row says after the patches: how one failed, and which have run. */
+export interface PatchOutcome {
+  patchError: string | null;
+  appliedPatchIds: string[];
+}
+
 /**
- * Runs the patches of a checkpoint in a fork, in their order and with bash.
- * The first that fails is the last that runs; the fork stays usable.
+ * Runs the patches of a checkpoint that have not run in a fork yet, in their
+ * order and with bash. The first that fails is the last that runs; the fork
+ * stays usable, and its next wake tries that one again unless it was deleted.
+ * `onApplied` is told after each one, so that none runs twice.
  *
- * @returns the text of the failure, null when all have run.
- * @throws {WireError} when the worker is lost: then the fork is of no use.
+ * @throws {WireError} when the worker is lost.
  */
 export type RunPatches = (
-  fork: { orgId: string; checkpointId: string; sandboxId: string },
+  fork: PatchedFork,
+  onApplied: (appliedPatchIds: string[]) => Promise<void>,
   signal: AbortSignal,
-) => Promise<{ patchError: string | null }>;
+) => Promise<PatchOutcome>;
 
 export function createRunPatches(deps: {
   patches: Pick<PatchRepository, "list">;
@@ -25,11 +41,16 @@ export function createRunPatches(deps: {
 }): RunPatches {
   const { patches, sandboxes, worker } = deps;
 
-  return async ({ orgId, checkpointId, sandboxId }, signal) => {
-    const scripts = await patches.list(orgId, checkpointId);
-    if (scripts.length === 0) return { patchError: null };
+  return async (fork, onApplied, signal) => {
+    const { orgId, checkpointId, sandboxId } = fork;
+    const present = await patches.list(orgId, checkpointId);
+    const applied = new Set(fork.appliedPatchIds);
+    const pending = present.filter(({ id }) => !applied.has(id));
+    // Those that were deleted are forgotten, so the list does not grow.
+    const appliedPatchIds = present.map(({ id }) => id).filter((id) => applied.has(id));
+    if (pending.length === 0) return { patchError: null, appliedPatchIds };
     const cwd = (await sandboxes.find(orgId, sandboxId))?.workingDirectory ?? null;
-    for (const patch of scripts) {
+    for (const patch of pending) {
       const command = {
         cmd: "/bin/bash",
         args: ["-c", patch.script],
@@ -39,9 +60,13 @@ export function createRunPatches(deps: {
       const failure = await worker
         .run(sandboxId, command, signal)
         .then(describeResult, describeRefusal);
-      if (failure !== undefined) return { patchError: `${nameOf(patch)} ${failure}` };
+      if (failure !== undefined) {
+        return { patchError: `${nameOf(patch)} ${failure}`, appliedPatchIds };
+      }
+      appliedPatchIds.push(patch.id);
+      await onApplied(appliedPatchIds);
     }
-    return { patchError: null };
+    return { patchError: null, appliedPatchIds };
   };
 }
 

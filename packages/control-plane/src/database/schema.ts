@@ -185,6 +185,8 @@ export const sandboxes = pgTable(
     fromCheckpointId: uuid("from_checkpoint_id"),
     /** Which patch failed in it, and how. */
     patchError: text("patch_error"),
+    /** Patches of its checkpoint that have run in a fork; null where an earlier version made it: none runs. */
+    appliedPatchIds: jsonb("applied_patch_ids").$type<string[]>(),
     /** Why its last wake was a boot from its disk. */
     memoryLost: text("memory_lost"),
     /** What it took on the disk when it was hibernated. */
@@ -330,6 +332,8 @@ export const checkpoints = pgTable(
     metadata: jsonb("metadata").$type<Record<string, string>>().notNull(),
     envs: jsonb("envs").$type<Record<string, string>>().notNull(),
     workingDirectory: text("working_directory"),
+    /** Those of the sandbox at the moment of the checkpoint. */
+    appliedPatchIds: jsonb("applied_patch_ids").$type<string[]>(),
     projectName: text("project_name"),
     secretStoreName: text("secret_store_name"),
     baseSecretStoreName: text("base_secret_store_name"),

@@ -76,6 +76,7 @@ export async function admitSandbox(
         envs,
         workingDirectory: plan.workingDirectory,
         fromCheckpointId: plan.fromCheckpointId,
+        appliedPatchIds: [],
         startedAt: now,
         lastActiveAt: now,
       },

@@ -12,8 +12,17 @@ export type HeldSandbox = Pick<SandboxRow, "id" | "orgId" | "state">;
  * row that {@link SettleSandbox} can resolve when it fails half-way.
  */
 export interface MachineTransitions {
-  /** Gives a prepared machine its session, then lets it run. One that runs is taken over. */
-  bringUp(sandbox: HeldSandbox, machine: WorkerSandbox, changes?: SandboxChanges): Promise<void>;
+  /**
+   * Gives a prepared machine its session, then lets it run. One that runs is
+   * taken over. `prepareGuest` works in the guest before the sandbox counts as
+   * running, and returns further changes of the row.
+   */
+  bringUp(
+    sandbox: HeldSandbox,
+    machine: WorkerSandbox,
+    changes?: SandboxChanges,
+    prepareGuest?: () => Promise<SandboxChanges>,
+  ): Promise<void>;
   /** Has the worker save the machine, then takes the session away. */
   putToSleep(sandbox: HeldSandbox, changes?: SandboxChanges): Promise<{ sizeBytes: number }>;
 }
@@ -39,7 +48,7 @@ export function createMachineTransitions(deps: {
   }
 
   return {
-    async bringUp(sandbox, machine, changes = {}) {
+    async bringUp(sandbox, machine, changes = {}, prepareGuest = undefined) {
       const { orgId, id } = sandbox;
       await change(sandbox, {
         sourceAddress: machine.sourceAddress,
@@ -47,12 +56,14 @@ export function createMachineTransitions(deps: {
       });
       await handOver.putSession(orgId, id);
       const running = machine.state === "running" ? machine : await worker.start(id);
+      const prepared = await prepareGuest?.();
       await change(sandbox, {
         state: "running",
         hibernatedBytes: null,
         memoryLost: running.lostBecause,
         ...running.size,
         ...changes,
+        ...prepared,
       });
     },
 

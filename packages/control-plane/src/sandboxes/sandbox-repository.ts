@@ -21,6 +21,7 @@ export type SandboxChanges = Partial<
     | "stoppedAt"
     | "idleTimeoutSeconds"
     | "patchError"
+    | "appliedPatchIds"
     | "memoryLost"
     | "hibernatedBytes"
     | "memoryMB"

@@ -1,5 +1,6 @@
 import { WireError } from "@opencomputer/protocol";
 import type { Logger } from "pino";
+import type { RunPatches } from "../checkpoints/run-patches.ts";
 import type { Database } from "../database/database.ts";
 import type { EgressProxyLink } from "../egress-proxy/egress-proxy-link.ts";
 import type { WorkerClient } from "../worker/worker-client.ts";
@@ -7,13 +8,14 @@ import type { WorkerLink } from "../worker/worker-link.ts";
 import { assertRoom } from "./assert-room.ts";
 import type { HeldSandbox, MachineTransitions } from "./machine-transitions.ts";
 import { sandboxEnvironment } from "./sandbox-environment.ts";
-import type { SandboxRepository, SandboxRow } from "./sandbox-repository.ts";
+import type { SandboxChanges, SandboxRepository, SandboxRow } from "./sandbox-repository.ts";
 
 /** Wakes a hibernated sandbox that nobody else acts on. */
 export type WakeSandbox = (row: SandboxRow) => Promise<void>;
 
 /**
- * Slot, session, and only then the guest's next instruction, as in a create.
+ * Slot, session, and only then the guest's next instruction, as in a create;
+ * then the patches that a fork has not had run, and only then what it was woken for.
  * What can be refused is refused before anything is done; what fails later
  * leaves the sandbox hibernated.
  */
@@ -24,6 +26,8 @@ export function createWakeSandbox(deps: {
   workerLink: WorkerLink;
   egressProxyLink: EgressProxyLink;
   transitions: MachineTransitions;
+  /** Runs the patches that a fork has not had run. */
+  runPatches: RunPatches;
   /** How many sandboxes an org may run at once. */
   sandboxesPerOrgMax: number;
   /** How many of one API key; undefined for no such bound. */
@@ -50,6 +54,20 @@ export function createWakeSandbox(deps: {
     }
   }
 
+  /** As the row says afterwards. What was patched stays so when the wake fails later. */
+  async function patch(row: SandboxRow, { state }: HeldSandbox): Promise<SandboxChanges> {
+    const { orgId, id: sandboxId, fromCheckpointId: checkpointId, appliedPatchIds } = row;
+    if (checkpointId === null || appliedPatchIds === null) return {};
+    return deps.runPatches(
+      { orgId, sandboxId, checkpointId, appliedPatchIds },
+      async (applied) => {
+        await sandboxes.change(orgId, sandboxId, [state], { appliedPatchIds: applied });
+      },
+      // Whoever asked for the wake may leave: others may share it.
+      new AbortController().signal,
+    );
+  }
+
   return async (row) => {
     const { orgId, id, egressMode } = row;
     await deps.workerLink.assertReady();
@@ -58,7 +76,9 @@ export function createWakeSandbox(deps: {
     const sandbox = await admit(row);
     try {
       const machine = await worker.wake(id, { egressMode, envs });
-      await transitions.bringUp(sandbox, machine, { lastActiveAt: new Date() });
+      await transitions.bringUp(sandbox, machine, { lastActiveAt: new Date() }, () =>
+        patch(row, sandbox),
+      );
     } catch (error) {
       logger.warn({ sandboxId: id, err: error }, "a wake failed");
       await putBack(sandbox);

@@ -92,9 +92,9 @@ export const checkpointRoutes: FastifyPluginAsyncZod<CheckpointRoutes> = async (
       const { orgId, params } = request;
       await findPresentSandbox(sandboxes, orgId, params.id);
       const { id } = await findOf(orgId, params);
-      await awaitCheckpoint(checkpoints, orgId, id, clientGone(reply));
+      const checkpoint = await awaitCheckpoint(checkpoints, orgId, id, clientGone(reply));
       const sandbox = await findPresentSandbox(sandboxes, orgId, params.id);
-      await deps.restoreCheckpoint(sandbox, id);
+      await deps.restoreCheckpoint(sandbox, checkpoint);
       return { sandboxId: sandbox.id, checkpointId: id, status: "restoring" as const };
     },
   );

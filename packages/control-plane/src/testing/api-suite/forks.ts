@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import {
   createdPatchSchema,
   createdSandboxSchema,
@@ -260,12 +260,15 @@ export function describeForks(openDatabase: OpenTestDatabase): void {
         if (step === "checkpoint") await released;
       };
       const path = `/api/sandboxes/${parent}/checkpoints`;
-      const cid = (await call("POST", path, { body: { name: "slow" } })).json.id;
+      const making = call("POST", path, { body: { name: "slow" } });
+      await eventually(async () => (await call("GET", path)).json.length === 1, "it is being made");
+      const [{ id: cid }] = (await call("GET", path)).json;
       const waiting = fork(cid);
       await new Promise((resolve) => setTimeout(resolve, 150));
       proceed();
       worker.before = async () => undefined;
       assert.equal((await waiting).status, 201);
+      assert.equal((await making).status, 201);
     });
 
     test("a failed checkpoint is 409; an unknown or malformed one is 404", async () => {
@@ -373,6 +376,84 @@ export function describeForks(openDatabase: OpenTestDatabase): void {
       assert.equal(good.json.patchError, undefined);
       assert.deepEqual(ran.slice(10), scripts.map(asBash));
       worker.run = before;
+    });
+
+    describe("patches at a wake", () => {
+      /** Runs what is asked for, but for the scripts of patches, which are noted. */
+      const watchPatches = (isBad: (script: string) => boolean = () => false) => {
+        const { worker } = installation();
+        const before = worker.run;
+        const ran: string[] = [];
+        worker.run = (machine, command) => {
+          if (command.cmd !== "/bin/bash") {
+            ran.push("command");
+            return before(machine, command);
+          }
+          const script = command.args?.[1] ?? "";
+          ran.push(script);
+          return { exitCode: isBad(script) ? 1 : 0, stdout: "", stderr: "" };
+        };
+        const stop = () => {
+          worker.run = before;
+        };
+        return { ran, stop };
+      };
+      const add = (cid: string, script: string) =>
+        call("POST", `/api/sandboxes/checkpoints/${cid}/patches`, { body: { script } });
+      const hibernate = (id: string) => call("POST", `/api/sandboxes/${id}/hibernate`);
+      const use = (id: string) =>
+        call("POST", `/api/sandboxes/${id}/exec/run`, { body: { cmd: "x" } });
+      const errorOf = async (id: string) =>
+        (await call("GET", `/api/sandboxes/${id}`)).json.patchError;
+
+      test("those that came later run once, before what the fork was woken for", async () => {
+        const cid = await makeReady(await create());
+        await add(cid, "first");
+        const { ran, stop } = watchPatches();
+        const id = await forkId(cid);
+        await add(cid, "second");
+        await use(id);
+        await hibernate(id);
+        await use(id);
+        await hibernate(id);
+        await use(id);
+        stop();
+        assert.deepEqual(ran, ["first", "command", "second", "command", "command"]);
+      });
+
+      test("one that fails is tried again at the next wake, until it is deleted", async () => {
+        const cid = await makeReady(await create());
+        const id = await forkId(cid);
+        const bad = (await add(cid, "bad")).json.patch.id;
+        await add(cid, "good");
+        const { ran, stop } = watchPatches((script) => script === "bad");
+        for (let wake = 0; wake < 2; wake += 1) {
+          await hibernate(id);
+          assert.equal((await use(id)).status, 200);
+          assert.match(await errorOf(id), /^Patch 1 ended with exit code 1/);
+        }
+        await call("DELETE", `/api/sandboxes/checkpoints/${cid}/patches/${bad}`);
+        await hibernate(id);
+        await use(id);
+        stop();
+        assert.deepEqual(ran, ["bad", "command", "bad", "command", "good", "command"]);
+        assert.equal(await errorOf(id), undefined);
+      });
+
+      test("a restore takes back what the patches since its checkpoint did, and they run again", async () => {
+        const cid = await makeReady(await create());
+        const id = await forkId(cid);
+        const own = await makeReady(id, "own");
+        await add(cid, "later");
+        const { ran, stop } = watchPatches();
+        await hibernate(id);
+        await use(id);
+        await call("POST", `/api/sandboxes/${id}/checkpoints/${own}/restore`);
+        await hibernate(id);
+        await use(id);
+        stop();
+        assert.deepEqual(ran, ["later", "command", "later", "command"]);
+      });
     });
 
     test("forks of forks run the patches of their own checkpoint only", async () => {

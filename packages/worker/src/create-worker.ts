@@ -24,6 +24,7 @@ import type { Sandboxes } from "./sandboxes/sandboxes.ts";
 import { createSavedMachines, type SavedMachines } from "./saved-state/create-saved-machines.ts";
 import { createSaveMachine } from "./saved-state/save-machine.ts";
 import { startAutoscaler } from "./scaling/start-autoscaler.ts";
+import { createUseWatch, type UseWatch } from "./use/create-use-watch.ts";
 import { createQemu } from "./vm/create-qemu.ts";
 import { machineFingerprint } from "./vm/machine-fingerprint.ts";
 import type { Accelerator, MachineShape } from "./vm/qemu-arguments.ts";
@@ -46,6 +47,7 @@ export interface Worker {
   readonly sandboxes: Sandboxes;
   readonly checkpoints: Pick<SavedMachines, "list">;
   readonly cpuWatch: Pick<CpuWatch, "lastUsedAt">;
+  readonly useWatch: Pick<UseWatch, "begin" | "watch" | "useOf" | "forget">;
   status(): WorkerStatus;
   /** Makes every later sandbox trust the certificate. Returns at once; `status` tells the progress. */
   trust(certificatePem: string): void;
@@ -224,6 +226,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       .catch((error: unknown) => log.warn({ err: error }, "A machine's log could not be trimmed"));
   }, logTrimIntervalMilliseconds);
   trimming.unref();
+  const useWatch = createUseWatch();
   const cpuWatch = createCpuWatch({
     list: () => sandboxes.processes(),
     onFailure: (error) => log.warn({ err: error }, "The CPU time of machines cannot be read"),
@@ -233,6 +236,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     sandboxes,
     checkpoints,
     cpuWatch,
+    useWatch,
     status: () => ({
       instanceId,
       ready: pool !== undefined,
@@ -263,6 +267,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       closed = true;
       clearInterval(trimming);
       cpuWatch.close();
+      useWatch.close();
       autoscaler.stop();
       await metadata.close();
       const processesOfSandboxes = await sandboxes.settle();

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
-import { WireError } from "@opencomputer/protocol";
+import { type SandboxUse, WireError } from "@opencomputer/protocol";
 import { createRecordingLogger } from "../testing/recording-logger.ts";
 import { createIdleSweep } from "./idle-sweep.ts";
 
 const minute = 60_000;
+
+const use = (known: { lastUsedAt?: number; operations?: number; cpuLastUsedAt?: number }) => ({
+  lastUsedAt: known.lastUsedAt === undefined ? null : new Date(known.lastUsedAt).toISOString(),
+  operations: known.operations ?? 0,
+  cpuLastUsedAt:
+    known.cpuLastUsedAt === undefined ? null : new Date(known.cpuLastUsedAt).toISOString(),
+});
 
 describe("createIdleSweep", () => {
   let now: number;
@@ -13,7 +20,7 @@ describe("createIdleSweep", () => {
   let isHeld: boolean;
   let ids: string[];
   let idle: "requests" | "cpu";
-  let cpuLastUsedAt: () => Promise<Date | undefined>;
+  let useOf: () => Promise<SandboxUse>;
   let sweep: () => Promise<void>;
 
   beforeEach(() => {
@@ -23,7 +30,7 @@ describe("createIdleSweep", () => {
     isHeld = false;
     ids = ["a"];
     idle = "requests";
-    cpuLastUsedAt = async () => assert.fail("the worker was asked");
+    useOf = async () => use({});
     sweep = createIdleSweep({
       upkeep: {
         listIdle: async () =>
@@ -44,7 +51,7 @@ describe("createIdleSweep", () => {
           events.push(`forgets what stopped before ${+time / minute}`);
         },
       },
-      worker: { cpuLastUsedAt: () => cpuLastUsedAt() },
+      worker: { useOf: () => useOf() },
       activity: { lastActiveAt: (_id, stored) => stored },
       lifecycle: {
         isHeld: () => isHeld,
@@ -123,27 +130,46 @@ describe("createIdleSweep", () => {
     assert.ok(!happened().includes("kills a"));
   });
 
-  test("by its CPU: use within the time-out is written down, older use is none", async () => {
-    idle = "cpu";
-    cpuLastUsedAt = async () => new Date(-999);
-    await sweep();
-    assert.deepEqual(happened(), ["touches a at -999"]);
-    cpuLastUsedAt = async () => new Date(-1000);
+  for (const [what, known] of [
+    ["bytes", "lastUsedAt"],
+    ["the CPU", "cpuLastUsedAt"],
+  ] as const) {
+    test(`by ${what}: use within the time-out is written down, older use is none`, async () => {
+      now = 10 * minute;
+      idle = "cpu";
+      useOf = async () => use({ [known]: now - 999 });
+      await sweep();
+      assert.deepEqual(happened(), [`touches a at ${now - 999}`]);
+      useOf = async () => use({ [known]: now - 1000 });
+      await sweep();
+      assert.deepEqual(happened(), ["hibernates a"]);
+    });
+  }
+
+  test("by default use of the CPU is none", async () => {
+    useOf = async () => use({ cpuLastUsedAt: now });
     await sweep();
     assert.deepEqual(happened(), ["hibernates a"]);
   });
 
-  test("by its CPU: a machine that the worker does not run is left to the hibernation", async () => {
-    idle = "cpu";
-    cpuLastUsedAt = async () => undefined;
+  test("an operation that the worker serves is use until it ends", async () => {
+    now = 10 * minute;
+    useOf = async () => use({ operations: 1 });
+    await sweep();
+    assert.deepEqual(happened(), [`touches a at ${now}`]);
+  });
+
+  test("a sandbox that the worker does not have is left to the hibernation", async () => {
+    useOf = async () => {
+      throw new WireError("sandbox_not_found", "it is not here");
+    };
     await sweep();
     assert.deepEqual(happened(), ["hibernates a"]);
   });
 
-  test("by its CPU: nothing is hibernated while the worker cannot tell", async () => {
-    idle = "cpu";
+  test("nothing is hibernated while the worker cannot tell", async () => {
     let asked = 0;
-    cpuLastUsedAt = async () => {
+    useOf = async () => {
       asked += 1;
       throw new WireError("worker_unavailable", "not now");
     };
@@ -151,7 +177,7 @@ describe("createIdleSweep", () => {
     await sweep();
     assert.deepEqual([happened(), asked], [[], 1]);
     now += minute;
-    cpuLastUsedAt = async () => new Date(0);
+    useOf = async () => use({});
     await sweep();
     assert.deepEqual(happened(), ["hibernates a"]);
   });

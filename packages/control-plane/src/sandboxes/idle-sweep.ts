@@ -37,8 +37,8 @@ interface Failures {
  */
 export function createIdleSweep(deps: {
   upkeep: Pick<SandboxUpkeepRepository, "listIdle" | "touch" | "deleteStoppedBefore">;
-  /** What counts use of the CPU. */
-  worker: Pick<WorkerClient, "cpuLastUsedAt">;
+  /** What counts the use that passes through whichever control plane, and that of the CPU. */
+  worker: Pick<WorkerClient, "useOf">;
   activity: Pick<SandboxActivity, "lastActiveAt">;
   lifecycle: Pick<SandboxLifecycle, "hibernateIdle" | "isHeld">;
   removal: Pick<SandboxRemoval, "kill">;
@@ -55,19 +55,23 @@ export function createIdleSweep(deps: {
   }
 
   /**
-   * Whether the machine's CPU was used within the time-out, which is written
-   * down as any use. While the worker cannot tell, nothing is hibernated.
+   * Whether the worker knows of use within the time-out, which is written down
+   * as any use. While the worker cannot tell, nothing is hibernated.
    */
-  async function hasUsedCpu({ id, idle, idleTimeoutSeconds }: IdleSandbox): Promise<boolean> {
-    if (idle !== "cpu") return false;
+  async function wasUsed({ id, idle, idleTimeoutSeconds }: IdleSandbox): Promise<boolean> {
     try {
-      const usedAt = await worker.cpuLastUsedAt(id);
-      if (usedAt === undefined) return false;
-      if (usedAt.getTime() + idleTimeoutSeconds * 1000 <= now()) return false;
-      await upkeep.touch(id, usedAt);
+      const { lastUsedAt, operations, cpuLastUsedAt } = await worker.useOf(id);
+      const times = [lastUsedAt, idle === "cpu" ? cpuLastUsedAt : null];
+      const latest = Math.max(
+        ...times.map((time) => (time === null ? Number.NEGATIVE_INFINITY : Date.parse(time))),
+      );
+      const usedAt = operations > 0 ? now() : latest;
+      if (usedAt + idleTimeoutSeconds * 1000 <= now()) return false;
+      await upkeep.touch(id, new Date(usedAt));
     } catch (error) {
+      if (error instanceof WireError && error.code === "sandbox_not_found") return false;
       failures.set(id, { attempts: 0, retryAt: now() + retryMilliseconds });
-      logger.warn({ sandboxId: id, err: error }, "it is not known whether a sandbox uses its CPU");
+      logger.warn({ sandboxId: id, err: error }, "it is not known whether a sandbox is used");
     }
     return true;
   }
@@ -100,7 +104,7 @@ export function createIdleSweep(deps: {
     for (const id of failures.keys()) if (!known.has(id)) failures.delete(id);
     const due: IdleSandbox[] = [];
     for (const sandbox of idle.filter(isDue)) {
-      if (due.length < hibernationsMax && !(await hasUsedCpu(sandbox))) due.push(sandbox);
+      if (due.length < hibernationsMax && !(await wasUsed(sandbox))) due.push(sandbox);
     }
     await Promise.all(due.map(hibernate));
     await upkeep.deleteStoppedBefore(new Date(now() - stoppedRetentionMilliseconds));

@@ -5,7 +5,6 @@ import { pipeline } from "node:stream/promises";
 import {
   type CommandResult,
   commandResultSchema,
-  cpuUseSchema,
   filePathQuerySchema,
   hibernatedSandboxSchema,
   idempotencyKeyHeader,
@@ -18,6 +17,8 @@ import {
   restoreSandboxRequestSchema,
   runCommandRequestSchema,
   type SandboxScaling,
+  type SandboxUse,
+  sandboxUseSchema,
   trustRequestSchema,
   tunnelProtocol,
   WireError,
@@ -102,7 +103,8 @@ export function createFakeWorker(socketPath: string) {
     } as WorkerStatus,
     before: async (_step: Step, _sandboxId: string): Promise<void> => undefined,
     /** When a machine last used its CPU; null for one that has not. */
-    cpuLastUsedAt: (_sandboxId: string): Date | null => null,
+    /** What it tells of the use of a sandbox. */
+    useOf: (_sandboxId: string): Partial<SandboxUse> => ({}),
     /** Idempotency keys of commands, in order. */
     keys: [] as string[],
     /** Whether the worker is to be lost after it has acted on a request, such as `POST /v1/…`. */
@@ -197,10 +199,10 @@ export function createFakeWorker(socketPath: string) {
       machine.state = "running";
       return describe(id, machine);
     });
-    app.get("/v1/sandboxes/:id/cpu-use", async (request) => {
+    app.get("/v1/sandboxes/:id/use", async (request) => {
       const [id] = machineOf(request.params);
-      const lastUsedAt = worker.cpuLastUsedAt(id)?.toISOString() ?? null;
-      return cpuUseSchema.parse({ lastUsedAt });
+      const unused = { lastUsedAt: null, operations: 0, cpuLastUsedAt: null };
+      return sandboxUseSchema.parse({ ...unused, ...worker.useOf(id) });
     });
     app.delete("/v1/sandboxes/:id", async (request, reply) => {
       const [id] = machineOf(request.params);

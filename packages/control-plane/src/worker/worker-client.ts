@@ -2,7 +2,6 @@ import type { Readable } from "node:stream";
 import {
   type CommandResult,
   commandResultSchema,
-  cpuUseSchema,
   type DirectoryEntry,
   defaults,
   directoryListingSchema,
@@ -13,6 +12,8 @@ import {
   type RebootSandboxRequest,
   type RestoreSandboxRequest,
   type RunCommandRequest,
+  type SandboxUse,
+  sandboxUseSchema,
   type WakeSandboxRequest,
   WireError,
   type WorkerAutoscaleRequest,
@@ -55,8 +56,8 @@ export interface WorkerClient {
   hibernate(sandboxId: string): Promise<HibernatedSandbox>;
   wake(sandboxId: string, request: WakeSandboxRequest): Promise<WorkerSandbox>;
   restore(sandboxId: string, request: RestoreSandboxRequest): Promise<WorkerSandbox>;
-  /** When the sandbox's machine last used the CPU; undefined for one that does not run. */
-  cpuLastUsedAt(sandboxId: string): Promise<Date | undefined>;
+  /** What the worker knows of a sandbox's use. */
+  useOf(sandboxId: string): Promise<SandboxUse>;
   /** Ends its machine and prepares one that boots from the disk. */
   reboot(sandboxId: string, request: RebootSandboxRequest): Promise<WorkerSandbox>;
   scale(sandboxId: string, request: WorkerScaleRequest): Promise<WorkerSandbox>;
@@ -200,17 +201,15 @@ export function createWorkerClient(socketPath: string): WorkerClient {
         workerSandboxSchema,
       ),
 
-    async cpuLastUsedAt(sandboxId) {
-      const { lastUsedAt } = await client.request(
+    useOf: (sandboxId) =>
+      client.request(
         {
           method: "GET",
-          path: `${sandboxPath(sandboxId)}/cpu-use`,
+          path: `${sandboxPath(sandboxId)}/use`,
           timeoutMilliseconds: statusTimeoutMilliseconds,
         },
-        cpuUseSchema,
-      );
-      return lastUsedAt === null ? undefined : new Date(lastUsedAt);
-    },
+        sandboxUseSchema,
+      ),
     reboot: (sandboxId, request) => change("POST", sandboxId, "reboot", request),
     scale: (sandboxId, request) => change("POST", sandboxId, "scale", request),
     setAutoscale: (sandboxId, request) => change("PUT", sandboxId, "autoscale", request),

@@ -112,16 +112,25 @@ export type RestoreSandboxRequest = z.infer<typeof restoreSandboxRequestSchema>;
 /**
  * What counts as use of the CPU: an interval in which the process of a machine
  * took at least this share of one CPU, on average. A guest that does nothing
- * takes well below 1 percent, also where it is emulated.
+ * takes a fraction of that, also where it is emulated.
  */
 export const cpuUseRule = { intervalSeconds: 10, percentMin: 5 } as const;
 
 /**
- * Response of `GET /v1/sandboxes/:id/cpu-use`. `lastUsedAt` is the end of the
- * last interval that counts as use. The begin of a machine counts, and so does
- * that of the worker. Null for a sandbox that does not run.
+ * Response of `GET /v1/sandboxes/:id/use`: what the worker knows since it
+ * started, for a sandbox that runs. `lastUsedAt` is when bytes of a command, a
+ * file, a terminal or a preview passed last, null when none did; `operations`
+ * are those under way, each of which counts as use until it ends.
+ * `cpuLastUsedAt` is the end of the last interval that counts as use of the CPU;
+ * the begin of a machine counts, and so does that of the worker. It is null,
+ * like all the rest, for a sandbox that does not run.
  */
-export const cpuUseSchema = z.object({ lastUsedAt: z.iso.datetime().nullable() });
+export const sandboxUseSchema = z.object({
+  lastUsedAt: z.iso.datetime().nullable(),
+  operations: z.int().min(0),
+  cpuLastUsedAt: z.iso.datetime().nullable(),
+});
+export type SandboxUse = z.infer<typeof sandboxUseSchema>;
 
 /** Body of `PUT /v1/trust`: the public certificate that every guest has to trust. */
 export const trustRequestSchema = z.object({

@@ -5,6 +5,7 @@ import { pino } from "pino";
 import type { Worker } from "../create-worker.ts";
 import { createJournal } from "../testing/fake-machines.ts";
 import { createFakeSaved } from "../testing/sandboxes-scenario.ts";
+import { createUseWatch } from "../use/create-use-watch.ts";
 import { commandArguments } from "./command-routes.ts";
 import { createServer } from "./create-server.ts";
 
@@ -50,6 +51,7 @@ function scenario(failure?: Error) {
     trust: (certificatePem) => void asked.push(certificatePem),
     noteActivity: () => undefined,
     close: async () => undefined,
+    useWatch: createUseWatch(),
     cpuWatch: { lastUsedAt: () => new Date("2026-01-02T03:04:05.678Z") },
     sandboxes: {
       processes: () => [],

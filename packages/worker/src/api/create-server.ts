@@ -1,8 +1,8 @@
 import {
-  cpuUseSchema,
   type ErrorCode,
   prepareSandboxRequestSchema,
   sandboxIdSchema,
+  sandboxUseSchema,
   trustRequestSchema,
   WireError,
   workerSandboxListSchema,
@@ -27,6 +27,7 @@ import { z } from "zod";
 import type { Worker } from "../create-worker.ts";
 import { createKeyedCommands } from "../idempotency/create-keyed-commands.ts";
 import { commandRoutes } from "./command-routes.ts";
+import { countUse } from "./count-use.ts";
 import { fileRoutes } from "./file-routes.ts";
 import { lifeRoutes } from "./life-routes.ts";
 import { scalingRoutes } from "./scaling-routes.ts";
@@ -63,6 +64,7 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
     return reply.status(error.status).send(error.toBody());
   });
   server.addHook("onRequest", async () => worker.noteActivity());
+  server.addHook("onRequest", async (request, reply) => countUse(worker.useWatch, request, reply));
   server.addHook("onResponse", async () => worker.noteActivity());
 
   const app = server.withTypeProvider<ZodTypeProvider>();
@@ -92,13 +94,20 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
     (request) => worker.sandboxes.start(request.params.sandboxId),
   );
   app.get(
-    "/v1/sandboxes/:sandboxId/cpu-use",
-    { schema: { params: sandboxParamsSchema, response: { 200: cpuUseSchema } } },
+    "/v1/sandboxes/:sandboxId/use",
+    { schema: { params: sandboxParamsSchema, response: { 200: sandboxUseSchema } } },
     ({ params: { sandboxId } }) => {
-      const { state } = worker.sandboxes.get(sandboxId);
+      if (worker.sandboxes.get(sandboxId).state !== "running") {
+        return { lastUsedAt: null, operations: 0, cpuLastUsedAt: null };
+      }
+      const { lastUsedAt, operations } = worker.useWatch.useOf(sandboxId);
       // Until its first sample a sandbox that runs counts as used just now.
-      const lastUsedAt = worker.cpuWatch.lastUsedAt(sandboxId) ?? new Date();
-      return { lastUsedAt: state === "running" ? lastUsedAt.toISOString() : null };
+      const cpuLastUsedAt = worker.cpuWatch.lastUsedAt(sandboxId) ?? new Date();
+      return {
+        lastUsedAt: lastUsedAt?.toISOString() ?? null,
+        operations,
+        cpuLastUsedAt: cpuLastUsedAt.toISOString(),
+      };
     },
   );
   app.delete(
@@ -106,6 +115,7 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
     { schema: { params: sandboxParamsSchema } },
     async (request, reply) => {
       await worker.sandboxes.remove(request.params.sandboxId);
+      worker.useWatch.forget(request.params.sandboxId);
       return reply.status(204).send();
     },
   );
@@ -118,7 +128,11 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
   server.register(scalingRoutes, { worker });
   const tunnels = serveTunnels(
     server.server,
-    { sandboxes: worker.sandboxes, onUse: () => worker.noteActivity() },
+    {
+      sandboxes: worker.sandboxes,
+      onUse: () => worker.noteActivity(),
+      watchUse: worker.useWatch.watch,
+    },
     log,
   );
   server.addHook("preClose", async () => tunnels.close());

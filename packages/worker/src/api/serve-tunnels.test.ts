@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import { limits, tunnelProtocol, WireError } from "@opencomputer/protocol";
 import { createAgentTunnels } from "../guest/agent-tunnels.ts";
+import { createUseWatch } from "../use/create-use-watch.ts";
 import { serveTunnels } from "./serve-tunnels.ts";
 
 const sandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";
@@ -38,6 +39,7 @@ async function scenario(
     },
   });
   const worker = createServer();
+  const useWatch = createUseWatch();
   const log = { info: () => undefined };
   const agentOf = (id: string) => {
     if (id === sandboxId) return { tunnels };
@@ -45,12 +47,18 @@ async function scenario(
   };
   const served = serveTunnels(
     worker,
-    { sandboxes: { agentOf }, onUse: () => undefined, halfOpenSecondsMax: 0.05 },
+    {
+      sandboxes: { agentOf },
+      onUse: () => undefined,
+      watchUse: useWatch.watch,
+      halfOpenSecondsMax: 0.05,
+    },
     log,
   );
   const port = await listen(worker);
   return {
     tunnels,
+    useWatch,
     served,
     agentSockets,
     /** The upgraded socket, or the status of the refusal with its code. */
@@ -69,6 +77,7 @@ async function scenario(
         upgrade.end();
       }),
     end() {
+      useWatch.close();
       tunnels.close();
       served.close();
       worker.close();
@@ -89,11 +98,13 @@ function assertSocket(opened: unknown): Socket {
 
 describe("serveTunnels", () => {
   test("passes bytes both ways, also those that come with the head, and both ends", async () => {
-    const { open, end } = await scenario((_request, socket) => {
+    const { open, useWatch, end } = await scenario((_request, socket) => {
       socket.write(`${accept}early,`);
       socket.pipe(socket);
     });
+    assert.equal(useWatch.useOf(sandboxId).lastUsedAt, undefined);
     const client = assertSocket(await open());
+    assert.ok(useWatch.useOf(sandboxId).lastUsedAt !== undefined);
     client.write("hello");
     client.end();
     assert.equal(await text(client), "early,hello");

@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { limits, sandboxIdSchema, tunnelProtocol, WireError } from "@opencomputer/protocol";
 import { z } from "zod";
 import type { AgentClient } from "../guest/agent-client.ts";
+import type { UseWatch } from "../use/create-use-watch.ts";
 
 const pathPattern = /^\/v1\/sandboxes\/(?<sandboxId>[^/?]+)\/tunnel\?port=(?<port>[0-9]{1,5})$/;
 const targetSchema = z.object({
@@ -30,8 +31,15 @@ export function serveTunnels(
   {
     sandboxes,
     onUse,
+    watchUse,
     halfOpenSecondsMax = limits.tunnelHalfOpenSecondsMax,
-  }: { sandboxes: TunnelsBySandbox; onUse: () => void; halfOpenSecondsMax?: number },
+  }: {
+    sandboxes: TunnelsBySandbox;
+    onUse: () => void;
+    /** Counts the bytes of a connection as use of its sandbox until the function that is returned is called. */
+    watchUse: UseWatch["watch"];
+    halfOpenSecondsMax?: number;
+  },
   log: { info(details: object, message: string): void },
 ): ServedTunnels {
   const clients = new Set<Duplex>();
@@ -48,6 +56,7 @@ export function serveTunnels(
       return;
     }
     onUse();
+    const unwatch = watchUse(sandboxId, guest);
     client.write(
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`,
     );
@@ -63,6 +72,7 @@ export function serveTunnels(
       guest.destroy();
     });
     clearTimeout(linger);
+    unwatch();
     onUse();
   }
 

@@ -242,9 +242,19 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       await eventually(async () => (await get(id)).status === "hibernated", "it is idle now");
     });
 
+    test("use that the worker alone knows of keeps a sandbox awake", async () => {
+      const { worker } = installation();
+      worker.useOf = () => ({ operations: 1 });
+      const id = await create({ timeout: 1 });
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      assert.equal((await get(id)).status, "running");
+      worker.useOf = () => ({});
+      await eventually(async () => (await get(id)).status === "hibernated", "it is idle now");
+    });
+
     test("with idle cpu, use of the CPU keeps a sandbox awake; with the default it does not", async () => {
       const { worker, database } = installation();
-      worker.cpuLastUsedAt = () => new Date();
+      worker.useOf = () => ({ cpuLastUsedAt: new Date().toISOString() });
       const [byCpu, byRequests] = [
         await create({ timeout: 1, idle: "cpu" }),
         await create({ timeout: 1 }),
@@ -260,7 +270,7 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
         return row !== undefined && row.lastActiveAt > anHourAgo;
       }, "its use was written down");
       assert.equal(worker.machines.get(byCpu)?.state, "running");
-      worker.cpuLastUsedAt = () => null;
+      worker.useOf = () => ({});
       await eventually(async () => (await get(byCpu)).status === "hibernated", "it is idle, too");
       for (const idle of ["always", "", 1]) {
         const refused = await call("POST", "/api/sandboxes", { body: { idle } });

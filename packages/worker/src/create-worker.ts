@@ -178,13 +178,15 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     if (closed) return;
     await sandboxes.settle();
     const { golden } = prepared;
-    await goldens.removeOthers(
-      new Set([
-        golden.fingerprint,
-        ...sandboxes.goldenFingerprints(),
-        ...checkpoints.list().map(({ disk }) => disk.goldenFingerprint),
-      ]),
-    );
+    if (quarantined.length === 0) {
+      await goldens.removeOthers(
+        new Set([
+          golden.fingerprint,
+          ...sandboxes.goldenFingerprints(),
+          ...checkpoints.list().map(({ disk }) => disk.goldenFingerprint),
+        ]),
+      );
+    }
     accelerator = prepared.accelerator;
     const size = options.warmPoolSize;
     imageDiskMB = golden.diskMB;
@@ -200,12 +202,13 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     log.info({ accelerator, golden: golden.fingerprint }, "Ready for sandboxes");
   }
 
-  await hibernated.adopt();
-  await checkpoints.adopt();
+  const unreadableSaves = [...(await hibernated.adopt()), ...(await checkpoints.adopt())];
   const adopted = await machines.adopt();
-  await layers.removeStrays();
+  const quarantined = [...unreadableSaves, ...adopted.unreadable];
+  // What cannot be read may need any file that nobody else needs.
+  if (quarantined.length === 0) await layers.removeStrays();
   await hostNetwork.setUp();
-  await sandboxes.adopt(adopted);
+  await sandboxes.adopt(adopted.machines);
   const metadata = await startMetadataService({
     address: networkBlock.egressAddress,
     listRunning: sandboxes.listRunning,
@@ -245,6 +248,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       accelerator,
       ...capacity,
       sandboxCount: sandboxes.list().length,
+      quarantined,
     }),
     trust(certificatePem) {
       if (trusted === certificatePem) return;
@@ -273,9 +277,10 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       const processesOfSandboxes = await sandboxes.settle();
       await Promise.all([pool?.close(), spares.close()]);
       // Ends a bake, whose end `preparation` waits for.
-      await hypervisor.killStrays(machineNamePrefix, processesOfSandboxes);
+      await machines.killOthers(processesOfSandboxes);
       await preparation;
       await sandboxes.release();
+      if (quarantined.length > 0) return;
       if (sandboxes.list().some(({ state }) => state !== "hibernated")) return;
       await slots.closeStrays();
       await cgroups.removeStrays(new Set());

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
   hibernatedSandboxSchema,
@@ -339,6 +341,48 @@ describe("the life of a machine", () => {
     assert.ok(Number(await run(id, ask)) > 0, "the counter continues");
     await scene.trust();
     await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
+  });
+
+  test("a machine whose record cannot be read is left alone, with all that may be its own", async () => {
+    const [broken, other, sleeping] = [
+      await scene.create(),
+      await scene.create(),
+      await scene.create(),
+    ];
+    await run(broken, `${counter}; echo kept > ~/file`);
+    await run(sleeping, "echo sleeping > ~/file");
+    await hibernate(sleeping);
+    const record = await scene.recordOf(broken);
+    const recordPath = join(scene.dataDirectory, "worker/machines", record.id, "machine.json");
+    const manifestPath = join(scene.dataDirectory, "worker/hibernated", sleeping, "saved.json");
+    const [text, manifest] = [await readFile(recordPath), await readFile(manifestPath)];
+    await scene.stop("SIGKILL");
+    await writeFile(recordPath, text.subarray(0, 100));
+    await writeFile(manifestPath, '{"kind":"of a later version"}');
+    await scene.start();
+    await scene.trust();
+    assert.deepEqual((await scene.status()).quarantined.toSorted(), [
+      dirname(manifestPath),
+      dirname(recordPath),
+    ]);
+    assert.equal(await run(other, "echo here"), "here");
+    const added = await scene.create();
+    await expectOk(scene.call("DELETE", `/v1/sandboxes/${added}`));
+    process.kill(record.process.pid, 0);
+    await scene.stop("SIGTERM");
+    process.kill(record.process.pid, 0);
+    await writeFile(recordPath, text);
+    await writeFile(manifestPath, manifest);
+    await scene.start();
+    await scene.trust();
+    assert.deepEqual((await scene.status()).quarantined, []);
+    assert.equal(await run(broken, "cat ~/file"), "kept");
+    assert.ok(Number(await run(broken, ask)) > 0, "the counter continues");
+    await wake(sleeping);
+    assert.equal(await run(sleeping, "cat ~/file"), "sleeping");
+    for (const each of [broken, other, sleeping]) {
+      await expectOk(scene.call("DELETE", `/v1/sandboxes/${each}`));
+    }
   });
 
   test("a worker that is killed finds running, hibernated and saved machines again", async () => {

@@ -1,4 +1,4 @@
-import type { WorkerSandbox } from "@opencomputer/protocol";
+import { WireError, type WorkerSandbox } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import type { WorkerClient } from "../worker/worker-client.ts";
 import type { MachineTransitions } from "./machine-transitions.ts";
@@ -14,7 +14,8 @@ export type SettleSandbox = (orgId: string, sandboxId: string) => Promise<Sandbo
  *   told to be hibernated; then the machine is saved again.
  * - A machine that is hibernated, by the worker or because it ended by itself:
  *   the sandbox is hibernated, and says so when its memory is lost.
- * - None: what the sandbox was is gone, and it is stopped.
+ * - None: what the sandbox was is gone, and it is stopped. But while the worker
+ *   has something that it cannot read, that may be the sandbox: it stays as it is.
  */
 export function createSettleSandbox(deps: {
   sandboxes: SandboxRepository;
@@ -37,11 +38,22 @@ export function createSettleSandbox(deps: {
     }
   }
 
+  /** @throws {WireError} `worker_unavailable` */
+  async function assertNoneQuarantined(sandboxId: string): Promise<void> {
+    const { quarantined } = await worker.status();
+    if (quarantined.length === 0) return;
+    throw new WireError(
+      "worker_unavailable",
+      `Sandbox ${sandboxId} may be among what its worker cannot read: ${quarantined.join(", ")}. Repair or remove it on the host, as the worker's log says, and restart the service`,
+    );
+  }
+
   return async (orgId, sandboxId) => {
     const row = await sandboxes.find(orgId, sandboxId);
     if (row === undefined || !presentStates.includes(row.state)) return row;
     const machine = (await worker.list()).find((listed) => listed.sandboxId === sandboxId);
     if (machine === undefined) {
+      await assertNoneQuarantined(sandboxId);
       logger.error({ sandboxId, state: row.state }, "a sandbox has no machine");
       await removal.kill(orgId, sandboxId, "unknown to the worker");
     } else if (!agrees(row, machine)) {

@@ -100,9 +100,9 @@ export function createFakeWorker(socketPath: string) {
       cpuCountMax: 4,
       memoryMBMax: 8192,
       sandboxCount: 0,
+      quarantined: [],
     } as WorkerStatus,
     before: async (_step: Step, _sandboxId: string): Promise<void> => undefined,
-    /** When a machine last used its CPU; null for one that has not. */
     /** What it tells of the use of a sandbox. */
     useOf: (_sandboxId: string): Partial<SandboxUse> => ({}),
     /** Idempotency keys of commands, in order. */

@@ -152,6 +152,11 @@ export const workerStatusSchema = z.object({
   cpuCountMax: z.int().min(1),
   memoryMBMax: z.int().min(1),
   sandboxCount: z.int().min(0),
+  /**
+   * Directories of machines and of saved machines that the worker cannot read.
+   * It leaves them as they are, and deletes nothing that may be theirs.
+   */
+  quarantined: z.array(z.string()),
 });
 export type WorkerStatus = z.infer<typeof workerStatusSchema>;
 

@@ -30,6 +30,12 @@ export interface Machine {
   record: MachineRecord;
 }
 
+export interface AdoptedMachines {
+  readonly machines: readonly Machine[];
+  /** Directories of those that cannot be taken over. */
+  readonly unreadable: readonly string[];
+}
+
 export interface Machines extends RunningDisk {
   /**
    * Makes a machine in a closed slot. It stands paused: where the saved one
@@ -55,8 +61,12 @@ export interface Machines extends RunningDisk {
    * The sandboxes' machines of an earlier worker, whether they still run or
    * have ended. Everything else that the installation has on the host and
    * that no sandbox owns is removed. The rules of their slots are loaded again.
+   * A machine that cannot be taken over, such as one whose record cannot be
+   * read, is left as it is, running or not, with all that may be its own.
    */
-  adopt(): Promise<Machine[]>;
+  adopt(): Promise<AdoptedMachines>;
+  /** Ends the processes of this installation's machines, but for these and for those that were left as they are. */
+  killOthers(kept: ReadonlySet<number>): Promise<void>;
 }
 
 /** What QEMU takes beside the guest's memory: its own, translated code, and disk pages in flight. */
@@ -73,13 +83,19 @@ export function createMachines(deps: {
   fingerprintOf: (shape: MachineShape) => string;
   machineNamePrefix: string;
   directories: { machines: string; images: string; sockets: string };
-  log: { warn(details: object, message: string): void };
+  log: {
+    warn(details: object, message: string): void;
+    error(details: object, message: string): void;
+  };
 }): Machines {
   const { hypervisor, slots, cgroups, layers, directories } = deps;
   const directoryOf = (id: string) => join(directories.machines, id);
   const recordPath = (id: string) => join(directoryOf(id), "machine.json");
   const socketPath = (id: string) => join(directories.sockets, `${id}.qmp`);
   const logPath = (id: string) => join(directoryOf(id), "qemu.log");
+
+  /** Machines that could not be taken over. */
+  const leftAlone = new Set<string>();
 
   /** Calls to a machine that has ended fail at once: nobody is there to refuse them. */
   function machineOf(parts: Omit<Machine, "agent">): Machine {
@@ -207,6 +223,11 @@ export function createMachines(deps: {
     }
   }
 
+  function killOthers(kept: ReadonlySet<number>): Promise<void> {
+    const names = [...leftAlone].map((id) => `${deps.machineNamePrefix}${id}`);
+    return hypervisor.killStrays(deps.machineNamePrefix, kept, new Set(names));
+  }
+
   async function save(machine: Machine, record: MachineRecord): Promise<void> {
     await writeJsonFile(recordPath(machine.id), record);
     machine.record = record;
@@ -309,27 +330,28 @@ export function createMachines(deps: {
           const machine = await adoptOne(id);
           if (machine !== undefined) adopted.set(id, machine);
         } catch (error) {
-          deps.log.warn(
-            { machineId: id, err: error },
-            "A machine cannot be taken over; it is removed",
-          );
+          deps.log.error({ machineId: id, err: error }, "A machine cannot be taken over; it stays");
+          leftAlone.add(id);
         }
       }
       const machines = [...adopted.values()];
-      const pids = machines.flatMap((machine) => machine.vm?.process.pid ?? []);
-      await hypervisor.killStrays(deps.machineNamePrefix, new Set(pids));
-      await slots.closeStrays();
-      await cgroups.removeStrays(new Set(adopted.keys()));
-      for (const id of ids.filter((found) => !adopted.has(found))) {
+      const kept = new Set([...adopted.keys(), ...leftAlone]);
+      await killOthers(new Set(machines.flatMap((machine) => machine.vm?.process.pid ?? [])));
+      if (leftAlone.size === 0) await slots.closeStrays();
+      else await slots.avoidStrays();
+      await cgroups.removeStrays(kept);
+      for (const id of ids.filter((found) => !kept.has(found))) {
         await rm(directoryOf(id), { recursive: true, force: true });
       }
       const sockets = await readdir(directories.sockets);
-      for (const name of sockets.filter((found) => !adopted.has(found.split(".")[0] ?? ""))) {
+      for (const name of sockets.filter((found) => !kept.has(found.split(".")[0] ?? ""))) {
         await rm(join(directories.sockets, name), { force: true });
       }
       const renewing = createLimiter(availableParallelism());
       await Promise.all(machines.map((machine) => renewing(() => renewRules(machine))));
-      return machines;
+      return { machines, unreadable: [...leftAlone].map(directoryOf) };
     },
+
+    killOthers,
   };
 }

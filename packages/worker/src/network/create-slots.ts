@@ -30,6 +30,8 @@ export interface Slots {
   close(slot: Slot): Promise<void>;
   /** Removes every slot of the installation that is not open here. */
   closeStrays(): Promise<void>;
+  /** Leaves those slots as they are, and opens none in their place. */
+  avoidStrays(): Promise<void>;
 }
 
 export function createSlots(options: {
@@ -92,6 +94,11 @@ export function createSlots(options: {
       const names = await slotNamesOnHost(slotNamePrefix(installationId));
       const kept = new Set([...taken].map((index) => slotAt(installationId, block, index).name));
       await changes.take(() => removeFromHost([...names].filter((name) => !kept.has(name))));
+    },
+    async avoidStrays() {
+      const prefix = slotNamePrefix(installationId);
+      for (const name of await slotNamesOnHost(prefix))
+        taken.add(Number(name.slice(prefix.length)));
     },
   };
 }

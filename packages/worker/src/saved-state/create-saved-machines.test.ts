@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -68,9 +68,13 @@ describe("createSavedMachines", () => {
       bytesOf: async (layerIds) => layerIds.length * 1000,
       removeStrays: async () => undefined,
     };
-    const log = { warn: (_: object, message: string) => void warnings.push(message) };
+    const errors: unknown[] = [];
+    const log = {
+      warn: (_: object, message: string) => void warnings.push(message),
+      error: (details: object) => void errors.push("err" in details ? details.err : undefined),
+    };
     const saved = createSavedMachines({ directory, layers, log });
-    return { saved, held, warnings, flattenings: () => flattenings };
+    return { saved, held, warnings, errors, flattenings: () => flattenings };
   }
 
   test("make: what is made is there, with its size, its layers held, also for the next worker", async () => {
@@ -157,7 +161,7 @@ describe("createSavedMachines", () => {
     await writeFile(join(directory, "half.new/memory"), "half");
     await mkdir(join(directory, "gone.old"));
     const { saved } = scenario();
-    await saved.adopt();
+    assert.deepEqual(await saved.adopt(), []);
     assert.deepEqual(await readdir(directory), [id]);
     assert.deepEqual(
       saved.list().map((each) => each.id),
@@ -165,12 +169,27 @@ describe("createSavedMachines", () => {
     );
   });
 
-  test("adopt: names a directory that is no saved machine", async () => {
-    await mkdir(join(directory, "other"));
-    await assert.rejects(scenario().saved.adopt(), /no saved machine in .*other: remove it/);
-    await writeFile(join(directory, "other/saved.json"), "{}");
-    await assert.rejects(scenario().saved.adopt(), /other\/saved.json is not of the expected form/);
-  });
+  for (const [what, text, message] of [
+    ["has no manifest", undefined, /other\/saved.json is missing/],
+    ["has a manifest of an unknown form", "{}", /other\/saved.json is not of the expected form/],
+    ["has half a manifest", '{"kind": "fu', /other\/saved.json is not of the expected form/],
+  ] as const) {
+    test(`adopt: one that ${what} stays, and the others are taken over`, async () => {
+      await scenario().saved.make(id, async () => manifest());
+      const other = join(directory, "other");
+      await mkdir(other);
+      await writeFile(join(other, "memory"), "kept");
+      if (text !== undefined) await writeFile(join(other, "saved.json"), text);
+      const { saved, errors } = scenario();
+      assert.deepEqual(await saved.adopt(), [other]);
+      assert.deepEqual(
+        saved.list().map((each) => each.id),
+        [id],
+      );
+      assert.equal(await readFile(join(other, "memory"), "utf8"), "kept");
+      assert.match(String(errors[0]), message);
+    });
+  }
 
   describe("flattenDeep", () => {
     const flat = [flatLayerId];

@@ -30,8 +30,13 @@ export interface SavedMachines {
   setSandbox(id: string, sandbox: PrepareSandboxRequest): Promise<void>;
   /** Machines that were made of it go on. Done already is no error. */
   remove(id: string): Promise<void>;
-  /** Takes over what an earlier worker left, and removes what it did not finish. */
-  adopt(): Promise<void>;
+  /**
+   * Takes over what an earlier worker left, and removes what it did not finish.
+   * What cannot be read stays as it is.
+   *
+   * @returns the directories of what stays.
+   */
+  adopt(): Promise<string[]>;
   /** Flattens the disks that have become deep, one after the other. Never rejects. */
   flattenDeep(): Promise<void>;
 }
@@ -44,7 +49,10 @@ const removed = ".old";
 export function createSavedMachines(deps: {
   directory: string;
   layers: Layers;
-  log: { warn(details: object, message: string): void };
+  log: {
+    warn(details: object, message: string): void;
+    error(details: object, message: string): void;
+  };
 }): SavedMachines {
   const { directory, layers, log } = deps;
   const index = new Map<string, SavedMachine>();
@@ -146,18 +154,23 @@ export function createSavedMachines(deps: {
 
     async adopt() {
       await mkdir(directory, { recursive: true });
+      const unreadable: string[] = [];
       for (const name of await readdir(directory)) {
         const found = join(directory, name);
         if (name.endsWith(unfinished) || name.endsWith(removed)) {
           await rm(found, { recursive: true, force: true });
           continue;
         }
-        const manifest = await readJsonFile(savedPaths(found).manifestPath, savedManifestSchema);
-        if (manifest === undefined)
-          throw new Error(`There is no saved machine in ${found}: remove it`);
-        index.set(name, { id: name, directory: found, ...manifest });
-        await layers.hold(ownerOf(name), manifest.disk.layers);
+        try {
+          const manifest = await readManifest(found);
+          index.set(name, { id: name, directory: found, ...manifest });
+          await layers.hold(ownerOf(name), manifest.disk.layers);
+        } catch (error) {
+          log.error({ directory: found, err: error }, "A saved machine cannot be read; it stays");
+          unreadable.push(found);
+        }
       }
+      return unreadable;
     },
 
     flattenDeep: () =>
@@ -172,4 +185,11 @@ export function createSavedMachines(deps: {
         }
       }),
   };
+}
+
+async function readManifest(directory: string): Promise<SavedManifest> {
+  const { manifestPath } = savedPaths(directory);
+  const manifest = await readJsonFile(manifestPath, savedManifestSchema);
+  if (manifest === undefined) throw new Error(`${manifestPath} is missing`);
+  return manifest;
 }

@@ -184,7 +184,8 @@ export function createFakeMachines(
     },
     lastMessages: async () => "qemu: it ended",
     trimLog: () => note("trim log"),
-    adopt: async () => [],
+    adopt: async () => ({ machines: [], unreadable: [] }),
+    killOthers: async () => undefined,
   };
 }
 

@@ -55,7 +55,7 @@ export function createFakeSaved(
       if (!index.delete(id)) return;
       await note(`forget ${what}`);
     },
-    adopt: async () => undefined,
+    adopt: async () => [],
     flattenDeep: () => note(`flatten ${what}`),
   };
 }
@@ -80,6 +80,7 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
       setMode: (_, mode) => note(`mode ${mode}`),
       close: () => note("close slot"),
       closeStrays: () => note("close strays"),
+      avoidStrays: () => note("avoid strays"),
     },
     hibernated,
     checkpoints,

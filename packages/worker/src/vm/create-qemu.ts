@@ -100,8 +100,11 @@ export function createQemu(deps: {
       return qemuMachine({ process: identity, qmp, access });
     },
 
-    async killStrays(namePrefix, kept) {
-      const strays = (await processesNamed(namePrefix)).filter(({ pid }) => !kept.has(pid));
+    async killStrays(namePrefix, kept, keptNames) {
+      const found = await processesNamed(
+        (name) => name.startsWith(namePrefix) && !keptNames.has(name),
+      );
+      const strays = found.filter(({ pid }) => !kept.has(pid));
       await Promise.all(strays.map(killProcess));
     },
   };
@@ -141,7 +144,7 @@ async function endProcess(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-async function processesNamed(namePrefix: string): Promise<ProcessIdentity[]> {
+async function processesNamed(isWanted: (name: string) => boolean): Promise<ProcessIdentity[]> {
   const pids = (await readdir("/proc")).filter((entry) => /^\d+$/.test(entry)).map(Number);
   const found = await Promise.all(
     pids.map(async (pid) => {
@@ -152,7 +155,7 @@ async function processesNamed(namePrefix: string): Promise<ProcessIdentity[]> {
       });
       const words = commandLine?.split("\0") ?? [];
       const name = words[words.indexOf("-name") + 1];
-      const isOurs = words.includes(program) && name?.startsWith(namePrefix) === true;
+      const isOurs = words.includes(program) && name !== undefined && isWanted(name);
       return isOurs ? identifyProcess(pid) : undefined;
     }),
   );

@@ -90,6 +90,10 @@ export interface Hypervisor {
     process: ProcessIdentity;
     access: MachineAccess;
   }): Promise<VirtualMachine | undefined>;
-  /** Kills every machine whose name starts so and that is not among the kept ones. */
-  killStrays(namePrefix: string, kept: ReadonlySet<number>): Promise<void>;
+  /** Kills every machine whose name starts so and that is not among the kept ones, by process or by name. */
+  killStrays(
+    namePrefix: string,
+    kept: ReadonlySet<number>,
+    keptNames: ReadonlySet<string>,
+  ): Promise<void>;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { eq } from "drizzle-orm";
-import { sandboxes } from "../../database/schema.ts";
+import { sandboxes, sandboxSecrets } from "../../database/schema.ts";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
@@ -81,6 +81,38 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         assert.ok(egressProxy.sessions.has(kept));
         assert.equal(await statusOf(kept), "running");
         assert.match(installation().recorded(), /a sandbox has no machine/);
+      });
+
+      test("a row whose machine may be one that the worker cannot read stays, with its secrets", async () => {
+        const { worker, database } = installation();
+        const store = { name: "quarantined" };
+        const { id: storeId } = (await call("POST", "/api/secret-stores", { body: store })).json;
+        await call("PUT", `/api/secret-stores/${storeId}/secrets/K`, { body: { value: "v" } });
+        const id = await create({ secretStore: store.name });
+        const machine = worker.machines.get(id);
+        assert.ok(machine !== undefined);
+        worker.machines.delete(id);
+        worker.status.quarantined = ["/data/worker/machines/00c0ffee"];
+        await worker.restart();
+        await eventually(
+          () => installation().recorded().includes("may be among what its worker cannot read"),
+          "the log says so",
+        );
+        assert.equal(await statusOf(id), "running");
+        const secrets = await database
+          .select()
+          .from(sandboxSecrets)
+          .where(eq(sandboxSecrets.sandboxId, id));
+        assert.ok(secrets.length > 0);
+        // Somebody repaired it.
+        worker.machines.set(id, machine);
+        worker.status.quarantined = [];
+        await worker.restart();
+        const path = `/api/sandboxes/${id}/exec/run`;
+        await eventually(
+          async () => (await call("POST", path, { body: { cmd: "true" } })).status === 200,
+          "it works again",
+        );
       });
 
       test("a machine without a row is deleted", async () => {

@@ -242,17 +242,18 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     const { stdout, stderr, exitCode } = await agent.script(
       `set -e
        python3 -c 'import ssl, sqlite3, venv; print("python", 6 * 7)'
-       node -p '"node " + 6 * 7'
+       python -c 'import sys; print(sys.executable == "/usr/bin/python" and sys.version_info[0])'
+       node -p '"node " + process.versions.node.split(".")[0]'
        echo 'int main(void) { return 42; }' > a.c && gcc a.c -o a.out && (./a.out || echo gcc $?)
        rm a.c a.out
        git init -q repository && git -C repository status --short && rm -r repository
-       curl --version | grep -o '^curl' && pip --version | grep -o '^pip' && npm --version | grep -o '^10'
-       npx --version | grep -o '^10'
+       curl --version | grep -o '^curl' && pip --version | grep -o '^pip' && npm --version | grep -o '^11'
+       npx --version | grep -o '^11'
        test ! -e /usr/lib/python3.11/EXTERNALLY-MANAGED`,
       { timeoutMilliseconds: 300_000 },
     );
     assert.equal(exitCode, 0, stderr);
-    assert.equal(stdout, "python 42\nnode 42\ngcc 42\ncurl\npip\n10\n10\n");
+    assert.equal(stdout, "python 42\n3\nnode 24\ngcc 42\ncurl\npip\n11\n11\n");
   });
 
   test("opencomputer-trust makes the guest trust the authority that was put into place", async () => {

@@ -130,6 +130,18 @@ describe("monitorProcess", () => {
     assert.equal(await waiting, 1);
   });
 
+  test("a monitor that accepts and says nothing makes commands fail in time, and ends nothing", async () => {
+    server = createServer((socket) => void sockets.push(socket));
+    server.listen(socketPath);
+    await once(server, "listening");
+    const patienceMilliseconds = 50;
+    const options = { process, socketPath, connection: undefined, patienceMilliseconds, log };
+    monitor = monitorProcess(options);
+    monitor.onClose(() => assert.fail());
+    await assert.rejects(query(), /could not be reached for 0.05 seconds/);
+    await assert.rejects(query(), /could not be reached/);
+  });
+
   test("after a disconnect nothing connects again, and nobody hears of an end", async () => {
     monitor = await monitored();
     monitor.onClose(assert.fail);

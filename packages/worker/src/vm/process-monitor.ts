@@ -13,7 +13,6 @@ export interface ProcessMonitor extends QmpClient {
   onReconnect(callback: () => void): void;
 }
 
-const connectionTimeoutMilliseconds = 10_000;
 const retryMillisecondsMin = 5;
 const retryMillisecondsMax = 2_000;
 
@@ -28,9 +27,11 @@ export function monitorProcess(options: {
   process: ProcessIdentity;
   socketPath: string;
   connection: QmpClient | undefined;
+  /** How long a command waits for a connection. */
+  patienceMilliseconds?: number;
   log: { warn(details: object, message: string): void };
 }): ProcessMonitor {
-  const { process, socketPath, log } = options;
+  const { process, socketPath, patienceMilliseconds = 10_000, log } = options;
   const closeCallbacks: (() => void)[] = [];
   const reconnectCallbacks: (() => void)[] = [];
   const events = new Set<{ name: string; callback: (data: unknown) => void }>();
@@ -79,22 +80,27 @@ export function monitorProcess(options: {
     }
   }
 
-  /** @throws {QmpError} at the end of the process, and when there is no connection for 10 seconds. */
+  /** @throws {QmpError} at the end of the process, and when there is no connection in time. */
   async function connected(): Promise<QmpClient> {
-    const patience = AbortSignal.any([
-      over.signal,
-      AbortSignal.timeout(connectionTimeoutMilliseconds),
-    ]);
-    while (current === undefined) {
+    if (current !== undefined) return current;
+    over.signal.throwIfAborted();
+    const waiting = new AbortController();
+    const stop = () => waiting.abort();
+    const timer = setTimeout(stop, patienceMilliseconds);
+    over.signal.addEventListener("abort", stop);
+    try {
+      while (current === undefined) await once(connections, "connected", waiting);
+      return current;
+    } catch (error) {
       over.signal.throwIfAborted();
-      try {
-        await once(connections, "connected", { signal: patience });
-      } catch (error) {
-        over.signal.throwIfAborted();
-        throw new QmpError("QEMU's monitor could not be reached for 10 seconds", { cause: error });
-      }
+      const seconds = patienceMilliseconds / 1000;
+      throw new QmpError(`QEMU's monitor could not be reached for ${seconds} seconds`, {
+        cause: error,
+      });
+    } finally {
+      clearTimeout(timer);
+      over.signal.removeEventListener("abort", stop);
     }
-    return current;
   }
 
   if (options.connection === undefined) void connectAgain();

@@ -26,6 +26,7 @@ import { type AgentTerminals, createAgentTerminals } from "./agent-terminals.ts"
 import { type AgentTunnels, createAgentTunnels } from "./agent-tunnels.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { readBounded } from "./read-bounded.ts";
+import { withDeadline } from "./with-deadline.ts";
 
 /** Which errors a guest may give its caller. It is hostile: any other becomes `guest_failed`. */
 const errorsOfGuests: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -202,15 +203,17 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
       return (await parse(response, guestUsageSchema, smallAnswerBytesMax)).memoryUsedBytes;
     },
     async run(request, signal) {
-      const timeout = AbortSignal.timeout(request.timeoutMilliseconds + answerGraceSeconds * 1000);
-      const response = await call({
-        method: "POST",
-        path: "/v1/exec/run",
-        headers: json,
-        body: JSON.stringify(request),
-        signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+      const milliseconds = request.timeoutMilliseconds + answerGraceSeconds * 1000;
+      return withDeadline(milliseconds, signal === undefined ? [] : [signal], async (deadline) => {
+        const response = await call({
+          method: "POST",
+          path: "/v1/exec/run",
+          headers: json,
+          body: JSON.stringify(request),
+          signal: deadline,
+        });
+        return parse(response, agentRunResponseSchema, limits.agentAnswerBytesMax);
       });
-      return parse(response, agentRunResponseSchema, limits.agentAnswerBytesMax);
     },
     sessions: createAgentSessions({ call, parse }),
     terminals: createAgentTerminals({ call, parse }),

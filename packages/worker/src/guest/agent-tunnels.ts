@@ -2,6 +2,7 @@ import { type IncomingMessage, request } from "node:http";
 import type { Socket } from "node:net";
 import { limits, tunnelProtocol, WireError } from "@opencomputer/protocol";
 import { connectStraight } from "./connect-straight.ts";
+import { withDeadline } from "./with-deadline.ts";
 
 /**
  * Connections to TCP ports of one guest. What comes through them is the guest's
@@ -81,10 +82,12 @@ export function createAgentTunnels(options: {
       }
       const controller = new AbortController();
       opening.add(controller);
-      const timeout = AbortSignal.timeout(limits.tunnelOpenTimeoutSeconds * 1000);
       try {
-        const signals = [signal, timeout, controller.signal];
-        const socket = await connect(port, AbortSignal.any(signals));
+        const socket = await withDeadline(
+          limits.tunnelOpenTimeoutSeconds * 1000,
+          [signal, controller.signal],
+          (deadline) => connect(port, deadline),
+        );
         tunnels.add(socket);
         socket.once("close", () => tunnels.delete(socket));
         return socket;

@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import {
   type AsyncCommand,
   asyncCommandSchema,
@@ -12,11 +11,12 @@ import {
   type StartSessionRequest,
 } from "@opencomputer/protocol";
 import type { UnixSocketClient } from "../unix-socket-client.ts";
+import { createWorkerStreams, pathsBelow, type WorkerStreams } from "./worker-streams.ts";
 
 const callTimeoutMilliseconds = 90_000;
 
 /** Commands that outlive the call which started them, on the worker's side. */
-export interface WorkerSessions {
+export interface WorkerSessions extends WorkerStreams {
   /** @param idempotencyKey With it the same request again starts nothing again. */
   start(
     sandboxId: string,
@@ -34,15 +34,10 @@ export interface WorkerSessions {
   get(sandboxId: string, sessionId: string): Promise<CommandSession>;
   result(sandboxId: string, sessionId: string, signal: AbortSignal): Promise<CommandProgress>;
   kill(sandboxId: string, sessionId: string, signal: number | undefined): Promise<void>;
-  /** Attaches: the session's stream, as it comes from the guest. */
-  output(sandboxId: string, sessionId: string, signal: AbortSignal): Promise<Readable>;
-  /** Passes octets on to the command; when they end, its input ends. */
-  input(sandboxId: string, sessionId: string, octets: Readable, signal: AbortSignal): Promise<void>;
 }
 
 export function createWorkerSessions(client: UnixSocketClient): WorkerSessions {
-  const pathOf = (sandboxId: string, ...rest: string[]) =>
-    ["/v1/sandboxes", sandboxId, "exec", ...rest.map(encodeURIComponent)].join("/");
+  const pathOf = pathsBelow("exec");
   const timeoutMilliseconds = callTimeoutMilliseconds;
 
   return {
@@ -95,20 +90,7 @@ export function createWorkerSessions(client: UnixSocketClient): WorkerSessions {
         body: { signal },
         timeoutMilliseconds,
       }),
-    async output(sandboxId, sessionId, signal) {
-      const path = pathOf(sandboxId, sessionId, "output");
-      return (await client.stream({ method: "GET", path, signal })).body;
-    },
-    async input(sandboxId, sessionId, octets, signal) {
-      const answer = await client.stream({
-        method: "POST",
-        path: pathOf(sandboxId, sessionId, "input"),
-        body: octets,
-        headers: { "content-type": "application/octet-stream" },
-        signal,
-      });
-      answer.body.resume();
-    },
+    ...createWorkerStreams(client, pathOf),
   };
 }
 

@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import {
   type OpenedTerminal,
   openedTerminalSchema,
@@ -9,11 +8,12 @@ import {
   type WorkerTerminalRequest,
 } from "@opencomputer/protocol";
 import type { UnixSocketClient } from "../unix-socket-client.ts";
+import { createWorkerStreams, pathsBelow, type WorkerStreams } from "./worker-streams.ts";
 
 const callTimeoutMilliseconds = 90_000;
 
 /** Shells in pseudo-terminals, on the worker's side. */
-export interface WorkerTerminals {
+export interface WorkerTerminals extends WorkerStreams {
   open(sandboxId: string, request: WorkerTerminalRequest): Promise<OpenedTerminal>;
   list(sandboxId: string): Promise<Terminal[]>;
   /** @throws {WireError} `session_not_found`, as all that take an id. */
@@ -21,15 +21,10 @@ export interface WorkerTerminals {
   resize(sandboxId: string, terminalId: string, size: TerminalSize): Promise<void>;
   /** Ends the shell. */
   hangUp(sandboxId: string, terminalId: string): Promise<void>;
-  /** Attaches: the stream of a session, as it comes from the guest. */
-  output(sandboxId: string, terminalId: string, signal: AbortSignal): Promise<Readable>;
-  /** Types bytes; their end is nothing to the terminal. */
-  input(sandboxId: string, terminalId: string, bytes: Readable, signal: AbortSignal): Promise<void>;
 }
 
 export function createWorkerTerminals(client: UnixSocketClient): WorkerTerminals {
-  const pathOf = (sandboxId: string, ...rest: string[]) =>
-    ["/v1/sandboxes", sandboxId, "pty", ...rest.map(encodeURIComponent)].join("/");
+  const pathOf = pathsBelow("pty");
   const timeoutMilliseconds = callTimeoutMilliseconds;
 
   return {
@@ -57,19 +52,6 @@ export function createWorkerTerminals(client: UnixSocketClient): WorkerTerminals
       }),
     hangUp: (sandboxId, terminalId) =>
       client.send({ method: "DELETE", path: pathOf(sandboxId, terminalId), timeoutMilliseconds }),
-    async output(sandboxId, terminalId, signal) {
-      const path = pathOf(sandboxId, terminalId, "output");
-      return (await client.stream({ method: "GET", path, signal })).body;
-    },
-    async input(sandboxId, terminalId, bytes, signal) {
-      const response = await client.stream({
-        method: "POST",
-        path: pathOf(sandboxId, terminalId, "input"),
-        body: bytes,
-        headers: { "content-type": "application/octet-stream" },
-        signal,
-      });
-      response.body.resume();
-    },
+    ...createWorkerStreams(client, pathOf),
   };
 }

@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import {
   type AgentSession,
   type AgentSessionRequest,
@@ -9,16 +8,19 @@ import {
   killedSessionSchema,
   limits,
 } from "@opencomputer/protocol";
-import type { Dispatcher } from "undici";
-import type { z } from "zod";
+import {
+  type AgentCalls,
+  type AgentStreams,
+  createAgentStreams,
+  smallResponseBytesMax,
+} from "./agent-streams.ts";
 
 /** A guest has this long to answer a call that waits for nothing. */
 const callTimeoutMilliseconds = 60_000;
-const smallAnswerBytesMax = 256 * 1024;
 const listBytesMax = 64 * 1024 * 1024;
 
 /** The sessions of one guest. All that it answers is untrusted, so it is bounded and parsed. */
-export interface AgentSessions {
+export interface AgentSessions extends AgentStreams {
   start(request: AgentSessionRequest): Promise<AgentSession>;
   list(): Promise<AgentSession[]>;
   /** @throws {WireError} `session_not_found`, as all that take an id. */
@@ -32,23 +34,10 @@ export interface AgentSessions {
     sessionId: string,
     options: { waitMilliseconds: number; forget: boolean },
   ): Promise<CommandProgress>;
-  /** Attaches: the session's stream as the guest sends it. Aborting detaches. */
-  output(sessionId: string, signal: AbortSignal): Promise<Readable>;
-  /** Passes octets on to the command; when they end, its input ends. */
-  input(sessionId: string, octets: Readable, signal: AbortSignal): Promise<void>;
 }
 
-export function createAgentSessions({
-  call,
-  parse,
-}: {
-  call(request: Omit<Dispatcher.RequestOptions, "origin">): Promise<Dispatcher.ResponseData>;
-  parse<Schema extends z.ZodType>(
-    response: Dispatcher.ResponseData,
-    schema: Schema,
-    bytesMax: number,
-  ): Promise<z.infer<Schema>>;
-}): AgentSessions {
+export function createAgentSessions(calls: AgentCalls): AgentSessions {
+  const { call, parse } = calls;
   const path = (route: string, query: Record<string, string> = {}) =>
     `/v1/sessions${route}?${new URLSearchParams(query)}`;
   const within = (milliseconds: number) => AbortSignal.timeout(milliseconds);
@@ -62,7 +51,7 @@ export function createAgentSessions({
         body: JSON.stringify({ ...request, asRoot: false }),
         signal: within(callTimeoutMilliseconds),
       });
-      return parse(response, agentSessionSchema, smallAnswerBytesMax);
+      return parse(response, agentSessionSchema, smallResponseBytesMax);
     },
     async list() {
       const signal = within(callTimeoutMilliseconds);
@@ -72,7 +61,7 @@ export function createAgentSessions({
     async get(id) {
       const signal = within(callTimeoutMilliseconds);
       const response = await call({ method: "GET", path: path("", { id }), signal });
-      return parse(response, agentSessionSchema, smallAnswerBytesMax);
+      return parse(response, agentSessionSchema, smallResponseBytesMax);
     },
     async kill(id, number) {
       const response = await call({
@@ -80,7 +69,7 @@ export function createAgentSessions({
         path: path("/kill", { id, signal: String(number) }),
         signal: within(callTimeoutMilliseconds),
       });
-      await parse(response, killedSessionSchema, smallAnswerBytesMax);
+      await parse(response, killedSessionSchema, smallResponseBytesMax);
     },
     async result(id, { waitMilliseconds, forget }) {
       const query = { id, waitMilliseconds: String(waitMilliseconds), forget: forget ? "1" : "0" };
@@ -91,19 +80,6 @@ export function createAgentSessions({
       });
       return parse(response, agentSessionResultSchema, limits.agentAnswerBytesMax);
     },
-    async output(id, signal) {
-      const response = await call({ method: "GET", path: path("/output", { id }), signal });
-      return response.body;
-    },
-    async input(id, octets, signal) {
-      const response = await call({
-        method: "POST",
-        path: path("/input", { id }),
-        headers: { "content-type": "application/octet-stream" },
-        body: octets,
-        signal,
-      });
-      await parse(response, killedSessionSchema, smallAnswerBytesMax);
-    },
+    ...createAgentStreams(calls, path),
   };
 }

@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import {
   type AgentTerminal,
   type AgentTerminalRequest,
@@ -7,16 +6,19 @@ import {
   agentTerminalSchema,
   resizedTerminalSchema,
 } from "@opencomputer/protocol";
-import type { Dispatcher } from "undici";
-import type { z } from "zod";
+import {
+  type AgentCalls,
+  type AgentStreams,
+  createAgentStreams,
+  smallResponseBytesMax,
+} from "./agent-streams.ts";
 
 /** A guest has this long for a call that waits for nothing, and for the end of a shell. */
 const callTimeoutMilliseconds = 60_000;
-const smallResponseBytesMax = 256 * 1024;
 const listBytesMax = 4 * 1024 * 1024;
 
 /** The terminals of one guest. All that it sends is untrusted, so it is bounded and parsed. */
-export interface AgentTerminals {
+export interface AgentTerminals extends AgentStreams {
   open(request: AgentTerminalRequest): Promise<AgentTerminal>;
   list(): Promise<AgentTerminal[]>;
   /** @throws {WireError} `session_not_found`, as all that take an id. */
@@ -24,23 +26,10 @@ export interface AgentTerminals {
   resize(terminalId: string, size: AgentTerminalSize): Promise<void>;
   /** Ends the shell with SIGHUP, or SIGKILL when it ignores that, and forgets the terminal. */
   hangUp(terminalId: string): Promise<void>;
-  /** Attaches: the session's stream as the guest sends it. Aborting detaches. */
-  output(terminalId: string, signal: AbortSignal): Promise<Readable>;
-  /** Types bytes; their end is nothing to the terminal. */
-  input(terminalId: string, bytes: Readable, signal: AbortSignal): Promise<void>;
 }
 
-export function createAgentTerminals({
-  call,
-  parse,
-}: {
-  call(request: Omit<Dispatcher.RequestOptions, "origin">): Promise<Dispatcher.ResponseData>;
-  parse<Schema extends z.ZodType>(
-    response: Dispatcher.ResponseData,
-    schema: Schema,
-    bytesMax: number,
-  ): Promise<z.infer<Schema>>;
-}): AgentTerminals {
+export function createAgentTerminals(calls: AgentCalls): AgentTerminals {
+  const { call, parse } = calls;
   const path = (route: string, query: Record<string, string> = {}) =>
     `/v1/terminals${route}?${new URLSearchParams(query)}`;
   const shortly = () => AbortSignal.timeout(callTimeoutMilliseconds);
@@ -72,18 +61,6 @@ export function createAgentTerminals({
       const response = await post("/hang-up", { id }, {});
       await parse(response, resizedTerminalSchema, smallResponseBytesMax);
     },
-    async output(id, signal) {
-      return (await call({ method: "GET", path: path("/output", { id }), signal })).body;
-    },
-    async input(id, bytes, signal) {
-      const response = await call({
-        method: "POST",
-        path: path("/input", { id }),
-        headers: { "content-type": "application/octet-stream" },
-        body: bytes,
-        signal,
-      });
-      await parse(response, resizedTerminalSchema, smallResponseBytesMax);
-    },
+    ...createAgentStreams(calls, path),
   };
 }

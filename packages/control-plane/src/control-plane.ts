@@ -11,7 +11,6 @@ import { createCheckpointMaker } from "./checkpoints/make-checkpoint.ts";
 import { createPatchRepository } from "./checkpoints/patch-repository.ts";
 import { createReconcileCheckpoints } from "./checkpoints/reconcile-checkpoints.ts";
 import { createRemoveCheckpoint } from "./checkpoints/remove-checkpoint.ts";
-import { createRestoreCheckpoint } from "./checkpoints/restore-checkpoint.ts";
 import { createRunPatches } from "./checkpoints/run-patches.ts";
 import type { OpenDatabase } from "./database/database.ts";
 import { createEgressProxyClient } from "./egress-proxy/egress-proxy-client.ts";
@@ -278,6 +277,10 @@ export async function startControlPlane(
     await imageUpkeep.forgetLost();
     await reconcileCheckpoints();
   }
+  const machineReplacement = {
+    ...{ sandboxes, activity, lifecycle, transitions, settleSandbox },
+    ...{ worker, workerLink, egressProxyLink, logger },
+  };
   const authentication = createAuthentication({ apiKeys, tokens });
   const { sandboxDomain, publicUrl, trustsForwarded } = options;
   const previewGateway = createPreviewGateway(
@@ -328,22 +331,9 @@ export async function startControlPlane(
       lifecycle,
       checkpoints,
       checkpointMaker,
-      restoreCheckpoint: createRestoreCheckpoint({
-        sandboxes,
-        activity,
-        lifecycle,
-        transitions,
-        settleSandbox,
-        worker,
-        workerLink,
-        egressProxyLink,
-        logger,
-      }),
       scaling: { sandboxes, activity, lifecycle, worker, workerLink },
-      reboot: {
-        ...{ sandboxes, activity, lifecycle, transitions, settleSandbox },
-        ...{ worker, workerLink, egressProxyLink, logger },
-      },
+      restore: machineReplacement,
+      reboot: machineReplacement,
       removeCheckpoint,
       forkCheckpoint: createForkCheckpoint({
         checkpoints,

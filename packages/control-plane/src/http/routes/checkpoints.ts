@@ -13,7 +13,7 @@ import type { CheckpointRepository } from "../../checkpoints/checkpoint-reposito
 import type { ForkCheckpoint } from "../../checkpoints/fork-checkpoint.ts";
 import type { CheckpointMaker } from "../../checkpoints/make-checkpoint.ts";
 import type { RemoveCheckpoint } from "../../checkpoints/remove-checkpoint.ts";
-import type { RestoreCheckpoint } from "../../checkpoints/restore-checkpoint.ts";
+import { type RestoreDeps, restoreCheckpoint } from "../../checkpoints/restore-checkpoint.ts";
 import type { SandboxAnswers } from "../../sandboxes/sandbox-answers.ts";
 import type { SandboxRepository } from "../../sandboxes/sandbox-repository.ts";
 import { clientGone } from "../client-gone.ts";
@@ -24,7 +24,7 @@ export interface CheckpointRoutes {
   sandboxes: SandboxRepository;
   checkpoints: CheckpointRepository;
   checkpointMaker: CheckpointMaker;
-  restoreCheckpoint: RestoreCheckpoint;
+  restore: RestoreDeps;
   removeCheckpoint: RemoveCheckpoint;
   forkCheckpoint: ForkCheckpoint;
   beginOperation: BeginOperation;
@@ -94,7 +94,7 @@ export const checkpointRoutes: FastifyPluginAsyncZod<CheckpointRoutes> = async (
       const { id } = await findOf(orgId, params);
       const checkpoint = await awaitCheckpoint(checkpoints, orgId, id, clientGone(reply));
       const sandbox = await findPresentSandbox(sandboxes, orgId, params.id);
-      await deps.restoreCheckpoint(sandbox, checkpoint);
+      await restoreCheckpoint(deps.restore, sandbox, checkpoint);
       return { sandboxId: sandbox.id, checkpointId: id, status: "restoring" as const };
     },
   );

@@ -24,7 +24,7 @@ export interface PatchOutcome {
  * Runs the patches of a checkpoint that have not run in a fork yet, in their
  * order and with bash. The first that fails is the last that runs; the fork
  * stays usable, and its next wake tries that one again unless it was deleted.
- * `onApplied` is told after each one, so that none runs twice.
+ * `onApplied` is called after each one, so that none runs twice.
  *
  * @throws {WireError} when the worker is lost.
  */

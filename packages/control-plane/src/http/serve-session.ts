@@ -34,7 +34,7 @@ export function serveSession({
   logger: FastifyBaseLogger;
 }): void {
   const gone = new AbortController();
-  const input = createClientInput(socket, (octets) => sendInput(octets, gone.signal), logger);
+  const input = createClientInput(socket, (bytes) => sendInput(bytes, gone.signal), logger);
   let lastSentAt = Date.now();
 
   const send = (message: Uint8Array): Promise<void> =>

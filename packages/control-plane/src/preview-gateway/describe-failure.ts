@@ -1,7 +1,7 @@
 import { WireError } from "@opencomputer/protocol";
 import type { PreviewFailure } from "./failure-page.ts";
 
-/** What a visitor is told when the sandbox's server could not be asked, or did not respond. */
+/** What a visitor sees when the sandbox's server could not be asked, or did not respond. */
 export function describeFailure(error: unknown, port: number): PreviewFailure {
   if (!(error instanceof WireError)) {
     return {

@@ -1,19 +1,11 @@
 import { exitCodeOfClose } from "@opencomputer/protocol";
-import { openSocket } from "#platform";
-import { createDeferred } from "../commands/deferred.ts";
-import { createSessionOutput } from "../commands/session-output.ts";
+import { openAttachment } from "../commands/open-attachment.ts";
 import type { Connection } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
-import type { Socket } from "../platform/socket.ts";
 import { apiPath } from "../request/api-request.ts";
 import type { Terminal } from "./terminal.ts";
 import type { AttachTerminalOptions, Terminals } from "./terminals.ts";
 
-/**
- * How often the client reports that it is attached. Only traffic keeps the
- * sandbox from its idle time-out, so this is well below any that is of use.
- */
-const keepAliveMilliseconds = 3_000;
 const messageBytesMax = 64 * 1024;
 
 /** Attaches to a terminal that exists. */
@@ -31,71 +23,30 @@ export async function attachTerminal(
   },
   { onOutput, signal }: AttachTerminalOptions,
 ): Promise<Terminal> {
-  signal?.throwIfAborted();
-  const opened = createDeferred<void>();
-  const exited = createDeferred<number>();
-  let exitCode: number | undefined;
-
-  const output = createSessionOutput({
+  const { socket, output, exited, fail } = await openAttachment({
+    connection,
+    path: apiPath`/sandboxes/${sandboxId}/pty/${sessionId}`,
     handle:
       onOutput === undefined
         ? undefined
         : (news) => (news.stream === "replayEnd" ? undefined : onOutput(news.data)),
-    pause: () => socket.pause(),
-    resume: () => socket.resume(),
-  });
-  output.drained.then(
-    () => {
-      if (exitCode !== undefined) exited.resolve(exitCode);
-    },
-    (error: unknown) => fail(error),
-  );
-
-  const url =
-    connection.baseUrl.replace(/^http/, "ws") + apiPath`/sandboxes/${sandboxId}/pty/${sessionId}`;
-  const socket: Socket = openSocket(url, connection.apiKey, {
-    onOpen: () => opened.resolve(),
-    onMessage(data) {
+    read(data, output) {
       if (data.length > 0) output.push({ stream: "stdout", data });
+      return undefined;
     },
-    onClose(code, reason) {
-      release();
-      exitCode = exitCodeOfClose(code, reason);
-      if (exitCode === undefined) fail(lost(code, reason));
-      output.end();
-    },
+    exitCodeOfEnd: exitCodeOfClose,
+    lost: (code, reason) =>
+      new OpenComputerError(
+        "connection_failed",
+        `The connection to terminal ${sessionId} was lost (${reason || `code ${code}`}); its shell runs on: attach to it again`,
+      ),
+    signal,
   });
-  const keepAlive = setInterval(() => {
-    // A connection that is lost meanwhile reports it when it closes.
-    socket.send(new Uint8Array(0)).catch(() => undefined);
-  }, keepAliveMilliseconds);
-  signal?.addEventListener("abort", abort, { once: true });
-
-  function abort(): void {
-    fail(signal?.reason);
-  }
-  function release(): void {
-    clearInterval(keepAlive);
-    signal?.removeEventListener("abort", abort);
-  }
-  function fail(error: unknown): void {
-    release();
-    opened.reject(error);
-    exited.reject(error);
-    socket.close();
-  }
-  function lost(code: number, reason: string): OpenComputerError {
-    return new OpenComputerError(
-      "connection_failed",
-      `The connection to terminal ${sessionId} was lost (${reason || `code ${code}`}); its shell runs on: attach to it again`,
-    );
-  }
   function wait(): Promise<number> {
     output.discard();
-    return exited.promise;
+    return exited;
   }
 
-  await opened.promise;
   return {
     sessionId,
     async send(data) {

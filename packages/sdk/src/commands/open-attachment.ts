@@ -1,0 +1,94 @@
+import { openSocket } from "#platform";
+import type { Connection } from "../connection.ts";
+import type { OpenComputerError } from "../open-computer-error.ts";
+import type { Socket } from "../platform/socket.ts";
+import { createDeferred } from "./deferred.ts";
+import { createSessionOutput, type SessionNews, type SessionOutput } from "./session-output.ts";
+
+/** A client's part in a session or a terminal, whose WebSocket is open. */
+export interface Attachment {
+  readonly socket: Socket;
+  readonly output: SessionOutput;
+  /** The exit code of the command or shell; rejects when the client loses it. */
+  readonly exited: Promise<number>;
+  /** Ends the client's part; what waits for it rejects with the error. */
+  fail(error: unknown): void;
+}
+
+/**
+ * How often the client reports that it is attached. Only traffic keeps the
+ * sandbox from its idle time-out, so this is well below any that is of use.
+ */
+const keepAliveMilliseconds = 3_000;
+
+/** Resolves once the WebSocket is open. */
+export async function openAttachment(options: {
+  connection: Connection;
+  path: string;
+  /** Gets the output; without it the output is iterated. */
+  handle: ((news: SessionNews) => void | Promise<void>) | undefined;
+  /** Reads a message, and returns the exit code when that is in it. */
+  read: (message: Uint8Array, output: SessionOutput) => number | undefined;
+  /** The exit code that the end of the WebSocket tells. */
+  exitCodeOfEnd?: (code: number, reason: string) => number | undefined;
+  /** The error of a WebSocket that ended before an exit code was known. */
+  lost: (code: number, reason: string) => OpenComputerError;
+  signal: AbortSignal | undefined;
+}): Promise<Attachment> {
+  const { connection, path, handle, read, exitCodeOfEnd, lost, signal } = options;
+  signal?.throwIfAborted();
+  const opened = createDeferred<void>();
+  const exited = createDeferred<number>();
+  let exitCode: number | undefined;
+
+  const output = createSessionOutput({
+    handle,
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+  });
+  output.drained.then(
+    () => {
+      if (exitCode !== undefined) exited.resolve(exitCode);
+    },
+    (error: unknown) => fail(error),
+  );
+
+  const url = connection.baseUrl.replace(/^http/, "ws") + path;
+  const socket: Socket = openSocket(url, connection.apiKey, {
+    onOpen: () => opened.resolve(),
+    onMessage(message) {
+      const code = read(message, output);
+      if (code === undefined) return;
+      exitCode = code;
+      output.end();
+    },
+    onClose(code, reason) {
+      release();
+      exitCode ??= exitCodeOfEnd?.(code, reason);
+      if (exitCode === undefined) fail(lost(code, reason));
+      output.end();
+    },
+  });
+  const keepAlive = setInterval(() => {
+    // A connection that is lost meanwhile reports it when it closes.
+    socket.send(new Uint8Array(0)).catch(() => undefined);
+  }, keepAliveMilliseconds);
+  signal?.addEventListener("abort", abort, { once: true });
+
+  function abort(): void {
+    fail(signal?.reason);
+  }
+  function release(): void {
+    clearInterval(keepAlive);
+    signal?.removeEventListener("abort", abort);
+  }
+  function fail(error: unknown): void {
+    release();
+    opened.reject(error);
+    exited.reject(error);
+    socket.close();
+  }
+
+  await opened.promise;
+  return { socket, output, exited: exited.promise, fail };
+}

@@ -84,6 +84,16 @@ async def test_a_time_out_interrupts_and_the_shell_stays(shell: Shell, endless: 
     assert (await shell.run("echo $kept")).stdout == "kept\n"
 
 
+async def test_an_interrupt_at_any_moment_ends_what_the_command_starts(shell: Shell) -> None:
+    for delay in range(10):
+        cmd = f"sleep 0.0{delay}; sleep 60"
+        result = await shell.run(cmd, timeout=0.001 + delay * 0.011)
+        assert (result.exit_code, result.stderr) == (-1, "\nProcess timed out")
+        assert (await shell.run(f"echo {delay}")).stdout == f"{delay}\n"
+    left = await shell.run("ps --no-headers -o args --ppid $$")
+    assert "sleep 60" not in left.stdout
+
+
 async def test_a_cancelled_run_is_interrupted(shell: Shell) -> None:
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(shell.run("sleep 60; echo after"), 0.2)
@@ -115,7 +125,7 @@ async def test_a_command_that_ends_the_shell(sandbox: Sandbox, cmd: str, code: i
 async def test_a_command_that_ignores_the_interrupt(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opencomputer._async.shell.INTERRUPT_SECONDS", 0.2)
+    monkeypatch.setattr("opencomputer._async.shell.GRACE_SECONDS", 0.2)
     shell = await sandbox.exec.shell()
     result = await shell.run("trap '' INT; sleep 60", timeout=0.1)
     assert result.exit_code == -1

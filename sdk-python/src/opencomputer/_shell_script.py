@@ -57,15 +57,22 @@ def shell_script(command: str, markers: CommandMarkers) -> str:
     A marker is printed in two halves, so that no trace of the shell shows it.
     """
     delimiter = secrets.token_hex(16)
-    start, end = _print(markers.start), _print(markers.end)
-    end_with_status = _print(markers.end, with_status=True)
+    start = _print(markers.start)
     return (
         f"{{ {start} >&{STDOUT}; {start} >&{STDERR}; }}\n"
         f". /dev/fd/{SCRIPT} {SCRIPT}<<'{delimiter}' </dev/null "
         f">&{STDOUT} 2>&{STDERR} {STDOUT}>&- {STDERR}>&-\n"
-        f"{command}\n{delimiter}\n"
-        f"{{ {end_with_status} >&{STDOUT}; {end} >&{STDERR}; }}\n"
+        f"{command}\n{delimiter}\n{end_of_script(markers)}"
     )
+
+
+def end_of_script(markers: CommandMarkers) -> str:
+    """The last line of a command's script, for a shell that has lost it.
+
+    A shell drops the line that it reads when it is interrupted.
+    """
+    end, end_with_status = _print(markers.end), _print(markers.end, with_status=True)
+    return f"{{ {end_with_status} >&{STDOUT}; {end} >&{STDERR}; }}\n"
 
 
 def _print(marker: str, *, with_status: bool = False) -> str:

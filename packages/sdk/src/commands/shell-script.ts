@@ -44,16 +44,22 @@ function markerOf(nonce: string): string {
  *
  * A marker is printed in two halves, so that no trace of the shell shows it.
  */
-export function shellScript(command: string, { start, end }: CommandMarkers): string {
+export function shellScript(command: string, markers: CommandMarkers): string {
+  const { start } = markers;
   const delimiter = randomHex(nonceBytes);
   const { stdout, stderr, script } = descriptors;
   return (
     `{ ${printed(start)} >&${stdout}; ${printed(start)} >&${stderr}; }\n` +
     `. /dev/fd/${script} ${script}<<'${delimiter}' </dev/null ` +
     `>&${stdout} 2>&${stderr} ${stdout}>&- ${stderr}>&-\n` +
-    `${command}\n${delimiter}\n` +
-    `{ ${printed(end, ' "$?"')} >&${stdout}; ${printed(end)} >&${stderr}; }\n`
+    `${command}\n${delimiter}\n${endOfScript(markers)}`
   );
+}
+
+/** The last line of a command's script, for a shell that has lost it: it drops the line that it reads when it is interrupted. */
+export function endOfScript({ end }: CommandMarkers): string {
+  const { stdout, stderr } = descriptors;
+  return `{ ${printed(end, ' "$?"')} >&${stdout}; ${printed(end)} >&${stderr}; }\n`;
 }
 
 function printed(marker: string, status = ""): string {

@@ -132,6 +132,20 @@ echo "250>&1 \\001" '`;
     assert.equal((await shell.run("echo on")).stdout, "on\n");
   });
 
+  test("an interrupt that comes at any moment ends the command and what it starts", async () => {
+    for (let round = 0; round < 15; round += 1) {
+      const controller = new AbortController();
+      const running = shell.run("echo begun; sleep 60", {
+        signal: controller.signal,
+        onStdout: () => controller.abort(),
+      });
+      await assert.rejects(running, { name: "AbortError" });
+      assert.equal((await shell.run(`echo ${round}`)).stdout, `${round}\n`);
+    }
+    const left = await shell.run("ps --no-headers -o args --ppid $$");
+    assert.doesNotMatch(left.stdout, /sleep 60/);
+  });
+
   test("what a callback throws is the run's, and the shell goes on", async () => {
     const failure = new Error("no room");
     for (const onStdout of [() => Promise.reject(failure), () => assert.fail(failure)]) {

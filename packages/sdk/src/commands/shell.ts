@@ -5,6 +5,7 @@ import type { CommandSession } from "./command-session.ts";
 import { createDeferred } from "./deferred.ts";
 import { createMarkedStream } from "./marked-stream.ts";
 import { ShellBusyError, ShellClosedError } from "./shell-errors.ts";
+import { interruptShell, type ShellInterruption } from "./shell-interruption.ts";
 import { createShellOutput } from "./shell-output.ts";
 import { createCommandMarkers, shellPrologue, shellScript } from "./shell-script.ts";
 
@@ -26,8 +27,8 @@ export interface ShellRunOptions {
   /**
    * Seconds until the command is interrupted, as by Ctrl-C; the result then
    * has `exitCode` -1 and `stderr` ends with `Process timed out`. A command
-   * that does not end within 5 s of that is killed together with the shell,
-   * and `stderr` says so. Absent or 0: never.
+   * that still runs is interrupted again after 2 s and 4 s, and killed
+   * together with the shell after 6 s, and `stderr` says so. Absent or 0: never.
    */
   timeout?: number | undefined;
   /** Gets what the command writes. Until a promise that it returns resolves, nothing more is fetched. */
@@ -70,10 +71,6 @@ export interface Shell {
    */
   close(): Promise<void>;
 }
-
-const interruptSignal = 2;
-/** An interrupted command has this long to end. */
-const interruptGraceMilliseconds = 5_000;
 
 /** One command under way. */
 interface Run {
@@ -175,7 +172,7 @@ function createRun(session: CommandSession, cmd: string, options: ShellRunOption
   const output = { stdout: createShellOutput(), stderr: createShellOutput() };
   let callbackError: { error: unknown } | undefined;
   let pending: (void | Promise<void>)[] = [];
-  let interruption: { isTimeOut: boolean; sent: Promise<void> } | undefined;
+  let interruption: (ShellInterruption & { isTimeOut: boolean }) | undefined;
   let isFinished = false;
 
   function createStream(stream: "stdout" | "stderr") {
@@ -210,19 +207,17 @@ function createRun(session: CommandSession, cmd: string, options: ShellRunOption
 
   async function take(stream: "stdout" | "stderr", data: Uint8Array): Promise<void> {
     streams[stream].push(data);
+    interruption?.take(stream, data);
     if (pending.length > 0) await settleCallbacks();
-    if (streams.stdout.hasEnded() && streams.stderr.hasEnded()) {
-      await finish(streams.stdout.exitCode() ?? -1, "");
-    }
+    if (hasEnded() && interruption === undefined) finish(streams.stdout.exitCode() ?? -1, "");
   }
+  const hasEnded = () => streams.stdout.hasEnded() && streams.stderr.hasEnded();
 
-  async function finish(exitCode: number, shellEnd: string): Promise<void> {
+  function finish(exitCode: number, shellEnd: string): void {
     if (isFinished) return;
     isFinished = true;
-    // A signal that is on its way would meet the next command.
-    await interruption?.sent.catch(() => undefined);
-    if (callbackError !== undefined) return done.reject(callbackError.error);
-    if (interruption?.isTimeOut === false) return done.reject(options.signal?.reason);
+    if (callbackError !== undefined) done.reject(callbackError.error);
+    if (interruption?.isTimeOut === false) done.reject(options.signal?.reason);
     const timedOut = interruption !== undefined;
     const isTruncated = output.stdout.isTruncated() || output.stderr.isTruncated();
     done.resolve({
@@ -233,20 +228,12 @@ function createRun(session: CommandSession, cmd: string, options: ShellRunOption
     });
   }
 
-  async function interrupt(): Promise<void> {
-    await session.kill(interruptSignal);
-    if (isFinished) return;
-    killTimer = setTimeout(() => {
-      session.kill().catch(fail);
-    }, interruptGraceMilliseconds);
-  }
   function beginInterruption(isTimeOut: boolean): void {
-    if (interruption !== undefined) return;
-    interruption = { isTimeOut, sent: interrupt() };
-    interruption.sent.catch(fail);
+    if (interruption !== undefined || isFinished) return;
+    interruption = { ...interruptShell(session, { markers, hasEnded }), isTimeOut };
+    interruption.done.then(() => settleCallbacks()).then(() => finish(-1, ""), fail);
   }
   const abort = () => beginInterruption(false);
-  let killTimer: ReturnType<typeof setTimeout> | undefined;
   const timer = options.timeout
     ? setTimeout(() => beginInterruption(true), options.timeout * 1000)
     : undefined;
@@ -257,7 +244,7 @@ function createRun(session: CommandSession, cmd: string, options: ShellRunOption
   }
   function release(): void {
     clearTimeout(timer);
-    clearTimeout(killTimer);
+    interruption?.giveUp();
     options.signal?.removeEventListener("abort", abort);
   }
 

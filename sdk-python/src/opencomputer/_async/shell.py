@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from types import TracebackType
 from typing import Literal
 
@@ -13,14 +14,19 @@ from opencomputer._shell_script import (
     CommandMarkers,
     KeptOutput,
     MarkedStream,
+    end_of_script,
     shell_script,
 )
 from opencomputer.errors import OpenComputerError, ShellBusyError, ShellClosedError
 from opencomputer.records import CommandResult
 
 INTERRUPT_SIGNAL = 2
-INTERRUPT_SECONDS = 5.0
-"""An interrupted command has this long to end."""
+CLEAN_UP_SECONDS = 2.0
+"""A command may clean up for this long before it is interrupted again."""
+PROBE_SECONDS = 0.5
+"""As long as the shell may take for an empty command before it is interrupted again."""
+GRACE_SECONDS = 6.0
+"""Then the command is killed with its shell."""
 SECONDS_MAX = 10.0 * 365 * 24 * 3600
 SAID_CHARACTERS_MAX = 2000
 
@@ -70,8 +76,8 @@ class Shell:
             cmd: The command, or a script of several lines.
             timeout: Seconds until the command is interrupted, as by Ctrl-C; the result then has
                 ``exit_code`` -1 and ``stderr`` ends with ``Process timed out``. A command that
-                does not end within 5 s of that is killed together with the shell, and ``stderr``
-                says so. None or 0: never.
+                still runs is interrupted again after 2 s and 4 s, and killed together with the
+                shell after 6 s, and ``stderr`` says so. None or 0: never.
             on_stdout: Gets what the command writes, as text: a function or a coroutine function.
                 Until it returns, nothing more is fetched.
             on_stderr: As ``on_stdout``, for the other stream.
@@ -156,11 +162,28 @@ class Shell:
             )
 
     async def _interrupt(self, run: _Run) -> None:
-        """Ends the command, and with it the shell when there is no other way."""
+        """Interrupts the command until the shell has run an empty one, or is killed with it.
+
+        One signal does not suffice: a program that bash has forked and not yet executed loses it
+        to bash's own handler, and bash then waits for that program, be it before or after it has
+        printed the end marker; and bash drops the line that it is reading, which may be the one
+        that prints it.
+        """
         if run.has_ended.is_set():
             return
-        await self._session.kill(INTERRUPT_SIGNAL)
-        if not await is_set_within(run.has_ended, INTERRUPT_SECONDS):
+        run.is_interrupted = True
+        began = monotonic()
+        while not run.has_ended.is_set() and monotonic() - began < GRACE_SECONDS:
+            run.expect_no_probe()
+            await self._session.kill(INTERRUPT_SIGNAL)
+            probe = CommandMarkers.create()
+            run.expect_probe(probe)
+            await self._session.send_stdin(end_of_script(run.markers) + shell_script(":", probe))
+            sent = monotonic()
+            while not await is_set_within(run.has_ended, PROBE_SECONDS):
+                if run.command_has_ended() or monotonic() - sent >= CLEAN_UP_SECONDS:
+                    break
+        if not run.has_ended.is_set():
             await self._session.kill()
             await run.has_ended.wait()
 
@@ -231,10 +254,9 @@ class _Run:
         self.has_ended = Event()
         self.timed_out = False
         self._callbacks = callbacks
-        self._streams: dict[Stream, MarkedStream] = {
-            "stdout": MarkedStream(self.markers, has_exit_code=True),
-            "stderr": MarkedStream(self.markers, has_exit_code=False),
-        }
+        self.is_interrupted = False
+        self._streams = _marked_streams(self.markers)
+        self._probe: dict[Stream, MarkedStream] | None = None
         self._kept: dict[Stream, KeptOutput] = {"stdout": KeptOutput(), "stderr": KeptOutput()}
         self._exit_code = -1
         self._ended_with_shell = False
@@ -244,9 +266,27 @@ class _Run:
         if self.has_ended.is_set():
             return
         await self._hand_on(stream, self._streams[stream].push(text))
-        if all(marked.has_ended for marked in self._streams.values()):
-            self._exit_code = self._streams["stdout"].exit_code or 0
-            self.has_ended.set()
+        probe = self._probe
+        if probe is not None:
+            probe[stream].push(text)
+        if not self.command_has_ended():
+            return
+        if self.is_interrupted and (probe is None or not _have_ended(probe)):
+            return
+        self._exit_code = self._streams["stdout"].exit_code or 0
+        self.has_ended.set()
+
+    def command_has_ended(self) -> bool:
+        """Whether the end markers of the command have arrived."""
+        return _have_ended(self._streams)
+
+    def expect_probe(self, markers: CommandMarkers) -> None:
+        """The run ends with this empty command, which the shell is sent after an interrupt."""
+        self._probe = _marked_streams(markers)
+
+    def expect_no_probe(self) -> None:
+        """An interrupt is on its way: the shell is not ready before it has arrived."""
+        self._probe = None
 
     async def end_with_shell(self, exit_code: int) -> None:
         if self.has_ended.is_set():
@@ -287,3 +327,14 @@ class _Run:
             await call(callback, text)
         except Exception as error:  # noqa: BLE001 - the shell goes on, and `run` raises it
             self._failure = error
+
+
+def _marked_streams(markers: CommandMarkers) -> dict[Stream, MarkedStream]:
+    return {
+        "stdout": MarkedStream(markers, has_exit_code=True),
+        "stderr": MarkedStream(markers, has_exit_code=False),
+    }
+
+
+def _have_ended(streams: dict[Stream, MarkedStream]) -> bool:
+    return all(marked.has_ended for marked in streams.values())

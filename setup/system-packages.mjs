@@ -24,7 +24,7 @@ const hostPackages = [
 ];
 
 /** What the tests bring to life besides: real servers and real clients. */
-const testPackages = ["postgresql", "curl", "git", "openssl"];
+const testPackages = ["postgresql", "curl", "git", "openssl", "mount"];
 
 const goMinorMin = 19;
 const clusterConfiguration = "/etc/postgresql-common/createcluster.conf";

@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import { createCgroups } from "./cgroups/create-cgroups.ts";
 import { type CpuWatch, createCpuWatch } from "./cpu-use/create-cpu-watch.ts";
 import { createLayers } from "./disks/create-layers.ts";
+import { syncPath } from "./files/sync-files.ts";
 import { createGoldenStore } from "./golden/create-golden-store.ts";
 import { createByteBudget } from "./guest/byte-budget.ts";
 import { checkSize, hostCapacity } from "./host-capacity.ts";
@@ -72,6 +73,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     sockets: join(runtimeDirectory, "machines"),
   };
   for (const directory of Object.values(directories)) await mkdir(directory, { recursive: true });
+  for (const directory of [dataDirectory, join(dataDirectory, "worker")]) await syncPath(directory);
   // A machine's user connects to a socket there that is its own; it cannot list the directory.
   for (const directory of [runtimeDirectory, directories.sockets]) await chmod(directory, 0o711);
 

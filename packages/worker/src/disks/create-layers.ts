@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { syncPath } from "../files/sync-files.ts";
 import { runProgram } from "../process/run-program.ts";
 
 /** Names a layer: 16 hexadecimal digits. */
@@ -46,6 +47,8 @@ export interface Layers {
    * together have. It is worth nothing when the disk was written to meanwhile.
    */
   flatten(owner: string, disk: Disk): Promise<string>;
+  /** Returns when the layers would survive a loss of power, with all that was written to them. */
+  sync(layerIds: readonly string[]): Promise<void>;
   /** What layers take on the disk, those left out that one of the other owners needs too. */
   bytesOf(layerIds: readonly string[], isOther: (owner: string) => boolean): Promise<number>;
   /** Removes the files that nobody holds. */
@@ -86,6 +89,8 @@ export async function createLayers(directory: string): Promise<Layers> {
     held.set(owner, [layerId, ...(held.get(owner) ?? [])]);
     try {
       await fill(pathOf(layerId));
+      await syncPath(pathOf(layerId));
+      await syncPath(directory);
       return layerId;
     } catch (error) {
       const others = (held.get(owner) ?? []).filter((other) => other !== layerId);
@@ -123,6 +128,9 @@ export async function createLayers(directory: string): Promise<Layers> {
           { timeoutSeconds: flattenTimeoutSeconds },
         );
       });
+    },
+    async sync(layerIds) {
+      await Promise.all(layerIds.map((layerId) => syncPath(pathOf(layerId))));
     },
     async bytesOf(layerIds, isOther) {
       const own = layerIds.filter((layerId) => !isHeld(layerId, isOther));

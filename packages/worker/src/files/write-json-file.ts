@@ -1,13 +1,25 @@
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { z } from "zod";
 import { hasCode } from "../process/process-identity.ts";
+import { syncPath } from "./sync-files.ts";
 
-/** Writes a file as a whole: readers find the old content or the new, also after a crash of the worker. */
+/**
+ * Writes a file as a whole: readers find the old content or the new. Once it
+ * returns, that is the new one, also after a loss of power.
+ */
 export async function writeJsonFile(path: string, value: unknown): Promise<void> {
   const temporaryPath = `${path}.new`;
   try {
-    await writeFile(temporaryPath, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+    const file = await open(temporaryPath, "w", 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
     await rename(temporaryPath, path);
+    await syncPath(dirname(path));
   } catch (error) {
     await rm(temporaryPath, { force: true });
     throw error;

@@ -2,6 +2,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { guestLayout } from "@opencomputer/protocol";
 import type { Layers } from "../disks/create-layers.ts";
+import { syncDirectoryFiles, syncPath } from "../files/sync-files.ts";
 import { writeJsonFile } from "../files/write-json-file.ts";
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { Image } from "../images/import-image.ts";
@@ -73,7 +74,9 @@ export async function bakeGolden(options: {
     diskMB: image.diskMB,
   });
   await rm(directory, { recursive: true, force: true });
+  await syncDirectoryFiles(temporaryDirectory);
   await rename(temporaryDirectory, directory);
+  await syncPath(goldenDirectory);
   const golden = await openGolden(goldenDirectory, fingerprint);
   if (golden === undefined) throw new Error(`The golden snapshot ${directory} vanished`);
   return golden;

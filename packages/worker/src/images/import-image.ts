@@ -1,6 +1,7 @@
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { syncDirectoryFiles, syncPath } from "../files/sync-files.ts";
 import { readJsonFile } from "../files/write-json-file.ts";
 import { runProgram } from "../process/run-program.ts";
 
@@ -56,7 +57,9 @@ export async function importImage(
       ],
       { timeoutSeconds: 600 },
     );
+    await syncDirectoryFiles(temporaryDirectory);
     await rename(temporaryDirectory, directory);
+    await syncPath(imagesDirectory);
   }
   return openImage(imagesDirectory, manifest.fingerprint);
 }

@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { agentPort, limits, WireError } from "@opencomputer/protocol";
 import type { Cgroups } from "../cgroups/create-cgroups.ts";
 import type { Layers } from "../disks/create-layers.ts";
+import { syncPath } from "../files/sync-files.ts";
 import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
 import { type AgentClient, createAgentClient } from "../guest/agent-client.ts";
 import type { ByteBudget } from "../guest/byte-budget.ts";
@@ -166,6 +167,11 @@ export function createMachines(deps: {
     await slots.close(slot);
     await cgroups.remove(id);
     await rm(socketPath(id), { force: true });
+    // A record never outlives the layers that it names.
+    await rm(recordPath(id), { force: true });
+    await syncPath(directoryOf(id)).catch((error: unknown) => {
+      if (!hasCode(error, "ENOENT")) throw error;
+    });
     await layers.hold(layerOwnerOf(id), []);
     await rm(directoryOf(id), { recursive: true, force: true });
   }
@@ -240,6 +246,7 @@ export function createMachines(deps: {
       const holding = layers.hold(layerOwnerOf(id), origin.disk.layers);
       const slot = await holding
         .then(() => mkdir(directoryOf(id), { recursive: true }))
+        .then(() => syncPath(directories.machines))
         .then(() => slots.open())
         .catch(async (error: unknown) => {
           await layers.hold(layerOwnerOf(id), []);

@@ -65,6 +65,7 @@ describe("createSavedMachines", () => {
         await whileFlattening();
         return flatLayerId;
       },
+      sync: async () => undefined,
       bytesOf: async (layerIds) => layerIds.length * 1000,
       removeStrays: async () => undefined,
     };

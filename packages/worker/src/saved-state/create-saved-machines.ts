@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type PrepareSandboxRequest, WireError } from "@opencomputer/protocol";
 import { isDeep, type Layers } from "../disks/create-layers.ts";
+import { syncDirectoryFiles, syncPath } from "../files/sync-files.ts";
 import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
 import { createTurns } from "../turns.ts";
 import {
@@ -19,6 +20,7 @@ export interface SavedMachines {
   list(): SavedMachine[];
   /**
    * Makes one, wholly or not at all: `fill` writes into an empty directory.
+   * Once it returns, what was made survives a loss of power.
    *
    * @throws {WireError} `host_storage_full`
    */
@@ -85,7 +87,9 @@ export function createSavedMachines(deps: {
       await changes.take(async () => {
         const current = index.get(saved.id);
         if (current === undefined || current.disk !== saved.disk) return;
-        await layers.makeEmpty(emptyLayerPath(saved.directory, flat.layers), flat);
+        const emptyPath = emptyLayerPath(saved.directory, flat.layers);
+        await layers.makeEmpty(emptyPath, flat);
+        await syncPath(emptyPath);
         const manifest = savedManifestSchema.parse({ ...current, disk: flat });
         await writeJsonFile(savedPaths(saved.directory).manifestPath, manifest);
         index.set(saved.id, { ...current, disk: flat });
@@ -113,10 +117,13 @@ export function createSavedMachines(deps: {
         await mkdir(temporary, { recursive: true });
         const filled = await fill(temporary);
         await layers.hold(ownerOf(id), filled.disk.layers);
+        await layers.sync(filled.disk.layers);
         const sizeBytes = await sizeOf(id, temporary, filled);
         const manifest: SavedManifest = { ...filled, sizeBytes };
         await writeJsonFile(savedPaths(temporary).manifestPath, manifest);
+        await syncDirectoryFiles(temporary);
         await rename(temporary, directoryOf(id));
+        await syncPath(directory);
         const saved = { id, directory: directoryOf(id), ...manifest };
         index.set(id, saved);
         return saved;
@@ -147,6 +154,8 @@ export function createSavedMachines(deps: {
         // Once it has another name it is never taken for a saved machine again.
         await rename(directoryOf(id), trash);
         index.delete(id);
+        // Before its layers go, and before what took its place runs.
+        await syncPath(directory);
         await layers.hold(ownerOf(id), []);
       });
       await rm(trash, { recursive: true, force: true });

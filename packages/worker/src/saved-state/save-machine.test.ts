@@ -30,6 +30,7 @@ function scenario() {
     makeEmpty: () => journal.note("make empty layer"),
     add: notHere,
     flatten: notHere,
+    sync: async () => undefined,
     bytesOf: notHere,
     removeStrays: notHere,
   };

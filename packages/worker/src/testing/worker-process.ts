@@ -115,6 +115,12 @@ export async function startWorkerScene(options: {
     trust,
     log: () => readFile(logPath, "utf8"),
 
+    /** For what is to be in the data directory, or mounted at it, before the worker starts. */
+    async makeDataDirectory(): Promise<string> {
+      await mkdir(join(dataDirectory, "data"), { recursive: true });
+      return join(dataDirectory, "data");
+    },
+
     /** Ends the worker and returns once it is gone. */
     async stop(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
       if (child === undefined || child.exitCode !== null) return null;

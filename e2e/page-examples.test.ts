@@ -121,6 +121,8 @@ describe("the examples of the guide run as they are printed", () => {
     await SecretStore.delete(restricted.id, connection);
 
     await SecretStore.setSecret(store.id, "OLD_KEY", "old", connection);
+    await SecretStore.setSecret(store.id, "LEAKED_KEY", "leaked", scenario.connection);
+    await guide.run("secrets/revoke", { given: { store } });
     await guide.run("secrets/managing-secrets", { given: { store } });
     assert.deepEqual(await SecretStore.list(connection), []);
   });
@@ -145,6 +147,9 @@ describe("the examples of the guide run as they are printed", () => {
     const { name, egressAllowlist, substituteIn } = await SecretStore.get(id, connection);
     assert.deepEqual([name, egressAllowlist], ["new-name", [host, "*.openai.com"]]);
     assert.deepEqual(substituteIn, ["header"]);
+    await guide.run("secret-stores/revoke-secret", { replace });
+    const [revoked] = await SecretStore.listSecrets(id, connection);
+    assert.ok(revoked?.revokedAt !== undefined);
     const listed = await guide.run("secret-stores/list-and-delete-secrets", { replace });
     assert.match(
       listed.stdout,
@@ -173,6 +178,10 @@ describe("the examples of the guide run as they are printed", () => {
     const table = listed.stdout.slice(listed.stdout.indexOf("NAME "));
     assert.equal(table, guide.output("secret-stores/placements-on-the-command-line"));
     assert.equal(listed.stderr, "");
+    await writeFile(join(guide.home, ".leaked_key"), "jQ7vX2mT9wLr4KzB8nYd3HpC\n");
+    const revoked = await guide.run("secret-stores/revoke-on-the-command-line");
+    const printed = revoked.stdout.slice(revoked.stdout.indexOf("Revoked "));
+    assert.equal(printed, guide.output("secret-stores/revoke-on-the-command-line"));
     const recommended = await guide.run("secret-stores/recommendation");
     assert.equal(recommended.stderr, guide.output("secret-stores/recommendation"));
   });

@@ -202,6 +202,7 @@ for (const { name: pythonName, program } of await testPythons()) {
       assert.deepEqual([name, egressAllowlist], ["new-name", [host, "*.openai.com"]]);
       const { stdout: guessed } = await examples.run("python-secret-stores/placements", replace);
       assert.match(guessed, /guessed/);
+      await examples.run("python-secret-stores/revoke-secret", replace);
       const listed = await examples.run("python-secret-stores/list-and-delete-secrets", replace);
       assert.match(
         listed.stdout,

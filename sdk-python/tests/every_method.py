@@ -278,6 +278,12 @@ CALLS |= {
     "snapshots.list": lambda w: Snapshots(**w.connection).list(),
     "snapshots.get": lambda w: Snapshots(**w.connection).get("every"),
     "snapshots.delete": lambda w: Snapshots(**w.connection).delete("every"),
+    "SecretStore.revoke_secret": lambda w: SecretStore.revoke_secret(
+        w.store_id, "STORE_KEY", **w.connection
+    ),
+    "Project.revoke_secret": lambda w: Project.revoke_secret(
+        w.project_id, "PROJECT_KEY", **w.connection
+    ),
     "SecretStore.delete_secret": lambda w: SecretStore.delete_secret(
         w.store_id, "STORE_KEY", **w.connection
     ),

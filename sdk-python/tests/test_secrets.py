@@ -32,6 +32,25 @@ async def test_a_project_as_its_page_prints_it(server: ContractServer) -> None:
     assert await Project.list() == []
 
 
+async def test_a_revoked_secret_is_listed_with_its_time(server: ContractServer) -> None:
+    store_id = (await SecretStore.create(name="leaked"))["id"]
+    await SecretStore.set_secret(store_id, "KEY", STRONG)
+    for _ in range(2):
+        revoked = await SecretStore.revoke_secret(store_id, "KEY")
+        assert revoked == {"name": "KEY", "status": "revoked"}
+    (entry,) = await SecretStore.list_secrets(store_id)
+    assert "revokedAt" in entry
+    await SecretStore.set_secret(store_id, "KEY", STRONG)
+    (entry,) = await SecretStore.list_secrets(store_id)
+    assert "revokedAt" not in entry
+    with pytest.raises(OpenComputerError) as unknown:
+        await SecretStore.revoke_secret(store_id, "ABSENT")
+    assert unknown.value.status == 404
+    project_id = (await Project.create(name="leaked"))["id"]
+    await Project.set_secret(project_id, "KEY", STRONG)
+    assert (await Project.revoke_secret(project_id, "KEY"))["status"] == "revoked"
+
+
 async def test_a_store_keeps_what_is_not_given(server: ContractServer) -> None:
     store = await SecretStore.create(name="one", egress_allowlist=["api.anthropic.com"])
     store_id = store["id"]

@@ -33,6 +33,7 @@ const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
   "oc project update": ({ project }) => [project, "--memory", "2048"],
   "oc secret set": ({ project }) => [project, "KEY", "--from-stdin"],
   "oc secret list": ({ project }) => [project],
+  "oc secret revoke": ({ project }) => [project, "KEY"],
   "oc secret delete": ({ project }) => [project, "KEY"],
   "oc create": () => ["--project", "project", "--secret-store", "renamed"],
   "oc ls": () => [],

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import type { AuditLine, EgressMode, EgressSecret } from "@opencomputer/protocol";
+import type { AuditLine, EgressMode, EgressSecret, RevokedSecret } from "@opencomputer/protocol";
 import type { ValueSearch } from "./redaction/value-search.ts";
 import type { TokenTables } from "./substitution/token-table.ts";
 
@@ -13,6 +13,8 @@ export interface SessionPolicy {
   readonly egressAllowlist: readonly string[];
   /** Every secret of the session. */
   readonly secrets: readonly EgressSecret[];
+  /** Secrets whose value was revoked: their tokens become nothing anywhere. */
+  readonly revokedSecrets: readonly RevokedSecret[];
   /**
    * What is searched for in everything that comes back, at every host: values
    * that the sandbox can use or could use. Undefined when there is nothing.

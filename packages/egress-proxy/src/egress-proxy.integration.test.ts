@@ -118,6 +118,46 @@ describe("egress proxy, requests", () => {
       await scenario.giveSession();
     });
 
+    test("a revoked secret's token stays a token, and the response says why", async () => {
+      const { name, token } = key;
+      await scenario.giveSession({
+        secrets: [],
+        formerSecrets: [key],
+        revokedSecrets: [{ name, token }],
+      });
+      const result = await scenario.curlHttps([
+        ...["https://api.example.com/echo", "-H", `x-api-key: ${token}`],
+        ...["-H", `x-other: ${key.value}`, "--data", `say ${token}`],
+      ]);
+      const { headers, body } = scenario.upstream.last();
+      assert.deepEqual([headers["x-api-key"], body], [token, `say ${token}`]);
+      assert.match(
+        result.verbose,
+        /OpenComputer-Egress: withheld=API_KEY \(header x-api-key\), API_KEY \(body\); revoked=API_KEY/i,
+      );
+      assert.equal(headers["x-other"], key.value, "the guest itself sent it");
+      assert.ok(!result.body.includes(key.value), "what comes back is still redacted");
+      await scenario.giveSession();
+    });
+
+    test("a revocation ends a request under way, which could still carry the value", async () => {
+      const { name, token } = key;
+      const seenBefore = scenario.upstream.seen.length;
+      const guest = scenario.openTls("api.example.com");
+      const closed = closeOf(guest);
+      await once(guest, "secureConnect");
+      const head = "POST /slow HTTP/1.1\r\nHost: api.example.com\r\nContent-Length: 200\r\n\r\n";
+      guest.write(`${head}a ${token} `);
+      await scenario.giveSession({
+        secrets: [],
+        formerSecrets: [key],
+        revokedSecrets: [{ name, token }],
+      });
+      await closed;
+      assert.equal(scenario.upstream.seen.length, seenBefore, "no request was completed");
+      await scenario.giveSession();
+    });
+
     test("a token of one sandbox is nothing in another", async () => {
       await scenario.giveSession({
         sandboxId: otherSandboxId,

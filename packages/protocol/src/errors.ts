@@ -61,6 +61,8 @@ export const errorStatuses = {
   port_not_listening: 502,
   worker_unavailable: 503,
   egress_proxy_unavailable: 503,
+  /** Stored, and enforced as soon as the peer acknowledges it. */
+  enforcement_pending: 503,
   capacity_exhausted: 503,
   guest_storage_full: 507,
   host_storage_full: 507,

@@ -24,6 +24,7 @@ export type {
   ProjectRecord,
   RestoredCheckpoint,
   RetentionPolicy,
+  RevokeSecretResponse,
   RotatedPreviewAuth,
   SandboxDetail,
   SandboxStatus,

@@ -1,4 +1,9 @@
-import { type SetSecretResponse, setSecretResponseSchema } from "@opencomputer/protocol";
+import {
+  type RevokeSecretResponse,
+  revokeSecretResponseSchema,
+  type SetSecretResponse,
+  setSecretResponseSchema,
+} from "@opencomputer/protocol";
 import { type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
@@ -47,4 +52,16 @@ export async function removeSecret(
     method: "DELETE",
     path: ownerPath + apiPath`/secrets/${name}`,
   });
+}
+
+export async function withdrawSecret(
+  ownerPath: string,
+  name: string,
+  options: ConnectionOptions,
+): Promise<RevokeSecretResponse> {
+  return await requestJson(
+    resolveConnection(options),
+    { method: "POST", path: ownerPath + apiPath`/secrets/${name}/revoke`, idempotent: true },
+    revokeSecretResponseSchema,
+  );
 }

@@ -2,10 +2,11 @@ import {
   type ProjectRecord,
   projectSchema,
   projectSecretNamesSchema,
+  type RevokeSecretResponse,
   type SetSecretResponse,
 } from "@opencomputer/protocol";
 import { type ConnectionOptions, resolveConnection } from "./connection.ts";
-import { putSecret, removeSecret, type SetSecretOptions } from "./named-secrets.ts";
+import { putSecret, removeSecret, type SetSecretOptions, withdrawSecret } from "./named-secrets.ts";
 import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
@@ -110,6 +111,21 @@ export const Project = {
       { method: "GET", path: `${projectPath(projectId)}/secrets` },
       projectSecretNamesSchema,
     );
+  },
+
+  /**
+   * Takes the value of a secret away from every sandbox and checkpoint that has
+   * it, at once. They keep its token, which no request substitutes until the
+   * secret is set again. Revoking it again changes nothing.
+   *
+   * @throws `not_found`; `enforcement_pending` when a running sandbox may still use the value: call again.
+   */
+  async revokeSecret(
+    projectId: string,
+    name: string,
+    options: ConnectionOptions = {},
+  ): Promise<RevokeSecretResponse> {
+    return await withdrawSecret(projectPath(projectId), name, options);
   },
 
   /** Deletes a secret. Running sandboxes are not affected. @throws `not_found`. */

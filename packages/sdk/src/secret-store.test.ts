@@ -117,6 +117,20 @@ describe("SecretStore", () => {
     await assert.rejects(SecretStore.deleteSecret(store.id, "KEY", connection), { status: 404 });
   });
 
+  test("revokeSecret may be repeated, and is seen in the list until the secret is set again", async () => {
+    const { id } = await SecretStore.create({ name: "leaked", ...connection });
+    await SecretStore.setSecret(id, "KEY", "sk-canary-value", connection);
+    for (const _time of [1, 2]) {
+      const revoked = await SecretStore.revokeSecret(id, "KEY", connection);
+      assert.deepEqual(revoked, { name: "KEY", status: "revoked" });
+    }
+    const revokedAt = async () => (await SecretStore.listSecrets(id, connection))[0]?.revokedAt;
+    assert.ok((await revokedAt()) !== undefined);
+    await SecretStore.setSecret(id, "KEY", "another", connection);
+    assert.equal(await revokedAt(), undefined);
+    await assert.rejects(SecretStore.revokeSecret(id, "ABSENT", connection), { status: 404 });
+  });
+
   test("no error holds the value that failed to be set", async () => {
     const store = await SecretStore.create({ name: "leaks", ...connection });
     const value = "sk-canary-value";
@@ -166,6 +180,8 @@ describe("Project", () => {
     await Project.setSecret(id, "SECOND", "value-2", connection);
     await Project.setSecret(id, "FIRST", "value-1", connection);
     assert.deepEqual(await Project.listSecrets(id, connection), ["FIRST", "SECOND"]);
+    const revoked = await Project.revokeSecret(id, "FIRST", connection);
+    assert.deepEqual(revoked, { name: "FIRST", status: "revoked" });
     await Project.deleteSecret(id, "FIRST", connection);
     assert.deepEqual(await Project.listSecrets(id, connection), ["SECOND"]);
   });

@@ -1,4 +1,5 @@
 import {
+  type RevokeSecretResponse,
   type SecretEntry,
   type SecretStoreRecord,
   type SetSecretResponse,
@@ -6,7 +7,7 @@ import {
   secretStoreSchema,
 } from "@opencomputer/protocol";
 import { type ConnectionOptions, resolveConnection } from "./connection.ts";
-import { putSecret, removeSecret, type SetSecretOptions } from "./named-secrets.ts";
+import { putSecret, removeSecret, type SetSecretOptions, withdrawSecret } from "./named-secrets.ts";
 import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
@@ -116,6 +117,21 @@ export const SecretStore = {
       { method: "GET", path: `${storePath(storeId)}/secrets` },
       secretEntrySchema.array(),
     );
+  },
+
+  /**
+   * Takes the value of a secret away from every sandbox and checkpoint that has
+   * it, at once. They keep its token, which no request substitutes until the
+   * secret is set again. Revoking it again changes nothing.
+   *
+   * @throws `not_found`; `enforcement_pending` when a running sandbox may still use the value: call again.
+   */
+  async revokeSecret(
+    storeId: string,
+    name: string,
+    options: ConnectionOptions = {},
+  ): Promise<RevokeSecretResponse> {
+    return await withdrawSecret(storePath(storeId), name, options);
   },
 
   /** Deletes a secret. Running sandboxes are not affected. @throws `not_found`. */

@@ -53,6 +53,7 @@ error_statuses = {
     "port_not_listening": 502,
     "worker_unavailable": 503,
     "egress_proxy_unavailable": 503,
+    "enforcement_pending": 503,
     "capacity_exhausted": 503,
     "guest_storage_full": 507,
     "host_storage_full": 507,

@@ -246,9 +246,7 @@ class SecretStoreRecord(_SecretStoreRecord, total=False):
     substituteIn: list[str]
 
 
-class SecretEntry(TypedDict):
-    """What is known of a secret: everything but its value. ``substituteIn`` is what applies."""
-
+class _SecretEntry(TypedDict):
     id: str
     storeId: str
     name: str
@@ -256,6 +254,22 @@ class SecretEntry(TypedDict):
     substituteIn: list[str]
     createdAt: str
     updatedAt: str
+
+
+class SecretEntry(_SecretEntry, total=False):
+    """What is known of a secret: everything but its value. ``substituteIn`` is what applies.
+
+    ``revokedAt`` is present from a revocation until the secret is set again.
+    """
+
+    revokedAt: str
+
+
+class RevokeSecretResponse(TypedDict):
+    """The value is used nowhere; the token stays in sandboxes."""
+
+    name: str
+    status: Literal["revoked"]
 
 
 class _SetSecretResponse(TypedDict):

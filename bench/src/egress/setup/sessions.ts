@@ -31,6 +31,7 @@ function createSession(letter: string, sourceAddress: string, count: number): Eg
     egressAllowlist: [measuredHost],
     secrets: Array.from({ length: count }, (_, index) => createSecret(index)),
     formerSecrets: [],
+    revokedSecrets: [],
   };
 }
 

@@ -45,9 +45,9 @@ export function createForkCheckpoint(deps: {
   ): Promise<SecretLayer<OpenSecret>> {
     const rows = await checkpoints.listSecrets(transaction, orgId, checkpointId);
     const secrets = rows.map((row) => {
-      const { name, token, allowedHosts, substituteIn, sourceStoreId } = row;
+      const { name, token, allowedHosts, substituteIn, sourceStoreId, revokedAt } = row;
       const value = vault.open(row, { kind: "checkpoint-secret", orgId, checkpointId, name });
-      return { name, token, value, allowedHosts, substituteIn, sourceStoreId };
+      return { name, token, value, allowedHosts, substituteIn, sourceStoreId, revokedAt };
     });
     return { egressAllowlist, secrets };
   }

@@ -36,6 +36,9 @@ export const installations = pgTable(
     caCertificatePem: text("ca_certificate_pem").notNull(),
     caKeySealed: text("ca_key_sealed").notNull(),
     caKeyVersion: text("ca_key_version").notNull(),
+    /** What tokens and signatures are derived from: it outlives the encryption key. Null until it is made. */
+    signingKeySealed: text("signing_key_sealed"),
+    signingKeyVersion: text("signing_key_version"),
     createdAt: createdAt(),
   },
   (table) => [check("installations_singleton", sql`${table.singleton} = 1`)],
@@ -126,6 +129,8 @@ export const storeSecrets = pgTable(
     allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
     /** Null when the secret names no placements: its store's apply, or the operator's. */
     substituteIn: jsonb("substitute_in").$type<string[]>(),
+    /** Set until the secret is set again; `sealed` then holds an empty text. */
+    revokedAt: time("revoked_at"),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
@@ -201,13 +206,21 @@ export const sandboxes = pgTable(
     machineId: uuid("machine_id"),
     /** Counts the hand-overs of its session, so that the proxy can refuse one that is older. */
     sessionVersion: bigint("session_version", { mode: "number" }).notNull().default(0),
+    /** The latest revocation that its session has to enforce; null once the proxy has acknowledged it. */
+    pendingRevocation: uuid("pending_revocation"),
     /** How it may change its size; null when it was never scaled. */
     scaling: jsonb("scaling").$type<SandboxScaling>(),
     startedAt: time("started_at").notNull(),
     lastActiveAt: time("last_active_at").notNull(),
     stoppedAt: time("stopped_at"),
   },
-  (table) => [index("sandboxes_org").on(table.orgId), index("sandboxes_state").on(table.state)],
+  (table) => [
+    index("sandboxes_org").on(table.orgId),
+    index("sandboxes_state").on(table.state),
+    index("sandboxes_pending_revocation")
+      .on(table.pendingRevocation)
+      .where(sql`${table.pendingRevocation} is not null`),
+  ],
 );
 
 /** Resolved when the copy is made or changed, so that the hand-over looks nothing up. */
@@ -216,6 +229,9 @@ const placementsOfCopy = () =>
     .$type<string[]>()
     .notNull()
     .default([...defaultPlacements]);
+
+/** When the copy was revoked: its value is only searched for in responses from then on. */
+const revokedAtOfCopy = () => time("revoked_at");
 
 /** Ports of sandboxes that are reached from outside, by host name. */
 export const previews = pgTable(
@@ -281,6 +297,7 @@ export const sandboxSecrets = pgTable(
     keyVersion: text("key_version").notNull(),
     allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
     substituteIn: placementsOfCopy(),
+    revokedAt: revokedAtOfCopy(),
     /** Where rotation finds it. Deliberately no foreign key: the store may be deleted. */
     sourceStoreId: uuid("source_store_id").notNull(),
   },
@@ -363,6 +380,7 @@ export const checkpointSecrets = pgTable(
     keyVersion: text("key_version").notNull(),
     allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
     substituteIn: placementsOfCopy(),
+    revokedAt: revokedAtOfCopy(),
     sourceStoreId: uuid("source_store_id").notNull(),
   },
   (table) => [

@@ -40,6 +40,7 @@ function makeLink(putSession: (sandboxId: string) => Promise<boolean>) {
           memoryMB: 1024,
           scaling: null,
         })),
+      listPendingRevocations: async () => [],
       listBuilders: unused,
       listIdle: unused,
       touch: unused,

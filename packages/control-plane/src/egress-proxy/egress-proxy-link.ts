@@ -8,7 +8,10 @@ import type { ProxyHandOver } from "./proxy-hand-over.ts";
 
 /** What the control plane knows of the proxy, and what it does when the proxy is new. */
 export interface EgressProxyLink {
-  /** Asks the proxy. A new instance is given the CA and every live session. Never rejects. */
+  /**
+   * Asks the proxy. A new instance is given the CA and every live session, and
+   * any instance what it has to enforce and has not acknowledged. Never rejects.
+   */
   poll(): Promise<void>;
   ready(): boolean;
   /** @throws {WireError} `egress_proxy_unavailable` */
@@ -40,6 +43,20 @@ export function createEgressProxyLink(deps: {
     return live.length;
   }
 
+  async function enforceRevocations(): Promise<void> {
+    for (const { orgId, id } of await upkeep.listPendingRevocations()) {
+      try {
+        await handOver.putSession(orgId, id);
+        logger.info({ sandboxId: id }, "a revocation that was pending is enforced");
+      } catch (error) {
+        logger.error(
+          { sandboxId: id, err: error },
+          "a sandbox may still use a revoked value; its session is handed over again in a second",
+        );
+      }
+    }
+  }
+
   async function pollOnce(): Promise<void> {
     try {
       const { instanceId, hasCertificateAuthority } = await egressProxy.status();
@@ -49,6 +66,7 @@ export function createEgressProxyLink(deps: {
         logger.info({ instanceId, sessions }, "egress proxy filled");
       }
       isReady = true;
+      await enforceRevocations();
     } catch (error) {
       if (isReady) logger.warn({ err: error }, "egress proxy lost");
       isReady = false;

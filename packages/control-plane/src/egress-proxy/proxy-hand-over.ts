@@ -41,31 +41,42 @@ export function createProxyHandOver(deps: {
   const { database, sandboxes, vault, formerSecrets, certificateAuthority, egressProxy } = deps;
   const lock = createKeyedLock();
 
-  async function readSession(orgId: string, sandboxId: string): Promise<EgressSession | undefined> {
+  async function readSession(
+    orgId: string,
+    sandboxId: string,
+  ): Promise<{ session: EgressSession; pendingRevocation: string | null } | undefined> {
     const sandbox = await sandboxes.countHandOver(orgId, sandboxId);
     if (sandbox === undefined) return undefined;
     const { sessionVersion: version, machineId, sourceAddress, egressMode: mode } = sandbox;
+    const { egressAllowlist, pendingRevocation } = sandbox;
     if (machineId === null || sourceAddress === null) return undefined;
-    const secrets = await sandboxes.listSecrets(orgId, sandboxId);
+    const copies = (await sandboxes.listSecrets(orgId, sandboxId)).map((copy) => {
+      const context = { kind: "sandbox-secret", orgId, sandboxId, name: copy.name } as const;
+      return { ...copy, value: vault.open(copy, context) };
+    });
+    const usable = copies.filter(({ revokedAt }) => revokedAt === null);
+    const revoked = copies.filter(({ revokedAt }) => revokedAt !== null);
     // Read after the values in use: what is retired in between is in both, not in neither.
     const owner = { kind: "sandbox", orgId, ids: [sandboxId] } as const;
     const formers = await formerSecrets.list(database, owner, new Date());
-    return {
-      ...{ sandboxId, version, machineId, sourceAddress, mode },
-      egressAllowlist: sandbox.egressAllowlist,
-      secrets: secrets.map((secret) => {
-        const context = { kind: "sandbox-secret", orgId, sandboxId, name: secret.name } as const;
-        return toEgressSecret({ ...secret, value: vault.open(secret, context) });
-      }),
-      formerSecrets: formers.map(toEgressSecret),
+    const session = {
+      ...{ sandboxId, version, machineId, sourceAddress, mode, egressAllowlist },
+      secrets: usable.map(toEgressSecret),
+      formerSecrets: [...revoked, ...formers].map(toEgressSecret),
+      revokedSecrets: revoked.map(({ name, token }) => ({ name, token })),
     };
+    return { session, pendingRevocation };
   }
 
   async function put(orgId: string, sandboxId: string, attempt = 1): Promise<boolean> {
-    const session = await readSession(orgId, sandboxId);
-    if (session === undefined) return false;
+    const read = await readSession(orgId, sandboxId);
+    if (read === undefined) return false;
+    const { session, pendingRevocation } = read;
     try {
       await egressProxy.putSession(session);
+      if (pendingRevocation !== null) {
+        await sandboxes.acknowledgeRevocation(orgId, sandboxId, pendingRevocation);
+      }
       return true;
     } catch (error) {
       if (!(error instanceof WireError) || error.code !== "stale_session") throw error;

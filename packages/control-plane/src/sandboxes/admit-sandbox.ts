@@ -119,8 +119,9 @@ function copyFor(
   vault: Vault,
   orgId: string,
   sandboxId: string,
-  { name, token, value, allowedHosts, substituteIn, sourceStoreId }: SandboxSecret,
+  secret: SandboxSecret,
 ): SandboxSecretRow {
-  const sealed = vault.seal(value, { kind: "sandbox-secret", orgId, sandboxId, name });
-  return { orgId, sandboxId, name, token, ...sealed, allowedHosts, substituteIn, sourceStoreId };
+  const { value, ...rest } = secret;
+  const sealed = vault.seal(value, { kind: "sandbox-secret", orgId, sandboxId, name: rest.name });
+  return { ...rest, orgId, sandboxId, ...sealed };
 }

@@ -67,7 +67,9 @@ async function changeSome(
     if (former !== undefined) retired.push(former);
     return {
       ...copy,
-      ...(change.value === undefined ? {} : vault.seal(change.value, context)),
+      ...(change.value === undefined
+        ? {}
+        : { ...vault.seal(change.value, context), revokedAt: null }),
       allowedHosts: change.allowedHosts ?? copy.allowedHosts,
       substituteIn: change.substituteIn,
     };

@@ -1,4 +1,4 @@
-import { and, eq, inArray, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { checkpointSecrets, checkpoints, sandboxes, sandboxSecrets } from "../database/schema.ts";
 import type { SealContext, SealedValue } from "../vault/vault.ts";
@@ -20,6 +20,8 @@ export interface SecretCopy extends SealedValue {
   allowedHosts: string[];
   substituteIn: string[];
   sourceStoreId: string;
+  /** Null while its value may be used. */
+  revokedAt: Date | null;
 }
 
 /** The copies of sandboxes, or of checkpoints. */
@@ -36,6 +38,13 @@ export interface CopyTable {
   /** A kill that deletes a copy meanwhile waits for the transaction. */
   read(transaction: Database, source: SourceSecret, ownerIds: string[]): Promise<SecretCopy[]>;
   write(transaction: Database, copies: SecretCopy[]): Promise<void>;
+  /** Revokes the copies of these owners, and keeps the time of an earlier revocation. */
+  revoke(
+    transaction: Database,
+    source: SourceSecret,
+    ownerIds: string[],
+    revokedAt: Date,
+  ): Promise<void>;
   contextOf(copy: SecretCopy): SealContext;
 }
 
@@ -44,6 +53,7 @@ const overwritten = {
   keyVersion: sql`excluded.key_version`,
   allowedHosts: sql`excluded.allowed_hosts`,
   substituteIn: sql`excluded.substitute_in`,
+  revokedAt: sql`excluded.revoked_at`,
 };
 
 const ofSource = (
@@ -84,6 +94,15 @@ export const sandboxCopies: CopyTable = {
       });
   },
 
+  async revoke(transaction, source, ownerIds, revokedAt) {
+    const { sandboxId } = sandboxSecrets;
+    const isCopy = and(ofSource(sandboxSecrets, source), inArray(sandboxId, ownerIds));
+    await transaction
+      .update(sandboxSecrets)
+      .set({ revokedAt })
+      .where(and(isCopy, isNull(sandboxSecrets.revokedAt)));
+  },
+
   contextOf: ({ orgId, ownerId: sandboxId, name }) => ({
     ...{ kind: "sandbox-secret", orgId, sandboxId, name },
   }),
@@ -120,6 +139,15 @@ export const checkpointCopies: CopyTable = {
         target: [checkpointSecrets.checkpointId, checkpointSecrets.name],
         set: overwritten,
       });
+  },
+
+  async revoke(transaction, source, ownerIds, revokedAt) {
+    const { checkpointId } = checkpointSecrets;
+    const isCopy = and(ofSource(checkpointSecrets, source), inArray(checkpointId, ownerIds));
+    await transaction
+      .update(checkpointSecrets)
+      .set({ revokedAt })
+      .where(and(isCopy, isNull(checkpointSecrets.revokedAt)));
   },
 
   contextOf: ({ orgId, ownerId: checkpointId, name }) => ({

@@ -12,6 +12,7 @@ const secret = (name: string, value: string, token: string | null = null): OpenS
   substituteIn: [`header:${value}`],
   sourceStoreId: value,
   token,
+  revokedAt: null,
 });
 const layer = (...secrets: OpenSecret[]) => ({ egressAllowlist: [], secrets });
 const plan = (given: Partial<Parameters<typeof mergePlan>[0]>) =>

@@ -16,7 +16,8 @@ export function createReadAllowedHosts(deps: {
   sandboxes: SandboxRepository;
 }): ReadAllowedHosts {
   return async (sandbox) => {
-    const secrets = await deps.sandboxes.listSecrets(sandbox.orgId, sandbox.id);
+    const copies = await deps.sandboxes.listSecrets(sandbox.orgId, sandbox.id);
+    const secrets = copies.filter(({ revokedAt }) => revokedAt === null);
     const policy =
       sandbox.state === "running"
         ? await readPolicy(deps.egressProxy, sandbox.id)

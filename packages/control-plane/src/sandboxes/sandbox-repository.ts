@@ -142,6 +142,14 @@ export function createSandboxRepository(database: Database) {
       return row;
     },
 
+    /** Notes that the proxy enforces a revocation, unless there has been a later one. */
+    async acknowledgeRevocation(orgId: string, id: string, revocation: string): Promise<void> {
+      await database
+        .update(sandboxes)
+        .set({ pendingRevocation: null })
+        .where(and(ofOrg(orgId, id), eq(sandboxes.pendingRevocation, revocation)));
+    },
+
     async delete(orgId: string, id: string): Promise<void> {
       await database.delete(sandboxes).where(ofOrg(orgId, id));
     },
@@ -188,6 +196,20 @@ export function createSandboxUpkeepRepository(database: Database) {
   return {
     async listOwned(states: SandboxState[]): Promise<SizedSandbox[]> {
       return database.select(owned).from(sandboxes).where(inArray(sandboxes.state, states));
+    },
+
+    /** Sandboxes with a session that has to enforce a revocation and may not do so yet. */
+    async listPendingRevocations(): Promise<OwnedSandbox[]> {
+      return database
+        .select(owned)
+        .from(sandboxes)
+        .where(
+          and(
+            isNotNull(sandboxes.pendingRevocation),
+            isNotNull(sandboxes.sourceAddress),
+            inArray(sandboxes.state, liveStates),
+          ),
+        );
     },
 
     /** Sandboxes that images are built in, whatever their state. */

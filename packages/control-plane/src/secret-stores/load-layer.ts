@@ -71,7 +71,14 @@ async function load(
       substituteIn: storeSecrets.substituteIn,
     })
     .from(storeSecrets)
-    .where(and(eq(storeSecrets.orgId, orgId), eq(storeSecrets.storeId, store.id)));
+    .where(
+      and(
+        eq(storeSecrets.orgId, orgId),
+        eq(storeSecrets.storeId, store.id),
+        // A revoked secret has no value to give.
+        isNull(storeSecrets.revokedAt),
+      ),
+    );
   return {
     egressAllowlist: store.egressAllowlist,
     secrets: secrets.map((secret) => ({

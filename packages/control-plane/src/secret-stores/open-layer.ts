@@ -14,6 +14,8 @@ export interface OpenSecret {
   sourceStoreId: string;
   /** The token that a parent's memory has for it; null for one that is new. */
   token: string | null;
+  /** When the parent's copy was revoked; null for one that may be used. */
+  revokedAt: Date | null;
 }
 
 export const emptyLayer: SecretLayer<OpenSecret> = { egressAllowlist: [], secrets: [] };
@@ -30,7 +32,8 @@ export function openLayer(
       const { storeId, name, allowedHosts } = secret;
       const value = vault.open(secret, { kind: "store-secret", orgId, storeId, name });
       const substituteIn = secret.substituteIn ?? [...operatorPlacements];
-      return { name, value, allowedHosts, substituteIn, sourceStoreId: storeId, token: null };
+      const source = { sourceStoreId: storeId, token: null, revokedAt: null };
+      return { name, value, allowedHosts, substituteIn, ...source };
     }),
   };
 }

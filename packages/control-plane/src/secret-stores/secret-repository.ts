@@ -5,7 +5,8 @@ import { secretStores, storeSecrets } from "../database/schema.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
 import { changeCopies } from "../sandboxes/change-copies.ts";
-import type { SecretValue } from "../vault/secret-value.ts";
+import { type RevokedCopies, revokeCopies } from "../sandboxes/revoke-copies.ts";
+import { SecretValue } from "../vault/secret-value.ts";
 import type { Vault } from "../vault/vault.ts";
 
 /** A secret as it is set. Undefined keeps the limits that it had. */
@@ -38,6 +39,7 @@ export function createSecretRepository(deps: {
           allowedHosts: storeSecrets.allowedHosts,
           substituteIn: storeSecrets.substituteIn,
           ofStore: secretStores.substituteIn,
+          revokedAt: storeSecrets.revokedAt,
           createdAt: storeSecrets.createdAt,
           updatedAt: storeSecrets.updatedAt,
         })
@@ -45,8 +47,9 @@ export function createSecretRepository(deps: {
         .innerJoin(secretStores, eq(secretStores.id, storeSecrets.storeId))
         .where(ofStore(orgId, storeId))
         .orderBy(asc(storeSecrets.name));
-      return rows.map(({ ofStore: placementsOfStore, ...row }) => ({
+      return rows.map(({ ofStore: placementsOfStore, revokedAt, ...row }) => ({
         ...row,
+        ...(revokedAt === null ? {} : { revokedAt: revokedAt.toISOString() }),
         substituteIn: row.substituteIn ?? placementsOfStore ?? [...operatorPlacements],
         createdAt: row.createdAt.toISOString(),
         updatedAt: row.updatedAt.toISOString(),
@@ -81,12 +84,41 @@ export function createSecretRepository(deps: {
           .values({ orgId, storeId, name, allowedHosts, substituteIn, ...sealed })
           .onConflictDoUpdate({
             target: [storeSecrets.storeId, storeSecrets.name],
-            set: { allowedHosts, substituteIn, ...sealed, updatedAt: sql`now()` },
+            set: { allowedHosts, substituteIn, ...sealed, revokedAt: null, updatedAt: sql`now()` },
           });
         return changeCopies(deps, transaction, {
           ...{ orgId, storeId, name, value, allowedHosts },
           substituteIn: substituteIn ?? store.substituteIn ?? [...operatorPlacements],
         });
+      });
+    },
+
+    /**
+     * Takes the value of a secret away: from the store, which forgets it, and
+     * from every copy, also when the secret or its store was deleted meanwhile.
+     *
+     * @throws {WireError} `not_found` when neither the secret nor a copy of it exists.
+     */
+    async revoke(orgId: string, storeId: string, name: string): Promise<RevokedCopies> {
+      return database.transaction(async (transaction) => {
+        await lockOrg(transaction, orgId);
+        const revokedAt = new Date();
+        const forgotten = vault.seal(new SecretValue(""), {
+          ...{ kind: "store-secret", orgId, storeId, name },
+        });
+        const rows = await transaction
+          .update(storeSecrets)
+          .set({
+            ...forgotten,
+            revokedAt: sql`coalesce(${storeSecrets.revokedAt}, ${revokedAt.toISOString()}::timestamptz)`,
+          })
+          .where(and(ofStore(orgId, storeId), eq(storeSecrets.name, name)))
+          .returning({ id: storeSecrets.id });
+        const copies = await revokeCopies(transaction, { orgId, storeId, name }, revokedAt);
+        if (rows.length === 0 && copies.sandboxes + copies.checkpoints === 0) {
+          throw new WireError("not_found", `secret not found: ${name}`);
+        }
+        return copies;
       });
     },
 

@@ -107,6 +107,23 @@ export function createSecretStoreRepository(deps: {
       );
     },
 
+    /**
+     * The id of a store whose secrets may be revoked: also of one that was
+     * deleted, because sandboxes keep their copies.
+     *
+     * @throws {WireError} `not_found`
+     */
+    async idToRevokeIn(orgId: string, storeId: string): Promise<string> {
+      const id = asUuid(storeId);
+      if (id === undefined) throw storeNotFound(storeId);
+      const [row] = await database
+        .select({ orgId: secretStores.orgId, projectId: secretStores.projectId })
+        .from(secretStores)
+        .where(eq(secretStores.id, id));
+      if (row === undefined || (row.orgId === orgId && row.projectId === null)) return id;
+      throw storeNotFound(storeId);
+    },
+
     /** @throws {WireError} `not_found` */
     async delete(orgId: string, storeId: string): Promise<void> {
       const id = asUuid(storeId);

@@ -1,6 +1,12 @@
-import type { SecretStoreRecord, SetSecretResponse } from "@opencomputer/protocol";
+import {
+  type RevokeSecretResponse,
+  type SecretStoreRecord,
+  type SetSecretResponse,
+  WireError,
+} from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import type { ProxyHandOver } from "../egress-proxy/proxy-hand-over.ts";
+import type { Caller } from "../sandboxes/assert-room.ts";
 import { PeerAbsentError } from "../unix-socket-client.ts";
 import { assertNoPublicSuffix } from "./assert-no-public-suffix.ts";
 import type { NewSecret, SecretRepository } from "./secret-repository.ts";
@@ -41,6 +47,39 @@ export function createSecretStoreService(deps: {
       await handOverToAll(orgId, await secrets.set(orgId, storeId, secret));
       const { name, value } = secret;
       return { name, status: "set", ...(value.isGuessable ? { warning: warningFor(name) } : {}) };
+    },
+
+    /**
+     * Takes the value of a secret away from whatever runs, is hibernated or
+     * saved. What the proxy does not acknowledge is stored and handed over
+     * again until it does.
+     *
+     * @throws {WireError} `not_found`, `enforcement_pending`
+     */
+    async revokeSecret(
+      { orgId, apiKeyId }: Caller,
+      storeId: string,
+      name: string,
+    ): Promise<RevokeSecretResponse> {
+      const { liveIds, ...revoked } = await secrets.revoke(orgId, storeId, name);
+      const outcomes = await Promise.allSettled(liveIds.map((id) => handOverTo(orgId, id)));
+      const pending = outcomes.filter(({ status }) => status === "rejected");
+      logger.info(
+        { orgId, apiKeyId, storeId, secretName: name, ...revoked, pending: pending.length },
+        "a secret was revoked",
+      );
+      const [failed] = pending;
+      if (failed?.status === "rejected") {
+        throw new WireError(
+          "enforcement_pending",
+          `Secret ${name} is revoked, but the egress proxy has not acknowledged it for ${pending.length} of ${liveIds.length} running sandboxes, which may still use the value. It is handed over again every second: call again to learn when it holds`,
+          {
+            cause: failed.reason,
+            details: { pendingSandboxes: pending.length, retryAfterSeconds: 1 },
+          },
+        );
+      }
+      return { name, status: "revoked" };
     },
 
     /** @throws {WireError} `not_found`, `name_in_use` */

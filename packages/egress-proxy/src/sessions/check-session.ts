@@ -28,6 +28,13 @@ export function checkSession(session: EgressSession): void {
     names.add(secret.name);
     tokens.add(secret.token);
   }
+  for (const [index, { name, token }] of session.revokedSecrets.entries()) {
+    const place = `revokedSecrets[${index}]`;
+    if (names.has(name)) throw refusal(`${place}.name repeats the name ${name}`);
+    if (tokens.has(token)) throw refusal(`${place}.token is the token of another secret`);
+    names.add(name);
+    tokens.add(token);
+  }
   for (const [index, secret] of session.formerSecrets.entries()) {
     checkSecret(secret, `formerSecrets[${index}]`);
   }

@@ -33,6 +33,7 @@ const namedPatternsMax = 8;
  */
 export function createSessionPolicy(session: EgressSession, scanner: BlockScanner): SessionPolicy {
   const secrets = Object.freeze(session.secrets.map((secret) => new SealedSecret(secret)));
+  const revokedSecrets = Object.freeze(session.revokedSecrets.map((secret) => ({ ...secret })));
   const formerSecrets = session.formerSecrets.map((secret) => new SealedSecret(secret));
   const stored = [...secrets, ...formerSecrets].filter(leavesHeaders);
   const egressAllowlist = Object.freeze([...session.egressAllowlist]);
@@ -71,7 +72,8 @@ export function createSessionPolicy(session: EgressSession, scanner: BlockScanne
     egressAllowlist,
     secrets,
     search: createValueSearch(scanner, [...secrets, ...formerSecrets]),
-    tokens: new TokenTables(verdictFor),
+    tokens: new TokenTables(verdictFor, revokedSecrets),
+    revokedSecrets,
     refusalFor: (host: string) => verdictFor(host).refusal,
     secretsFor: verdictFor,
     mayStoreValue: (host: string) => verdictFor(host).mayStoreValue,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BlockScanner } from "../redaction/block-scanner.ts";
-import { otherSandboxId, testSandboxId, testSession } from "../testing/sessions.ts";
+import { otherSandboxId, testSandboxId, testSecret, testSession } from "../testing/sessions.ts";
 import { createSessions } from "./sessions.ts";
 
 function scenario() {
@@ -32,6 +32,27 @@ describe("Sessions", () => {
     assert.equal(sessions.findPolicy("198.18.4.6"), sessions.get(testSandboxId));
     assert.deepEqual(released, []);
     assert.equal(sessions.count, 1);
+  });
+
+  test("a revocation ends the connections that may still send the value, once", () => {
+    const { sessions, released } = scenario();
+    const [kept, revoked] = [testSecret("a"), testSecret("b")];
+    const { name, token } = revoked;
+    sessions.put(testSession({ secrets: [kept, revoked] }));
+    const after = {
+      secrets: [kept],
+      formerSecrets: [revoked],
+      revokedSecrets: [{ name, token }],
+    };
+    sessions.put(testSession(after));
+    assert.deepEqual(released, ["198.18.4.6"]);
+    assert.deepEqual(
+      sessions.get(testSandboxId)?.secrets.map((secret) => secret.name),
+      [kept.name],
+    );
+    sessions.put(testSession(after));
+    sessions.put(testSession({ secrets: [kept, revoked] }));
+    assert.deepEqual(released, ["198.18.4.6"], "nothing is revoked by these");
   });
 
   test("a sandbox that moves leaves its former address without a policy", () => {

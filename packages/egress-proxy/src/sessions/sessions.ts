@@ -22,7 +22,8 @@ export interface Sessions {
  * the older session ends as a whole and `onAddressTaken` tells of it.
  *
  * `onAddressReleased` is called when an address loses its owner or passes to
- * another, so that connections made under the former owner can be ended.
+ * another, so that connections made under the former owner can be ended, and
+ * when a value is revoked that connections under way may still send.
  */
 export function createSessions(deps: {
   scanner: BlockScanner;
@@ -55,6 +56,7 @@ export function createSessions(deps: {
       if (former !== undefined && former.sourceAddress !== sourceAddress) drop(former);
       bySandboxId.set(sandboxId, policy);
       bySourceAddress.set(sourceAddress, policy);
+      if (former !== undefined && revokes(policy, former)) deps.onAddressReleased(sourceAddress);
     },
     get: (sandboxId) => bySandboxId.get(sandboxId),
     remove(sandboxId) {
@@ -68,4 +70,11 @@ export function createSessions(deps: {
       return bySandboxId.size;
     },
   };
+}
+
+/** Whether the former policy could use what the new one has revoked. */
+function revokes({ revokedSecrets }: SessionPolicy, former: SessionPolicy): boolean {
+  return revokedSecrets.some(({ token }) =>
+    former.secrets.some((secret) => secret.token === token),
+  );
 }

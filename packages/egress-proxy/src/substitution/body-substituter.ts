@@ -85,7 +85,7 @@ export class BodySubstituter {
       placements.body ||
       this.#members?.hold(placements.bodyFields, position, position + sealedToken.length) === true;
     if (!mayStandHere || this.#form === undefined || endsInEscape(this.#textBefore(bytes, at))) {
-      this.#seen.noteWithheld(entry.name, "body");
+      this.#seen.noteWithheld(entry, "body");
       return undefined;
     }
     this.#seen.note("substituted", entry.name);

@@ -54,7 +54,7 @@ export function noteTrailers(
 ): void {
   for (const { value } of trailers) {
     replaceTokens(value, table, (entry) => {
-      seen.noteWithheld(entry.name, "trailer");
+      seen.noteWithheld(entry, "trailer");
       return undefined;
     });
   }
@@ -69,6 +69,6 @@ function headerTextOf(entry: TokenEntry, field: Field, seen: SeenSecrets): strin
 }
 
 function withhold(entry: TokenEntry, field: Field, seen: SeenSecrets): undefined {
-  seen.noteWithheld(entry.name, headerPlace(field.lowerName));
+  seen.noteWithheld(entry, headerPlace(field.lowerName));
   return undefined;
 }

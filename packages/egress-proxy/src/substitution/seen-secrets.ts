@@ -15,13 +15,16 @@ export class SeenSecrets {
   readonly withheld: WithheldToken[] = [];
   readonly redacted: string[] = [];
   readonly leaked: string[] = [];
+  /** Those of `withheld` whose value was revoked. */
+  readonly revoked: string[] = [];
   #noted: Set<string> | undefined;
 
-  note(kind: "substituted" | "redacted" | "leaked", name: string): void {
+  note(kind: "substituted" | "redacted" | "leaked" | "revoked", name: string): void {
     if (this.#isNew(`${kind}:${name}`, this[kind])) this[kind].push(name);
   }
 
-  noteWithheld(name: string, place: string): void {
+  noteWithheld({ name, isRevoked }: { name: string; isRevoked: boolean }, place: string): void {
+    if (isRevoked) this.note("revoked", name);
     if (this.#isNew(`withheld:${name}:${place}`, this.withheld)) {
       this.withheld.push({ name, place });
     }

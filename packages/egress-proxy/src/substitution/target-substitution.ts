@@ -42,7 +42,7 @@ function substituteQuery(query: string, table: TokenTable, seen: SeenSecrets): s
     table,
     (entry, at) => {
       if (!entry.placements.query || isInEscape(query, at)) {
-        seen.noteWithheld(entry.name, "query");
+        seen.noteWithheld(entry, "query");
         return undefined;
       }
       seen.note("substituted", entry.name);
@@ -63,7 +63,7 @@ function substitutePath(path: string, table: TokenTable, seen: SeenSecrets): str
     table,
     (entry, at) => {
       if (!entry.placements.path || isInEscape(path, at)) {
-        seen.noteWithheld(entry.name, "path");
+        seen.noteWithheld(entry, "path");
         return undefined;
       }
       const text = entry.pathText();

@@ -6,13 +6,21 @@ import type { PlacementSet } from "./placement-set.ts";
 export class TokenEntry {
   readonly name: string;
   readonly placements: PlacementSet;
+  /** Whether its value was taken away, so that no destination receives it. */
+  readonly isRevoked: boolean;
   readonly valueBytes: number;
   readonly #value: string;
   readonly #bodyBytes = new Map<BodyForm, Buffer>();
   #headerText: string | undefined;
 
-  constructor(name: string, placements: PlacementSet, value: string) {
+  constructor(
+    name: string,
+    placements: PlacementSet,
+    value: string,
+    { isRevoked = false }: { isRevoked?: boolean } = {},
+  ) {
     this.name = name;
+    this.isRevoked = isRevoked;
     this.placements = placements;
     this.#value = value;
     this.valueBytes = Buffer.byteLength(value);

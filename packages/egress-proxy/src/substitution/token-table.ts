@@ -1,4 +1,4 @@
-import type { EgressSecret } from "@opencomputer/protocol";
+import type { EgressSecret, RevokedSecret } from "@opencomputer/protocol";
 import { LRUCache } from "lru-cache";
 import type { Destination, SessionPolicy } from "../contract.ts";
 import { nowhere, PlacementSet } from "./placement-set.ts";
@@ -23,6 +23,7 @@ const rememberedEntriesMax = 256 * 1024;
  */
 export class TokenTables {
   readonly #secretsFor: SessionPolicy["secretsFor"];
+  readonly #revoked: ReadonlyMap<string, TokenEntry>;
   readonly #usable = new Map<EgressSecret, TokenEntry>();
   readonly #withheld = new Map<EgressSecret, TokenEntry>();
   readonly #tables = new LRUCache<string, TokenTable>({
@@ -31,8 +32,17 @@ export class TokenTables {
     sizeCalculation: (table) => table.entries.size + 1,
   });
 
-  constructor(secretsFor: SessionPolicy["secretsFor"]) {
+  constructor(
+    secretsFor: SessionPolicy["secretsFor"],
+    revokedSecrets: readonly RevokedSecret[] = [],
+  ) {
     this.#secretsFor = secretsFor;
+    this.#revoked = new Map(
+      revokedSecrets.map(({ name, token }) => [
+        token,
+        new TokenEntry(name, nowhere, "", { isRevoked: true }),
+      ]),
+    );
   }
 
   /** The table for a destination. Over plain HTTP no token is usable, whatever the policy says. */
@@ -50,7 +60,7 @@ export class TokenTables {
   }
 
   #makeTable(usable: readonly EgressSecret[], withheld: readonly EgressSecret[]): TokenTable {
-    const entries = new Map<string, TokenEntry>();
+    const entries = new Map<string, TokenEntry>(this.#revoked);
     const bodyFields = new Set<string>();
     let changesBodies = false;
     for (const secret of withheld) entries.set(secret.token, this.#withheldEntry(secret));

@@ -1,4 +1,4 @@
-import type { EgressSecret } from "@opencomputer/protocol";
+import type { EgressSecret, RevokedSecret } from "@opencomputer/protocol";
 import type { SessionPolicy } from "../contract.ts";
 import { BlockScanner } from "../redaction/block-scanner.ts";
 import { createValueSearch } from "../redaction/value-search.ts";
@@ -32,6 +32,7 @@ export function secretOf(
 export function policyOf(
   secrets: readonly EgressSecret[],
   refused: readonly string[] = [],
+  revokedSecrets: readonly RevokedSecret[] = [],
 ): SessionPolicy {
   const mayReceive = (secret: EgressSecret, host: string) =>
     secret.allowedHosts.length === 0 || secret.allowedHosts.includes(host);
@@ -48,7 +49,8 @@ export function policyOf(
     egressAllowlist: [],
     secrets,
     search: createValueSearch(scanner, secrets),
-    tokens: new TokenTables(secretsFor),
+    tokens: new TokenTables(secretsFor, revokedSecrets),
+    revokedSecrets,
     refusalFor: (host) => (refused.includes(host) ? `egress to ${host} is not allowed` : null),
     secretsFor,
     mayStoreValue: (host) =>

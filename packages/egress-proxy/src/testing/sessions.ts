@@ -15,6 +15,7 @@ export function testSession(changes: Partial<EgressSession> = {}): EgressSession
     egressAllowlist: ["api.example.com"],
     secrets: [],
     formerSecrets: [],
+    revokedSecrets: [],
     ...changes,
   };
 }

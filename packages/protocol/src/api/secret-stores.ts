@@ -101,6 +101,13 @@ export const setSecretResponseSchema = z.object({
 });
 export type SetSecretResponse = z.infer<typeof setSecretResponseSchema>;
 
+/** Whatever runs, is hibernated or saved has the token and never the value again, until the secret is set anew. */
+export const revokeSecretResponseSchema = z.object({
+  name: z.string(),
+  status: z.literal("revoked"),
+});
+export type RevokeSecretResponse = z.infer<typeof revokeSecretResponseSchema>;
+
 /** What the API tells of a secret: everything but its value. */
 export const secretEntrySchema = z.object({
   id: z.uuid(),
@@ -109,6 +116,8 @@ export const secretEntrySchema = z.object({
   allowedHosts: z.array(z.string()),
   /** Where its token becomes its value; what it falls back to when it names none itself. */
   substituteIn: z.array(z.string()),
+  /** Present from a revocation until the secret is set again. */
+  revokedAt: timestampSchema.optional(),
   createdAt: timestampSchema,
   updatedAt: timestampSchema,
 });

@@ -51,6 +51,10 @@ export const egressSecretSchema = z.strictObject({
 });
 export type EgressSecret = z.infer<typeof egressSecretSchema>;
 
+/** A secret whose value was revoked: its token goes upstream as it is, and the response says why. */
+export const revokedSecretSchema = egressSecretSchema.pick({ name: true, token: true });
+export type RevokedSecret = z.infer<typeof revokedSecretSchema>;
+
 /**
  * Body of `PUT /v1/sessions/:sandboxId`, control plane to egress proxy: all
  * the proxy knows of a sandbox. `sourceAddress` is the address that the
@@ -71,10 +75,12 @@ export const egressSessionSchema = z.strictObject({
   /**
    * Values that the sandbox, its ancestors or its earlier sessions could use
    * and that it cannot use any more: rotated, overridden in a fork, detached,
-   * narrowed. They are only searched for in responses. Each has the hosts and
-   * placements that it had; names and tokens may repeat.
+   * narrowed, revoked. They are only searched for in responses. Each has the
+   * hosts and placements that it had; names and tokens may repeat.
    */
   formerSecrets: z.array(egressSecretSchema),
+  /** Secrets of the sandbox that were revoked; none is among `secrets`. */
+  revokedSecrets: z.array(revokedSecretSchema),
 });
 export type EgressSession = z.infer<typeof egressSessionSchema>;
 

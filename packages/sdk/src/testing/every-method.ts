@@ -205,6 +205,10 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
   "Sandbox.kill": ({ connection, sandbox }, signal) =>
     Sandbox.kill(sandbox.id, { ...connection, signal }),
 
+  "Project.revokeSecret": ({ connection, projectId }, signal) =>
+    Project.revokeSecret(projectId, "PROJECT_KEY", { ...connection, signal }),
+  "SecretStore.revokeSecret": ({ connection, storeId }, signal) =>
+    SecretStore.revokeSecret(storeId, "STORE_KEY", { ...connection, signal }),
   "Project.deleteSecret": ({ connection, projectId }, signal) =>
     Project.deleteSecret(projectId, "PROJECT_KEY", { ...connection, signal }),
   "Project.delete": ({ connection, projectId }, signal) =>

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import {
   type projectSchema,
+  revokeSecretResponseSchema,
   type SecretEntry,
   searchedParts,
   secretNameSchema,
@@ -80,6 +81,21 @@ export function ownerRoutes<Row extends { id: string; name: string }>(
         secrets.set(name, { value: fields.value, substituteIn, entry });
         const warning = searchedParts(fields.value).length === 0 ? guessableWarning : undefined;
         await exchange.answer(200, setSecretResponseSchema, { name, status: "set", warning });
+      },
+    },
+    {
+      method: "POST",
+      path: `${path}/:id/secrets/:name/revoke`,
+      async handle(exchange) {
+        const { secrets } = find(owners, exchange, kind);
+        const name = exchange.parameter("name");
+        const secret = secrets.get(name);
+        if (secret === undefined) {
+          throw new WireError("not_found", `There is no secret named ${name}`);
+        }
+        secret.value = "";
+        secret.entry.revokedAt ??= new Date().toISOString();
+        await exchange.answer(200, revokeSecretResponseSchema, { name, status: "revoked" });
       },
     },
     {

@@ -11,7 +11,7 @@ from opencomputer._async.send import request_deletion, request_record
 from opencomputer._platform.asynchronous import call
 from opencomputer._requests import ApiRequest, api_path, without_none
 from opencomputer.errors import SecretWarning
-from opencomputer.records import SetSecretResponse
+from opencomputer.records import RevokeSecretResponse, SetSecretResponse
 
 
 async def put_secret(
@@ -40,6 +40,15 @@ async def put_secret(
     else:
         # The caller of the method that calls this.
         warnings.warn(f"Secret {name}: {warning}", SecretWarning, stacklevel=3)
+
+
+async def withdraw_secret(
+    connection: Connection, owner_path: str, name: str
+) -> RevokeSecretResponse:
+    """Takes the value of a secret away from everything that has it."""
+    path = owner_path + api_path("secrets", name, "revoke")
+    request = ApiRequest("POST", path, idempotent=True)
+    return await request_record(connection, request, RevokeSecretResponse)
 
 
 async def remove_secret(connection: Connection, owner_path: str, name: str) -> None:

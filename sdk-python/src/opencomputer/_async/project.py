@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opencomputer._async.connection import ConnectionOptions, resolve_connection
-from opencomputer._async.named_secrets import listed, put_secret, remove_secret
+from opencomputer._async.named_secrets import listed, put_secret, remove_secret, withdraw_secret
 from opencomputer._async.send import request_deletion, request_record
 from opencomputer._requests import ApiRequest, api_path, without_none
-from opencomputer.records import ProjectRecord
+from opencomputer.records import ProjectRecord, RevokeSecretResponse
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -151,6 +151,22 @@ class Project:
         request = ApiRequest("GET", api_path("projects", project_id, "secrets"))
         shape = builtins.list[str]
         return await request_record(resolve_connection(**connection), request, shape)
+
+    @staticmethod
+    async def revoke_secret(
+        project_id: str, name: str, **connection: Unpack[ConnectionOptions]
+    ) -> RevokeSecretResponse:
+        """Takes the value of a secret away from every sandbox and checkpoint that has it, at once.
+
+        They keep its token, which no request substitutes until the secret is set again. Revoking
+        it again changes nothing.
+
+        Raises:
+            OpenComputerError: ``not_found``; ``enforcement_pending`` when a running sandbox may
+                still use the value: call again.
+        """
+        path = api_path("projects", project_id)
+        return await withdraw_secret(resolve_connection(**connection), path, name)
 
     @staticmethod
     async def delete_secret(

@@ -2,8 +2,8 @@ import { type ConnectionOptions, OpenComputerError, Project, SecretStore } from 
 
 /** The calls on secrets that a project and a store have in common. */
 export type SecretOwner =
-  | Pick<typeof SecretStore, "setSecret" | "listSecrets" | "deleteSecret">
-  | Pick<typeof Project, "setSecret" | "listSecrets" | "deleteSecret">;
+  | Pick<typeof SecretStore, "setSecret" | "listSecrets" | "revokeSecret" | "deleteSecret">
+  | Pick<typeof Project, "setSecret" | "listSecrets" | "revokeSecret" | "deleteSecret">;
 
 /** What an id names: a store or a project. @throws {OpenComputerError} `not_found`. */
 export async function findSecretOwner(

@@ -170,3 +170,31 @@ PLAIN    all hosts        header, body
     assert.equal((await oc.run(["secret", "delete", project, "DATABASE_URL"])).exitCode, 3);
   });
 });
+
+describe("oc secret revoke", () => {
+  let oc: Oc;
+  before(async () => {
+    oc = await startOc();
+  });
+  after(() => oc.end());
+
+  test("says what it revoked, and how the token comes back; an unknown id is a 404", async () => {
+    const store = (await oc.done(["secret-store", "create", "--name", "leaked"])).trim();
+    await oc.run(["secret", "set", store, "KEY", "--from-stdin"], {
+      input: "jQ7vX2mT9wLr4KzB8nYd3HpC",
+    });
+    const { exitCode, stdout, stderr } = await oc.run(["secret", "revoke", store, "KEY"]);
+    assert.deepEqual([exitCode, stdout], [0, "Revoked KEY\n"]);
+    assert.match(stderr, new RegExp(`oc secret set ${store} KEY`));
+    assert.match(await oc.done(["secret", "list", store]), /^KEY .*none \(revoked\)$/m);
+    const json = await oc.done(["secret", "revoke", store, "KEY", "--json"]);
+    assert.deepEqual(JSON.parse(json), { name: "KEY", status: "revoked" });
+    for (const words of [
+      ["absent", "KEY"],
+      [store, "ABSENT"],
+    ]) {
+      const refused = await oc.run(["secret", "revoke", ...words]);
+      assert.equal(refused.exitCode, 3);
+    }
+  });
+});

@@ -6,6 +6,7 @@ import { openInvocation } from "../../invocation.ts";
 import { printable } from "../../output/printable.ts";
 import { formatEgressAllowlist } from "../egress-allowlist.ts";
 import { formatPlacements } from "../placements.ts";
+import { addRevokeSecret } from "./revoke-secret.ts";
 import { findSecretOwner } from "./secret-owner.ts";
 import { addSetSecret } from "./set-secret.ts";
 
@@ -16,10 +17,12 @@ export function addSecret(program: Command, context: CliContext): void {
     examples: [
       "echo sk-ant-... | oc secret set <id> ANTHROPIC_API_KEY --from-stdin",
       "oc secret list <id>",
+      "oc secret revoke <id> ANTHROPIC_API_KEY",
     ],
   });
   addSetSecret(group, context);
   addList(group, context);
+  addRevokeSecret(group, context);
   addDelete(group, context);
 }
 
@@ -43,8 +46,10 @@ function addList(group: Command, context: CliContext): void {
     const rows = secrets
       .filter((secret) => typeof secret !== "string")
       .toSorted((one, other) => (one.name < other.name ? -1 : 1))
-      .map(({ name, allowedHosts, substituteIn }) => [
-        ...[name, formatEgressAllowlist(allowedHosts), formatPlacements(substituteIn)],
+      .map(({ name, allowedHosts, substituteIn, revokedAt }) => [
+        name,
+        formatEgressAllowlist(allowedHosts),
+        revokedAt === undefined ? formatPlacements(substituteIn) : "none (revoked)",
       ]);
     invocation.printTable(["NAME", "HOSTS", "PLACEMENTS"], rows, secrets);
   });

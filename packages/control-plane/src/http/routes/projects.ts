@@ -2,6 +2,7 @@ import {
   createProjectRequestSchema,
   projectSchema,
   projectSecretNamesSchema,
+  revokeSecretResponseSchema,
   setSecretRequestSchema,
   setSecretResponseSchema,
   updateProjectRequestSchema,
@@ -19,7 +20,7 @@ import { parseSecretName } from "../secret-name.ts";
 export interface ProjectRoutes {
   projects: ProjectRepository;
   secrets: SecretRepository;
-  secretStoreService: Pick<SecretStoreService, "setSecret">;
+  secretStoreService: Pick<SecretStoreService, "setSecret" | "revokeSecret">;
 }
 
 const paramsSchema = z.object({ id: z.string() });
@@ -141,6 +142,22 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
         allowedHosts: allowedHosts ?? undefined,
         substituteIn: substituteIn ?? undefined,
       });
+    },
+  );
+
+  app.post(
+    "/projects/:id/secrets/:name/revoke",
+    {
+      schema: {
+        summary: "Revoke a secret of a project: nothing uses its value again",
+        params: secretParamsSchema,
+        response: { 200: revokeSecretResponseSchema },
+      },
+    },
+    async (request) => {
+      const storeId = await projects.storeIdOf(request.orgId, request.params.id);
+      const name = parseSecretName(request.params.name);
+      return secretStoreService.revokeSecret(request, storeId, name);
     },
   );
 

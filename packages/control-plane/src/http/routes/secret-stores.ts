@@ -1,5 +1,6 @@
 import {
   createSecretStoreRequestSchema,
+  revokeSecretResponseSchema,
   secretEntrySchema,
   secretStoreSchema,
   setSecretRequestSchema,
@@ -136,6 +137,22 @@ export const secretStoreRoutes: FastifyPluginAsyncZod<SecretStoreRoutes> = async
         allowedHosts: allowedHosts ?? undefined,
         substituteIn: substituteIn ?? undefined,
       });
+    },
+  );
+
+  app.post(
+    "/secret-stores/:id/secrets/:name/revoke",
+    {
+      schema: {
+        summary: "Revoke a secret of a store: nothing uses its value again",
+        params: secretParamsSchema,
+        response: { 200: revokeSecretResponseSchema },
+      },
+    },
+    async (request) => {
+      const storeId = await stores.idToRevokeIn(request.orgId, request.params.id);
+      const name = parseSecretName(request.params.name);
+      return secretStoreService.revokeSecret(request, storeId, name);
     },
   );
 

@@ -20,6 +20,7 @@ import { describeProjects } from "./projects.ts";
 import { describeRandomFailures } from "./random-failures.ts";
 import { describeRequests } from "./requests.ts";
 import { describeRestarts } from "./restarts.ts";
+import { describeRevocation } from "./revocation.ts";
 import { describeSandboxes } from "./sandboxes.ts";
 import { describeScaling } from "./scaling.ts";
 import { describeSecretStores } from "./secret-stores.ts";
@@ -39,6 +40,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeProjects(openDatabase);
     describePlacements(openDatabase);
     describeFormerSecrets(openDatabase);
+    describeRevocation(openDatabase);
     describeSandboxes(openDatabase);
     describeHibernation(openDatabase);
     describeCheckpoints(openDatabase);

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -33,14 +33,14 @@ export async function prepareTemplate(onOutput?: (text: string) => void): Promis
 export async function copyTemplate(): Promise<string> {
   if (!existsSync(join(templateDirectory, "golden"))) await prepareTemplate();
   const directory = await mkdtemp(join(cacheDirectory, "data-"));
-  const isShared = (name: string) => immutableParts.includes(name) || ownParts.includes(name);
-  await cp(templateDirectory, directory, {
-    recursive: true,
-    filter: (source) => !isShared(source.slice(templateDirectory.length + 1).split("/")[0] ?? ""),
-  });
-  for (const part of immutableParts) {
-    const source = join(templateDirectory, part);
-    await promisify(execFile)("cp", ["--archive", "--link", source, join(directory, part)]);
+  for (const part of await readdir(templateDirectory)) {
+    if (ownParts.includes(part)) continue;
+    const options = ["--archive", ...(immutableParts.includes(part) ? ["--link"] : [])];
+    await promisify(execFile)("cp", [
+      ...options,
+      join(templateDirectory, part),
+      join(directory, part),
+    ]);
   }
   return directory;
 }

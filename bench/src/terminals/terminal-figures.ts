@@ -22,7 +22,7 @@ export async function measureTerminals(
     apiUrl: installation.apiUrl,
     apiKey: installation.apiKey,
   });
-  const workerSocket = `/run/opencomputer-${installation.id}/worker.sock`;
+  const workerSocket = `/run/opencomputer-${installation.id}/worker/worker.sock`;
   const through = await openThroughSdk(sandbox);
   const straight = await openAgentTerminal(workerSocket, sandbox.id);
   try {

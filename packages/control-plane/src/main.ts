@@ -5,6 +5,7 @@ import { startControlPlane } from "./control-plane.ts";
 import { openEmbeddedDatabase } from "./database/open-embedded-database.ts";
 import { openServerDatabase } from "./database/open-server-database.ts";
 import { createLogger } from "./logging.ts";
+import { readSecretSettings } from "./read-secret-settings.ts";
 
 /** Longest that requests under way may hold up the end of the process. */
 const shutdownMilliseconds = 10_000;
@@ -19,7 +20,7 @@ try {
 }
 
 async function run(): Promise<void> {
-  const socketPath = z.string().startsWith("/", "expected an absolute path");
+  const absolutePath = z.string().startsWith("/", "expected an absolute path");
   const settings = readSettings(
     {
       OPENCOMPUTER_DATA_DIR: settingSchemas.OPENCOMPUTER_DATA_DIR,
@@ -40,15 +41,19 @@ async function run(): Promise<void> {
       OPENCOMPUTER_APT_MIRROR: settingSchemas.OPENCOMPUTER_APT_MIRROR,
       OPENCOMPUTER_PIP_INDEX_URL: settingSchemas.OPENCOMPUTER_PIP_INDEX_URL,
       OPENCOMPUTER_BUILD_PROXY: settingSchemas.OPENCOMPUTER_BUILD_PROXY,
-      OPENCOMPUTER_WORKER_SOCKET: socketPath,
-      OPENCOMPUTER_EGRESS_PROXY_SOCKET: socketPath,
+      OPENCOMPUTER_WORKER_SOCKET: absolutePath,
+      OPENCOMPUTER_EGRESS_PROXY_SOCKET: absolutePath,
+      /** Where the embedded database is, when not in the data directory. */
+      OPENCOMPUTER_DATABASE_DIR: absolutePath.optional(),
     },
-    process.env,
+    readSecretSettings(process.env),
   );
   const dataDirectory = settings.OPENCOMPUTER_DATA_DIR;
   const openDatabase =
     settings.DATABASE_URL === undefined
-      ? await openEmbeddedDatabase(join(dataDirectory, "database"))
+      ? await openEmbeddedDatabase(
+          settings.OPENCOMPUTER_DATABASE_DIR ?? join(dataDirectory, "database"),
+        )
       : await openServerDatabase(settings.DATABASE_URL, logger);
   const controlPlane = await startControlPlane(
     openDatabase,

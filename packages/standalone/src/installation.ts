@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmod, mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 /** `sun_path` of unix(7), less the terminating NUL. */
@@ -16,11 +16,19 @@ export interface Installation {
   readonly logDirectory: string;
   /** The audit trail: files of each sandbox, apart from the logs of the processes. */
   readonly auditDirectory: string;
+  /** What the control plane alone reads and writes: encryption key and first API key. */
+  readonly controlPlaneDirectory: string;
+  /** The control plane's embedded database. */
+  readonly databaseDirectory: string;
   /** Sockets live here; it is gone after a reboot. */
   readonly runtimeDirectory: string;
+  /** Empty: a process mounts its own root here, out of sight of all others. */
+  readonly rootMountPoint: string;
+  /** The directories of these sockets decide who may connect. */
   readonly workerSocket: string;
   readonly egressProxySocket: string;
   readonly supervisorSocket: string;
+  /** Leads to the file of the control plane. */
   readonly apiKeyFile: string;
 }
 
@@ -28,7 +36,7 @@ export function describeInstallation(dataDirectory: string): Installation {
   const id = createHash("sha256").update(dataDirectory).digest("hex").slice(0, 8);
   const runtimeDirectory = `/run/opencomputer-${id}`;
   const socket = (name: string) => {
-    const path = join(runtimeDirectory, `${name}.sock`);
+    const path = join(runtimeDirectory, name);
     if (Buffer.byteLength(path) > socketPathBytesMax) {
       throw new RangeError(`Socket path ${path} is longer than ${socketPathBytesMax} bytes`);
     }
@@ -39,24 +47,15 @@ export function describeInstallation(dataDirectory: string): Installation {
     dataDirectory,
     logDirectory: join(dataDirectory, "logs"),
     auditDirectory: join(dataDirectory, "audit"),
+    controlPlaneDirectory: join(dataDirectory, "control-plane"),
+    databaseDirectory: join(dataDirectory, "database"),
     runtimeDirectory,
-    workerSocket: socket("worker"),
-    egressProxySocket: socket("egress-proxy"),
-    supervisorSocket: socket("supervisor"),
+    rootMountPoint: join(runtimeDirectory, "root"),
+    workerSocket: socket("worker/worker.sock"),
+    egressProxySocket: socket("egress-proxy/egress-proxy.sock"),
+    supervisorSocket: socket("supervisor.sock"),
     apiKeyFile: join(dataDirectory, "api-key"),
   };
-}
-
-/** Makes the directories: the data is for root alone, sockets too. */
-export async function makeDirectories(installation: Installation): Promise<void> {
-  for (const directory of [
-    installation.dataDirectory,
-    installation.logDirectory,
-    installation.runtimeDirectory,
-  ]) {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-  }
-  await chmod(installation.runtimeDirectory, 0o700);
 }
 
 /** Takes the runtime directory away, unless machines that run on have their sockets there. */

@@ -3,6 +3,7 @@ import { SettingsError } from "@opencomputer/protocol";
 import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
 import { describeInstallation } from "./installation.ts";
 import { createProgressLine } from "./progress-line.ts";
+import { takeSecrets } from "./secret-settings.ts";
 import { apiOrigin, startService } from "./service.ts";
 import { readServeSettings } from "./settings.ts";
 
@@ -16,7 +17,8 @@ try {
 }
 
 async function serve(): Promise<void> {
-  const settings = readServeSettings(process.env);
+  const secrets = takeSecrets(process.env);
+  const settings = readServeSettings({ ...process.env, ...secrets });
   const installation = describeInstallation(settings.OPENCOMPUTER_DATA_DIR);
   process.stdout.write("OpenComputer\n");
   const startedAt = Date.now();
@@ -25,6 +27,7 @@ async function serve(): Promise<void> {
     settings,
     installation,
     environment: process.env,
+    secrets,
     onStage: (stage) => progress.show(stage),
     onNote: (text) => process.stderr.write(`${text}\n`),
   });

@@ -1,31 +1,59 @@
-import { fileURLToPath } from "node:url";
+import { dirname } from "node:path";
+import type { Confinement } from "./confinement.ts";
+import { databaseUrlPaths } from "./database-url-paths.ts";
 import type { Installation } from "./installation.ts";
 import { egressAddressOf } from "./network-block.ts";
+import { guestImageDirectory, mainFileOf, programPaths } from "./program-files.ts";
 import type { ServeSettings } from "./settings.ts";
-import { auditDescriptor, type ProcessDefinition } from "./supervised-process.ts";
+import {
+  auditDescriptor,
+  type ProcessDefinition,
+  secretsDescriptor,
+} from "./supervised-process.ts";
+import type { SystemUsers } from "./system-users.ts";
+
+/** Lower ones need a capability: ip(7). */
+const unprivilegedPortMin = 1024;
 
 /**
- * The processes in the order of their start, each with its own variables and
- * no others: the worker never sees the encryption key, nor the proxy the
- * database.
+ * The processes in the order of their start, each with its own variables,
+ * files and sockets, and no others: the worker never sees the encryption key,
+ * nor the proxy the database.
  */
 export function defineProcesses({
   settings,
   installation,
   networkBlock,
   environment,
+  secrets,
+  users,
 }: {
   settings: ServeSettings;
   installation: Installation;
   networkBlock: string;
   environment: NodeJS.ProcessEnv;
+  secrets: Readonly<Record<string, string>>;
+  users: SystemUsers;
 }): { worker: ProcessDefinition; egressProxy: ProcessDefinition; controlPlane: ProcessDefinition } {
   const pass = (names: readonly string[]) => pick(environment, ["PATH", "LANG", "TZ", ...names]);
+  const confine = (
+    own: Pick<Confinement, "user"> & Partial<Omit<Confinement, "mountPoint">>,
+  ): Confinement => ({
+    capabilities: [],
+    writablePaths: [],
+    copiedFiles: [],
+    ...own,
+    mountPoint: installation.rootMountPoint,
+    readOnlyPaths: [...programPaths, ...(own.readOnlyPaths ?? [])],
+  });
+  const workerSocketDirectory = dirname(installation.workerSocket);
+  const egressProxySocketDirectory = dirname(installation.egressProxySocket);
+  const databasePaths = databaseUrlPaths(settings.DATABASE_URL);
+  const caFile = settings.OPENCOMPUTER_EGRESS_CA_FILE;
   return {
     worker: {
       name: "worker",
       mainFile: mainFileOf("worker"),
-      capabilities: "all",
       environment: {
         ...pass(["OPENCOMPUTER_ACCEL", "OPENCOMPUTER_WARM_POOL_SIZE", "OPENCOMPUTER_EGRESS_DENY"]),
         OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
@@ -33,15 +61,17 @@ export function defineProcesses({
         OPENCOMPUTER_RUNTIME_DIR: installation.runtimeDirectory,
         OPENCOMPUTER_INSTALLATION_ID: installation.id,
         OPENCOMPUTER_NETWORK_BLOCK: networkBlock,
-        OPENCOMPUTER_GUEST_IMAGE_DIR: fileURLToPath(
-          new URL("../../../guest-image/build", import.meta.url),
-        ),
+        OPENCOMPUTER_GUEST_IMAGE_DIR: guestImageDirectory,
       },
     },
     egressProxy: {
       name: "egress-proxy",
       mainFile: mainFileOf("egress-proxy"),
-      capabilities: "none",
+      confinement: confine({
+        user: users.egressProxy,
+        writablePaths: [egressProxySocketDirectory],
+        copiedFiles: caFile === undefined ? [] : [caFile],
+      }),
       environment: {
         ...pass([
           "OPENCOMPUTER_EGRESS_HOSTS",
@@ -56,10 +86,20 @@ export function defineProcesses({
     controlPlane: {
       name: "control-plane",
       mainFile: mainFileOf("control-plane"),
-      capabilities: "none",
+      confinement: confine({
+        user: users.controlPlane,
+        capabilities: settings.OPENCOMPUTER_PORT < unprivilegedPortMin ? ["net_bind_service"] : [],
+        readOnlyPaths: [
+          workerSocketDirectory,
+          egressProxySocketDirectory,
+          ...databasePaths.directories,
+        ],
+        writablePaths: [installation.controlPlaneDirectory, installation.databaseDirectory],
+        copiedFiles: databasePaths.files,
+      }),
+      secrets,
       environment: {
         ...pass([
-          "OPENCOMPUTER_API_KEY",
           "OPENCOMPUTER_SANDBOXES_PER_ORG_MAX",
           "OPENCOMPUTER_SANDBOXES_PER_KEY_MAX",
           "OPENCOMPUTER_REQUESTS_PER_SECOND_MAX",
@@ -68,13 +108,13 @@ export function defineProcesses({
           "OPENCOMPUTER_PUBLIC_URL",
           "OPENCOMPUTER_TRUST_FORWARDED",
           "OPENCOMPUTER_SUBSTITUTE_IN",
-          "DATABASE_URL",
-          "OPENSANDBOX_SECRET_ENCRYPTION_KEY",
           "OPENCOMPUTER_APT_MIRROR",
           "OPENCOMPUTER_PIP_INDEX_URL",
           "OPENCOMPUTER_BUILD_PROXY",
         ]),
-        OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
+        OPENCOMPUTER_DATA_DIR: installation.controlPlaneDirectory,
+        OPENCOMPUTER_DATABASE_DIR: installation.databaseDirectory,
+        OPENCOMPUTER_SECRETS_DESCRIPTOR: String(secretsDescriptor),
         OPENCOMPUTER_HOST: settings.OPENCOMPUTER_HOST,
         OPENCOMPUTER_PORT: String(settings.OPENCOMPUTER_PORT),
         OPENCOMPUTER_SANDBOX_DOMAIN: settings.OPENCOMPUTER_SANDBOX_DOMAIN,
@@ -83,10 +123,6 @@ export function defineProcesses({
       },
     },
   };
-}
-
-function mainFileOf(name: string): string {
-  return fileURLToPath(new URL(`../../${name}/dist/main.js`, import.meta.url));
 }
 
 function pick(environment: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {

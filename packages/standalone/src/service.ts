@@ -1,9 +1,12 @@
+import { mkdir } from "node:fs/promises";
 import { AuditTrail } from "./audit/audit-trail.ts";
-import { type Installation, makeDirectories, removeRuntimeDirectory } from "./installation.ts";
+import { type Installation, removeRuntimeDirectory } from "./installation.ts";
 import { loadNetworkBlock } from "./network-block.ts";
 import { assertPortIsFree } from "./port-check.ts";
+import { prepareDirectories } from "./prepare-directories.ts";
 import { openProcessLog } from "./process-log.ts";
 import { defineProcesses } from "./processes.ts";
+import { assertProgramIsReadable } from "./program-files.ts";
 import { untilAnswering, untilReady } from "./readiness.ts";
 import type { ServeSettings } from "./settings.ts";
 import { holdInstallation } from "./single-instance.ts";
@@ -13,6 +16,7 @@ import {
   type SuperviseOptions,
   superviseProcess,
 } from "./supervised-process.ts";
+import { ensureSystemUsers } from "./system-users.ts";
 
 /** The whole service on one machine: worker, egress proxy and control plane. */
 export interface Service {
@@ -26,20 +30,35 @@ export async function startService({
   settings,
   installation,
   environment,
+  secrets,
   onStage,
   onNote,
 }: {
   settings: ServeSettings;
   installation: Installation;
   environment: NodeJS.ProcessEnv;
+  /** For the control plane alone. */
+  secrets: Readonly<Record<string, string>>;
   onStage: (stage: string) => void;
   onNote: (text: string) => void;
 }): Promise<Service> {
-  await makeDirectories(installation);
+  const users = await ensureSystemUsers();
+  await assertProgramIsReadable();
+  await mkdir(installation.runtimeDirectory, { recursive: true, mode: 0o711 });
   const release = await holdInstallation(installation.supervisorSocket);
+  await prepareDirectories(installation, users, {
+    hasPresetApiKey: settings.OPENCOMPUTER_API_KEY !== undefined,
+  });
   await assertPortIsFree(settings.OPENCOMPUTER_HOST, settings.OPENCOMPUTER_PORT);
   const networkBlock = await loadNetworkBlock(installation);
-  const definitions = defineProcesses({ settings, installation, networkBlock, environment });
+  const definitions = defineProcesses({
+    settings,
+    installation,
+    networkBlock,
+    environment,
+    secrets,
+    users,
+  });
 
   const ending = new AbortController();
   let hasBeenReady = false;

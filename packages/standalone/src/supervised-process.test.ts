@@ -8,7 +8,12 @@ import { PassThrough } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { auditDescriptor, type ProcessDefinition, superviseProcess } from "./supervised-process.ts";
+import {
+  auditDescriptor,
+  type ProcessDefinition,
+  secretsDescriptor,
+  superviseProcess,
+} from "./supervised-process.ts";
 import { until } from "./testing/until.ts";
 
 const tsx = fileURLToPath(import.meta.resolve("tsx"));
@@ -28,7 +33,6 @@ describe("superviseProcess", () => {
       name: "sample",
       mainFile,
       environment: { PATH: path, ...environment },
-      capabilities: "none",
     };
   };
   const supervise = (definition: ProcessDefinition, { mayPersist = false } = {}) => {
@@ -68,15 +72,13 @@ describe("superviseProcess", () => {
     assert.equal(supervised.pid(), undefined);
   });
 
-  test("gives a process its own variables, no core dumps and no capabilities", async () => {
+  test("gives a process its own variables and no core dumps", async () => {
     const file = join(directory, "seen");
     const definition = await define(
       `import { readFileSync, writeFileSync } from "node:fs";
-       const status = readFileSync("/proc/self/status", "utf8");
        const limits = readFileSync("/proc/self/limits", "utf8");
        writeFileSync(process.env.FILE, JSON.stringify({
          names: Object.keys(process.env).sort(),
-         capabilities: /CapEff:\\s*(\\S+)/.exec(status)[1],
          core: /core file size +(\\S+)/.exec(limits)[1] }));
        setInterval(() => {}, 1e6);`,
       { FILE: file },
@@ -86,9 +88,31 @@ describe("superviseProcess", () => {
     await supervised.stop();
     assert.deepEqual(seen, {
       names: ["FILE", "PATH"],
-      capabilities: "0000000000000000",
       core: "0",
     });
+  });
+
+  test("hands secrets over on a pipe, not in the environment, at each start", async () => {
+    const file = join(directory, "secrets");
+    const definition = await define(
+      `import { appendFileSync, readFileSync } from "node:fs";
+       const inherited = readFileSync("/proc/self/environ", "utf8").includes("canary");
+       const secrets = readFileSync(${secretsDescriptor}, "utf8");
+       appendFileSync(process.env.FILE, JSON.stringify({ inherited, secrets, pid: process.pid }) + "\\n");
+       setInterval(() => {}, 1e6);`,
+      { FILE: file },
+    );
+    const { supervised } = supervise({ ...definition, secrets: { KEY: "canary" } });
+    const seenSchema = z.object({ inherited: z.boolean(), secrets: z.string(), pid: z.int() });
+    const parse = (line = "") => seenSchema.parse(JSON.parse(line));
+    const first = parse((await untilWritten(file, 1)).split("\n")[0]);
+    process.kill(first.pid, "SIGKILL");
+    const second = parse((await untilWritten(file, 2)).split("\n")[1]);
+    await supervised.stop();
+    for (const { inherited, secrets } of [first, second]) {
+      assert.equal(inherited, false);
+      assert.deepEqual(JSON.parse(secrets), { KEY: "canary" });
+    }
   });
 
   test("reads the audit lines of each life of a process", async () => {
@@ -133,7 +157,7 @@ describe("superviseProcess", () => {
        import { PassThrough } from "node:stream";
        closeInheritedDescriptors();
        const supervised = superviseProcess({
-         definition: { name: "sample", mainFile: ${JSON.stringify(mainFile)}, capabilities: "none",
+         definition: { name: "sample", mainFile: ${JSON.stringify(mainFile)},
            environment: { PATH: process.env.PATH, FILE: ${JSON.stringify(seen)} } },
          log: new PassThrough().resume(), onNote: console.error, mayPersist: () => false, onGiveUp: console.error,
          readAudit: (stream) => stream.resume() });

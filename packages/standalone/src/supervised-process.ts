@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { Readable, type Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
+import { type Confinement, confinedCommand } from "./confinement.ts";
 import { noteworthy } from "./process-log.ts";
 
 const restartDelayMillisecondsMin = 200;
@@ -12,25 +13,21 @@ const earlyExitsMax = 3;
 const stopMilliseconds = 20_000;
 /** File descriptor under which a process finds the pipe for its audit lines. */
 export const auditDescriptor = 3;
-
-/**
- * No core dumps, since memory may hold secrets; no new privileges; and no
- * capabilities where the process needs none.
- */
-function confined(command: string[], capabilities: "all" | "none"): string[] {
-  const privileges =
-    capabilities === "all"
-      ? []
-      : ["setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"];
-  return ["prlimit", "--core=0:0", ...privileges, ...command];
-}
+/** File descriptor from which a process reads its secret settings. */
+export const secretsDescriptor = 4;
 
 export interface ProcessDefinition {
   readonly name: string;
   /** The program's main file. */
   readonly mainFile: string;
   readonly environment: Record<string, string>;
-  readonly capabilities: "all" | "none";
+  /**
+   * Settings that are in no environment, since that of a process is passed on
+   * to what it starts: one JSON object, on a pipe that is read once.
+   */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Absent for a process that runs as root, with the view of the host that the supervisor has. */
+  readonly confinement?: Confinement;
 }
 
 export interface SupervisedProcess {
@@ -79,19 +76,22 @@ export function superviseProcess({
 
   const start = () => {
     const startedAt = Date.now();
-    const [command = "", ...args] = confined(
-      [process.execPath, "--enable-source-maps", definition.mainFile],
-      definition.capabilities,
+    const { confinement, secrets } = definition;
+    const program = [process.execPath, "--enable-source-maps", definition.mainFile];
+    // No core dumps, since memory may hold secrets.
+    const command = ["--core=0:0"].concat(
+      confinement === undefined ? program : confinedCommand(program, confinement),
     );
     // A process group of its own, so that Ctrl-C reaches the supervisor alone
     // and the processes are stopped in their order.
-    const started = spawn(command, args, {
+    const started = spawn("prlimit", command, {
       env: definition.environment,
       stdio: [
         "ignore",
         "pipe",
         "pipe",
-        ...(readAudit === undefined ? [] : (["pipe"] as const)),
+        readAudit === undefined ? "ignore" : "pipe",
+        secrets === undefined ? "ignore" : "pipe",
         "ipc",
       ],
       detached: true,
@@ -107,6 +107,12 @@ export function superviseProcess({
     }
     const audit = readAudit === undefined ? undefined : started.stdio[auditDescriptor];
     if (audit instanceof Readable) readAudit?.(audit);
+    const secretsPipe = secrets === undefined ? undefined : started.stdio[secretsDescriptor];
+    if (secretsPipe instanceof Writable) {
+      // A process that ends before it has read them is started again, with a new pipe.
+      secretsPipe.on("error", () => undefined);
+      secretsPipe.end(JSON.stringify(secrets));
+    }
     started.once("error", (error) => onNote(`${definition.name}: ${error.message}`));
     started.once("close", (code, signal) => {
       child = undefined;

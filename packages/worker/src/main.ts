@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import { cloudServiceRanges, readSettings, SettingsError } from "@opencomputer/protocol";
 import { pino } from "pino";
 import { createServer } from "./api/create-server.ts";
@@ -9,6 +9,7 @@ import { workerSettingSchemas } from "./worker-settings.ts";
 
 /** All files and sockets that the worker makes are the operator's alone. */
 const privateFiles = 0o077;
+const groupMayConnect = 0o660;
 
 async function main(): Promise<void> {
   // Before anything is started: neither a machine nor a helper gets what others left open here.
@@ -33,6 +34,8 @@ async function main(): Promise<void> {
   const server = createServer(worker, log);
   await rm(settings.OPENCOMPUTER_WORKER_SOCKET, { force: true });
   await server.listen({ path: settings.OPENCOMPUTER_WORKER_SOCKET });
+  // The group is that of the socket's directory, which also decides who can get at it.
+  await chmod(settings.OPENCOMPUTER_WORKER_SOCKET, groupMayConnect);
 
   let stopping = false;
   async function stop(reason: string): Promise<void> {

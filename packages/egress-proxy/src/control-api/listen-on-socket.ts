@@ -3,17 +3,18 @@ import { connect } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { errorCode } from "../describe-error.ts";
 
-/** Nobody but the owner may connect. */
-const ownerOnlyMask = 0o177;
+/** The owner and the group of the socket may connect, and nobody else. */
+const ownerAndGroupMask = 0o117;
 
 /**
- * Serves on a Unix socket of mode 0600. A socket that a killed process left
+ * Serves on a Unix socket of mode 0660, whose group is the one of its directory where that
+ * passes it on. A socket that a killed process left
  * behind is taken over; one that a living process serves is not, and the
  * call rejects.
  */
 export async function listenOnSocket(server: FastifyInstance, path: string): Promise<void> {
   if (await isLeftBehind(path)) unlinkSync(path);
-  const formerMask = process.umask(ownerOnlyMask);
+  const formerMask = process.umask(ownerAndGroupMask);
   try {
     await server.listen({ path });
   } catch (cause) {

@@ -1,0 +1,123 @@
+import type { SystemUser } from "./system-users.ts";
+
+/** What a process may be and see. */
+export interface Confinement {
+  readonly user: SystemUser;
+  /** Capabilities that it keeps, by the names of capabilities(7) without `cap_`. */
+  readonly capabilities: readonly string[];
+  /**
+   * An empty directory, on which the process's root is mounted before it
+   * becomes its root. Nobody else sees that mount.
+   */
+  readonly mountPoint: string;
+  /** Files and directories, besides those of the system, that it sees at their own paths. */
+  readonly readOnlyPaths: readonly string[];
+  /** Directories that it may write to as far as its user owns them. */
+  readonly writablePaths: readonly string[];
+  /** Files that it gets a copy of, whoever may read the original. An absent one stays absent. */
+  readonly copiedFiles: readonly string[];
+}
+
+/**
+ * The command in a mount namespace of its own, as its user, without
+ * capabilities. Its root has the programs and settings of the system, its own
+ * processes in `/proc`, and what is listed, all at the paths of the host: of
+ * the other files of the host, no name is there. So it does not matter that the
+ * checkout or Node lies below a directory that only root may enter.
+ *
+ * The process id stays, since each step replaces the one before.
+ */
+export function confinedCommand(command: readonly string[], confinement: Confinement): string[] {
+  const { user, capabilities } = confinement;
+  const kept = capabilities.map((name) => `,+${name}`).join("");
+  const paths = [
+    ...confinement.readOnlyPaths.flatMap((path) => ["read", path]),
+    ...confinement.writablePaths.flatMap((path) => ["write", path]),
+    ...confinement.copiedFiles.flatMap((path) => ["copy", path]),
+  ];
+  return [
+    ...["unshare", "--mount", "--propagation", "private"],
+    ...["/bin/sh", "-c", enterRootScript, "enter-root"],
+    ...[confinement.mountPoint, `${user.userId}:${user.groupId}`, ...paths, "run"],
+    ...["setpriv", `--reuid=${user.userId}`, `--regid=${user.groupId}`, "--clear-groups"],
+    ...["--no-new-privs", `--bounding-set=-all${kept}`],
+    ...[`--inh-caps=-all${kept}`, `--ambient-caps=-all${kept}`],
+    ...command,
+  ];
+}
+
+/**
+ * Arguments: the mount point, the owner of copies, pairs of what to do and a
+ * path, `run`, and the command.
+ */
+const enterRootScript = `
+set -eu
+given_path=$PATH
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+umask 022
+root=$1
+owner=$2
+shift 2
+
+mount -t tmpfs -o mode=0755,size=16m,nosuid,nodev opencomputer-root "$root"
+mkdir -m 1777 "$root/tmp"
+mkdir "$root/proc" "$root/dev" "$root/.copies" "$root/.old"
+mount -t proc -o nosuid,nodev,noexec,hidepid=invisible proc "$root/proc"
+for name in null zero random urandom; do
+  : > "$root/dev/$name"
+  mount --bind "/dev/$name" "$root/dev/$name"
+done
+ln -s /proc/self/fd "$root/dev/fd"
+
+show() { # mode path
+  if [ -d "$2" ]; then
+    mkdir -p "$root$2"
+  elif [ ! -e "$root$2" ]; then
+    mkdir -p "$root$(dirname "$2")"
+    : > "$root$2"
+  fi
+  mount --rbind "$2" "$root$2"
+  mount -o "remount,bind,$1,nosuid" "$root$2"
+}
+for path in /bin /sbin /lib /lib32 /lib64 /usr /etc /run/systemd/resolve /run/resolvconf /run/NetworkManager /sys/fs/cgroup; do
+  if [ -L "$path" ]; then
+    ln -s "$(readlink "$path")" "$root$path"
+  elif [ -d "$path" ]; then
+    show ro "$path"
+  fi
+done
+
+copies=0
+while [ "$1" != run ]; do
+  case $1 in
+  read) show ro "$2" ;;
+  write) show rw "$2" ;;
+  copy)
+    if [ -f "$2" ]; then
+      copies=$((copies + 1))
+      cp "$2" "$root/.copies/$copies"
+      chown "$owner" "$root/.copies/$copies"
+      chmod 0400 "$root/.copies/$copies"
+      if [ ! -e "$root$2" ]; then
+        mkdir -p "$root$(dirname "$2")"
+        : > "$root$2"
+      fi
+      mount --bind "$root/.copies/$copies" "$root$2"
+    fi
+    ;;
+  esac
+  shift 2
+done
+shift
+
+cd "$root"
+pivot_root . .old
+cd /
+umount --lazy /.old
+rmdir /.old
+umask 077
+PATH=$given_path
+export PATH
+unset OLDPWD PWD
+exec "$@"
+`;

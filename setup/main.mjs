@@ -6,6 +6,7 @@ import { preflight } from "./preflight.mjs";
 import { createProgress } from "./progress.mjs";
 import {
   buildGuestImage,
+  buildPreloadedLibrary,
   compileTypeScript,
   installNodePackages,
   projectDirectory,
@@ -67,6 +68,7 @@ async function runNamed(name, commandArguments) {
   await progress.step("npm packages", installNodePackages);
   if (command.purpose !== "check") {
     await progress.step("TypeScript", compileTypeScript);
+    await progress.step("library preloaded into QEMU", buildPreloadedLibrary);
     await progress.step("guest agent and image", buildGuestImage);
   }
   if (command.purpose === "check") await progress.step("Python tools", installPythonTools);

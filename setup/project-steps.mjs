@@ -1,6 +1,6 @@
 // @ts-check
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -42,6 +42,17 @@ export async function compileTypeScript() {
     },
   );
   return "up to date";
+}
+
+/** The library that is preloaded into QEMU, unless it is newer than its source. */
+export async function buildPreloadedLibrary() {
+  const directory = join(projectDirectory, "packages/worker/native");
+  const source = join(directory, "open-memory-read-only.c");
+  const library = join(directory, "build/open-memory-read-only.so");
+  if (existsSync(library) && statSync(library).mtimeMs > statSync(source).mtimeMs) return null;
+  mkdirSync(join(directory, "build"), { recursive: true });
+  await runCommand("tcc", ["-shared", "-nostdlib", "-o", library, source]);
+  return "built";
 }
 
 /**

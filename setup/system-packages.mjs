@@ -9,6 +9,8 @@ import { SetupError } from "./setup-error.mjs";
 const hostPackages = [
   "qemu-system-x86",
   "qemu-utils",
+  "bubblewrap",
+  "tcc",
   "mmdebstrap",
   "e2fsprogs",
   "nftables",

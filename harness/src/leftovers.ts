@@ -43,8 +43,9 @@ export async function listMachines({
   const processes = await listProcesses(
     (text) => text.includes(id) || text.includes(dataDirectory),
   );
+  // What it was started through names it too.
   return processes
-    .filter((text) => text.includes("qemu-system"))
+    .filter((text) => /^\d+ qemu-system/.test(text))
     .map((text) => Number.parseInt(text, 10));
 }
 

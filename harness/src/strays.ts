@@ -100,22 +100,26 @@ export async function listStrays({
   return strays;
 }
 
-/** A machine whose parent is the worker, by its command line; undefined for any other. */
+/** A machine whose wrapper the worker started, by its command line; undefined for any other. */
 async function readReadyMachine(
   pid: number,
   workerPids: readonly number[],
 ): Promise<{ machineId: string; slot: string; layer: string } | undefined> {
-  const [status, commandLine] = await Promise.all(
-    ["status", "cmdline"].map((name) => readFile(`/proc/${pid}/${name}`, "utf8").catch(absent)),
-  );
-  const parent = Number(/^PPid:\s*(\d+)$/m.exec(status ?? "")?.[1]);
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(absent);
+  const starter = await parentOf(await parentOf(pid));
   const machineId = /\0opencomputer-[0-9a-f]{8}-([0-9a-f]{16})\0/.exec(commandLine ?? "")?.[1];
   const layer = /"filename":"([0-9a-f]{16})\.qcow2"/.exec(commandLine ?? "")?.[1];
-  if (!workerPids.includes(parent) || machineId === undefined || layer === undefined) {
+  if (!workerPids.includes(starter) || machineId === undefined || layer === undefined) {
     return undefined;
   }
   const { stdout } = await promisify(execFile)("ip", ["netns", "identify", String(pid)]);
   return { machineId, slot: stdout.trim(), layer };
+}
+
+/** 0 when the process has ended meanwhile. */
+async function parentOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(absent);
+  return Number(/^PPid:\s*(\d+)$/m.exec(status ?? "")?.[1] ?? 0);
 }
 
 function absent(error: unknown): undefined {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, readlink } from "node:fs/promises";
+import { constants, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
@@ -240,6 +240,41 @@ describe("worker", () => {
         assert.ok(files.some((file) => file.endsWith("/dev/net/tun")));
         assert.ok(!files.includes(import.meta.filename), files.join("\n"));
       }
+    });
+
+    test("its QEMU is in namespaces of its own, and finds the layers of its own disk alone", async () => {
+      const record = await scene.recordOf(id);
+      const { pid } = record.process;
+      for (const kind of ["mnt", "pid", "ipc", "uts", "net"]) {
+        const [own, host] = await Promise.all(
+          [String(pid), "self"].map((process) => readlink(`/proc/${process}/ns/${kind}`)),
+        );
+        assert.notEqual(own, host, kind);
+      }
+      const root = `/proc/${pid}/root`;
+      const layers = await readdir(join(root, scene.dataDirectory, "worker/layers"));
+      assert.deepEqual(
+        layers,
+        record.disk.layers.map((layer) => `${layer}.qcow2`),
+      );
+      assert.deepEqual(await readdir(join(root, scene.dataDirectory)), [
+        "golden",
+        "images",
+        "worker",
+      ]);
+      assert.deepEqual(await readdir(join(root, scene.runtimeDirectory, "machines")), [record.id]);
+    });
+
+    test("its QEMU has the golden memory open for reading alone", async () => {
+      const { pid } = (await scene.recordOf(id)).process;
+      const accessModes: number[] = [];
+      for (const descriptor of await readdir(`/proc/${pid}/fd`)) {
+        if (!(await readlink(`/proc/${pid}/fd/${descriptor}`)).endsWith("/memory")) continue;
+        const information = await readFile(`/proc/${pid}/fdinfo/${descriptor}`, "utf8");
+        const flags = /^flags:\s*([0-7]+)$/m.exec(information)?.[1] ?? "";
+        accessModes.push(Number.parseInt(flags, 8) & (constants.O_WRONLY | constants.O_RDWR));
+      }
+      assert.deepEqual(accessModes, [constants.O_RDONLY]);
     });
 
     test("no guest sees another's files, and the golden snapshot does not change", async () => {

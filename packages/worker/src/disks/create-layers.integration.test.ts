@@ -23,6 +23,7 @@ describe("createLayers", () => {
     await runProgram("qemu-img", ["create", "-q", "-f", "qcow2", goldenDisk, `${sizeMB}M`]);
     await write(goldenDisk, 0xff, 0, sizeMB);
     await mkdir(join(root, "worker"));
+    await mkdir(join(root, "images"));
     layers = await createLayers(join(root, "worker/layers"));
   });
   afterEach(() => rm(root, { recursive: true }));
@@ -172,6 +173,19 @@ describe("createLayers", () => {
     const flat = await layers.flatten("a", disk(chain));
     await writing;
     assert.deepEqual(await read(layers.pathOf(flat)), contentOf(2));
+  });
+
+  test("flatten: a layer whose header names a file of the host gets nothing of it", async () => {
+    const chain = await makeChain("a", 2);
+    const secret = join(root, "secret");
+    await writeFile(secret, Buffer.alloc(sizeMB * mebi, 0x5e));
+    const newest = layers.pathOf(chain[0] ?? "");
+    const forge = ["rebase", "-q", "-u", "-f", "qcow2", "-F", "raw", "-b", secret, newest];
+    await runProgram("qemu-img", forge);
+    // What is not confined follows the header.
+    assert.equal((await read(newest))[8], 0x5e);
+    await assert.rejects(layers.flatten("a", disk(chain)), /secret'?: No such file/);
+    assert.deepEqual(await files(), named(chain));
   });
 
   test("flatten: what fails leaves nothing and gives nothing up", async () => {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { confined, inPlace } from "../confinement/confinement.ts";
 import { syncPath } from "../files/sync-files.ts";
 import { runProgram } from "../process/run-program.ts";
 
@@ -45,6 +46,8 @@ export interface Layers {
   /**
    * A new layer, held by `owner`, that alone has what all layers of the disk
    * together have. It is worth nothing when the disk was written to meanwhile.
+   * Code that broke out of a guest may have written the headers of its layer:
+   * they are read where there are no other files of the host.
    */
   flatten(owner: string, disk: Disk): Promise<string>;
   /** Returns when the layers would survive a loss of power, with all that was written to them. */
@@ -66,6 +69,7 @@ export async function createLayers(directory: string): Promise<Layers> {
   const held = new Map<string, readonly string[]>();
   const basePathOf = ({ goldenFingerprint }: Disk) =>
     `../../golden/${goldenFingerprint}/disk.qcow2`;
+  const sharedDirectories = ["golden", "images"].map((name) => join(directory, "../..", name));
   const pathOf = (layerId: string) => join(directory, `${layerId}${extension}`);
 
   function isHeld(layerId: string, by: (owner: string) => boolean = () => true): boolean {
@@ -122,11 +126,28 @@ export async function createLayers(directory: string): Promise<Layers> {
       return newLayer(owner, async (path) => {
         // A copy takes no lock: a machine may be made of the disk meanwhile, and open it to write.
         await copyFile(pathOf(newest), path);
-        await runProgram(
-          "qemu-img",
-          ["rebase", "-q", "-f", "qcow2", "-F", "qcow2", "-b", basePathOf(disk), path],
-          { timeoutSeconds: flattenTimeoutSeconds },
-        );
+        const command = [
+          ...["rebase", "-q", "-f", "qcow2", "-F", "qcow2"],
+          ...["-b", basePathOf(disk), path],
+        ];
+        const [program = "", ...programArguments] = confined(["qemu-img", ...command], {
+          mounts: [
+            ...sharedDirectories.map((shared) => inPlace(shared, "read")),
+            ...disk.layers.map((layerId) => inPlace(pathOf(layerId), "read")),
+            inPlace(path, "write"),
+          ],
+          workingDirectory: directory,
+          environment: {},
+          // Layers have the users of the machines that wrote them.
+          capabilities: ["dac_override"],
+          networkNamespace: null,
+          endsWithCaller: true,
+          reportDescriptor: null,
+        });
+        await runProgram(program, programArguments, {
+          name: "qemu-img",
+          timeoutSeconds: flattenTimeoutSeconds,
+        });
       });
     },
     async sync(layerIds) {

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { agentPort } from "@opencomputer/protocol";
+import { inPlace } from "../confinement/confinement.ts";
 import { type AgentClient, createAgentClient } from "../guest/agent-client.ts";
 import type { ByteBudget } from "../guest/byte-budget.ts";
 import type { Image } from "../images/import-image.ts";
@@ -9,6 +10,7 @@ import type { Slots } from "../network/create-slots.ts";
 import { runProgram } from "../process/run-program.ts";
 import type { MachineShape } from "../vm/qemu-arguments.ts";
 import type { Hypervisor, VirtualMachine } from "../vm/virtual-machine.ts";
+import { makeTraversable } from "./machine-files.ts";
 
 /** A machine that boots the image on an overlay of its own, in a closed slot. */
 export interface BootedMachine {
@@ -41,12 +43,22 @@ export function createBootMachine(deps: {
     ]);
     const logPath = join(directory, "qemu.log");
     const consoleLogPath = join(directory, "console.log");
+    await writeFile(consoleLogPath, "");
+    const socketDirectory = join(deps.socketDirectory, id);
+    await makeTraversable(socketDirectory);
     const slot = await deps.slots.open();
     try {
       const vm = await deps.hypervisor.start({
         namespace: slot.name,
         logPath,
-        layersDirectory: directory,
+        disk: {
+          mounts: [
+            inPlace(diskPath, "write"),
+            inPlace(consoleLogPath, "write"),
+            inPlace(image.diskPath, "read"),
+          ],
+          directory,
+        },
         launch: {
           name: `${deps.machineNamePrefix}${id}`,
           shape,
@@ -55,7 +67,7 @@ export function createBootMachine(deps: {
           memoryPath: null,
           cpuCount: 1,
           diskPath,
-          qmpSocketPath: join(deps.socketDirectory, `${id}.qmp`),
+          qmpSocketPath: join(socketDirectory, "qmp"),
           userId: slot.userId,
           statePath: null,
           consoleLogPath,
@@ -76,10 +88,12 @@ export function createBootMachine(deps: {
           await deps.slots.close(slot);
           await rm(logPath, { force: true });
           await rm(consoleLogPath, { force: true });
+          await rm(socketDirectory, { recursive: true, force: true });
         },
       };
     } catch (error) {
       await deps.slots.close(slot);
+      await rm(socketDirectory, { recursive: true, force: true });
       throw error;
     }
   };

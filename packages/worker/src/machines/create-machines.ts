@@ -16,6 +16,7 @@ import { createLimiter } from "../pool/create-limiter.ts";
 import { hasCode } from "../process/process-identity.ts";
 import type { MachineAccess, MachineShape } from "../vm/qemu-arguments.ts";
 import type { Hypervisor, MachineSize, VirtualMachine } from "../vm/virtual-machine.ts";
+import { createMachineFiles, makeTraversable } from "./machine-files.ts";
 import { type MachineRecord, machineRecordSchema } from "./machine-record.ts";
 import type { Origin } from "./origin.ts";
 import { createRunningDisk, layerOwnerOf, type RunningDisk, writesInto } from "./running-disk.ts";
@@ -70,6 +71,7 @@ export interface Machines extends RunningDisk {
   killOthers(kept: ReadonlySet<number>): Promise<void>;
 }
 
+const monitorSocketName = "qmp";
 /** What QEMU takes beside the guest's memory: its own, translated code, and disk pages in flight. */
 const overheadMemoryMB = 512;
 /** CPU time beside the guest's CPUs, for disk and network. */
@@ -92,8 +94,10 @@ export function createMachines(deps: {
   const { hypervisor, slots, cgroups, layers, directories } = deps;
   const directoryOf = (id: string) => join(directories.machines, id);
   const recordPath = (id: string) => join(directoryOf(id), "machine.json");
-  const socketPath = (id: string) => join(directories.sockets, `${id}.qmp`);
+  const socketDirectoryOf = (id: string) => join(directories.sockets, id);
+  const socketPath = (id: string) => join(socketDirectoryOf(id), monitorSocketName);
   const logPath = (id: string) => join(directoryOf(id), "qemu.log");
+  const files = createMachineFiles({ layers, directoryOf });
 
   /** Machines that could not be taken over. */
   const leftAlone = new Set<string>();
@@ -128,7 +132,7 @@ export function createMachines(deps: {
     return hypervisor.start({
       namespace: slot.name,
       logPath: logPath(id),
-      layersDirectory: layers.directory,
+      disk: files.diskFiles(id, origin.disk, image),
       launch: {
         name: `${deps.machineNamePrefix}${id}`,
         shape: origin,
@@ -166,7 +170,7 @@ export function createMachines(deps: {
   async function removeHeld(id: string, slot: Slot): Promise<void> {
     await slots.close(slot);
     await cgroups.remove(id);
-    await rm(socketPath(id), { force: true });
+    await rm(socketDirectoryOf(id), { recursive: true, force: true });
     // A record never outlives the layers that it names.
     await rm(recordPath(id), { force: true });
     await syncPath(directoryOf(id)).catch((error: unknown) => {
@@ -189,13 +193,21 @@ export function createMachines(deps: {
     }
   }
 
+  /** A machine that an earlier version started has its socket beside the directories of the others. */
+  async function presentSocketPath(id: string): Promise<string> {
+    const former = `${socketDirectoryOf(id)}.qmp`;
+    return (await readdir(directories.sockets)).includes(basename(former))
+      ? former
+      : socketPath(id);
+  }
+
   async function adoptOne(id: string): Promise<Machine | undefined> {
     const record = await readJsonFile(recordPath(id), machineRecordSchema);
     if (record === undefined || record.sandbox === null) return undefined;
     const slot = slots.adopt(record.slotIndex);
     const access: MachineAccess = {
       shape: record,
-      qmpSocketPath: socketPath(id),
+      qmpSocketPath: await presentSocketPath(id),
       userId: slot.userId,
     };
     await layers.hold(layerOwnerOf(id), record.disk.layers);
@@ -260,6 +272,8 @@ export function createMachines(deps: {
           emptyLayerPath === null ? [] : [await layers.add(layerOwnerOf(id), emptyLayerPath)];
         const [newest = "", ...older] = [...added, ...disk.layers];
         await chown(layers.pathOf(newest), slot.userId, slot.userId);
+        await files.show(id, [newest, ...older]);
+        await makeTraversable(socketDirectoryOf(id));
         const launched = await launchAnyhow(id, slot, origin, layers.pathOf(newest));
         vm = launched.vm;
         const { accelerator, imageFingerprint, baseMemoryMB, memory } = launched.origin;
@@ -291,7 +305,7 @@ export function createMachines(deps: {
       }
     },
 
-    ...createRunningDisk({ layers, save }),
+    ...createRunningDisk({ layers, files, save }),
 
     save,
 
@@ -352,7 +366,7 @@ export function createMachines(deps: {
       }
       const sockets = await readdir(directories.sockets);
       for (const name of sockets.filter((found) => !kept.has(found.split(".")[0] ?? ""))) {
-        await rm(join(directories.sockets, name), { force: true });
+        await rm(join(directories.sockets, name), { recursive: true, force: true });
       }
       const renewing = createLimiter(availableParallelism());
       await Promise.all(machines.map((machine) => renewing(() => renewRules(machine))));

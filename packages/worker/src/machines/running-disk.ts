@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import type { Layers } from "../disks/create-layers.ts";
 import type { VirtualMachine } from "../vm/virtual-machine.ts";
 import type { Machine } from "./create-machines.ts";
+import type { MachineFiles } from "./machine-files.ts";
 import type { MachineRecord } from "./machine-record.ts";
 
 /**
@@ -36,14 +37,16 @@ export async function writesInto(vm: VirtualMachine, layerPath: string): Promise
 
 export function createRunningDisk(deps: {
   layers: Layers;
+  files: Pick<MachineFiles, "show">;
   save: (machine: Machine, record: MachineRecord) => Promise<void>;
 }): RunningDisk {
-  const { layers } = deps;
+  const { layers, files } = deps;
 
   /** As QEMU finds a layer that it opens while it runs; it has another user by then. */
-  async function opened({ slot }: Machine, layerId: string): Promise<string> {
+  async function opened({ id, slot, record }: Machine, layerId: string): Promise<string> {
     const path = layers.pathOf(layerId);
     await chown(path, slot.userId, slot.userId);
+    await files.show(id, [layerId, ...record.disk.layers]);
     return basename(path);
   }
 
@@ -65,6 +68,7 @@ export function createRunningDisk(deps: {
       replaced: older.map(layers.pathOf),
     });
     await saveLayers(machine, [newest, flat]);
+    await files.show(machine.id, [newest, flat]);
     await layers.hold(owner, [newest, flat]);
   }
 
@@ -83,6 +87,7 @@ export function createRunningDisk(deps: {
         // Where a machine writes that does not answer nobody knows: the layer, empty or not, stays.
         if (await writesInto(vm, layers.pathOf(layerId)).catch(() => true)) throw error;
         await deps.save(machine, record);
+        await files.show(machine.id, record.disk.layers);
         await layers.hold(owner, record.disk.layers);
         throw error;
       }

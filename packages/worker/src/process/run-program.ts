@@ -14,14 +14,14 @@ export class ProgramError extends Error {
  * Runs a program to its end and gives its standard output.
  *
  * `input` becomes its standard input. It is killed after `timeoutSeconds`,
- * 60 by default.
+ * 60 by default. An error calls it `name`, by default the program's.
  *
  * @throws {ProgramError} when it cannot be started, fails or takes too long.
  */
 export function runProgram(
   program: string,
   programArguments: readonly string[],
-  options: { input?: string; timeoutSeconds?: number } = {},
+  options: { input?: string; timeoutSeconds?: number; name?: string } = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(
@@ -38,9 +38,8 @@ export function runProgram(
           error.killed === true
             ? `killed after ${options.timeoutSeconds ?? 60} seconds`
             : `exit ${error.code ?? error.signal ?? "unknown"}`;
-        reject(
-          new ProgramError(program, reason, stderr === "" ? stdout : stderr, { cause: error }),
-        );
+        const name = options.name ?? program;
+        reject(new ProgramError(name, reason, stderr === "" ? stdout : stderr, { cause: error }));
       },
     );
     child.stdin?.on("error", (error) => {

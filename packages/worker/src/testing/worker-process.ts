@@ -227,7 +227,9 @@ export async function processesOf(installationId: string): Promise<number[]> {
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
     const commandLine = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => "");
-    if (commandLine.includes(`\0opencomputer-${installationId}-`)) found.push(Number(entry));
+    const isMachine = commandLine.startsWith("qemu-system");
+    const isOurs = commandLine.includes(`\0opencomputer-${installationId}-`);
+    if (isMachine && isOurs) found.push(Number(entry));
   }
   return found;
 }

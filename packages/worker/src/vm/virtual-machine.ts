@@ -1,5 +1,6 @@
 import type { ProcessIdentity } from "../process/process-identity.ts";
 import type { MachineAccess, QemuLaunch } from "./qemu-arguments.ts";
+import type { DiskFiles } from "./qemu-confinement.ts";
 
 /** What a machine has beyond its shape, plugged in while it stands or runs. */
 export interface MachineSize {
@@ -69,8 +70,9 @@ export interface Hypervisor {
   /** What the installed program calls itself, for instance `7.2.22 (Debian 1:7.2+dfsg-7)`. */
   version(): Promise<string>;
   /**
-   * Starts a machine in a slot's network namespace. It stands paused: where
-   * the saved machine stood, or before its first instruction.
+   * Starts a machine in a slot's network namespace, with nothing else of the
+   * host but its files. The directory of its monitor's socket is its own. It
+   * is paused: where the saved machine was, or before its first instruction.
    *
    * @throws {WireError} `guest_failed` when somebody killed it meanwhile.
    * @throws {Error} with the end of the program's own messages.
@@ -79,8 +81,7 @@ export interface Hypervisor {
     launch: QemuLaunch;
     namespace: string;
     logPath: string;
-    /** Where it finds new layers of its disk: its working directory. */
-    layersDirectory: string;
+    disk: DiskFiles;
   }): Promise<VirtualMachine>;
   /**
    * Finds a machine of an earlier worker again, also one whose monitor does not

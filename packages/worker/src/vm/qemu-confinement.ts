@@ -1,0 +1,64 @@
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Confinement, inPlace, type Mount } from "../confinement/confinement.ts";
+import type { QemuLaunch } from "./qemu-arguments.ts";
+
+/** The files of a machine's disk, where QEMU looks for them. */
+export interface DiskFiles {
+  readonly mounts: readonly Mount[];
+  /** QEMU's working directory: where it finds new layers of the disk. */
+  readonly directory: string;
+}
+
+/** Built by the set-up, see `setup/project-steps.mjs`. */
+const readOnlyMemoryLibrary = fileURLToPath(
+  new URL("../../native/build/open-memory-read-only.so", import.meta.url),
+);
+const firmwareDirectories = ["/usr/share/qemu", "/usr/share/seabios"];
+/** Tells QEMU whether it may leave memory unreserved. All it has of `/proc`. */
+const overcommitSetting = "/proc/sys/vm/overcommit_memory";
+const devices = ["/dev/null", "/dev/urandom", "/dev/net/tun"];
+
+/**
+ * What QEMU has of the host: its program and firmware, the files of one
+ * machine, its network namespace. The memory and the layers under the newest
+ * one are shared by machines: QEMU finds them, and cannot write to them.
+ *
+ * The capabilities are for opening those files and becoming the slot's user.
+ * It has none of them afterwards.
+ */
+export function qemuConfinement(options: {
+  launch: QemuLaunch;
+  disk: DiskFiles;
+  networkNamespace: string;
+  reportDescriptor: number;
+}): Confinement {
+  const { launch, disk } = options;
+  const { memoryPath } = launch;
+  const readable = [
+    ...firmwareDirectories,
+    overcommitSetting,
+    launch.kernel.path,
+    launch.initramfsPath,
+    ...(memoryPath === null ? [] : [memoryPath, readOnlyMemoryLibrary]),
+  ];
+  const allDevices = launch.shape.accelerator === "kvm" ? [...devices, "/dev/kvm"] : devices;
+  return {
+    mounts: [
+      ...readable.map((path) => inPlace(path, "read")),
+      ...allDevices.map((path) => inPlace(path, "device")),
+      inPlace(dirname(launch.qmpSocketPath), "write"),
+      ...disk.mounts,
+    ],
+    workingDirectory: disk.directory,
+    environment:
+      memoryPath === null
+        ? {}
+        : { LD_PRELOAD: readOnlyMemoryLibrary, OPENCOMPUTER_MEMORY_FILE: memoryPath },
+    capabilities: ["setuid", "setgid", "dac_override"],
+    networkNamespace: options.networkNamespace,
+    // Machines outlive the worker.
+    endsWithCaller: false,
+    reportDescriptor: options.reportDescriptor,
+  };
+}

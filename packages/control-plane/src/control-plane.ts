@@ -19,6 +19,8 @@ import { createProxyHandOver } from "./egress-proxy/proxy-hand-over.ts";
 import { createFormerSecretRepository } from "./former-secrets/former-secret-repository.ts";
 import { createAuthentication } from "./http/authentication.ts";
 import { createApiServer } from "./http/create-api-server.ts";
+import { createHostPolicy } from "./http/host-policy.ts";
+import { createOpenRequests } from "./http/open-requests.ts";
 import { createRequestRate } from "./http/request-rate.ts";
 import { createOpenConnection } from "./http/routed-connection.ts";
 import { createBeginOperation } from "./http/routed-operation.ts";
@@ -74,6 +76,8 @@ import { createWorkerClient } from "./worker/worker-client.ts";
 import { createWorkerLink } from "./worker/worker-link.ts";
 
 const pollMilliseconds = 1_000;
+/** With the time that a poll takes, what a revoked key has opened ends within a second. */
+const revokedKeysPollMilliseconds = 500;
 /** How long a machine that ended by itself may go unnoticed when nobody uses it. */
 const reconcileMilliseconds = 3_000;
 const upkeepMilliseconds = 15_000;
@@ -100,6 +104,8 @@ export interface ControlPlaneOptions {
   apiHeaderBytesMax: number;
   /** Where clients reach the API; undefined when that is where they say they reach it. */
   publicUrl: string | undefined;
+  /** Hosts that the API answers for, besides addresses, localhost and that of the public URL. */
+  allowedHosts: readonly string[];
   /** Whether a proxy in front sets X-Forwarded-For, -Host and -Proto. */
   trustsForwarded: boolean;
   /** Where builds of images get their packages. */
@@ -281,6 +287,7 @@ export async function startControlPlane(
     ...{ sandboxes, activity, lifecycle, transitions, settleSandbox },
     ...{ worker, workerLink, egressProxyLink, logger },
   };
+  const openRequests = createOpenRequests({ listLive: apiKeys.listLive });
   const authentication = createAuthentication({ apiKeys, tokens });
   const { sandboxDomain, publicUrl, trustsForwarded } = options;
   const previewGateway = createPreviewGateway(
@@ -297,8 +304,10 @@ export async function startControlPlane(
   );
   const app = createApiServer({
     logger,
+    hostPolicy: createHostPolicy({ allowedHosts: options.allowedHosts, publicUrl }),
     previewGateway,
     authenticate: authentication.authenticate,
+    openRequests,
     limitRate: createRequestRate({
       requestsPerSecondMax: options.requestsPerSecondMax,
       now: () => performance.now(),
@@ -354,6 +363,7 @@ export async function startControlPlane(
       ),
       apiKeys,
       forgetKeys: authentication.forgetKeys,
+      openRequests,
       signatures,
       publicUrl: options.publicUrl,
       now: Date.now,
@@ -374,6 +384,7 @@ export async function startControlPlane(
   const tasks = [
     repeat("worker poll", pollMilliseconds, workerLink.poll),
     repeat("egress proxy poll", pollMilliseconds, egressProxyLink.poll),
+    repeat("revoked keys poll", revokedKeysPollMilliseconds, openRequests.endRevoked),
     repeat(
       "idle sweep",
       pollMilliseconds,

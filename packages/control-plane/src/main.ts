@@ -37,6 +37,7 @@ async function run(): Promise<void> {
       OPENCOMPUTER_API_BODY_BYTES_MAX: settingSchemas.OPENCOMPUTER_API_BODY_BYTES_MAX,
       OPENCOMPUTER_API_HEADER_BYTES_MAX: settingSchemas.OPENCOMPUTER_API_HEADER_BYTES_MAX,
       OPENCOMPUTER_PUBLIC_URL: settingSchemas.OPENCOMPUTER_PUBLIC_URL,
+      OPENCOMPUTER_ALLOWED_HOSTS: settingSchemas.OPENCOMPUTER_ALLOWED_HOSTS,
       OPENCOMPUTER_TRUST_FORWARDED: settingSchemas.OPENCOMPUTER_TRUST_FORWARDED,
       OPENCOMPUTER_APT_MIRROR: settingSchemas.OPENCOMPUTER_APT_MIRROR,
       OPENCOMPUTER_PIP_INDEX_URL: settingSchemas.OPENCOMPUTER_PIP_INDEX_URL,
@@ -71,6 +72,7 @@ async function run(): Promise<void> {
       apiBodyBytesMax: settings.OPENCOMPUTER_API_BODY_BYTES_MAX,
       apiHeaderBytesMax: settings.OPENCOMPUTER_API_HEADER_BYTES_MAX,
       publicUrl: settings.OPENCOMPUTER_PUBLIC_URL,
+      allowedHosts: settings.OPENCOMPUTER_ALLOWED_HOSTS,
       trustsForwarded: settings.OPENCOMPUTER_TRUST_FORWARDED,
       buildSources: {
         aptMirror: settings.OPENCOMPUTER_APT_MIRROR,

@@ -21,6 +21,8 @@ export const errorStatuses = {
   missing_api_key: 401,
   invalid_api_key: 403,
   forbidden: 403,
+  /** A page of another site opened a WebSocket. */
+  origin_not_allowed: 403,
   scaling_locked: 403,
   signed_url_expired: 403,
   invalid_signature: 403,
@@ -51,6 +53,8 @@ export const errorStatuses = {
   body_too_large: 413,
   directory_too_large: 413,
   unsupported_media_type: 415,
+  /** The request is for a host that this service does not answer for. */
+  host_not_allowed: 421,
   image_build_failed: 422,
   idempotency_key_reused: 422,
   too_many_requests: 429,

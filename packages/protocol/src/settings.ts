@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { addressRangesSchema } from "./address-ranges.ts";
-import { normalizeHost } from "./host-pattern.ts";
+import { HostPatternError, normalizeHost, normalizeHostPattern } from "./host-pattern.ts";
 import { apiKeySchema } from "./identifiers.ts";
 import { defaults, limits } from "./limits.ts";
 import { defaultPlacements, normalizePlacement, PlacementError } from "./placement.ts";
@@ -60,6 +60,18 @@ const placementListSchema = z.string().transform((text, context): readonly strin
   }
 });
 
+/** Host patterns, separated by commas. */
+const hostPatternListSchema = z.string().transform((text, context): readonly string[] => {
+  const entries = text.split(",").map((part) => part.trim());
+  try {
+    return entries.filter((entry) => entry !== "").map(normalizeHostPattern);
+  } catch (error) {
+    if (!(error instanceof HostPatternError)) throw error;
+    context.addIssue({ code: "custom", message: error.message, input: text });
+    return z.NEVER;
+  }
+});
+
 const countSchema = (least: number, most: number) =>
   z
     .string()
@@ -109,6 +121,8 @@ export const settingSchemas = {
     limits.apiHeaderBytesMax,
   ),
   OPENCOMPUTER_PUBLIC_URL: publicUrlSchema.optional(),
+  /** Hosts that the API answers for, besides IP addresses, localhost and that of the public URL. */
+  OPENCOMPUTER_ALLOWED_HOSTS: hostPatternListSchema.default([]),
   /** Whether a proxy in front sets X-Forwarded-For, -Host and -Proto, so that previews may believe them. */
   OPENCOMPUTER_TRUST_FORWARDED: z
     .enum(["true", "false"], { error: "expected true or false" })

@@ -20,7 +20,7 @@ declare module "fastify" {
 }
 
 /** A key that another process has revoked may still open the API for this long. */
-const cacheMilliseconds = 5_000;
+const cacheMilliseconds = 900;
 const cachedKeysMax = 1_000;
 
 const sandboxParamsSchema = z.object({ id: z.string() });

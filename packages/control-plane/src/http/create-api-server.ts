@@ -1,7 +1,9 @@
+import type { IncomingMessage } from "node:http";
 import swagger from "@fastify/swagger";
 import { fastify, LogController } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
+import type { WebSocket } from "ws";
 import type { PreviewGateway } from "../preview-gateway/preview-gateway.ts";
 import type { Authentication } from "./authentication.ts";
 import {
@@ -11,7 +13,9 @@ import {
   rawErrorAnswer,
 } from "./error-answers.ts";
 import { createHttpServer, dispatchUpgrades } from "./host-dispatch.ts";
+import type { HostPolicy } from "./host-policy.ts";
 import { openApiOptions } from "./open-api/document.ts";
+import type { OpenRequests } from "./open-requests.ts";
 import type { createRequestRate } from "./request-rate.ts";
 import { validateRequest } from "./request-validation.ts";
 import { type ApiKeyRoutes, apiKeyRoutes } from "./routes/api-keys.ts";
@@ -39,6 +43,7 @@ import { addWebSockets, endRefusedUpgrade } from "./web-sockets.ts";
 interface ApiServer {
   logger: Logger;
   authenticate: Authentication["authenticate"];
+  openRequests: OpenRequests;
   limitRate: ReturnType<typeof createRequestRate>;
   settleAfterFailure: SettleAfterFailure;
   /** Of a JSON body; the content of a file may be of any size. */
@@ -46,6 +51,7 @@ interface ApiServer {
   headerBytesMax: number;
   /** Whether sandboxes can be created now. */
   isReady: () => boolean;
+  hostPolicy: HostPolicy;
   /** Serves requests for hosts of previews, which reach no route. */
   previewGateway: PreviewGateway;
   routes: SandboxRoutes &
@@ -71,11 +77,13 @@ interface ApiServer {
 export function createApiServer({
   logger,
   authenticate,
+  openRequests,
   limitRate,
   settleAfterFailure,
   bodyBytesMax,
   headerBytesMax,
   isReady,
+  hostPolicy,
   previewGateway,
   routes,
 }: ApiServer) {
@@ -84,7 +92,8 @@ export function createApiServer({
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     bodyLimit: bodyBytesMax,
-    serverFactory: (serveApi) => createHttpServer(serveApi, previewGateway, headerBytesMax),
+    serverFactory: (serveApi) =>
+      createHttpServer(serveApi, previewGateway, hostPolicy, headerBytesMax),
     routerOptions: { maxParamLength: pathPartCharactersMax },
     clientErrorHandler: (error, socket) => {
       if (socket.writable) socket.write(rawErrorAnswer(error, headerBytesMax));
@@ -124,12 +133,18 @@ export function createApiServer({
 
   app.register(swagger, openApiOptions);
   addWebSockets(app);
-  app.addHook("onReady", async () => dispatchUpgrades(app.server, previewGateway));
+  app.addHook("onReady", async () => {
+    app.websocketServer.on("connection", (webSocket: WebSocket, request: IncomingMessage) =>
+      openRequests.upgraded(request, webSocket),
+    );
+  });
+  app.addHook("onReady", async () => dispatchUpgrades(app.server, previewGateway, hostPolicy));
   app.addHook("preClose", async () => previewGateway.close());
   app.register(healthRoutes, { isReady });
   app.register(
     async (api) => {
       api.addHook("onRequest", authenticate);
+      api.addHook("onRequest", openRequests.follow);
       api.addHook("onRequest", limitRate);
       api.addHook("onError", settleAfterFailure);
       await api.register(sandboxRoutes, routes);

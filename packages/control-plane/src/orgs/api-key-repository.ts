@@ -1,5 +1,5 @@
 import { type ApiKeyEntry, type CreatedApiKey, limits, WireError } from "@opencomputer/protocol";
-import { and, asc, eq, isNull, ne } from "drizzle-orm";
+import { and, asc, eq, inArray, isNull, ne } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/identifiers.ts";
 import { apiKeys } from "../database/schema.ts";
@@ -36,6 +36,15 @@ export function createApiKeyRepository(database: Database) {
         await database.update(apiKeys).set({ lastUsedAt: now }).where(eq(apiKeys.id, row.id));
       }
       return { apiKeyId: row.id, orgId: row.orgId };
+    },
+
+    /** Those of the keys that have not been revoked, by whatever process. */
+    async listLive(ids: readonly string[]): Promise<string[]> {
+      const rows = await database
+        .select({ id: apiKeys.id })
+        .from(apiKeys)
+        .where(and(inArray(apiKeys.id, [...ids]), isLive));
+      return rows.map(({ id }) => id);
     },
 
     /** The org's keys, oldest first. */

@@ -1,8 +1,11 @@
 import type { IncomingMessage } from "node:http";
+import { hostOfAuthority, parsePreviewHost } from "@opencomputer/protocol";
 import type { OpenPreview } from "../previews/preview-repository.ts";
 import type { PreviewSessions } from "../previews/preview-sessions.ts";
 import { matchesPreviewToken } from "../previews/preview-token.ts";
 import { sessionCookieValues } from "./session-cookie.ts";
+
+const safeMethods: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
 export type Authorization =
   | { isAllowed: true; dropsAuthorization: boolean }
@@ -12,11 +15,15 @@ export type Authorization =
  * Whether a request may reach a preview: with the sandbox's token in
  * `X-OC-Preview-Token` or as `Authorization: Bearer`, or with the cookie of a
  * link. Where one opens it, the others are the sandbox's own.
+ *
+ * The cookie does not open it to a page of anybody else's that writes or opens
+ * a WebSocket: previews of other sandboxes are of the same site, so SameSite
+ * does not keep it from them.
  */
 export function authorizePreview(
-  { headers }: Pick<IncomingMessage, "headers">,
-  preview: Pick<OpenPreview, "id" | "previewTokenHash">,
-  host: string,
+  { headers, method }: Pick<IncomingMessage, "headers" | "method">,
+  preview: Pick<OpenPreview, "id" | "sandboxId" | "previewTokenHash">,
+  { host, sandboxDomain }: { host: string; sandboxDomain: string },
   sessions: PreviewSessions,
 ): Authorization {
   const tokenHash = preview.previewTokenHash;
@@ -29,8 +36,20 @@ export function authorizePreview(
   const isBearer = matches(bearer);
   const values = sessionCookieValues(headers.cookie);
   const session = { previewId: preview.id, host, tokenHash };
-  if (isBearer || matches(token) || values.some((value) => sessions.verify(session, value))) {
-    return { isAllowed: true, dropsAuthorization: isBearer };
+  if (isBearer || matches(token)) return { isAllowed: true, dropsAuthorization: isBearer };
+  if (values.some((value) => sessions.verify(session, value))) {
+    const onlyReads = safeMethods.includes(method ?? "GET") && headers.upgrade === undefined;
+    const page = headers.origin;
+    if (onlyReads || page === undefined || isOwnPage(page)) {
+      return { isAllowed: true, dropsAuthorization: false };
+    }
+    return { isAllowed: false, error: "the cookie of a preview opens it to its own pages alone" };
+  }
+  function isOwnPage(origin: string): boolean {
+    if (!/^https?:/.test(origin) || !URL.canParse(origin)) return false;
+    const from = hostOfAuthority(new URL(origin).host);
+    if (from === undefined) return false;
+    return from === host || parsePreviewHost(from, sandboxDomain)?.sandboxId === preview.sandboxId;
   }
   const hasTried = bearer !== undefined || token !== undefined;
   return {

@@ -143,7 +143,7 @@ export function createPreviewGateway(
       const link = { host, query: new URLSearchParams(query), isSecure };
       return openLink(deps, { ...preview, previewTokenHash }, link, request, response);
     }
-    const authorization = authorizePreview(request, preview, host, sessions);
+    const authorization = authorizePreview(request, preview, { host, sandboxDomain }, sessions);
     if (!authorization.isAllowed) {
       return sendFailure(request, response, {
         status: 401,

@@ -64,6 +64,7 @@ export async function startTestInstallation(
         apiBodyBytesMax: limits.apiBodyBytesMax,
         apiHeaderBytesMax: limits.apiHeaderBytesMax,
         publicUrl: undefined,
+        allowedHosts: [],
         trustsForwarded: false,
         buildSources: { aptMirror: undefined, pipIndexUrl: undefined, proxy: undefined },
         workerSocket: join(directory, "worker.sock"),

@@ -4,6 +4,7 @@ import { limits } from "@opencomputer/protocol";
 import { z } from "zod";
 import { createRecordingLogger } from "../../testing/recording-logger.ts";
 import { createApiServer } from "../create-api-server.ts";
+import { createHostPolicy } from "../host-policy.ts";
 
 const operationSchema = z.object({
   summary: z.string().min(1),
@@ -37,6 +38,12 @@ async function openServer() {
       throw new Error("no request is let in");
     },
     limitRate: async () => undefined,
+    openRequests: {
+      follow: async () => undefined,
+      upgraded: () => undefined,
+      endRevoked: async () => undefined,
+    },
+    hostPolicy: createHostPolicy({ allowedHosts: [], publicUrl: undefined }),
     settleAfterFailure: async () => undefined,
     bodyBytesMax: limits.apiBodyBytesMax,
     headerBytesMax: limits.apiHeaderBytesMax,

@@ -8,15 +8,17 @@ import { z } from "zod";
 import type { ApiKeyRepository } from "../../orgs/api-key-repository.ts";
 import type { Authentication } from "../authentication.ts";
 import { noContent } from "../no-content.ts";
+import type { OpenRequests } from "../open-requests.ts";
 
 export interface ApiKeyRoutes {
   apiKeys: ApiKeyRepository;
   forgetKeys: Authentication["forgetKeys"];
+  openRequests: Pick<OpenRequests, "endRevoked">;
 }
 
 /** The keys of the caller's org. Each of them may manage all of them. */
 export const apiKeyRoutes: FastifyPluginAsyncZod<ApiKeyRoutes> = async (app, deps) => {
-  const { apiKeys, forgetKeys } = deps;
+  const { apiKeys, forgetKeys, openRequests } = deps;
 
   app.post(
     "/keys",
@@ -56,6 +58,12 @@ export const apiKeyRoutes: FastifyPluginAsyncZod<ApiKeyRoutes> = async (app, dep
     async (request, reply) => {
       await apiKeys.revoke(request.orgId, request.params.id);
       forgetKeys();
+      // The response is out first: the key may have revoked itself.
+      reply.raw.once("close", () => {
+        openRequests.endRevoked().catch((error: unknown) => {
+          request.log.warn({ err: error }, "what a revoked key has opened ends at the next poll");
+        });
+      });
       return reply.code(204).send();
     },
   );

@@ -6,6 +6,7 @@ import { describeCheckpoints } from "./checkpoints.ts";
 import { describeCommandSessions } from "./command-sessions.ts";
 import { describeFailures } from "./failures.ts";
 import { describeFiles } from "./files.ts";
+import { describeForeignPages } from "./foreign-pages.ts";
 import { describeForks } from "./forks.ts";
 import { describeFormerSecrets } from "./former-secrets.ts";
 import { describeHibernation } from "./hibernation.ts";
@@ -21,6 +22,7 @@ import { describeRandomFailures } from "./random-failures.ts";
 import { describeRequests } from "./requests.ts";
 import { describeRestarts } from "./restarts.ts";
 import { describeRevocation } from "./revocation.ts";
+import { describeRevokedKeys } from "./revoked-keys.ts";
 import { describeSandboxes } from "./sandboxes.ts";
 import { describeScaling } from "./scaling.ts";
 import { describeSecretStores } from "./secret-stores.ts";
@@ -34,6 +36,8 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
   describe(`API on ${databaseKind}`, () => {
     describeAuthentication(openDatabase);
     describeApiKeys(openDatabase);
+    describeRevokedKeys(openDatabase);
+    describeForeignPages(openDatabase);
     describeRequests(openDatabase);
     describePathParameters(openDatabase);
     describeSecretStores(openDatabase);

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { preflight } from "./preflight.mjs";
 import { createProgress } from "./progress.mjs";
 import {
@@ -20,10 +21,11 @@ const gibibyte = 1024 ** 3;
 const fromSource = ["--conditions=source", "--import", "tsx"];
 
 /**
- * The commands of package.json. Each says what has to stand before it runs,
- * and which settings it has unless they are set.
+ * The commands of package.json. Each says what has to be installed before it
+ * runs, which settings it has unless they are set, and which of its options
+ * set them.
  *
- * @type {Record<string, { purpose: "check" | "host" | "test", program: string[], settings?: Record<string, string> }>}
+ * @type {Record<string, { purpose: "check" | "host" | "test", program: string[], settings?: Record<string, string>, options?: Record<string, string> }>}
  */
 const commands = {
   quickstart: { purpose: "host", program: ["quickstart/dist/main.js"] },
@@ -34,6 +36,13 @@ const commands = {
     purpose: "test",
     program: [...fromSource, "setup/test.mjs", "e2e", "e2e/chaos.test.ts", "saved-state-secrets"],
     settings: { OPENCOMPUTER_CHAOS_ROUNDS: "300" },
+    options: { rounds: "OPENCOMPUTER_CHAOS_ROUNDS", seed: "OPENCOMPUTER_CHAOS_SEED" },
+  },
+  "test:soak": {
+    purpose: "test",
+    program: [...fromSource, "setup/test.mjs", "e2e", "e2e/soak.test.ts"],
+    settings: { OPENCOMPUTER_SOAK_HOURS: "1" },
+    options: { hours: "OPENCOMPUTER_SOAK_HOURS", interval: "OPENCOMPUTER_SOAK_INTERVAL_SECONDS" },
   },
   check: { purpose: "check", program: ["setup/check.mjs"] },
 };
@@ -58,6 +67,7 @@ async function runNamed(name, commandArguments) {
       `Unknown command ${JSON.stringify(name)}: expected ${Object.keys(commands).join(", ")}.`,
     );
   }
+  const { settings, words } = readOptions(command.options ?? {}, commandArguments);
   preflight({ needsRoot: command.purpose !== "check", diskNeeds: diskNeeds(command.purpose) });
 
   process.stdout.write("Set-up\n");
@@ -74,10 +84,35 @@ async function runNamed(name, commandArguments) {
   if (command.purpose === "check") await progress.step("Python tools", installPythonTools);
   if (command.purpose === "test") await progress.step("Python SDK", installPythonSdk);
   process.stdout.write("\n");
-  return runForeground(process.execPath, [...command.program, ...commandArguments], {
+  return runForeground(process.execPath, [...command.program, ...words], {
     cwd: projectDirectory,
-    env: { ...command.settings, ...process.env },
+    env: { ...command.settings, ...process.env, ...settings },
   });
+}
+
+/**
+ * Separates the options that are settings of a command from its other words.
+ *
+ * @param {Record<string, string>} options
+ * @param {string[]} commandArguments
+ */
+function readOptions(options, commandArguments) {
+  if (Object.keys(options).length === 0) return { settings: {}, words: commandArguments };
+  try {
+    const { values, positionals } = parseArgs({
+      args: commandArguments,
+      options: Object.fromEntries(Object.keys(options).map((key) => [key, { type: "string" }])),
+      allowPositionals: true,
+    });
+    const settings = Object.entries(options).flatMap(([key, setting]) =>
+      typeof values[key] === "string" ? [[setting, values[key]]] : [],
+    );
+    return { settings: Object.fromEntries(settings), words: positionals };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const known = Object.keys(options).map((key) => `--${key}`);
+    throw new SetupError(`${error.message.split(". ")[0]}. Options: ${known.join(", ")}.`);
+  }
 }
 
 /** @param {"check" | "host" | "test"} purpose */

@@ -10,6 +10,7 @@ export * from "./resources.ts";
 export * from "./rounds.ts";
 export * from "./scenario.ts";
 export * from "./seeded-random.ts";
+export * from "./service-memory.ts";
 export * from "./small-disk.ts";
 export * from "./strays.ts";
 export * from "./template.ts";

@@ -10,6 +10,63 @@ const host = "api.example.test";
 const refusedHost = "refused.example.test";
 const floodTimeoutSeconds = 600;
 
+describe("an audit trail whose disk is full", () => {
+  let scenario: Scenario;
+  let sandbox: Sandbox;
+  before(async () => {
+    scenario = await startScenario({ hosts: [host], auditDiskBytes: 8 * 1024 * 1024 });
+    const store = await scenario.createStore({ egressAllowlist: [host] });
+    sandbox = await scenario.createSandbox({ secretStore: store.name });
+  });
+  after(async () => assert.deepEqual(await scenario.end(), []));
+
+  /** The status of a request of this path. */
+  const send = async (path: string): Promise<string> => {
+    const { stdout } = await sandbox.exec.run(
+      `curl -sS -o /dev/null -w '%{http_code}' https://${host}/${path}`,
+    );
+    return stdout;
+  };
+  const untilStatus = async (status: string, prefix: string): Promise<string[]> => {
+    const served: string[] = [];
+    for (let index = 0; ; index += 1) {
+      const path = `${prefix}-${index}`;
+      const received = await send(path);
+      if (received === "200") served.push(`/${path}`);
+      if (received === status) return served;
+    }
+  };
+
+  test("no request leaves while it is full, each that left is audited, and egress is back with space", async () => {
+    const { auditDisk, installation } = scenario;
+    assert.ok(auditDisk !== undefined);
+    const served = await untilStatus("200", "before");
+    await auditDisk.fill(0);
+    served.push(...(await untilStatus("503", "full")));
+    const { requests } = scenario.internet;
+    const sentBefore = requests.length;
+    assert.equal(await send("refused"), "503");
+    assert.equal(requests.length, sentBefore);
+    assert.match(installation.output(), /Audit lines cannot be written to .*ENOSPC/);
+
+    await auditDisk.free();
+    served.push(...(await untilStatus("200", "after")));
+    const lines = await untilAudited(installation.dataDirectory, sandbox.sandboxId, (written) =>
+      written.some(({ path, decision }) => path === served.at(-1) && decision === "allowed"),
+    );
+    const audited = lines.filter(({ decision }) => decision === "allowed");
+    assert.deepEqual(
+      audited.map(({ path }) => path),
+      served,
+    );
+    assert.deepEqual(
+      requests.map(({ url }) => url),
+      served,
+    );
+    assert.doesNotMatch(installation.output(), /Audit lines were lost/);
+  });
+});
+
 describe("the audit trail of one sandbox is not another's to push out", () => {
   let scenario: Scenario;
   let quiet: Sandbox;

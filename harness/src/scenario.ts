@@ -13,6 +13,8 @@ export interface Scenario {
   readonly internet: Internet;
   /** What the worker writes to, when the scenario was started with `workerDiskBytes`. */
   readonly workerDisk: SmallDisk | undefined;
+  /** What the audit trail is written to, when the scenario was started with `auditDiskBytes`. */
+  readonly auditDisk: SmallDisk | undefined;
   /** Options that lead the SDK to this installation. */
   readonly connection: { apiUrl: string; apiKey: string };
   /** A new store with these secrets; its name. A plain string is a secret for every allowed host. */
@@ -36,6 +38,7 @@ export async function startScenario({
   streamed = false,
   environment = {},
   workerDiskBytes,
+  auditDiskBytes,
 }: {
   hosts?: string[];
   plainHosts?: string[];
@@ -45,6 +48,8 @@ export async function startScenario({
   environment?: Record<string, string>;
   /** Gives the worker's files a disk of their own, of this size. */
   workerDiskBytes?: number;
+  /** Gives the audit trail a disk of its own, of this size. */
+  auditDiskBytes?: number;
 } = {}): Promise<Scenario> {
   const internet = await startInternet({
     hosts,
@@ -54,10 +59,12 @@ export async function startScenario({
     ...(handler === undefined ? {} : { handler }),
   });
   const dataDirectory = await copyTemplate();
-  const workerDisk =
-    workerDiskBytes === undefined
+  const diskOf = async (part: string, sizeBytes: number | undefined) =>
+    sizeBytes === undefined
       ? undefined
-      : await mountSmallDisk(join(dataDirectory, "worker"), workerDiskBytes);
+      : await mountSmallDisk(join(dataDirectory, part), sizeBytes);
+  const workerDisk = await diskOf("worker", workerDiskBytes);
+  const auditDisk = await diskOf("audit", auditDiskBytes);
   const { OPENCOMPUTER_EGRESS_HOSTS: moreHosts, ...settings } = environment;
   const installation = await startInstallation({
     dataDirectory,
@@ -73,6 +80,7 @@ export async function startScenario({
     installation,
     internet,
     workerDisk,
+    auditDisk,
     connection,
     async createStore({ egressAllowlist = [], secrets = {} }) {
       const name = `store-${randomBytes(4).toString("hex")}`;
@@ -98,7 +106,7 @@ export async function startScenario({
       } finally {
         await installation.stop();
         await internet.close();
-        await workerDisk?.unmount();
+        for (const disk of [workerDisk, auditDisk]) await disk?.unmount();
         await removeDataDirectory(dataDirectory);
       }
     },

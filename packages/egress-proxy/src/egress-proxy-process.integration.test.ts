@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { egressPorts, egressProxyStatusSchema } from "@opencomputer/protocol";
 import { askResolver } from "./testing/dns-client.ts";
 import { startEgressProxyProcess } from "./testing/egress-proxy-process.ts";
@@ -74,6 +75,20 @@ describe("egress proxy, resolver and process", () => {
       const status = await scenario.proxy.control("GET", "/v1/status");
       assert.equal(status.status, 200);
       assert.ok(!scenario.proxy.output().includes("Debugger listening"));
+    });
+
+    test("follows what the reader of its audit lines writes back, and ignores anything else", async () => {
+      const refusing = "the audit trail cannot be written: new requests are refused";
+      const untilSaid = async (text: string) => {
+        while (!scenario.proxy.output().includes(text)) await delay(10);
+      };
+      scenario.proxy.writeAuditState("{}\nnonsense\n");
+      await untilSaid("is no state of the audit trail");
+      assert.ok(!scenario.proxy.output().includes(refusing));
+      scenario.proxy.writeAuditState('{"isWritable":false}\n');
+      await untilSaid(refusing);
+      scenario.proxy.writeAuditState('{"isWritable":true}\n');
+      await untilSaid("the audit trail can be written again");
     });
 
     test("a second proxy cannot take the address or the socket of a living one", async () => {

@@ -2,6 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { cloudServiceRanges, limits, readSettings } from "@opencomputer/protocol";
 import { destination as openDestination, pino, stdTimeFunctions } from "pino";
 import { openAuditStream } from "./audit/audit-stream.ts";
+import { followAuditTrailState } from "./audit/audit-trail-state.ts";
 import { type AuditWriter, createAuditWriter } from "./audit/audit-writer.ts";
 import { describeError } from "./describe-error.ts";
 import { createBodyBudgets } from "./exchange/body-budgets.ts";
@@ -51,11 +52,13 @@ process.on("SIGUSR1", () => log.warn("the debugger of the egress proxy stays clo
 
 try {
   const settings = readSettings(egressProxySettings, process.env);
+  const auditDescriptor = settings.OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR;
   audit = createAuditWriter({
-    send: openAuditStream(settings.OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR),
+    send: openAuditStream(auditDescriptor),
     log,
     now: Date.now,
   });
+  const isAuditTrailWritable = followAuditTrailState(auditDescriptor, log);
   proxy = await startEgressProxy({
     egressHosts: settings.OPENCOMPUTER_EGRESS_HOSTS,
     judgeAddress: createAddressJudge([...cloudServiceRanges, ...settings.OPENCOMPUTER_EGRESS_DENY]),
@@ -69,6 +72,7 @@ try {
     createServe: (deps) =>
       createServeConnection({
         ...deps,
+        isAuditTrailWritable,
         bodyBudgets: createBodyBudgets({
           bytesPerSandboxMax: limits.measuredBodyBytesPerSandboxMax,
         }),

@@ -236,6 +236,8 @@ export const limits = {
   dnsConnectionsPerSandboxMax: 16,
   /** A DNS connection over TCP without a question for this long is closed. */
   dnsIdleTimeoutSeconds: 10,
+  /** DNS responses over UDP that wait for the kernel to send them; further ones are dropped. */
+  dnsSendQueueBytesMax: 1024 * 1024,
   /** All nameservers together have this long for one question. SERVFAIL to the guest. */
   dnsTimeoutSeconds: 8,
   /** Shortest value, or component of one, that is searched for in responses: shorter ones can be guessed. */
@@ -250,6 +252,13 @@ export const limits = {
   auditLineBytesMax: 16 * 1024,
   /** Audit lines of one sandbox that are written one by one; the rest of a second is summed up. */
   auditLinesPerSecondMax: 100,
+  /**
+   * Audit lines of one sandbox that wait for a slow or full disk. While the disk takes none, new
+   * requests are refused; this has room for the last line of each connection that was open.
+   */
+  auditPendingBytesMax: 256 * 16 * 1024 + 1024 * 1024,
+  /** Of these, as much as lines of refused requests may take. */
+  auditPendingRefusalsBytesMax: 256 * 1024,
   /** One of the two audit files of a sandbox; the older one is replaced. */
   auditFileBytesMax: 4 * 1024 * 1024,
   /** All audit files; the one written longest ago is deleted. */

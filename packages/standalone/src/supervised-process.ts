@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { Readable, Writable } from "node:stream";
+import { Duplex, Writable } from "node:stream";
 import { type Confinement, confinedCommand } from "./confinement.ts";
 import { noteworthy } from "./process-log.ts";
 
@@ -41,8 +41,8 @@ export interface SupervisedProcess {
 export interface SuperviseOptions {
   readonly definition: ProcessDefinition;
   readonly log: Writable;
-  /** Reads the audit lines of each life of the process; it has no pipe for them when absent. */
-  readonly readAudit?: (stream: Readable) => void;
+  /** Reads the audit lines of each life of the process, and may write back; it has no stream for them when absent. */
+  readonly readAudit?: (stream: Duplex) => void;
   readonly onNote: (text: string) => void;
   /**
    * Whether the process is started again however often it ends early. A service
@@ -106,7 +106,7 @@ export function superviseProcess({
       });
     }
     const audit = readAudit === undefined ? undefined : started.stdio[auditDescriptor];
-    if (audit instanceof Readable) readAudit?.(audit);
+    if (audit instanceof Duplex) readAudit?.(audit);
     const secretsPipe = secrets === undefined ? undefined : started.stdio[secretsDescriptor];
     if (secretsPipe instanceof Writable) {
       // A process that ends before it has read them is started again, with a new pipe.

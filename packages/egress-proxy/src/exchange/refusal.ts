@@ -26,6 +26,7 @@ const refusalStatuses = {
   name_not_resolved: 502,
   connection_failed: 502,
   certificate_invalid: 502,
+  audit_trail_unwritable: 503,
   timed_out: 504,
   http_version_not_supported: 505,
 } as const satisfies Record<string, number>;

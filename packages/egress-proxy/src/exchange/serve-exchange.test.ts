@@ -43,6 +43,27 @@ async function send(
   return { received, request: upstream.requests[0], line: exchange.audits[0], exchange };
 }
 
+describe("serveExchange: audit trail", () => {
+  test("sends no request while the audit trail cannot be written, and serves again afterwards", async (t) => {
+    const upstream = recordingUpstream();
+    const exchange = await startExchange({
+      policy: policyOf(secrets),
+      upstream: upstream.listener,
+    });
+    t.after(() => exchange.close());
+    exchange.setAuditTrailWritable(false);
+    const refused = await exchange.send(`GET / HTTP/1.1\r\n${host}\r\n`);
+    assert.match(refused, /^HTTP\/1\.1 503 [\s\S]*audit_trail_unwritable/);
+    const [line] = await exchange.audited(1);
+    assert.equal(line?.decision, "refused");
+    assert.match(line?.reason ?? "", /audit trail cannot be written/);
+    assert.deepEqual(exchange.dialled, []);
+    exchange.setAuditTrailWritable(true);
+    assert.match(await exchange.send(`GET / HTTP/1.1\r\n${host}\r\n`), /^HTTP\/1\.1 200 OK/);
+    assert.equal(upstream.requests.length, 1);
+  });
+});
+
 describe("serveExchange: policy", () => {
   test("lets a request to an allowed host pass and audits it", async (t) => {
     const { received, line } = await send(t, `GET /v1/x?secret=query HTTP/1.1\r\n${host}\r\n`);

@@ -42,6 +42,7 @@ export async function serveExchange(
     if (bytes !== null) watchHead(exchange, bytes);
     const { head, framing, body } = parseRequest(exchange, bytes);
     const policy = findSession(exchange);
+    checkAuditTrail(exchange);
     watchBody(exchange, policy, body);
     const checked = checkHost(connection.origin, head);
     checkPolicy(exchange, policy, checked.destination.host);
@@ -83,6 +84,14 @@ function findSession(exchange: Exchange): SessionPolicy {
   exchange.policy = policy;
   exchange.audit.session(policy);
   return policy;
+}
+
+function checkAuditTrail({ deps }: Exchange): void {
+  if (deps.isAuditTrailWritable()) return;
+  throw new Refusal(
+    "audit_trail_unwritable",
+    "The audit trail cannot be written, so no request is sent: try again once the operator of the service has seen to its disk",
+  );
 }
 
 function giveBudgetBack({ deps, policy, reservedBytes }: Exchange): void {

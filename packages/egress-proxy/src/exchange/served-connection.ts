@@ -11,6 +11,8 @@ export interface ExchangeDependencies {
   readonly dial: Dial;
   readonly findPolicy: FindPolicy;
   readonly writeAudit: WriteAudit;
+  /** Whether the audit trail takes lines; while it does not, no request is sent. */
+  readonly isAuditTrailWritable: () => boolean;
   readonly bodyBudgets: BodyBudgets;
   readonly clock: Clock;
   readonly options: ExchangeOptions;

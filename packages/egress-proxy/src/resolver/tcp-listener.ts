@@ -9,8 +9,9 @@ import type { AnswerMessage } from "./question-service.ts";
 
 /**
  * Takes the DNS messages of guests over TCP (RFC 7766). Messages of one
- * connection are answered one after another; while one is open the next is
- * not read, so a guest cannot queue them up here.
+ * connection are answered one after another; while one is open, or its
+ * response waits for a guest that does not read, the next is not read: a guest
+ * can queue up neither. One that reads nothing for the idle time-out is cut off.
  */
 export function createTcpListener(deps: {
   admitGuest: AdmitGuest;
@@ -26,7 +27,7 @@ export function createTcpListener(deps: {
     const policy = deps.findPolicy(sourceAddress);
     const answer = policy && (await deps.answerMessage(message, policy, "tcp"));
     if (answer === undefined) socket.destroy();
-    else if (!socket.destroyed) socket.write(frameMessage(answer));
+    else if (!socket.destroyed && !socket.write(frameMessage(answer))) await drained(socket);
   };
 
   const answerAll = async (
@@ -56,4 +57,17 @@ export function createTcpListener(deps: {
     });
   });
   return listener;
+}
+
+/** Resolves when the guest has read what was written, or its connection has ended. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      socket.off("drain", done);
+      socket.off("close", done);
+      resolve();
+    };
+    socket.on("drain", done);
+    socket.on("close", done);
+  });
 }

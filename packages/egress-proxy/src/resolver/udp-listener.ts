@@ -1,4 +1,5 @@
 import { createSocket } from "node:dgram";
+import { limits } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import type { AuditRefusal } from "../audit/sparse-audit.ts";
 import type { FindPolicy } from "../contract.ts";
@@ -38,7 +39,10 @@ export function createUdpListener(deps: {
       return;
     }
     void deps.answerMessage(message, policy, "udp").then((answer) => {
-      if (answer !== undefined && !closed) socket.send(answer, port, address, sent);
+      if (answer === undefined || closed) return;
+      // What the kernel does not take now is held here: beyond the bound it is lost, as UDP may be.
+      if (socket.getSendQueueSize() > limits.dnsSendQueueBytesMax) return;
+      socket.send(answer, port, address, sent);
     });
   });
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
+import { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { type AuditLine, auditLineSchema } from "@opencomputer/protocol";
 
@@ -23,6 +23,8 @@ export interface EgressProxyProcess {
   /** Everything that it printed, its audit lines too. */
   output(): string;
   auditLines(): AuditLine[];
+  /** Writes to the stream of audit lines, as their reader does. */
+  writeAuditState(text: string): void;
   /** The audit line that the condition picks, once it is there. */
   auditLine(condition: (line: AuditLine) => boolean): Promise<AuditLine>;
   control(method: string, path: string, body?: unknown): Promise<ControlResponse>;
@@ -46,7 +48,7 @@ export async function startEgressProxyProcess(
   const lines: string[] = [];
   const audited: AuditLine[] = [];
   const auditStream = child.stdio[auditDescriptor];
-  if (!(auditStream instanceof Readable)) throw new TypeError("The process has no audit stream");
+  if (!(auditStream instanceof Duplex)) throw new TypeError("The process has no audit stream");
   createInterface({ input: auditStream }).on("line", (line) => {
     lines.push(line);
     audited.push(auditLineSchema.parse(JSON.parse(line)));
@@ -70,6 +72,7 @@ export async function startEgressProxyProcess(
     child,
     output: () => lines.join("\n"),
     auditLines: () => [...audited],
+    writeAuditState: (text) => void auditStream.write(text),
     async auditLine(condition) {
       for (let attempt = 0; attempt < 200; attempt += 1) {
         const found = audited.findLast(condition);

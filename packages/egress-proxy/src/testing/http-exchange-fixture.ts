@@ -26,6 +26,8 @@ export interface ExchangeFixture {
   readonly audits: AuditLine[];
   /** The policy for requests that have not begun; undefined for no session. */
   policy: SessionPolicy | undefined;
+  /** Whether requests that have not begun may be audited; they may at first. */
+  setAuditTrailWritable(isWritable: boolean): void;
   /** Hosts that were dialled. */
   readonly dialled: string[];
   connect(): net.Socket;
@@ -59,8 +61,9 @@ export async function startExchange(given: ExchangeFixtureOptions): Promise<Exch
   const waiting: { count: number; resolve(lines: AuditLine[]): void }[] = [];
   const dialled: string[] = [];
   const scheme = given.scheme ?? "https";
-  const state = { policy: given.policy };
+  const state = { policy: given.policy, isAuditTrailWritable: true };
   const serve = createServeConnection({
+    isAuditTrailWritable: () => state.isAuditTrailWritable,
     findPolicy: () => state.policy,
     writeAudit(line) {
       audits.push(auditLineSchema.parse(line));
@@ -98,6 +101,9 @@ export async function startExchange(given: ExchangeFixtureOptions): Promise<Exch
     },
     set policy(policy) {
       state.policy = policy;
+    },
+    setAuditTrailWritable(isWritable) {
+      state.isAuditTrailWritable = isWritable;
     },
     connect,
     async send(octets) {

@@ -11,6 +11,7 @@ import { policyOf, secretOf } from "./http-policy.ts";
 const upstreamPort = Number(process.argv[2]);
 const policy = policyOf([secretOf("KEY", "a", "sk-Q7v2mX9Lp4ZtW8cKdR3")]);
 const serve = createServeConnection({
+  isAuditTrailWritable: () => true,
   findPolicy: () => policy,
   writeAudit: () => undefined,
   bodyBudgets: createBodyBudgets({ bytesPerSandboxMax: 16 * 1024 * 1024 }),

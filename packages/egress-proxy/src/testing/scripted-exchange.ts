@@ -77,6 +77,7 @@ async function run(script: Script, policies: Policies): Promise<Observations> {
   let upstream: ScriptedEnd | undefined;
   let dials = 0;
   const serve = createServeConnection({
+    isAuditTrailWritable: () => true,
     findPolicy: () => policy,
     writeAudit: (line) => audits.push(JSON.stringify(line)),
     bodyBudgets: createBodyBudgets({ bytesPerSandboxMax: script.budgetBytes }),

@@ -141,3 +141,11 @@ export const auditLineSchema = z.object({
   durationMilliseconds: z.number().min(0),
 });
 export type AuditLine = z.infer<typeof auditLineSchema>;
+
+/**
+ * What the reader of the audit stream writes back, one JSON object a line:
+ * whether the audit trail takes lines. The writer assumes that it does until
+ * it hears otherwise.
+ */
+export const auditTrailStateSchema = z.strictObject({ isWritable: z.boolean() });
+export type AuditTrailState = z.infer<typeof auditTrailStateSchema>;

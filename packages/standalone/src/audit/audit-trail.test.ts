@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
+import { Duplex, PassThrough } from "node:stream";
 import { after, beforeEach, describe, test } from "node:test";
 import { type AuditLine, auditLineSchema, limits } from "@opencomputer/protocol";
 import { until } from "../testing/until.ts";
@@ -32,6 +32,19 @@ const auditLine = (changes: Partial<AuditLine> = {}): AuditLine => ({
   ...changes,
 });
 const text = (changes: Partial<AuditLine> = {}) => JSON.stringify(auditLine(changes));
+
+/** The end of a stream of audit lines that a proxy has, as the trail sees it. */
+function createWriter() {
+  const states: string[] = [];
+  const stream = new Duplex({
+    read: () => undefined,
+    write(chunk: Buffer, _encoding, done) {
+      states.push(String(chunk));
+      done();
+    },
+  });
+  return { states, stream };
+}
 
 describe("AuditTrail", () => {
   const directories: string[] = [];
@@ -121,8 +134,12 @@ describe("AuditTrail", () => {
     const { trail, reports } = await open({ reportMilliseconds: 20 });
     trail.write(text({ path: "/waits" }));
     await until("the failure is reported", () => reports.length > 0);
-    assert.match(reports[0] ?? "", /^Audit lines cannot be written to .*EISDIR.*Egress continues/);
-    for (let index = 0; index < 400; index += 1) trail.write(text({ path: "a".repeat(2000) }));
+    assert.match(
+      reports[0] ?? "",
+      /^Audit lines cannot be written to .*EISDIR.*new requests .* are refused/,
+    );
+    const path = "a".repeat(2000);
+    for (let index = 0; index < 3000; index += 1) trail.write(text({ path }));
     await until("the loss is reported", () =>
       reports.some((message) => message.includes("lost (") && message.includes(one)),
     );
@@ -131,6 +148,42 @@ describe("AuditTrail", () => {
     await trail.close();
     assert.equal((await pathsIn(`${one}.jsonl`))[0], "/waits");
     assert.deepEqual(await pathsIn(`${other}.jsonl`), ["/another's"]);
+  });
+
+  test("its writers hear of the first write that fails, and when none does any more", async () => {
+    await mkdir(join(directory, `${one}.jsonl`), { recursive: true });
+    const { trail } = await open();
+    const early = createWriter();
+    trail.read(early.stream);
+    trail.write(text());
+    trail.write(text({ sandboxId: other }));
+    await until("the failure is told", () => early.states.length > 0);
+    const late = createWriter();
+    trail.read(late.stream);
+    assert.deepEqual(late.states, ['{"isWritable":false}\n']);
+    await rm(join(directory, `${one}.jsonl`), { recursive: true });
+    await until("the recovery is told", () => early.states.length > 1);
+    assert.deepEqual(early.states, ['{"isWritable":false}\n', '{"isWritable":true}\n']);
+    assert.deepEqual(late.states, early.states);
+    await trail.close();
+  });
+
+  test("lines of refused requests take less room than those of allowed ones", async () => {
+    await mkdir(join(directory, `${one}.jsonl`), { recursive: true });
+    const { trail, reports } = await open({ reportMilliseconds: 60_000 });
+    const path = "a".repeat(2000);
+    const lines = Math.ceil(limits.auditPendingRefusalsBytesMax / 2000);
+    for (let index = 0; index < lines; index += 1) trail.write(text({ path, decision: "refused" }));
+    trail.write(text({ path: "/allowed" }));
+    await until("the failure is reported", () => reports.length > 0);
+    await rm(join(directory, `${one}.jsonl`), { recursive: true });
+    await until("the lines are written", async () =>
+      (await readdir(directory)).includes(`${one}.jsonl`),
+    );
+    await trail.close();
+    const written = await pathsIn(`${one}.jsonl`);
+    assert.equal(written.at(-1), "/allowed");
+    assert.ok(written.length < lines + 1);
   });
 
   test("what cannot be written at the end is reported as lost", async () => {

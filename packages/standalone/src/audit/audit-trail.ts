@@ -1,14 +1,17 @@
 import { chmod, mkdir } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import type { Duplex, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { auditLineSchema, limits } from "@opencomputer/protocol";
+import {
+  type AuditLine,
+  type AuditTrailState,
+  auditLineSchema,
+  limits,
+} from "@opencomputer/protocol";
 import { appendAuditLines, auditNameOf } from "./audit-files.ts";
 import { collectAuditFiles } from "./collect-audit-files.ts";
 import { createLineSplitter } from "./line-splitter.ts";
 import { createProblemReport, type ProblemReport } from "./problem-report.ts";
 
-/** What waits for the disk of one sandbox. */
-const pendingBytesMax = 256 * 1024;
 const collectMilliseconds = 5 * 60 * 1000;
 const unreadable = "unreadable";
 
@@ -32,14 +35,19 @@ export interface AuditTrailOptions {
  * lines without one. Nothing is shared between sandboxes, neither files nor
  * what waits for the disk, so none pushes another's lines out.
  *
- * The stream is always read: a disk that is slow or full must not pause the
- * egress of every sandbox. Lines wait in memory up to a bound for each
- * sandbox; those beyond it are counted and reported, and egress continues.
+ * The stream is always read: a disk that is slow must not pause the egress of
+ * every sandbox. Lines wait in memory up to a bound for each sandbox. From the
+ * first write that fails until none does, whoever writes to the stream is
+ * told, so that no request is sent that may not be audited; lines beyond the
+ * bound are counted and reported.
  */
 export class AuditTrail {
   readonly #options: AuditTrailOptions;
   readonly #problems: ProblemReport;
   readonly #pending = new Map<string, Pending>();
+  /** Names whose last write failed. */
+  readonly #failing = new Set<string>();
+  readonly #streams = new Set<Writable>();
   readonly #collecting: NodeJS.Timeout;
   #collectionIsDue = true;
   #working: Promise<void> | undefined;
@@ -66,8 +74,11 @@ export class AuditTrail {
     return trail;
   }
 
-  /** Takes the lines of a stream until it ends. */
-  read(stream: Readable): void {
+  /** Takes the lines of a stream until it ends, and writes back whether lines can be written. */
+  read(stream: Duplex): void {
+    this.#streams.add(stream);
+    stream.once("close", () => this.#streams.delete(stream));
+    if (this.#failing.size > 0) writeState(stream, { isWritable: false });
     const splitter = createLineSplitter({
       lineBytesMax: limits.auditLineBytesMax,
       onLine: (line) => this.write(line),
@@ -88,7 +99,7 @@ export class AuditTrail {
     const name = auditNameOf(parsed.sandboxId);
     const pending = this.#pending.get(name) ?? { text: "", bytes: 0 };
     const bytes = Buffer.byteLength(line) + 1;
-    if (pending.bytes + bytes > pendingBytesMax) {
+    if (pending.bytes + bytes > pendingBytesMax(parsed)) {
       this.#problems.lost(name);
       return;
     }
@@ -148,7 +159,9 @@ export class AuditTrail {
     this.#pending.delete(name);
     try {
       await appendAuditLines(directory, name, batch.text, fileBytesMax);
+      this.#noteWrite(name, true);
     } catch (error) {
+      this.#noteWrite(name, false);
       const later = this.#pending.get(name);
       this.#pending.delete(name);
       this.#pending.set(name, {
@@ -158,6 +171,23 @@ export class AuditTrail {
       throw error;
     }
   }
+
+  #noteWrite(name: string, succeeded: boolean): void {
+    const wasWritable = this.#failing.size === 0;
+    if (succeeded) this.#failing.delete(name);
+    else this.#failing.add(name);
+    const isWritable = this.#failing.size === 0;
+    if (isWritable === wasWritable) return;
+    for (const stream of this.#streams) writeState(stream, { isWritable });
+  }
+}
+
+function pendingBytesMax({ decision }: AuditLine): number {
+  return decision === "refused" ? limits.auditPendingRefusalsBytesMax : limits.auditPendingBytesMax;
+}
+
+function writeState(stream: Writable, state: AuditTrailState): void {
+  stream.write(`${JSON.stringify(state)}\n`);
 }
 
 function parseAuditLine(line: string) {

@@ -59,8 +59,8 @@ function describe(
     const named = [...lostLines].slice(0, sandboxesNamedMax);
     const more = lostLines.size - named.length;
     const counts = named.map(([name, lines]) => `${name}: ${lines}`).join(", ");
-    return `Audit lines were lost (${counts}${more > 0 ? `, and of ${more} more` : ""}).${cause} Egress continues. Check that ${directory} can be written to and has free space.`;
+    return `Audit lines were lost (${counts}${more > 0 ? `, and of ${more} more` : ""}).${cause} Check that ${directory} can be written to and has free space.`;
   }
   if (failure === undefined) return undefined;
-  return `Audit lines cannot be written to ${directory}:${cause} They are held in memory, and lost when there are too many. Egress continues.`;
+  return `Audit lines cannot be written to ${directory}:${cause} Until they can, new requests of every sandbox are refused, and lines of open ones are held in memory. Check that it can be written to and has free space.`;
 }

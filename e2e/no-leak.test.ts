@@ -219,7 +219,7 @@ describe("a secret value is in nothing that the service writes or answers", () =
     for (const [directory, content] of [
       [answers, JSON.stringify({ error: `found ${canary}` })],
       [join(dataDirectory, "logs"), `{"msg":"${Buffer.from(canary).toString("base64")}"}`],
-      [join(dataDirectory, "database"), Buffer.from(canary).toString("hex")],
+      [join(dataDirectory, "postgresql"), Buffer.from(canary).toString("hex")],
     ] as const) {
       const place = join(directory, "planted");
       await writeFile(place, content);

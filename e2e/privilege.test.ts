@@ -59,7 +59,7 @@ describe("privilege of the processes", () => {
     const { dataDirectory } = scenario.installation;
     const list = (name: ConfinedProcess, path: string) => runAs(name, `ls -A ${path} 2>&1 || true`);
     assert.match(await list("egress-proxy", dataDirectory), /No such file/);
-    assert.equal(await list("control-plane", dataDirectory), "control-plane\ndatabase\n");
+    assert.equal(await list("control-plane", dataDirectory), "control-plane\n");
     for (const part of ["worker", "golden", "logs", "audit"]) {
       assert.ok((await readdir(dataDirectory)).includes(part), part);
       assert.match(await list("control-plane", join(dataDirectory, part)), /No such file/);

@@ -190,12 +190,17 @@ describe("no secret value is in anything that is saved", () => {
       const found = leaks.filter((leak) => place.test(relative(dataDirectory, leak.place)));
       assert.deepEqual(new Set(found.map(({ form }) => form)), new Set(forms), String(place));
     }
-    assert.ok(leaks.some(({ place }) => relative(dataDirectory, place).startsWith("database/")));
+    assert.ok(leaks.some(({ place }) => relative(dataDirectory, place).startsWith("postgresql/")));
   });
 
   test("the search finds each form in each kind of file", async () => {
     const directory = await mkdtemp(join(tmpdir(), "opencomputer-planted-"));
-    const kinds = ["checkpoints/a/memory", "checkpoints/a/state", "database/base/1", "logs/w.log"];
+    const kinds = [
+      "checkpoints/a/memory",
+      "checkpoints/a/state",
+      "postgresql/15/base/1/2",
+      "logs/w.log",
+    ];
     try {
       for (const { form, octets } of formsOf(canary)) {
         const paths = kinds.map((kind) => join(directory, kind));

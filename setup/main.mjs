@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { installFormerDatabaseReader } from "./former-database.mjs";
+import { installNewerPostgres } from "./newer-postgres.mjs";
 import { preflight } from "./preflight.mjs";
 import { createProgress } from "./progress.mjs";
 import {
@@ -82,7 +84,16 @@ async function runNamed(name, commandArguments) {
     await progress.step("guest agent and image", buildGuestImage);
   }
   if (command.purpose === "check") await progress.step("Python tools", installPythonTools);
-  if (command.purpose === "test") await progress.step("Python SDK", installPythonSdk);
+  if (command.purpose !== "check") {
+    const need = { purpose: command.purpose, dataDirectory: dataDirectory() };
+    await progress.step("reader of former databases", (report) =>
+      installFormerDatabaseReader(need, report),
+    );
+  }
+  if (command.purpose === "test") {
+    await progress.step("Python SDK", installPythonSdk);
+    await progress.step("PostgreSQL 16 for tests of the upgrade", installNewerPostgres);
+  }
   process.stdout.write("\n");
   return runForeground(process.execPath, [...command.program, ...words], {
     cwd: projectDirectory,
@@ -119,9 +130,12 @@ function readOptions(options, commandArguments) {
 function diskNeeds(purpose) {
   if (purpose === "check") return [];
   const imageIsBuilt = existsSync(join(projectDirectory, "guest-image/build/image.json"));
-  const dataDirectory = process.env["OPENCOMPUTER_DATA_DIR"] || "/var/lib/opencomputer";
   return [
     { path: projectDirectory, bytes: (imageIsBuilt ? 1 : 5) * gibibyte },
-    { path: dataDirectory, bytes: 3 * gibibyte },
+    { path: dataDirectory(), bytes: 3 * gibibyte },
   ];
+}
+
+function dataDirectory() {
+  return process.env["OPENCOMPUTER_DATA_DIR"] || "/var/lib/opencomputer";
 }

@@ -1,5 +1,6 @@
 // @ts-check
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import process from "node:process";
 import { findCommand } from "./preflight.mjs";
 import { runCommand } from "./run-command.mjs";
@@ -23,13 +24,14 @@ const hostPackages = [
   "ca-certificates",
   "debian-archive-keyring",
   "gpg",
+  "postgresql",
 ];
 
 /** What the tests bring to life besides: real servers and real clients. */
-const testPackages = ["postgresql", "curl", "git", "openssl", "mount"];
+const testPackages = ["curl", "git", "openssl", "mount"];
 
 const goMinorMin = 19;
-const clusterConfiguration = "/etc/postgresql-common/createcluster.conf";
+const clusterConfiguration = "/etc/postgresql-common/createcluster.d/opencomputer.conf";
 
 /**
  * Installs the missing ones of the packages.
@@ -98,10 +100,9 @@ async function hasVirtualEnvironments() {
   }
 }
 
-/** The tests start clusters of their own: the package should not start one on port 5432. */
+/** The service and the tests start clusters of their own: the package should not start one on port 5432. */
 function withoutDefaultCluster() {
-  if (existsSync(clusterConfiguration)) return () => undefined;
-  mkdirSync("/etc/postgresql-common", { recursive: true });
+  mkdirSync(dirname(clusterConfiguration), { recursive: true });
   writeFileSync(clusterConfiguration, "create_main_cluster = false\n");
   return () => rmSync(clusterConfiguration, { force: true });
 }

@@ -7,6 +7,7 @@ import { finished } from "node:stream/promises";
 import { after, afterEach, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { freePort } from "./testing/free-port.ts";
+import { type PostgresCluster, startPostgresCluster } from "./testing/postgres-cluster.ts";
 import { eventually } from "./testing/test-installation.ts";
 
 const mainFile = fileURLToPath(new URL("main.ts", import.meta.url));
@@ -21,11 +22,15 @@ interface Process {
 describe("the control plane as a process", () => {
   let directory: string;
   let port: number;
+  let cluster: PostgresCluster;
+  let databaseUrl: string;
   const running: Process[] = [];
 
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), "opencomputer-main-"));
     port = await freePort();
+    cluster = await startPostgresCluster();
+    databaseUrl = await cluster.createDatabase();
   });
   afterEach(async () => {
     for (const { child, ended } of running.splice(0)) {
@@ -33,7 +38,10 @@ describe("the control plane as a process", () => {
       await ended;
     }
   });
-  after(() => rm(directory, { recursive: true, force: true }));
+  after(async () => {
+    await cluster.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
 
   function start(environment: Record<string, string> = {}): Process {
     const child = fork(mainFile, {
@@ -43,6 +51,7 @@ describe("the control plane as a process", () => {
         PATH: process.env["PATH"] ?? "",
         OPENCOMPUTER_DATA_DIR: join(directory, "data"),
         OPENCOMPUTER_PORT: String(port),
+        DATABASE_URL: databaseUrl,
         OPENCOMPUTER_WORKER_SOCKET: join(directory, "worker.sock"),
         OPENCOMPUTER_EGRESS_PROXY_SOCKET: join(directory, "egress-proxy.sock"),
         ...environment,
@@ -126,6 +135,7 @@ describe("the control plane as a process", () => {
       OPENSANDBOX_SECRET_ENCRYPTION_KEY: "canary-key",
       OPENCOMPUTER_API_KEY: "canary-api-key",
       OPENCOMPUTER_PORT: "0",
+      DATABASE_URL: "",
       OPENCOMPUTER_SUBSTITUTE_IN: "header,cookie",
     });
     assert.equal(await started.ended, 1);
@@ -133,6 +143,7 @@ describe("the control plane as a process", () => {
       "OPENSANDBOX_SECRET_ENCRYPTION_KEY",
       "OPENCOMPUTER_API_KEY",
       "OPENCOMPUTER_PORT",
+      "DATABASE_URL",
       "OPENCOMPUTER_SUBSTITUTE_IN",
     ]) {
       assert.ok(started.output().includes(name), name);

@@ -1,9 +1,9 @@
-import { join } from "node:path";
+import { mkdir } from "node:fs/promises";
 import { readSettings, SettingsError, settingSchemas } from "@opencomputer/protocol";
 import { z } from "zod";
-import { startControlPlane } from "./control-plane.ts";
-import { openEmbeddedDatabase } from "./database/open-embedded-database.ts";
+import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { openServerDatabase } from "./database/open-server-database.ts";
+import { lockDirectory } from "./lock-directory.ts";
 import { createLogger } from "./logging.ts";
 import { readSecretSettings } from "./read-secret-settings.ts";
 
@@ -27,7 +27,8 @@ async function run(): Promise<void> {
       OPENCOMPUTER_HOST: settingSchemas.OPENCOMPUTER_HOST,
       OPENCOMPUTER_PORT: settingSchemas.OPENCOMPUTER_PORT,
       OPENCOMPUTER_API_KEY: settingSchemas.OPENCOMPUTER_API_KEY,
-      DATABASE_URL: settingSchemas.DATABASE_URL,
+      /** The supervisor gives the one of its private cluster where the operator gives none. */
+      DATABASE_URL: settingSchemas.DATABASE_URL.unwrap(),
       OPENSANDBOX_SECRET_ENCRYPTION_KEY: settingSchemas.OPENSANDBOX_SECRET_ENCRYPTION_KEY,
       OPENCOMPUTER_SANDBOX_DOMAIN: settingSchemas.OPENCOMPUTER_SANDBOX_DOMAIN,
       OPENCOMPUTER_SUBSTITUTE_IN: settingSchemas.OPENCOMPUTER_SUBSTITUTE_IN,
@@ -44,19 +45,39 @@ async function run(): Promise<void> {
       OPENCOMPUTER_BUILD_PROXY: settingSchemas.OPENCOMPUTER_BUILD_PROXY,
       OPENCOMPUTER_WORKER_SOCKET: absolutePath,
       OPENCOMPUTER_EGRESS_PROXY_SOCKET: absolutePath,
-      /** Where the embedded database is, when not in the data directory. */
-      OPENCOMPUTER_DATABASE_DIR: absolutePath.optional(),
     },
     readSecretSettings(process.env),
   );
   const dataDirectory = settings.OPENCOMPUTER_DATA_DIR;
-  const openDatabase =
-    settings.DATABASE_URL === undefined
-      ? await openEmbeddedDatabase(
-          settings.OPENCOMPUTER_DATABASE_DIR ?? join(dataDirectory, "database"),
-        )
-      : await openServerDatabase(settings.DATABASE_URL, logger);
-  const controlPlane = await startControlPlane(
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  // Held until the process ends: keys and requests under way are one control plane's.
+  await lockDirectory(dataDirectory);
+  const openDatabase = await openServerDatabase(settings.DATABASE_URL, logger);
+  let controlPlane: ControlPlane | undefined;
+  let ending = false;
+  const end = (reason: string) => {
+    if (ending) return;
+    ending = true;
+    logger.info({ reason }, "control plane ends");
+    setTimeout(() => {
+      logger.error("requests under way did not end in time");
+      process.exit(1);
+    }, shutdownMilliseconds).unref();
+    Promise.resolve(controlPlane?.close())
+      .then(() => openDatabase.close())
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          logger.error({ err: error }, "the control plane did not end cleanly");
+          process.exit(1);
+        },
+      );
+  };
+  process.on("SIGTERM", () => end("SIGTERM"));
+  process.on("SIGINT", () => end("SIGINT"));
+  process.on("disconnect", () => end("the parent process is gone"));
+
+  controlPlane = await startControlPlane(
     openDatabase,
     {
       dataDirectory,
@@ -84,28 +105,4 @@ async function run(): Promise<void> {
     },
     logger,
   );
-
-  let ending = false;
-  const end = (reason: string) => {
-    if (ending) return;
-    ending = true;
-    logger.info({ reason }, "control plane ends");
-    setTimeout(() => {
-      logger.error("requests under way did not end in time");
-      process.exit(1);
-    }, shutdownMilliseconds).unref();
-    controlPlane
-      .close()
-      .then(() => openDatabase.close())
-      .then(
-        () => process.exit(0),
-        (error: unknown) => {
-          logger.error({ err: error }, "the control plane did not end cleanly");
-          process.exit(1);
-        },
-      );
-  };
-  process.on("SIGTERM", () => end("SIGTERM"));
-  process.on("SIGINT", () => end("SIGINT"));
-  process.on("disconnect", () => end("the parent process is gone"));
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** `sun_path` of unix(7), less the terminating NUL. */
 const socketPathBytesMax = 107;
@@ -18,7 +18,7 @@ export interface Installation {
   readonly auditDirectory: string;
   /** What the control plane alone reads and writes: encryption key and first API key. */
   readonly controlPlaneDirectory: string;
-  /** The control plane's embedded database. */
+  /** The private database: a cluster for each major of PostgreSQL, and its configuration. */
   readonly databaseDirectory: string;
   /** Sockets live here; it is gone after a reboot. */
   readonly runtimeDirectory: string;
@@ -28,6 +28,8 @@ export interface Installation {
   readonly workerSocket: string;
   readonly egressProxySocket: string;
   readonly supervisorSocket: string;
+  /** Holds the socket of the private database, whose name is PostgreSQL's. */
+  readonly databaseSocketDirectory: string;
   /** Leads to the file of the control plane. */
   readonly apiKeyFile: string;
 }
@@ -48,12 +50,13 @@ export function describeInstallation(dataDirectory: string): Installation {
     logDirectory: join(dataDirectory, "logs"),
     auditDirectory: join(dataDirectory, "audit"),
     controlPlaneDirectory: join(dataDirectory, "control-plane"),
-    databaseDirectory: join(dataDirectory, "database"),
+    databaseDirectory: join(dataDirectory, "postgresql"),
     runtimeDirectory,
     rootMountPoint: join(runtimeDirectory, "root"),
     workerSocket: socket("worker/worker.sock"),
     egressProxySocket: socket("egress-proxy/egress-proxy.sock"),
     supervisorSocket: socket("supervisor.sock"),
+    databaseSocketDirectory: dirname(socket("database/.s.PGSQL.5432")),
     apiKeyFile: join(dataDirectory, "api-key"),
   };
 }

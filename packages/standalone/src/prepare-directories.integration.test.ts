@@ -36,7 +36,10 @@ describe("prepareDirectories", () => {
     const { dataDirectory, controlPlaneDirectory, databaseDirectory } = installation;
     assert.deepEqual(await accessOf(dataDirectory), { uid: 0, gid: 0, mode: "700" });
     assert.deepEqual(await accessOf(controlPlaneDirectory), privateTo("controlPlane"));
-    assert.deepEqual(await accessOf(databaseDirectory), privateTo("controlPlane"));
+    assert.deepEqual(await accessOf(databaseDirectory), { uid: 0, gid: 0, mode: "711" });
+    assert.deepEqual(await accessOf(installation.databaseSocketDirectory), {
+      ...{ uid: users.database.userId, gid: users.controlPlane.groupId, mode: "2750" },
+    });
     const group = users.controlPlane.groupId;
     assert.deepEqual(await accessOf(dirname(installation.workerSocket)), {
       ...{ uid: 0, gid: group, mode: "2750" },
@@ -47,11 +50,9 @@ describe("prepareDirectories", () => {
   });
 
   test("key files of an earlier version are moved, and the API key is found where it was", async () => {
-    const { dataDirectory, controlPlaneDirectory, databaseDirectory } = installation;
+    const { dataDirectory, controlPlaneDirectory } = installation;
     await writeFile(join(dataDirectory, "encryption-key"), "key\n", { mode: 0o600 });
     await writeFile(join(dataDirectory, "api-key"), "osb_key\n", { mode: 0o600 });
-    await mkdir(join(databaseDirectory, "base"), { recursive: true });
-    await writeFile(join(databaseDirectory, "base/1"), "");
     await prepare();
     await prepare();
     const key = join(controlPlaneDirectory, "encryption-key");
@@ -59,8 +60,6 @@ describe("prepareDirectories", () => {
     assert.deepEqual(await accessOf(key), privateTo("controlPlane", "600"));
     assert.equal(await readFile(installation.apiKeyFile, "utf8"), "osb_key\n");
     await assert.rejects(lstat(join(dataDirectory, "encryption-key")), { code: "ENOENT" });
-    const { uid } = await lstat(join(databaseDirectory, "base/1"));
-    assert.equal(uid, users.controlPlane.userId);
   });
 
   test("a preset API key leaves no link to a file that is not made", async () => {

@@ -21,11 +21,12 @@ export async function prepareDirectories(
   { hasPresetApiKey }: { hasPresetApiKey: boolean },
 ): Promise<void> {
   const { dataDirectory, controlPlaneDirectory, databaseDirectory } = installation;
-  for (const directory of [dataDirectory, installation.logDirectory]) {
+  for (const directory of [dataDirectory, installation.logDirectory, databaseDirectory]) {
     await mkdir(directory, { recursive: true, mode: 0o700 });
   }
   const { controlPlane } = users;
-  await giveDirectory(databaseDirectory, controlPlane);
+  // Its user is let through to the clusters, which are its own, and changes nothing beside them.
+  await chmod(databaseDirectory, 0o711);
   await giveDirectory(controlPlaneDirectory, controlPlane, [
     join(dataDirectory, "encryption-key"),
     installation.apiKeyFile,
@@ -43,6 +44,7 @@ export async function prepareDirectories(
     users.egressProxy,
     controlPlane,
   );
+  await makeSocketDirectory(installation.databaseSocketDirectory, users.database, controlPlane);
 }
 
 /**
@@ -83,7 +85,8 @@ export async function giveDirectory(
   await chown(directory, user.userId, user.groupId);
 }
 
-async function makeSocketDirectory(
+/** A directory of which only the server, its client and root reach the sockets. */
+export async function makeSocketDirectory(
   directory: string,
   owner: Pick<SystemUser, "userId">,
   client: SystemUser,

@@ -25,6 +25,7 @@ export function defineProcesses({
   installation,
   networkBlock,
   environment,
+  databaseUrl,
   secrets,
   users,
 }: {
@@ -32,6 +33,7 @@ export function defineProcesses({
   installation: Installation;
   networkBlock: string;
   environment: NodeJS.ProcessEnv;
+  databaseUrl: string;
   secrets: Readonly<Record<string, string>>;
   users: SystemUsers;
 }): { worker: ProcessDefinition; egressProxy: ProcessDefinition; controlPlane: ProcessDefinition } {
@@ -48,12 +50,12 @@ export function defineProcesses({
   });
   const workerSocketDirectory = dirname(installation.workerSocket);
   const egressProxySocketDirectory = dirname(installation.egressProxySocket);
-  const databasePaths = databaseUrlPaths(settings.DATABASE_URL);
+  const databasePaths = databaseUrlPaths(databaseUrl);
   const caFile = settings.OPENCOMPUTER_EGRESS_CA_FILE;
   return {
     worker: {
       name: "worker",
-      mainFile: mainFileOf("worker"),
+      command: nodeCommand("worker"),
       environment: {
         ...pass(["OPENCOMPUTER_ACCEL", "OPENCOMPUTER_WARM_POOL_SIZE", "OPENCOMPUTER_EGRESS_DENY"]),
         OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
@@ -66,7 +68,7 @@ export function defineProcesses({
     },
     egressProxy: {
       name: "egress-proxy",
-      mainFile: mainFileOf("egress-proxy"),
+      command: nodeCommand("egress-proxy"),
       confinement: confine({
         user: users.egressProxy,
         writablePaths: [egressProxySocketDirectory],
@@ -85,7 +87,7 @@ export function defineProcesses({
     },
     controlPlane: {
       name: "control-plane",
-      mainFile: mainFileOf("control-plane"),
+      command: nodeCommand("control-plane"),
       confinement: confine({
         user: users.controlPlane,
         capabilities: settings.OPENCOMPUTER_PORT < unprivilegedPortMin ? ["net_bind_service"] : [],
@@ -94,10 +96,10 @@ export function defineProcesses({
           egressProxySocketDirectory,
           ...databasePaths.directories,
         ],
-        writablePaths: [installation.controlPlaneDirectory, installation.databaseDirectory],
+        writablePaths: [installation.controlPlaneDirectory],
         copiedFiles: databasePaths.files,
       }),
-      secrets,
+      secrets: { ...secrets, DATABASE_URL: databaseUrl },
       environment: {
         ...pass([
           "OPENCOMPUTER_SANDBOXES_PER_ORG_MAX",
@@ -114,7 +116,6 @@ export function defineProcesses({
           "OPENCOMPUTER_BUILD_PROXY",
         ]),
         OPENCOMPUTER_DATA_DIR: installation.controlPlaneDirectory,
-        OPENCOMPUTER_DATABASE_DIR: installation.databaseDirectory,
         OPENCOMPUTER_SECRETS_DESCRIPTOR: String(secretsDescriptor),
         OPENCOMPUTER_HOST: settings.OPENCOMPUTER_HOST,
         OPENCOMPUTER_PORT: String(settings.OPENCOMPUTER_PORT),
@@ -124,6 +125,10 @@ export function defineProcesses({
       },
     },
   };
+}
+
+function nodeCommand(name: string): string[] {
+  return [process.execPath, "--enable-source-maps", mainFileOf(name)];
 }
 
 function pick(environment: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {

@@ -1,5 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { AuditTrail } from "./audit/audit-trail.ts";
+import { carryOverFormerDatabase } from "./database/carry-over.ts";
+import { databaseUrlOf } from "./database/database-url.ts";
+import { preparePrivateDatabase } from "./database/private-database.ts";
 import { type Installation, removeRuntimeDirectory } from "./installation.ts";
 import { loadNetworkBlock } from "./network-block.ts";
 import { assertPortIsFree } from "./port-check.ts";
@@ -18,7 +21,7 @@ import {
 } from "./supervised-process.ts";
 import { ensureSystemUsers } from "./system-users.ts";
 
-/** The whole service on one machine: worker, egress proxy and control plane. */
+/** The whole service on one machine: database, worker, egress proxy and control plane. */
 export interface Service {
   /** Resolves when sandboxes can be made; rejects when that cannot come to be. */
   readonly ready: Promise<void>;
@@ -51,11 +54,13 @@ export async function startService({
   });
   await assertPortIsFree(settings.OPENCOMPUTER_HOST, settings.OPENCOMPUTER_PORT);
   const networkBlock = await loadNetworkBlock(installation);
+  const databaseUrl = settings.DATABASE_URL ?? databaseUrlOf(installation.databaseSocketDirectory);
   const definitions = defineProcesses({
     settings,
     installation,
     networkBlock,
     environment,
+    databaseUrl,
     secrets,
     users,
   });
@@ -93,7 +98,21 @@ export async function startService({
     },
   });
 
+  const startDatabase = async () => {
+    const database = await preparePrivateDatabase({ installation, users, onStage, onNote });
+    onStage("starting the database");
+    supervise(database.definition, { log: openLog(database.definition) });
+    await database.untilAccepting(ending.signal);
+    const { dataDirectory } = installation;
+    const kept = await carryOverFormerDatabase({ dataDirectory, databaseUrl, onStage });
+    if (kept === undefined) return;
+    onNote(
+      `The database of a former version is now in PostgreSQL. Its files are kept in ${kept}: remove them when all is well.`,
+    );
+  };
+
   const start = async () => {
+    if (settings.DATABASE_URL === undefined) await startDatabase();
     // The worker makes the address that the proxy listens at.
     onStage("starting the worker");
     supervise(definitions.worker, { log: openLog(definitions.worker) });

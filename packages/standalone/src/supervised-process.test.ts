@@ -31,7 +31,7 @@ describe("superviseProcess", () => {
     const path = process.env["PATH"] ?? "";
     return {
       name: "sample",
-      mainFile,
+      command: [process.execPath, mainFile],
       environment: { PATH: path, ...environment },
     };
   };
@@ -140,7 +140,7 @@ describe("superviseProcess", () => {
     const inherited = join(directory, "inherited");
     await writeFile(inherited, "");
     const seen = join(directory, "descriptors");
-    const { mainFile } = await define(
+    const { command: program } = await define(
       `import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
        const links = readdirSync("/proc/self/fd").flatMap((entry) => {
          try { return [readlinkSync("/proc/self/fd/" + entry)]; } catch { return []; }
@@ -157,7 +157,7 @@ describe("superviseProcess", () => {
        import { PassThrough } from "node:stream";
        closeInheritedDescriptors();
        const supervised = superviseProcess({
-         definition: { name: "sample", mainFile: ${JSON.stringify(mainFile)},
+         definition: { name: "sample", command: ${JSON.stringify(program)},
            environment: { PATH: process.env.PATH, FILE: ${JSON.stringify(seen)} } },
          log: new PassThrough().resume(), onNote: console.error, mayPersist: () => false, onGiveUp: console.error,
          readAudit: (stream) => stream.resume() });

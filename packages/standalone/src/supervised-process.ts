@@ -18,8 +18,8 @@ export const secretsDescriptor = 4;
 
 export interface ProcessDefinition {
   readonly name: string;
-  /** The program's main file. */
-  readonly mainFile: string;
+  /** The program and its arguments. */
+  readonly command: readonly string[];
   readonly environment: Record<string, string>;
   /**
    * Settings that are in no environment, since that of a process is passed on
@@ -28,13 +28,18 @@ export interface ProcessDefinition {
   readonly secrets?: Readonly<Record<string, string>>;
   /** Absent for a process that runs as root, with the view of the host that the supervisor has. */
   readonly confinement?: Confinement;
+  /** Whether it has a channel to the supervisor, whose end it takes for its own; true when absent. */
+  readonly channel?: boolean;
+  readonly stopSignal?: NodeJS.Signals;
+  /** What a person should see of a line that it prints, where these are no entries of our logs. */
+  readonly noteworthy?: (line: string) => string | null;
 }
 
 export interface SupervisedProcess {
   readonly name: string;
   /** Process id of the one that runs now; undefined between two lives. */
   pid(): number | undefined;
-  /** Ends it and keeps it ended: SIGTERM, and SIGKILL after 20 s. */
+  /** Ends it and keeps it ended: SIGTERM or its own signal, and SIGKILL after 20 s. */
   stop(): Promise<void>;
 }
 
@@ -76,8 +81,8 @@ export function superviseProcess({
 
   const start = () => {
     const startedAt = Date.now();
-    const { confinement, secrets } = definition;
-    const program = [process.execPath, "--enable-source-maps", definition.mainFile];
+    const { confinement, secrets, channel = true } = definition;
+    const program = [...definition.command];
     // No core dumps, since memory may hold secrets.
     const command = ["--core=0:0"].concat(
       confinement === undefined ? program : confinedCommand(program, confinement),
@@ -92,7 +97,7 @@ export function superviseProcess({
         "pipe",
         readAudit === undefined ? "ignore" : "pipe",
         secrets === undefined ? "ignore" : "pipe",
-        "ipc",
+        channel ? "ipc" : "ignore",
       ],
       detached: true,
     });
@@ -101,7 +106,7 @@ export function superviseProcess({
       if (stream === null) continue;
       stream.pipe(log, { end: false });
       createInterface({ input: stream }).on("line", (line) => {
-        const note = noteworthy(line);
+        const note = (definition.noteworthy ?? noteworthy)(line);
         if (note !== null) onNote(`${definition.name}: ${note}`);
       });
     }
@@ -147,7 +152,7 @@ export function superviseProcess({
       clearTimeout(restartTimer);
       if (child === undefined) return;
       const closed = once(child, "close");
-      child.kill("SIGTERM");
+      child.kill(definition.stopSignal ?? "SIGTERM");
       const killTimer = setTimeout(() => child?.kill("SIGKILL"), stopMilliseconds);
       await closed;
       clearTimeout(killTimer);

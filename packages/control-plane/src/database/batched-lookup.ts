@@ -36,7 +36,7 @@ export function createBatchedLookup<Key, Row>({
   async function run(): Promise<void> {
     isRunning = true;
     while (waiting.size > 0) {
-      // The embedded database works before any other socket is read: those that are ready come along.
+      // Other sockets are read first: the lookups of requests that are ready come along.
       await setImmediate();
       const batch = takeBatch();
       try {

@@ -3,12 +3,9 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { PGlite } from "@electric-sql/pglite";
 import { sql } from "drizzle-orm";
-import { drizzle as drizzleServer } from "drizzle-orm/node-postgres";
-import { migrate as migrateServer } from "drizzle-orm/node-postgres/migrator";
-import { drizzle as drizzleEmbedded } from "drizzle-orm/pglite";
-import { migrate as migrateEmbedded } from "drizzle-orm/pglite/migrator";
+import { drizzle } from "drizzle-orm/node-postgres";
+import { migrate } from "drizzle-orm/node-postgres/migrator";
 import { Pool } from "pg";
 import { z } from "zod";
 import { createFormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
@@ -23,7 +20,6 @@ import { SecretValue } from "../vault/secret-value.ts";
 import { createVault } from "../vault/vault.ts";
 import type { Database } from "./database.ts";
 import { migrationsFolder } from "./migrations-folder.ts";
-import { openEmbeddedDatabase } from "./open-embedded-database.ts";
 import { openServerDatabase } from "./open-server-database.ts";
 import { secretStores, storeSecrets } from "./schema.ts";
 
@@ -124,23 +120,11 @@ describe("a database of the first version", () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  test("in a data directory is migrated with what it holds", async () => {
-    const path = join(directory, "database");
-    const client = await PGlite.create(path);
-    const older = drizzleEmbedded({ client });
-    await migrateEmbedded(older, { migrationsFolder: firstMigrations });
-    const held = await fill(older);
-    await client.close();
-    const { database, close } = await openEmbeddedDatabase(path);
-    await assertKept(database, held);
-    await close();
-  });
-
-  test("on a server is migrated with what it holds", async () => {
+  test("is migrated with what it holds", async () => {
     const url = await cluster.createDatabase();
     const client = new Pool({ connectionString: url });
-    const older = drizzleServer({ client });
-    await migrateServer(older, { migrationsFolder: firstMigrations });
+    const older = drizzle({ client });
+    await migrate(older, { migrationsFolder: firstMigrations });
     const held = await fill(older);
     await client.end();
     const { database, close } = await openServerDatabase(url, createRecordingLogger().logger);

@@ -1,0 +1,78 @@
+import type { ClientBase } from "pg";
+import { migrationsFolder } from "../database/migrations-folder.ts";
+import { type FormerRow, readFormerRows } from "./former-rows.ts";
+import { createFormerSchema } from "./former-schema.ts";
+import { differencesOf, summarizeTables } from "./table-summary.ts";
+
+const rowsPerInsert = 500;
+/** Any number that only this product uses. */
+const loadLock = 0x6f63_6c64;
+
+/**
+ * Brings the rows of a former database into an empty one, and compares count
+ * and digest of every table before it commits. A database that has all of them
+ * already, since a former run was ended after its commit, stays as it is.
+ *
+ * @throws when the database has other rows, or has not exactly these in the end.
+ */
+export async function loadFormerRows(
+  client: ClientBase,
+  file: string,
+): Promise<"loaded" | "present"> {
+  const counts = new Map<string, number>();
+  const expected = await readFormerRows(file, async ({ schema, table }) => {
+    const name = `${schema}.${table}`;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  });
+  await client.query("begin");
+  try {
+    // The program of a start that was killed may still be at work.
+    await client.query("select pg_advisory_xact_lock($1)", [loadLock]);
+    const present = await summarizeTables(client);
+    if (present.length > 0) {
+      assertSame(differencesOf(expected, present), "has tables of its own");
+      await client.query("rollback");
+      return "present";
+    }
+    const appliedCount = counts.get("drizzle.__drizzle_migrations") ?? 0;
+    await createFormerSchema(client, { appliedCount, migrationsFolder });
+    await insertRows(client, file);
+    await client.query(
+      `select setval(pg_get_serial_sequence('drizzle.__drizzle_migrations', 'id'), max(id))
+         from drizzle.__drizzle_migrations`,
+    );
+    assertSame(differencesOf(expected, await summarizeTables(client)), "did not take every row");
+    await client.query("commit");
+    return "loaded";
+  } catch (error) {
+    await client.query("rollback");
+    throw error;
+  }
+}
+
+async function insertRows(client: ClientBase, file: string): Promise<void> {
+  let table = "";
+  let rows: string[] = [];
+  const insert = async () => {
+    if (rows.length === 0) return;
+    await client.query(
+      `insert into ${table} select * from json_populate_recordset(null::${table}, $1::json)`,
+      [`[${rows.join(",")}]`],
+    );
+    rows = [];
+  };
+  await readFormerRows(file, async (row: FormerRow) => {
+    const name = `"${row.schema}"."${row.table}"`;
+    if (name !== table || rows.length === rowsPerInsert) await insert();
+    table = name;
+    rows.push(row.row);
+  });
+  await insert();
+}
+
+function assertSame(differences: string[], what: string): void {
+  if (differences.length === 0) return;
+  throw new Error(
+    `The PostgreSQL database ${what}, and nothing was changed: ${differences.slice(0, 5).join("; ")}. The former database is as it was.`,
+  );
+}

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { createPrivateCluster, type PrivateCluster } from "../testing/private-cluster.ts";
+import { carryOverFormerDatabase } from "./carry-over.ts";
+import { databaseUrlOf } from "./database-url.ts";
+
+const run = promisify(execFile);
+const fixture = fileURLToPath(
+  new URL("../../../../setup/pglite-export/fixture/data-directory.tar.zst", import.meta.url),
+);
+/** Kills that are tried, at moments that spread over the whole of one run. */
+const killCount = 6;
+
+describe("a data directory of a former version", () => {
+  let cluster: PrivateCluster;
+  let dataDirectory: string;
+  before(async () => {
+    cluster = await createPrivateCluster();
+    await cluster.start(await cluster.prepare());
+    dataDirectory = join(cluster.root, "data");
+    await mkdir(dataDirectory);
+    await run("tar", ["--extract", "--zstd", "--file", fixture, "--directory", dataDirectory]);
+  });
+  after(() => cluster.remove());
+
+  const carryOver = (databaseUrl = databaseUrlOf(cluster.socketDirectory)) =>
+    carryOverFormerDatabase({ dataDirectory, databaseUrl, onStage: () => undefined });
+  const formerFiles = async () =>
+    (
+      await run("find", [
+        join(dataDirectory, "database"),
+        "-type",
+        "f",
+        "-exec",
+        "sha256sum",
+        "{}",
+        "+",
+      ])
+    ).stdout;
+  const tableCount = () =>
+    cluster.query("select count(*) from pg_tables where schemaname in ('public', 'drizzle')");
+
+  test("stays as it is when PostgreSQL cannot be reached", async () => {
+    const before = await formerFiles();
+    await assert.rejects(
+      carryOver(databaseUrlOf("/nonexistent")),
+      /not carried over, and is as it was/,
+    );
+    assert.equal(await formerFiles(), before);
+  });
+
+  test("stays as it is wherever the start is ended half way", async () => {
+    const before = await formerFiles();
+    const began = Date.now();
+    for (let count = 0; count < killCount; count += 1) {
+      const script = `
+        const { carryOverFormerDatabase } = await import(${JSON.stringify(pathToFileURL(fileURLToPath(new URL("carry-over.ts", import.meta.url))).href)});
+        process.stdout.write("begins\\n");
+        await carryOverFormerDatabase({
+          dataDirectory: ${JSON.stringify(dataDirectory)},
+          databaseUrl: ${JSON.stringify(databaseUrlOf(cluster.socketDirectory))},
+          onStage: () => undefined,
+        });`;
+      const child = spawn(
+        process.execPath,
+        [...["--conditions=source", "--import", "tsx", "--input-type=module"], "--eval", script],
+        { detached: true, stdio: ["ignore", "pipe", "inherit"] },
+      );
+      assert.ok(child.pid !== undefined);
+      const closed = once(child, "close");
+      await once(child.stdout, "data");
+      // Each wait is longer than the one before: the last ones fall into the load of the rows.
+      await new Promise((resolve) => setTimeout(resolve, count * 400));
+      if (child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+      await closed;
+      if (!existsSync(join(dataDirectory, "database"))) break;
+      assert.equal(await formerFiles(), before, `after ${Date.now() - began} ms`);
+    }
+  });
+
+  test("is carried over with every row, and its files are kept", async () => {
+    const kept = join(dataDirectory, "database-before-postgresql");
+    if (existsSync(join(dataDirectory, "database"))) assert.equal(await carryOver(), kept);
+    assert.equal(await tableCount(), "18");
+    assert.equal(await cluster.query("select count(*) from sandboxes"), "2");
+    assert.equal(await cluster.query("select name from projects"), "kept project");
+    const smile = "select distinct metadata->>'smile' from sandboxes";
+    assert.equal(await cluster.query(smile), "😀");
+    assert.ok(existsSync(join(kept, "PG_VERSION")));
+    assert.deepEqual((await readdir(dataDirectory)).sort(), [
+      ...["api-key", "database-before-postgresql", "encryption-key"],
+    ]);
+    assert.equal(await carryOver(), undefined, "the next start has nothing to do");
+  });
+
+  test("is recognised as carried over when the start was ended before it set the files aside", async () => {
+    const kept = join(dataDirectory, "database-before-postgresql");
+    await run("cp", ["--archive", kept, join(dataDirectory, "database")]);
+    assert.equal(await carryOver(), `${kept}-2`);
+    assert.equal(await tableCount(), "18");
+    await rm(`${kept}-2`, { recursive: true });
+  });
+
+  test("is refused, and nothing is changed, when PostgreSQL has other rows already", async () => {
+    await cluster.query("update projects set name = 'newer'; delete from preview_links");
+    const kept = join(dataDirectory, "database-before-postgresql");
+    await run("cp", ["--archive", kept, join(dataDirectory, "database")]);
+    await assert.rejects(
+      carryOver(),
+      /has tables of its own.*preview_links has 0 rows, not 1.*projects has rows that differ/,
+    );
+    assert.ok(existsSync(join(dataDirectory, "database", "PG_VERSION")));
+    assert.equal(await cluster.query("select name from projects"), "newer");
+  });
+});

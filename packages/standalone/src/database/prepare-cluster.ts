@@ -1,0 +1,63 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { ClusterFiles } from "./cluster-files.ts";
+import { planCluster } from "./cluster-plan.ts";
+import { type ClusterPlace, createCluster } from "./create-cluster.ts";
+import { endFormerPostmaster } from "./end-former-postmaster.ts";
+import { type InstalledPostgres, isMajor, listDirectory } from "./installed-postgres.ts";
+import { setAsideCluster, upgradeCluster } from "./upgrade-cluster.ts";
+
+/** A cluster that nothing runs on, ready to be started. */
+export interface PreparedCluster {
+  readonly postgres: InstalledPostgres;
+  readonly directory: string;
+}
+
+/**
+ * Makes the cluster at the first start, and upgrades it when the distribution
+ * has a newer major. An upgrade that fails leaves the cluster running on the
+ * major that it is of.
+ *
+ * @throws when no installed major can read the data.
+ */
+export async function prepareCluster(
+  place: ClusterPlace,
+  {
+    files,
+    installed,
+    onStage,
+    onNote,
+  }: {
+    files: ClusterFiles;
+    installed: readonly InstalledPostgres[];
+    onStage: (stage: string) => void;
+    onNote: (text: string) => void;
+  },
+): Promise<PreparedCluster> {
+  const { directory } = place;
+  const names = await listDirectory(directory);
+  const clusterMajors = names.filter(isMajor).map(Number);
+  const plan = planCluster({ clusterMajors, installed, directory });
+  for (const major of clusterMajors) await endFormerPostmaster(join(directory, String(major)));
+  for (const major of plan.setAside) await setAsideCluster(directory, major, plan.to.major);
+
+  let { to: postgres } = plan;
+  if (plan.action === "create") {
+    onStage("making the database");
+    await createCluster(place, postgres);
+  } else if (plan.action === "upgrade" && plan.from !== undefined) {
+    onStage(`upgrading the database from PostgreSQL ${plan.from.major} to ${postgres.major}`);
+    const { from, to } = { from: plan.from, to: postgres };
+    try {
+      await upgradeCluster(place, { from, to, files });
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      postgres = from;
+      await rm(join(directory, `${to.major}.new`), { recursive: true, force: true });
+      onNote(
+        `The database could not be upgraded from PostgreSQL ${from.major} to ${to.major}, and runs on ${from.major} as before: keep postgresql-${from.major} installed. The next start tries again. ${error.message}`,
+      );
+    }
+  }
+  return { postgres, directory: join(directory, String(postgres.major)) };
+}

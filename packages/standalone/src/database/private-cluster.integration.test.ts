@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
+import { createPrivateCluster, type PrivateCluster } from "../testing/private-cluster.ts";
+import type { PreparedCluster } from "./prepare-cluster.ts";
+
+describe("the private cluster", () => {
+  let cluster: PrivateCluster;
+  let prepared: PreparedCluster;
+  before(async () => {
+    cluster = await createPrivateCluster();
+    prepared = await cluster.prepare();
+    await cluster.start(prepared);
+    await cluster.openRoot();
+  });
+  after(() => cluster.remove());
+
+  const denied = (systemUser: string, role: string) =>
+    assert.rejects(cluster.query("select 1", { systemUser, role }));
+
+  test("syncs what it commits, checks what it reads, and listens on no port", async () => {
+    const settings = ["fsync", "full_page_writes", "synchronous_commit", "data_checksums"];
+    for (const setting of settings) {
+      assert.equal(await cluster.query(`show ${setting}`), "on", setting);
+    }
+    assert.equal(await cluster.query("show listen_addresses"), "");
+    const { stdout } = await promisify(execFile)("ss", ["--tcp", "--listening", "--processes"]);
+    assert.ok(!stdout.includes("postgres"), stdout);
+  });
+
+  test("runs as its user, in a directory of which the host's other users see nothing", async () => {
+    const pid = (await readFile(join(prepared.directory, "postmaster.pid"), "utf8")).split("\n")[0];
+    const status = await readFile(`/proc/${pid}/status`, "utf8");
+    assert.match(status, new RegExp(`^Uid:\\s+${cluster.users.database.userId}\\s`, "m"));
+    assert.match(status, /^CapEff:\s+0+$/m);
+    assert.match(status, /^NoNewPrivs:\s+1$/m);
+    const { mode, uid } = await stat(prepared.directory);
+    assert.deepEqual([mode & 0o777, uid], [0o700, cluster.users.database.userId]);
+    assert.equal(existsSync(`/proc/${pid}/root${cluster.directory}`), true);
+    for (const path of ["/home", "/root", "/work", "/var"]) {
+      assert.equal(existsSync(`/proc/${pid}/root${path}`), false, path);
+    }
+  });
+
+  test("lets the control plane's user and root in, each as the role of the map", async () => {
+    const control = cluster.users.controlPlane.name;
+    assert.equal(await cluster.query("select 1", { systemUser: control }), "1");
+    assert.equal(await cluster.query("select 1"), "1");
+    assert.equal(await cluster.query("select 1", { role: "postgres" }), "1");
+    await denied(control, "postgres");
+    await assert.rejects(cluster.query("create role other"), /permission denied/);
+    await cluster.query("create table kept (id int); insert into kept values (1)");
+  });
+
+  test("lets nobody else in: the directory refuses them, and so does the map", async () => {
+    for (const role of ["opencomputer", "postgres"]) {
+      await denied("nobody", role);
+      await denied(cluster.users.egressProxy.name, role);
+    }
+    await assert.rejects(
+      cluster.query("select 1", { systemUser: cluster.users.database.name }),
+      /Peer authentication failed/,
+    );
+  });
+
+  test("is found again after SIGKILL, with a postmaster.pid that names another process", async () => {
+    const pidFile = join(prepared.directory, "postmaster.pid");
+    const pid = Number((await readFile(pidFile, "utf8")).split("\n")[0]);
+    process.kill(pid, "SIGKILL");
+    const stale = (await readFile(pidFile, "utf8")).replace(/^\d+/, String(process.pid));
+    await writeFile(pidFile, stale);
+    const again = await cluster.prepare();
+    assert.deepEqual(again, prepared);
+    assert.equal(existsSync(pidFile), false);
+    await cluster.start(again);
+    assert.equal(await cluster.query("select id from kept"), "1");
+  });
+
+  test("is ended before a new start when a supervisor left it running", async () => {
+    const pidFile = join(prepared.directory, "postmaster.pid");
+    const pid = Number((await readFile(pidFile, "utf8")).split("\n")[0]);
+    await cluster.prepare();
+    assert.equal(existsSync(`/proc/${pid}`), false);
+    const child = await cluster.start(prepared);
+    assert.equal(await cluster.query("select id from kept"), "1");
+    const closed = once(child, "close");
+    child.kill("SIGINT");
+    assert.deepEqual(await closed, [0, null]);
+  });
+
+  test("a cluster that was not completed is made anew", async () => {
+    const other = await createPrivateCluster();
+    try {
+      const { postgres } = prepared;
+      const unfinished = join(other.directory, `${postgres.major}.new`);
+      await promisify(execFile)("cp", ["--archive", prepared.directory, unfinished]);
+      await other.start(await other.prepare());
+      assert.equal(await other.query("select to_regclass('kept') is null"), "t");
+      assert.equal(existsSync(unfinished), false);
+    } finally {
+      await other.remove();
+    }
+  });
+});

@@ -1,0 +1,57 @@
+import type { Installation } from "../installation.ts";
+import type { ProcessDefinition } from "../supervised-process.ts";
+import type { SystemUsers } from "../system-users.ts";
+import { clusterFilesIn, writeClusterFiles } from "./cluster-files.ts";
+import { databaseCommand, noteworthyOfDatabase } from "./database-process.ts";
+import { createRunAsDatabaseUser, databaseEnvironment } from "./database-user.ts";
+import { findInstalledPostgres } from "./installed-postgres.ts";
+import { prepareCluster } from "./prepare-cluster.ts";
+import { untilAccepting } from "./until-accepting.ts";
+
+/** The installation's own PostgreSQL, ready to be supervised. */
+export interface PrivateDatabase {
+  readonly definition: ProcessDefinition;
+  untilAccepting(signal: AbortSignal): Promise<void>;
+}
+
+/** Brings the cluster into the form that its server can run. */
+export async function preparePrivateDatabase({
+  installation,
+  users,
+  onStage,
+  onNote,
+}: {
+  installation: Installation;
+  users: SystemUsers;
+  onStage: (stage: string) => void;
+  onNote: (text: string) => void;
+}): Promise<PrivateDatabase> {
+  const { databaseDirectory: directory, databaseSocketDirectory: socketDirectory } = installation;
+  const confinement = {
+    user: users.database,
+    mountPoint: installation.rootMountPoint,
+    writablePaths: [directory, socketDirectory],
+  };
+  const files = clusterFilesIn(directory);
+  await writeClusterFiles(files, {
+    socketDirectory,
+    controlPlaneUser: users.controlPlane.name,
+    databaseUser: users.database.name,
+  });
+  const cluster = await prepareCluster(
+    { directory, user: users.database, run: createRunAsDatabaseUser(confinement) },
+    { files, installed: await findInstalledPostgres(), onStage, onNote },
+  );
+  return {
+    definition: {
+      name: "database",
+      command: databaseCommand(cluster, files),
+      environment: databaseEnvironment,
+      confinement: { ...confinement, capabilities: [], readOnlyPaths: [], copiedFiles: [] },
+      channel: false,
+      stopSignal: "SIGINT",
+      noteworthy: noteworthyOfDatabase,
+    },
+    untilAccepting: (signal) => untilAccepting(cluster.postgres, socketDirectory, signal),
+  };
+}

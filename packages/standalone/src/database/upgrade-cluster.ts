@@ -1,0 +1,45 @@
+import { chown, mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { administrator, type ClusterFiles, syncDirectory } from "./cluster-files.ts";
+import { type ClusterPlace, finishCluster, initializeCluster } from "./create-cluster.ts";
+import type { InstalledPostgres } from "./installed-postgres.ts";
+
+/**
+ * Makes a cluster of a newer major of the one that there is, with pg_upgrade
+ * in its copying mode: the old cluster is not changed, and is kept under
+ * another name.
+ */
+export async function upgradeCluster(
+  place: ClusterPlace,
+  { from, to, files }: { from: InstalledPostgres; to: InstalledPostgres; files: ClusterFiles },
+): Promise<void> {
+  const { directory, user, run } = place;
+  const unfinished = await initializeCluster(place, to);
+  const workDirectory = join(directory, "upgrade");
+  await rm(workDirectory, { recursive: true, force: true });
+  await mkdir(workDirectory, { mode: 0o700 });
+  await chown(workDirectory, user.userId, user.groupId);
+  const access = `-c hba_file=${files.access} -c ident_file=${files.identities}`;
+  await run(
+    [
+      ...[join(to.binaryDirectory, "pg_upgrade"), `--username=${administrator}`],
+      ...[`--old-bindir=${from.binaryDirectory}`, `--new-bindir=${to.binaryDirectory}`],
+      ...[`--old-datadir=${join(directory, String(from.major))}`, `--new-datadir=${unfinished}`],
+      ...[`--old-options=${access}`, `--new-options=${access}`, `--socketdir=${workDirectory}`],
+    ],
+    { workingDirectory: workDirectory },
+  );
+  await finishCluster(place, to);
+  await rm(workDirectory, { recursive: true, force: true });
+  await setAsideCluster(directory, from.major, to.major);
+}
+
+/** Keeps a cluster that was upgraded, under a name that no start runs. */
+export async function setAsideCluster(
+  directory: string,
+  major: number,
+  newMajor: number,
+): Promise<void> {
+  await rename(join(directory, String(major)), join(directory, `${major}-before-${newMajor}`));
+  await syncDirectory(directory);
+}

@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { listMachines, type Scenario, startScenario } from "@opencomputer/harness";
+import { processStateSchema } from "@opencomputer/protocol";
 import { OpenComputerError, Sandbox } from "@opencomputer/sdk";
+import { z } from "zod";
 
 const host = "api.example.test";
 const key = "canary-restarts-90aac7d3e81b5f6042";
 const pollMilliseconds = 100;
+
+const healthSchema = z.object({
+  limitsEnforced: z.boolean(),
+  processes: z.array(processStateSchema),
+});
 
 describe("killing one process loses no sandbox and no secret", () => {
   let scenario: Scenario;
@@ -42,6 +49,12 @@ describe("killing one process loses no sandbox and no secret", () => {
     test(`${name}: the same machine, its processes, files and token go on`, async () => {
       await killAndWait(name);
       await untilHolds(async () => (await useSecret()).received === key);
+      const health = await readHealth(scenario.connection.apiUrl);
+      assert.equal(health.limitsEnforced, true);
+      const { since, ...state } = health.processes.find((one) => one.name === name) ?? {};
+      assert.ok(Date.parse(since ?? "") > 0);
+      const lastExit = "signal SIGKILL";
+      assert.deepEqual(state, { name, state: "running", restarts: 1, lastExit });
       assert.deepEqual(await listMachines(scenario.installation), machine);
       const { stdout } = await sandbox.exec.run("pgrep -c sleep; cat /workspace/file");
       assert.equal(stdout, "1\nkept\n");
@@ -108,4 +121,8 @@ function asUnavailable(error: unknown): false {
 
 function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+}
+
+async function readHealth(apiUrl: string) {
+  return healthSchema.parse(await (await fetch(`${apiUrl}/api/health`)).json());
 }

@@ -8,6 +8,7 @@ import { type DocumentedApi, type Exchange, readDocumentedApi } from "./document
 
 /** Operations that no method of the SDK sends, and why. */
 const sentByOthers: Readonly<Record<string, string>> = {
+  "GET /api/health": "for supervisors and load balancers",
   "GET /health": "for supervisors and load balancers",
   "GET /api/docs": "for people",
   "GET /api/openapi.json": "for generators of clients, and this test",

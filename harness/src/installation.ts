@@ -28,6 +28,8 @@ export interface RunningInstallation {
   untilReady(): Promise<void>;
   /** SIGTERM, and waits for the end. */
   stop(): Promise<void>;
+  /** Null while it runs. */
+  exitCode(): number | null;
 }
 
 /**
@@ -85,6 +87,7 @@ export async function startInstallation({
     pidsOf: (name) => findProcesses(dataDirectory, name),
     untilReady,
     stop: () => stopChild(child),
+    exitCode: () => child.exitCode,
   };
 }
 

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { limits } from "@opencomputer/protocol";
+import { limits, type ProcessState } from "@opencomputer/protocol";
 import type { Logger } from "pino";
 import {
   createCheckpointRepository,
@@ -112,6 +112,8 @@ export interface ControlPlaneOptions {
   buildSources: BuildSources;
   workerSocket: string;
   egressProxySocket: string;
+  /** What the supervisor reported last; empty without one. */
+  readProcessStates: () => readonly ProcessState[];
 }
 
 export interface ControlPlane {
@@ -315,7 +317,12 @@ export async function startControlPlane(
     settleAfterFailure: createSettleAfterFailure({ sandboxes, lifecycle }),
     bodyBytesMax: options.apiBodyBytesMax,
     headerBytesMax: options.apiHeaderBytesMax,
-    isReady: () => workerLink.ready() && egressProxyLink.ready(),
+    readHealth: () => ({
+      status: "ok",
+      ready: workerLink.ready() && egressProxyLink.ready(),
+      limitsEnforced: workerLink.limitsEnforced() ?? null,
+      processes: options.readProcessStates(),
+    }),
     routes: {
       sandboxes,
       tags: createTagRepository(database),

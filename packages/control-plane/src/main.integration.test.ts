@@ -138,7 +138,7 @@ describe("the control plane as a process", () => {
       DATABASE_URL: "",
       OPENCOMPUTER_SUBSTITUTE_IN: "header,cookie",
     });
-    assert.equal(await started.ended, 1);
+    assert.equal(await started.ended, 78);
     for (const name of [
       "OPENSANDBOX_SECRET_ENCRYPTION_KEY",
       "OPENCOMPUTER_API_KEY",

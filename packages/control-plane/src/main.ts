@@ -1,10 +1,11 @@
 import { mkdir } from "node:fs/promises";
-import { readSettings, SettingsError, settingSchemas } from "@opencomputer/protocol";
+import { exitCodes, readSettings, SettingsError, settingSchemas } from "@opencomputer/protocol";
 import { z } from "zod";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { openServerDatabase } from "./database/open-server-database.ts";
 import { lockDirectory } from "./lock-directory.ts";
 import { createLogger } from "./logging.ts";
+import { watchProcessStates } from "./process-states.ts";
 import { readSecretSettings } from "./read-secret-settings.ts";
 
 /** Longest that requests under way may hold up the end of the process. */
@@ -16,7 +17,7 @@ try {
 } catch (error) {
   if (error instanceof SettingsError) logger.fatal(error.message);
   else logger.fatal({ err: error }, "the control plane cannot run");
-  process.exit(1);
+  process.exit(error instanceof SettingsError ? exitCodes.configuration : exitCodes.failed);
 }
 
 async function run(): Promise<void> {
@@ -101,6 +102,7 @@ async function run(): Promise<void> {
         proxy: settings.OPENCOMPUTER_BUILD_PROXY,
       },
       workerSocket: settings.OPENCOMPUTER_WORKER_SOCKET,
+      readProcessStates: watchProcessStates(process, logger),
       egressProxySocket: settings.OPENCOMPUTER_EGRESS_PROXY_SOCKET,
     },
     logger,

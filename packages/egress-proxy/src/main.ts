@@ -1,5 +1,11 @@
 import { setFlagsFromString } from "node:v8";
-import { cloudServiceRanges, limits, readSettings } from "@opencomputer/protocol";
+import {
+  cloudServiceRanges,
+  exitCodes,
+  limits,
+  readSettings,
+  SettingsError,
+} from "@opencomputer/protocol";
 import { destination as openDestination, pino, stdTimeFunctions } from "pino";
 import { openAuditStream } from "./audit/audit-stream.ts";
 import { followAuditTrailState } from "./audit/audit-trail-state.ts";
@@ -27,10 +33,10 @@ let proxy: EgressProxy | undefined;
 let stopping = false;
 
 /** Ends the process; whoever supervises it starts it again. */
-function crash(error: unknown, message: string): never {
+function crash(error: unknown, message: string, exitCode: number = exitCodes.failed): never {
   audit?.flush();
   log.fatal({ error: describeError(error) }, message);
-  process.exit(1);
+  process.exit(exitCode);
 }
 
 async function stop(reason: string): Promise<void> {
@@ -85,5 +91,6 @@ try {
 } catch (error) {
   // Nothing secret has reached the process yet, so its words may be repeated.
   const reason = error instanceof Error ? error.message : String(error);
-  crash(error, `The egress proxy cannot start: ${reason}`);
+  const exitCode = error instanceof SettingsError ? exitCodes.configuration : exitCodes.failed;
+  crash(error, `The egress proxy cannot start: ${reason}`, exitCode);
 }

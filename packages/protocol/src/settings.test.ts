@@ -19,6 +19,7 @@ describe("readSettings", () => {
       OPENCOMPUTER_EGRESS_HOSTS: [],
       OPENCOMPUTER_EGRESS_DENY: [],
       OPENCOMPUTER_ACCEL: "auto",
+      OPENCOMPUTER_ALLOW_UNLIMITED: false,
     });
   });
 

@@ -151,6 +151,11 @@ export const settingSchemas = {
   OPENCOMPUTER_EGRESS_DENY: addressRangesSchema.default([]),
   OPENCOMPUTER_EGRESS_CA_FILE: z.string().startsWith("/", "expected an absolute path").optional(),
   OPENCOMPUTER_ACCEL: z.enum(["auto", "kvm", "tcg"]).default("auto"),
+  /** Whether machines may run where the host gives no control groups to bound them. */
+  OPENCOMPUTER_ALLOW_UNLIMITED: z
+    .enum(["0", "1"], { error: "expected 0 or 1" })
+    .default("0")
+    .transform((text) => text === "1"),
 } as const;
 
 /** Thrown at start, before anything is opened: names the variable and what it should be. */

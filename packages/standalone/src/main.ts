@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
-import { SettingsError } from "@opencomputer/protocol";
+import { exitCodes, SettingsError } from "@opencomputer/protocol";
 import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
 import { describeInstallation } from "./installation.ts";
 import { createProgressLine } from "./progress-line.ts";
 import { takeSecrets } from "./secret-settings.ts";
-import { apiOrigin, startService } from "./service.ts";
+import { apiOrigin, ServiceFailure, startService } from "./service.ts";
 import { readServeSettings } from "./settings.ts";
 
 closeInheritedDescriptors();
@@ -13,7 +13,12 @@ try {
 } catch (error) {
   if (!(error instanceof Error)) throw error;
   process.stderr.write(`\n${error.message}\n`);
-  process.exit(error instanceof SettingsError ? 2 : 1);
+  process.exit(exitCodeFor(error));
+}
+
+function exitCodeFor(error: Error): number {
+  if (error instanceof SettingsError) return exitCodes.configuration;
+  return error instanceof ServiceFailure ? error.exitCode : exitCodes.failed;
 }
 
 async function serve(): Promise<void> {
@@ -38,7 +43,7 @@ async function serve(): Promise<void> {
     return stopping;
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => void stop().then(() => process.exit(0)));
+    process.on(signal, () => void stop().then(() => process.exit(exitCodes.stopped)));
   }
 
   try {

@@ -57,7 +57,12 @@ export function defineProcesses({
       name: "worker",
       command: nodeCommand("worker"),
       environment: {
-        ...pass(["OPENCOMPUTER_ACCEL", "OPENCOMPUTER_WARM_POOL_SIZE", "OPENCOMPUTER_EGRESS_DENY"]),
+        ...pass([
+          "OPENCOMPUTER_ACCEL",
+          "OPENCOMPUTER_ALLOW_UNLIMITED",
+          "OPENCOMPUTER_WARM_POOL_SIZE",
+          "OPENCOMPUTER_EGRESS_DENY",
+        ]),
         OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
         OPENCOMPUTER_WORKER_SOCKET: installation.workerSocket,
         OPENCOMPUTER_RUNTIME_DIR: installation.runtimeDirectory,

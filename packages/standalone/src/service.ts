@@ -29,6 +29,17 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/** Why the service cannot run, with the exit code for it. */
+export class ServiceFailure extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.name = "ServiceFailure";
+    this.exitCode = exitCode;
+  }
+}
+
 export async function startService({
   settings,
   installation,
@@ -81,12 +92,25 @@ export async function startService({
         ...options,
         onNote,
         mayPersist: () => hasBeenReady,
-        onGiveUp: (reason) =>
+        onGiveUp: (reason, exitCode) =>
           ending.abort(
-            new Error(`${reason}; see ${installation.logDirectory}/${definition.name}.log`),
+            new ServiceFailure(
+              `${reason}; see ${installation.logDirectory}/${definition.name}.log`,
+              exitCode,
+            ),
           ),
+        onChange: reportState,
       }),
     );
+    reportState();
+  };
+  const reportState = () => {
+    const processes = running.map((supervised) => supervised.state());
+    for (const supervised of running) {
+      if (supervised.name === definitions.controlPlane.name) {
+        supervised.send({ type: "service-state", processes });
+      }
+    }
   };
 
   const egressProxyLog = openLog(definitions.egressProxy);

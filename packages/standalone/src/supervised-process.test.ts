@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { ProcessState } from "@opencomputer/protocol";
 import { z } from "zod";
 import {
   auditDescriptor,
@@ -37,6 +38,7 @@ describe("superviseProcess", () => {
   };
   const supervise = (definition: ProcessDefinition, { mayPersist = false } = {}) => {
     const notes: string[] = [];
+    const changes: ProcessState[] = [];
     const ended = new EventEmitter();
     const gaveUp = once(ended, "gave up").then(([reason]) => String(reason));
     const supervised = superviseProcess({
@@ -44,9 +46,10 @@ describe("superviseProcess", () => {
       log: new PassThrough().resume(),
       onNote: (text) => notes.push(text),
       mayPersist: () => mayPersist,
-      onGiveUp: (reason) => void ended.emit("gave up", reason),
+      onGiveUp: (reason, exitCode) => void ended.emit("gave up", `${reason}: ${exitCode}`),
+      onChange: () => changes.push(supervised.state()),
     });
-    return { supervised, notes, gaveUp };
+    return { supervised, notes, gaveUp, changes };
   };
   const untilWritten = async (file: string, lines: number) => {
     for (;;) {
@@ -180,10 +183,47 @@ describe("superviseProcess", () => {
   test("gives up a process that cannot start, and says how it ended", async () => {
     const definition = await define("process.exit(7);");
     const { gaveUp, notes, supervised } = supervise(definition);
-    assert.match(await gaveUp, /sample ended 3 times .*exit code 7/);
+    assert.match(await gaveUp, /sample ended 3 times .*exit code 7\): 75$/);
     assert.ok(notes.some((note) => note.includes("starting it again")));
     await supervised.stop();
   });
+
+  test("gives up at once a process that refuses its configuration", async () => {
+    const { gaveUp, notes, supervised } = supervise(await define("process.exit(78);"));
+    assert.match(await gaveUp, /sample cannot run as it is configured: 78$/);
+    assert.deepEqual(notes, []);
+    await supervised.stop();
+  });
+
+  test("reports each change of state, and sends messages to the process", async () => {
+    const file = join(directory, "messages");
+    const definition = await define(
+      `import { appendFileSync } from "node:fs";
+       process.on("message", (message) => {
+         appendFileSync(process.env.FILE, JSON.stringify(message) + "\\n");
+         process.exit(3);
+       });`,
+      { FILE: file },
+    );
+    const { supervised, changes } = supervise(definition, { mayPersist: true });
+    assert.deepEqual(
+      { ...supervised.state(), since: "" },
+      { name: "sample", state: "running", since: "", restarts: 0, lastExit: null },
+    );
+    const message = { type: "service-state" as const, processes: [] };
+    supervised.send(message);
+    await until("it was started again", () => changes.length >= 2);
+    await supervised.stop();
+    assert.deepEqual(JSON.parse(await readFile(file, "utf8")), message);
+    assert.deepEqual(
+      changes.slice(0, 2).map(({ state, restarts, lastExit }) => ({ state, restarts, lastExit })),
+      [
+        { state: "restarting", restarts: 0, lastExit: "exit code 3" },
+        { state: "running", restarts: 1, lastExit: "exit code 3" },
+      ],
+    );
+  });
+
   test("never gives up one of a service that has been ready, and says how often it ended", async () => {
     const file = join(directory, "starts");
     const definition = await define(

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Duplex, Writable } from "node:stream";
+import { exitCodes, type ProcessState, type ServiceStateMessage } from "@opencomputer/protocol";
 import { type Confinement, confinedCommand } from "./confinement.ts";
 import { noteworthy } from "./process-log.ts";
 
@@ -39,6 +40,9 @@ export interface SupervisedProcess {
   readonly name: string;
   /** Process id of the one that runs now; undefined between two lives. */
   pid(): number | undefined;
+  state(): ProcessState;
+  /** Sends a message on its channel; one that has ended gets none. */
+  send(message: ServiceStateMessage): void;
   /** Ends it and keeps it ended: SIGTERM or its own signal, and SIGKILL after 20 s. */
   stop(): Promise<void>;
 }
@@ -55,8 +59,10 @@ export interface SuperviseOptions {
    * database, is back; one that never was has something to be put right first.
    */
   readonly mayPersist: () => boolean;
-  /** Hears that the process cannot even start: three early exits in a row. */
-  readonly onGiveUp: (reason: string) => void;
+  /** Hears that the process cannot even start: three early exits in a row, or a configuration that it refuses. */
+  readonly onGiveUp: (reason: string, exitCode: number) => void;
+  /** Hears each change of its state. */
+  readonly onChange?: () => void;
 }
 
 /**
@@ -72,13 +78,28 @@ export function superviseProcess({
   onNote,
   mayPersist,
   onGiveUp,
+  onChange = () => undefined,
 }: SuperviseOptions): SupervisedProcess {
   let child: ChildProcess | undefined;
   let restartTimer: NodeJS.Timeout | undefined;
   let restartDelayMilliseconds = restartDelayMillisecondsMin;
   let earlyExits = 0;
   let stopping = false;
+  let state: ProcessState["state"] = "running";
+  let since = new Date();
+  let restarts = 0;
+  let lastExit: string | null = null;
+  const enter = (next: ProcessState["state"]) => {
+    state = next;
+    since = new Date();
+    onChange();
+  };
 
+  const restart = () => {
+    restarts += 1;
+    start();
+    enter("running");
+  };
   const start = () => {
     const startedAt = Date.now();
     const { confinement, secrets, channel = true } = definition;
@@ -125,9 +146,20 @@ export function superviseProcess({
       const ending = signal === null ? `exit code ${code}` : `signal ${signal}`;
       const steady = Date.now() - startedAt >= steadyMilliseconds;
       earlyExits = steady ? 0 : earlyExits + 1;
-      if (earlyExits >= earlyExitsMax && !mayPersist()) {
-        onGiveUp(`${definition.name} ended ${earlyExits} times right after its start (${ending})`);
-        return;
+      lastExit = ending;
+      enter("restarting");
+      if (!mayPersist()) {
+        if (code === exitCodes.configuration) {
+          onGiveUp(`${definition.name} cannot run as it is configured`, code);
+          return;
+        }
+        if (earlyExits >= earlyExitsMax) {
+          onGiveUp(
+            `${definition.name} ended ${earlyExits} times right after its start (${ending})`,
+            exitCodes.temporaryFailure,
+          );
+          return;
+        }
       }
       if (steady) restartDelayMilliseconds = restartDelayMillisecondsMin;
       const often = earlyExits < earlyExitsMax ? "" : ` for the ${earlyExits}th time in a row`;
@@ -135,7 +167,7 @@ export function superviseProcess({
       onNote(
         `${definition.name} ended with ${ending}${often}; starting it again in ${delaySeconds} s`,
       );
-      restartTimer = setTimeout(start, restartDelayMilliseconds);
+      restartTimer = setTimeout(restart, restartDelayMilliseconds);
       restartDelayMilliseconds = Math.min(
         restartDelayMilliseconds * 2,
         restartDelayMillisecondsMax,
@@ -147,6 +179,17 @@ export function superviseProcess({
   return {
     name: definition.name,
     pid: () => child?.pid,
+    state: () => ({
+      name: definition.name,
+      state,
+      since: since.toISOString(),
+      restarts,
+      lastExit,
+    }),
+    send(message) {
+      // The callback takes the error of a channel that closes meanwhile.
+      if (child?.connected === true) child.send(message, () => undefined);
+    },
     async stop() {
       stopping = true;
       clearTimeout(restartTimer);

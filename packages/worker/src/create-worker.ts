@@ -4,7 +4,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { limits, WireError, type WorkerStatus } from "@opencomputer/protocol";
 import type { Logger } from "pino";
-import { createCgroups } from "./cgroups/create-cgroups.ts";
+import { createCgroups, readCgroupFiles } from "./cgroups/create-cgroups.ts";
 import { type CpuWatch, createCpuWatch } from "./cpu-use/create-cpu-watch.ts";
 import { createLayers } from "./disks/create-layers.ts";
 import { syncPath } from "./files/sync-files.ts";
@@ -41,6 +41,8 @@ export interface WorkerOptions {
   readonly deniedRanges: readonly string[];
   readonly guestImageDirectory: string;
   readonly accelerator: "auto" | "kvm" | "tcg";
+  /** Whether machines may run where no control groups bound them. */
+  readonly allowsUnlimited: boolean;
   readonly warmPoolSize: number;
 }
 
@@ -97,8 +99,9 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   });
   const cgroups = await createCgroups({
     installationId,
-    onUnavailable: (reason) =>
-      log.warn({ err: reason }, "Machines run without CPU and memory limits of the host"),
+    files: await readCgroupFiles(),
+    allowsUnlimited: options.allowsUnlimited,
+    log,
   });
   const machineNamePrefix = `opencomputer-${installationId}-`;
   const machines = createMachines({
@@ -250,6 +253,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       accelerator,
       ...capacity,
       sandboxCount: sandboxes.list().length,
+      limitsEnforced: cgroups.enforced,
       quarantined,
     }),
     trust(certificatePem) {

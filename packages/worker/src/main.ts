@@ -1,5 +1,5 @@
 import { chmod, rm } from "node:fs/promises";
-import { cloudServiceRanges, readSettings, SettingsError } from "@opencomputer/protocol";
+import { cloudServiceRanges, exitCodes, readSettings, SettingsError } from "@opencomputer/protocol";
 import { pino } from "pino";
 import { createServer } from "./api/create-server.ts";
 import { createWorker } from "./create-worker.ts";
@@ -27,6 +27,7 @@ async function main(): Promise<void> {
       deniedRanges: [...cloudServiceRanges, ...settings.OPENCOMPUTER_EGRESS_DENY],
       guestImageDirectory: settings.OPENCOMPUTER_GUEST_IMAGE_DIR,
       accelerator: settings.OPENCOMPUTER_ACCEL,
+      allowsUnlimited: settings.OPENCOMPUTER_ALLOW_UNLIMITED,
       warmPoolSize: settings.OPENCOMPUTER_WARM_POOL_SIZE,
     },
     log,
@@ -57,7 +58,10 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  if (error instanceof SettingsError) process.stderr.write(`${error.message}\n`);
-  else pino({ name: "worker" }).fatal({ err: error }, "The worker could not start");
-  process.exitCode = 1;
+  if (error instanceof SettingsError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(exitCodes.configuration);
+  }
+  pino({ name: "worker" }).fatal({ err: error }, "The worker could not start");
+  process.exit(exitCodes.failed);
 });

@@ -24,7 +24,7 @@ import { type CommandSessionRoutes, commandSessionRoutes } from "./routes/comman
 import { type CommandRoutes, commandRoutes } from "./routes/commands.ts";
 import { documentationRoutes } from "./routes/documentation.ts";
 import { type FileRoutes, fileRoutes } from "./routes/files.ts";
-import { healthRoutes } from "./routes/health.ts";
+import { type Health, healthRoutes } from "./routes/health.ts";
 import { type HibernationRoutes, hibernationRoutes } from "./routes/hibernation.ts";
 import { type PatchRoutes, patchRoutes } from "./routes/patches.ts";
 import { type PreviewRoutes, previewRoutes } from "./routes/previews.ts";
@@ -49,8 +49,7 @@ interface ApiServer {
   /** Of a JSON body; the content of a file may be of any size. */
   bodyBytesMax: number;
   headerBytesMax: number;
-  /** Whether sandboxes can be created now. */
-  isReady: () => boolean;
+  readHealth: () => Health;
   hostPolicy: HostPolicy;
   /** Serves requests for hosts of previews, which reach no route. */
   previewGateway: PreviewGateway;
@@ -82,7 +81,7 @@ export function createApiServer({
   settleAfterFailure,
   bodyBytesMax,
   headerBytesMax,
-  isReady,
+  readHealth,
   hostPolicy,
   previewGateway,
   routes,
@@ -140,7 +139,7 @@ export function createApiServer({
   });
   app.addHook("onReady", async () => dispatchUpgrades(app.server, previewGateway, hostPolicy));
   app.addHook("preClose", async () => previewGateway.close());
-  app.register(healthRoutes, { isReady });
+  app.register(healthRoutes, { readHealth });
   app.register(
     async (api) => {
       api.addHook("onRequest", authenticate);

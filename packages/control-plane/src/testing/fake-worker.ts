@@ -100,6 +100,7 @@ export function createFakeWorker(socketPath: string) {
       cpuCountMax: 4,
       memoryMBMax: 8192,
       sandboxCount: 0,
+      limitsEnforced: true,
       quarantined: [],
     } as WorkerStatus,
     before: async (_step: Step, _sandboxId: string): Promise<void> => undefined,

@@ -69,6 +69,7 @@ export async function startTestInstallation(
         buildSources: { aptMirror: undefined, pipIndexUrl: undefined, proxy: undefined },
         workerSocket: join(directory, "worker.sock"),
         egressProxySocket: join(directory, "egress-proxy.sock"),
+        readProcessStates: () => [],
         ...options,
         ...changes,
       },

@@ -8,6 +8,8 @@ export interface WorkerLink {
   /** Asks the worker. A new instance is given the CA and is reconciled with the rows. Never rejects. */
   poll(): Promise<void>;
   ready(): boolean;
+  /** Whether the host bounds what machines take; undefined while the worker is not known. */
+  limitsEnforced(): boolean | undefined;
   /**
    * The sizes that this host has.
    *
@@ -48,6 +50,7 @@ export function createWorkerLink(deps: {
   return {
     poll,
     ready: () => status?.ready === true,
+    limitsEnforced: () => status?.limitsEnforced,
     async assertReady() {
       if (status?.ready !== true) await poll();
       if (status?.ready === true) return status;

@@ -152,6 +152,8 @@ export const workerStatusSchema = z.object({
   cpuCountMax: z.int().min(1),
   memoryMBMax: z.int().min(1),
   sandboxCount: z.int().min(0),
+  /** Whether the host bounds what each machine takes of its CPUs and memory. */
+  limitsEnforced: z.boolean(),
   /**
    * Directories of machines and of saved machines that the worker cannot read.
    * It leaves them as they are, and deletes nothing that may be theirs.

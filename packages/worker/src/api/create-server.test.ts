@@ -47,6 +47,7 @@ function scenario(failure?: Error) {
       cpuCountMax: 2,
       memoryMBMax: 4096,
       sandboxCount: 0,
+      limitsEnforced: true,
       quarantined: [],
     }),
     trust: (certificatePem) => void asked.push(certificatePem),

@@ -1,13 +1,17 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { SettingsError } from "@opencomputer/protocol";
+import type { Logger } from "pino";
 import { hasCode } from "../process/process-identity.ts";
 import { type CgroupLayout, findCgroupLayout, type GroupLimits } from "./cgroup-layout.ts";
 
 /** The control groups that bound what each machine takes of the host. */
 export interface Cgroups {
-  /** Moves a process into a group of its own. */
-  add(name: string, pid: number): Promise<void>;
+  /** False where the operator allowed machines without limits. */
+  readonly enforced: boolean;
+  /** Makes a group, and moves a process into it. */
+  add(name: string, pid?: number): Promise<void>;
   limit(name: string, limits: GroupLimits): Promise<void>;
   /** Removes a group whose processes have ended. Done already is no error. */
   remove(name: string): Promise<void>;
@@ -17,8 +21,9 @@ export interface Cgroups {
   tearDown(): Promise<void>;
 }
 
-/** No groups: the host does not let this process make any. */
+/** No groups: the host does not let this process make any, and the operator accepts that. */
 const noCgroups: Cgroups = {
+  enforced: false,
   add: async () => undefined,
   limit: async () => undefined,
   remove: async () => undefined,
@@ -26,30 +31,64 @@ const noCgroups: Cgroups = {
   tearDown: async () => undefined,
 };
 
+/** What the kernel reports of the control groups of this process. */
+export interface CgroupFiles {
+  readonly mounts: string;
+  readonly memberships: string;
+}
+
+export async function readCgroupFiles(): Promise<CgroupFiles> {
+  return {
+    mounts: await readFile("/proc/self/mounts", "utf8"),
+    memberships: await readFile("/proc/self/cgroup", "utf8"),
+  };
+}
+
 /**
- * Prepares the installation's groups, in cgroup v1 or v2. Where the host has
- * no writable controllers, machines run without limits and `onUnavailable`
- * hears why.
+ * Prepares the installation's groups, in cgroup v1 or v2, and tries one.
+ *
+ * @throws {SettingsError} where the host has no writable controllers, and the
+ * operator does not allow machines without limits.
  */
 export async function createCgroups(options: {
   installationId: string;
-  onUnavailable: (reason: unknown) => void;
+  files: CgroupFiles;
+  allowsUnlimited: boolean;
+  log: Pick<Logger, "warn">;
 }): Promise<Cgroups> {
   const groupName = `opencomputer-${options.installationId}`;
   try {
-    const layout = findCgroupLayout({
-      mounts: await readFile("/proc/self/mounts", "utf8"),
-      memberships: await readFile("/proc/self/cgroup", "utf8"),
-    });
+    const layout = findCgroupLayout(options.files);
     if (layout === undefined) {
-      options.onUnavailable("the host has no cpu, memory and pids controllers mounted");
-      return noCgroups;
+      throw new Error("the controllers cpu, memory and pids are not mounted");
     }
     await prepareParents(layout, groupName);
-    return cgroupsIn(layout, groupName);
+    const cgroups = cgroupsIn(layout, groupName);
+    await tryOut(cgroups);
+    return cgroups;
   } catch (error) {
-    options.onUnavailable(error);
+    const reason = error instanceof Error ? error.message : String(error);
+    if (!options.allowsUnlimited) {
+      throw new SettingsError(
+        `Control groups cannot be used (${reason}), and without them a sandbox could take all CPU and memory of this host. Mount /sys/fs/cgroup writable with the controllers cpu, memory and pids (a container needs --privileged, or --cgroupns=host --volume /sys/fs/cgroup:/sys/fs/cgroup), or accept that with OPENCOMPUTER_ALLOW_UNLIMITED=1.`,
+      );
+    }
+    options.log.warn(
+      { err: error },
+      "OPENCOMPUTER_ALLOW_UNLIMITED: machines run without limits of the host on CPU, memory and threads",
+    );
     return noCgroups;
+  }
+}
+
+/** Whether each limit can be set: a hierarchy may be writable and lack the files of a controller. */
+async function tryOut(cgroups: Cgroups): Promise<void> {
+  const name = "trial";
+  try {
+    await cgroups.add(name);
+    await cgroups.limit(name, { cpuPercent: 100, memoryMB: 64, isBackground: false });
+  } finally {
+    await cgroups.remove(name);
   }
 }
 
@@ -73,11 +112,12 @@ function cgroupsIn(layout: CgroupLayout, groupName: string): Cgroups {
   }
 
   return {
+    enforced: true,
     async add(name, pid) {
       await Promise.all(
         directories(name).map(async (directory) => {
           await mkdir(directory, { recursive: true });
-          await writeFile(join(directory, "cgroup.procs"), String(pid));
+          if (pid !== undefined) await writeFile(join(directory, "cgroup.procs"), String(pid));
         }),
       );
     },

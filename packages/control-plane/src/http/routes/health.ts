@@ -1,22 +1,35 @@
+import { processStateSchema } from "@opencomputer/protocol";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 
-export interface HealthRoutes {
+const healthSchema = z.object({
+  status: z.literal("ok"),
   /** Whether sandboxes can be created now. */
-  isReady: () => boolean;
-}
+  ready: z.boolean(),
+  /** Whether the host bounds what each sandbox takes of it; null while that is not known. */
+  limitsEnforced: z.boolean().nullable(),
+  /** The processes of the service, as their supervisor reports them. */
+  processes: z.array(processStateSchema).readonly(),
+});
+export type Health = z.infer<typeof healthSchema>;
 
-export const healthRoutes: FastifyPluginAsyncZod<HealthRoutes> = async (app, { isReady }) => {
-  app.get(
-    "/health",
-    {
-      logLevel: "warn",
-      config: { access: "public" },
-      schema: {
-        summary: "Tell whether the service is up, and whether it can create sandboxes",
-        response: { 200: z.object({ status: z.literal("ok"), ready: z.boolean() }) },
+export const healthRoutes: FastifyPluginAsyncZod<{ readHealth: () => Health }> = async (
+  app,
+  { readHealth },
+) => {
+  for (const path of ["/health", "/api/health"]) {
+    app.get(
+      path,
+      {
+        logLevel: "warn",
+        config: { access: "public" },
+        schema: {
+          summary:
+            "Report whether the service can create sandboxes, and the state of its processes",
+          response: { 200: healthSchema },
+        },
       },
-    },
-    async () => ({ status: "ok" as const, ready: isReady() }),
-  );
+      async () => readHealth(),
+    );
+  }
 };

@@ -15,7 +15,9 @@ import (
 	"opencomputer/guest-agent/internal/environment"
 	"opencomputer/guest-agent/internal/files"
 	"opencomputer/guest-agent/internal/freezer"
+	"opencomputer/guest-agent/internal/generation"
 	"opencomputer/guest-agent/internal/group"
+	"opencomputer/guest-agent/internal/hooks"
 	"opencomputer/guest-agent/internal/machine"
 	"opencomputer/guest-agent/internal/server"
 	"opencomputer/guest-agent/internal/tunnel"
@@ -70,6 +72,11 @@ func serve() error {
 		return err
 	}
 	runner.StartWith(commands.Fork)
+	generations, err := generation.Open(generation.Directory)
+	if err != nil {
+		return err
+	}
+	pauser := freezer.New(freezer.Root)
 	sessions := command.NewSessions(runner)
 	address := fmt.Sprintf(":%d", port)
 	httpServer := server.New(address, server.Parts{
@@ -77,10 +84,11 @@ func serve() error {
 		Runner:       runner,
 		Sessions:     sessions,
 		Terminals:    command.NewTerminals(sessions),
-		Configurator: machine.NewConfigurator(store, commands),
+		Configurator: machine.NewConfigurator(machine.Parts{Environment: store, Group: commands, Generation: generations, Freezer: pauser}),
 		Files:        files.NewService(accounts, user),
-		Freezer:      freezer.New(freezer.Root),
+		Freezer:      pauser,
 		Group:        commands,
+		Hooks:        hooks.New(hooks.Directory, runner.Run),
 		Tunnels:      tunnel.NewService(port),
 	})
 	if err := httpServer.ListenAndServe(); err != nil {

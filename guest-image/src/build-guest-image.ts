@@ -14,6 +14,7 @@ import { openPartialDirectory } from "./image/partial-directory.ts";
 import { publishImage } from "./image/publish-image.ts";
 import { makeInitramfs } from "./kernel/make-initramfs.ts";
 import { takeKernel } from "./kernel/take-kernel.ts";
+import { installRandomness } from "./randomness/install-randomness.ts";
 import { bootstrapRoot } from "./root/bootstrap-root.ts";
 import { customizeRoot } from "./root/customize-root.ts";
 import { installNodeRuntime } from "./root/node-runtime.ts";
@@ -74,6 +75,7 @@ async function buildParts(options: {
   });
   onProgress("root file system: Node.js, user and settings");
   await installNodeRuntime({ root, temporaryDirectory: partial });
+  await installRandomness(root);
   await customizeRoot({ root, agent });
   onProgress("kernel and initramfs");
   const kernel = await takeKernel({

@@ -155,6 +155,9 @@ async def test_checkpoints_and_forks(sandbox: Sandbox) -> None:
     fork = await Sandbox.create_from_checkpoint(created["id"], envs={"A": "1"}, memory_mb=2048)
     assert (fork.info.get("fromCheckpointId"), fork.info["memoryMB"]) == (created["id"], 2048)
     assert (await fork.exec.run("echo $A")).stdout == "1\n"
+    with pytest.raises(NotFoundError) as unknown:
+        await Sandbox.create_from_checkpoint(created["id"], restart_sessions=["exec-none"])
+    assert unknown.value.code == "session_not_found"
     assert (await sandbox.restore_checkpoint(created["id"]))["status"] == "restoring"
     await sandbox.kill()
     assert len(await Sandbox.list_checkpoints_by_id(sandbox.id)) == 1

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"strconv"
+	"strings"
 
 	"opencomputer/guest-agent/internal/wire"
 )
@@ -40,6 +41,21 @@ func (r *Result) WriteJSON(destination io.Writer) error {
 	writeText(out, r.stderr.chunks(), notice)
 	out.WriteString(`"}`)
 	return out.Flush()
+}
+
+// Message is the output that says why the command failed: what it wrote to
+// standard error, or else to standard output, without the space around it.
+func (r *Result) Message() string {
+	for _, kept := range []*capture{r.stderr, r.stdout} {
+		var text strings.Builder
+		for _, chunk := range kept.chunks() {
+			text.Write(chunk)
+		}
+		if message := strings.TrimSpace(text.String()); message != "" {
+			return message
+		}
+	}
+	return ""
 }
 
 // Release gives the memory of the output back.

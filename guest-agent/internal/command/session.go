@@ -20,11 +20,13 @@ type session struct {
 	id string
 	// What the session was started with, as its starter sums it up.
 	fingerprint string
-	shown       []string
-	shell       bool
-	startedAt   time.Time
-	transcript  *transcript
-	input       *sessionInput
+	// What it can be started with again.
+	request    *SessionRequest
+	shown      []string
+	shell      bool
+	startedAt  time.Time
+	transcript *transcript
+	input      *sessionInput
 	// The terminal of a shell; nil for other commands.
 	terminal *terminal.Terminal
 	size     terminal.Size
@@ -102,6 +104,7 @@ func (r *Runner) openSession(request *SessionRequest) (*session, error) {
 	s := &session{
 		id:              id,
 		fingerprint:     request.Fingerprint,
+		request:         request,
 		shown:           request.shown(),
 		shell:           request.Shell,
 		transcript:      transcript,

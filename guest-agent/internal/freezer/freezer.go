@@ -65,6 +65,13 @@ func (f *Freezer) Thaw() error {
 	return f.thaw()
 }
 
+// IsFrozen reports whether the processes stand still because of it.
+func (f *Freezer) IsFrozen() bool {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return len(f.frozen) > 0
+}
+
 // freeze goes on until it finds nothing that runs: a process may have made
 // another, or a cgroup, just before it was stopped.
 func (f *Freezer) freeze() error {

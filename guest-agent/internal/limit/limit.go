@@ -26,6 +26,10 @@ const (
 	EnvironmentBytesTotalMax     = 1024 * 1024
 	TunnelsPerSandboxMax         = 512
 	TunnelHalfOpenSecondsMax     = 30
+	RestartedSessionsMax         = 16
+	ForkHooksMax                 = 64
+	ForkHooksTimeoutSecondsMax   = 30
+	ForkHooksFailureBytesMax     = 4096
 
 	// BodyBytesMax bounds a JSON body. The API takes bodies of 1 MiB, which
 	// may grow when the host writes the same text with more escapes.

@@ -33,6 +33,10 @@ func TestSharedLimitsAreThoseOfTheProtocol(t *testing.T) {
 		"environmentBytesTotalMax":     EnvironmentBytesTotalMax,
 		"tunnelsPerSandboxMax":         TunnelsPerSandboxMax,
 		"tunnelHalfOpenSecondsMax":     TunnelHalfOpenSecondsMax,
+		"restartedSessionsMax":         RestartedSessionsMax,
+		"forkHooksMax":                 ForkHooksMax,
+		"forkHooksTimeoutSecondsMax":   ForkHooksTimeoutSecondsMax,
+		"forkHooksFailureBytesMax":     ForkHooksFailureBytesMax,
 	}
 	for name, here := range shared {
 		match := regexp.MustCompile(`(?m)^  ` + name + `: ([0-9_* ]+),$`).FindStringSubmatch(string(text))

@@ -4,11 +4,14 @@ package machine
 import (
 	"encoding/base64"
 	"fmt"
+	"log"
 	"sync"
 
 	"opencomputer/guest-agent/internal/command"
 	"opencomputer/guest-agent/internal/connections"
 	"opencomputer/guest-agent/internal/environment"
+	"opencomputer/guest-agent/internal/freezer"
+	"opencomputer/guest-agent/internal/generation"
 	"opencomputer/guest-agent/internal/group"
 	"opencomputer/guest-agent/internal/limit"
 	"opencomputer/guest-agent/internal/wire"
@@ -22,6 +25,12 @@ type Request struct {
 	MachineID            string            `json:"machineId"`
 	Environment          map[string]string `json:"environment"`
 	CPUCount             int               `json:"cpuCount"`
+	// Generation differs for each machine of one memory; empty leaves the
+	// present one.
+	Generation string `json:"generation"`
+	// RestartSessions are killed before anything is thawed, and started again at
+	// the end, by who has called Configure.
+	RestartSessions []string `json:"restartSessions"`
 	// Limits of the commands; nil leaves them as they are.
 	Limits           *group.Limits `json:"limits"`
 	CloseConnections bool          `json:"closeConnections"`
@@ -36,19 +45,28 @@ type Answer struct {
 	MemoryMB int `json:"memoryMB"`
 	// Limits is what became of the request's.
 	Limits *group.Outcome `json:"limits,omitempty"`
+	// HasHooks is set by who has called Configure, once the machine is thawed.
+	HasHooks bool `json:"hasHooks"`
 }
 
 // Configurator applies one Request at a time.
 type Configurator struct {
-	environment *environment.Store
-	group       *group.Group
-	mutex       sync.Mutex
+	Parts
+	mutex sync.Mutex
 }
 
-// NewConfigurator makes a Configurator that keeps the environment in store and
-// limits the commands in group.
-func NewConfigurator(store *environment.Store, group *group.Group) *Configurator {
-	return &Configurator{environment: store, group: group}
+// Parts are what a Configurator changes beside the kernel's own state.
+type Parts struct {
+	Environment *environment.Store
+	// Group has the commands, which it limits.
+	Group      *group.Group
+	Generation *generation.Publisher
+	Freezer    *freezer.Freezer
+}
+
+// NewConfigurator makes a Configurator of these parts.
+func NewConfigurator(parts Parts) *Configurator {
+	return &Configurator{Parts: parts}
 }
 
 // Configure applies the request, which arrived on the connection own. It stands
@@ -66,6 +84,9 @@ func (c *Configurator) Configure(request *Request, own connections.Own) (Answer,
 	if err := addEntropy(entropy); err != nil {
 		return Answer{}, err
 	}
+	if err := c.renew(request.Generation); err != nil {
+		return Answer{}, err
+	}
 	if err := setClock(request.TimeUnixMilliseconds); err != nil {
 		return Answer{}, err
 	}
@@ -77,7 +98,7 @@ func (c *Configurator) Configure(request *Request, own connections.Own) (Answer,
 	if err := setIdentity(rootDirectory, request.Hostname, request.MachineID); err != nil {
 		return Answer{}, err
 	}
-	if err := c.environment.Configure(request.Environment); err != nil {
+	if err := c.Environment.Configure(request.Environment); err != nil {
 		return Answer{}, err
 	}
 	cpuCount, err := bringProcessorsOnline(kernelProcessors, request.CPUCount, plugWaitMax)
@@ -90,13 +111,30 @@ func (c *Configurator) Configure(request *Request, own connections.Own) (Answer,
 	}
 	configured := Answer{CPUCount: cpuCount, MemoryMB: memoryMB}
 	if request.Limits != nil {
-		outcome, err := c.group.Limit(*request.Limits)
+		outcome, err := c.Group.Limit(*request.Limits)
 		if err != nil {
 			return Answer{}, err
 		}
 		configured.Limits = &outcome
 	}
 	return configured, nil
+}
+
+// renew has programs of the saved machine draw other numbers than those of
+// every other machine of the same memory. What keeps a program from being
+// signalled is its user's doing.
+func (c *Configurator) renew(id string) error {
+	if id == "" {
+		return nil
+	}
+	changed, err := c.Generation.Publish(id)
+	if err != nil || !changed {
+		return err
+	}
+	if err := generation.Notify("/proc", c.Freezer); err != nil {
+		log.Print(err)
+	}
+	return nil
 }
 
 // check validates the request and returns its entropy.
@@ -119,6 +157,9 @@ func (r *Request) check() ([]byte, error) {
 	}
 	if r.CPUCount < 1 || r.CPUCount > limit.CPUCountMax {
 		return nil, wire.Errorf(wire.InvalidRequest, "cpuCount must be from 1 to %d, got %d", limit.CPUCountMax, r.CPUCount)
+	}
+	if r.Generation != "" && !generation.IsID(r.Generation) {
+		return nil, wire.Errorf(wire.InvalidRequest, "generation must be 32 lowercase hexadecimal digits, got %.80q", r.Generation)
 	}
 	return entropy, command.CheckEnvironment(r.Environment)
 }

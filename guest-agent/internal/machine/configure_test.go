@@ -38,6 +38,7 @@ func TestCheckRefusesWhatNoMachineCanBe(t *testing.T) {
 		"long host name":     func(r *Request) { r.Hostname = strings.Repeat("a", 64) },
 		"upper-case id":      func(r *Request) { r.MachineID = strings.ToUpper(r.MachineID) },
 		"short id":           func(r *Request) { r.MachineID = "0123" },
+		"half a generation":  func(r *Request) { r.Generation = "0123" },
 		"no processor":       func(r *Request) { r.CPUCount = 0 },
 		"many processors":    func(r *Request) { r.CPUCount = 9 },
 		"a broken variable":  func(r *Request) { r.Environment = map[string]string{"A": "\x00"} },

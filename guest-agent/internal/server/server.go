@@ -15,6 +15,7 @@ import (
 	"opencomputer/guest-agent/internal/files"
 	"opencomputer/guest-agent/internal/freezer"
 	"opencomputer/guest-agent/internal/group"
+	"opencomputer/guest-agent/internal/hooks"
 	"opencomputer/guest-agent/internal/limit"
 	"opencomputer/guest-agent/internal/machine"
 	"opencomputer/guest-agent/internal/tunnel"
@@ -32,6 +33,7 @@ type Parts struct {
 	Freezer      *freezer.Freezer
 	Tunnels      *tunnel.Service
 	Group        *group.Group
+	Hooks        *hooks.Hooks
 }
 
 type handler func(http.ResponseWriter, *http.Request) error
@@ -43,6 +45,7 @@ func New(address string, parts Parts) *http.Server {
 		"/v1/health":            {"GET": parts.health},
 		"/v1/configure":         {"POST": parts.configure},
 		"/v1/freeze":            {"POST": parts.freeze},
+		"/v1/hooks":             {"POST": parts.runHooks},
 		"/v1/limits":            {"POST": parts.limit},
 		"/v1/usage":             {"GET": parts.usage},
 		"/v1/sync":              {"POST": sync},
@@ -110,6 +113,11 @@ func (p Parts) configure(response http.ResponseWriter, request *http.Request) er
 	if err != nil {
 		return err
 	}
+	restart, err := p.Sessions.BeginRestart(wanted.RestartSessions)
+	if err != nil {
+		return err
+	}
+	defer restart.Drop()
 	answer, err := p.Configurator.Configure(&wanted, own)
 	if err != nil {
 		return err
@@ -123,6 +131,10 @@ func (p Parts) configure(response http.ResponseWriter, request *http.Request) er
 		}
 		p.Group.Suspend(false)
 	}
+	if err := restart.Start(); err != nil {
+		return err
+	}
+	answer.HasHooks = wanted.Thaw && p.Hooks.Exist()
 	wire.WriteJSON(response, answer)
 	return nil
 }
@@ -135,6 +147,20 @@ func (p Parts) freeze(response http.ResponseWriter, _ *http.Request) error {
 		return err
 	}
 	response.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// runHooks answers when the hooks have ended, or their time has.
+func (p Parts) runHooks(response http.ResponseWriter, request *http.Request) error {
+	var wanted struct {
+		Environment map[string]string `json:"environment"`
+	}
+	if err := wire.ReadJSON(response, request, &wanted); err != nil {
+		return err
+	}
+	wire.WriteJSON(response, struct {
+		Failure string `json:"failure"`
+	}{p.Hooks.Run(request.Context(), wanted.Environment)})
 	return nil
 }
 

@@ -30,7 +30,10 @@ describe("computeFingerprint", () => {
     assert.match(await fingerprint(), /^[0-9a-f]{64}$/);
   });
 
-  for (const path of ["agent/go.mod", "agent/main.go", "agent/internal/new.go", "build/main.ts"]) {
+  for (const path of [
+    ...["agent/go.mod", "agent/main.go", "agent/internal/new.go"],
+    ...["build/main.ts", "build/module.c", "build/hook.cjs", "build/site.py"],
+  ]) {
     test(`changes with ${path}`, async () => {
       const earlier = await fingerprint();
       await write(path, "// changed");

@@ -35,7 +35,7 @@ async function findSources(directory: string): Promise<string[]> {
 /** Whether a path below a source directory ends up in an image: tests do not. */
 export function isSource(path: string): boolean {
   return (
-    /(?:\.go|\.ts|(?:^|\/)go\.mod)$/.test(path) &&
+    /(?:\.go|\.ts|\.c|\.cjs|\.py|(?:^|\/)go\.mod)$/.test(path) &&
     !/(?:_test\.go|\.test\.ts)$/.test(path) &&
     !/(?:^|\/)testing\//.test(path)
   );

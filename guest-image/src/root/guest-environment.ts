@@ -17,6 +17,7 @@ export function guestEnvironment(): Record<string, string> {
     DEBIAN_FRONTEND: "noninteractive",
     NPM_CONFIG_PREFIX: local,
     NPM_CONFIG_UPDATE_NOTIFIER: "false",
+    NODE_OPTIONS: `--require=${guestLayout.renewNode}`,
     PIP_DISABLE_PIP_VERSION_CHECK: "1",
     ...trustVariables(),
   };

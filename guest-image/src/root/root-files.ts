@@ -22,6 +22,8 @@ export function rootFiles(): RootFile[] {
     file("etc/machine-id", ""),
     file("etc/fstab", ""),
     file("etc/apt/sources.list.d/debian.sources", formatSources(publicSources)),
+    // Configuration files that the image has changed stay when their package is upgraded.
+    file("etc/dpkg/dpkg.cfg.d/opencomputer", "force-confdef\nforce-confold\n"),
     file("etc/sudoers.d/opencomputer", sudoers(), 0o440),
     file("etc/profile.d/opencomputer.sh", loginProfile()),
     file("usr/local/sbin/opencomputer-trust", trustScript(), 0o755),
@@ -30,7 +32,7 @@ export function rootFiles(): RootFile[] {
 
 /** Commands under sudo go on trusting the installation's CA. */
 function sudoers(): string {
-  const kept = [...Object.keys(trustVariables()), "DEBIAN_FRONTEND"].join(" ");
+  const kept = [...Object.keys(trustVariables()), "DEBIAN_FRONTEND", "NODE_OPTIONS"].join(" ");
   return `Defaults env_keep += "${kept}"\n${guestLayout.user} ALL=(ALL:ALL) NOPASSWD: ALL\n`;
 }
 

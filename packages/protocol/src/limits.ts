@@ -97,6 +97,14 @@ export const limits = {
   patchesPerCheckpointMax: 100,
   /** One patch may run this long in a fork. It is killed, and the fork has a `patchError`. */
   patchTimeoutSecondsMax: 300,
+  /** Command sessions that a fork may start again. 400 `invalid_request`. */
+  restartedSessionsMax: 16,
+  /** Hooks of a sandbox that are run when it begins in a memory that others begin in too. The rest is not. */
+  forkHooksMax: 64,
+  /** How long they have together. Those that are left are killed or not run, which `hookError` says. */
+  forkHooksTimeoutSecondsMax: 30,
+  /** What is kept of their failures; the rest is dropped. */
+  forkHooksFailureBytesMax: 4096,
   /** How long a fork waits for its checkpoint to become ready. 409 `checkpoint_not_ready`. */
   checkpointWaitSecondsMax: 30,
 

@@ -42,6 +42,11 @@ describe("hibernation, checkpoints and forks", () => {
     assert.deepEqual(fork.info.metadata, { of: "parent" });
     assert.equal((await fork.exec.run("echo $PARENT$FORK")).stdout, "12\n");
     assert.equal((await sandbox.exec.run("echo $PARENT$FORK")).stdout, "1\n");
+    const { sessionID } = await sandbox.exec.startDetached("exec sleep 60");
+    const restarting = (id: string) =>
+      Sandbox.createFromCheckpoint(checkpoint.id, { ...connection, restartSessions: [id] });
+    assert.equal((await restarting(sessionID)).info.fromCheckpointId, checkpoint.id);
+    await assert.rejects(restarting("exec-none"), { code: "session_not_found" });
     const restored = await sandbox.restoreCheckpoint(checkpoint.id);
     assert.equal(restored.status, "restoring");
     await assert.rejects(sandbox.createCheckpoint("repo-cloned"), { code: "name_in_use" });

@@ -47,6 +47,11 @@ export interface ForkOptions extends ConnectionOptions {
   metadata?: Readonly<Record<string, string>> | undefined;
   /** Memory in MB, 256–16384. */
   memoryMB?: number | undefined;
+  /**
+   * Ids of command sessions. Their commands are killed before they run on in the fork, and
+   * started again under the same ids, with the fork's variables. At most 16.
+   */
+  restartSessions?: readonly string[] | undefined;
 }
 
 export interface CreateCheckpointPatchOptions extends ConnectionOptions {
@@ -104,14 +109,17 @@ export const checkpointCalls = {
   async fork(
     connection: Connection,
     checkpointId: string,
-    { secretStore, timeout, idle, envs, metadata, memoryMB }: ForkOptions,
+    { secretStore, timeout, idle, envs, metadata, memoryMB, restartSessions }: ForkOptions,
   ): Promise<CreatedSandbox> {
     return await requestJson(
       connection,
       {
         method: "POST",
         path: apiPath`/sandboxes/from-checkpoint/${checkpointId}`,
-        body: { kind: "json", value: { secretStore, timeout, idle, envs, metadata, memoryMB } },
+        body: {
+          kind: "json",
+          value: { secretStore, timeout, idle, envs, metadata, memoryMB, restartSessions },
+        },
       },
       createdSandboxSchema,
     );

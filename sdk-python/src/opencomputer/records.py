@@ -32,12 +32,14 @@ class CreatedSandbox(_CreatedSandbox, total=False):
     """A new sandbox. ``endAt`` is when the idle time-out ends; None when it never does.
 
     ``token`` opens the routes of this one sandbox without an API key. ``fromCheckpointId`` is
-    present in a fork, ``patchError`` when a patch of its checkpoint failed in it.
+    present in a fork, ``patchError`` when a patch of its checkpoint failed in it, ``hookError``
+    when a hook of its own did.
     ``previewAuthToken`` is the token that its previews need, and shown nowhere else.
     """
 
     fromCheckpointId: str
     patchError: str
+    hookError: str
     previewAuthToken: str
 
 
@@ -66,14 +68,15 @@ class SandboxDetail(_SandboxDetail, total=False):
     """What the service knows of a sandbox.
 
     ``secretStore``, ``baseSecretStore`` and ``project`` are present when it has one.
-    ``patchError`` says which patch of its checkpoint failed in it, ``memoryLost`` why it had to
-    boot from its disk at its last wake.
+    ``patchError`` says which patch of its checkpoint failed in it, ``hookError`` which of its
+    hooks, ``memoryLost`` why it had to boot from its disk at its last wake.
     """
 
     secretStore: str
     baseSecretStore: str
     project: str
     patchError: str
+    hookError: str
     memoryLost: str
 
 

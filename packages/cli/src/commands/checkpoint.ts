@@ -3,7 +3,12 @@ import { type Command, Option } from "commander";
 import { z } from "zod";
 import { defineCommand, defineGroup, readOptions } from "../arguments/define-command.ts";
 import { createIdleOption, idleRules } from "../arguments/idle-option.ts";
-import { collectPairs, collectVariables, wholeNumber } from "../arguments/option-parsers.ts";
+import {
+  collect,
+  collectPairs,
+  collectVariables,
+  wholeNumber,
+} from "../arguments/option-parsers.ts";
 import type { CliContext } from "../cli-context.ts";
 import { openInvocation } from "../invocation.ts";
 import { formatAge } from "../output/age.ts";
@@ -25,6 +30,7 @@ const spawnOptionsSchema = z.object({
   env: z.record(z.string(), z.string()).optional(),
   metadata: z.record(z.string(), z.string()).optional(),
   memory: z.number().optional(),
+  restartSession: z.array(z.string()).optional(),
 });
 
 /** `oc checkpoint`, or `oc cp`: saved states of sandboxes. */
@@ -138,6 +144,11 @@ function addSpawn(group: Command, context: CliContext): void {
     .option("--env <NAME=VALUE>", "environment variable (repeatable)", collectVariables)
     .option("--metadata <KEY=VALUE>", "metadata (repeatable)", collectPairs)
     .option("--memory <MB>", "memory in MB; the parent's when left out", wholeNumber)
+    .option(
+      "--restart-session <id>",
+      "command session that is started again in the fork (repeatable)",
+      collect,
+    )
     .action(async (checkpointId: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const options = readOptions(command, spawnOptionsSchema);
@@ -149,10 +160,14 @@ function addSpawn(group: Command, context: CliContext): void {
         envs: options.env,
         metadata: options.metadata,
         memoryMB: options.memory,
+        restartSessions: options.restartSession,
       });
       const { info } = await invocation.progress("Creating a sandbox", spawning);
       if (info.patchError !== undefined) {
         invocation.warn(`a patch failed in ${info.sandboxID}: ${info.patchError}`);
+      }
+      if (info.hookError !== undefined) {
+        invocation.warn(`a hook failed in ${info.sandboxID}: ${info.hookError}`);
       }
       invocation.print(info.sandboxID, info);
     });

@@ -42,6 +42,9 @@ describe("oc sandbox hibernate and wake, oc checkpoint, oc patch", () => {
     assert.match(table, new RegExp(`${id} +saved +full +ready +4.0 KB`));
     const fork = (await oc.done(["cp", "spawn", id, "--timeout", "600"])).trim();
     assert.notEqual(fork, sandbox);
+    const restarting = await oc.run(["cp", "spawn", id, "--restart-session", "exec-none"]);
+    assert.equal(restarting.exitCode, 3);
+    assert.match(restarting.stderr, /exec-none/);
     assert.match(await oc.done(["checkpoint", "restore", sandbox, id]), /^Restored /);
     assert.equal((await oc.run(["cp", "create", sandbox, "--name", "saved"])).exitCode, 4);
     assert.equal(await oc.done(["cp", "delete", sandbox, id]), `Deleted ${id}\n`);

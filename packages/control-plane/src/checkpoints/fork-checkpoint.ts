@@ -19,7 +19,7 @@ import type { RunPatches } from "./run-patches.ts";
  * Makes a sandbox from a checkpoint. It is there when its patches have run.
  *
  * @throws {WireError} `checkpoint_not_found`, `checkpoint_not_ready` when it is
- * not ready in time, `checkpoint_failed`, and what a create throws.
+ * not ready in time, `checkpoint_failed`, `session_not_found` for one that is to be restarted, and what a create throws.
  */
 export type ForkCheckpoint = (
   caller: Caller,
@@ -66,13 +66,15 @@ export function createForkCheckpoint(deps: {
       const inheritedFormerSecrets = await formerSecrets.list(transaction, owner, new Date());
       return planFork(checkpoint, { base, top, inheritedFormerSecrets }, request);
     };
-    return createSandbox(caller, drawPlan, signal, (sandboxId) =>
+    return createSandbox(caller, drawPlan, signal, {
+      restartSessions: request.restartSessions ?? [],
       // A fork that cannot be completed is discarded, with what its patches did.
-      runPatches(
-        { orgId, checkpointId: id, sandboxId, appliedPatchIds: [] },
-        async () => undefined,
-        signal,
-      ),
-    );
+      prepare: (sandboxId) =>
+        runPatches(
+          { orgId, checkpointId: id, sandboxId, appliedPatchIds: [] },
+          async () => undefined,
+          signal,
+        ),
+    });
   };
 }

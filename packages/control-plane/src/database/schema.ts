@@ -192,6 +192,8 @@ export const sandboxes = pgTable(
     patchError: text("patch_error"),
     /** Patches of its checkpoint that have run in a fork; null where an earlier version made it: none runs. */
     appliedPatchIds: jsonb("applied_patch_ids").$type<string[]>(),
+    /** Which of its hooks failed at its last start, and how. */
+    hookError: text("hook_error"),
     /** Why its last wake was a boot from its disk. */
     memoryLost: text("memory_lost"),
     /** What it took on the disk when it was hibernated. */

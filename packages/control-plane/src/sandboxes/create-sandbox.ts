@@ -17,9 +17,16 @@ export type CreateSandbox = (
   caller: Caller,
   drawPlan: DrawPlan,
   signal: AbortSignal,
-  /** Runs in the guest before anyone is told of it; what it returns goes into the row. */
-  prepareGuest?: (sandboxId: string, signal: AbortSignal) => Promise<SandboxChanges>,
+  guest?: PrepareGuest,
 ) => Promise<SandboxRow>;
+
+/** What happens in the guest before anyone is told of it. */
+export interface PrepareGuest {
+  /** Command sessions of its memory that are started again. */
+  readonly restartSessions: readonly string[];
+  /** Runs last; what it returns goes into the row. */
+  readonly prepare: (sandboxId: string, signal: AbortSignal) => Promise<SandboxChanges>;
+}
 
 /**
  * Makes a sandbox: row, machine, session, and only then the guest's first
@@ -49,22 +56,23 @@ export function createCreateSandbox(deps: {
     sandboxId: string,
     prepare: PrepareSandboxRequest,
     signal: AbortSignal,
-    prepareGuest: Parameters<CreateSandbox>[3],
+    guest: PrepareGuest | undefined,
   ): Promise<SandboxRow> {
     const { sourceAddress, machineId } = await worker.prepare(prepare);
     throwIfGone(signal);
     await sandboxes.change(orgId, sandboxId, ["creating"], { sourceAddress, machineId });
     await handOver.putSession(orgId, sandboxId);
     throwIfGone(signal);
-    const { lostBecause } = await worker.start(sandboxId);
+    const { lostBecause, hookError = null } = await worker.start(sandboxId, guest?.restartSessions);
     throwIfGone(signal);
-    const changes = await prepareGuest?.(sandboxId, signal);
+    const changes = await guest?.prepare(sandboxId, signal);
     throwIfGone(signal);
     const now = new Date();
     await sandboxes.change(orgId, sandboxId, ["creating"], {
       ...changes,
       state: "running",
       memoryLost: lostBecause,
+      hookError,
       startedAt: now,
       lastActiveAt: now,
     });
@@ -74,14 +82,14 @@ export function createCreateSandbox(deps: {
     throw new WireError("internal_error", `Sandbox ${sandboxId} was removed while it was made`);
   }
 
-  return async (caller, drawPlan, signal, prepareGuest) => {
+  return async (caller, drawPlan, signal, guest) => {
     const { orgId } = caller;
     const host = await deps.workerLink.assertReady();
     await deps.egressProxyLink.assertReady();
     const prepare = await admitSandbox(deps, caller, drawPlan, host);
     const { sandboxId } = prepare;
     try {
-      return await build(orgId, sandboxId, prepare, signal, prepareGuest);
+      return await build(orgId, sandboxId, prepare, signal, guest);
     } catch (error) {
       deps.logger.warn({ sandboxId, err: error }, "a create failed and is undone");
       await removal.discard(orgId, sandboxId);

@@ -61,6 +61,7 @@ export function createMachineTransitions(deps: {
         state: "running",
         hibernatedBytes: null,
         memoryLost: running.lostBecause,
+        hookError: running.hookError ?? null,
         ...running.size,
         ...changes,
         ...prepared,

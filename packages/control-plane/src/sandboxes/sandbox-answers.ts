@@ -62,6 +62,7 @@ export function createSandboxAnswers(deps: {
       ...(row.baseSecretStoreName === null ? {} : { baseSecretStore: row.baseSecretStoreName }),
       ...(row.projectName === null ? {} : { project: row.projectName }),
       ...patchErrorOf(row),
+      ...hookErrorOf(row),
       ...memoryLostOf(row),
     }),
 
@@ -74,6 +75,7 @@ export function createSandboxAnswers(deps: {
         idle: row.idle,
         ...(fromCheckpointId === null ? {} : { fromCheckpointId }),
         ...patchErrorOf(row),
+        ...hookErrorOf(row),
       };
     },
 
@@ -88,6 +90,10 @@ export function createSandboxAnswers(deps: {
 
 function patchErrorOf({ patchError }: SandboxRow): { patchError?: string } {
   return patchError === null ? {} : { patchError };
+}
+
+function hookErrorOf({ hookError }: SandboxRow): { hookError?: string } {
+  return hookError === null ? {} : { hookError };
 }
 
 function memoryLostOf({ memoryLost }: SandboxRow): { memoryLost?: string } {

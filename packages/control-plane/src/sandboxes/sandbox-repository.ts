@@ -22,6 +22,7 @@ export type SandboxChanges = Partial<
     | "idleTimeoutSeconds"
     | "patchError"
     | "appliedPatchIds"
+    | "hookError"
     | "memoryLost"
     | "hibernatedBytes"
     | "memoryMB"

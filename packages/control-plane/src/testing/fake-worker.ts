@@ -19,6 +19,7 @@ import {
   type SandboxScaling,
   type SandboxUse,
   sandboxUseSchema,
+  startSandboxRequestSchema,
   trustRequestSchema,
   tunnelProtocol,
   WireError,
@@ -48,6 +49,7 @@ export interface FakeMachine {
   machineId: string | null;
   files: Map<string, Buffer>;
   lostBecause: string | null;
+  hookError?: string | undefined;
 }
 
 type Step =
@@ -106,6 +108,10 @@ export function createFakeWorker(socketPath: string) {
     before: async (_step: Step, _sandboxId: string): Promise<void> => undefined,
     /** What it tells of the use of a sandbox. */
     useOf: (_sandboxId: string): Partial<SandboxUse> => ({}),
+    /** Sessions that the last start was to restart. */
+    restarted: [] as string[],
+    /** How a hook fails in what is started. */
+    hookError: undefined as string | undefined,
     /** Idempotency keys of commands, in order. */
     keys: [] as string[],
     /** Whether the worker is to be lost after it has acted on a request, such as `POST /v1/…`. */
@@ -148,6 +154,7 @@ export function createFakeWorker(socketPath: string) {
       memory: machine.lostBecause === null ? "kept" : "lost",
       lostBecause: machine.lostBecause,
       size: sizeOf(machine),
+      hookError: machine.hookError,
     });
 
   const sizeOf = ({ request: { memoryMB, scaling } }: FakeMachine) => ({
@@ -197,7 +204,9 @@ export function createFakeWorker(socketPath: string) {
       const [id, machine] = machineOf(request.params);
       events.push(`start ${id}`);
       await worker.before("start", id);
+      worker.restarted = startSandboxRequestSchema.parse(request.body)?.restartSessions ?? [];
       machine.state = "running";
+      machine.hookError = worker.hookError;
       return describe(id, machine);
     });
     app.get("/v1/sandboxes/:id/use", async (request) => {

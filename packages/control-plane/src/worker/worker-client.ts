@@ -51,7 +51,7 @@ export interface WorkerClient {
   trust(certificatePem: string): Promise<void>;
   list(): Promise<WorkerSandbox[]>;
   prepare(request: PrepareSandboxRequest): Promise<WorkerSandbox>;
-  start(sandboxId: string): Promise<WorkerSandbox>;
+  start(sandboxId: string, restartSessions?: readonly string[]): Promise<WorkerSandbox>;
   /** A sandbox that is hibernated answers the same again. */
   hibernate(sandboxId: string): Promise<HibernatedSandbox>;
   wake(sandboxId: string, request: WakeSandboxRequest): Promise<WorkerSandbox>;
@@ -159,11 +159,12 @@ export function createWorkerClient(socketPath: string): WorkerClient {
         workerSandboxSchema,
       ),
 
-    start: (sandboxId) =>
+    start: (sandboxId, restartSessions = []) =>
       client.request(
         {
           method: "POST",
           path: `${sandboxPath(sandboxId)}/start`,
+          body: { restartSessions },
           timeoutMilliseconds: lifecycleTimeoutMilliseconds,
         },
         workerSandboxSchema,

@@ -3,6 +3,7 @@ import { environmentSchema } from "../environment.ts";
 import { timestampSchema, uuidSchema } from "../identifiers.ts";
 import { limits } from "../limits.ts";
 import { storableTextPattern } from "../storable-text.ts";
+import { sessionIdSchema } from "./command-sessions.ts";
 import { idleRuleSchema, idleTimeoutSchema, metadataSchema } from "./sandboxes.ts";
 
 /** `full` carries memory and disk; `disk_only` the disk, from which a fork boots. */
@@ -74,7 +75,8 @@ export type RestoredCheckpoint = z.infer<typeof restoredCheckpointSchema>;
 /**
  * Body of `POST /sandboxes/from-checkpoint/:cid`. What is left out is the
  * parent's; `envs` are added to the parent's; `secretStore` is laid over the
- * parent's secrets; `memoryMB` 0 means not chosen.
+ * parent's secrets; `memoryMB` 0 means not chosen. The commands of the sessions
+ * `restartSessions` are killed before they run on in the fork, and started again.
  */
 export const forkRequestSchema = z.object({
   timeout: idleTimeoutSchema.nullish(),
@@ -85,6 +87,7 @@ export const forkRequestSchema = z.object({
   memoryMB: z
     .union([z.literal(0), z.int().min(limits.memoryMBMin).max(limits.memoryMBMax)])
     .nullish(),
+  restartSessions: z.array(sessionIdSchema).max(limits.restartedSessionsMax).nullish(),
 });
 export type ForkRequest = z.infer<typeof forkRequestSchema>;
 

@@ -90,6 +90,8 @@ export const sandboxDetailSchema = sandboxSummarySchema.extend({
   project: z.string().optional(),
   /** Which patch of its checkpoint failed in it, and how. */
   patchError: z.string().optional(),
+  /** Which of its hooks failed when it was created or restored, and how. */
+  hookError: z.string().optional(),
   /** Why it had to boot from its disk at its last wake, without its memory. */
   memoryLost: z.string().optional(),
 });

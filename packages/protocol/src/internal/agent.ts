@@ -25,6 +25,12 @@ export const guestLayout = {
   /** Directories outside of the home that are the user's, for code. */
   workspace: "/workspace",
   application: "/app",
+  /** What changes whenever a machine begins in a memory that others begin in too, as text. */
+  generation: "/run/opencomputer/generation",
+  /** Programs that run in every machine that begins in a memory that others begin in too. */
+  hooks: "/etc/opencomputer/on-fork.d",
+  /** What Node.js loads first, by `NODE_OPTIONS`. */
+  renewNode: "/usr/local/lib/opencomputer/renew-node.cjs",
 } as const;
 
 /**
@@ -38,6 +44,13 @@ export const guestLayout = {
  * gone, and who waits on one gets ECONNABORTED at once. Those within the
  * machine stay.
  *
+ * `generation` is another for each machine that runs from one memory; absent, the guest keeps its own,
+ * as the only one that continues from a memory does. Programs of the guest find it in
+ * `guestLayout.generation`.
+ *
+ * The commands of `restartSessions` are killed first, and started again when all else is done;
+ * when there is no such session, nothing is done: `session_not_found`.
+ *
  * `thaw` has the processes go on that `POST /v1/freeze` stopped, after all
  * else. That call answers 204 when everything but the agent, and what it
  * starts from then on, stands still.
@@ -49,6 +62,11 @@ export const configureGuestRequestSchema = z.object({
   machineId: z.string().regex(/^[0-9a-f]{32}$/),
   environment: z.record(z.string(), z.string()),
   cpuCount: z.int().min(limits.cpuCountMin).max(limits.cpuCountMax),
+  generation: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
+  restartSessions: z.array(sessionIdSchema).max(limits.restartedSessionsMax).optional(),
   /** Absent: those that it has stay. */
   limits: guestLimitsSchema.optional(),
   closeConnections: z.boolean(),
@@ -62,7 +80,19 @@ export const configuredGuestSchema = z.object({
   memoryMB: z.int().min(1),
   /** What became of `limits`; absent when there were none, or the agent is older. */
   limits: guestLimitsOutcomeSchema.optional(),
+  /** Whether `POST /v1/hooks` has something to run; absent from an older agent, which has no such call. */
+  hasHooks: z.boolean().optional(),
 });
+
+/**
+ * Body of `POST /v1/hooks`, which runs the user's programs in `guestLayout.hooks`, with these
+ * variables, and answers when they have ended or their time has.
+ */
+export const runHooksRequestSchema = z.object({ environment: z.record(z.string(), z.string()) });
+export type RunHooksRequest = z.infer<typeof runHooksRequestSchema>;
+
+/** Answer of `POST /v1/hooks`: what failed, empty when nothing did. */
+export const hooksOutcomeSchema = z.object({ failure: z.string() });
 
 /**
  * Body of `POST /v1/exec/run`. `command` is an argv; a shell script arrives

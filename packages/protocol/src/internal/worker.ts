@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { checkpointKindSchema } from "../api/checkpoints.ts";
+import { sessionIdSchema } from "../api/command-sessions.ts";
 import { openTerminalRequestSchema } from "../api/terminals.ts";
 import { environmentVariablesSchema } from "../environment.ts";
 import { sandboxIdSchema, uuidSchema } from "../identifiers.ts";
@@ -55,9 +56,22 @@ export const workerSandboxSchema = z.object({
   memory: z.enum(["kept", "lost"]),
   lostBecause: z.string().nullable(),
   size: sandboxSizeSchema.optional(),
+  /** Which of its hooks failed at its last start, and how; absent when none did. */
+  hookError: z.string().optional(),
 });
 export type WorkerSandbox = z.infer<typeof workerSandboxSchema>;
 export const workerSandboxListSchema = z.array(workerSandboxSchema);
+
+/**
+ * Body of `POST /v1/sandboxes/:id/start`, which may be absent. The commands of these sessions are
+ * killed before anything of the sandbox runs on, and started again.
+ */
+export const startSandboxRequestSchema = z
+  .object({
+    restartSessions: z.array(sessionIdSchema).max(limits.restartedSessionsMax).default([]),
+  })
+  .nullish();
+export type StartSandboxRequest = z.infer<typeof startSandboxRequestSchema>;
 
 /**
  * Body of `POST /v1/sandboxes/:id/wake`: the policy and the environment that

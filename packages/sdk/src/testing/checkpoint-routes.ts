@@ -32,7 +32,11 @@ export interface FakeCheckpoint {
 export type CheckpointState = Map<string, FakeCheckpoint>;
 
 /** Hibernation, checkpoints, forks and patches, without a machine behind them. */
-export function checkpointRoutes(sandboxes: SandboxState, checkpoints: CheckpointState): Route[] {
+export function checkpointRoutes(
+  sandboxes: SandboxState,
+  checkpoints: CheckpointState,
+  sessionIds: () => string[],
+): Route[] {
   function find(exchange: Exchange): FakeCheckpoint {
     const id = exchange.parameter("cid");
     const checkpoint = checkpoints.get(id);
@@ -127,6 +131,8 @@ export function checkpointRoutes(sandboxes: SandboxState, checkpoints: Checkpoin
       async handle(exchange) {
         const { row, sandbox } = find(exchange);
         const request = await exchange.body(forkRequestSchema);
+        const unknown = request.restartSessions?.find((id) => !sessionIds().includes(id));
+        if (unknown !== undefined) throw new WireError("session_not_found", `no ${unknown}`);
         const sandboxID = `sb-${randomBytes(20).map((octet) => 97 + (octet % 26))}`;
         const fork = structuredClone(sandbox);
         Object.assign(fork.environment, request.envs);

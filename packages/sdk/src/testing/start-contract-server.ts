@@ -62,7 +62,7 @@ export async function startContractServer(): Promise<ContractServer> {
   const routes = [
     ...secretRoutes(secrets),
     ...sandboxRoutes(sandboxes, secrets, snapshots),
-    ...checkpointRoutes(sandboxes, checkpoints),
+    ...checkpointRoutes(sandboxes, checkpoints, sessionRoutes.ids),
     ...snapshotRoutes(snapshots),
     ...tagRoutes(sandboxes),
     ...previewRoutes(sandboxes),

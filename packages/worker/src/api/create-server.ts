@@ -3,6 +3,7 @@ import {
   prepareSandboxRequestSchema,
   sandboxIdSchema,
   sandboxUseSchema,
+  startSandboxRequestSchema,
   trustRequestSchema,
   WireError,
   workerSandboxListSchema,
@@ -90,8 +91,14 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
   );
   app.post(
     "/v1/sandboxes/:sandboxId/start",
-    { schema: { params: sandboxParamsSchema, response: { 200: workerSandboxSchema } } },
-    (request) => worker.sandboxes.start(request.params.sandboxId),
+    {
+      schema: {
+        params: sandboxParamsSchema,
+        body: startSandboxRequestSchema,
+        response: { 200: workerSandboxSchema },
+      },
+    },
+    ({ params, body }) => worker.sandboxes.start(params.sandboxId, body?.restartSessions),
   );
   app.get(
     "/v1/sandboxes/:sandboxId/use",

@@ -15,8 +15,10 @@ import {
   type GuestLimitsOutcome,
   guestLimitsOutcomeSchema,
   guestUsageSchema,
+  hooksOutcomeSchema,
   isErrorCode,
   limits,
+  type RunHooksRequest,
   WireError,
 } from "@opencomputer/protocol";
 import { type Dispatcher, Pool } from "undici";
@@ -69,6 +71,8 @@ export interface AgentClient {
   configure(request: ConfigureGuestRequest): Promise<z.infer<typeof configuredGuestSchema>>;
   /** Returns when all processes of the guest's user stand still; `configure` may thaw them. */
   freeze(): Promise<void>;
+  /** Runs the hooks of the guest's user. Returns what failed, empty when nothing did. */
+  runHooks(environment: Record<string, string>): Promise<string>;
   /** Returns when everything that was written in the guest is on its disk. */
   sync(): Promise<void>;
   /** Limits the commands. What they use already can keep it from being applied. */
@@ -182,6 +186,19 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
     async freeze() {
       const request = { method: "POST", path: "/v1/freeze", signal: shortly() } as const;
       await read(await call(request), smallAnswerBytesMax);
+    },
+    async runHooks(environment) {
+      const request: RunHooksRequest = { environment };
+      const milliseconds = (limits.forkHooksTimeoutSecondsMax + answerGraceSeconds) * 1000;
+      const response = await call({
+        method: "POST",
+        path: "/v1/hooks",
+        headers: json,
+        body: JSON.stringify(request),
+        signal: AbortSignal.timeout(milliseconds),
+      });
+      const { failure } = await parse(response, hooksOutcomeSchema, smallAnswerBytesMax);
+      return failure.replaceAll("\0", "\uFFFD").slice(0, limits.forkHooksFailureBytesMax);
     },
     async sync() {
       const request = { method: "POST", path: "/v1/sync", signal: shortly() } as const;

@@ -289,11 +289,13 @@ export function createMachines(deps: {
           diskMB: disk.sizeMB,
           hasMemory: memory !== null,
           isFresh: origin.isFresh,
+          isContinuation: origin.sandboxId !== null,
           lostBecause: launched.lostBecause,
           disk: { ...disk, layers: [newest, ...older] },
           sandbox: null,
           machineId: null,
           startedAtUnixMilliseconds: null,
+          hookError: null,
           phase: "prepared",
         };
         await cgroups.add(id, vm.process.pid);

@@ -28,6 +28,8 @@ export const machineRecordSchema = z.object({
   hasMemory: z.boolean(),
   /** Nobody has used it before. */
   isFresh: z.boolean(),
+  /** It continues a hibernated machine, which no other does. False in a record of an older worker. */
+  isContinuation: z.boolean().default(false),
   lostBecause: z.string().nullable(),
   disk: diskSchema,
   sandbox: prepareSandboxRequestSchema.nullable(),
@@ -35,6 +37,8 @@ export const machineRecordSchema = z.object({
   machineId: z.uuid().nullable().default(null),
   /** When it began to run as its sandbox's; null before, and in a record of an older worker. */
   startedAtUnixMilliseconds: z.int().nullable().default(null),
+  /** Which of its hooks failed at its start, and how. */
+  hookError: z.string().nullable().default(null),
   phase: machinePhaseSchema,
 });
 export type MachineRecord = z.infer<typeof machineRecordSchema>;

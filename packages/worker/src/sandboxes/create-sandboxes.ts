@@ -146,7 +146,7 @@ export function createSandboxes(deps: {
     return add(spec, machine);
   }
 
-  async function startMachine(sandbox: Sandbox): Promise<void> {
+  async function startMachine(sandbox: Sandbox, restartSessions: readonly string[]): Promise<void> {
     const { spec, machine } = sandbox;
     if (machine?.vm === undefined) throw notRunning(sandbox);
     const { record } = machine;
@@ -160,11 +160,13 @@ export function createSandboxes(deps: {
       });
     }
     await forgetSaved(spec.sandboxId);
-    await startGuest({ vm: machine.vm, agent: machine.agent, spec, atHand: record });
+    const { vm, agent } = machine;
+    const { hookError } = await startGuest({ vm, agent, spec, atHand: record, restartSessions });
     const startedAtUnixMilliseconds = Date.now();
     await machines.save(machine, {
       ...machine.record,
       startedAtUnixMilliseconds,
+      hookError,
       phase: "started",
     });
   }
@@ -208,9 +210,9 @@ export function createSandboxes(deps: {
       return describe(await entry.done);
     },
 
-    start: (sandboxId) =>
+    start: (sandboxId, restartSessions = []) =>
       change(sandboxId, async (sandbox) => {
-        if (stateOf(sandbox) !== "running") await startMachine(sandbox);
+        if (stateOf(sandbox) !== "running") await startMachine(sandbox, restartSessions);
         return describe(sandbox);
       }),
 

@@ -3,6 +3,7 @@ import type { ConfigureGuestRequest } from "@opencomputer/protocol";
 
 /** Fresh random octets that each restored guest mixes into its own. */
 const entropyBytes = 64;
+const generationBytes = 16;
 /** Keeps the machine id apart from any other digest of a sandbox's id. */
 const machineIdPurpose = "opencomputer machine id";
 
@@ -27,6 +28,9 @@ export function guestIdentity(options: {
     thaw: true,
   };
 }
+
+/** Tells the programs of a machine that others run from the memory that it was restored from. */
+export const newGeneration = () => randomBytes(generationBytes).toString("hex");
 
 /** 128 bits in the form of machine-id(5). */
 function machineIdOf(hostname: string): string {

@@ -26,6 +26,7 @@ export function stateOf({ machine }: Sandbox): WorkerSandbox["state"] {
 /** `saved` is what it was saved as, if it was. */
 export function describeSandbox(sandbox: Sandbox, saved: SavedMachine | undefined): WorkerSandbox {
   const { spec, machine } = sandbox;
+  const hookError = machine?.record.hookError ?? null;
   return {
     sandboxId: spec.sandboxId,
     state: stateOf(sandbox),
@@ -34,6 +35,7 @@ export function describeSandbox(sandbox: Sandbox, saved: SavedMachine | undefine
     memory: (machine?.record.hasMemory ?? saved?.kind === "full") ? "kept" : "lost",
     lostBecause: machine === undefined ? (saved?.lostBecause ?? null) : machine.record.lostBecause,
     size: sizeOf(spec),
+    ...(hookError === null ? {} : { hookError }),
   };
 }
 

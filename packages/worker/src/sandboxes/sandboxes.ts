@@ -35,7 +35,7 @@ export interface Sandboxes extends ScaleSandboxes {
    */
   prepare(spec: PrepareSandboxRequest): Promise<WorkerSandbox>;
   /** Returns when the sandbox takes commands. Started already is no error. */
-  start(sandboxId: string): Promise<WorkerSandbox>;
+  start(sandboxId: string, restartSessions?: readonly string[]): Promise<WorkerSandbox>;
   /**
    * Saves a running sandbox and frees what it holds of the host but its files.
    *

@@ -5,7 +5,7 @@ import { assertApplied } from "../scaling/resize-machine.ts";
 import { guestLimitsOf } from "../scaling/sandbox-size.ts";
 import type { VirtualMachine } from "../vm/virtual-machine.ts";
 import { fitGuestMemory } from "./fit-guest-memory.ts";
-import { guestIdentity } from "./guest-identity.ts";
+import { guestIdentity, newGeneration } from "./guest-identity.ts";
 
 /** A guest has this long to take the CPUs and the memory that were plugged. */
 const plugTimeoutSeconds = 20;
@@ -21,11 +21,14 @@ export interface MachineAtHand {
   readonly hasMemory: boolean;
   /** Nobody has used it before, so that it has no connections that are lost now. */
   readonly isFresh: boolean;
+  /** No other machine begins where it does. */
+  readonly isContinuation: boolean;
 }
 
 /**
  * Lets a paused machine run and makes it the sandbox that was asked for:
  * CPUs, memory, disk, identity and environment. Doing it again is no error.
+ * The hooks of its user run last; that one fails is returned, and keeps nothing from starting.
  *
  * @throws {WireError} `guest_failed` when the guest does not follow, `oom_floor`
  * when the memory that it was saved with has more in use than the sandbox is to have.
@@ -35,8 +38,10 @@ export async function startGuest(options: {
   agent: AgentClient;
   spec: PrepareSandboxRequest;
   atHand: MachineAtHand;
-}): Promise<void> {
-  const { vm, agent, spec, atHand } = options;
+  /** Command sessions to be started again. */
+  restartSessions: readonly string[];
+}): Promise<{ hookError: string | null }> {
+  const { vm, agent, spec, atHand, restartSessions } = options;
   const grows = spec.diskMB !== null && spec.diskMB > atHand.diskMB;
   const pluggedMB = Math.max(spec.memoryMB, atHand.baseMemoryMB);
   const hadPluggedMB = Math.max(atHand.memoryMB, atHand.baseMemoryMB);
@@ -46,7 +51,8 @@ export async function startGuest(options: {
   await vm.resume();
   if (!atHand.hasMemory) await agent.waitUntilHealthy(bootTimeoutSeconds);
   const deadline = Date.now() + plugTimeoutSeconds * 1000;
-  await configure(agent, spec, atHand, deadline);
+  const generation = atHand.isContinuation ? undefined : newGeneration();
+  const hasHooks = await configure(agent, spec, atHand, { generation, restartSessions, deadline });
   if (pluggedMB > hadPluggedMB) await awaitMemory(vm, pluggedMB, deadline);
   const { baseMemoryMB } = atHand;
   const ofBase = (memoryMB: number) => Math.min(memoryMB, baseMemoryMB);
@@ -54,26 +60,45 @@ export async function startGuest(options: {
     await fitGuestMemory({ agent, baseMemoryMB, memoryMB: spec.memoryMB });
   }
   if (grows) await growFileSystem(agent);
+  const isToRunHooks = hasHooks && generation !== undefined;
+  return { hookError: isToRunHooks ? await runHooks(agent, spec, generation) : null };
 }
 
-/** The guest finds plugged CPUs in its own time: it is asked again until it has all of them. */
+/**
+ * The guest finds plugged CPUs in its own time: it is asked again until it has all of them.
+ * Returns whether it has hooks.
+ */
 async function configure(
   agent: AgentClient,
   spec: PrepareSandboxRequest,
   atHand: MachineAtHand,
-  deadline: number,
-): Promise<void> {
+  {
+    generation,
+    restartSessions,
+    deadline,
+  }: {
+    generation: string | undefined;
+    restartSessions: readonly string[];
+    deadline: number;
+  },
+): Promise<boolean> {
   const { sandboxId: hostname, cpuCount, envs: environment } = spec;
-  const identity = guestIdentity({ hostname, cpuCount, environment });
+  const identity = {
+    ...guestIdentity({ hostname, cpuCount, environment }),
+    ...(generation === undefined ? {} : { generation }),
+  };
   for (let attempt = 0; ; attempt += 1) {
     const configured = await agent.configure({
       ...identity,
       limits: guestLimitsOf(spec),
       timeUnixMilliseconds: Date.now(),
+      ...(attempt === 0 && restartSessions.length > 0
+        ? { restartSessions: [...restartSessions] }
+        : {}),
       closeConnections: atHand.hasMemory && !atHand.isFresh && attempt === 0,
     });
     assertApplied(configured.limits, spec);
-    if (configured.cpuCount === cpuCount) return;
+    if (configured.cpuCount === cpuCount) return configured.hasHooks ?? false;
     if (Date.now() > deadline) {
       throw new WireError(
         "guest_failed",
@@ -81,6 +106,24 @@ async function configure(
       );
     }
     await delay(20);
+  }
+}
+
+async function runHooks(
+  agent: AgentClient,
+  { sandboxId }: PrepareSandboxRequest,
+  generation: string,
+): Promise<string | null> {
+  try {
+    const failure = await agent.runHooks({
+      OPENCOMPUTER_GENERATION: generation,
+      OPENCOMPUTER_SANDBOX_ID: sandboxId,
+    });
+    return failure === "" ? null : failure;
+  } catch (error) {
+    // They are the guest's own, as its agent may be.
+    if (error instanceof WireError) return `The hooks could not be run: ${error.message}`;
+    throw error;
   }
 }
 

@@ -133,11 +133,13 @@ export function createFakeMachines(
         diskMB: 8192,
         hasMemory: true,
         isFresh: true,
+        isContinuation: false,
         lostBecause: null,
         disk: { goldenFingerprint: "golden-1", layers: [`layer-${index}`], sizeMB: 8192 },
         sandbox: null,
         machineId: null,
         startedAtUnixMilliseconds: null,
+        hookError: null,
         phase: "prepared" as const,
         ...record,
       },
@@ -157,6 +159,7 @@ export function createFakeMachines(
       return fake({
         hasMemory: origin.memory !== null,
         isFresh: origin.isFresh,
+        isContinuation: origin.sandboxId !== null,
         lostBecause: origin.lostBecause,
         disk: origin.disk,
       });
@@ -203,6 +206,10 @@ function fakeAgent(note: Journal["note"], cpusOnline: number[]): AgentClient {
     },
     memoryUsedBytes: async () => 0,
     freeze: () => note("freeze"),
+    async runHooks() {
+      await note("hooks");
+      return "";
+    },
     sync: () => note("sync"),
     async run({ command }) {
       await note(`run ${command[0]}`);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -192,6 +192,7 @@ class Sandbox:
         envs: Mapping[str, str] | None = None,
         metadata: Mapping[str, str] | None = None,
         memory_mb: int | None = None,
+        restart_sessions: Sequence[str] | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> Sandbox:
         """Creates a sandbox from a checkpoint: a fork.
@@ -208,11 +209,13 @@ class Sandbox:
             envs: Plain variables, added to the parent's.
             metadata: Labels for your own use.
             memory_mb: Memory in MB, 256-16384.
+            restart_sessions: Ids of command sessions. Their commands are killed before they run
+                on in the fork, and started again under the same ids, with the fork's variables.
             **connection: Key and address of the service.
 
         Raises:
             OpenComputerError: ``checkpoint_not_found``, ``checkpoint_not_ready``,
-                ``checkpoint_failed``, ``secret_store_not_found``.
+                ``checkpoint_failed``, ``secret_store_not_found``, ``session_not_found``.
         """
         resolved = resolve_connection(**connection)
         body = without_none(
@@ -222,6 +225,7 @@ class Sandbox:
             envs=_copy(envs),
             metadata=_copy(metadata),
             memoryMB=memory_mb,
+            restartSessions=None if restart_sessions is None else [*restart_sessions],
         )
         path = api_path("sandboxes", "from-checkpoint", checkpoint_id)
         request = ApiRequest("POST", path, json=body)

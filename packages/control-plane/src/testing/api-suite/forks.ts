@@ -378,6 +378,41 @@ export function describeForks(openDatabase: OpenTestDatabase): void {
       worker.run = before;
     });
 
+    test("a fork names the sessions that are started again in it; others are started as they were", async () => {
+      const { worker } = installation();
+      const cid = await makeReady(await create());
+      const restartSessions = ["exec-1", "exec-2"];
+      assert.equal((await fork(cid, { restartSessions })).status, 201);
+      assert.deepEqual(worker.restarted, restartSessions);
+      assert.equal((await fork(cid)).status, 201);
+      assert.deepEqual(worker.restarted, []);
+      for (const bad of [["no/session"], Array(limits.restartedSessionsMax + 1).fill("exec-1")]) {
+        const refused = await fork(cid, { restartSessions: bad });
+        assert.deepEqual([refused.status, refused.json.code], [400, "invalid_request"]);
+      }
+      worker.before = async (step) => {
+        if (step === "start") throw new WireError("session_not_found", "no session exec-3");
+      };
+      const unknown = await fork(cid, { restartSessions: ["exec-3"] });
+      assert.deepEqual([unknown.status, unknown.json.code], [404, "session_not_found"]);
+      worker.before = async () => undefined;
+    });
+
+    test("a hook that fails in a fork shows, until the sandbox is started again without a failure", async () => {
+      const { worker } = installation();
+      const cid = await makeReady(await create());
+      worker.hookError = "Hook 10-keys ended with exit code 1: no key";
+      const forked = (await fork(cid)).json;
+      assert.equal(forked.hookError, worker.hookError);
+      const path = `/api/sandboxes/${forked.sandboxID}`;
+      assert.equal((await call("GET", path)).json.hookError, worker.hookError);
+      worker.hookError = undefined;
+      assert.equal((await fork(cid)).json.hookError, undefined);
+      await call("POST", `${path}/hibernate`);
+      await call("POST", `${path}/wake`);
+      assert.equal((await call("GET", path)).json.hookError, undefined);
+    });
+
     describe("patches at a wake", () => {
       /** Runs what is asked for, but for the scripts of patches, which are noted. */
       const watchPatches = (isBad: (script: string) => boolean = () => false) => {

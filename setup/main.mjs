@@ -32,6 +32,7 @@ const fromSource = ["--conditions=source", "--import", "tsx"];
 const commands = {
   quickstart: { purpose: "host", program: ["quickstart/dist/main.js"] },
   serve: { purpose: "host", program: ["packages/standalone/dist/main.js"] },
+  "rotate-key": { purpose: "host", program: ["packages/control-plane/dist/rotate-key.js"] },
   bench: { purpose: "host", program: ["bench/dist/main.js"] },
   test: { purpose: "test", program: [...fromSource, "setup/test.mjs"] },
   "test:chaos": {

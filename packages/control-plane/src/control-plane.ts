@@ -36,6 +36,7 @@ import { planBuilder } from "./images/plan-builder.ts";
 import { createSnapshotRepository } from "./images/snapshot-repository.ts";
 import { createSnapshots } from "./images/snapshots.ts";
 import { openInstallation } from "./installation.ts";
+import { rotateEncryptionKey } from "./key-rotation/rotate-encryption-key.ts";
 import { createApiKeyRepository } from "./orgs/api-key-repository.ts";
 import { defaultOrgName, ensureOrg } from "./orgs/org-repository.ts";
 import { prepareFirstKey } from "./orgs/prepare-first-key.ts";
@@ -44,7 +45,7 @@ import { createPreviewRepository } from "./previews/preview-repository.ts";
 import { createPreviewService } from "./previews/preview-service.ts";
 import { createPreviewSessions } from "./previews/preview-sessions.ts";
 import { createProjectRepository } from "./projects/project-repository.ts";
-import { startRepeatingTask } from "./repeating-task.ts";
+import { type RepeatingTask, startRepeatingTask } from "./repeating-task.ts";
 import { createCreateSandbox } from "./sandboxes/create-sandbox.ts";
 import { createIdleSweep } from "./sandboxes/idle-sweep.ts";
 import { createKeyedLock } from "./sandboxes/keyed-lock.ts";
@@ -91,6 +92,8 @@ export interface ControlPlaneOptions {
   port: number;
   presetApiKey: string | undefined;
   encryptionKey: string | undefined;
+  /** Keys that `encryptionKey`, or the one of the data directory, replaces; the oldest first. */
+  previousEncryptionKeys: readonly string[];
   sandboxDomain: string;
   /** Placements of secrets that name none, in stores that name none. */
   operatorPlacements: readonly string[];
@@ -130,13 +133,14 @@ export async function startControlPlane(
   logger: Logger,
 ): Promise<ControlPlane> {
   await mkdir(options.dataDirectory, { recursive: true, mode: 0o700 });
-  const keyRing = await loadKeyRing({
+  const { keyRing, isRotating, forgetPreviousKeys } = await loadKeyRing({
     configuredKey: options.encryptionKey,
+    configuredPreviousKeys: options.previousEncryptionKeys,
     dataDirectory: options.dataDirectory,
     logger,
   });
   const vault = createVault(keyRing);
-  const { certificateAuthority } = await openInstallation(database, vault);
+  const { certificateAuthority, signingKeys } = await openInstallation(database, vault, keyRing);
   const apiKeys = createApiKeyRepository(database);
   await prepareFirstKey({
     apiKeys,
@@ -157,8 +161,8 @@ export async function startControlPlane(
   const sandboxes = createSandboxRepository(database);
   const previews = createPreviewRepository(database);
   const upkeep = createSandboxUpkeepRepository(database);
-  const tokens = createSandboxTokens(keyRing);
-  const signatures = createUrlSignatures(keyRing);
+  const tokens = createSandboxTokens(signingKeys);
+  const signatures = createUrlSignatures(signingKeys);
   const activity = createSandboxActivity({
     now: Date.now,
     write: (sandboxId, at) => {
@@ -295,7 +299,7 @@ export async function startControlPlane(
   const previewGateway = createPreviewGateway(
     {
       previews,
-      sessions: createPreviewSessions(keyRing, Date.now),
+      sessions: createPreviewSessions(signingKeys, Date.now),
       activity,
       lifecycle,
       openTunnel: (target) => openTunnel(options, target),
@@ -407,11 +411,27 @@ export async function startControlPlane(
       await imageUpkeep.sweep();
     }),
   ];
+  const ending = new AbortController();
+  const rotation = startKeyRotation();
   logger.info({ url, apiKeyFile: join(options.dataDirectory, "api-key") }, "control plane listens");
+
+  /** Tries again until it is done; undefined when there is nothing to do. */
+  function startKeyRotation(): RepeatingTask | undefined {
+    let isDone = !isRotating;
+    if (isDone) return undefined;
+    return repeat("rotation of the encryption key", upkeepMilliseconds, async () => {
+      if (isDone) return;
+      if (!(await rotateEncryptionKey({ database, vault, keyRing, logger }, ending.signal))) return;
+      await forgetPreviousKeys();
+      isDone = true;
+    });
+  }
 
   return {
     url,
     async close() {
+      ending.abort();
+      await rotation?.stop();
       const drain = setTimeout(() => app.server.closeAllConnections(), drainMilliseconds);
       await Promise.all([app.close(), imageBuilds.close()]);
       clearTimeout(drain);

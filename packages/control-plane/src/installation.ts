@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
+import { isNull } from "drizzle-orm";
 import {
   type CertificateAuthority,
   makeCertificateAuthority,
 } from "./certificate-authority/make-certificate-authority.ts";
 import type { Database } from "./database/database.ts";
 import { installations } from "./database/schema.ts";
-import { KeyRingError } from "./vault/key-ring.ts";
+import { createKeyRing, encryptionKeyBytes, type KeyRing, KeyRingError } from "./vault/key-ring.ts";
 import { SecretValue } from "./vault/secret-value.ts";
 import { type Vault, VaultError } from "./vault/vault.ts";
 
@@ -13,6 +14,11 @@ import { type Vault, VaultError } from "./vault/vault.ts";
 export interface Installation {
   shortId: string;
   certificateAuthority: CertificateAuthority;
+  /**
+   * What tokens and signatures are derived from. It outlives the encryption
+   * key; what was made before it existed is derived from the oldest of those.
+   */
+  signingKeys: KeyRing;
 }
 
 /**
@@ -20,7 +26,11 @@ export interface Installation {
  *
  * @throws when the encryption key is not the one that the database was made with.
  */
-export async function openInstallation(database: Database, vault: Vault): Promise<Installation> {
+export async function openInstallation(
+  database: Database,
+  vault: Vault,
+  encryptionKeys: KeyRing,
+): Promise<Installation> {
   let row = await readRow(database);
   if (row === undefined) {
     await makeInstallation(database, vault);
@@ -28,6 +38,7 @@ export async function openInstallation(database: Database, vault: Vault): Promis
   }
   if (row === undefined) throw new Error("The installation's row is absent right after its insert");
   assertKeyFits(vault, { sealed: row.checkSealed, keyVersion: row.checkKeyVersion });
+  const signingKey = await openSigningKey(database, vault, row.shortId);
   const privateKeyPem = vault.open(
     { sealed: row.caKeySealed, keyVersion: row.caKeyVersion },
     { kind: "certificate-authority-key", shortId: row.shortId },
@@ -35,12 +46,33 @@ export async function openInstallation(database: Database, vault: Vault): Promis
   return {
     shortId: row.shortId,
     certificateAuthority: { certificatePem: row.caCertificatePem, privateKeyPem },
+    signingKeys: createKeyRing([
+      ["v1", encryptionKeys.oldestKey()],
+      ["v2", signingKey],
+    ]),
   };
 }
 
 async function readRow(database: Database) {
   const [row] = await database.select().from(installations);
   return row;
+}
+
+/** The signing key, made when there is none. Of several processes that make one, the first wins. */
+async function openSigningKey(database: Database, vault: Vault, shortId: string): Promise<Buffer> {
+  const context = { kind: "signing-key", shortId } as const;
+  const made = vault.seal(
+    new SecretValue(randomBytes(encryptionKeyBytes).toString("hex")),
+    context,
+  );
+  await database
+    .update(installations)
+    .set({ signingKeySealed: made.sealed, signingKeyVersion: made.keyVersion })
+    .where(isNull(installations.signingKeySealed));
+  const row = await readRow(database);
+  const { signingKeySealed: sealed, signingKeyVersion: keyVersion } = row ?? {};
+  if (!sealed || !keyVersion) throw new Error("The signing key is absent right after its update");
+  return vault.openKey({ sealed, keyVersion }, context);
 }
 
 async function makeInstallation(database: Database, vault: Vault): Promise<void> {
@@ -67,7 +99,7 @@ function assertKeyFits(vault: Vault, check: { sealed: string; keyVersion: string
   } catch (error) {
     if (!(error instanceof VaultError) && !(error instanceof KeyRingError)) throw error;
     throw new Error(
-      "The encryption key is not the one that this database was made with. Set OPENSANDBOX_SECRET_ENCRYPTION_KEY to the first one, or, when it was never set, put the data directory's encryption-key file back",
+      "The encryption key is not the one that this database was made with. Set OPENSANDBOX_SECRET_ENCRYPTION_KEY to that one, or to a new one with that one in OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS until the log says that it is not needed; or, when it was never set, put the data directory's encryption-key files back",
       { cause: error },
     );
   }

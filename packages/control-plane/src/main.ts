@@ -31,6 +31,8 @@ async function run(): Promise<void> {
       /** The supervisor gives the one of its private cluster where the operator gives none. */
       DATABASE_URL: settingSchemas.DATABASE_URL.unwrap(),
       OPENSANDBOX_SECRET_ENCRYPTION_KEY: settingSchemas.OPENSANDBOX_SECRET_ENCRYPTION_KEY,
+      OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS:
+        settingSchemas.OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS,
       OPENCOMPUTER_SANDBOX_DOMAIN: settingSchemas.OPENCOMPUTER_SANDBOX_DOMAIN,
       OPENCOMPUTER_SUBSTITUTE_IN: settingSchemas.OPENCOMPUTER_SUBSTITUTE_IN,
       OPENCOMPUTER_SANDBOXES_PER_ORG_MAX: settingSchemas.OPENCOMPUTER_SANDBOXES_PER_ORG_MAX,
@@ -86,6 +88,7 @@ async function run(): Promise<void> {
       port: settings.OPENCOMPUTER_PORT,
       presetApiKey: settings.OPENCOMPUTER_API_KEY,
       encryptionKey: settings.OPENSANDBOX_SECRET_ENCRYPTION_KEY,
+      previousEncryptionKeys: settings.OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS,
       sandboxDomain: settings.OPENCOMPUTER_SANDBOX_DOMAIN,
       operatorPlacements: settings.OPENCOMPUTER_SUBSTITUTE_IN,
       sandboxesPerOrgMax: settings.OPENCOMPUTER_SANDBOXES_PER_ORG_MAX,

@@ -104,6 +104,14 @@ export const settingSchemas = {
     .string()
     .regex(/^[0-9a-fA-F]{64}$/, "expected 64 hexadecimal digits (32 bytes)")
     .optional(),
+  /** Keys that the encryption key replaces, separated by commas, the oldest first. */
+  OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS: z
+    .string()
+    .transform((text) => text.split(",").map((part) => part.trim()))
+    .refine((keys) => keys.every((key) => /^[0-9a-fA-F]{64}$/.test(key)), {
+      error: "expected keys of 64 hexadecimal digits (32 bytes), separated by commas",
+    })
+    .default([]),
   OPENCOMPUTER_SANDBOX_DOMAIN: z
     .string()
     .refine((text) => normalizeHost(text) === text, { error: "expected a lower-case host name" })

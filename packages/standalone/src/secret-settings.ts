@@ -6,6 +6,7 @@ export const secretSettingNames = [
   "OPENCOMPUTER_API_KEY",
   "DATABASE_URL",
   "OPENSANDBOX_SECRET_ENCRYPTION_KEY",
+  "OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS",
 ] as const;
 
 /**

@@ -56,6 +56,7 @@ export async function startTestInstallation(
         port: 0,
         presetApiKey: undefined,
         encryptionKey: undefined,
+        previousEncryptionKeys: [],
         sandboxDomain: "sandbox.localhost",
         operatorPlacements: defaultPlacements,
         sandboxesPerOrgMax: 200,

@@ -1,53 +1,63 @@
-import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Logger } from "pino";
-import { writePrivateFile } from "../private-file.ts";
-import { createKeyRing, encryptionKeyBytes, type KeyRing } from "./key-ring.ts";
+import { openKeyFiles } from "./key-files.ts";
+import { createKeyRing, type KeyRing, keyIdOf } from "./key-ring.ts";
 
-const firstVersion = "v1";
-const keyFileName = "encryption-key";
+export interface LoadedKeyRing {
+  keyRing: KeyRing;
+  /** Whether values may still be encrypted with a key other than the newest. */
+  isRotating: boolean;
+  /** To be called once no value needs a previous key any more. */
+  forgetPreviousKeys(): Promise<void>;
+}
 
 /**
  * The key ring from `OPENSANDBOX_SECRET_ENCRYPTION_KEY`, or from the file
  * `encryption-key` of the data directory, which is made once when the
- * variable is not set.
+ * variable is not set; and the keys that either replaces.
  *
- * @throws when the file exists and is not 64 hexadecimal digits.
+ * @throws when a file exists and is not 64 hexadecimal digits.
  */
 export async function loadKeyRing(options: {
   configuredKey: string | undefined;
+  /** The oldest first. */
+  configuredPreviousKeys: readonly string[];
   dataDirectory: string;
   logger: Logger;
-}): Promise<KeyRing> {
-  if (options.configuredKey !== undefined) {
-    return createKeyRing([[firstVersion, Buffer.from(options.configuredKey, "hex")]]);
+}): Promise<LoadedKeyRing> {
+  const { configuredKey, configuredPreviousKeys, logger } = options;
+  if (configuredKey !== undefined) {
+    return {
+      ...ringOf([...configuredPreviousKeys, configuredKey]),
+      forgetPreviousKeys: async () => {
+        logger.warn(
+          "no value needs a previous encryption key any more: take OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS away",
+        );
+      },
+    };
   }
-  const path = join(options.dataDirectory, keyFileName);
-  const text = (await readKeyFile(path)) ?? (await makeKeyFile(path));
-  options.logger.warn(
-    { path },
+  const files = openKeyFiles(options.dataDirectory);
+  if ((await files.readKey()) === undefined) await files.makeKey();
+  const key = await files.readKey();
+  if (key === undefined) throw new Error(`${files.path} is absent right after it was made`);
+  const previous = await files.readPreviousKey();
+  logger.warn(
+    { path: files.path },
     "secrets are encrypted with a key that lies beside them; in production set OPENSANDBOX_SECRET_ENCRYPTION_KEY",
   );
-  return createKeyRing([[firstVersion, Buffer.from(text, "hex")]]);
+  return {
+    ...ringOf([...configuredPreviousKeys, ...(previous === undefined ? [] : [previous]), key]),
+    forgetPreviousKeys: () => files.removePreviousKey(),
+  };
 }
 
-async function readKeyFile(path: string): Promise<string | undefined> {
-  let text: string;
-  try {
-    text = (await readFile(path, "utf8")).trim();
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
-  if (/^[0-9a-f]{64}$/i.test(text)) return text;
-  throw new Error(
-    `${path} must hold 64 hexadecimal digits and does not; restore it from a backup, or set OPENSANDBOX_SECRET_ENCRYPTION_KEY`,
+/** A key that is named twice is there once, at its last place. */
+function ringOf(keysInHex: readonly string[]): Pick<LoadedKeyRing, "keyRing" | "isRotating"> {
+  const keys = [...new Set(keysInHex.map((hex) => hex.toLowerCase()).toReversed())].toReversed();
+  const keyRing = createKeyRing(
+    keys.map((hex) => {
+      const key = Buffer.from(hex, "hex");
+      return [keyIdOf(key), key] as const;
+    }),
   );
-}
-
-async function makeKeyFile(path: string): Promise<string> {
-  const text = randomBytes(encryptionKeyBytes).toString("hex");
-  await writePrivateFile(path, `${text}\n`);
-  return text;
+  return { keyRing, isRotating: keys.length > 1 };
 }

@@ -139,7 +139,7 @@ describe("Vault.seal", () => {
 
 describe("createKeyRing", () => {
   test("refuses a key of another length and an empty ring", () => {
-    assert.throws(() => createKeyRing([["v1", Buffer.alloc(31)]]), /32 octets, got 31/);
+    assert.throws(() => createKeyRing([["v1", Buffer.alloc(31)]]), /32 bytes, got 31/);
     assert.throws(() => createKeyRing([]), KeyRingError);
   });
 
@@ -155,5 +155,38 @@ describe("createKeyRing", () => {
       keyOne,
     ].map((key) => key.toString("hex"));
     assert.equal(new Set(derived).size, derived.length);
+  });
+});
+
+describe("a value of before keys had ids", () => {
+  const sealed = vault.seal(new SecretValue("sk-12345"), context);
+
+  test("is decrypted with whichever key of the ring it is under", () => {
+    for (const keys of [
+      [["k1", keyOne]],
+      [
+        ["k1", keyOne],
+        ["k2", keyTwo],
+      ],
+      [
+        ["k2", keyTwo],
+        ["k1", keyOne],
+      ],
+    ] as const) {
+      assert.equal(createVault(createKeyRing(keys)).open(sealed, context).reveal(), "sk-12345");
+    }
+  });
+
+  test("and with no other", () =>
+    assert.throws(
+      () => createVault(createKeyRing([["k2", keyTwo]])).open(sealed, context),
+      VaultError,
+    ));
+
+  test("one with an id is decrypted with that key alone, and its absence is named", () => {
+    const named = createVault(createKeyRing([["k1", keyOne]])).seal(new SecretValue("v"), context);
+    const others = createVault(createKeyRing([["k2", keyTwo]]));
+    assert.throws(() => others.open(named, context), KeyRingError);
+    assert.throws(() => others.open({ ...named, keyVersion: "k2" }, context), VaultError);
   });
 });

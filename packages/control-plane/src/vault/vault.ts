@@ -24,6 +24,7 @@ export type SealContext =
   | { kind: "sandbox-former-secret"; orgId: string; ownerId: string; name: string; id: string }
   | { kind: "checkpoint-former-secret"; orgId: string; ownerId: string; name: string; id: string }
   | { kind: "certificate-authority-key"; shortId: string }
+  | { kind: "signing-key"; shortId: string }
   | { kind: "key-check" };
 
 /** Thrown when a sealed value does not open: wrong key, altered octets, or another row's value. */
@@ -38,15 +39,17 @@ export interface Vault {
   seal(value: SecretValue, context: SealContext): SealedValue;
   /** @throws {VaultError | KeyRingError} */
   open(value: SealedValue, context: SealContext): SecretValue;
+  /** A key that is stored as hexadecimal digits. @throws {VaultError | KeyRingError} */
+  openKey(value: SealedValue, context: SealContext): Buffer;
 }
 
 /** Seals with AES-256-GCM under the newest key of the ring, with a random nonce each time. */
 export function createVault(ring: KeyRing): Vault {
-  return {
+  const vault: Vault = {
     seal(value, context) {
       const keyVersion = ring.newestVersion;
       const nonce = randomBytes(nonceBytes);
-      const cipher = createCipheriv(algorithm, ring.key(keyVersion), nonce, {
+      const cipher = createCipheriv(algorithm, ring.newestKey(), nonce, {
         authTagLength: tagBytes,
       });
       cipher.setAAD(authenticatedData(keyVersion, context));
@@ -62,28 +65,36 @@ export function createVault(ring: KeyRing): Vault {
           `${describe(context)} is damaged: its sealed form has only ${octets.length} octets`,
         );
       }
-      const decipher = createDecipheriv(
-        algorithm,
-        ring.key(keyVersion),
-        octets.subarray(0, nonceBytes),
-        { authTagLength: tagBytes },
-      );
-      decipher.setAAD(authenticatedData(keyVersion, context));
-      decipher.setAuthTag(octets.subarray(nonceBytes, nonceBytes + tagBytes));
-      try {
-        const text = Buffer.concat([
-          decipher.update(octets.subarray(nonceBytes + tagBytes)),
-          decipher.final(),
-        ]);
-        return new SecretValue(text.toString("utf8"));
-      } catch (error) {
-        throw new VaultError(
-          `${describe(context)} does not open with key ${keyVersion}: the key is another one, or the row was altered or moved`,
-          { cause: error },
-        );
+      let cause: unknown;
+      for (const key of ring.keys(keyVersion)) {
+        try {
+          return decrypt(octets, key, authenticatedData(keyVersion, context));
+        } catch (error) {
+          cause = error;
+        }
       }
+      throw new VaultError(
+        `${describe(context)} does not open with key ${keyVersion}: the key is another one, or the row was altered or moved`,
+        { cause },
+      );
     },
+
+    openKey: (value, context) => Buffer.from(vault.open(value, context).reveal(), "hex"),
   };
+  return vault;
+}
+
+function decrypt(octets: Buffer, key: Buffer, authenticated: Buffer): SecretValue {
+  const decipher = createDecipheriv(algorithm, key, octets.subarray(0, nonceBytes), {
+    authTagLength: tagBytes,
+  });
+  decipher.setAAD(authenticated);
+  decipher.setAuthTag(octets.subarray(nonceBytes, nonceBytes + tagBytes));
+  const text = Buffer.concat([
+    decipher.update(octets.subarray(nonceBytes + tagBytes)),
+    decipher.final(),
+  ]);
+  return new SecretValue(text.toString("utf8"));
 }
 
 /** JSON of an array has no two readings, whatever the names contain. */
@@ -103,6 +114,7 @@ function parts(context: SealContext): string[] {
     case "checkpoint-former-secret":
       return [context.kind, context.orgId, context.ownerId, context.name, context.id];
     case "certificate-authority-key":
+    case "signing-key":
       return [context.kind, context.shortId];
     case "key-check":
       return [context.kind];
@@ -123,6 +135,8 @@ function describe(context: SealContext): string {
       return `A former value of secret ${context.name} of checkpoint ${context.ownerId}`;
     case "certificate-authority-key":
       return "The key of the certificate authority";
+    case "signing-key":
+      return "The key that tokens and signatures are derived from";
     case "key-check":
       return "The check value of the encryption key";
   }

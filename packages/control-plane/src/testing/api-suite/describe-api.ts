@@ -12,6 +12,7 @@ import { describeFormerSecrets } from "./former-secrets.ts";
 import { describeHibernation } from "./hibernation.ts";
 import { describeImages } from "./images.ts";
 import { describeIsolation } from "./isolation.ts";
+import { describeKeyRotation } from "./key-rotation.ts";
 import { describeOperatorLimits } from "./operator-limits.ts";
 import { describeOrgLimits } from "./org-limits.ts";
 import { describePathParameters } from "./path-parameters.ts";
@@ -58,6 +59,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeTerminals(openDatabase);
     describeFiles(openDatabase);
     describeSignedUrls(openDatabase);
+    describeKeyRotation(openDatabase);
     describeOrgLimits(openDatabase);
     describeOperatorLimits(openDatabase);
     describeImages(openDatabase);

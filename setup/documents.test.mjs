@@ -7,6 +7,7 @@ import { projectDirectory } from "./project-steps.mjs";
 import { findTestFiles } from "./test-files.mjs";
 
 const guideDirectory = "docs/guide";
+const operatorsDirectory = "docs/operators";
 const read = (/** @type {string} */ document) =>
   readFileSync(join(projectDirectory, document), "utf8");
 
@@ -17,8 +18,8 @@ describe("documents name files that exist", () => {
     "SECURITY.md",
     "CONTRIBUTING.md",
     "docs/compatibility.md",
-    ...readdirSync(join(projectDirectory, guideDirectory)).map((name) =>
-      join(guideDirectory, name),
+    ...[guideDirectory, operatorsDirectory].flatMap((directory) =>
+      readdirSync(join(projectDirectory, directory)).map((name) => join(directory, name)),
     ),
   ]) {
     test(document, () => {
@@ -29,7 +30,7 @@ describe("documents name files that exist", () => {
       const linked = [...text.matchAll(/\]\(([\w./-]+)\)/g)].map(([, path = ""]) =>
         join(dirname(document), path),
       );
-      const mayNameNone = document.startsWith(guideDirectory);
+      const mayNameNone = [guideDirectory, operatorsDirectory].includes(dirname(document));
       assert.ok(mayNameNone || quoted.length + linked.length > 0);
       const missing = [...quoted, ...linked].filter(
         (path) => !existsSync(join(projectDirectory, path)),

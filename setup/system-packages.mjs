@@ -21,6 +21,7 @@ const hostPackages = [
   "zstd",
   "kmod",
   "util-linux",
+  "passwd",
   "ca-certificates",
   "debian-archive-keyring",
   "gpg",
@@ -28,7 +29,7 @@ const hostPackages = [
 ];
 
 /** What the tests bring to life besides: real servers and real clients. */
-const testPackages = ["curl", "git", "openssl", "mount"];
+const testPackages = ["curl", "git", "openssl", "mount", "systemd"];
 
 const goMinorMin = 19;
 const clusterConfiguration = "/etc/postgresql-common/createcluster.d/opencomputer.conf";

@@ -5,6 +5,7 @@ import { describeInstallation } from "./installation.ts";
 import { createProgressLine } from "./progress-line.ts";
 import { takeSecrets } from "./secret-settings.ts";
 import { apiOrigin, ServiceFailure, startService } from "./service.ts";
+import { connectServiceManager } from "./service-manager.ts";
 import { readServeSettings } from "./settings.ts";
 
 closeInheritedDescriptors();
@@ -37,9 +38,14 @@ async function serve(): Promise<void> {
     onNote: (text) => process.stderr.write(`${text}\n`),
   });
 
+  const manager = connectServiceManager({
+    environment: process.env,
+    isAlive: service.isAlive,
+    onNote: (text) => process.stderr.write(`${text}\n`),
+  });
   let stopping: Promise<void> | undefined;
   const stop = () => {
-    stopping ??= service.stop();
+    stopping ??= manager.stopping().then(() => service.stop());
     return stopping;
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -57,6 +63,7 @@ async function serve(): Promise<void> {
     await stop();
     throw error;
   }
+  await manager.ready();
   progress.end(`  ✓ ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
 
   const presetKey = settings.OPENCOMPUTER_API_KEY !== undefined;

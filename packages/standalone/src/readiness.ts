@@ -52,6 +52,12 @@ export async function untilReady({
   });
 }
 
+/** Whether the API responds at all, ready or not. */
+export async function isApiResponding(apiOrigin: string): Promise<boolean> {
+  const health = await readJson({ origin: apiOrigin, path: "/health" });
+  return apiHealthSchema.safeParse(health).success;
+}
+
 async function poll(signal: AbortSignal, isDone: () => Promise<boolean>): Promise<void> {
   while (!(await isDone())) {
     signal.throwIfAborted();

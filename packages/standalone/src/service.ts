@@ -10,7 +10,7 @@ import { prepareDirectories } from "./prepare-directories.ts";
 import { openProcessLog } from "./process-log.ts";
 import { defineProcesses } from "./processes.ts";
 import { assertProgramIsReadable } from "./program-files.ts";
-import { untilAnswering, untilReady } from "./readiness.ts";
+import { isApiResponding, untilAnswering, untilReady } from "./readiness.ts";
 import type { ServeSettings } from "./settings.ts";
 import { holdInstallation } from "./single-instance.ts";
 import {
@@ -25,6 +25,11 @@ import { ensureSystemUsers } from "./system-users.ts";
 export interface Service {
   /** Resolves when sandboxes can be made; rejects when that cannot come to be. */
   readonly ready: Promise<void>;
+  /**
+   * Whether the API responds, or its process is about to be started again: what
+   * that process lacks does not come by starting the whole service again.
+   */
+  isAlive(): Promise<boolean>;
   /** Stops every process, in the reverse order of their start. Sandboxes keep running. */
   stop(): Promise<void>;
 }
@@ -160,6 +165,14 @@ export async function startService({
 
   return {
     ready: start(),
+    async isAlive() {
+      const isRestarting = running.some(
+        (supervised) =>
+          supervised.name === definitions.controlPlane.name &&
+          supervised.state().state === "restarting",
+      );
+      return isRestarting || isApiResponding(apiOrigin(settings));
+    },
     async stop() {
       ending.abort(new Error("The service was stopped before it was ready"));
       for (const supervised of running.reverse()) await supervised.stop();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
@@ -125,13 +125,18 @@ describe("the life of a machine", () => {
     return stdout.trim();
   };
 
+  const lastWriteTo = async (layerId: string) =>
+    (await stat(join(scene.dataDirectory, "worker/layers", `${layerId}.qcow2`))).mtimeMs;
+
   test("hibernate and wake: memory, files and environment come back; time goes on", async () => {
     const id = await scene.create();
     await run(id, `${counter}; echo kept > ~/file; head -c 200M /dev/urandom > ~/large; sync`);
     await run(id, "sudo sh -c 'echo 3 > /proc/sys/vm/drop_caches'");
     const before = Number(await run(id, ask));
     const machineId = await run(id, "cat /etc/machine-id");
+    const layers = (await scene.recordOf(id)).disk.layers;
     const { sizeBytes } = await hibernate(id);
+    const writtenAt = await Promise.all(layers.map(lastWriteTo));
     assert.ok(sizeBytes > 210 * 2 ** 20 && sizeBytes < 2 ** 30, `${sizeBytes}`);
     assert.deepEqual(await hibernate(id), { sizeBytes });
     const saved = (await sandboxes()).find(({ sandboxId }) => sandboxId === id);
@@ -143,6 +148,9 @@ describe("the life of a machine", () => {
     );
     const woken = await wake(id);
     assert.equal(woken.memory, "kept");
+    await run(id, "echo more > ~/more; sync");
+    assert.deepEqual((await scene.recordOf(id)).disk.layers.slice(1), layers);
+    assert.deepEqual(await Promise.all(layers.map(lastWriteTo)), writtenAt, "what is saved stays");
     const after = Number(await run(id, ask));
     assert.ok(after >= before, `${after} after ${before}`);
     assert.equal(await run(id, "cat ~/file; echo $GREETING"), "kept\nhello");

@@ -62,7 +62,7 @@ describe("createLayers", () => {
   ): Promise<string[]> {
     const empty = join(root, `empty-${below.length}`);
     await layers.makeEmpty(empty, disk(below));
-    const added = await layers.add(owner, empty);
+    const added = await layers.add(owner, empty, disk(below));
     await rm(empty);
     await write(layers.pathOf(added), index + 1, index, 1);
     return [added, ...below];
@@ -89,6 +89,13 @@ describe("createLayers", () => {
     const [newest = "", ...older] = await makeChain("a", 3);
     assert.deepEqual(await read(layers.pathOf(newest)), contentOf(3));
     assert.deepEqual(await read(layers.pathOf(older[0] ?? "")), contentOf(2));
+  });
+
+  test("a new layer is made where there is no empty one to copy", async () => {
+    const chain = await makeChain("a", 1);
+    const added = await layers.add("b", join(root, "none"), disk(chain));
+    await write(layers.pathOf(added), 9, 1, 1);
+    assert.deepEqual((await read(layers.pathOf(added))).slice(0, 3), [1, 9, 0xff]);
   });
 
   test("a layer goes with the last one that holds it, not before", async () => {
@@ -208,7 +215,10 @@ describe("createLayers", () => {
         work.catch((error: unknown) => {
           throw asStorageError(error);
         });
-      await assert.rejects(told(onFull.add("a", large)), failsWith("host_storage_full"));
+      await assert.rejects(
+        told(onFull.add("a", large, disk(chain))),
+        failsWith("host_storage_full"),
+      );
       assert.deepEqual(await readdir(full), []);
       await writeFile(join(full, "rest"), Buffer.alloc(200 * 1024));
       await assert.rejects(

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { confined, inPlace } from "../confinement/confinement.ts";
 import { syncPath } from "../files/sync-files.ts";
+import { hasCode } from "../process/process-identity.ts";
 import { runProgram } from "../process/run-program.ts";
 
 /** Names a layer: 16 hexadecimal digits. */
@@ -41,8 +42,11 @@ export interface Layers {
   hold(owner: string, layerIds: readonly string[]): Promise<void>;
   /** An empty layer over a disk, as a file; its copies are layers. */
   makeEmpty(path: string, disk: Disk): Promise<void>;
-  /** A new layer that `owner` holds beside what it holds already. */
-  add(owner: string, emptyLayerPath: string): Promise<string>;
+  /**
+   * A new layer over a disk, which `owner` holds beside what it holds already:
+   * a copy of an empty one, which is made when there is none to copy.
+   */
+  add(owner: string, emptyLayerPath: string, disk: Disk): Promise<string>;
   /**
    * A new layer, held by `owner`, that alone has what all layers of the disk
    * together have. It is worth nothing when the disk was written to meanwhile.
@@ -103,23 +107,33 @@ export async function createLayers(directory: string): Promise<Layers> {
     }
   }
 
+  async function makeEmpty(path: string, disk: Disk): Promise<void> {
+    const {
+      layers: [newest],
+      sizeMB,
+    } = disk;
+    await runProgram("qemu-img", [
+      ...["create", "-q", "-u", "-f", "qcow2", "-F", "qcow2"],
+      ...["-b", newest === undefined ? basePathOf(disk) : `${newest}${extension}`],
+      ...[path, `${sizeMB}M`],
+    ]);
+  }
+
   return {
     directory,
     pathOf,
     basePathOf,
     hold,
-    async makeEmpty(path, disk) {
-      const {
-        layers: [newest],
-        sizeMB,
-      } = disk;
-      await runProgram("qemu-img", [
-        ...["create", "-q", "-u", "-f", "qcow2", "-F", "qcow2"],
-        ...["-b", newest === undefined ? basePathOf(disk) : `${newest}${extension}`],
-        ...[path, `${sizeMB}M`],
-      ]);
-    },
-    add: (owner, emptyLayerPath) => newLayer(owner, (path) => copyFile(emptyLayerPath, path)),
+    makeEmpty,
+    add: (owner, emptyLayerPath, disk) =>
+      newLayer(owner, async (path) => {
+        try {
+          await copyFile(emptyLayerPath, path);
+        } catch (error) {
+          if (!hasCode(error, "ENOENT")) throw error;
+          await makeEmpty(path, disk);
+        }
+      }),
     async flatten(owner, disk) {
       const [newest] = disk.layers;
       if (newest === undefined) throw new Error("A disk without layers is flat");

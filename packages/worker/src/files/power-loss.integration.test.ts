@@ -66,7 +66,7 @@ describe("a loss of power", () => {
     await syncDirectoryFiles(directory);
     const empty = join(directory, "empty");
     await layers.makeEmpty(empty, { goldenFingerprint, layers: [], sizeMB: 16 });
-    const id = await layers.add("a", empty);
+    const id = await layers.add("a", empty, { goldenFingerprint, layers: [], sizeMB: 16 });
     await losePower();
     const info = await runProgram("qemu-img", ["info", "--output=json", layers.pathOf(id)]);
     assert.match(info, /"format": "qcow2"/);
@@ -76,7 +76,7 @@ describe("a loss of power", () => {
     const layers = await openLayers();
     const empty = join(directory, "empty");
     await layers.makeEmpty(empty, { goldenFingerprint, layers: [], sizeMB: 16 });
-    const id = await layers.add("a", empty);
+    const id = await layers.add("a", empty, { goldenFingerprint, layers: [], sizeMB: 16 });
     await writeFile(layers.pathOf(id), "written by a machine", { flag: "a" });
     await layers.sync([id]);
     await losePower();
@@ -111,7 +111,11 @@ describe("a loss of power", () => {
     await syncDirectoryFiles(directory);
     const empty = join(directory, "empty");
     await layers.makeEmpty(empty, { goldenFingerprint, layers: [], sizeMB: 16 });
-    const layerId = await layers.add("machine", empty);
+    const layerId = await layers.add("machine", empty, {
+      goldenFingerprint,
+      layers: [],
+      sizeMB: 16,
+    });
     await saved.make(id, async (filled) => {
       await writeFile(layers.pathOf(layerId), "written by a machine", { flag: "a" });
       await writeFile(savedPaths(filled).memoryPath, Buffer.alloc(1024 * 1024, 7));

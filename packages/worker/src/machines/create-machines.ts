@@ -268,9 +268,7 @@ export function createMachines(deps: {
       let vm: VirtualMachine | undefined;
       try {
         const { emptyLayerPath, disk } = origin;
-        const added =
-          emptyLayerPath === null ? [] : [await layers.add(layerOwnerOf(id), emptyLayerPath)];
-        const [newest = "", ...older] = [...added, ...disk.layers];
+        const newest = await layers.add(layerOwnerOf(id), emptyLayerPath, disk);
         await chown(layers.pathOf(newest), slot.userId, slot.userId);
         await files.show(id, [newest, ...older]);
         await makeTraversable(socketDirectoryOf(id));
@@ -291,7 +289,7 @@ export function createMachines(deps: {
           isFresh: origin.isFresh,
           isContinuation: origin.sandboxId !== null,
           lostBecause: launched.lostBecause,
-          disk: { ...disk, layers: [newest, ...older] },
+          disk: { ...disk, layers: [newest, ...disk.layers] },
           sandbox: null,
           machineId: null,
           startedAtUnixMilliseconds: null,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { forkOf } from "../saved-state/saved-machine.ts";
+import { originOf } from "../saved-state/saved-machine.ts";
 import { createFakeMachines, createJournal } from "../testing/fake-machines.ts";
 import { createFakeSaved } from "../testing/sandboxes-scenario.ts";
 import { createSpares } from "./create-spares.ts";
@@ -24,7 +24,7 @@ function scenario(t: TestContext, options: { isEnabled?: boolean } = {}) {
     for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
   }
   const count = (event: string) => journal.events.filter((each) => each === event).length;
-  return { spares, origin: () => forkOf(saved), pass, count, ...journal };
+  return { spares, origin: () => originOf(saved), pass, count, ...journal };
 }
 
 const made = "make fork";

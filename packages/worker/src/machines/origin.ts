@@ -12,8 +12,8 @@ export interface Origin {
   readonly isFresh: boolean;
   /** The sandbox that it is again; null when it becomes a new one. */
   readonly sandboxId: string | null;
-  /** An empty layer over the disk, to be copied; null when the machine goes on in the disk's newest layer. */
-  readonly emptyLayerPath: string | null;
+  /** An empty layer over the disk, to be copied when it is there. */
+  readonly emptyLayerPath: string;
   /** Why there is no memory, when there was some. */
   readonly lostBecause: string | null;
   /** Null when the machine boots from the disk. */

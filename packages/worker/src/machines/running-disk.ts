@@ -77,7 +77,7 @@ export function createRunningDisk(deps: {
       const { vm, record } = machine;
       if (vm === undefined) throw new Error("The machine has ended");
       const owner = layerOwnerOf(machine.id);
-      const layerId = await layers.add(owner, emptyLayerPath);
+      const layerId = await layers.add(owner, emptyLayerPath, record.disk);
       try {
         const path = await opened(machine, layerId);
         await saveLayers(machine, [layerId, ...record.disk.layers]);

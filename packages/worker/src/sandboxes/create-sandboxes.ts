@@ -169,6 +169,8 @@ export function createSandboxes(deps: {
       hookError,
       phase: "started",
     });
+    // Each wake puts a layer over what was saved.
+    runningDisks.flattenDeep(sandbox);
   }
 
   async function forgetSaved(sandboxId: string): Promise<void> {
@@ -216,8 +218,9 @@ export function createSandboxes(deps: {
         return describe(sandbox);
       }),
 
-    hibernate: (sandboxId) =>
-      change(sandboxId, async (sandbox) => {
+    async hibernate(sandboxId) {
+      await runningDisks.mayDeepen(find(sandboxId));
+      return change(sandboxId, async (sandbox) => {
         const present = hibernated.get(sandboxId);
         if (present !== undefined && stateOf(sandbox) !== "running") {
           // Of a machine that was prepared nothing has run: what was saved is what there is.
@@ -237,7 +240,8 @@ export function createSandboxes(deps: {
         log.info({ sandboxId, sizeBytes: saved.sizeBytes }, "A sandbox hibernates");
         void restored.standReadyToWake(sandboxId);
         return saved;
-      }),
+      });
+    },
 
     wake: (sandboxId, { egressMode, envs }) =>
       change(sandboxId, async (sandbox) => {

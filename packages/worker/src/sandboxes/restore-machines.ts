@@ -3,7 +3,7 @@ import { isDeep } from "../disks/create-layers.ts";
 import type { Machine, Machines } from "../machines/create-machines.ts";
 import type { SpareOrigin, Spares } from "../machines/create-spares.ts";
 import type { SavedMachines } from "../saved-state/create-saved-machines.ts";
-import { continuationOf, forkOf, type SavedMachine } from "../saved-state/saved-machine.ts";
+import { originOf, type SavedMachine } from "../saved-state/saved-machine.ts";
 
 /** Machines made of what was saved, and those that stand ready for it. */
 export interface RestoreMachines {
@@ -36,14 +36,14 @@ export function createRestoreMachines(deps: {
     );
   }
 
-  const fork = (checkpointId: string) => () => forkOf(findCheckpoint(checkpointId));
+  const fork = (checkpointId: string) => () => originOf(findCheckpoint(checkpointId));
 
   /** What a hibernated sandbox goes on in, should it be woken. */
   const continuation =
     (sandboxId: string): SpareOrigin =>
     () => {
       const saved = hibernated.get(sandboxId);
-      return saved === undefined ? undefined : forkOf(saved);
+      return saved === undefined ? undefined : originOf(saved);
     };
 
   /** A deep disk is flattened first: with each machine that was made of it, it would be deeper. */
@@ -76,7 +76,7 @@ export function createRestoreMachines(deps: {
 
     async ofHibernated(saved) {
       const ready = await spares.takeLast(saved.id);
-      return ready ?? machines.make(continuationOf(hibernated.get(saved.id) ?? saved));
+      return ready ?? machines.make(originOf(hibernated.get(saved.id) ?? saved));
     },
 
     standReadyToFork: (checkpointId) => standReady(checkpoints, checkpointId, fork(checkpointId)),

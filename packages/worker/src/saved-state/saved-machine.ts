@@ -45,25 +45,17 @@ export function emptyLayerPath(directory: string, layers: readonly string[]): st
 }
 
 /**
- * A new machine, or one that stands ready to be the same again: its disk begins
- * as an empty layer over the saved one, which stays as it is.
+ * A new machine, or the same one again: its disk begins as an empty layer over
+ * the saved one. What is saved is never written to.
  */
-export function forkOf(saved: SavedMachine): Origin {
-  return {
-    ...continuationOf(saved),
-    emptyLayerPath: emptyLayerPath(saved.directory, saved.disk.layers),
-  };
-}
-
-/** The same machine again: it writes into the saved disk's newest layer. */
-export function continuationOf(saved: SavedMachine): Origin {
+export function originOf(saved: SavedMachine): Origin {
   const { memoryPath, statePath } = savedPaths(saved.directory);
   return {
     accelerator: saved.accelerator,
     imageFingerprint: saved.imageFingerprint,
     baseMemoryMB: saved.baseMemoryMB,
     disk: saved.disk,
-    emptyLayerPath: null,
+    emptyLayerPath: emptyLayerPath(saved.directory, saved.disk.layers),
     isFresh: false,
     sandboxId: saved.sandbox?.sandboxId ?? null,
     lostBecause: saved.lostBecause,

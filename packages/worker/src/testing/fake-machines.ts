@@ -155,7 +155,7 @@ export function createFakeMachines(
       for (const end of endCallbacks.get(machineId) ?? []) end();
     },
     async make(origin: Origin) {
-      await note(origin.emptyLayerPath === null ? "make again" : "make fork");
+      await note(origin.sandboxId === null ? "make fork" : "make again");
       return fake({
         hasMemory: origin.memory !== null,
         isFresh: origin.isFresh,

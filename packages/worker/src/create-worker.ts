@@ -28,7 +28,7 @@ import { startAutoscaler } from "./scaling/start-autoscaler.ts";
 import { createUseWatch, type UseWatch } from "./use/create-use-watch.ts";
 import { createQemu } from "./vm/create-qemu.ts";
 import { machineFingerprint } from "./vm/machine-fingerprint.ts";
-import type { Accelerator, MachineShape } from "./vm/qemu-arguments.ts";
+import type { Accelerator, MachineShape } from "./vm/machine-shape.ts";
 
 export interface WorkerOptions {
   readonly dataDirectory: string;
@@ -134,6 +134,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     fingerprintOf,
     directories,
     acceleratorPath: join(dataDirectory, "worker/accelerator.json"),
+    log,
   });
 
   const instanceId = randomUUID();
@@ -192,10 +193,10 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
         ]),
       );
     }
-    accelerator = prepared.accelerator;
+    accelerator = prepared.shape.accelerator;
     const size = options.warmPoolSize;
     imageDiskMB = golden.diskMB;
-    const origin = () => freshMachine(golden, prepared.accelerator);
+    const origin = () => freshMachine(golden, prepared.shape);
     pool = createMachinePool({
       machines,
       origin,

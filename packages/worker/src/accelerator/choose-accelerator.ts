@@ -1,13 +1,15 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
+import { type RecordKind, readRecord, writeRecord } from "../files/record-kind.ts";
+import { setAside } from "../files/set-aside.ts";
 import type { Image } from "../images/import-image.ts";
 import type { BootMachine } from "../machines/boot-machine.ts";
-import type { Accelerator } from "../vm/qemu-arguments.ts";
+import { type Accelerator, newMachineShape } from "../vm/machine-shape.ts";
 
 const answerSchema = z.object({ host: z.string(), kvmWorks: z.boolean(), reason: z.string() });
 type Answer = z.infer<typeof answerSchema>;
+const answerKind: RecordKind<typeof answerSchema> = { schema: answerSchema, migrations: [] };
 
 /** KVM boots the image in two seconds; a host whose KVM hangs shows it by silence. */
 const bootTimeoutSeconds = 12;
@@ -26,17 +28,32 @@ export async function chooseAccelerator(options: {
   bootMachine: BootMachine;
   workDirectory: string;
   answerPath: string;
+  log: { error(details: object, message: string): void };
 }): Promise<Accelerator> {
   const { setting, host, answerPath } = options;
   if (setting === "tcg") return "tcg";
-  const known = await readJsonFile(answerPath, answerSchema);
+  const known = await readAnswer(answerPath, options.log);
   const answer = known?.host === host ? known : await probe(options);
-  if (answer !== known) await writeJsonFile(answerPath, answer);
+  if (answer !== known) await writeRecord(answerPath, answerKind, answer);
   if (answer.kvmWorks) return "kvm";
   if (setting === "auto") return "tcg";
   throw new Error(
     `KVM does not work on this host (${answer.reason}): set OPENCOMPUTER_ACCEL to auto or tcg, or delete ${answerPath} to try again`,
   );
+}
+
+/** One that cannot be read is set aside, and the host is asked again. */
+async function readAnswer(
+  path: string,
+  log: { error(details: object, message: string): void },
+): Promise<Answer | undefined> {
+  try {
+    return await readRecord(path, answerKind);
+  } catch (error) {
+    const aside = await setAside(path);
+    log.error({ aside, err: error }, "Whether KVM works cannot be read; it is found out again");
+    return undefined;
+  }
 }
 
 async function probe(options: {
@@ -51,7 +68,7 @@ async function probe(options: {
   try {
     const machine = await options.bootMachine({
       image,
-      shape: { accelerator: "kvm", baseMemoryMB: 512 },
+      shape: newMachineShape("kvm", 512),
       diskPath: join(workDirectory, "disk.qcow2"),
       directory: workDirectory,
     });

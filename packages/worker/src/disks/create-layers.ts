@@ -58,7 +58,7 @@ export interface Layers {
   sync(layerIds: readonly string[]): Promise<void>;
   /** What layers take on the disk, those left out that one of the other owners needs too. */
   bytesOf(layerIds: readonly string[], isOther: (owner: string) => boolean): Promise<number>;
-  /** Removes the files that nobody holds. */
+  /** Removes the layers that nobody holds; a file of another kind of name stays. */
   removeStrays(): Promise<void>;
 }
 
@@ -177,7 +177,8 @@ export async function createLayers(directory: string): Promise<Layers> {
     async removeStrays() {
       for (const name of await readdir(directory)) {
         const layerId = name.slice(0, -extension.length);
-        if (!isHeld(layerId)) await rm(join(directory, name), { force: true });
+        const isLayer = name.endsWith(extension) && layerIdSchema.safeParse(layerId).success;
+        if (isLayer && !isHeld(layerId)) await rm(join(directory, name), { force: true });
       }
     },
   };

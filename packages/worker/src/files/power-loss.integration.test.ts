@@ -86,6 +86,8 @@ describe("a loss of power", () => {
   const manifest = (layerIds: string[]): Omit<SavedManifest, "sizeBytes"> => ({
     kind: "full",
     accelerator: "tcg",
+    machineType: "pc-q35-7.2",
+    processorModel: "max,erms=off",
     machineFingerprint: "fingerprint-1",
     imageFingerprint: "image-1",
     baseMemoryMB: 1024,
@@ -170,7 +172,7 @@ describe("a loss of power", () => {
       const images = join(directory, "images");
       await mkdir(images);
       await syncDirectoryFiles(directory);
-      await importImage(source, images);
+      await importImage(source, images, log);
       await losePower();
       const { diskPath, kernelPath } = await openImage(images, fingerprint);
       assert.equal((await stat(diskPath)).size, 1024 * 1024);

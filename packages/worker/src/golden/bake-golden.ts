@@ -2,13 +2,19 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { guestLayout } from "@opencomputer/protocol";
 import type { Layers } from "../disks/create-layers.ts";
+import { writeRecord } from "../files/record-kind.ts";
 import { syncDirectoryFiles, syncPath } from "../files/sync-files.ts";
-import { writeJsonFile } from "../files/write-json-file.ts";
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { Image } from "../images/import-image.ts";
 import type { BootMachine } from "../machines/boot-machine.ts";
-import type { MachineShape } from "../vm/qemu-arguments.ts";
-import { type GoldenSnapshot, goldenPaths, openGolden } from "./golden-snapshot.ts";
+import type { MachineShape } from "../vm/machine-shape.ts";
+import { goldenDigest } from "./golden-digest.ts";
+import {
+  type GoldenSnapshot,
+  goldenManifestKind,
+  goldenPaths,
+  openGolden,
+} from "./golden-snapshot.ts";
 
 const bootTimeoutSeconds = 180;
 const setUpTimeoutSeconds = 300;
@@ -28,7 +34,7 @@ const warmUpScripts = [
  */
 export async function bakeGolden(options: {
   goldenDirectory: string;
-  fingerprint: string;
+  inputsFingerprint: string;
   image: Image;
   shape: MachineShape;
   certificatePem: string;
@@ -37,9 +43,8 @@ export async function bakeGolden(options: {
   makeEmptyLayer: Layers["makeEmpty"];
   onStage: (stage: string) => void;
 }): Promise<GoldenSnapshot> {
-  const { goldenDirectory, fingerprint, image, shape, onStage } = options;
-  const directory = join(goldenDirectory, fingerprint);
-  const temporaryDirectory = `${directory}.new`;
+  const { goldenDirectory, inputsFingerprint, image, shape, onStage } = options;
+  const temporaryDirectory = join(goldenDirectory, `${inputsFingerprint}.new`);
   const paths = goldenPaths(temporaryDirectory);
   await rm(temporaryDirectory, { recursive: true, force: true });
   await mkdir(temporaryDirectory, { recursive: true });
@@ -62,18 +67,20 @@ export async function bakeGolden(options: {
   } finally {
     await machine.discard();
   }
+  const fingerprint = await goldenDigest([paths.memoryPath, paths.statePath, paths.diskPath]);
   await options.makeEmptyLayer(paths.overlayPath, {
     goldenFingerprint: fingerprint,
     layers: [],
     sizeMB: image.diskMB,
   });
-  await writeJsonFile(paths.manifestPath, {
+  await writeRecord(paths.manifestPath, goldenManifestKind, {
+    inputsFingerprint,
     imageFingerprint: image.fingerprint,
     machineFingerprint: options.machineFingerprint,
     baseMemoryMB: shape.baseMemoryMB,
     diskMB: image.diskMB,
   });
-  await rm(directory, { recursive: true, force: true });
+  const directory = join(goldenDirectory, fingerprint);
   await syncDirectoryFiles(temporaryDirectory);
   await rename(temporaryDirectory, directory);
   await syncPath(goldenDirectory);

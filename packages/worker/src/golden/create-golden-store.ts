@@ -1,14 +1,14 @@
-import { readdir, rm } from "node:fs/promises";
 import { release as kernelRelease } from "node:os";
 import { join } from "node:path";
 import { chooseAccelerator } from "../accelerator/choose-accelerator.ts";
 import type { Layers } from "../disks/create-layers.ts";
 import { importImage } from "../images/import-image.ts";
 import type { BootMachine } from "../machines/boot-machine.ts";
-import type { Accelerator, MachineShape } from "../vm/qemu-arguments.ts";
+import { type MachineShape, newMachineShape } from "../vm/machine-shape.ts";
 import { bakeGolden } from "./bake-golden.ts";
 import { goldenFingerprint } from "./golden-fingerprint.ts";
-import { type GoldenSnapshot, openGolden } from "./golden-snapshot.ts";
+import { type GoldenSnapshot, isBakedFrom, listGoldens } from "./golden-snapshot.ts";
+import { removeUnusedGoldens } from "./remove-unused-goldens.ts";
 
 /** The golden snapshots in the data directory, and the images that they stand on. */
 export interface GoldenStore {
@@ -19,7 +19,7 @@ export interface GoldenStore {
   ensure(
     certificatePem: string,
     onStage: (stage: string) => void,
-  ): Promise<{ golden: GoldenSnapshot; accelerator: Accelerator }>;
+  ): Promise<{ golden: GoldenSnapshot; shape: MachineShape }>;
   /** Removes the snapshots that are not kept, and the images that none of the kept stands on. */
   removeOthers(kept: ReadonlySet<string>): Promise<void>;
 }
@@ -38,13 +38,14 @@ export function createGoldenStore(options: {
   directories: { golden: string; images: string };
   /** Where the answer to whether KVM works is kept. */
   acceleratorPath: string;
+  log: { error(details: object, message: string): void };
 }): GoldenStore {
-  const { hypervisorVersion, processor, bootMachine, directories } = options;
+  const { hypervisorVersion, processor, bootMachine, directories, log } = options;
 
   return {
     async ensure(certificatePem, onStage) {
       onStage("copying the guest image");
-      const image = await importImage(options.guestImageDirectory, directories.images);
+      const image = await importImage(options.guestImageDirectory, directories.images, log);
       onStage("finding out whether KVM works");
       const accelerator = await chooseAccelerator({
         setting: options.setting,
@@ -53,19 +54,24 @@ export function createGoldenStore(options: {
         bootMachine,
         workDirectory: join(directories.golden, "accelerator-probe"),
         answerPath: options.acceleratorPath,
+        log,
       });
-      const shape = { accelerator, baseMemoryMB };
+      const shape = newMachineShape(accelerator, baseMemoryMB);
       const machineFingerprint = options.fingerprintOf(shape);
-      const fingerprint = goldenFingerprint({
+      const inputsFingerprint = goldenFingerprint({
         imageFingerprint: image.fingerprint,
         certificatePem,
         machineFingerprint,
       });
+      const { snapshots, unreadable } = await listGoldens(directories.golden);
+      for (const { name, error } of unreadable) {
+        log.error({ golden: name, err: error }, "A golden snapshot cannot be read; it stays");
+      }
       const golden =
-        (await openGolden(directories.golden, fingerprint)) ??
+        snapshots.find((each) => isBakedFrom(each, inputsFingerprint)) ??
         (await bakeGolden({
           goldenDirectory: directories.golden,
-          fingerprint,
+          inputsFingerprint,
           image,
           shape,
           certificatePem,
@@ -74,23 +80,9 @@ export function createGoldenStore(options: {
           makeEmptyLayer: options.makeEmptyLayer,
           onStage,
         }));
-      return { golden, accelerator };
+      return { golden, shape };
     },
 
-    async removeOthers(kept) {
-      const keptImages = new Set<string>();
-      for (const fingerprint of kept) {
-        const golden = await openGolden(directories.golden, fingerprint);
-        if (golden !== undefined) keptImages.add(golden.imageFingerprint);
-      }
-      await removeAllBut(directories.golden, kept);
-      await removeAllBut(directories.images, keptImages);
-    },
+    removeOthers: (kept) => removeUnusedGoldens(directories, kept),
   };
-}
-
-async function removeAllBut(directory: string, kept: ReadonlySet<string>): Promise<void> {
-  for (const name of await readdir(directory)) {
-    if (!kept.has(name)) await rm(join(directory, name), { recursive: true, force: true });
-  }
 }

@@ -1,9 +1,14 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { readJsonFile } from "../files/write-json-file.ts";
+import { type RecordKind, readRecord } from "../files/record-kind.ts";
+
+const nameSchema = z.string().regex(/^[0-9a-f]{32}$/);
 
 /** `golden.json`, written last: without it a snapshot is not taken for one. */
 export const goldenManifestSchema = z.object({
+  /** What it was baked from; null for one that is named by it. */
+  inputsFingerprint: nameSchema.nullable(),
   imageFingerprint: z.string(),
   /** Which QEMU can load it; see `machineFingerprint`. */
   machineFingerprint: z.string(),
@@ -12,8 +17,14 @@ export const goldenManifestSchema = z.object({
 });
 export type GoldenManifest = z.infer<typeof goldenManifestSchema>;
 
+export const goldenManifestKind: RecordKind<typeof goldenManifestSchema> = {
+  schema: goldenManifestSchema,
+  migrations: [(record) => ({ inputsFingerprint: null, ...record })],
+};
+
 /** A machine saved after its guest has booted, trusts the installation's CA and is warm. */
 export interface GoldenSnapshot extends GoldenManifest {
+  /** Its name: see `goldenDigest`. */
   readonly fingerprint: string;
   readonly memoryPath: string;
   readonly statePath: string;
@@ -32,12 +43,36 @@ export function goldenPaths(directory: string) {
   };
 }
 
-/** A finished snapshot; undefined when there is none. */
+/** A finished snapshot; undefined when there is none. @throws {Error} for one that cannot be read. */
 export async function openGolden(
   goldenDirectory: string,
   fingerprint: string,
 ): Promise<GoldenSnapshot | undefined> {
   const paths = goldenPaths(join(goldenDirectory, fingerprint));
-  const manifest = await readJsonFile(paths.manifestPath, goldenManifestSchema);
+  const manifest = await readRecord(paths.manifestPath, goldenManifestKind);
   return manifest === undefined ? undefined : { fingerprint, ...manifest, ...paths };
+}
+
+/** All finished snapshots, and the names of those that cannot be read. */
+export async function listGoldens(
+  goldenDirectory: string,
+): Promise<{ snapshots: GoldenSnapshot[]; unreadable: { name: string; error: unknown }[] }> {
+  const snapshots: GoldenSnapshot[] = [];
+  const unreadable: { name: string; error: unknown }[] = [];
+  for (const name of (await readdir(goldenDirectory)).sort()) {
+    if (!nameSchema.safeParse(name).success) continue;
+    try {
+      const golden = await openGolden(goldenDirectory, name);
+      if (golden === undefined) throw new Error(`${name} has no manifest`);
+      snapshots.push(golden);
+    } catch (error) {
+      unreadable.push({ name, error });
+    }
+  }
+  return { snapshots, unreadable };
+}
+
+/** Whether a snapshot was baked from these inputs. */
+export function isBakedFrom(golden: GoldenSnapshot, inputsFingerprint: string): boolean {
+  return (golden.inputsFingerprint ?? golden.fingerprint) === inputsFingerprint;
 }

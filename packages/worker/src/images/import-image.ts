@@ -1,6 +1,7 @@
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { setAside } from "../files/set-aside.ts";
 import { syncDirectoryFiles, syncPath } from "../files/sync-files.ts";
 import { readJsonFile } from "../files/write-json-file.ts";
 import { runProgram } from "../process/run-program.ts";
@@ -34,6 +35,7 @@ const parts = ["kernel", "initramfs", "base.raw", "image.json"] as const;
 export async function importImage(
   sourceDirectory: string,
   imagesDirectory: string,
+  log: { error(details: object, message: string): void },
 ): Promise<Image> {
   const manifest = await readJsonFile(join(sourceDirectory, "image.json"), imageManifestSchema);
   if (manifest === undefined) {
@@ -42,7 +44,7 @@ export async function importImage(
     );
   }
   const directory = join(imagesDirectory, manifest.fingerprint);
-  if ((await readJsonFile(join(directory, "image.json"), imageManifestSchema)) === undefined) {
+  if (!(await isImported(directory, log))) {
     const temporaryDirectory = `${directory}.new`;
     await rm(temporaryDirectory, { recursive: true, force: true });
     await mkdir(temporaryDirectory, { recursive: true });
@@ -62,6 +64,20 @@ export async function importImage(
     await syncPath(imagesDirectory);
   }
   return openImage(imagesDirectory, manifest.fingerprint);
+}
+
+/** One that cannot be read is set aside: the copy that takes its place has the same content. */
+async function isImported(
+  directory: string,
+  log: { error(details: object, message: string): void },
+): Promise<boolean> {
+  try {
+    return (await readJsonFile(join(directory, "image.json"), imageManifestSchema)) !== undefined;
+  } catch (error) {
+    const aside = await setAside(directory);
+    log.error({ aside, err: error }, "A guest image cannot be read; it is set aside");
+    return false;
+  }
 }
 
 /** An image of the data directory. @throws {Error} when it is not there. */

@@ -8,7 +8,7 @@ import type { ByteBudget } from "../guest/byte-budget.ts";
 import type { Image } from "../images/import-image.ts";
 import type { Slots } from "../network/create-slots.ts";
 import { runProgram } from "../process/run-program.ts";
-import type { MachineShape } from "../vm/qemu-arguments.ts";
+import type { MachineShape } from "../vm/machine-shape.ts";
 import type { Hypervisor, VirtualMachine } from "../vm/virtual-machine.ts";
 import { makeTraversable } from "./machine-files.ts";
 

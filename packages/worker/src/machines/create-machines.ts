@@ -5,8 +5,8 @@ import { basename, join } from "node:path";
 import { agentPort, limits, WireError } from "@opencomputer/protocol";
 import type { Cgroups } from "../cgroups/create-cgroups.ts";
 import type { Layers } from "../disks/create-layers.ts";
+import { readRecord, writeRecord } from "../files/record-kind.ts";
 import { syncPath } from "../files/sync-files.ts";
-import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
 import { type AgentClient, createAgentClient } from "../guest/agent-client.ts";
 import type { ByteBudget } from "../guest/byte-budget.ts";
 import { openImage } from "../images/import-image.ts";
@@ -14,10 +14,11 @@ import type { Slots } from "../network/create-slots.ts";
 import type { Slot } from "../network/slot.ts";
 import { createLimiter } from "../pool/create-limiter.ts";
 import { hasCode } from "../process/process-identity.ts";
-import type { MachineAccess, MachineShape } from "../vm/qemu-arguments.ts";
+import { type MachineShape, shapeOf } from "../vm/machine-shape.ts";
+import type { MachineAccess } from "../vm/qemu-arguments.ts";
 import type { Hypervisor, MachineSize, VirtualMachine } from "../vm/virtual-machine.ts";
 import { createMachineFiles, makeTraversable } from "./machine-files.ts";
-import { type MachineRecord, machineRecordSchema } from "./machine-record.ts";
+import { type MachineRecord, machineRecordKind } from "./machine-record.ts";
 import type { Origin } from "./origin.ts";
 import { createRunningDisk, layerOwnerOf, type RunningDisk, writesInto } from "./running-disk.ts";
 
@@ -202,7 +203,7 @@ export function createMachines(deps: {
   }
 
   async function adoptOne(id: string): Promise<Machine | undefined> {
-    const record = await readJsonFile(recordPath(id), machineRecordSchema);
+    const record = await readRecord(recordPath(id), machineRecordKind);
     if (record === undefined || record.sandbox === null) return undefined;
     const slot = slots.adopt(record.slotIndex);
     const access: MachineAccess = {
@@ -247,7 +248,7 @@ export function createMachines(deps: {
   }
 
   async function save(machine: Machine, record: MachineRecord): Promise<void> {
-    await writeJsonFile(recordPath(machine.id), record);
+    await writeRecord(recordPath(machine.id), machineRecordKind, record);
     machine.record = record;
   }
 
@@ -270,18 +271,17 @@ export function createMachines(deps: {
         const { emptyLayerPath, disk } = origin;
         const newest = await layers.add(layerOwnerOf(id), emptyLayerPath, disk);
         await chown(layers.pathOf(newest), slot.userId, slot.userId);
-        await files.show(id, [newest, ...older]);
+        await files.show(id, [newest, ...disk.layers]);
         await makeTraversable(socketDirectoryOf(id));
         const launched = await launchAnyhow(id, slot, origin, layers.pathOf(newest));
         vm = launched.vm;
-        const { accelerator, imageFingerprint, baseMemoryMB, memory } = launched.origin;
+        const { imageFingerprint, baseMemoryMB, memory } = launched.origin;
         const record: MachineRecord = {
           id,
           process: vm.process,
           slotIndex: slot.index,
-          accelerator,
+          ...shapeOf(launched.origin),
           imageFingerprint,
-          baseMemoryMB,
           cpuCount: memory?.cpuCount ?? 1,
           memoryMB: memory?.memoryMB ?? baseMemoryMB,
           diskMB: disk.sizeMB,

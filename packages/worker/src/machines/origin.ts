@@ -1,12 +1,10 @@
 import type { Disk } from "../disks/create-layers.ts";
 import type { GoldenSnapshot } from "../golden/golden-snapshot.ts";
-import type { Accelerator } from "../vm/qemu-arguments.ts";
+import type { MachineShape } from "../vm/machine-shape.ts";
 
 /** What a machine is made of. */
-export interface Origin {
-  readonly accelerator: Accelerator;
+export interface Origin extends MachineShape {
   readonly imageFingerprint: string;
-  readonly baseMemoryMB: number;
   readonly disk: Disk;
   /** Nobody has used the machine before. */
   readonly isFresh: boolean;
@@ -29,17 +27,22 @@ export interface Origin {
 }
 
 /** A fresh machine. */
-export function freshMachine(golden: GoldenSnapshot, accelerator: Accelerator): Origin {
-  const { imageFingerprint, baseMemoryMB, memoryPath, statePath, machineFingerprint } = golden;
+export function freshMachine(golden: GoldenSnapshot, shape: MachineShape): Origin {
+  const { imageFingerprint, memoryPath, statePath, machineFingerprint } = golden;
   return {
-    accelerator,
+    ...shape,
     imageFingerprint,
-    baseMemoryMB,
     disk: { goldenFingerprint: golden.fingerprint, layers: [], sizeMB: golden.diskMB },
     emptyLayerPath: golden.overlayPath,
     isFresh: true,
     sandboxId: null,
     lostBecause: null,
-    memory: { memoryPath, statePath, machineFingerprint, cpuCount: 1, memoryMB: baseMemoryMB },
+    memory: {
+      memoryPath,
+      statePath,
+      machineFingerprint,
+      cpuCount: 1,
+      memoryMB: shape.baseMemoryMB,
+    },
   };
 }

@@ -21,6 +21,8 @@ function manifest(change: Partial<SavedManifest> = {}): Omit<SavedManifest, "siz
   return {
     kind: "disk_only",
     accelerator: "tcg",
+    machineType: "pc-q35-7.2",
+    processorModel: "max,erms=off",
     machineFingerprint: "fingerprint-1",
     imageFingerprint: "image-1",
     baseMemoryMB: 1024,

@@ -2,14 +2,14 @@ import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type PrepareSandboxRequest, WireError } from "@opencomputer/protocol";
 import { isDeep, type Layers } from "../disks/create-layers.ts";
+import { readRecord, writeRecord } from "../files/record-kind.ts";
 import { syncDirectoryFiles, syncPath } from "../files/sync-files.ts";
-import { readJsonFile, writeJsonFile } from "../files/write-json-file.ts";
 import { createTurns } from "../turns.ts";
 import {
   emptyLayerPath,
   type SavedMachine,
   type SavedManifest,
-  savedManifestSchema,
+  savedManifestKind,
   savedPaths,
 } from "./saved-machine.ts";
 import { asStorageError } from "./storage-error.ts";
@@ -90,8 +90,8 @@ export function createSavedMachines(deps: {
         const emptyPath = emptyLayerPath(saved.directory, flat.layers);
         await layers.makeEmpty(emptyPath, flat);
         await syncPath(emptyPath);
-        const manifest = savedManifestSchema.parse({ ...current, disk: flat });
-        await writeJsonFile(savedPaths(saved.directory).manifestPath, manifest);
+        const manifest = { ...current, disk: flat };
+        await writeRecord(savedPaths(saved.directory).manifestPath, savedManifestKind, manifest);
         index.set(saved.id, { ...current, disk: flat });
       });
     } finally {
@@ -120,7 +120,7 @@ export function createSavedMachines(deps: {
         await layers.sync(filled.disk.layers);
         const sizeBytes = await sizeOf(id, temporary, filled);
         const manifest: SavedManifest = { ...filled, sizeBytes };
-        await writeJsonFile(savedPaths(temporary).manifestPath, manifest);
+        await writeRecord(savedPaths(temporary).manifestPath, savedManifestKind, manifest);
         await syncDirectoryFiles(temporary);
         await rename(temporary, directoryOf(id));
         await syncPath(directory);
@@ -140,8 +140,8 @@ export function createSavedMachines(deps: {
       changes.take(async () => {
         const saved = index.get(id);
         if (saved === undefined) return;
-        const manifest = savedManifestSchema.parse({ ...saved, sandbox });
-        await writeJsonFile(savedPaths(saved.directory).manifestPath, manifest);
+        const { manifestPath } = savedPaths(saved.directory);
+        await writeRecord(manifestPath, savedManifestKind, { ...saved, sandbox });
         index.set(id, { ...saved, sandbox });
       }),
 
@@ -198,7 +198,7 @@ export function createSavedMachines(deps: {
 
 async function readManifest(directory: string): Promise<SavedManifest> {
   const { manifestPath } = savedPaths(directory);
-  const manifest = await readJsonFile(manifestPath, savedManifestSchema);
+  const manifest = await readRecord(manifestPath, savedManifestKind);
   if (manifest === undefined) throw new Error(`${manifestPath} is missing`);
   return manifest;
 }

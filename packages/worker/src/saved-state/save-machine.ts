@@ -2,7 +2,7 @@ import type { CheckpointKind, PrepareSandboxRequest } from "@opencomputer/protoc
 import { WireError } from "@opencomputer/protocol";
 import type { Layers } from "../disks/create-layers.ts";
 import type { Machine, Machines } from "../machines/create-machines.ts";
-import type { MachineShape } from "../vm/qemu-arguments.ts";
+import { type MachineShape, shapeOf } from "../vm/machine-shape.ts";
 import type { SavedMachines } from "./create-saved-machines.ts";
 import { emptyLayerPath, type SavedMachine, savedPaths } from "./saved-machine.ts";
 
@@ -76,14 +76,13 @@ export function createSaveMachine(deps: {
           await pause();
         }
       }
-      const { accelerator, imageFingerprint, baseMemoryMB } = record;
+      const { imageFingerprint } = record;
       const size = sandboxSize(machine);
       return {
         kind,
-        accelerator,
+        ...shapeOf(record),
         machineFingerprint: deps.fingerprintOf(record),
         imageFingerprint,
-        baseMemoryMB,
         ...size,
         disk,
         pauseMilliseconds,

@@ -2,19 +2,19 @@ import { join } from "node:path";
 import { checkpointKindSchema, prepareSandboxRequestSchema } from "@opencomputer/protocol";
 import { z } from "zod";
 import { diskSchema } from "../disks/create-layers.ts";
+import type { RecordKind } from "../files/record-kind.ts";
 import type { Origin } from "../machines/origin.ts";
+import { addFirstShape, machineShapeSchema, shapeOf } from "../vm/machine-shape.ts";
 
 /**
  * `saved.json`: what a machine can be made of again. `machineFingerprint`
  * tells which QEMU can load its memory. `sandbox` is whose machine it is, null
  * for a checkpoint. `sizeBytes` leaves out what others that were saved need too.
  */
-export const savedManifestSchema = z.object({
+export const savedManifestSchema = machineShapeSchema.extend({
   kind: checkpointKindSchema,
-  accelerator: z.enum(["kvm", "tcg"]),
   machineFingerprint: z.string(),
   imageFingerprint: z.string(),
-  baseMemoryMB: z.int().min(1),
   cpuCount: z.int().min(1),
   memoryMB: z.int().min(1),
   disk: diskSchema,
@@ -25,6 +25,11 @@ export const savedManifestSchema = z.object({
   lostBecause: z.string().nullable(),
 });
 export type SavedManifest = z.infer<typeof savedManifestSchema>;
+
+export const savedManifestKind: RecordKind<typeof savedManifestSchema> = {
+  schema: savedManifestSchema,
+  migrations: [addFirstShape],
+};
 
 export interface SavedMachine extends SavedManifest {
   readonly id: string;
@@ -51,9 +56,8 @@ export function emptyLayerPath(directory: string, layers: readonly string[]): st
 export function originOf(saved: SavedMachine): Origin {
   const { memoryPath, statePath } = savedPaths(saved.directory);
   return {
-    accelerator: saved.accelerator,
+    ...shapeOf(saved),
     imageFingerprint: saved.imageFingerprint,
-    baseMemoryMB: saved.baseMemoryMB,
     disk: saved.disk,
     emptyLayerPath: emptyLayerPath(saved.directory, saved.disk.layers),
     isFresh: false,

@@ -5,6 +5,7 @@ import type { Machine, Machines } from "../machines/create-machines.ts";
 import type { Origin } from "../machines/origin.ts";
 import { parseNetworkBlock } from "../network/network-block.ts";
 import { slotAt } from "../network/slot.ts";
+import { newMachineShape } from "../vm/machine-shape.ts";
 import type { VirtualMachine } from "../vm/virtual-machine.ts";
 
 /** What happens to fakes, in order. A step can be made to fail or to wait. */
@@ -125,9 +126,8 @@ export function createFakeMachines(
         id,
         process: { pid: 100 + index, startTicks: "1" },
         slotIndex: index,
-        accelerator: "tcg" as const,
+        ...newMachineShape("tcg", 1024),
         imageFingerprint: "image-1",
-        baseMemoryMB: 1024,
         cpuCount: 1,
         memoryMB: 1024,
         diskMB: 8192,

@@ -5,6 +5,7 @@ import { slotAt } from "../network/slot.ts";
 import { createSandboxes } from "../sandboxes/create-sandboxes.ts";
 import type { SavedMachines } from "../saved-state/create-saved-machines.ts";
 import type { SavedMachine, SavedManifest } from "../saved-state/saved-machine.ts";
+import { newMachineShape, shapeOf } from "../vm/machine-shape.ts";
 import { createFakeMachines, createJournal, type Journal } from "./fake-machines.ts";
 
 const block = parseNetworkBlock("198.18.4.0/22");
@@ -22,10 +23,9 @@ export function createFakeSaved(
       id,
       directory: `/saved/${id}`,
       kind: "full",
-      accelerator: "tcg",
+      ...newMachineShape("tcg", 1024),
       machineFingerprint: "fingerprint-1",
       imageFingerprint: "image-1",
-      baseMemoryMB: 1024,
       cpuCount: 1,
       memoryMB: 1024,
       disk: { goldenFingerprint: "golden-1", layers: ["layer-s"], sizeMB: 8192 },
@@ -86,8 +86,8 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
     checkpoints,
     saveMachine: (into, id, { record }, { kind, sandbox, lostBecause }) =>
       into.make(id, async () => {
-        const { accelerator, imageFingerprint, baseMemoryMB, cpuCount, memoryMB, disk } = record;
-        const shape = { accelerator, imageFingerprint, baseMemoryMB, cpuCount, memoryMB, disk };
+        const { imageFingerprint, cpuCount, memoryMB, disk } = record;
+        const shape = { ...shapeOf(record), imageFingerprint, cpuCount, memoryMB, disk };
         const rest = { machineFingerprint: "fingerprint-1", sizeBytes: 4096, pauseMilliseconds: 0 };
         return { ...shape, ...rest, kind, sandbox, lostBecause };
       }),

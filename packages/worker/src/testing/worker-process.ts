@@ -14,8 +14,8 @@ import {
   workerStatusSchema,
 } from "@opencomputer/protocol";
 import { Pool } from "undici";
-import { readJsonFile } from "../files/write-json-file.ts";
-import { type MachineRecord, machineRecordSchema } from "../machines/machine-record.ts";
+import { readRecord } from "../files/record-kind.ts";
+import { type MachineRecord, machineRecordKind } from "../machines/machine-record.ts";
 import { runProgram } from "../process/run-program.ts";
 
 const readyTimeoutSeconds = 300;
@@ -154,10 +154,7 @@ export async function startWorkerScene(options: {
     async recordOf(sandboxId: string): Promise<MachineRecord> {
       const machines = join(dataDirectory, "data/worker/machines");
       for (const name of await readdir(machines)) {
-        const record = await readJsonFile(
-          join(machines, name, "machine.json"),
-          machineRecordSchema,
-        );
+        const record = await readRecord(join(machines, name, "machine.json"), machineRecordKind);
         if (record?.sandbox?.sandboxId === sandboxId) return record;
       }
       throw new Error(`There is no machine of ${sandboxId}`);

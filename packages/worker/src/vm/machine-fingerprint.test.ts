@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { machineFingerprint } from "./machine-fingerprint.ts";
+import { addFirstShape, machineShapeSchema, newMachineShape } from "./machine-shape.ts";
 
 type Inputs = Parameters<typeof machineFingerprint>[0];
 const inputs: Inputs = {
-  shape: { accelerator: "tcg", baseMemoryMB: 1024 },
+  shape: newMachineShape("tcg", 1024),
   hypervisorVersion: "7.2.22",
   processor: "Xeon",
 };
@@ -16,8 +17,8 @@ describe("machineFingerprint", () => {
   });
 
   const changes: Partial<Inputs>[] = [
-    { shape: { accelerator: "kvm", baseMemoryMB: 1024 } },
-    { shape: { accelerator: "tcg", baseMemoryMB: 2048 } },
+    { shape: newMachineShape("kvm", 1024) },
+    { shape: newMachineShape("tcg", 2048) },
     { hypervisorVersion: "9.0" },
   ];
   for (const change of changes) {
@@ -31,8 +32,17 @@ describe("machineFingerprint", () => {
     assert.equal(machineFingerprint({ ...inputs, shape }), machineFingerprint(inputs));
   });
 
+  test("of what was saved before records had a shape is the one that it was saved with", () => {
+    const record = { accelerator: "tcg", baseMemoryMB: 1024 };
+    const shape = machineShapeSchema.parse(addFirstShape(record));
+    const hypervisorVersion = "7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)";
+    const fingerprint = machineFingerprint({ shape, hypervisorVersion, processor: "" });
+    assert.equal(fingerprint, "7c0bfa63e46661b31f7b4af20047a4b4");
+    assert.notEqual(machineFingerprint(inputs), machineFingerprint({ ...inputs, shape }));
+  });
+
   test("names the processor only where guests see it", () => {
-    const onKvm: Inputs = { ...inputs, shape: { accelerator: "kvm", baseMemoryMB: 1024 } };
+    const onKvm: Inputs = { ...inputs, shape: newMachineShape("kvm", 1024) };
     assert.equal(machineFingerprint({ ...inputs, processor: "EPYC" }), machineFingerprint(inputs));
     assert.notEqual(machineFingerprint({ ...onKvm, processor: "EPYC" }), machineFingerprint(onKvm));
   });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { kernelArguments, type MachineShape, machineArguments } from "./qemu-arguments.ts";
+import type { MachineShape } from "./machine-shape.ts";
+import { kernelArguments, machineArguments } from "./qemu-arguments.ts";
 
 /**
  * Tells machines apart by what their saved memory depends on: one that was

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { newMachineShape } from "./machine-shape.ts";
 import { machineArguments, type QemuLaunch, qemuArguments } from "./qemu-arguments.ts";
 
 const launch: QemuLaunch = {
   name: "opencomputer-00c0ffee-0011223344556677",
-  shape: { accelerator: "tcg", baseMemoryMB: 1024 },
+  shape: newMachineShape("tcg", 1024),
   kernel: { path: "/data/images/x/kernel", commandLine: "console=ttyS0 root=/dev/vda rw" },
   initramfsPath: "/data/images/x/initramfs",
   memoryPath: "/data, and more/memory",
@@ -70,9 +71,13 @@ describe("qemuArguments", () => {
     assert.ok(!text.includes(String(launch.userId)));
   });
 
+  test("the machine's type has a version", () => {
+    assert.match(valuesOf("-machine", args)[0] ?? "", /^pc-q35-\d+\.\d+,/);
+  });
+
   test("KVM gives the host's processor, software emulation one of its own", () => {
     const processor = (accelerator: "kvm" | "tcg") =>
-      valuesOf("-cpu", machineArguments({ accelerator, baseMemoryMB: 1024 }))[0];
+      valuesOf("-cpu", machineArguments(newMachineShape(accelerator, 1024)))[0];
     assert.equal(processor("kvm"), "host");
     assert.equal(processor("tcg"), "max,erms=off");
   });

@@ -1,14 +1,6 @@
 import { guestNetwork, limits } from "@opencomputer/protocol";
 import { slotInterfaces } from "../network/slot.ts";
-
-export type Accelerator = "kvm" | "tcg";
-
-/** The machine that every guest sees. A snapshot restores only into the very same one. */
-export interface MachineShape {
-  readonly accelerator: Accelerator;
-  /** Memory of a machine before any is plugged. */
-  readonly baseMemoryMB: number;
-}
+import type { Accelerator, MachineShape } from "./machine-shape.ts";
 
 /** What it takes to speak with the QEMU process of a machine. */
 export interface MachineAccess {
@@ -43,6 +35,10 @@ const translationCacheMB = 128;
  * holes and rounds up to 4 MB, hence 382; a block across the border would stay.
  */
 export const kernelArguments = "nokaslr kernelcore=382M";
+const accelerators: Readonly<Record<Accelerator, string>> = {
+  kvm: "kvm",
+  tcg: `tcg,thread=multi,tb-size=${translationCacheMB}`,
+};
 const mebi = 1024 * 1024;
 /** Names in QEMU's object tree that other files use. */
 export const qemuNames = {
@@ -59,8 +55,11 @@ export function machineArguments(shape: MachineShape): string[] {
   const pluggableMB = limits.memoryMBMax - shape.baseMemoryMB;
   return [
     "-machine",
-    `q35,memory-backend=${qemuNames.memory},vmport=off,smm=off,sata=off,smbus=off,hpet=off,graphics=off`,
-    ...acceleratorArguments(shape.accelerator),
+    `${shape.machineType},memory-backend=${qemuNames.memory},vmport=off,smm=off,sata=off,smbus=off,hpet=off,graphics=off`,
+    "-accel",
+    accelerators[shape.accelerator],
+    "-cpu",
+    shape.processorModel,
     "-smp",
     `1,maxcpus=${limits.cpuCountMax}`,
     "-m",
@@ -145,16 +144,6 @@ export function qemuArguments(launch: QemuLaunch): string[] {
     `${launch.kernel.commandLine} ${kernelArguments}`,
     ...(launch.statePath === null ? [] : ["-incoming", "defer"]),
   ];
-}
-
-/**
- * `erms` tells a guest that copying octet by octet is the fastest way, which it
- * is in hardware. Emulated it takes five times as long as copying words.
- */
-function acceleratorArguments(accelerator: Accelerator): string[] {
-  return accelerator === "kvm"
-    ? ["-accel", "kvm", "-cpu", "host"]
-    : ["-accel", `tcg,thread=multi,tb-size=${translationCacheMB}`, "-cpu", "max,erms=off"];
 }
 
 /** QEMU's option lists end a value at a comma; a doubled one stands for itself. */

@@ -12,6 +12,7 @@ import { type Slot, slotInterfaces } from "../network/slot.ts";
 import { runProgram } from "../process/run-program.ts";
 import { listConfined, probeConfined, probeHost } from "../testing/confined-probe.ts";
 import { testInstallation } from "../testing/test-installation.ts";
+import { newMachineShape } from "./machine-shape.ts";
 import type { QemuLaunch } from "./qemu-arguments.ts";
 import { type DiskFiles, qemuConfinement } from "./qemu-confinement.ts";
 
@@ -102,7 +103,7 @@ describe("what QEMU is confined to", () => {
     };
     launch = {
       name: "confined",
-      shape: { accelerator: "tcg", baseMemoryMB: 1024 },
+      shape: newMachineShape("tcg", 1024),
       kernel: { path: await place("images/a/kernel"), commandLine: "" },
       initramfsPath: await place("images/a/initramfs"),
       memoryPath: await place("golden/a/memory"),

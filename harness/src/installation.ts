@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
@@ -11,6 +10,7 @@ const mainFile = fileURLToPath(new URL("../../packages/standalone/dist/main.js",
 const pollMilliseconds = 100;
 const stopMilliseconds = 60_000;
 const outputCharactersKept = 20_000;
+const installationSchema = z.object({ id: z.string() });
 const apiHealthSchema = z.object({ ready: z.boolean() });
 
 /** The service as `npm run serve` starts it, in a process of its own. */
@@ -78,7 +78,7 @@ export async function startInstallation({
 
   return {
     dataDirectory,
-    id: installationId(dataDirectory),
+    id: await installationId(dataDirectory),
     apiUrl,
     apiKey:
       environment["OPENCOMPUTER_API_KEY"] ??
@@ -112,14 +112,15 @@ async function isReady(apiUrl: string): Promise<boolean> {
   }
 }
 
-/** The id that `packages/standalone` derives from a data directory. */
-function installationId(dataDirectory: string): string {
-  return createHash("sha256").update(dataDirectory).digest("hex").slice(0, 8);
+/** The id that `packages/standalone` keeps in a data directory. */
+async function installationId(dataDirectory: string): Promise<string> {
+  const text = await readFile(join(dataDirectory, "installation.json"), "utf8");
+  return installationSchema.parse(JSON.parse(text)).id;
 }
 
 /** The processes of one part whose environment names this data directory or its sockets. */
 async function findProcesses(dataDirectory: string, name: string): Promise<number[]> {
-  const id = installationId(dataDirectory);
+  const id = await installationId(dataDirectory);
   const found: number[] = [];
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry)) continue;

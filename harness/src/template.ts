@@ -11,7 +11,7 @@ const templateDirectory = join(cacheDirectory, "installation-template");
 
 /** Parts of a data directory that are written once and then only read. */
 const immutableParts = ["images", "golden"];
-const ownParts = ["audit", "logs", "network-block", "worker"];
+const ownParts = ["audit", "logs", "installation.json", "worker"];
 
 /**
  * Brings the template up to date: a data directory whose golden snapshot is

@@ -1,17 +1,14 @@
-import { createHash } from "node:crypto";
-import { readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { InstallationRecord } from "./installation-record.ts";
 
 /** `sun_path` of unix(7), less the terminating NUL. */
 const socketPathBytesMax = 107;
 
-/**
- * Where one installation keeps its things. The id follows from the data
- * directory, so that two installations on a host never share a name.
- */
+/** Where one installation keeps its things. */
 export interface Installation {
   /** 8 hexadecimal digits. */
   readonly id: string;
+  readonly networkBlock: string;
   readonly dataDirectory: string;
   readonly logDirectory: string;
   /** The audit trail: files of each sandbox, apart from the logs of the processes. */
@@ -34,8 +31,10 @@ export interface Installation {
   readonly apiKeyFile: string;
 }
 
-export function describeInstallation(dataDirectory: string): Installation {
-  const id = createHash("sha256").update(dataDirectory).digest("hex").slice(0, 8);
+export function describeInstallation(
+  dataDirectory: string,
+  { id, networkBlock }: InstallationRecord,
+): Installation {
   const runtimeDirectory = `/run/opencomputer-${id}`;
   const socket = (name: string) => {
     const path = join(runtimeDirectory, name);
@@ -46,6 +45,7 @@ export function describeInstallation(dataDirectory: string): Installation {
   };
   return {
     id,
+    networkBlock,
     dataDirectory,
     logDirectory: join(dataDirectory, "logs"),
     auditDirectory: join(dataDirectory, "audit"),
@@ -59,12 +59,4 @@ export function describeInstallation(dataDirectory: string): Installation {
     databaseSocketDirectory: dirname(socket("database/.s.PGSQL.5432")),
     apiKeyFile: join(dataDirectory, "api-key"),
   };
-}
-
-/** Takes the runtime directory away, unless machines that run on have their sockets there. */
-export async function removeRuntimeDirectory(installation: Installation): Promise<void> {
-  const { runtimeDirectory } = installation;
-  const entries = await readdir(runtimeDirectory, { withFileTypes: true, recursive: true });
-  if (entries.every((entry) => entry.isDirectory()))
-    await rm(runtimeDirectory, { recursive: true });
 }

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { exitCodes, SettingsError } from "@opencomputer/protocol";
 import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
 import { describeInstallation } from "./installation.ts";
+import { loadInstallationRecord } from "./installation-record.ts";
 import { createProgressLine } from "./progress-line.ts";
 import { takeSecrets } from "./secret-settings.ts";
 import { apiOrigin, ServiceFailure, startService } from "./service.ts";
@@ -25,7 +26,9 @@ function exitCodeFor(error: Error): number {
 async function serve(): Promise<void> {
   const secrets = takeSecrets(process.env);
   const settings = readServeSettings({ ...process.env, ...secrets });
-  const installation = describeInstallation(settings.OPENCOMPUTER_DATA_DIR);
+  const dataDirectory = settings.OPENCOMPUTER_DATA_DIR;
+  const record = await loadInstallationRecord(dataDirectory);
+  const installation = describeInstallation(dataDirectory, record);
   process.stdout.write("OpenComputer\n");
   const startedAt = Date.now();
   const progress = createProgressLine(process.stdout);

@@ -1,10 +1,7 @@
 import { execFile } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
 import { BlockList, isIPv4 } from "node:net";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
-import type { Installation } from "./installation.ts";
 
 /** 198.18.0.0/15 is set aside for benchmarks (RFC 2544): no real network is reached by it. */
 const blockPrefixLength = 22;
@@ -38,16 +35,6 @@ export function chooseNetworkBlock(installationId: string, routeDestinations: st
   );
 }
 
-/** The block that this installation chose at its first start; chosen now if it never started. */
-export async function loadNetworkBlock(installation: Installation): Promise<string> {
-  const file = join(installation.dataDirectory, "network-block");
-  const stored = await readIfPresent(file);
-  if (stored !== undefined) return stored.trim();
-  const block = chooseNetworkBlock(installation.id, await listRouteDestinations());
-  await writeFile(file, `${block}\n`);
-  return block;
-}
-
 function isInside(block: string, destination: string): boolean {
   const address = destination.split("/")[0] ?? "";
   if (!isIPv4(address)) return false;
@@ -57,16 +44,7 @@ function isInside(block: string, destination: string): boolean {
   return list.check(address, "ipv4");
 }
 
-async function listRouteDestinations(): Promise<string[]> {
+export async function listRouteDestinations(): Promise<string[]> {
   const { stdout } = await promisify(execFile)("ip", "-json -4 route show table all".split(" "));
   return routesSchema.parse(JSON.parse(stdout)).flatMap((route) => route.dst ?? []);
-}
-
-async function readIfPresent(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
 }

@@ -12,7 +12,11 @@ describe("prepareDirectories", () => {
   let users: SystemUsers;
   beforeEach(async () => {
     users = await ensureSystemUsers();
-    installation = describeInstallation(await mkdtemp(join(tmpdir(), "prepare-directories-")));
+    installation = describeInstallation(await mkdtemp(join(tmpdir(), "prepare-directories-")), {
+      version: 1,
+      id: "5a7e00aa",
+      networkBlock: "198.18.0.0/22",
+    });
     await mkdir(installation.runtimeDirectory);
   });
   afterEach(async () => {

@@ -3,8 +3,8 @@ import { AuditTrail } from "./audit/audit-trail.ts";
 import { carryOverFormerDatabase } from "./database/carry-over.ts";
 import { databaseUrlOf } from "./database/database-url.ts";
 import { preparePrivateDatabase } from "./database/private-database.ts";
-import { type Installation, removeRuntimeDirectory } from "./installation.ts";
-import { loadNetworkBlock } from "./network-block.ts";
+import { holdRuntimeDirectory, removeRuntimeDirectory } from "./holder.ts";
+import type { Installation } from "./installation.ts";
 import { assertPortIsFree } from "./port-check.ts";
 import { prepareDirectories } from "./prepare-directories.ts";
 import { openProcessLog } from "./process-log.ts";
@@ -64,12 +64,18 @@ export async function startService({
   const users = await ensureSystemUsers();
   await assertProgramIsReadable();
   await mkdir(installation.runtimeDirectory, { recursive: true, mode: 0o711 });
-  const release = await holdInstallation(installation.supervisorSocket);
+  const { dataDirectory, runtimeDirectory, networkBlock } = installation;
+  const release = await holdInstallation(installation);
+  try {
+    await holdRuntimeDirectory(runtimeDirectory, dataDirectory);
+  } catch (error) {
+    await release();
+    throw error;
+  }
   await prepareDirectories(installation, users, {
     hasPresetApiKey: settings.OPENCOMPUTER_API_KEY !== undefined,
   });
   await assertPortIsFree(settings.OPENCOMPUTER_HOST, settings.OPENCOMPUTER_PORT);
-  const networkBlock = await loadNetworkBlock(installation);
   const databaseUrl = settings.DATABASE_URL ?? databaseUrlOf(installation.databaseSocketDirectory);
   const definitions = defineProcesses({
     settings,
@@ -178,7 +184,7 @@ export async function startService({
       for (const supervised of running.reverse()) await supervised.stop();
       await auditTrail.close();
       await release();
-      await removeRuntimeDirectory(installation);
+      await removeRuntimeDirectory(installation.runtimeDirectory);
     },
   };
 }

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { connect, createServer } from "node:net";
+import { holderOf } from "./holder.ts";
+import type { Installation } from "./installation.ts";
 
 /**
  * Holds the installation for this process: a second service on the same data
@@ -8,8 +10,20 @@ import { connect, createServer } from "node:net";
  *
  * @returns a function that gives the installation free again.
  */
-export async function holdInstallation(supervisorSocket: string): Promise<() => Promise<void>> {
+export async function holdInstallation({
+  supervisorSocket,
+  runtimeDirectory,
+  dataDirectory,
+}: Pick<Installation, "supervisorSocket" | "runtimeDirectory" | "dataDirectory">): Promise<
+  () => Promise<void>
+> {
   if (await answers(supervisorSocket)) {
+    const holder = (await holderOf(runtimeDirectory)) ?? dataDirectory;
+    if (holder !== dataDirectory) {
+      throw new Error(
+        `OpenComputer runs on ${holder}, of which ${dataDirectory} is a copy with the same installation id: stop that service first. Two copies cannot run on one host at the same time.`,
+      );
+    }
     throw new Error(
       `OpenComputer already runs on this data directory (${supervisorSocket} answers): stop it first, or set OPENCOMPUTER_DATA_DIR and OPENCOMPUTER_PORT for a second one.`,
     );

@@ -1,0 +1,91 @@
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+
+/** In the runtime directory: which data directory the sockets and machines there are of. */
+const fileName = "data-directory.json";
+
+const holderSchema = z.object({
+  dataDirectory: z.string(),
+  device: z.number(),
+  inode: z.number(),
+});
+type Holder = z.infer<typeof holderSchema>;
+
+/**
+ * Notes whose runtime directory it is. A directory that was moved is the same
+ * one; a copy beside its original is another with the same id, and is refused
+ * while anything of the original runs.
+ *
+ * @throws {Error} for a copy.
+ */
+export async function holdRuntimeDirectory(
+  runtimeDirectory: string,
+  dataDirectory: string,
+): Promise<void> {
+  const own = await describe(dataDirectory);
+  if (own === undefined) throw new Error(`${dataDirectory} is not a directory`);
+  const path = join(runtimeDirectory, fileName);
+  const former = await readHolder(path);
+  if (former !== undefined && !isSame(former, own)) {
+    const original = await describe(former.dataDirectory);
+    const isThere = original !== undefined && isSame(original, former);
+    if (isThere && (await hasMachines(runtimeDirectory))) {
+      throw new Error(
+        `${dataDirectory} is a copy of ${former.dataDirectory}, of which machines still run: start the service on the original and delete or hibernate its sandboxes first, or move the original away.`,
+      );
+    }
+  }
+  await writeFile(path, `${JSON.stringify(own)}\n`, { mode: 0o600 });
+}
+
+/** The data directory of a service that runs; undefined when nobody noted it. */
+export async function holderOf(runtimeDirectory: string): Promise<string | undefined> {
+  return (await readHolder(join(runtimeDirectory, fileName)))?.dataDirectory;
+}
+
+/** Whether machines have their sockets there, which they have until they end. */
+async function hasMachines(runtimeDirectory: string): Promise<boolean> {
+  try {
+    const options = { withFileTypes: true, recursive: true } as const;
+    const entries = await readdir(join(runtimeDirectory, "machines"), options);
+    return entries.some((entry) => !entry.isDirectory());
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+/** Takes the runtime directory away, unless machines that run on have their sockets there. */
+export async function removeRuntimeDirectory(runtimeDirectory: string): Promise<void> {
+  const entries = await readdir(runtimeDirectory, { withFileTypes: true, recursive: true });
+  const isEmpty = entries.every((entry) => entry.isDirectory() || entry.name === fileName);
+  if (isEmpty) await rm(runtimeDirectory, { recursive: true });
+}
+
+async function describe(dataDirectory: string): Promise<Holder | undefined> {
+  try {
+    const { dev: device, ino: inode } = await stat(dataDirectory);
+    return { dataDirectory, device, inode };
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+function isSame(one: Holder, other: Holder): boolean {
+  return one.device === other.device && one.inode === other.inode;
+}
+
+/** One that was half written, as when the host crashed, says nothing. */
+async function readHolder(path: string): Promise<Holder | undefined> {
+  try {
+    return holderSchema.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

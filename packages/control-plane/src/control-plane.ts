@@ -281,6 +281,7 @@ export async function startControlPlane(
     worker,
     removeCheckpoint,
     otherOwners: [imageUpkeep.knownCheckpoints],
+    now: Date.now,
     logger,
   });
   async function reconcile(): Promise<void> {

@@ -2,7 +2,7 @@ import { sandboxIdPattern } from "@opencomputer/protocol";
 import { and, asc, eq } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/identifiers.ts";
-import { checkpointSecrets, checkpoints } from "../database/schema.ts";
+import { checkpointSecrets, checkpoints, deletedCheckpoints } from "../database/schema.ts";
 
 export type CheckpointRow = typeof checkpoints.$inferSelect;
 export type NewCheckpointRow = typeof checkpoints.$inferInsert;
@@ -87,6 +87,15 @@ export function createCheckpointUpkeepRepository(database: Database) {
     async listIds(): Promise<string[]> {
       const rows = await database.select({ id: checkpoints.id }).from(checkpoints);
       return rows.map(({ id }) => id);
+    },
+
+    /** Those that were deleted, and whose files the worker may still have. */
+    async listDeleted(): Promise<{ id: string; deletedAt: Date }[]> {
+      return database.select().from(deletedCheckpoints);
+    },
+
+    async forgetDeleted(checkpointId: string): Promise<void> {
+      await database.delete(deletedCheckpoints).where(eq(deletedCheckpoints.id, checkpointId));
     },
 
     async listProcessing(): Promise<string[]> {

@@ -465,3 +465,13 @@ export const snapshots = pgTable(
     index("snapshots_org_content").on(table.orgId, table.contentHash),
   ],
 );
+
+/**
+ * Checkpoints, of users and of images, that were deleted, until the worker has
+ * deleted their files too. A trigger of the database notes each in the
+ * transaction that deletes its row.
+ */
+export const deletedCheckpoints = pgTable("deleted_checkpoints", {
+  id: uuid("id").primaryKey(),
+  deletedAt: timestamp("deleted_at", { withTimezone: true }).notNull().defaultNow(),
+});

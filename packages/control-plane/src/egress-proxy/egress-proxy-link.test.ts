@@ -41,6 +41,7 @@ function makeLink(putSession: (sandboxId: string) => Promise<boolean>) {
           scaling: null,
         })),
       listPendingRevocations: async () => [],
+      whichStopped: unused,
       listBuilders: unused,
       listIdle: unused,
       touch: unused,

@@ -24,7 +24,7 @@ export function createImageUpkeep(deps: {
   images: ImageUpkeepRepository;
   snapshots: Pick<SnapshotRepository, "failInterrupted">;
   builders: Pick<Builders, "removeAbandoned">;
-  worker: Pick<WorkerClient, "deleteCheckpoint" | "listCheckpoints">;
+  worker: Pick<WorkerClient, "deleteCheckpoint" | "listCheckpoints" | "status">;
   now: () => number;
   logger: Logger;
 }): ImageUpkeep {
@@ -50,6 +50,8 @@ export function createImageUpkeep(deps: {
       const ready = await images.listCheckpointIds("ready");
       if (ready.length === 0) return;
       const checkpoints = await worker.listCheckpoints();
+      // What the worker cannot read now may be one of them.
+      if ((await worker.status()).quarantined.length > 0) return;
       const present = new Set(checkpoints.map(({ checkpointId }) => checkpointId));
       for (const checkpointId of ready) {
         if (present.has(checkpointId)) continue;

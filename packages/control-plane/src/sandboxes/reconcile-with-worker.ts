@@ -8,8 +8,10 @@ import { presentStates } from "./sandbox-states.ts";
 import { agrees } from "./settle-sandbox.ts";
 
 /**
- * Brings rows and machines together: a row that tells another state than its
- * machine is settled, one of another size follows it, and a machine without a row is deleted.
+ * Brings rows and machines together: a row that has another state than its
+ * machine is settled, one of another size follows it, and a machine of a
+ * stopped sandbox is deleted. A machine without a row stays, and is reported:
+ * the database may be an older one, put back from a backup.
  *
  * The rows are read before and after the machines, so that a create or a kill
  * under way is taken for neither. What is held is left to who holds it.
@@ -21,6 +23,7 @@ export function createReconcileWithWorker(deps: {
   logger: Logger;
 }): () => Promise<void> {
   const { upkeep, worker, lifecycle, logger } = deps;
+  const reported = new Set<string>();
 
   return async () => {
     const rows = await upkeep.listOwned(presentStates);
@@ -44,10 +47,16 @@ export function createReconcileWithWorker(deps: {
       }
     }
 
-    for (const sandboxId of machines.keys()) {
-      if (knownIds.has(sandboxId)) continue;
-      logger.warn({ sandboxId }, "a machine without a sandbox is deleted");
-      await worker.delete(sandboxId);
+    const others = [...machines.keys()].filter((sandboxId) => !knownIds.has(sandboxId));
+    const stopped = await upkeep.whichStopped(others);
+    for (const sandboxId of others) {
+      if (stopped.has(sandboxId)) {
+        logger.warn({ sandboxId }, "the machine of a stopped sandbox is deleted");
+        await worker.delete(sandboxId);
+      } else if (!reported.has(sandboxId)) {
+        reported.add(sandboxId);
+        logger.error({ sandboxId }, "a machine has no sandbox in the database; it stays");
+      }
     }
   };
 }

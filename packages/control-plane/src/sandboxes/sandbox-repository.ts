@@ -213,6 +213,16 @@ export function createSandboxUpkeepRepository(database: Database) {
         );
     },
 
+    /** Which of the sandboxes were stopped: what the worker still has of them is to be deleted. */
+    async whichStopped(ids: readonly string[]): Promise<Set<string>> {
+      if (ids.length === 0) return new Set();
+      const rows = await database
+        .select({ id: sandboxes.id })
+        .from(sandboxes)
+        .where(and(inArray(sandboxes.id, [...ids]), eq(sandboxes.state, "stopped")));
+      return new Set(rows.map(({ id }) => id));
+    },
+
     /** Sandboxes that images are built in, whatever their state. */
     async listBuilders(): Promise<OwnedSandbox[]> {
       return database.select(owned).from(sandboxes).where(eq(sandboxes.purpose, "builder"));

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import {
   checkpointRecordSchema,
@@ -343,17 +344,26 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       assert.match((await find(id, lost)).failure, /make another/);
     });
 
-    test("files of a checkpoint that nobody knows are deleted, and no others", async () => {
+    test("files of a deleted checkpoint are deleted; of one that never had a row they stay", async () => {
       const { worker, database } = installation();
       const id = await create();
       const [kept, unknown] = [
         await makeReady(id, { name: "kept" }),
         await makeReady(id, { name: "unknown" }),
       ];
+      const never = randomUUID();
+      const files = worker.checkpoints.get(kept);
+      assert.ok(files !== undefined);
+      worker.checkpoints.set(never, { ...files, checkpointId: never });
       await database.delete(checkpoints).where(eq(checkpoints.id, unknown));
       await worker.restart();
       await eventually(() => !worker.checkpoints.has(unknown), "its files are gone");
-      assert.ok(worker.checkpoints.has(kept));
+      await eventually(
+        () => installation().recorded().includes("a checkpoint is not in the database"),
+        "the other is reported",
+      );
+      assert.ok(worker.checkpoints.has(kept) && worker.checkpoints.has(never));
+      worker.checkpoints.delete(never);
     });
   });
 }

@@ -115,12 +115,20 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         );
       });
 
-      test("a machine without a row is deleted", async () => {
-        const { worker } = installation();
-        const orphan = await create();
-        await installation().database.delete(sandboxes).where(eq(sandboxes.id, orphan));
+      test("a machine of a stopped sandbox is deleted; one without a row stays, and is reported", async () => {
+        const { worker, database } = installation();
+        const [stopped, orphan] = [await create(), await create()];
+        const change = database.update(sandboxes).set({ state: "stopped" });
+        await change.where(eq(sandboxes.id, stopped));
+        await database.delete(sandboxes).where(eq(sandboxes.id, orphan));
         await worker.restart();
-        await eventually(() => !worker.machines.has(orphan), "the orphan is deleted");
+        await eventually(() => !worker.machines.has(stopped), "the stopped one is deleted");
+        await eventually(
+          () => installation().recorded().includes("a machine has no sandbox in the database"),
+          "the other is reported",
+        );
+        assert.ok(worker.machines.has(orphan));
+        worker.machines.delete(orphan);
       });
 
       test("a machine that comes back at another address gets its session there", async () => {

@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
-const mainFile = fileURLToPath(new URL("../../packages/standalone/dist/main.js", import.meta.url));
+const ownProgram = {
+  checkout: fileURLToPath(new URL("../..", import.meta.url)),
+  node: process.execPath,
+};
 const pollMilliseconds = 100;
 const stopMilliseconds = 60_000;
 const outputCharactersKept = 20_000;
@@ -40,17 +43,21 @@ export async function startInstallation({
   dataDirectory,
   environment = {},
   port,
+  program = ownProgram,
   onOutput,
 }: {
   dataDirectory: string;
   environment?: Record<string, string>;
   /** A free one when absent. */
   port?: number;
+  /** Another checkout that is set up, and the Node to run it. */
+  program?: { checkout: string; node: string };
   onOutput?: (text: string) => void;
 }): Promise<RunningInstallation> {
   const apiPort = port ?? (await findFreePort());
   const apiUrl = `http://127.0.0.1:${apiPort}`;
-  const child = spawn(process.execPath, ["--enable-source-maps", mainFile], {
+  const mainFile = join(program.checkout, "packages/standalone/dist/main.js");
+  const child = spawn(program.node, ["--enable-source-maps", mainFile], {
     env: {
       PATH: process.env["PATH"] ?? "",
       OPENCOMPUTER_DATA_DIR: dataDirectory,

@@ -65,6 +65,11 @@ export async function startScenario({
       : await mountSmallDisk(join(dataDirectory, part), sizeBytes);
   const workerDisk = await diskOf("worker", workerDiskBytes);
   const auditDisk = await diskOf("audit", auditDiskBytes);
+  const release = async () => {
+    await internet.close();
+    for (const disk of [workerDisk, auditDisk]) await disk?.unmount();
+    await removeDataDirectory(dataDirectory);
+  };
   const { OPENCOMPUTER_EGRESS_HOSTS: moreHosts, ...settings } = environment;
   const installation = await startInstallation({
     dataDirectory,
@@ -73,6 +78,9 @@ export async function startScenario({
       OPENCOMPUTER_EGRESS_CA_FILE: internet.caFile,
       ...settings,
     },
+  }).catch(async (error: unknown) => {
+    await release();
+    throw error;
   });
   const connection = { apiUrl: installation.apiUrl, apiKey: installation.apiKey };
 
@@ -105,9 +113,7 @@ export async function startScenario({
         return await listLeftovers(installation);
       } finally {
         await installation.stop();
-        await internet.close();
-        for (const disk of [workerDisk, auditDisk]) await disk?.unmount();
-        await removeDataDirectory(dataDirectory);
+        await release();
       }
     },
   };

@@ -29,6 +29,7 @@ import { createUseWatch, type UseWatch } from "./use/create-use-watch.ts";
 import { createQemu } from "./vm/create-qemu.ts";
 import { machineFingerprint } from "./vm/machine-fingerprint.ts";
 import type { Accelerator, MachineShape } from "./vm/machine-shape.ts";
+import { assertReadOnlyMemoryLibrary } from "./vm/qemu-confinement.ts";
 
 export interface WorkerOptions {
   readonly dataDirectory: string;
@@ -79,6 +80,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   // A machine's user connects to a socket there that is its own; it cannot list the directory.
   for (const directory of [runtimeDirectory, directories.sockets]) await chmod(directory, 0o711);
 
+  await assertReadOnlyMemoryLibrary();
   const hypervisor = createQemu({ log });
   const hypervisorVersion = await hypervisor.version();
   const processor = cpus()[0]?.model ?? "";

@@ -1,3 +1,4 @@
+import { access } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Confinement, inPlace, type Mount } from "../confinement/confinement.ts";
@@ -61,4 +62,16 @@ export function qemuConfinement(options: {
     endsWithCaller: false,
     reportDescriptor: options.reportDescriptor,
   };
+}
+
+/** @throws {Error} when the library that opens memory for reading alone was not built. */
+export async function assertReadOnlyMemoryLibrary(): Promise<void> {
+  try {
+    await access(readOnlyMemoryLibrary);
+  } catch (error) {
+    throw new Error(
+      `${readOnlyMemoryLibrary} is missing, and no machine starts without it: run a command of package.json, such as \`npm run serve\`, whose set-up builds it.`,
+      { cause: error },
+    );
+  }
 }

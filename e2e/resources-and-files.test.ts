@@ -58,6 +58,26 @@ describe("what a sandbox is made of", () => {
     });
   }
 
+  test("writes beyond the size of its disk fail inside the sandbox, of files and of the device", async () => {
+    const sandbox = await scenario.createSandbox();
+    const { stdout: device } = await sandbox.exec.run("findmnt --noheadings --output SOURCE /");
+    const write = (path: string, seekBytes: string) =>
+      sandbox.exec.run(
+        `sudo dd if=/dev/zero of=${path} bs=4096 count=1 conv=fsync,notrunc oflag=seek_bytes seek=${seekBytes}`,
+      );
+    const full = await sandbox.exec.run("fallocate --length 21G /workspace/file");
+    assert.notEqual(full.exitCode, 0);
+    assert.match(full.stderr, /No space left on device/);
+
+    const end = `$(sudo blockdev --getsize64 ${device.trim()})`;
+    const beyond = await write(device.trim(), end);
+    assert.notEqual(beyond.exitCode, 0);
+    assert.match(beyond.stderr, /No space left on device/);
+    // The device takes what lies before its end.
+    assert.equal((await write("/workspace/file", "0")).exitCode, 0);
+    await sandbox.kill();
+  });
+
   test("python is python3, and Node.js with npm is a supported release", async () => {
     const sandbox = await scenario.createSandbox();
     const { stdout, exitCode, stderr } = await sandbox.exec.run(

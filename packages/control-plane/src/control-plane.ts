@@ -17,6 +17,7 @@ import { createEgressProxyClient } from "./egress-proxy/egress-proxy-client.ts";
 import { createEgressProxyLink } from "./egress-proxy/egress-proxy-link.ts";
 import { createProxyHandOver } from "./egress-proxy/proxy-hand-over.ts";
 import { createFormerSecretRepository } from "./former-secrets/former-secret-repository.ts";
+import { createIsApiName } from "./http/api-names.ts";
 import { createAuthentication } from "./http/authentication.ts";
 import { createApiServer } from "./http/create-api-server.ts";
 import { createHostPolicy } from "./http/host-policy.ts";
@@ -296,7 +297,8 @@ export async function startControlPlane(
   };
   const openRequests = createOpenRequests({ listLive: apiKeys.listLive });
   const authentication = createAuthentication({ apiKeys, tokens });
-  const { sandboxDomain, publicUrl, trustsForwarded } = options;
+  const { sandboxDomain, publicUrl, allowedHosts, trustsForwarded } = options;
+  const isApiName = createIsApiName({ allowedHosts, publicUrl });
   const previewGateway = createPreviewGateway(
     {
       previews,
@@ -307,11 +309,11 @@ export async function startControlPlane(
       now: Date.now,
       logger,
     },
-    { sandboxDomain, publicUrl, trustsForwarded },
+    { sandboxDomain, publicUrl, isApiName, trustsForwarded },
   );
   const app = createApiServer({
     logger,
-    hostPolicy: createHostPolicy({ allowedHosts: options.allowedHosts, publicUrl }),
+    hostPolicy: createHostPolicy({ allowedHosts, publicUrl, sandboxDomain }),
     previewGateway,
     authenticate: authentication.authenticate,
     openRequests,
@@ -335,7 +337,8 @@ export async function startControlPlane(
         previews,
         reserved: {
           sandboxDomain,
-          publicHost: publicUrl === undefined ? undefined : new URL(publicUrl).hostname,
+          isApiName,
+          hasPublicUrl: publicUrl !== undefined,
           isLocalOnly: isLoopback(options.host),
         },
         publicUrl,

@@ -4,6 +4,7 @@ import { createHostPolicy } from "./host-policy.ts";
 
 const policy = createHostPolicy({
   allowedHosts: ["oc.internal", "*.corp.example"],
+  sandboxDomain: "sandbox.corp.example",
   publicUrl: "https://oc.example.com:8443/path",
 });
 const requestFor = (host: string | undefined, url = "/api/health") => ({
@@ -38,7 +39,11 @@ describe("HostPolicy.assertHost", () => {
     assert.throws(host("myserver:8080"), {
       message: /"myserver:8080".*OPENCOMPUTER_ALLOWED_HOSTS$/,
     });
-    const open = createHostPolicy({ allowedHosts: [], publicUrl: undefined });
+    const open = createHostPolicy({
+      allowedHosts: [],
+      publicUrl: undefined,
+      sandboxDomain: "sandbox.localhost",
+    });
     assert.throws(() => open.assertHost(requestFor(`${"x".repeat(9999)}.test`)), {
       message: /^.{1,400}OPENCOMPUTER_PUBLIC_URL set to where clients reach it$/s,
     });
@@ -80,6 +85,7 @@ describe("HostPolicy.assertOrigin", () => {
     for (const origin of [
       ...["http://evil.test", "http://127.0.0.1:3000", "http://localhost:8080", "null", ""],
       ...["http://127.0.0.1:8080.evil.test", "file://", "https://oc.example.com", "oc.internal"],
+      ...["https://sb-a-p80.sandbox.corp.example"],
       ...["chrome-extension://oc.internal", "http://evil.test#http://127.0.0.1:8080"],
     ]) {
       assert.throws(from(origin), { code: "origin_not_allowed", status: 403 }, origin);

@@ -1,6 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
-import { anyHostMatches, hostOfAuthority, WireError } from "@opencomputer/protocol";
+import {
+  anyHostMatches,
+  hostOfAuthority,
+  isInSandboxDomain,
+  WireError,
+} from "@opencomputer/protocol";
+import { createIsApiName } from "./api-names.ts";
 
 /** Longest host that an error quotes. */
 const quotedCharactersMax = 100;
@@ -15,7 +21,7 @@ export interface HostPolicy {
   /** @throws {WireError} `host_not_allowed`, `invalid_request` */
   assertHost(request: Pick<IncomingMessage, "url" | "headers" | "rawHeaders">): void;
   /**
-   * Refuses a page of another site. A client that is no browser sends no Origin.
+   * Refuses a page of another site, and every preview's. A client that is no browser sends no Origin.
    *
    * @throws {WireError} `origin_not_allowed`
    */
@@ -26,17 +32,16 @@ export function createHostPolicy(options: {
   /** Canonical host patterns of OPENCOMPUTER_ALLOWED_HOSTS. */
   allowedHosts: readonly string[];
   publicUrl: string | undefined;
+  sandboxDomain: string;
 }): HostPolicy {
   const publicUrl = options.publicUrl === undefined ? undefined : new URL(options.publicUrl);
 
-  function isNamed(host: string): boolean {
-    return host === publicUrl?.hostname || anyHostMatches(options.allowedHosts, host);
-  }
+  const isApiName = createIsApiName(options);
 
   function isAllowed(authority: string): boolean {
     const host = hostOfAuthority(authority);
     if (host === undefined) return false;
-    return host === "localhost" || isIP(host.replace(/^\[|\]$/g, "")) !== 0 || isNamed(host);
+    return host === "localhost" || isIP(host.replace(/^\[|\]$/g, "")) !== 0 || isApiName(host);
   }
 
   return {
@@ -69,7 +74,8 @@ export function createHostPolicy(options: {
         from !== undefined &&
         (from.host === host?.toLowerCase() ||
           from.origin === publicUrl?.origin ||
-          anyHostMatches(options.allowedHosts, from.hostname));
+          (anyHostMatches(options.allowedHosts, from.hostname) &&
+            !isInSandboxDomain(from.hostname, options.sandboxDomain)));
       if (isOwn) return;
       throw new WireError(
         "origin_not_allowed",

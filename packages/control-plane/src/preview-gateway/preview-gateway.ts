@@ -8,6 +8,7 @@ import {
   WireError,
 } from "@opencomputer/protocol";
 import type { Logger } from "pino";
+import type { IsApiName } from "../http/api-names.ts";
 import { openPreviewPath } from "../previews/open-preview-path.ts";
 import type { OpenPreview, PreviewRepository } from "../previews/preview-repository.ts";
 import type { PreviewSessions } from "../previews/preview-sessions.ts";
@@ -48,6 +49,7 @@ export interface PreviewGatewayOptions {
   sandboxDomain: string;
   /** Host and scheme of OPENCOMPUTER_PUBLIC_URL. */
   publicUrl: string | undefined;
+  isApiName: IsApiName;
   /** Whether a proxy of the operator's sets X-Forwarded-For, -Host and -Proto. */
   trustsForwarded: boolean;
 }
@@ -65,7 +67,7 @@ export function createPreviewGateway(
     now: () => number;
     logger: Logger;
   },
-  { sandboxDomain, publicUrl, trustsForwarded }: PreviewGatewayOptions,
+  { sandboxDomain, publicUrl, isApiName, trustsForwarded }: PreviewGatewayOptions,
 ): PreviewGateway {
   const { previews, sessions, activity, lifecycle, logger } = deps;
   const agent = new TunnelAgent(deps.openTunnel);
@@ -74,10 +76,11 @@ export function createPreviewGateway(
   const webSockets = new Set<() => void>();
   const authorized = new Map<string, Set<() => void>>();
 
-  /** Whether a host is surely the API's, so that nothing has to be looked up. */
+  /** Whether a host is surely the API's, so that no preview is looked up: not even one that has its name. */
   function isApiHost(host: string | undefined): boolean {
     if (host === undefined || host === publicOrigin?.hostname) return true;
     if (isInSandboxDomain(host, sandboxDomain)) return false;
+    if (isApiName(host)) return true;
     return isIP(host.replace(/^\[|\]$/g, "")) !== 0 || !host.includes(".");
   }
 

@@ -1,11 +1,13 @@
 import { isIP } from "node:net";
 import { isInSandboxDomain, normalizeHost, WireError } from "@opencomputer/protocol";
+import type { IsApiName } from "../http/api-names.ts";
 
 /** Which host names are the API's, and which belong to the platform. */
 export interface ReservedHosts {
   sandboxDomain: string;
-  /** Host of OPENCOMPUTER_PUBLIC_URL. */
-  publicHost: string | undefined;
+  isApiName: IsApiName;
+  /** Whether OPENCOMPUTER_PUBLIC_URL says where clients reach the API. */
+  hasPublicUrl: boolean;
   /** Whether the API listens on the loopback alone, so that no name of the network leads to it. */
   isLocalOnly: boolean;
 }
@@ -30,16 +32,16 @@ export function readCustomHostname(
       `domain: expected a host name such as app.example.com, found ${JSON.stringify(domain)}`,
     );
   }
-  const { sandboxDomain, publicHost } = reserved;
+  const { sandboxDomain, isApiName } = reserved;
   const isPlatforms = host === sandboxDomain || isInSandboxDomain(host, sandboxDomain);
   const isLocal = host.endsWith(".localhost");
-  if (isPlatforms || isLocal || host === publicHost || host === requestHost) {
+  if (isPlatforms || isLocal || isApiName(host) || host === requestHost) {
     throw new WireError(
       "invalid_request",
       `domain: ${host} is a name of this installation: choose one of your own`,
     );
   }
-  if (publicHost === undefined && !reserved.isLocalOnly) {
+  if (!reserved.hasPublicUrl && !reserved.isLocalOnly) {
     throw new WireError(
       "unsupported_option",
       "domain: this server does not know its own name, which no preview may have: set OPENCOMPUTER_PUBLIC_URL, or leave domain out",

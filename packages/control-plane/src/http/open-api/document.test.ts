@@ -43,7 +43,11 @@ async function openServer() {
       upgraded: () => undefined,
       endRevoked: async () => undefined,
     },
-    hostPolicy: createHostPolicy({ allowedHosts: [], publicUrl: undefined }),
+    hostPolicy: createHostPolicy({
+      allowedHosts: [],
+      publicUrl: undefined,
+      sandboxDomain: "sandbox.localhost",
+    }),
     settleAfterFailure: async () => undefined,
     bodyBytesMax: limits.apiBodyBytesMax,
     headerBytesMax: limits.apiHeaderBytesMax,

@@ -12,6 +12,7 @@ import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { limits, previewRecordSchema } from "@opencomputer/protocol";
 import { WebSocket } from "ws";
+import { orgs, previews } from "../../database/schema.ts";
 import { mintSandboxId } from "../../sandboxes/sandbox-identity.ts";
 import { type Visit, visitPreview } from "../visit-preview.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
@@ -620,5 +621,65 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
       });
     },
     { publicUrl: "https://api.example.com", trustsForwarded: true },
+  );
+
+  describeWithInstallation(
+    "previews and the names of the API",
+    openDatabase,
+    (installation) => {
+      const names = [
+        "oc.internal.example",
+        "a.corp.example",
+        "a.b.corp.example",
+        "api.example.com",
+      ];
+      const create = async () =>
+        (await installation().call("POST", "/api/sandboxes", { body: {} })).json
+          .sandboxID as string;
+
+      test("none can be had as a domain, in whatever form it is written", async () => {
+        const { call } = installation();
+        const path = `/api/sandboxes/${await create()}/preview`;
+        for (const domain of [...names, "OC.Internal.Example.", "A.CORP.example"]) {
+          const answer = await call("POST", path, { body: { port: 80, domain } });
+          assert.deepEqual([answer.status, answer.json.code], [400, "invalid_request"], domain);
+        }
+        assert.equal((await call("GET", path)).text, "[]");
+        const own = { port: 80, domain: "corp.example" };
+        assert.equal((await call("POST", path, { body: own })).status, 201);
+      });
+
+      test("one that a preview has leads to the API all the same", async () => {
+        const { database, worker, url } = installation();
+        const seen: (string | undefined)[] = [];
+        const server = createServer((request, response) => {
+          seen.push(request.headers.host);
+          response.end("of the sandbox");
+        });
+        server.listen(0, "127.0.0.1");
+        await once(server, "listening");
+        const { port: local } = server.address() as AddressInfo;
+        const [org] = await database.select().from(orgs);
+        for (const customHostname of names) {
+          const sandboxId = await create();
+          const row = { orgId: org?.id ?? "", sandboxId, port: 80, customHostname, authConfig: {} };
+          await database.insert(previews).values(row);
+          worker.servers.set(`${sandboxId} 80`, local);
+          const response = await visitPreview(url(), customHostname, { path: "/api/openapi.json" });
+          assert.match(response.text, /^\{"openapi":/, customHostname);
+          assert.deepEqual(seen, [], customHostname);
+          const host = `${sandboxId}-p80.sandbox.corp.example`;
+          assert.equal((await visitPreview(url(), host)).text, "of the sandbox");
+          assert.deepEqual(seen.splice(0), [host]);
+        }
+        server.closeAllConnections();
+        server.close();
+      });
+    },
+    {
+      publicUrl: "https://api.example.com",
+      allowedHosts: ["oc.internal.example", "*.corp.example"],
+      sandboxDomain: "sandbox.corp.example",
+    },
   );
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -62,5 +62,30 @@ describe("holdRuntimeDirectory", () => {
     await rm(at("run/machines/a/monitor.sock"));
     await removeRuntimeDirectory(runtime);
     assert.deepEqual((await readdir(root)).sort(), ["copy", "original"]);
+  });
+
+  for (const [name, put] of [
+    ["a file", (path: string) => writeFile(path, "")],
+    ["a directory", (path: string) => mkdir(path)],
+    ["a link to a directory", (path: string) => symlink(at("outside"), path)],
+  ] as const) {
+    test(`${name} in a directory of a confined user keeps the runtime directory`, async () => {
+      await mkdir(at("outside"));
+      await writeFile(at("outside/file"), "");
+      await mkdir(at("run/egress-proxy"));
+      await put(at("run/egress-proxy/foreign"));
+      await removeRuntimeDirectory(runtime);
+      assert.deepEqual(await readdir(at("run/egress-proxy")), ["foreign"]);
+      assert.deepEqual(await readdir(at("outside")), ["file"]);
+      assert.equal(await holderOf(runtime), at("original"));
+    });
+  }
+
+  test("a link in the place of a machine's directory is not followed", async () => {
+    await mkdir(at("outside"));
+    await symlink(at("outside"), at("run/machines/b"));
+    await removeRuntimeDirectory(runtime);
+    assert.ok((await readdir(root)).includes("outside"));
+    assert.deepEqual(await readdir(at("run/machines")), ["b"]);
   });
 });

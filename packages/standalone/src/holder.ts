@@ -1,9 +1,11 @@
-import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rmdir, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 
 /** In the runtime directory: which data directory the sockets and machines there are of. */
 const fileName = "data-directory.json";
+/** Also there: a directory for each machine, which holds its sockets. */
+const machinesName = "machines";
 
 const holderSchema = z.object({
   dataDirectory: z.string(),
@@ -48,7 +50,7 @@ export async function holderOf(runtimeDirectory: string): Promise<string | undef
 async function hasMachines(runtimeDirectory: string): Promise<boolean> {
   try {
     const options = { withFileTypes: true, recursive: true } as const;
-    const entries = await readdir(join(runtimeDirectory, "machines"), options);
+    const entries = await readdir(join(runtimeDirectory, machinesName), options);
     return entries.some((entry) => !entry.isDirectory());
   } catch (error) {
     if (hasCode(error, "ENOENT")) return false;
@@ -56,11 +58,34 @@ async function hasMachines(runtimeDirectory: string): Promise<boolean> {
   }
 }
 
-/** Takes the runtime directory away, unless machines that run on have their sockets there. */
+/**
+ * Takes the runtime directory away, unless machines that run on have their
+ * sockets there, or anything else is in it.
+ *
+ * Confined users own directories in it, and could lay links there while they
+ * are walked. So nothing is deleted recursively: rmdir(2) takes an empty
+ * directory and follows no link in its last component, and the components
+ * before it are entries of the runtime directory, which root alone changes.
+ */
 export async function removeRuntimeDirectory(runtimeDirectory: string): Promise<void> {
-  const entries = await readdir(runtimeDirectory, { withFileTypes: true, recursive: true });
-  const isEmpty = entries.every((entry) => entry.isDirectory() || entry.name === fileName);
-  if (isEmpty) await rm(runtimeDirectory, { recursive: true });
+  const directories: string[] = [];
+  for (const entry of await readdir(runtimeDirectory, { withFileTypes: true })) {
+    if (entry.name === fileName) continue;
+    if (!entry.isDirectory()) return;
+    const path = join(runtimeDirectory, entry.name);
+    const children = await readdir(path);
+    if (entry.name === machinesName) directories.push(...children.map((name) => join(path, name)));
+    else if (children.length > 0) return;
+    directories.push(path);
+  }
+  try {
+    for (const directory of directories) await rmdir(directory);
+    await unlink(join(runtimeDirectory, fileName));
+    await rmdir(runtimeDirectory);
+  } catch (error) {
+    // A machine's directory with its sockets, or what a process left at the last moment.
+    if (!hasCode(error, "ENOTEMPTY") && !hasCode(error, "ENOTDIR")) throw error;
+  }
 }
 
 async function describe(dataDirectory: string): Promise<Holder | undefined> {

@@ -239,4 +239,28 @@ describe("superviseProcess", () => {
     await supervised.stop();
     assert.match(notes[0] ?? "", /exit code 7; starting it again in 0.2 s/);
   });
+
+  test("keeps nothing of a line without an end, and shows what comes after it", async () => {
+    const mebibytes = 256;
+    const definition = await define(
+      `import { writeSync } from "node:fs";
+       const part = Buffer.alloc(1024 * 1024, "x");
+       for (let count = 0; count < ${mebibytes}; count += 1) writeAll(part);
+       writeAll(Buffer.from("\\nlast words"));
+       function writeAll(octets) {
+         for (let at = 0; at < octets.length; ) {
+           try { at += writeSync(1, octets, at); } catch (error) { if (error.code !== "EAGAIN") throw error; }
+         }
+       }
+       setInterval(() => {}, 1e6);
+       process.kill(process.pid, "SIGKILL");`,
+    );
+    const before = process.memoryUsage.rss();
+    const { supervised, notes } = supervise(definition, { mayPersist: true });
+    await until("the line was read", () => notes.some((note) => note.includes("last words")));
+    const grown = process.memoryUsage.rss() - before;
+    await supervised.stop();
+    assert.equal(notes[0], "sample printed a line of more than 65536 bytes: see its log");
+    assert.ok(grown < (mebibytes / 2) * 1024 * 1024, `grew by ${grown} bytes`);
+  });
 });

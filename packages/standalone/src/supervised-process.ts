@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { Duplex, Writable } from "node:stream";
 import { exitCodes, type ProcessState, type ServiceStateMessage } from "@opencomputer/protocol";
 import { type Confinement, confinedCommand } from "./confinement.ts";
+import { createLineSplitter } from "./line-splitter.ts";
 import { noteworthy } from "./process-log.ts";
 
 const restartDelayMillisecondsMin = 200;
@@ -12,6 +12,8 @@ const restartDelayMillisecondsMax = 30_000;
 const steadyMilliseconds = 10_000;
 const earlyExitsMax = 3;
 const stopMilliseconds = 20_000;
+/** A longer line of output is in the log file alone. */
+const lineBytesMax = 64 * 1024;
 /** File descriptor under which a process finds the pipe for its audit lines. */
 export const auditDescriptor = 3;
 /** File descriptor from which a process reads its secret settings. */
@@ -126,10 +128,20 @@ export function superviseProcess({
     for (const stream of [started.stdout, started.stderr]) {
       if (stream === null) continue;
       stream.pipe(log, { end: false });
-      createInterface({ input: stream }).on("line", (line) => {
-        const note = (definition.noteworthy ?? noteworthy)(line);
-        if (note !== null) onNote(`${definition.name}: ${note}`);
+      const splitter = createLineSplitter({
+        lineBytesMax,
+        onLine(line) {
+          const note = (definition.noteworthy ?? noteworthy)(line);
+          if (note !== null) onNote(`${definition.name}: ${note}`);
+        },
+        onBrokenLine: () =>
+          onNote(
+            `${definition.name} printed a line of more than ${lineBytesMax} bytes: see its log`,
+          ),
       });
+      stream.on("data", (chunk: Buffer) => splitter.push(chunk));
+      // The last words of a process that crashes may lack their line break.
+      stream.once("end", () => splitter.push(Buffer.from("\n")));
     }
     const audit = readAudit === undefined ? undefined : started.stdio[auditDescriptor];
     if (audit instanceof Duplex) readAudit?.(audit);

@@ -7,9 +7,9 @@ import {
   auditLineSchema,
   limits,
 } from "@opencomputer/protocol";
+import { createLineSplitter } from "../line-splitter.ts";
 import { appendAuditLines, auditNameOf } from "./audit-files.ts";
 import { collectAuditFiles } from "./collect-audit-files.ts";
-import { createLineSplitter } from "./line-splitter.ts";
 import { createProblemReport, type ProblemReport } from "./problem-report.ts";
 
 const collectMilliseconds = 5 * 60 * 1000;

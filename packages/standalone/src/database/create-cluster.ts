@@ -1,9 +1,10 @@
-import { chown, mkdir, rename, rm } from "node:fs/promises";
+import { chown, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { SystemUser } from "../system-users.ts";
 import { administrator, databaseName, syncDirectory } from "./cluster-files.ts";
 import type { RunAsDatabaseUser } from "./database-user.ts";
 import type { InstalledPostgres } from "./installed-postgres.ts";
+import { removeUnfinished } from "./remove-unfinished.ts";
 
 export interface ClusterPlace {
   /** Holds a directory for each major. */
@@ -35,7 +36,7 @@ export async function initializeCluster(
   { major, binaryDirectory }: InstalledPostgres,
 ): Promise<string> {
   const unfinished = unfinishedIn(directory, major);
-  await rm(unfinished, { recursive: true, force: true });
+  await removeUnfinished(unfinished, run);
   await mkdir(unfinished, { mode: 0o700 });
   await chown(unfinished, user.userId, user.groupId);
   await run([

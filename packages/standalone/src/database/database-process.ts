@@ -1,18 +1,25 @@
 import { join } from "node:path";
 import type { ClusterFiles } from "./cluster-files.ts";
 import type { PreparedCluster } from "./prepare-cluster.ts";
+import { serverSettings } from "./server-settings.ts";
 
 /** PostgreSQL's default, part of the name of its socket. */
 const port = 5432;
 
 /** The server in the foreground. Should the supervisor be killed, it ends with its last client. */
-export function databaseCommand(cluster: PreparedCluster, files: ClusterFiles): string[] {
+export function databaseCommand(
+  cluster: PreparedCluster,
+  { files, socketDirectory }: { files: ClusterFiles; socketDirectory: string },
+): string[] {
   return [
     ...["setpriv", "--pdeathsig", "TERM"],
     ...[join(cluster.postgres.binaryDirectory, "postgres"), "-D", cluster.directory],
     ...["-p", String(port)],
     ...["-c", `config_file=${files.configuration}`],
     ...["-c", `hba_file=${files.access}`, "-c", `ident_file=${files.identities}`],
+    ...Object.entries(serverSettings(socketDirectory)).flatMap(([name, value]) => [
+      ...["-c", `${name}=${value}`],
+    ]),
   ];
 }
 

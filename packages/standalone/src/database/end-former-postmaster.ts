@@ -1,6 +1,7 @@
-import { readdir, readFile, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile, readlink, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { SystemUser } from "../system-users.ts";
 
 const pollMilliseconds = 50;
 const fastMilliseconds = 30_000;
@@ -13,28 +14,37 @@ const immediateMilliseconds = 10_000;
  *
  * @throws when a process of the cluster does not end.
  */
-export async function endFormerPostmaster(clusterDirectory: string): Promise<void> {
+export async function endFormerPostmaster(
+  clusterDirectory: string,
+  user: Pick<SystemUser, "userId">,
+): Promise<void> {
+  const cluster = { directory: clusterDirectory, userId: user.userId };
   const ended =
-    (await endWith(clusterDirectory, "SIGINT", fastMilliseconds)) ||
-    (await endWith(clusterDirectory, "SIGQUIT", immediateMilliseconds));
+    (await endWith(cluster, "SIGINT", fastMilliseconds)) ||
+    (await endWith(cluster, "SIGQUIT", immediateMilliseconds));
   if (!ended) {
     throw new Error(
-      `Processes of an earlier start still use the database in ${clusterDirectory} (${(await findProcessesIn(clusterDirectory)).map(({ pid }) => pid).join(", ")}): end them, and start again.`,
+      `Processes of an earlier start still use the database in ${clusterDirectory} (${(await findProcessesOf(cluster)).map(({ pid }) => pid).join(", ")}): end them, and start again.`,
     );
   }
   await rm(join(clusterDirectory, "postmaster.pid"), { force: true });
 }
 
+interface Cluster {
+  readonly directory: string;
+  readonly userId: number;
+}
+
 /** Whether every process is gone after the signal. */
 async function endWith(
-  clusterDirectory: string,
+  cluster: Cluster,
   signal: NodeJS.Signals,
   timeoutMilliseconds: number,
 ): Promise<boolean> {
   const deadline = Date.now() + timeoutMilliseconds;
   let signalled = false;
   for (;;) {
-    const processes = await findProcessesIn(clusterDirectory);
+    const processes = await findProcessesOf(cluster);
     if (processes.length === 0) return true;
     if (Date.now() > deadline) return false;
     const pids = processes.map(({ pid }) => pid);
@@ -47,10 +57,14 @@ async function endWith(
 }
 
 /**
- * The processes that work in a directory, as all of PostgreSQL do in their cluster's. Known by
- * device and inode, since their paths may be those of another mount namespace.
+ * The processes of PostgreSQL that work in the directory, as all of a cluster do in its own. Known
+ * by device and inode, since their paths may be those of another mount namespace. A shell or a tar
+ * of the operator's may work there too, and is none of them.
  */
-async function findProcessesIn(directory: string): Promise<{ pid: number; parent: number }[]> {
+async function findProcessesOf({
+  directory,
+  userId,
+}: Cluster): Promise<{ pid: number; parent: number }[]> {
   const { dev, ino } = await stat(directory);
   const found: { pid: number; parent: number }[] = [];
   for (const name of await readdir("/proc")) {
@@ -59,6 +73,8 @@ async function findProcessesIn(directory: string): Promise<{ pid: number; parent
       const current = await stat(`/proc/${name}/cwd`);
       if (current.dev !== dev || current.ino !== ino) continue;
       const status = await readFile(`/proc/${name}/status`, "utf8");
+      const owner = Number(/^Uid:\s*(\d+)/m.exec(status)?.[1]);
+      if (owner !== userId || !isPostgres(await readlink(`/proc/${name}/exe`))) continue;
       const parent = Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]);
       found.push({ pid: Number(name), parent });
     } catch (error) {
@@ -67,4 +83,9 @@ async function findProcessesIn(directory: string): Promise<{ pid: number; parent
     }
   }
   return found;
+}
+
+/** The link of a program that was upgraded while it runs ends with ` (deleted)`: proc(5). */
+function isPostgres(program: string): boolean {
+  return basename(program.replace(/ \(deleted\)$/, "")) === "postgres";
 }

@@ -1,10 +1,10 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ClusterFiles } from "./cluster-files.ts";
 import { planCluster } from "./cluster-plan.ts";
 import { type ClusterPlace, createCluster } from "./create-cluster.ts";
 import { endFormerPostmaster } from "./end-former-postmaster.ts";
 import { type InstalledPostgres, isMajor, listDirectory } from "./installed-postgres.ts";
+import { removeUnfinished } from "./remove-unfinished.ts";
 import { setAsideCluster, upgradeCluster } from "./upgrade-cluster.ts";
 
 /** A cluster that nothing runs on, ready to be started. */
@@ -38,7 +38,9 @@ export async function prepareCluster(
   const names = await listDirectory(directory);
   const clusterMajors = names.filter(isMajor).map(Number);
   const plan = planCluster({ clusterMajors, installed, directory });
-  for (const major of clusterMajors) await endFormerPostmaster(join(directory, String(major)));
+  for (const major of clusterMajors) {
+    await endFormerPostmaster(join(directory, String(major)), place.user);
+  }
   for (const major of plan.setAside) await setAsideCluster(directory, major, plan.to.major);
 
   let { to: postgres } = plan;
@@ -53,7 +55,7 @@ export async function prepareCluster(
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       postgres = from;
-      await rm(join(directory, `${to.major}.new`), { recursive: true, force: true });
+      await removeUnfinished(join(directory, `${to.major}.new`), place.run);
       onNote(
         `The database could not be upgraded from PostgreSQL ${from.major} to ${to.major}, and runs on ${from.major} as before: keep postgresql-${from.major} installed. The next start tries again. ${error.message}`,
       );

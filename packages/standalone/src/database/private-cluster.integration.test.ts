@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { chown, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
@@ -20,6 +20,12 @@ describe("the private cluster", () => {
   });
   after(() => cluster.remove());
 
+  const serverPid = async () =>
+    Number((await readFile(join(prepared.directory, "postmaster.pid"), "utf8")).split("\n")[0]);
+  const endServer = async () => {
+    await cluster.prepare();
+    assert.equal(existsSync(join(prepared.directory, "postmaster.pid")), false);
+  };
   const denied = (systemUser: string, role: string) =>
     assert.rejects(cluster.query("select 1", { systemUser, role }));
 
@@ -30,7 +36,7 @@ describe("the private cluster", () => {
     }
     assert.equal(await cluster.query("show listen_addresses"), "");
     const { stdout } = await promisify(execFile)("ss", ["--tcp", "--listening", "--processes"]);
-    assert.ok(!stdout.includes("postgres"), stdout);
+    assert.ok(!stdout.includes(`pid=${await serverPid()},`), stdout);
   });
 
   test("runs as its user, in a directory of which the host's other users see nothing", async () => {
@@ -91,6 +97,75 @@ describe("the private cluster", () => {
     const closed = once(child, "close");
     child.kill("SIGINT");
     assert.deepEqual(await closed, [0, null]);
+  });
+
+  test("takes no settings from the files that its own user writes", async () => {
+    await endServer();
+    const settings = [
+      ...["fsync = off", "full_page_writes = off", "synchronous_commit = off"],
+      ...["listen_addresses = '127.0.0.1'", "log_statement = 'all'", "log_min_messages = 'debug5'"],
+      ...["log_min_duration_statement = 0", "log_min_error_statement = 'error'"],
+    ];
+    const asItsUser = ["--reuid", cluster.users.database.name, "--clear-groups", "tee"];
+    for (const name of ["postgresql.auto.conf", "postgresql.conf"]) {
+      const child = spawn("setpriv", [...asItsUser, join(prepared.directory, name)], {
+        stdio: ["pipe", "ignore", "inherit"],
+      });
+      child.stdin.end(`${settings.join("\n")}\n`);
+      assert.deepEqual(await once(child, "close"), [0, null]);
+    }
+    await cluster.start(await cluster.prepare());
+    for (const [name, expected] of [
+      ...[
+        ["fsync", "on"],
+        ["full_page_writes", "on"],
+        ["synchronous_commit", "on"],
+      ],
+      ...[
+        ["listen_addresses", ""],
+        ["log_statement", "none"],
+        ["log_min_messages", "warning"],
+      ],
+      ...[
+        ["log_min_duration_statement", "-1"],
+        ["log_min_error_statement", "panic"],
+      ],
+    ]) {
+      const shown = await cluster.query(`show ${name}`, { role: "postgres" }).catch(String);
+      assert.equal(shown, expected, name);
+    }
+  });
+
+  test("is prepared beside an operator's programs that work in its directory", async () => {
+    await endServer();
+    const userId = cluster.users.database.userId;
+    const programs = [undefined, userId].map((uid) =>
+      spawn("sleep", ["600"], { cwd: prepared.directory, ...(uid === undefined ? {} : { uid }) }),
+    );
+    try {
+      await Promise.all(programs.map((program) => once(program, "spawn")));
+      await cluster.prepare();
+      for (const { exitCode, signalCode } of programs) {
+        assert.deepEqual([exitCode, signalCode], [null, null]);
+      }
+    } finally {
+      for (const program of programs) program.kill("SIGKILL");
+    }
+  });
+
+  test("what is left of an unfinished cluster is deleted with its user's rights alone", async () => {
+    const other = await createPrivateCluster();
+    try {
+      const unfinished = join(other.directory, `${prepared.postgres.major}.new`);
+      const { userId, groupId } = other.users.database;
+      await mkdir(join(unfinished, "of-root"), { recursive: true, mode: 0o700 });
+      await writeFile(join(unfinished, "of-root/file"), "");
+      await chown(unfinished, userId, groupId);
+      await assert.rejects(other.prepare(), /of-root.*Permission denied/);
+      assert.deepEqual(await readdir(join(unfinished, "of-root")), ["file"]);
+    } finally {
+      await other.remove();
+    }
   });
 
   test("a cluster that was not completed is made anew", async () => {

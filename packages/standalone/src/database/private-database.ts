@@ -34,7 +34,6 @@ export async function preparePrivateDatabase({
   };
   const files = clusterFilesIn(directory);
   await writeClusterFiles(files, {
-    socketDirectory,
     controlPlaneUser: users.controlPlane.name,
     databaseUser: users.database.name,
   });
@@ -45,7 +44,7 @@ export async function preparePrivateDatabase({
   return {
     definition: {
       name: "database",
-      command: databaseCommand(cluster, files),
+      command: databaseCommand(cluster, { files, socketDirectory }),
       environment: databaseEnvironment,
       confinement: { ...confinement, capabilities: [], readOnlyPaths: [], copiedFiles: [] },
       channel: false,

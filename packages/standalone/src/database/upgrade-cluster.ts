@@ -1,8 +1,9 @@
-import { chown, mkdir, rename, rm } from "node:fs/promises";
+import { chown, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { administrator, type ClusterFiles, syncDirectory } from "./cluster-files.ts";
 import { type ClusterPlace, finishCluster, initializeCluster } from "./create-cluster.ts";
 import type { InstalledPostgres } from "./installed-postgres.ts";
+import { removeUnfinished } from "./remove-unfinished.ts";
 
 /**
  * Makes a cluster of a newer major of the one that there is, with pg_upgrade
@@ -16,7 +17,7 @@ export async function upgradeCluster(
   const { directory, user, run } = place;
   const unfinished = await initializeCluster(place, to);
   const workDirectory = join(directory, "upgrade");
-  await rm(workDirectory, { recursive: true, force: true });
+  await removeUnfinished(workDirectory, run);
   await mkdir(workDirectory, { mode: 0o700 });
   await chown(workDirectory, user.userId, user.groupId);
   const access = `-c hba_file=${files.access} -c ident_file=${files.identities}`;
@@ -30,7 +31,7 @@ export async function upgradeCluster(
     { workingDirectory: workDirectory },
   );
   await finishCluster(place, to);
-  await rm(workDirectory, { recursive: true, force: true });
+  await removeUnfinished(workDirectory, run);
   await setAsideCluster(directory, from.major, to.major);
 }
 

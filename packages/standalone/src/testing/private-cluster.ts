@@ -34,7 +34,6 @@ export async function createPrivateCluster({
   await makeSocketDirectory(socketDirectory, users.database, users.controlPlane);
   const files = clusterFilesIn(directory);
   await writeClusterFiles(files, {
-    socketDirectory,
     controlPlaneUser: users.controlPlane.name,
     databaseUser: users.database.name,
   });
@@ -69,7 +68,7 @@ export async function createPrivateCluster({
 
     async start(cluster: PreparedCluster): Promise<ChildProcess> {
       const [program = "", ...parameters] = asDatabaseUser(
-        databaseCommand(cluster, files),
+        databaseCommand(cluster, { files, socketDirectory }),
         confinement,
       );
       const child = spawn(program, parameters, {

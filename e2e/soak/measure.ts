@@ -1,5 +1,6 @@
 import {
   countResources,
+  countRows,
   type RunningInstallation,
   readProportionalMemory,
 } from "@opencomputer/harness";
@@ -12,7 +13,7 @@ export interface Measurement {
   readonly moment: string;
   /** Proportional set size by process of the service, and of its machines together, in bytes. */
   readonly memory: Record<string, number>;
-  /** Processes, descriptors, namespaces, rules and files. */
+  /** Processes, descriptors, namespaces, rules, files and rows. */
   readonly counts: Record<string, number>;
 }
 
@@ -20,10 +21,14 @@ export async function measure(
   installation: RunningInstallation,
   moment: string,
 ): Promise<Measurement> {
+  const rows = Object.entries(await countRows(installation));
   return {
     moment,
     memory: await readProportionalMemory(installation),
-    counts: await countResources(installation),
+    counts: {
+      ...(await countResources(installation)),
+      ...Object.fromEntries(rows.map(([table, count]) => [`rows of ${table}`, count])),
+    },
   };
 }
 

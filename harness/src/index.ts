@@ -1,5 +1,6 @@
 export * from "./audit-lines.ts";
 export * from "./certificates.ts";
+export * from "./count-rows.ts";
 export * from "./installation.ts";
 export * from "./internet.ts";
 export * from "./leak-search.ts";

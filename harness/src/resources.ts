@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdir, readlink } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { RunningInstallation } from "./installation.ts";
 import { listLeftovers } from "./leftovers.ts";
@@ -26,16 +26,13 @@ export async function countResources(installation: RunningInstallation): Promise
   counts["sockets"] = await countEntries(`/run/opencomputer-${installation.id}`);
   for (const part of parts) {
     for (const pid of await installation.pidsOf(part)) {
-      counts[`file descriptors of ${part}`] = await countDescriptors(
-        pid,
-        `${installation.dataDirectory}/database`,
-      );
+      counts[`file descriptors of ${part}`] = (await readdir(`/proc/${pid}/fd`)).length;
     }
   }
   return counts;
 }
 
-/** Resident memory of each process of the service, in octets. */
+/** Resident memory of each process of the service, in bytes. */
 export async function readServiceMemory(
   installation: RunningInstallation,
 ): Promise<Record<string, number>> {
@@ -61,18 +58,4 @@ async function countFilterLines(id: string): Promise<number> {
 
 async function countEntries(directory: string): Promise<number> {
   return (await readdir(directory, { recursive: true })).length;
-}
-
-/** Without the tables of the database, whose files it opens at their first use and keeps open. */
-async function countDescriptors(pid: number, databaseDirectory: string): Promise<number> {
-  const targets = await Promise.all(
-    (await readdir(`/proc/${pid}/fd`)).map((descriptor) =>
-      readlink(`/proc/${pid}/fd/${descriptor}`).catch((error: unknown) => {
-        // It was closed while it was looked at.
-        if (error instanceof Error && "code" in error) return databaseDirectory;
-        throw error;
-      }),
-    ),
-  );
-  return targets.filter((target) => !target.startsWith(databaseDirectory)).length;
 }

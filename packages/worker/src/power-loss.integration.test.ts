@@ -3,11 +3,18 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { type WorkerSandbox, workerSandboxSchema } from "@opencomputer/protocol";
 import { mountVolatileDisk, type VolatileDisk } from "./testing/volatile-disk.ts";
-import { processesOf, startWorkerScene, type WorkerScene } from "./testing/worker-process.ts";
+import {
+  processesOf,
+  startWorkerScene,
+  until,
+  type WorkerScene,
+} from "./testing/worker-process.ts";
 
 const installationId = "5a7e0009";
 const policy = { egressMode: "allowlisted", envs: {} } as const;
 const diskBytes = 12 * 2 ** 30;
+/** The disk has a layer before the first of them. */
+const checkpointsUntilDeep = 8;
 /** A process that counts in memory only. */
 const counter = `nohup python3 -c '
 import time
@@ -114,6 +121,24 @@ describe("a worker whose host loses its power", () => {
     assert.equal(await run(fork, "cat ~/file"), "saved");
     for (const each of [id, fork]) await remove(each);
     await expectOk(scene.call("DELETE", `/v1/checkpoints/${checkpointId}`));
+  });
+
+  test("a disk whose layers have just become one is whole", async () => {
+    const id = await scene.create();
+    await run(id, "echo first > ~/file; sync");
+    const checkpointIds = Array.from({ length: checkpointsUntilDeep }, () => randomUUID());
+    for (const each of checkpointIds) {
+      const body = { sandboxId: id, kind: "disk_only" };
+      await expectOk(scene.call("PUT", `/v1/checkpoints/${each}`, body));
+    }
+    const layerCount = async () => (await scene.recordOf(id)).disk.layers.length;
+    await until("the disk is shallow", async () => (await layerCount()) <= 2);
+    await losePower();
+    await wake(id);
+    assert.equal(await run(id, "cat ~/file"), "first");
+    await remove(id);
+    for (const each of checkpointIds)
+      await expectOk(scene.call("DELETE", `/v1/checkpoints/${each}`));
   });
 
   test("one that is being hibernated is there, with its memory or without", async () => {

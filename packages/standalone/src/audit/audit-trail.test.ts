@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex, PassThrough } from "node:stream";
 import { after, beforeEach, describe, test } from "node:test";
+import { promisify } from "node:util";
 import { type AuditLine, auditLineSchema, limits } from "@opencomputer/protocol";
 import { until } from "../testing/until.ts";
 import { AuditTrail, type AuditTrailOptions } from "./audit-trail.ts";
@@ -165,6 +168,24 @@ describe("AuditTrail", () => {
     await until("the recovery is told", () => early.states.length > 1);
     assert.deepEqual(early.states, ['{"isWritable":false}\n', '{"isWritable":true}\n']);
     assert.deepEqual(late.states, early.states);
+    await trail.close();
+  });
+
+  test("its writers hear of a write that does not return, and of its end", async () => {
+    await mkdir(directory);
+    const path = join(directory, `${one}.jsonl`);
+    await promisify(execFile)("mkfifo", [path]);
+    const { trail, reports } = await open({ stallMilliseconds: 50 });
+    const writer = createWriter();
+    trail.read(writer.stream);
+    // More than a pipe takes that nobody reads.
+    for (let index = 0; index < 60; index += 1) trail.write(text({ path: "a".repeat(2000) }));
+    await until("the stall is told", () => writer.states.length > 0);
+    assert.match(reports.join("\n"), /A write has taken 0\.05 s so far/);
+    const reader = createReadStream(path).resume();
+    await until("its end is told", () => writer.states.length > 1);
+    assert.deepEqual(writer.states, ['{"isWritable":false}\n', '{"isWritable":true}\n']);
+    reader.destroy();
     await trail.close();
   });
 

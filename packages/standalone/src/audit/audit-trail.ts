@@ -27,6 +27,8 @@ export interface AuditTrailOptions {
   readonly now?: () => number;
   readonly fileBytesMax?: number;
   readonly retryMilliseconds?: number;
+  /** A write that takes longer counts as failed until it has ended. */
+  readonly stallMilliseconds?: number;
   readonly reportMilliseconds?: number;
 }
 
@@ -37,9 +39,9 @@ export interface AuditTrailOptions {
  *
  * The stream is always read: a disk that is slow must not pause the egress of
  * every sandbox. Lines wait in memory up to a bound for each sandbox. From the
- * first write that fails until none does, whoever writes to the stream is
- * told, so that no request is sent that may not be audited; lines beyond the
- * bound are counted and reported.
+ * first write that fails or stalls until none does, whoever writes to the
+ * stream is told, so that no request is sent that may not be audited; lines
+ * beyond the bound are counted and reported.
  */
 export class AuditTrail {
   readonly #options: AuditTrailOptions;
@@ -101,6 +103,7 @@ export class AuditTrail {
     const bytes = Buffer.byteLength(line) + 1;
     if (pending.bytes + bytes > pendingBytesMax(parsed)) {
       this.#problems.lost(name);
+      if (parsed.decision === "allowed") this.#noteWrite(name, false);
       return;
     }
     pending.text += `${line}\n`;
@@ -157,6 +160,11 @@ export class AuditTrail {
   async #append(name: string, batch: Pending): Promise<void> {
     const { directory, fileBytesMax = limits.auditFileBytesMax } = this.#options;
     this.#pending.delete(name);
+    const stallMilliseconds = this.#options.stallMilliseconds ?? 5000;
+    const stalled = setTimeout(() => {
+      this.#problems.failed(new Error(`A write has taken ${stallMilliseconds / 1000} s so far`));
+      this.#noteWrite(name, false);
+    }, stallMilliseconds).unref();
     try {
       await appendAuditLines(directory, name, batch.text, fileBytesMax);
       this.#noteWrite(name, true);
@@ -169,6 +177,8 @@ export class AuditTrail {
         bytes: batch.bytes + (later?.bytes ?? 0),
       });
       throw error;
+    } finally {
+      clearTimeout(stalled);
     }
   }
 

@@ -14,8 +14,12 @@ import type { DiskFiles } from "../vm/qemu-confinement.ts";
 export interface MachineFiles {
   /** Makes the links of a machine those to these layers, and no others. */
   show(machineId: string, layerIds: readonly string[]): Promise<void>;
-  /** Where the machine's process finds its disk. */
-  diskFiles(machineId: string, disk: Disk, image: Image): DiskFiles;
+  /**
+   * Where the machine's process finds its disk. Of the layers it may write to
+   * the newest: the others belong to other machines too, and to saved ones. They
+   * are read-only whoever owns them, and whatever their headers name.
+   */
+  diskFiles(machineId: string, disk: Disk, image: Pick<Image, "diskPath">): DiskFiles;
 }
 
 export function createMachineFiles(deps: {
@@ -39,6 +43,7 @@ export function createMachineFiles(deps: {
     diskFiles: (machineId, disk, image) => ({
       mounts: [
         { source: linksOf(machineId), target: layers.directory, access: "write" },
+        ...disk.layers.slice(1).map((layerId) => inPlace(layers.pathOf(layerId), "read")),
         inPlace(join(layers.directory, layers.basePathOf(disk)), "read"),
         inPlace(image.diskPath, "read"),
       ],

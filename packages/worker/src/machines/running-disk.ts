@@ -67,6 +67,8 @@ export function createRunningDisk(deps: {
       basePath: layers.basePathOf(machine.record.disk),
       replaced: older.map(layers.pathOf),
     });
+    // Its header names the flat layer now: it has to last before the record says so, and the others go.
+    await layers.sync([newest]);
     await saveLayers(machine, [newest, flat]);
     await files.show(machine.id, [newest, flat]);
     await layers.hold(owner, [newest, flat]);

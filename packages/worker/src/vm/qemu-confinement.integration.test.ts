@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, link, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { confined } from "../confinement/confinement.ts";
+import { createMachineFiles, type MachineFiles } from "../machines/machine-files.ts";
 import { createSlots } from "../network/create-slots.ts";
 import { parseNetworkBlock } from "../network/network-block.ts";
 import { type Slot, slotInterfaces } from "../network/slot.ts";
@@ -17,6 +19,7 @@ import type { QemuLaunch } from "./qemu-arguments.ts";
 import { type DiskFiles, qemuConfinement } from "./qemu-confinement.ts";
 
 const { installationId, block } = await testInstallation();
+const ownLayers = ["1111", "2222"];
 
 /** A probe stands where QEMU would, as code does that broke out of a guest. */
 describe("what QEMU is confined to", () => {
@@ -27,6 +30,7 @@ describe("what QEMU is confined to", () => {
   let root: string;
   let launch: QemuLaunch;
   let disk: DiskFiles;
+  let machineFiles: MachineFiles;
   let twin: ChildProcess;
   let sharedMemoryId: string;
   let own: { layer: string; sharedLayer: string; socket: string };
@@ -64,24 +68,30 @@ describe("what QEMU is confined to", () => {
     root = await mkdtemp(join(tmpdir(), "confinement-"));
     closing.push(() => rm(root, { recursive: true }));
     await chmod(root, 0o755);
-    const layers = join(root, "worker/layers");
+    const directory = join(root, "worker/layers");
+    machineFiles = createMachineFiles({
+      layers: {
+        directory,
+        pathOf: (layerId) => join(directory, `${layerId}.qcow2`),
+        basePathOf: () => "../../golden/a/disk.qcow2",
+      },
+      directoryOf: (machineId) => join(root, "worker/machines", machineId),
+    });
     own = {
       layer: await place("worker/layers/1111.qcow2", 0o600),
       sharedLayer: await place("worker/layers/2222.qcow2", 0o600),
       socket: join(root, "sockets/own/qmp"),
     };
-    await chown(own.layer, slot.userId, slot.userId);
+    // A layer of a machine that had the slot earlier, and is shared since, is its user's too.
+    for (const layer of [own.layer, own.sharedLayer]) await chown(layer, slot.userId, slot.userId);
     foreign = {
       layer: await place("worker/layers/3333.qcow2"),
       key: await place("encryption-key"),
       memory: await place("golden/b/memory"),
       socket: join(root, "sockets/foreign/qmp"),
     };
-    const links = join(root, "worker/machines/own/disk");
-    await mkdir(links, { recursive: true });
-    for (const layer of [own.layer, own.sharedLayer]) {
-      await link(layer, join(links, layer.slice(layers.length + 1)));
-    }
+    await mkdir(join(root, "worker/machines/own"), { recursive: true });
+    await machineFiles.show("own", ownLayers);
     for (const path of [own.socket, foreign.socket]) {
       await mkdir(dirname(path), { recursive: true });
       await listen(path);
@@ -93,14 +103,13 @@ describe("what QEMU is confined to", () => {
     twin = spawn("setpriv", [...user, "sleep", "600"]);
     await once(twin, "spawn");
     closing.push(() => twin.kill("SIGKILL"));
-    const golden = await place("golden/a/disk.qcow2");
-    disk = {
-      mounts: [
-        { source: links, target: layers, access: "write" },
-        { source: golden, target: golden, access: "read" },
-      ],
-      directory: layers,
-    };
+    await place("golden/a/disk.qcow2");
+    const diskPath = await place("images/a/disk.raw");
+    disk = machineFiles.diskFiles(
+      "own",
+      { goldenFingerprint: "a", layers: ownLayers, sizeMB: 1 },
+      { diskPath },
+    );
     launch = {
       name: "confined",
       shape: newMachineShape("tcg", 1024),
@@ -127,6 +136,7 @@ describe("what QEMU is confined to", () => {
       [
         ...[own.layer, own.sharedLayer, own.socket, launch.kernel.path, launch.initramfsPath],
         ...[launch.memoryPath ?? "", join(root, "golden/a/disk.qcow2")],
+        join(root, "images/a/disk.raw"),
       ].sort(),
     );
     const others = files.filter((path) => !path.startsWith(`${root}/`));
@@ -141,8 +151,11 @@ describe("what QEMU is confined to", () => {
 
   test("it writes to its newest layer and its socket, and to nothing that is shared", async () => {
     const { memoryPath } = launch;
-    const shared = [memoryPath ?? "", launch.kernel.path, join(root, "golden/a/disk.qcow2")];
-    const paths = [own.layer, own.sharedLayer, ...shared, ...Object.values(foreign)];
+    const shared = [
+      ...[own.sharedLayer, memoryPath ?? "", launch.kernel.path],
+      ...[join(root, "golden/a/disk.qcow2"), join(root, "images/a/disk.raw")],
+    ];
+    const paths = [own.layer, ...shared, ...Object.values(foreign)];
     const found = await probeConfined(confinement(), slot.userId, task(paths));
     assert.deepEqual(found.readable, [own.layer, ...shared]);
     assert.deepEqual(found.writable, [own.layer]);
@@ -151,6 +164,20 @@ describe("what QEMU is confined to", () => {
       outside.writable.sort(),
       [own.layer, ...shared, foreign.layer, foreign.key, foreign.memory].sort(),
     );
+  });
+
+  test("a layer that its disk gives up is gone at once, though it is mounted", async () => {
+    const options = { ...confinement(), endsWithCaller: true, reportDescriptor: null };
+    const [program = "", ...programArguments] = confined(["cat"], options);
+    const running = spawn(program, programArguments, { stdio: ["pipe", "pipe", "inherit"] });
+    running.stdin.write("ready\n");
+    await once(running.stdout, "data");
+    assert.equal((await stat(own.sharedLayer)).nlink, 2);
+    await machineFiles.show("own", ownLayers.slice(0, 1));
+    assert.equal((await stat(own.sharedLayer)).nlink, 1);
+    running.kill("SIGKILL");
+    await once(running, "close");
+    await machineFiles.show("own", ownLayers);
   });
 
   test("it reaches no socket, process or shared memory of the host, not those of its own user either", async () => {

@@ -21,9 +21,10 @@ const attemptsMax = 5;
 export interface ProxyHandOver {
   putCertificateAuthority(): Promise<void>;
   /**
-   * Hands the current state of a sandbox over.
+   * Hands the current state of a sandbox over; takes the session away from one
+   * that no longer lives or has no slot.
    *
-   * @returns false when the sandbox no longer lives or has no slot yet.
+   * @returns whether the sandbox has a session.
    */
   putSession(orgId: string, sandboxId: string): Promise<boolean>;
   /** Takes the session away. A proxy that does not run holds none. */
@@ -68,9 +69,29 @@ export function createProxyHandOver(deps: {
     return { session, pendingRevocation };
   }
 
+  /** Takes away the session of a sandbox that gets none now: whatever is revoked is enforced by that. */
+  async function withhold(orgId: string, sandboxId: string): Promise<void> {
+    const pendingRevocation = (await sandboxes.find(orgId, sandboxId))?.pendingRevocation ?? null;
+    await remove(sandboxId);
+    if (pendingRevocation !== null) {
+      await sandboxes.acknowledgeRevocation(orgId, sandboxId, pendingRevocation);
+    }
+  }
+
+  async function remove(sandboxId: string): Promise<void> {
+    try {
+      await egressProxy.deleteSession(sandboxId);
+    } catch (error) {
+      if (!(error instanceof PeerAbsentError)) throw error;
+    }
+  }
+
   async function put(orgId: string, sandboxId: string, attempt = 1): Promise<boolean> {
     const read = await readSession(orgId, sandboxId);
-    if (read === undefined) return false;
+    if (read === undefined) {
+      await withhold(orgId, sandboxId);
+      return false;
+    }
     const { session, pendingRevocation } = read;
     try {
       await egressProxy.putSession(session);
@@ -98,14 +119,7 @@ export function createProxyHandOver(deps: {
 
     putSession: (orgId, sandboxId) => lock.run(sandboxId, () => put(orgId, sandboxId)),
 
-    removeSession: (sandboxId) =>
-      lock.run(sandboxId, async () => {
-        try {
-          await egressProxy.deleteSession(sandboxId);
-        } catch (error) {
-          if (!(error instanceof PeerAbsentError)) throw error;
-        }
-      }),
+    removeSession: (sandboxId) => lock.run(sandboxId, () => remove(sandboxId)),
   };
 }
 

@@ -27,7 +27,7 @@ export interface CopyChange extends SourceSecret {
 
 /**
  * Changes the copies of one secret, under the tokens that they have: in
- * sandboxes that run or may run again, and in checkpoints. What a copy could
+ * sandboxes that run, may run again or are being killed, and in checkpoints. What a copy could
  * be used for before becomes a former value of its owner. The org is locked,
  * as it is whenever a copy is made.
  *
@@ -38,16 +38,16 @@ export async function changeCopies(
   transaction: Database,
   change: CopyChange,
 ): Promise<string[]> {
-  const liveIds: string[] = [];
+  const idsWithSession: string[] = [];
   for (const table of [checkpointCopies, sandboxCopies]) {
     const owners = await table.listOwners(transaction, change);
     for (let start = 0; start < owners.length; start += copiesAtOnceMax) {
       const ids = owners.slice(start, start + copiesAtOnceMax).map(({ id }) => id);
       await changeSome(deps, transaction, table, ids, change);
     }
-    liveIds.push(...owners.filter(({ isLive }) => isLive).map(({ id }) => id));
+    idsWithSession.push(...owners.filter(({ hasSession }) => hasSession).map(({ id }) => id));
   }
-  return liveIds;
+  return idsWithSession;
 }
 
 async function changeSome(

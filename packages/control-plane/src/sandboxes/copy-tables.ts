@@ -2,7 +2,7 @@ import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { checkpointSecrets, checkpoints, sandboxes, sandboxSecrets } from "../database/schema.ts";
 import type { SealContext, SealedValue } from "../vault/vault.ts";
-import { keptStates, liveStates } from "./sandbox-states.ts";
+import { keptStates, sessionStates } from "./sandbox-states.ts";
 
 /** The secret of a store that copies were made of. */
 export interface SourceSecret {
@@ -28,13 +28,13 @@ export interface SecretCopy extends SealedValue {
 export interface CopyTable {
   kind: "sandbox" | "checkpoint";
   /**
-   * Owners of copies, which are deleted only after the transaction. `isLive`
-   * is whether the owner has a session.
+   * Owners of copies, which are deleted only after the transaction.
+   * `hasSession` is whether the owner may have one.
    */
   listOwners(
     transaction: Database,
     source: SourceSecret,
-  ): Promise<{ id: string; isLive: boolean }[]>;
+  ): Promise<{ id: string; hasSession: boolean }[]>;
   /** A kill that deletes a copy meanwhile waits for the transaction. */
   read(transaction: Database, source: SourceSecret, ownerIds: string[]): Promise<SecretCopy[]>;
   write(transaction: Database, copies: SecretCopy[]): Promise<void>;
@@ -61,18 +61,19 @@ const ofSource = (
   { orgId, storeId, name }: SourceSecret,
 ) => and(eq(table.orgId, orgId), eq(table.sourceStoreId, storeId), eq(table.name, name));
 
-/** Copies of sandboxes that run or may run again. */
+/** Copies of sandboxes that run, may run again or are being killed. */
 export const sandboxCopies: CopyTable = {
   kind: "sandbox",
 
   async listOwners(transaction, source) {
+    const states = [...new Set([...keptStates, ...sessionStates])];
     const rows = await transaction
       .select({ id: sandboxes.id, state: sandboxes.state })
       .from(sandboxes)
       .innerJoin(sandboxSecrets, eq(sandboxSecrets.sandboxId, sandboxes.id))
-      .where(and(ofSource(sandboxSecrets, source), inArray(sandboxes.state, keptStates)))
+      .where(and(ofSource(sandboxSecrets, source), inArray(sandboxes.state, states)))
       .for("key share", { of: sandboxes });
-    return rows.map(({ id, state }) => ({ id, isLive: liveStates.includes(state) }));
+    return rows.map(({ id, state }) => ({ id, hasSession: sessionStates.includes(state) }));
   },
 
   async read(transaction, source, ownerIds) {
@@ -118,7 +119,7 @@ export const checkpointCopies: CopyTable = {
       .innerJoin(checkpointSecrets, eq(checkpointSecrets.checkpointId, checkpoints.id))
       .where(ofSource(checkpointSecrets, source))
       .for("key share", { of: checkpoints });
-    return rows.map(({ id }) => ({ id, isLive: false }));
+    return rows.map(({ id }) => ({ id, hasSession: false }));
   },
 
   async read(transaction, source, ownerIds) {

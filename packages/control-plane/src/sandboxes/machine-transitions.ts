@@ -1,6 +1,7 @@
 import { WireError, type WorkerSandbox } from "@opencomputer/protocol";
 import type { ProxyHandOver } from "../egress-proxy/proxy-hand-over.ts";
 import type { WorkerClient } from "../worker/worker-client.ts";
+import { releaseSandbox } from "./release-sandbox.ts";
 import type { SandboxChanges, SandboxRepository, SandboxRow } from "./sandbox-repository.ts";
 
 /** A sandbox in a state that nobody else acts in. */
@@ -42,8 +43,7 @@ export function createMachineTransitions(deps: {
     if (row !== undefined && row.state !== "killing" && row.state !== "stopped") {
       throw new Error(`Sandbox ${id} is ${row.state}, expected ${state}: two act on it at once`);
     }
-    await worker.delete(id);
-    await handOver.removeSession(id);
+    await releaseSandbox(deps, id);
     throw new WireError("sandbox_not_running", `Sandbox ${id} is stopped`);
   }
 

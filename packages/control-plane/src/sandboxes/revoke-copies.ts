@@ -11,16 +11,16 @@ export interface RevokedCopies {
   checkpoints: number;
   sandboxes: number;
   /** Sandboxes whose sessions have to enforce it. */
-  liveIds: string[];
+  idsWithSession: string[];
 }
 
 /**
- * Revokes every copy of one secret: of sandboxes that run or may run again,
- * and of checkpoints. A copy keeps its token and its value, which is only
+ * Revokes every copy of one secret: of sandboxes that run, may run again or are
+ * being killed, and of checkpoints. A copy keeps its token and its value, which is only
  * searched for in responses from then on. The org is locked, as it is whenever
  * a copy is made.
  *
- * What the proxy has not acknowledged yet stands in the rows of the live
+ * What the proxy has not acknowledged yet stands in the rows of the
  * sandboxes, also when the caller dies after the transaction.
  */
 export async function revokeCopies(
@@ -29,22 +29,22 @@ export async function revokeCopies(
   revokedAt: Date,
 ): Promise<RevokedCopies> {
   const counts = { checkpoint: 0, sandbox: 0 };
-  const liveIds: string[] = [];
+  const idsWithSession: string[] = [];
   for (const table of [checkpointCopies, sandboxCopies]) {
     const owners = await table.listOwners(transaction, source);
     counts[table.kind] = owners.length;
     for (const ids of inBatches(owners.map(({ id }) => id))) {
       await table.revoke(transaction, source, ids, revokedAt);
     }
-    liveIds.push(...owners.filter(({ isLive }) => isLive).map(({ id }) => id));
+    idsWithSession.push(...owners.filter(({ hasSession }) => hasSession).map(({ id }) => id));
   }
-  for (const ids of inBatches(liveIds)) {
+  for (const ids of inBatches(idsWithSession)) {
     await transaction
       .update(sandboxes)
       .set({ pendingRevocation: randomUUID() })
       .where(and(eq(sandboxes.orgId, source.orgId), inArray(sandboxes.id, ids)));
   }
-  return { checkpoints: counts.checkpoint, sandboxes: counts.sandbox, liveIds };
+  return { checkpoints: counts.checkpoint, sandboxes: counts.sandbox, idsWithSession };
 }
 
 function* inBatches(ids: readonly string[]): Generator<string[]> {

@@ -4,6 +4,7 @@ import type { ProxyHandOver } from "../egress-proxy/proxy-hand-over.ts";
 import type { PreviewRepository } from "../previews/preview-repository.ts";
 import { PeerAbsentError } from "../unix-socket-client.ts";
 import type { WorkerClient } from "../worker/worker-client.ts";
+import { releaseSandbox } from "./release-sandbox.ts";
 import type { SandboxActivity } from "./sandbox-activity.ts";
 import type { SandboxRepository, SandboxUpkeepRepository } from "./sandbox-repository.ts";
 import { keptStates, presentStates } from "./sandbox-states.ts";
@@ -38,14 +39,12 @@ export function createSandboxRemoval(deps: {
   activity: SandboxActivity;
   logger: Logger;
 }): SandboxRemoval {
-  const { sandboxes, upkeep, worker, handOver, activity, logger } = deps;
+  const { sandboxes, upkeep, activity, logger } = deps;
 
-  /** The session goes in any case: without it the machine reaches nothing. */
   async function release(sandboxId: string): Promise<void> {
     try {
-      await worker.delete(sandboxId);
+      await releaseSandbox(deps, sandboxId);
     } finally {
-      await handOver.removeSession(sandboxId);
       activity.forget(sandboxId);
     }
   }

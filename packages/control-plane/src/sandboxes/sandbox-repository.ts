@@ -3,7 +3,7 @@ import { and, asc, desc, eq, inArray, isNotNull, lt, or, sql } from "drizzle-orm
 import { createBatchedLookup } from "../database/batched-lookup.ts";
 import type { Database } from "../database/database.ts";
 import { sandboxes, sandboxFormerSecrets, sandboxSecrets } from "../database/schema.ts";
-import { keptStates, liveStates, type SandboxState } from "./sandbox-states.ts";
+import { keptStates, liveStates, type SandboxState, sessionStates } from "./sandbox-states.ts";
 
 export type SandboxRow = typeof sandboxes.$inferSelect;
 export type NewSandboxRow = typeof sandboxes.$inferInsert;
@@ -205,11 +205,7 @@ export function createSandboxUpkeepRepository(database: Database) {
         .select(owned)
         .from(sandboxes)
         .where(
-          and(
-            isNotNull(sandboxes.pendingRevocation),
-            isNotNull(sandboxes.sourceAddress),
-            inArray(sandboxes.state, liveStates),
-          ),
+          and(isNotNull(sandboxes.pendingRevocation), inArray(sandboxes.state, sessionStates)),
         );
     },
 

@@ -15,6 +15,9 @@ export const liveStates: SandboxState[] = ["creating", "running", ...transitiona
 /** States that a sandbox comes back from, so that its secrets have to stay current. */
 export const keptStates: SandboxState[] = ["creating", ...presentStates];
 
+/** States in which the proxy may hold a session: one that is killed has it until it is taken away. */
+export const sessionStates: SandboxState[] = [...liveStates, "killing"];
+
 export const statesByStatus: Record<SandboxStatus, SandboxState[]> = {
   running: ["running", "restoring"],
   hibernated: ["hibernating", "hibernated", "waking"],

@@ -61,8 +61,8 @@ export function createSecretStoreService(deps: {
       storeId: string,
       name: string,
     ): Promise<RevokeSecretResponse> {
-      const { liveIds, ...revoked } = await secrets.revoke(orgId, storeId, name);
-      const outcomes = await Promise.allSettled(liveIds.map((id) => handOverTo(orgId, id)));
+      const { idsWithSession, ...revoked } = await secrets.revoke(orgId, storeId, name);
+      const outcomes = await Promise.allSettled(idsWithSession.map((id) => handOverTo(orgId, id)));
       const pending = outcomes.filter(({ status }) => status === "rejected");
       logger.info(
         { orgId, apiKeyId, storeId, secretName: name, ...revoked, pending: pending.length },
@@ -72,7 +72,7 @@ export function createSecretStoreService(deps: {
       if (failed?.status === "rejected") {
         throw new WireError(
           "enforcement_pending",
-          `Secret ${name} is revoked, but the egress proxy has not acknowledged it for ${pending.length} of ${liveIds.length} running sandboxes, which may still use the value. It is handed over again every second: call again to learn when it holds`,
+          `Secret ${name} is revoked, but the egress proxy has not acknowledged it for ${pending.length} of ${idsWithSession.length} running sandboxes, which may still use the value. It is handed over again every second: call again to learn when it holds`,
           {
             cause: failed.reason,
             details: { pendingSandboxes: pending.length, retryAfterSeconds: 1 },

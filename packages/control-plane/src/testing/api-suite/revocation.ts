@@ -276,6 +276,84 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
       });
     });
 
+    describe("of a sandbox that is being killed", () => {
+      /** Leaves a sandbox as a crash in the middle of a kill does: marked, with its session. */
+      const leaveKilling = async (id: string) => {
+        const { database } = installation();
+        await database.update(sandboxes).set({ state: "killing" }).where(eq(sandboxes.id, id));
+      };
+
+      test("holds while the worker does not delete the machine: its session goes first", async () => {
+        const { worker, egressProxy } = installation();
+        const store = await makeStore("hanging");
+        const id = await create({ secretStore: "hanging" });
+        let isHanging = false;
+        let letGo = (): void => undefined;
+        const hanging = new Promise<void>((resolve) => {
+          letGo = resolve;
+        });
+        worker.before = async (step) => {
+          if (step !== "delete") return;
+          isHanging = true;
+          await hanging;
+        };
+        const killed = call("DELETE", `/api/sandboxes/${id}`);
+        try {
+          await eventually(() => isHanging, "the worker deletes the machine");
+          await eventually(() => !egressProxy.sessions.has(id), "the session is gone");
+          assert.equal((await revoke(store)).status, 200);
+          assert.equal(egressProxy.sessions.has(id), false);
+        } finally {
+          worker.before = async () => undefined;
+          letGo();
+        }
+        assert.equal((await killed).status, 204);
+      });
+
+      test("takes away the session that a crash has left", async () => {
+        const { egressProxy, worker } = installation();
+        const store = await makeStore("left");
+        const id = await create({ secretStore: "left" });
+        worker.before = async (step) => {
+          if (step === "delete") throw new WireError("internal_error", "out of order");
+        };
+        try {
+          await leaveKilling(id);
+          assert.equal(session(id).secrets.length, 1);
+          assert.equal((await revoke(store)).status, 200);
+          assert.equal(egressProxy.sessions.has(id), false);
+        } finally {
+          worker.before = async () => undefined;
+        }
+      });
+
+      test("is 503 while the proxy keeps the session, and enforced by itself", async () => {
+        const { egressProxy, worker, database } = installation();
+        const store = await makeStore("kept");
+        const id = await create({ secretStore: "kept" });
+        worker.before = async (step) => {
+          if (step === "delete") throw new WireError("internal_error", "out of order");
+        };
+        egressProxy.before = async (step) => {
+          if (step === "delete") throw new WireError("internal_error", "out of order");
+        };
+        try {
+          await leaveKilling(id);
+          const answer = await revoke(store);
+          assert.deepEqual([answer.status, answer.json.code], [503, "enforcement_pending"]);
+          egressProxy.before = async () => undefined;
+          await eventually(async () => {
+            const [row] = await database.select().from(sandboxes).where(eq(sandboxes.id, id));
+            return row?.pendingRevocation === null;
+          }, "it is enforced");
+          assert.equal(egressProxy.sessions.has(id), false);
+        } finally {
+          worker.before = async () => undefined;
+          egressProxy.before = async () => undefined;
+        }
+      });
+    });
+
     test("a create and a checkpoint at the same time never end with a value in use", async () => {
       const store = await makeStore("raced");
       const parent = await create({ secretStore: "raced" });

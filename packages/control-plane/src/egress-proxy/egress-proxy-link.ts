@@ -4,7 +4,7 @@ import type { SandboxUpkeepRepository } from "../sandboxes/sandbox-repository.ts
 import { liveStates } from "../sandboxes/sandbox-states.ts";
 import { shareRunning } from "../share-running.ts";
 import type { EgressProxyClient } from "./egress-proxy-client.ts";
-import type { ProxyHandOver } from "./proxy-hand-over.ts";
+import { type ProxyHandOver, SessionWithheldError } from "./proxy-hand-over.ts";
 
 /** What the control plane knows of the proxy, and what it does when the proxy is new. */
 export interface EgressProxyLink {
@@ -49,6 +49,10 @@ export function createEgressProxyLink(deps: {
         await handOver.putSession(orgId, id);
         logger.info({ sandboxId: id }, "a revocation that was pending is enforced");
       } catch (error) {
+        if (error instanceof SessionWithheldError) {
+          logger.error({ sandboxId: id, err: error }, "a sandbox stays without network");
+          continue;
+        }
         logger.error(
           { sandboxId: id, err: error },
           "a sandbox may still use a revoked value; its session is handed over again in a second",

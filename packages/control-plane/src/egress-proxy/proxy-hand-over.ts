@@ -6,11 +6,26 @@ import type { FormerSecretRepository } from "../former-secrets/former-secret-rep
 import { createKeyedLock } from "../sandboxes/keyed-lock.ts";
 import type { SandboxRepository } from "../sandboxes/sandbox-repository.ts";
 import { PeerAbsentError } from "../unix-socket-client.ts";
-import type { Vault } from "../vault/vault.ts";
+import { KeyRingError } from "../vault/key-ring.ts";
+import { type Vault, VaultError } from "../vault/vault.ts";
 import type { EgressProxyClient } from "./egress-proxy-client.ts";
 
 /** How often a session that the proxy refuses as stale is read again. */
 const attemptsMax = 5;
+
+/**
+ * A value of the sandbox does not open while a revocation is to be enforced:
+ * so it was enforced by taking the session away.
+ */
+export class SessionWithheldError extends Error {
+  constructor(sandboxId: string, cause: Error) {
+    super(
+      `Sandbox ${sandboxId} has no network: a revocation had to be enforced, and its session cannot be made anew: ${cause.message}`,
+      { cause },
+    );
+    this.name = "SessionWithheldError";
+  }
+}
 
 /**
  * Gives the proxy what it needs to know: the one place where secrets leave
@@ -25,6 +40,7 @@ export interface ProxyHandOver {
    * that no longer lives or has no slot.
    *
    * @returns whether the sandbox has a session.
+   * @throws {SessionWithheldError | VaultError | KeyRingError}
    */
   putSession(orgId: string, sandboxId: string): Promise<boolean>;
   /** Takes the session away. A proxy that does not run holds none. */
@@ -69,9 +85,29 @@ export function createProxyHandOver(deps: {
     return { session, pendingRevocation };
   }
 
-  /** Takes away the session of a sandbox that gets none now: whatever is revoked is enforced by that. */
-  async function withhold(orgId: string, sandboxId: string): Promise<void> {
-    const pendingRevocation = (await sandboxes.find(orgId, sandboxId))?.pendingRevocation ?? null;
+  /** As {@link readSession}; what cannot be read does not keep a revoked value in use. */
+  async function readOrWithhold(orgId: string, sandboxId: string) {
+    try {
+      return await readSession(orgId, sandboxId);
+    } catch (error) {
+      if (!(error instanceof VaultError || error instanceof KeyRingError)) throw error;
+      const pendingRevocation = await findPendingRevocation(orgId, sandboxId);
+      if (pendingRevocation === null) throw error;
+      await withhold(orgId, sandboxId, pendingRevocation);
+      throw new SessionWithheldError(sandboxId, error);
+    }
+  }
+
+  async function findPendingRevocation(orgId: string, sandboxId: string): Promise<string | null> {
+    return (await sandboxes.find(orgId, sandboxId))?.pendingRevocation ?? null;
+  }
+
+  /** Takes away the session of a sandbox that gets none now, which enforces what is revoked. */
+  async function withhold(
+    orgId: string,
+    sandboxId: string,
+    pendingRevocation: string | null,
+  ): Promise<void> {
     await remove(sandboxId);
     if (pendingRevocation !== null) {
       await sandboxes.acknowledgeRevocation(orgId, sandboxId, pendingRevocation);
@@ -87,9 +123,9 @@ export function createProxyHandOver(deps: {
   }
 
   async function put(orgId: string, sandboxId: string, attempt = 1): Promise<boolean> {
-    const read = await readSession(orgId, sandboxId);
+    const read = await readOrWithhold(orgId, sandboxId);
     if (read === undefined) {
-      await withhold(orgId, sandboxId);
+      await withhold(orgId, sandboxId, await findPendingRevocation(orgId, sandboxId));
       return false;
     }
     const { session, pendingRevocation } = read;

@@ -5,7 +5,7 @@ import {
   WireError,
 } from "@opencomputer/protocol";
 import type { Logger } from "pino";
-import type { ProxyHandOver } from "../egress-proxy/proxy-hand-over.ts";
+import { type ProxyHandOver, SessionWithheldError } from "../egress-proxy/proxy-hand-over.ts";
 import type { Caller } from "../sandboxes/assert-room.ts";
 import { PeerAbsentError } from "../unix-socket-client.ts";
 import { assertNoPublicSuffix } from "./assert-no-public-suffix.ts";
@@ -31,6 +31,16 @@ export function createSecretStoreService(deps: {
     } catch (error) {
       if (!(error instanceof PeerAbsentError)) throw error;
       logger.warn({ sandboxId }, "the egress proxy is absent; it gets the change when it starts");
+    }
+  }
+
+  /** Rejects when the proxy may still use what is revoked. */
+  async function enforceFor(orgId: string, sandboxId: string): Promise<void> {
+    try {
+      await handOverTo(orgId, sandboxId);
+    } catch (error) {
+      if (!(error instanceof SessionWithheldError)) throw error;
+      logger.error({ sandboxId, err: error }, "a sandbox stays without network");
     }
   }
 
@@ -62,7 +72,7 @@ export function createSecretStoreService(deps: {
       name: string,
     ): Promise<RevokeSecretResponse> {
       const { idsWithSession, ...revoked } = await secrets.revoke(orgId, storeId, name);
-      const outcomes = await Promise.allSettled(idsWithSession.map((id) => handOverTo(orgId, id)));
+      const outcomes = await Promise.allSettled(idsWithSession.map((id) => enforceFor(orgId, id)));
       const pending = outcomes.filter(({ status }) => status === "rejected");
       logger.info(
         { orgId, apiKeyId, storeId, secretName: name, ...revoked, pending: pending.length },

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { secretEntrySchema, WireError } from "@opencomputer/protocol";
-import { eq } from "drizzle-orm";
-import { checkpointSecrets, sandboxes, storeSecrets } from "../../database/schema.ts";
+import { and, eq } from "drizzle-orm";
+import {
+  checkpointSecrets,
+  sandboxes,
+  sandboxSecrets,
+  storeSecrets,
+} from "../../database/schema.ts";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
@@ -45,6 +50,14 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
       assert.deepEqual(secrets, []);
       assert.deepEqual(revokedSecrets, [{ name: "K", token }]);
       assert.ok(formerSecrets.some((former) => former.value === value && former.token === token));
+    };
+    const pendingOf = async (id: string) => {
+      const rows = await installation()
+        .database.select()
+        .from(sandboxes)
+        .where(eq(sandboxes.id, id));
+      assert.equal(rows.length, 1);
+      return rows[0]?.pendingRevocation ?? null;
     };
     const tokenOf = (id: string) => {
       const [secret] = session(id).secrets;
@@ -235,7 +248,7 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
 
     describe("when the proxy", () => {
       test("does not take the session, is 503, stored, and enforced by itself", async () => {
-        const { egressProxy, database } = installation();
+        const { egressProxy } = installation();
         const store = await makeStore("pending");
         const id = await create({ secretStore: "pending" });
         const token = tokenOf(id);
@@ -246,15 +259,14 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
         assert.deepEqual([answer.status, answer.json.code], [503, "enforcement_pending"]);
         assert.equal(answer.headers.get("retry-after"), "1");
         assert.match(answer.json.error, /K is revoked.*1 of 1 running sandboxes.*call again/);
-        const pending = async () => {
-          const [row] = await database.select().from(sandboxes).where(eq(sandboxes.id, id));
-          return row?.pendingRevocation ?? null;
-        };
-        assert.notEqual(await pending(), null);
+        assert.notEqual(await pendingOf(id), null);
         assert.equal((await revoke(store)).status, 503, "it still does not hold");
         await installation().restart();
         egressProxy.before = async () => undefined;
-        await eventually(async () => (await pending()) === null, "the proxy has acknowledged it");
+        await eventually(
+          async () => (await pendingOf(id)) === null,
+          "the proxy has acknowledged it",
+        );
         assertRevoked(id, token);
         assert.equal((await revoke(store)).status, 200);
       });
@@ -273,6 +285,64 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
           "the new proxy has the session",
         );
         assertRevoked(id, token);
+      });
+    });
+
+    describe("when a copy of the sandbox cannot be decrypted", () => {
+      const damage = async (id: string, name: string) => {
+        const { sandboxId } = sandboxSecrets;
+        await installation()
+          .database.update(sandboxSecrets)
+          .set({ sealed: Buffer.alloc(64).toString("base64") })
+          .where(and(eq(sandboxId, id), eq(sandboxSecrets.name, name)));
+      };
+      const makeTwo = async (name: string) => {
+        const store = await makeStore(name);
+        await set(store, "other", "OTHER");
+        return { store, id: await create({ secretStore: name }) };
+      };
+
+      for (const [what, damaged] of [
+        ["another one in use", "OTHER"],
+        ["the revoked one", "K"],
+      ] as const) {
+        test(`${what}, holds: its session is taken away until the secret is set again`, async () => {
+          const { store, id } = await makeTwo(`damaged-${damaged}`);
+          assert.equal(session(id).secrets.length, 2);
+          await damage(id, damaged);
+          assert.equal((await revoke(store)).status, 200);
+          assert.equal(installation().egressProxy.sessions.has(id), false);
+          assert.equal(await pendingOf(id), null);
+          assert.match(installation().recorded(), new RegExp(`${id} has no network: a revocation`));
+          await set(store, "new", damaged);
+          const inUse = session(id).secrets.map(({ value }) => value);
+          assert.deepEqual(inUse.sort(), damaged === "K" ? ["new", "other"] : ["new"]);
+        });
+      }
+
+      test("and the proxy keeps the session, is 503 and enforced by itself", async () => {
+        const { egressProxy } = installation();
+        const { store, id } = await makeTwo("damaged-kept");
+        await damage(id, "OTHER");
+        egressProxy.before = async () => {
+          throw new WireError("internal_error", "out of order");
+        };
+        try {
+          assert.equal((await revoke(store)).json.code, "enforcement_pending");
+          assert.notEqual(await pendingOf(id), null);
+        } finally {
+          egressProxy.before = async () => undefined;
+        }
+        await eventually(async () => (await pendingOf(id)) === null, "it is enforced");
+        assert.equal(egressProxy.sessions.has(id), false);
+      });
+
+      test("without a revocation, the session stays as it was", async () => {
+        const { store, id } = await makeTwo("damaged-alone");
+        await damage(id, "OTHER");
+        const before = session(id);
+        assert.equal((await set(store, "v2")).status, 500);
+        assert.deepEqual(session(id), before);
       });
     });
 
@@ -328,7 +398,7 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
       });
 
       test("is 503 while the proxy keeps the session, and enforced by itself", async () => {
-        const { egressProxy, worker, database } = installation();
+        const { egressProxy, worker } = installation();
         const store = await makeStore("kept");
         const id = await create({ secretStore: "kept" });
         worker.before = async (step) => {
@@ -342,10 +412,7 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
           const answer = await revoke(store);
           assert.deepEqual([answer.status, answer.json.code], [503, "enforcement_pending"]);
           egressProxy.before = async () => undefined;
-          await eventually(async () => {
-            const [row] = await database.select().from(sandboxes).where(eq(sandboxes.id, id));
-            return row?.pendingRevocation === null;
-          }, "it is enforced");
+          await eventually(async () => (await pendingOf(id)) === null, "it is enforced");
           assert.equal(egressProxy.sessions.has(id), false);
         } finally {
           worker.before = async () => undefined;

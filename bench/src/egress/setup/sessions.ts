@@ -32,6 +32,7 @@ function createSession(letter: string, sourceAddress: string, count: number): Eg
     secrets: Array.from({ length: count }, (_, index) => createSecret(index)),
     formerSecrets: [],
     revokedSecrets: [],
+    enforcesRevocation: false,
   };
 }
 

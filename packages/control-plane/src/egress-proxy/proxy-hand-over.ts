@@ -76,11 +76,14 @@ export function createProxyHandOver(deps: {
     // Read after the values in use: what is retired in between is in both, not in neither.
     const owner = { kind: "sandbox", orgId, ids: [sandboxId] } as const;
     const formers = await formerSecrets.list(database, owner, new Date());
+    // Read after the values too: one that was revoked and set again meanwhile is not overlooked.
+    const enforcesRevocation = (await findPendingRevocation(orgId, sandboxId)) !== null;
     const session = {
       ...{ sandboxId, version, machineId, sourceAddress, mode, egressAllowlist },
       secrets: usable.map(toEgressSecret),
       formerSecrets: [...revoked, ...formers].map(toEgressSecret),
       revokedSecrets: revoked.map(({ name, token }) => ({ name, token })),
+      enforcesRevocation,
     };
     return { session, pendingRevocation };
   }

@@ -55,6 +55,28 @@ describe("Sessions", () => {
     assert.deepEqual(released, ["198.18.4.6"], "nothing is revoked by these");
   });
 
+  test("so does one that it learns of only when the secret is set again, once", () => {
+    const { sessions, released } = scenario();
+    const [kept, revoked] = [testSecret("a"), testSecret("b")];
+    const set = { ...revoked, value: "value-that-was-set-since" };
+    sessions.put(testSession({ secrets: [kept, revoked] }));
+    sessions.put(testSession({ secrets: [kept, revoked], enforcesRevocation: true }));
+    assert.deepEqual(released, [], "no value has gone");
+    const after = { secrets: [kept, set], formerSecrets: [revoked], enforcesRevocation: true };
+    sessions.put(testSession(after));
+    assert.deepEqual(released, ["198.18.4.6"]);
+    sessions.put(testSession(after));
+    assert.deepEqual(released, ["198.18.4.6"]);
+  });
+
+  test("a rotation alone ends no connection", () => {
+    const { sessions, released } = scenario();
+    const rotated = testSecret("b");
+    sessions.put(testSession({ secrets: [rotated] }));
+    sessions.put(testSession({ secrets: [{ ...rotated, value: "the next value" }] }));
+    assert.deepEqual(released, []);
+  });
+
   test("a sandbox that moves leaves its former address without a policy", () => {
     const { sessions, released } = scenario();
     sessions.put(testSession({ sourceAddress: "198.18.4.6" }));

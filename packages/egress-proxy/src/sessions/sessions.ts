@@ -56,7 +56,7 @@ export function createSessions(deps: {
       if (former !== undefined && former.sourceAddress !== sourceAddress) drop(former);
       bySandboxId.set(sandboxId, policy);
       bySourceAddress.set(sourceAddress, policy);
-      if (former !== undefined && revokes(policy, former)) deps.onAddressReleased(sourceAddress);
+      if (former !== undefined && revokes(session, former)) deps.onAddressReleased(sourceAddress);
     },
     get: (sandboxId) => bySandboxId.get(sandboxId),
     remove(sandboxId) {
@@ -72,9 +72,15 @@ export function createSessions(deps: {
   };
 }
 
-/** Whether the former policy could use what the new one has revoked. */
-function revokes({ revokedSecrets }: SessionPolicy, former: SessionPolicy): boolean {
-  return revokedSecrets.some(({ token }) =>
-    former.secrets.some((secret) => secret.token === token),
+/** Whether the former policy could use what is revoked, though it may have a new value by now. */
+function revokes(
+  { secrets, revokedSecrets, enforcesRevocation }: EgressSession,
+  former: SessionPolicy,
+): boolean {
+  return former.secrets.some(
+    ({ token, value }) =>
+      revokedSecrets.some((revoked) => revoked.token === token) ||
+      (enforcesRevocation &&
+        !secrets.some((secret) => secret.token === token && secret.value === value)),
   );
 }

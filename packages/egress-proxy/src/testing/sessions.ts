@@ -16,6 +16,7 @@ export function testSession(changes: Partial<EgressSession> = {}): EgressSession
     secrets: [],
     formerSecrets: [],
     revokedSecrets: [],
+    enforcesRevocation: false,
     ...changes,
   };
 }

@@ -81,6 +81,12 @@ export const egressSessionSchema = z.strictObject({
   formerSecrets: z.array(egressSecretSchema),
   /** Secrets of the sandbox that were revoked; none is among `secrets`. */
   revokedSecrets: z.array(revokedSecretSchema),
+  /**
+   * Whether a revocation of the sandbox is not acknowledged yet. Its secret may
+   * have been set again since: connections that may send a value which is no
+   * longer among `secrets` end.
+   */
+  enforcesRevocation: z.boolean(),
 });
 export type EgressSession = z.infer<typeof egressSessionSchema>;
 

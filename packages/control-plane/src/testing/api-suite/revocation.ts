@@ -288,6 +288,31 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
       });
     });
 
+    test("that the proxy did not take is still told to it when the secret is set again", async () => {
+      const { egressProxy } = installation();
+      const store = await makeStore("stalled");
+      const id = await create({ secretStore: "stalled" });
+      const seen = () =>
+        [session(id)].map(({ secrets, enforcesRevocation }) => [
+          secrets.map(({ value }) => value),
+          enforcesRevocation,
+        ])[0];
+      assert.deepEqual(seen(), [["v1"], false]);
+      egressProxy.before = async (step) => {
+        if (step === "put") throw new WireError("internal_error", "out of order");
+      };
+      try {
+        assert.equal((await revoke(store)).json.code, "enforcement_pending");
+        assert.equal((await set(store, "v2")).status, 500);
+      } finally {
+        egressProxy.before = async () => undefined;
+      }
+      await eventually(async () => (await pendingOf(id)) === null, "the proxy has acknowledged it");
+      assert.deepEqual(seen(), [["v2"], true]);
+      await set(store, "v3");
+      assert.deepEqual(seen(), [["v3"], false]);
+    });
+
     describe("when a copy of the sandbox cannot be decrypted", () => {
       const damage = async (id: string, name: string) => {
         const { sandboxId } = sandboxSecrets;

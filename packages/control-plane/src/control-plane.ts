@@ -328,6 +328,7 @@ export async function startControlPlane(
       status: "ok",
       ready: workerLink.ready() && egressProxyLink.ready(),
       limitsEnforced: workerLink.limitsEnforced() ?? null,
+      quarantinedCount: workerLink.quarantinedCount() ?? null,
       processes: options.readProcessStates(),
     }),
     routes: {

@@ -10,6 +10,8 @@ export interface WorkerLink {
   ready(): boolean;
   /** Whether the host bounds what machines take; undefined while the worker is not known. */
   limitsEnforced(): boolean | undefined;
+  /** How many machines and saved machines the worker cannot read; undefined while it is away. */
+  quarantinedCount(): number | undefined;
   /**
    * The sizes that this host has.
    *
@@ -51,6 +53,7 @@ export function createWorkerLink(deps: {
     poll,
     ready: () => status?.ready === true,
     limitsEnforced: () => status?.limitsEnforced,
+    quarantinedCount: () => status?.quarantined.length,
     async assertReady() {
       if (status?.ready !== true) await poll();
       if (status?.ready === true) return status;

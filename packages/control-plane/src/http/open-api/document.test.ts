@@ -51,7 +51,10 @@ async function openServer() {
     settleAfterFailure: async () => undefined,
     bodyBytesMax: limits.apiBodyBytesMax,
     headerBytesMax: limits.apiHeaderBytesMax,
-    readHealth: () => ({ status: "ok", ready: false, limitsEnforced: null, processes: [] }),
+    readHealth: () => ({
+      ...{ status: "ok", ready: false, limitsEnforced: null },
+      ...{ quarantinedCount: null, processes: [] },
+    }),
     previewGateway: {
       request: (_request, _response, serveApi) => serveApi(),
       upgrade: (_request, _socket, _head, serveApi) => serveApi(),

@@ -8,6 +8,8 @@ const healthSchema = z.object({
   ready: z.boolean(),
   /** Whether the host bounds what each sandbox takes of it; null while that is not known. */
   limitsEnforced: z.boolean().nullable(),
+  /** How many machines and saved machines the worker cannot read, and leaves alone; null while that is not known. */
+  quarantinedCount: z.int().min(0).nullable(),
   /** The processes of the service, as their supervisor reports them. */
   processes: z.array(processStateSchema).readonly(),
 });

@@ -99,6 +99,10 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
           "the log says so",
         );
         assert.equal(await statusOf(id), "running");
+        await eventually(
+          async () => (await call("GET", "/api/health")).json.quarantinedCount === 1,
+          "the health says so",
+        );
         const secrets = await database
           .select()
           .from(sandboxSecrets)

@@ -14,7 +14,7 @@ export interface DrawingProgram {
   readonly kept: readonly string[];
 }
 
-const node = `
+const node = (name: string) => `
 const crypto = require("node:crypto");
 const fs = require("node:fs");
 const vm = require("node:vm");
@@ -35,11 +35,11 @@ if (!isMainThread) {
   parentPort.on("message", () => parentPort.postMessage(draw()));
 } else {
   const worker = new Worker(__filename);
-  worker.once("online", () => fs.writeFileSync("/tmp/ready-node", ""));
+  worker.once("online", () => fs.writeFileSync("/tmp/ready-${name}", ""));
   worker.on("message", (drawn) => {
     const all = Object.entries(drawn).map(([name, value]) => ["worker " + name, value]);
-    fs.writeFileSync("/tmp/new-node", JSON.stringify({ ...draw(), ...Object.fromEntries(all) }));
-    fs.renameSync("/tmp/new-node", "/tmp/drawn-node");
+    fs.writeFileSync("/tmp/new-${name}", JSON.stringify({ ...draw(), ...Object.fromEntries(all) }));
+    fs.renameSync("/tmp/new-${name}", "/tmp/drawn-${name}");
   });
   const timer = setInterval(() => {
     if (!fs.existsSync("/tmp/draw")) return;
@@ -84,19 +84,28 @@ echo "{\\"RANDOM\\":\\"$RANDOM $RANDOM $RANDOM\\"}" > /tmp/new-bash
 mv /tmp/new-bash /tmp/drawn-bash
 `;
 
-const nodeRenewed = [
-  ...["randomBytes", "randomUUID", "webUUID", "getRandomValues"],
-  ...["randomInt", "mathRandom", "privateKey"],
+const fromOpenSsl = ["randomBytes", "getRandomValues", "privateKey"];
+const fromNodesMemory = ["randomUUID", "webUUID", "randomInt", "mathRandom"];
+const withWorker = (names: readonly string[]) => [
+  ...names,
+  ...names.map((name) => `worker ${name}`),
 ];
 
 /** Those that the image can run by itself. */
 export const imagePrograms: readonly DrawingProgram[] = [
   {
     name: "node",
-    source: ["/tmp/program.cjs", node],
+    source: ["/tmp/program.cjs", node("node")],
     command: "node /tmp/program.cjs",
-    renewed: [...nodeRenewed, ...nodeRenewed.map((name) => `worker ${name}`)],
-    kept: ["otherContext", "worker otherContext"],
+    renewed: withWorker([...fromOpenSsl, ...fromNodesMemory]),
+    kept: withWorker(["otherContext"]),
+  },
+  {
+    name: "node-without-options",
+    source: ["/tmp/program-without-options.cjs", node("node-without-options")],
+    command: "env NODE_OPTIONS= node /tmp/program-without-options.cjs",
+    renewed: withWorker(fromOpenSsl),
+    kept: withWorker([...fromNodesMemory, "otherContext"]),
   },
   {
     name: "python",

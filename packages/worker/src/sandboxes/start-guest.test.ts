@@ -13,9 +13,9 @@ async function configured(
   const { agent, vm, record: atHand } = machines.fake({ isFresh: false, ...record });
   const requests: ConfigureGuestRequest[] = [];
   const { configure } = agent;
-  agent.configure = (request) => {
+  agent.configure = async (request) => {
     requests.push(request);
-    return configure(request);
+    return { hasHooks: false, ...(await configure(request)) };
   };
   assert.ok(vm !== undefined);
   await startGuest({ vm, agent, spec: { ...sandboxSpec(), cpuCount: 2 }, atHand, restartSessions });
@@ -88,6 +88,19 @@ describe("startGuest", () => {
       [["exec-1"], undefined],
     );
     assert.equal((await configured({}))[0]?.restartSessions, undefined);
+  });
+
+  test("sessions of an agent that restarts none are an error", async () => {
+    const {
+      agent,
+      vm,
+      record: atHand,
+    } = createFakeMachines(createJournal()).fake({ isFresh: false });
+    assert.ok(vm !== undefined);
+    await assert.rejects(
+      startGuest({ vm, agent, spec: sandboxSpec(), atHand, restartSessions: ["exec-1"] }),
+      /agent of an earlier version/,
+    );
   });
 
   test("a machine that is woken keeps its generation", async () => {

@@ -98,6 +98,12 @@ async function configure(
       closeConnections: atHand.hasMemory && !atHand.isFresh && attempt === 0,
     });
     assertApplied(configured.limits, spec);
+    if (restartSessions.length > 0 && configured.hasHooks === undefined) {
+      throw new WireError(
+        "guest_failed",
+        "The saved memory has an agent of an earlier version, which restarts no sessions: fork without restartSessions, or make a new checkpoint",
+      );
+    }
     if (configured.cpuCount === cpuCount) return configured.hasHooks ?? false;
     if (Date.now() > deadline) {
       throw new WireError(

@@ -33,6 +33,8 @@ const commands = {
   quickstart: { purpose: "host", program: ["quickstart/dist/main.js"] },
   serve: { purpose: "host", program: ["packages/standalone/dist/main.js"] },
   "rotate-key": { purpose: "host", program: ["packages/control-plane/dist/rotate-key.js"] },
+  backup: { purpose: "host", program: ["packages/standalone/dist/backup/main.js", "backup"] },
+  restore: { purpose: "host", program: ["packages/standalone/dist/backup/main.js", "restore"] },
   bench: { purpose: "host", program: ["bench/dist/main.js"] },
   test: { purpose: "test", program: [...fromSource, "setup/test.mjs"] },
   "test:chaos": {

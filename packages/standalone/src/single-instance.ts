@@ -38,7 +38,8 @@ export async function holdInstallation({
   };
 }
 
-function answers(path: string): Promise<boolean> {
+/** Whether a process listens at a socket. */
+export function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.once("connect", () => {

@@ -138,8 +138,12 @@ export async function startService({
     onStage("starting the database");
     supervise(database.definition, { log: openLog(database.definition) });
     await database.untilAccepting(ending.signal);
-    const { dataDirectory } = installation;
-    const kept = await carryOverFormerDatabase({ dataDirectory, databaseUrl, onStage });
+    const kept = await carryOverFormerDatabase({
+      dataDirectory,
+      databaseUrl,
+      reader: { user: users.database, mountPoint: installation.rootMountPoint },
+      onStage,
+    });
     if (kept === undefined) return;
     onNote(
       `The database of a former version is now in PostgreSQL. Its files are kept in ${kept}: remove them when all is well.`,

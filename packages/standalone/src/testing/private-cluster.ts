@@ -61,6 +61,7 @@ export async function createPrivateCluster({
   return {
     root,
     directory,
+    mountPoint,
     socketDirectory,
     users,
     notes,

@@ -11,6 +11,7 @@ const ownProgram = {
   node: process.execPath,
 };
 const pollMilliseconds = 100;
+const keyFileMilliseconds = 60_000;
 const stopMilliseconds = 60_000;
 const outputCharactersKept = 20_000;
 const installationSchema = z.object({ id: z.string() });
@@ -82,20 +83,40 @@ export async function startInstallation({
     }
   };
   await untilReady();
+  const readApiKey = async () => {
+    try {
+      return (await untilWritten(join(dataDirectory, "api-key"))).trim();
+    } catch (error) {
+      await stopChild(child);
+      throw new Error(`The service wrote no API key:\n${output}`, { cause: error });
+    }
+  };
 
   return {
     dataDirectory,
     id: await installationId(dataDirectory),
     apiUrl,
-    apiKey:
-      environment["OPENCOMPUTER_API_KEY"] ??
-      (await readFile(join(dataDirectory, "api-key"), "utf8")).trim(),
+    apiKey: environment["OPENCOMPUTER_API_KEY"] ?? (await readApiKey()),
     output: () => output,
     pidsOf: (name) => findProcesses(dataDirectory, name),
     untilReady,
     stop: () => stopChild(child),
     exitCode: () => child.exitCode,
   };
+}
+
+/** The supervisor writes the file when it has found the API ready itself. */
+async function untilWritten(path: string): Promise<string> {
+  const deadline = Date.now() + keyFileMilliseconds;
+  for (;;) {
+    try {
+      return await readFile(path, "utf8");
+    } catch (error) {
+      const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
+      if (!isAbsent || Date.now() > deadline) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+  }
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

@@ -27,7 +27,7 @@ export interface Installation {
   readonly supervisorSocket: string;
   /** Holds the socket of the private database, whose name is PostgreSQL's. */
   readonly databaseSocketDirectory: string;
-  /** Leads to the file of the control plane. */
+  /** A copy, for the operator, of what the control plane has in a file of this name. */
   readonly apiKeyFile: string;
 }
 

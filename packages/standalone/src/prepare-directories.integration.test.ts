@@ -23,8 +23,7 @@ describe("prepareDirectories", () => {
     await rm(installation.dataDirectory, { recursive: true });
     await rm(installation.runtimeDirectory, { recursive: true });
   });
-  const prepare = (hasPresetApiKey = false) =>
-    prepareDirectories(installation, users, { hasPresetApiKey });
+  const prepare = () => prepareDirectories(installation, users);
   const accessOf = async (path: string) => {
     const { uid, gid, mode } = await lstat(path);
     return { uid, gid, mode: (mode & 0o7777).toString(8) };
@@ -53,7 +52,7 @@ describe("prepareDirectories", () => {
     });
   });
 
-  test("key files of an earlier version are moved, and the API key is found where it was", async () => {
+  test("key files of an earlier version are moved", async () => {
     const { dataDirectory, controlPlaneDirectory } = installation;
     await writeFile(join(dataDirectory, "encryption-key"), "key\n", { mode: 0o600 });
     await writeFile(join(dataDirectory, "api-key"), "osb_key\n", { mode: 0o600 });
@@ -62,13 +61,29 @@ describe("prepareDirectories", () => {
     const key = join(controlPlaneDirectory, "encryption-key");
     assert.equal(await readFile(key, "utf8"), "key\n");
     assert.deepEqual(await accessOf(key), privateTo("controlPlane", "600"));
-    assert.equal(await readFile(installation.apiKeyFile, "utf8"), "osb_key\n");
+    assert.equal(await readFile(join(controlPlaneDirectory, "api-key"), "utf8"), "osb_key\n");
+    await assert.rejects(lstat(installation.apiKeyFile), { code: "ENOENT" });
     await assert.rejects(lstat(join(dataDirectory, "encryption-key")), { code: "ENOENT" });
   });
 
-  test("a preset API key leaves no link to a file that is not made", async () => {
-    await prepare(true);
+  test("the operator's copy of the API key stays beside the control plane's", async () => {
+    await prepare();
+    const own = join(installation.controlPlaneDirectory, "api-key");
+    await writeFile(own, "own");
+    await writeFile(installation.apiKeyFile, "copy");
+    await prepare();
+    assert.equal(await readFile(own, "utf8"), "own");
+    assert.equal(await readFile(installation.apiKeyFile, "utf8"), "copy");
+  });
+
+  test("a link to the control plane's API key is taken away, and what it leads to stays", async () => {
+    await prepare();
+    const own = join(installation.controlPlaneDirectory, "api-key");
+    await writeFile(own, "own");
+    await symlink("control-plane/api-key", installation.apiKeyFile);
+    await prepare();
     await assert.rejects(lstat(installation.apiKeyFile), { code: "ENOENT" });
+    assert.equal(await readFile(own, "utf8"), "own");
   });
 
   test("a key that is in both places is never overwritten", async () => {

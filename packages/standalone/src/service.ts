@@ -72,9 +72,7 @@ export async function startService({
     await release();
     throw error;
   }
-  await prepareDirectories(installation, users, {
-    hasPresetApiKey: settings.OPENCOMPUTER_API_KEY !== undefined,
-  });
+  await prepareDirectories(installation, users);
   await assertPortIsFree(settings.OPENCOMPUTER_HOST, settings.OPENCOMPUTER_PORT);
   const databaseUrl = settings.DATABASE_URL ?? databaseUrlOf(installation.databaseSocketDirectory);
   const definitions = defineProcesses({

@@ -13,9 +13,10 @@ const outputBytesMax = 64 * 1024 * 1024;
 const users = {
   "control-plane": "opencomputer-control",
   "egress-proxy": "opencomputer-egress",
+  worker: "opencomputer-worker",
 } as const;
 type ConfinedProcess = keyof typeof users;
-const confinedProcesses: readonly ConfinedProcess[] = ["control-plane", "egress-proxy"];
+const confinedProcesses: readonly ConfinedProcess[] = ["control-plane", "egress-proxy", "worker"];
 
 describe("privilege of the processes", () => {
   let scenario: Scenario;
@@ -70,17 +71,44 @@ describe("privilege of the processes", () => {
     assert.match(await list("control-plane", machines), /No such file/);
   });
 
+  test("the worker finds its machines, and neither keys, database, logs nor audit trail", async () => {
+    const { dataDirectory, id } = scenario.installation;
+    const list = async (path: string) => (await runAs("worker", `ls -A ${path}`)).split("\n");
+    assert.deepEqual((await list(dataDirectory)).filter(Boolean).sort(), [
+      ...["golden", "images", "worker"],
+    ]);
+    assert.deepEqual((await list(`/run/opencomputer-${id}`)).filter(Boolean).sort(), [
+      ...["host", "machines", "worker"],
+    ]);
+    assert.ok((await list(`/run/opencomputer-${id}/machines`)).length > 1);
+  });
+
+  test("the host process is root's, and the worker alone connects to it", async () => {
+    const { id } = scenario.installation;
+    const socket = `/run/opencomputer-${id}/host/host.sock`;
+    const connect = `"${process.execPath}" -e 'require("net").connect("${socket}").once("connect", () => { console.log("connected"); process.exit(); }).once("error", (e) => console.log(e.code))'`;
+    assert.equal(await runAs("worker", connect), "connected\n");
+    for (const name of ["control-plane", "egress-proxy"] as const) {
+      assert.equal(await runAs(name, connect), "ENOENT\n");
+      // In the host's own view the directory is in the way.
+      const user = users[name];
+      const { stdout } = await run("setpriv", [
+        ...[`--reuid=${user}`, `--regid=${user}`, "--clear-groups", "sh", "-c", connect],
+      ]);
+      assert.equal(stdout, "EACCES\n");
+    }
+  });
+
   test("only the control plane reads the encryption key", async () => {
     const path = join(scenario.installation.dataDirectory, "control-plane/encryption-key");
     assert.equal((await runAs("control-plane", `cat ${path}`)).trim(), encryptionKey);
-    assert.equal(
-      await runAs("egress-proxy", `cat ${path} 2>/dev/null || echo refused`),
-      "refused\n",
-    );
+    for (const name of ["egress-proxy", "worker"] as const) {
+      assert.equal(await runAs(name, `cat ${path} 2>/dev/null || echo refused`), "refused\n");
+    }
     assert.equal((await stat(path)).mode & 0o777, 0o600);
   });
 
-  test("neither writes beside its own directories", async () => {
+  test("none writes beside its own directories", async () => {
     for (const name of confinedProcesses) {
       for (const path of ["/etc/cron.d/canary", "/usr/canary", "/canary", process.cwd()]) {
         const output = await runAs(
@@ -129,7 +157,7 @@ describe("privilege of the processes", () => {
     const environmentOf = (pid: number) => readFile(`/proc/${pid}/environ`, "utf8");
     assert.ok((await environmentOf(supervisor)).includes(apiKey), "it was given there");
     const started = await descendantsOf(supervisor);
-    assert.ok(started.length >= 4, "three processes and a machine");
+    assert.ok(started.length >= 5, "four processes and a machine");
     for (const pid of started) {
       const environment = await environmentOf(pid);
       assert.ok(!environment.includes(encryptionKey) && !environment.includes(apiKey), `${pid}`);

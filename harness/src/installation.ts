@@ -11,7 +11,6 @@ const ownProgram = {
   node: process.execPath,
 };
 const pollMilliseconds = 100;
-const keyFileMilliseconds = 60_000;
 const stopMilliseconds = 60_000;
 const outputCharactersKept = 20_000;
 const installationSchema = z.object({ id: z.string() });
@@ -27,7 +26,9 @@ export interface RunningInstallation {
   /** What the service printed so far. */
   output(): string;
   /** Process ids of a part of the service, such as `worker`. */
-  pidsOf(name: "control-plane" | "worker" | "egress-proxy" | "standalone"): Promise<number[]>;
+  pidsOf(
+    name: "control-plane" | "worker" | "host" | "egress-proxy" | "standalone",
+  ): Promise<number[]>;
   /** Waits until sandboxes can be made: right after the start, or after a part was killed. */
   untilReady(): Promise<void>;
   /** SIGTERM, and waits for the end. */
@@ -83,40 +84,20 @@ export async function startInstallation({
     }
   };
   await untilReady();
-  const readApiKey = async () => {
-    try {
-      return (await untilWritten(join(dataDirectory, "api-key"))).trim();
-    } catch (error) {
-      await stopChild(child);
-      throw new Error(`The service wrote no API key:\n${output}`, { cause: error });
-    }
-  };
 
   return {
     dataDirectory,
     id: await installationId(dataDirectory),
     apiUrl,
-    apiKey: environment["OPENCOMPUTER_API_KEY"] ?? (await readApiKey()),
+    apiKey:
+      environment["OPENCOMPUTER_API_KEY"] ??
+      (await readFile(join(dataDirectory, "api-key"), "utf8")).trim(),
     output: () => output,
     pidsOf: (name) => findProcesses(dataDirectory, name),
     untilReady,
     stop: () => stopChild(child),
     exitCode: () => child.exitCode,
   };
-}
-
-/** The supervisor writes the file when it has found the API ready itself. */
-async function untilWritten(path: string): Promise<string> {
-  const deadline = Date.now() + keyFileMilliseconds;
-  for (;;) {
-    try {
-      return await readFile(path, "utf8");
-    } catch (error) {
-      const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
-      if (!isAbsent || Date.now() > deadline) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
-  }
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {
@@ -158,7 +139,8 @@ async function findProcesses(dataDirectory: string, name: string): Promise<numbe
       readlink(`/proc/${entry}/exe`).catch(() => ""),
     ]);
     const isNode = executable.endsWith("/node");
-    const isPart = commandLine.includes(`/${name}/dist/main.js`);
+    const mainFile = name === "host" ? "/worker/dist/host/main.js" : `/${name}/dist/main.js`;
+    const isPart = commandLine.includes(mainFile);
     const isOurs = environment.includes(dataDirectory) || environment.includes(`-${id}/`);
     if (isNode && isPart && isOurs) found.push(Number(entry));
   }

@@ -6,7 +6,7 @@ import { listLeftovers } from "./leftovers.ts";
 import { readMemory } from "./process-memory.ts";
 
 const run = promisify(execFile);
-const parts = ["standalone", "control-plane", "worker", "egress-proxy"] as const;
+const parts = ["standalone", "control-plane", "worker", "host", "egress-proxy"] as const;
 
 /**
  * How many things of each kind an installation holds. Two counts of an idle

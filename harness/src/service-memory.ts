@@ -42,6 +42,7 @@ async function readProportionalSetSize(pid: number): Promise<number> {
 }
 
 function nameOf(commandLine: string): string {
+  if (commandLine.includes("/worker/dist/host/main.js")) return "host";
   const part = /\/([a-z-]+)\/dist\/main\.js/.exec(commandLine)?.[1];
   if (part !== undefined) return part === "standalone" ? "supervisor" : part;
   if (commandLine.includes("qemu-system")) return "machines";

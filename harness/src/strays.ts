@@ -25,8 +25,8 @@ interface Held {
 /**
  * What an idle installation holds and nobody knows of, and records of what is
  * not there: machines, network namespaces, disk layers, half-made directories.
- * Machines that stand ready have no record: they belong to the worker that
- * started them. A change under way shows too: ask again.
+ * Machines that stand ready have no record: they belong to the worker, and are
+ * younger than it. A change under way shows too: ask again.
  */
 export async function listStrays({
   id,
@@ -100,26 +100,26 @@ export async function listStrays({
   return strays;
 }
 
-/** A machine whose wrapper the worker started, by its command line; undefined for any other. */
+/** A machine that is younger than the worker, by its command line; undefined for any other. */
 async function readReadyMachine(
   pid: number,
   workerPids: readonly number[],
 ): Promise<{ machineId: string; slot: string; layer: string } | undefined> {
   const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(absent);
-  const starter = await parentOf(await parentOf(pid));
+  const startedAt = await startOf(pid);
+  const workerStarts = await Promise.all(workerPids.map(startOf));
+  const isYounger = workerStarts.some((workerStart) => startedAt >= workerStart);
   const machineId = /\0opencomputer-[0-9a-f]{8}-([0-9a-f]{16})\0/.exec(commandLine ?? "")?.[1];
   const layer = /"filename":"([0-9a-f]{16})\.qcow2"/.exec(commandLine ?? "")?.[1];
-  if (!workerPids.includes(starter) || machineId === undefined || layer === undefined) {
-    return undefined;
-  }
+  if (!isYounger || machineId === undefined || layer === undefined) return undefined;
   const { stdout } = await promisify(execFile)("ip", ["netns", "identify", String(pid)]);
   return { machineId, slot: stdout.trim(), layer };
 }
 
-/** 0 when the process has ended meanwhile. */
-async function parentOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(absent);
-  return Number(/^PPid:\s*(\d+)$/m.exec(status ?? "")?.[1] ?? 0);
+/** In clock ticks since boot: field 22 of proc(5), `/proc/pid/stat`. Not a number when it has ended. */
+async function startOf(pid: number): Promise<number> {
+  const stat = (await readFile(`/proc/${pid}/stat`, "utf8").catch(absent)) ?? "";
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
 }
 
 function absent(error: unknown): undefined {

@@ -3,6 +3,8 @@ import type { SystemUser } from "./system-users.ts";
 /** What a process may be and see. */
 export interface Confinement {
   readonly user: SystemUser;
+  /** Whether it sees that processes of other users are there; false when absent. */
+  readonly seesProcesses?: boolean;
   /** Capabilities that it keeps, by the names of capabilities(7) without `cap_`. */
   readonly capabilities: readonly string[];
   /**
@@ -38,7 +40,8 @@ export function confinedCommand(command: readonly string[], confinement: Confine
   return [
     ...["unshare", "--mount", "--propagation", "private"],
     ...["/bin/sh", "-c", enterRootScript, "enter-root"],
-    ...[confinement.mountPoint, `${user.userId}:${user.groupId}`, ...paths, "run"],
+    ...[confinement.mountPoint, `${user.userId}:${user.groupId}`],
+    ...[confinement.seesProcesses === true ? "off" : "invisible", ...paths, "run"],
     ...["setpriv", `--reuid=${user.userId}`, `--regid=${user.groupId}`, "--clear-groups"],
     ...["--no-new-privs", `--bounding-set=-all${kept}`],
     ...[`--inh-caps=-all${kept}`, `--ambient-caps=-all${kept}`],
@@ -47,7 +50,7 @@ export function confinedCommand(command: readonly string[], confinement: Confine
 }
 
 /**
- * Arguments: the mount point, the owner of copies, pairs of what to do and a
+ * Arguments: the mount point, the owner of copies, what hides processes, pairs of what to do and a
  * path, `run`, and the command.
  */
 const enterRootScript = `
@@ -57,12 +60,13 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 root=$1
 owner=$2
-shift 2
+hidepid=$3
+shift 3
 
 mount -t tmpfs -o mode=0755,size=16m,nosuid,nodev opencomputer-root "$root"
 mkdir -m 1777 "$root/tmp"
 mkdir "$root/proc" "$root/dev" "$root/.copies" "$root/.old"
-mount -t proc -o nosuid,nodev,noexec,hidepid=invisible proc "$root/proc"
+mount -t proc -o nosuid,nodev,noexec,hidepid=$hidepid proc "$root/proc"
 for name in null zero random urandom; do
   : > "$root/dev/$name"
   mount --bind "/dev/$name" "$root/dev/$name"

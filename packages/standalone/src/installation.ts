@@ -17,17 +17,23 @@ export interface Installation {
   readonly controlPlaneDirectory: string;
   /** The private database: a cluster for each major of PostgreSQL, and its configuration. */
   readonly databaseDirectory: string;
+  /** What the worker alone reads and writes, besides the sockets of its machines. */
+  readonly workerDirectories: readonly string[];
+  /** Directories of the sockets of machines, each its machine's and the worker's. */
+  readonly machineSocketDirectory: string;
   /** Sockets live here; it is gone after a reboot. */
   readonly runtimeDirectory: string;
   /** Empty: a process mounts its own root here, out of sight of all others. */
   readonly rootMountPoint: string;
   /** The directories of these sockets decide who may connect. */
   readonly workerSocket: string;
+  /** Of the process that acts on the host as root, for the worker alone. */
+  readonly hostSocket: string;
   readonly egressProxySocket: string;
   readonly supervisorSocket: string;
   /** Holds the socket of the private database, whose name is PostgreSQL's. */
   readonly databaseSocketDirectory: string;
-  /** A copy, for the operator, of what the control plane has in a file of this name. */
+  /** Leads to the file of the control plane. */
   readonly apiKeyFile: string;
 }
 
@@ -51,9 +57,12 @@ export function describeInstallation(
     auditDirectory: join(dataDirectory, "audit"),
     controlPlaneDirectory: join(dataDirectory, "control-plane"),
     databaseDirectory: join(dataDirectory, "postgresql"),
+    workerDirectories: ["worker", "golden", "images"].map((name) => join(dataDirectory, name)),
     runtimeDirectory,
+    machineSocketDirectory: join(runtimeDirectory, "machines"),
     rootMountPoint: join(runtimeDirectory, "root"),
     workerSocket: socket("worker/worker.sock"),
+    hostSocket: socket("host/host.sock"),
     egressProxySocket: socket("egress-proxy/egress-proxy.sock"),
     supervisorSocket: socket("supervisor.sock"),
     databaseSocketDirectory: dirname(socket("database/.s.PGSQL.5432")),

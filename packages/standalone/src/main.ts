@@ -1,9 +1,9 @@
+import { existsSync } from "node:fs";
 import { exitCodes, SettingsError } from "@opencomputer/protocol";
 import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
 import { describeInstallation } from "./installation.ts";
 import { loadInstallationRecord } from "./installation-record.ts";
 import { createProgressLine } from "./progress-line.ts";
-import { publishApiKey } from "./publish-api-key.ts";
 import { takeSecrets } from "./secret-settings.ts";
 import { apiOrigin, ServiceFailure, startService } from "./service.ts";
 import { connectServiceManager } from "./service-manager.ts";
@@ -66,33 +66,24 @@ async function serve(): Promise<void> {
     await stop();
     throw error;
   }
-  const presetKey = settings.OPENCOMPUTER_API_KEY !== undefined;
-  const keyProblem = presetKey ? undefined : await problemOf(publishApiKey(installation));
   await manager.ready();
   progress.end(`  ✓ ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
 
+  const presetKey = settings.OPENCOMPUTER_API_KEY !== undefined;
   const keyPlace = presetKey ? "the one in OPENCOMPUTER_API_KEY" : installation.apiKeyFile;
+  if (!presetKey && !existsSync(installation.apiKeyFile)) {
+    throw new Error(`${installation.apiKeyFile} is missing: the API key cannot be shown`);
+  }
   process.stdout.write(`
   API      ${apiOrigin(settings)}/api
-  API key  ${keyProblem ?? keyPlace}
+  API key  ${keyPlace}
   logs     ${installation.logDirectory}
   audit    ${installation.auditDirectory}
 
   export OPENCOMPUTER_API_URL=${apiOrigin(settings)}
-${presetKey || keyProblem !== undefined ? "" : `  export OPENCOMPUTER_API_KEY=$(cat ${installation.apiKeyFile})\n`}
+${presetKey ? "" : `  export OPENCOMPUTER_API_KEY=$(cat ${installation.apiKeyFile})\n`}
   npm run pack   packs the SDK and oc for other projects, and prints how to install them
 
 Ctrl-C stops the service. Sandboxes keep running and are found again at the next start.
 `);
-}
-
-/** The service works without its key being shown: whoever has one uses it. */
-async function problemOf(attempt: Promise<void>): Promise<string | undefined> {
-  try {
-    await attempt;
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    return error.message;
-  }
 }

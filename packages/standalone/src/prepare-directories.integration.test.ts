@@ -23,7 +23,8 @@ describe("prepareDirectories", () => {
     await rm(installation.dataDirectory, { recursive: true });
     await rm(installation.runtimeDirectory, { recursive: true });
   });
-  const prepare = () => prepareDirectories(installation, users);
+  const prepare = (hasPresetApiKey = false) =>
+    prepareDirectories(installation, users, { hasPresetApiKey });
   const accessOf = async (path: string) => {
     const { uid, gid, mode } = await lstat(path);
     return { uid, gid, mode: (mode & 0o7777).toString(8) };
@@ -45,14 +46,14 @@ describe("prepareDirectories", () => {
     });
     const group = users.controlPlane.groupId;
     assert.deepEqual(await accessOf(dirname(installation.workerSocket)), {
-      ...{ uid: 0, gid: group, mode: "2750" },
+      ...{ uid: users.worker.userId, gid: group, mode: "2750" },
     });
     assert.deepEqual(await accessOf(dirname(installation.egressProxySocket)), {
       ...{ uid: users.egressProxy.userId, gid: group, mode: "2750" },
     });
   });
 
-  test("key files of an earlier version are moved", async () => {
+  test("key files of an earlier version are moved, and the API key is found where it was", async () => {
     const { dataDirectory, controlPlaneDirectory } = installation;
     await writeFile(join(dataDirectory, "encryption-key"), "key\n", { mode: 0o600 });
     await writeFile(join(dataDirectory, "api-key"), "osb_key\n", { mode: 0o600 });
@@ -61,29 +62,13 @@ describe("prepareDirectories", () => {
     const key = join(controlPlaneDirectory, "encryption-key");
     assert.equal(await readFile(key, "utf8"), "key\n");
     assert.deepEqual(await accessOf(key), privateTo("controlPlane", "600"));
-    assert.equal(await readFile(join(controlPlaneDirectory, "api-key"), "utf8"), "osb_key\n");
-    await assert.rejects(lstat(installation.apiKeyFile), { code: "ENOENT" });
+    assert.equal(await readFile(installation.apiKeyFile, "utf8"), "osb_key\n");
     await assert.rejects(lstat(join(dataDirectory, "encryption-key")), { code: "ENOENT" });
   });
 
-  test("the operator's copy of the API key stays beside the control plane's", async () => {
-    await prepare();
-    const own = join(installation.controlPlaneDirectory, "api-key");
-    await writeFile(own, "own");
-    await writeFile(installation.apiKeyFile, "copy");
-    await prepare();
-    assert.equal(await readFile(own, "utf8"), "own");
-    assert.equal(await readFile(installation.apiKeyFile, "utf8"), "copy");
-  });
-
-  test("a link to the control plane's API key is taken away, and what it leads to stays", async () => {
-    await prepare();
-    const own = join(installation.controlPlaneDirectory, "api-key");
-    await writeFile(own, "own");
-    await symlink("control-plane/api-key", installation.apiKeyFile);
-    await prepare();
+  test("a preset API key leaves no link to a file that is not made", async () => {
+    await prepare(true);
     await assert.rejects(lstat(installation.apiKeyFile), { code: "ENOENT" });
-    assert.equal(await readFile(own, "utf8"), "own");
   });
 
   test("a key that is in both places is never overwritten", async () => {

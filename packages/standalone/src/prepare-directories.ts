@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import type { Stats } from "node:fs";
-import { chmod, chown, lstat, mkdir, readdir, rename, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { chmod, chown, lstat, mkdir, readdir, rename, symlink } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import type { Installation } from "./installation.ts";
 import type { SystemUser, SystemUsers } from "./system-users.ts";
@@ -18,6 +18,7 @@ const groupMayConnect = 0o2750;
 export async function prepareDirectories(
   installation: Installation,
   users: SystemUsers,
+  { hasPresetApiKey }: { hasPresetApiKey: boolean },
 ): Promise<void> {
   const { dataDirectory, controlPlaneDirectory, databaseDirectory } = installation;
   for (const directory of [dataDirectory, installation.logDirectory, databaseDirectory]) {
@@ -26,19 +27,17 @@ export async function prepareDirectories(
   const { controlPlane } = users;
   // Its user is let through to the clusters, which are its own, and changes nothing beside them.
   await chmod(databaseDirectory, 0o711);
-  const { apiKeyFile } = installation;
-  // Where the control plane has the API key, the other file is the operator's copy of it.
-  const hasApiKey = await entryAt(join(controlPlaneDirectory, basename(apiKeyFile)));
   await giveDirectory(controlPlaneDirectory, controlPlane, [
     join(dataDirectory, "encryption-key"),
-    ...(hasApiKey === undefined ? [apiKeyFile] : []),
+    installation.apiKeyFile,
   ]);
-  // A link into the control plane's directory leads wherever the control plane wants.
-  if ((await entryAt(apiKeyFile))?.isSymbolicLink()) await unlink(apiKeyFile);
+  if (!hasPresetApiKey && (await entryAt(installation.apiKeyFile)) === undefined) {
+    const file = join(controlPlaneDirectory, basename(installation.apiKeyFile));
+    await symlink(relative(dataDirectory, file), installation.apiKeyFile);
+  }
 
   await mkdir(installation.rootMountPoint, { recursive: true, mode: 0o700 });
-  const root = { userId: 0 };
-  await makeSocketDirectory(dirname(installation.workerSocket), root, controlPlane);
+  await makeSocketDirectory(dirname(installation.workerSocket), users.worker, controlPlane);
   await makeSocketDirectory(
     dirname(installation.egressProxySocket),
     users.egressProxy,

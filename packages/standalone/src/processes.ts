@@ -3,7 +3,7 @@ import type { Confinement } from "./confinement.ts";
 import { databaseUrlPaths } from "./database-url-paths.ts";
 import type { Installation } from "./installation.ts";
 import { egressAddressOf } from "./network-block.ts";
-import { guestImageDirectory, mainFileOf, programPaths } from "./program-files.ts";
+import { guestImageDirectory, hostMainFile, mainFileOf, programPaths } from "./program-files.ts";
 import type { ServeSettings } from "./settings.ts";
 import {
   auditDescriptor,
@@ -36,7 +36,12 @@ export function defineProcesses({
   databaseUrl: string;
   secrets: Readonly<Record<string, string>>;
   users: SystemUsers;
-}): { worker: ProcessDefinition; egressProxy: ProcessDefinition; controlPlane: ProcessDefinition } {
+}): {
+  host: ProcessDefinition;
+  worker: ProcessDefinition;
+  egressProxy: ProcessDefinition;
+  controlPlane: ProcessDefinition;
+} {
   const pass = (names: readonly string[]) => pick(environment, ["PATH", "LANG", "TZ", ...names]);
   const confine = (
     own: Pick<Confinement, "user"> & Partial<Omit<Confinement, "mountPoint">>,
@@ -53,16 +58,37 @@ export function defineProcesses({
   const databasePaths = databaseUrlPaths(databaseUrl);
   const caFile = settings.OPENCOMPUTER_EGRESS_CA_FILE;
   return {
+    host: {
+      name: "host",
+      command: [process.execPath, "--enable-source-maps", hostMainFile],
+      environment: {
+        ...pass(["OPENCOMPUTER_ALLOW_UNLIMITED", "OPENCOMPUTER_EGRESS_DENY"]),
+        OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
+        OPENCOMPUTER_HOST_SOCKET: installation.hostSocket,
+        OPENCOMPUTER_RUNTIME_DIR: installation.runtimeDirectory,
+        OPENCOMPUTER_INSTALLATION_ID: installation.id,
+        OPENCOMPUTER_NETWORK_BLOCK: networkBlock,
+        OPENCOMPUTER_WORKER_USER_ID: String(users.worker.userId),
+        OPENCOMPUTER_WORKER_GROUP_ID: String(users.worker.groupId),
+      },
+    },
     worker: {
       name: "worker",
       command: nodeCommand("worker"),
+      confinement: confine({
+        user: users.worker,
+        readOnlyPaths: [guestImageDirectory, dirname(installation.hostSocket)],
+        writablePaths: [
+          ...installation.workerDirectories,
+          installation.machineSocketDirectory,
+          workerSocketDirectory,
+        ],
+        // It watches those of its machines.
+        seesProcesses: true,
+      }),
       environment: {
-        ...pass([
-          "OPENCOMPUTER_ACCEL",
-          "OPENCOMPUTER_ALLOW_UNLIMITED",
-          "OPENCOMPUTER_WARM_POOL_SIZE",
-          "OPENCOMPUTER_EGRESS_DENY",
-        ]),
+        ...pass(["OPENCOMPUTER_ACCEL", "OPENCOMPUTER_WARM_POOL_SIZE"]),
+        OPENCOMPUTER_HOST_SOCKET: installation.hostSocket,
         OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
         OPENCOMPUTER_WORKER_SOCKET: installation.workerSocket,
         OPENCOMPUTER_RUNTIME_DIR: installation.runtimeDirectory,

@@ -17,6 +17,9 @@ export function mainFileOf(name: string): string {
   return pathOf(`packages/${name}/dist/main.js`);
 }
 
+/** What acts on the host as root, for the worker. */
+export const hostMainFile = pathOf("packages/worker/dist/host/main.js");
+
 export const guestImageDirectory = pathOf("guest-image/build");
 
 /**

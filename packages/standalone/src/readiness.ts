@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { egressProxyStatusSchema, workerStatusSchema } from "@opencomputer/protocol";
 import { Client } from "undici";
 import { z } from "zod";
@@ -13,6 +15,22 @@ export async function untilAnswering(socketPath: string, signal: AbortSignal): P
   await poll(signal, async () => {
     const status = await readJson({ origin: "http://status", socketPath, path: "/v1/status" });
     return status !== undefined && schema.safeParse(status).success;
+  });
+}
+
+/** Waits until a process accepts connections to a Unix socket. */
+export async function untilListening(socketPath: string, signal: AbortSignal): Promise<void> {
+  await poll(signal, async () => {
+    const socket = connect(socketPath);
+    try {
+      await once(socket, "connect");
+      return true;
+    } catch (error) {
+      if (error instanceof Error && "code" in error) return false;
+      throw error;
+    } finally {
+      socket.destroy();
+    }
   });
 }
 

@@ -10,7 +10,7 @@ import { prepareDirectories } from "./prepare-directories.ts";
 import { openProcessLog } from "./process-log.ts";
 import { defineProcesses } from "./processes.ts";
 import { assertProgramIsReadable } from "./program-files.ts";
-import { isApiResponding, untilAnswering, untilReady } from "./readiness.ts";
+import { isApiResponding, untilAnswering, untilListening, untilReady } from "./readiness.ts";
 import type { ServeSettings } from "./settings.ts";
 import { holdInstallation } from "./single-instance.ts";
 import {
@@ -72,7 +72,9 @@ export async function startService({
     await release();
     throw error;
   }
-  await prepareDirectories(installation, users);
+  await prepareDirectories(installation, users, {
+    hasPresetApiKey: settings.OPENCOMPUTER_API_KEY !== undefined,
+  });
   await assertPortIsFree(settings.OPENCOMPUTER_HOST, settings.OPENCOMPUTER_PORT);
   const databaseUrl = settings.DATABASE_URL ?? databaseUrlOf(installation.databaseSocketDirectory);
   const definitions = defineProcesses({
@@ -136,12 +138,8 @@ export async function startService({
     onStage("starting the database");
     supervise(database.definition, { log: openLog(database.definition) });
     await database.untilAccepting(ending.signal);
-    const kept = await carryOverFormerDatabase({
-      dataDirectory,
-      databaseUrl,
-      reader: { user: users.database, mountPoint: installation.rootMountPoint },
-      onStage,
-    });
+    const { dataDirectory } = installation;
+    const kept = await carryOverFormerDatabase({ dataDirectory, databaseUrl, onStage });
     if (kept === undefined) return;
     onNote(
       `The database of a former version is now in PostgreSQL. Its files are kept in ${kept}: remove them when all is well.`,
@@ -150,8 +148,10 @@ export async function startService({
 
   const start = async () => {
     if (settings.DATABASE_URL === undefined) await startDatabase();
-    // The worker makes the address that the proxy listens at.
     onStage("starting the worker");
+    supervise(definitions.host, { log: openLog(definitions.host) });
+    await untilListening(installation.hostSocket, ending.signal);
+    // The worker has the address made that the proxy listens at.
     supervise(definitions.worker, { log: openLog(definitions.worker) });
     await untilAnswering(installation.workerSocket, ending.signal);
     onStage("starting the egress proxy");

@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { chmod, mkdir } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { limits, WireError, type WorkerStatus } from "@opencomputer/protocol";
 import type { Logger } from "pino";
-import { createCgroups, readCgroupFiles } from "./cgroups/create-cgroups.ts";
 import { type CpuWatch, createCpuWatch } from "./cpu-use/create-cpu-watch.ts";
 import { createLayers } from "./disks/create-layers.ts";
-import { syncPath } from "./files/sync-files.ts";
 import { createGoldenStore } from "./golden/create-golden-store.ts";
 import { createByteBudget } from "./guest/byte-budget.ts";
+import type { Host } from "./host/host.ts";
+import { hostPaths } from "./host/host-paths.ts";
 import { checkSize, hostCapacity } from "./host-capacity.ts";
 import { createBootMachine } from "./machines/boot-machine.ts";
 import { createMachinePool, type MachinePool } from "./machines/create-machine-pool.ts";
@@ -17,7 +16,6 @@ import { createMachines } from "./machines/create-machines.ts";
 import { createSpares } from "./machines/create-spares.ts";
 import { freshMachine } from "./machines/origin.ts";
 import { startMetadataService } from "./metadata/start-metadata-service.ts";
-import { createHostNetwork } from "./network/create-host-network.ts";
 import { createSlots } from "./network/create-slots.ts";
 import type { NetworkBlock } from "./network/network-block.ts";
 import { createSandboxes } from "./sandboxes/create-sandboxes.ts";
@@ -38,12 +36,8 @@ export interface WorkerOptions {
   /** Eight hexadecimal digits that are in every name on the host. */
   readonly installationId: string;
   readonly networkBlock: NetworkBlock;
-  /** Ranges that no guest reaches, besides the special ones. */
-  readonly deniedRanges: readonly string[];
   readonly guestImageDirectory: string;
   readonly accelerator: "auto" | "kvm" | "tcg";
-  /** Whether machines may run where no control groups bound them. */
-  readonly allowsUnlimited: boolean;
   readonly warmPoolSize: number;
 }
 
@@ -64,56 +58,30 @@ export interface Worker {
 const logTrimIntervalMilliseconds = 60_000;
 
 /** Takes over what an earlier worker left, and gets ready for sandboxes in the background. */
-export async function createWorker(options: WorkerOptions, log: Logger): Promise<Worker> {
+export async function createWorker(
+  options: WorkerOptions,
+  host: Host,
+  log: Logger,
+): Promise<Worker> {
   const { installationId, networkBlock, dataDirectory, runtimeDirectory } = options;
-  const directories = {
-    machines: join(dataDirectory, "worker/machines"),
-    layers: join(dataDirectory, "worker/layers"),
-    hibernated: join(dataDirectory, "worker/hibernated"),
-    checkpoints: join(dataDirectory, "worker/checkpoints"),
-    golden: join(dataDirectory, "golden"),
-    images: join(dataDirectory, "images"),
-    sockets: join(runtimeDirectory, "machines"),
-  };
-  for (const directory of Object.values(directories)) await mkdir(directory, { recursive: true });
-  for (const directory of [dataDirectory, join(dataDirectory, "worker")]) await syncPath(directory);
-  // A machine's user connects to a socket there that is its own; it cannot list the directory.
-  for (const directory of [runtimeDirectory, directories.sockets]) await chmod(directory, 0o711);
-
+  const directories = hostPaths({ dataDirectory, runtimeDirectory });
   await assertReadOnlyMemoryLibrary();
-  const hypervisor = createQemu({ log });
+  const hypervisor = createQemu({ host, log });
   const hypervisorVersion = await hypervisor.version();
   const processor = cpus()[0]?.model ?? "";
   const fingerprintOf = (shape: MachineShape) =>
     machineFingerprint({ shape, hypervisorVersion, processor });
-  const layers = await createLayers(directories.layers);
+  const layers = await createLayers(directories.layers, { rebase: host.rebaseLayer });
   const budget = createByteBudget(limits.agentAnswersBytesTotalMax);
-  const slots = createSlots({
-    installationId,
-    block: networkBlock,
-    deniedRanges: options.deniedRanges,
-  });
-  const hostNetwork = createHostNetwork({
-    installationId,
-    block: networkBlock,
-    deniedRanges: options.deniedRanges,
-    markerPath: join(runtimeDirectory, "forwarding-was-off"),
-  });
-  const cgroups = await createCgroups({
-    installationId,
-    files: await readCgroupFiles(),
-    allowsUnlimited: options.allowsUnlimited,
-    log,
-  });
-  const machineNamePrefix = `opencomputer-${installationId}-`;
+  const { limitsEnforced } = await host.describe();
+  const slots = createSlots({ installationId, block: networkBlock, host });
   const machines = createMachines({
     hypervisor,
     slots,
-    cgroups,
+    host,
     budget,
     layers,
     fingerprintOf,
-    machineNamePrefix,
     directories,
     log,
   });
@@ -123,7 +91,6 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     hypervisor,
     slots,
     budget,
-    machineNamePrefix,
     socketDirectory: directories.sockets,
   });
   const goldens = createGoldenStore({
@@ -134,7 +101,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
     guestImageDirectory: options.guestImageDirectory,
     makeEmptyLayer: layers.makeEmpty,
     fingerprintOf,
-    directories,
+    directories: { golden: directories.golden, images: directories.images },
     acceleratorPath: join(dataDirectory, "worker/accelerator.json"),
     log,
   });
@@ -215,7 +182,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
   const quarantined = [...unreadableSaves, ...adopted.unreadable];
   // What cannot be read may need any file that nobody else needs.
   if (quarantined.length === 0) await layers.removeStrays();
-  await hostNetwork.setUp();
+  await host.setUpNetwork();
   await sandboxes.adopt(adopted.machines);
   const metadata = await startMetadataService({
     address: networkBlock.egressAddress,
@@ -256,7 +223,7 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       accelerator,
       ...capacity,
       sandboxCount: sandboxes.list().length,
-      limitsEnforced: cgroups.enforced,
+      limitsEnforced,
       quarantined,
     }),
     trust(certificatePem) {
@@ -292,9 +259,9 @@ export async function createWorker(options: WorkerOptions, log: Logger): Promise
       if (quarantined.length > 0) return;
       if (sandboxes.list().some(({ state }) => state !== "hibernated")) return;
       await slots.closeStrays();
-      await cgroups.removeStrays(new Set());
-      await cgroups.tearDown();
-      await hostNetwork.tearDown();
+      await host.removeGroupsBut([]);
+      await host.tearDownGroups();
+      await host.tearDownNetwork();
     },
   };
 }

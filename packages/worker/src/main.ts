@@ -1,14 +1,15 @@
 import { chmod, rm } from "node:fs/promises";
-import { cloudServiceRanges, exitCodes, readSettings, SettingsError } from "@opencomputer/protocol";
+import { exitCodes, readSettings, SettingsError } from "@opencomputer/protocol";
 import { pino } from "pino";
 import { createServer } from "./api/create-server.ts";
 import { createWorker } from "./create-worker.ts";
+import { connectHost } from "./host/host-client.ts";
 import { parseNetworkBlock } from "./network/network-block.ts";
 import { closeInheritedDescriptors } from "./process/close-inherited-descriptors.ts";
 import { workerSettingSchemas } from "./worker-settings.ts";
 
-/** All files and sockets that the worker makes are the operator's alone. */
-const privateFiles = 0o077;
+/** The process of a machine is in the worker's group: it reads what it finds of the worker's files. */
+const groupReads = 0o027;
 const groupMayConnect = 0o660;
 
 async function main(): Promise<void> {
@@ -16,20 +17,20 @@ async function main(): Promise<void> {
   const descriptors = closeInheritedDescriptors();
   const log = pino({ name: "worker" });
   if (descriptors.length > 0) log.info({ descriptors }, "Closed inherited file descriptors");
-  process.umask(privateFiles);
+  process.umask(groupReads);
   const settings = readSettings(workerSettingSchemas, process.env);
+  const host = connectHost(settings.OPENCOMPUTER_HOST_SOCKET);
   const worker = await createWorker(
     {
       dataDirectory: settings.OPENCOMPUTER_DATA_DIR,
       runtimeDirectory: settings.OPENCOMPUTER_RUNTIME_DIR,
       installationId: settings.OPENCOMPUTER_INSTALLATION_ID,
       networkBlock: parseNetworkBlock(settings.OPENCOMPUTER_NETWORK_BLOCK),
-      deniedRanges: [...cloudServiceRanges, ...settings.OPENCOMPUTER_EGRESS_DENY],
       guestImageDirectory: settings.OPENCOMPUTER_GUEST_IMAGE_DIR,
       accelerator: settings.OPENCOMPUTER_ACCEL,
-      allowsUnlimited: settings.OPENCOMPUTER_ALLOW_UNLIMITED,
       warmPoolSize: settings.OPENCOMPUTER_WARM_POOL_SIZE,
     },
+    host,
     log,
   );
   const server = createServer(worker, log);
@@ -46,6 +47,7 @@ async function main(): Promise<void> {
     try {
       await server.close();
       await worker.close();
+      await host.close();
       process.exit(0);
     } catch (error) {
       log.fatal({ err: error }, "The worker could not stop in an orderly way");

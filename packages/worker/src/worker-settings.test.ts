@@ -5,6 +5,7 @@ import { workerSettingSchemas } from "./worker-settings.ts";
 
 const environment = {
   OPENCOMPUTER_WORKER_SOCKET: "/run/oc/worker.sock",
+  OPENCOMPUTER_HOST_SOCKET: "/run/oc/host/host.sock",
   OPENCOMPUTER_RUNTIME_DIR: "/run/oc",
   OPENCOMPUTER_INSTALLATION_ID: "00c0ffee",
   OPENCOMPUTER_NETWORK_BLOCK: "198.18.4.0/22",

@@ -8,10 +8,9 @@ const runtimeDirectoryCharactersMax = 64;
 /** The worker's environment: settings of the operator, and what the supervisor passes. */
 export const workerSettingSchemas = {
   OPENCOMPUTER_DATA_DIR: settingSchemas.OPENCOMPUTER_DATA_DIR,
-  OPENCOMPUTER_EGRESS_DENY: settingSchemas.OPENCOMPUTER_EGRESS_DENY,
   OPENCOMPUTER_ACCEL: settingSchemas.OPENCOMPUTER_ACCEL,
-  OPENCOMPUTER_ALLOW_UNLIMITED: settingSchemas.OPENCOMPUTER_ALLOW_UNLIMITED,
   OPENCOMPUTER_WORKER_SOCKET: z.string().startsWith("/", "expected an absolute path"),
+  OPENCOMPUTER_HOST_SOCKET: z.string().startsWith("/", "expected an absolute path"),
   OPENCOMPUTER_RUNTIME_DIR: z
     .string()
     .startsWith("/", "expected an absolute path")

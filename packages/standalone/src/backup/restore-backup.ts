@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { confinedCommand } from "../confinement.ts";
@@ -68,7 +68,8 @@ async function loadDatabase(
 ): Promise<void> {
   const users = await ensureSystemUsers();
   await mkdir(installation.runtimeDirectory, { recursive: true, mode: 0o711 });
-  await prepareDirectories(installation, users);
+  const hasApiKey = (await readdir(installation.dataDirectory)).includes("control-plane");
+  await prepareDirectories(installation, users, { hasPresetApiKey: !hasApiKey });
   const onStage = () => undefined;
   const { definition, untilAccepting } = await preparePrivateDatabase({
     ...{ installation, users, onStage, onNote },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -31,11 +31,7 @@ describe("a data directory of a former version", () => {
   after(() => cluster.remove());
 
   const carryOver = (databaseUrl = databaseUrlOf(cluster.socketDirectory)) =>
-    carryOverFormerDatabase({
-      ...{ dataDirectory, databaseUrl, reader: reader() },
-      onStage: () => undefined,
-    });
-  const reader = () => ({ user: cluster.users.database, mountPoint: cluster.mountPoint });
+    carryOverFormerDatabase({ dataDirectory, databaseUrl, onStage: () => undefined });
   const formerFiles = async () =>
     (
       await run("find", [
@@ -60,15 +56,6 @@ describe("a data directory of a former version", () => {
     assert.equal(await formerFiles(), before);
   });
 
-  test("is refused with a link in it, which nobody follows", async () => {
-    const link = join(dataDirectory, "database/base/link");
-    await symlink("/etc/passwd", link);
-    const before = await formerFiles();
-    await assert.rejects(carryOver(), /database\/base\/link is neither a file nor a directory/);
-    assert.equal(await formerFiles(), before);
-    await rm(link);
-  });
-
   test("stays as it is wherever the start is ended half way", async () => {
     const before = await formerFiles();
     const began = Date.now();
@@ -79,7 +66,6 @@ describe("a data directory of a former version", () => {
         await carryOverFormerDatabase({
           dataDirectory: ${JSON.stringify(dataDirectory)},
           databaseUrl: ${JSON.stringify(databaseUrlOf(cluster.socketDirectory))},
-          reader: ${JSON.stringify(reader())},
           onStage: () => undefined,
         });`;
       const child = spawn(
@@ -117,15 +103,7 @@ describe("a data directory of a former version", () => {
   test("is recognised as carried over when the start was ended before it set the files aside", async () => {
     const kept = join(dataDirectory, "database-before-postgresql");
     await run("cp", ["--archive", kept, join(dataDirectory, "database")]);
-    const users = new Set<string>();
-    const watch = setInterval(async () => {
-      for (const user of await usersOf("pglite-export/main.mjs")) users.add(user);
-    }, 50);
     assert.equal(await carryOver(), `${kept}-2`);
-    clearInterval(watch);
-    // Root is there until the process has become its user.
-    users.delete("0");
-    assert.deepEqual([...users], [String(cluster.users.database.userId)]);
     assert.equal(await tableCount(), "18");
     await rm(`${kept}-2`, { recursive: true });
   });
@@ -136,26 +114,9 @@ describe("a data directory of a former version", () => {
     await run("cp", ["--archive", kept, join(dataDirectory, "database")]);
     await assert.rejects(
       carryOver(),
-      /has tables of its own(?=.*preview_links has 0 rows, not 1)(?=.*projects has rows that differ)/,
+      /has tables of its own.*preview_links has 0 rows, not 1.*projects has rows that differ/,
     );
     assert.ok(existsSync(join(dataDirectory, "database", "PG_VERSION")));
     assert.equal(await cluster.query("select name from projects"), "newer");
   });
 });
-
-/** The users whose processes have the text in their command line. */
-async function usersOf(text: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const pid of await readdir("/proc")) {
-    if (!/^\d+$/.test(pid)) continue;
-    try {
-      if (!(await readFile(`/proc/${pid}/cmdline`, "utf8")).includes(text)) continue;
-      const status = await readFile(`/proc/${pid}/status`, "utf8");
-      found.push(/^Uid:\s*(\d+)/m.exec(status)?.[1] ?? "");
-    } catch (error) {
-      // The process ended while it was looked at.
-      if (!(error instanceof Error && "code" in error)) throw error;
-    }
-  }
-  return found;
-}

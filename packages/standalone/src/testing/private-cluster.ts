@@ -61,7 +61,6 @@ export async function createPrivateCluster({
   return {
     root,
     directory,
-    mountPoint,
     socketDirectory,
     users,
     notes,

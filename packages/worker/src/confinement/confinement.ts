@@ -10,14 +10,20 @@ export interface Mount {
   readonly access: "read" | "write" | "device";
 }
 
+export interface ProgramUser {
+  readonly userId: number;
+  readonly groupId: number;
+  readonly otherGroupIds: readonly number[];
+}
+
 /** What a confined program has of the host. All else is not there for it. */
 export interface Confinement {
   readonly mounts: readonly Mount[];
   /** A path inside. */
   readonly workingDirectory: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Capabilities that it starts with, such as `setuid`; it can never have another. */
-  readonly capabilities: readonly string[];
+  /** Who it is. It has no capability and can never have one. */
+  readonly user: ProgramUser;
   /** The network namespace that it is in; null for one of its own without any interface. */
   readonly networkNamespace: string | null;
   /** Whether the end of the process that ran the command ends it. */
@@ -53,7 +59,7 @@ export function inPlace(path: string, access: Mount["access"]): Mount {
  */
 export function confined(command: readonly string[], confinement: Confinement): string[] {
   const [program = "", ...programArguments] = command;
-  const { capabilities, networkNamespace, reportDescriptor } = confinement;
+  const { user, networkNamespace, reportDescriptor } = confinement;
   const path = `${programPath}/${program}`;
   const mounts = [inPlace(path, "read"), inPlace(capabilitySetter, "read"), ...confinement.mounts];
   return [
@@ -64,15 +70,19 @@ export function confined(command: readonly string[], confinement: Confinement): 
     ...(confinement.endsWithCaller ? ["--die-with-parent"] : []),
     ...(reportDescriptor === null ? [] : ["--info-fd", String(reportDescriptor)]),
     ...["--cap-drop", "ALL"],
-    // The last one is for `setpriv`, which takes the others out of reach and gives it up.
-    ...[...capabilities, "setpcap"].flatMap((name) => ["--cap-add", `CAP_${name.toUpperCase()}`]),
+    // For `setpriv`, which gives them up.
+    ...["setuid", "setgid", "setpcap"].flatMap((name) => [
+      "--cap-add",
+      `CAP_${name.toUpperCase()}`,
+    ]),
     ...libraryArguments,
     ...mounts.flatMap(mountArguments),
     ...["--remount-ro", "/", "--chdir", confinement.workingDirectory],
     ...["--clearenv", "--setenv", "PATH", programPath],
     ...Object.entries(confinement.environment).flatMap((entry) => ["--setenv", ...entry]),
-    ...["setpriv", "--no-new-privs", "--inh-caps=-all"],
-    ["--bounding-set=-all", ...capabilities.map((name) => `+${name}`)].join(","),
+    ...["setpriv", `--reuid=${user.userId}`, `--regid=${user.groupId}`],
+    user.otherGroupIds.length === 0 ? "--clear-groups" : `--groups=${user.otherGroupIds.join(",")}`,
+    ...["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"],
     program,
     ...programArguments,
   ];

@@ -7,6 +7,7 @@ import { runProgram } from "../process/run-program.ts";
 import { asStorageError } from "../saved-state/storage-error.ts";
 import { failsWith } from "../testing/sandboxes-scenario.ts";
 import { createLayers, type Disk, type Layers } from "./create-layers.ts";
+import { rebaseLayer } from "./rebase-layer.ts";
 
 const goldenFingerprint = "0".repeat(32);
 const sizeMB = 16;
@@ -24,8 +25,17 @@ describe("createLayers", () => {
     await write(goldenDisk, 0xff, 0, sizeMB);
     await mkdir(join(root, "worker"));
     await mkdir(join(root, "images"));
-    layers = await createLayers(join(root, "worker/layers"));
+    layers = await createLayers(join(root, "worker/layers"), { rebase });
   });
+  const user = { userId: 0, groupId: 0, otherGroupIds: [] };
+  const rebase = (layerId: string, disk: Disk) => {
+    const directories = {
+      layers: join(root, "worker/layers"),
+      golden: join(root, "golden"),
+      images: join(root, "images"),
+    };
+    return rebaseLayer({ directories, user, layerId, disk });
+  };
   afterEach(() => rm(root, { recursive: true }));
 
   /** Fills megabytes of a disk with an octet, as a guest would write them. */
@@ -211,7 +221,7 @@ describe("createLayers", () => {
     try {
       const chain = await makeChain("a", 2);
       const large = layers.pathOf(chain[0] ?? "");
-      const onFull = await createLayers(full);
+      const onFull = await createLayers(full, { rebase });
       const told = (work: Promise<unknown>) =>
         work.catch((error: unknown) => {
           throw asStorageError(error);

@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
-import { confined, inPlace } from "../confinement/confinement.ts";
 import { syncPath } from "../files/sync-files.ts";
 import { hasCode } from "../process/process-identity.ts";
 import { runProgram } from "../process/run-program.ts";
@@ -63,18 +62,27 @@ export interface Layers {
 }
 
 const extension = ".qcow2";
-const flattenTimeoutSeconds = 3600;
 const blockBytes = 512;
 
-export async function createLayers(directory: string): Promise<Layers> {
+export function layerFileName(layerId: string): string {
+  return `${layerId}${extension}`;
+}
+
+/** What all layers of a disk lie on, relative to the directory of the layers. */
+export function basePathOf({ goldenFingerprint }: Pick<Disk, "goldenFingerprint">): string {
+  return `../../golden/${goldenFingerprint}/disk.qcow2`;
+}
+
+/** `rebase` makes a layer, a copy of the disk's newest one, alone have what all layers of the disk have. */
+export async function createLayers(
+  directory: string,
+  deps: { rebase: (layerId: string, disk: Disk) => Promise<unknown> },
+): Promise<Layers> {
   // A machine's user opens files of its own there; it cannot list the directory.
   await mkdir(directory, { recursive: true });
   await chmod(directory, 0o711);
   const held = new Map<string, readonly string[]>();
-  const basePathOf = ({ goldenFingerprint }: Disk) =>
-    `../../golden/${goldenFingerprint}/disk.qcow2`;
-  const sharedDirectories = ["golden", "images"].map((name) => join(directory, "../..", name));
-  const pathOf = (layerId: string) => join(directory, `${layerId}${extension}`);
+  const pathOf = (layerId: string) => join(directory, layerFileName(layerId));
 
   function isHeld(layerId: string, by: (owner: string) => boolean = () => true): boolean {
     for (const [owner, layerIds] of held) {
@@ -140,28 +148,7 @@ export async function createLayers(directory: string): Promise<Layers> {
       return newLayer(owner, async (path) => {
         // A copy takes no lock: a machine may be made of the disk meanwhile, and open it to write.
         await copyFile(pathOf(newest), path);
-        const command = [
-          ...["rebase", "-q", "-f", "qcow2", "-F", "qcow2"],
-          ...["-b", basePathOf(disk), path],
-        ];
-        const [program = "", ...programArguments] = confined(["qemu-img", ...command], {
-          mounts: [
-            ...sharedDirectories.map((shared) => inPlace(shared, "read")),
-            ...disk.layers.map((layerId) => inPlace(pathOf(layerId), "read")),
-            inPlace(path, "write"),
-          ],
-          workingDirectory: directory,
-          environment: {},
-          // Layers have the users of the machines that wrote them.
-          capabilities: ["dac_override"],
-          networkNamespace: null,
-          endsWithCaller: true,
-          reportDescriptor: null,
-        });
-        await runProgram(program, programArguments, {
-          name: "qemu-img",
-          timeoutSeconds: flattenTimeoutSeconds,
-        });
+        await deps.rebase(basename(path, extension), disk);
       });
     },
     async sync(layerIds) {

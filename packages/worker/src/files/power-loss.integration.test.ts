@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { z } from "zod";
-import { createLayers } from "../disks/create-layers.ts";
+import { createLayers, type Disk } from "../disks/create-layers.ts";
+import { rebaseLayer } from "../disks/rebase-layer.ts";
 import { importImage, openImage } from "../images/import-image.ts";
 import { runProgram } from "../process/run-program.ts";
 import { createSavedMachines } from "../saved-state/create-saved-machines.ts";
@@ -57,7 +58,17 @@ describe("a loss of power", () => {
 
   async function openLayers() {
     await mkdir(join(directory, "worker"), { recursive: true });
-    return createLayers(join(directory, "worker/layers"));
+    const rebase = (layerId: string, disk: Disk) =>
+      rebaseLayer({
+        directories: {
+          layers: join(directory, "worker/layers"),
+          golden: join(directory, "golden"),
+          images: join(directory, "images"),
+        },
+        user: { userId: 0, groupId: 0, otherGroupIds: [] },
+        ...{ layerId, disk },
+      });
+    return createLayers(join(directory, "worker/layers"), { rebase });
   }
 
   test("layers.add: the layer is there with its content", async () => {

@@ -23,6 +23,15 @@ export interface Image {
   readonly diskMB: number;
 }
 
+/** The files of an image. */
+export function imagePaths(directory: string) {
+  return {
+    kernelPath: join(directory, "kernel"),
+    initramfsPath: join(directory, "initramfs"),
+    diskPath: join(directory, "base.raw"),
+  };
+}
+
 const parts = ["kernel", "initramfs", "base.raw", "image.json"] as const;
 
 /**
@@ -85,13 +94,11 @@ export async function openImage(imagesDirectory: string, fingerprint: string): P
   const directory = join(imagesDirectory, fingerprint);
   const manifest = await readJsonFile(join(directory, "image.json"), imageManifestSchema);
   if (manifest === undefined) throw new Error(`There is no image in ${directory}`);
-  const diskPath = join(directory, "base.raw");
+  const paths = imagePaths(directory);
   return {
     fingerprint,
-    kernelPath: join(directory, "kernel"),
-    initramfsPath: join(directory, "initramfs"),
-    diskPath,
+    ...paths,
     kernelCommandLine: manifest.kernelCommandLine,
-    diskMB: Math.floor((await stat(diskPath)).size / (1024 * 1024)),
+    diskMB: Math.floor((await stat(paths.diskPath)).size / (1024 * 1024)),
   };
 }

@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { agentPort } from "@opencomputer/protocol";
-import { inPlace } from "../confinement/confinement.ts";
 import { type AgentClient, createAgentClient } from "../guest/agent-client.ts";
 import type { ByteBudget } from "../guest/byte-budget.ts";
+import { monitorSocketName } from "../host/host-paths.ts";
 import type { Image } from "../images/import-image.ts";
 import type { Slots } from "../network/create-slots.ts";
 import { runProgram } from "../process/run-program.ts";
 import type { MachineShape } from "../vm/machine-shape.ts";
 import type { Hypervisor, VirtualMachine } from "../vm/virtual-machine.ts";
-import { makeTraversable } from "./machine-files.ts";
+import { makeSocketDirectory } from "./socket-directory.ts";
 
 /** A machine that boots the image on an overlay of its own, in a closed slot. */
 export interface BootedMachine {
@@ -32,7 +32,6 @@ export function createBootMachine(deps: {
   hypervisor: Hypervisor;
   slots: Slots;
   budget: ByteBudget;
-  machineNamePrefix: string;
   socketDirectory: string;
 }): BootMachine {
   return async ({ image, shape, diskPath, directory }) => {
@@ -45,33 +44,22 @@ export function createBootMachine(deps: {
     const consoleLogPath = join(directory, "console.log");
     await writeFile(consoleLogPath, "");
     const socketDirectory = join(deps.socketDirectory, id);
-    await makeTraversable(socketDirectory);
+    await makeSocketDirectory(socketDirectory);
     const slot = await deps.slots.open();
     try {
       const vm = await deps.hypervisor.start({
-        namespace: slot.name,
-        logPath,
-        disk: {
-          mounts: [
-            inPlace(diskPath, "write"),
-            inPlace(consoleLogPath, "write"),
-            inPlace(image.diskPath, "read"),
-          ],
-          directory,
-        },
-        launch: {
-          name: `${deps.machineNamePrefix}${id}`,
+        start: {
+          machineId: id,
+          slotIndex: slot.index,
           shape,
-          kernel: { path: image.kernelPath, commandLine: image.kernelCommandLine },
-          initramfsPath: image.initramfsPath,
-          memoryPath: null,
-          cpuCount: 1,
-          diskPath,
-          qmpSocketPath: join(socketDirectory, "qmp"),
-          userId: slot.userId,
-          statePath: null,
-          consoleLogPath,
+          imageFingerprint: image.fingerprint,
+          kernelCommandLine: image.kernelCommandLine,
+          savedDirectory: null,
+          disk: { kind: "image", directory: basename(directory) },
         },
+        access: { shape, qmpSocketPath: join(socketDirectory, monitorSocketName) },
+        cpuCount: 1,
+        logPath,
       });
       const agent = createAgentClient({
         origin: `http://${slot.slotAddress}:${agentPort}`,

@@ -1,14 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { chown, mkdir, open, readdir, rm, stat, truncate } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat, truncate } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { agentPort, limits, WireError } from "@opencomputer/protocol";
-import type { Cgroups } from "../cgroups/create-cgroups.ts";
 import type { Layers } from "../disks/create-layers.ts";
 import { readRecord, writeRecord } from "../files/record-kind.ts";
 import { syncPath } from "../files/sync-files.ts";
 import { type AgentClient, createAgentClient } from "../guest/agent-client.ts";
 import type { ByteBudget } from "../guest/byte-budget.ts";
+import type { Host } from "../host/host.ts";
+import { monitorSocketName } from "../host/host-paths.ts";
 import { openImage } from "../images/import-image.ts";
 import type { Slots } from "../network/create-slots.ts";
 import type { Slot } from "../network/slot.ts";
@@ -17,10 +18,10 @@ import { hasCode } from "../process/process-identity.ts";
 import { type MachineShape, shapeOf } from "../vm/machine-shape.ts";
 import type { MachineAccess } from "../vm/qemu-arguments.ts";
 import type { Hypervisor, MachineSize, VirtualMachine } from "../vm/virtual-machine.ts";
-import { createMachineFiles, makeTraversable } from "./machine-files.ts";
 import { type MachineRecord, machineRecordKind } from "./machine-record.ts";
 import type { Origin } from "./origin.ts";
 import { createRunningDisk, layerOwnerOf, type RunningDisk, writesInto } from "./running-disk.ts";
+import { makeSocketDirectory } from "./socket-directory.ts";
 
 /** A machine with all that it holds of the host. */
 export interface Machine {
@@ -72,7 +73,6 @@ export interface Machines extends RunningDisk {
   killOthers(kept: ReadonlySet<number>): Promise<void>;
 }
 
-const monitorSocketName = "qmp";
 /** What QEMU takes beside the guest's memory: its own, translated code, and disk pages in flight. */
 const overheadMemoryMB = 512;
 /** CPU time beside the guest's CPUs, for disk and network. */
@@ -81,24 +81,25 @@ const overheadCpuPercent = 50;
 export function createMachines(deps: {
   hypervisor: Hypervisor;
   slots: Slots;
-  cgroups: Cgroups;
+  host: Pick<
+    Host,
+    "giveLayer" | "hideLayers" | "limitMachine" | "removeGroup" | "removeGroupsBut" | "showLayers"
+  >;
   budget: ByteBudget;
   layers: Layers;
   fingerprintOf: (shape: MachineShape) => string;
-  machineNamePrefix: string;
   directories: { machines: string; images: string; sockets: string };
   log: {
     warn(details: object, message: string): void;
     error(details: object, message: string): void;
   };
 }): Machines {
-  const { hypervisor, slots, cgroups, layers, directories } = deps;
+  const { hypervisor, slots, host, layers, directories } = deps;
   const directoryOf = (id: string) => join(directories.machines, id);
   const recordPath = (id: string) => join(directoryOf(id), "machine.json");
   const socketDirectoryOf = (id: string) => join(directories.sockets, id);
   const socketPath = (id: string) => join(socketDirectoryOf(id), monitorSocketName);
   const logPath = (id: string) => join(directoryOf(id), "qemu.log");
-  const files = createMachineFiles({ layers, directoryOf });
 
   /** Machines that could not be taken over. */
   const leftAlone = new Set<string>();
@@ -127,56 +128,58 @@ export function createMachines(deps: {
     id: string,
     slot: Slot,
     origin: Origin,
-    layerPath: string,
+    layerId: string,
   ): Promise<VirtualMachine> {
     const image = await openImage(directories.images, origin.imageFingerprint);
+    const { memory } = origin;
     return hypervisor.start({
-      namespace: slot.name,
-      logPath: logPath(id),
-      disk: files.diskFiles(id, origin.disk, image),
-      launch: {
-        name: `${deps.machineNamePrefix}${id}`,
-        shape: origin,
-        kernel: { path: image.kernelPath, commandLine: image.kernelCommandLine },
-        initramfsPath: image.initramfsPath,
-        memoryPath: origin.memory?.memoryPath ?? null,
-        statePath: origin.memory?.statePath ?? null,
-        cpuCount: origin.memory?.cpuCount ?? 1,
-        // Relative: QEMU opens it again, read-only, once another layer lies over it.
-        diskPath: basename(layerPath),
-        qmpSocketPath: socketPath(id),
-        userId: slot.userId,
+      start: {
+        machineId: id,
+        slotIndex: slot.index,
+        shape: shapeOf(origin),
+        imageFingerprint: image.fingerprint,
+        kernelCommandLine: image.kernelCommandLine,
+        savedDirectory: memory?.directory ?? null,
+        disk: {
+          kind: "layers",
+          goldenFingerprint: origin.disk.goldenFingerprint,
+          newestLayer: layerId,
+        },
       },
+      access: { shape: origin, qmpSocketPath: socketPath(id) },
+      cpuCount: memory?.cpuCount ?? 1,
+      logPath: logPath(id),
     });
   }
 
   /** With its memory when that can be loaded, else to boot, and why. */
-  async function launchAnyhow(id: string, slot: Slot, origin: Origin, layerPath: string) {
+  async function launchAnyhow(id: string, slot: Slot, origin: Origin, layerId: string) {
     const toBoot = { ...origin, memory: null };
     const reason = reasonToBoot(origin);
     if (reason !== null) {
-      return { vm: await launch(id, slot, toBoot, layerPath), origin: toBoot, lostBecause: reason };
+      return { vm: await launch(id, slot, toBoot, layerId), origin: toBoot, lostBecause: reason };
     }
     try {
-      return { vm: await launch(id, slot, origin, layerPath), origin, lostBecause: null };
+      return { vm: await launch(id, slot, origin, layerId), origin, lostBecause: null };
     } catch (error) {
       // One that was killed says nothing of its memory, which is there for the next try.
       if (origin.memory === null || error instanceof WireError) throw error;
       deps.log.warn({ machineId: id, err: error }, "A saved memory cannot be loaded; it boots");
-      const vm = await launch(id, slot, toBoot, layerPath);
+      const vm = await launch(id, slot, toBoot, layerId);
       return { vm, origin: toBoot, lostBecause: "its saved memory could not be loaded" };
     }
   }
 
   async function removeHeld(id: string, slot: Slot): Promise<void> {
     await slots.close(slot);
-    await cgroups.remove(id);
+    await host.removeGroup(id);
     await rm(socketDirectoryOf(id), { recursive: true, force: true });
     // A record never outlives the layers that it names.
     await rm(recordPath(id), { force: true });
     await syncPath(directoryOf(id)).catch((error: unknown) => {
       if (!hasCode(error, "ENOENT")) throw error;
     });
+    await host.hideLayers(id);
     await layers.hold(layerOwnerOf(id), []);
     await rm(directoryOf(id), { recursive: true, force: true });
   }
@@ -209,7 +212,6 @@ export function createMachines(deps: {
     const access: MachineAccess = {
       shape: record,
       qmpSocketPath: await presentSocketPath(id),
-      userId: slot.userId,
     };
     await layers.hold(layerOwnerOf(id), record.disk.layers);
     // The worker may have ended between writing the record and adding the layer.
@@ -243,8 +245,7 @@ export function createMachines(deps: {
   }
 
   function killOthers(kept: ReadonlySet<number>): Promise<void> {
-    const names = [...leftAlone].map((id) => `${deps.machineNamePrefix}${id}`);
-    return hypervisor.killStrays(deps.machineNamePrefix, kept, new Set(names));
+    return hypervisor.endOthers({ processIds: [...kept], machineIds: [...leftAlone] });
   }
 
   async function save(machine: Machine, record: MachineRecord): Promise<void> {
@@ -270,10 +271,9 @@ export function createMachines(deps: {
       try {
         const { emptyLayerPath, disk } = origin;
         const newest = await layers.add(layerOwnerOf(id), emptyLayerPath, disk);
-        await chown(layers.pathOf(newest), slot.userId, slot.userId);
-        await files.show(id, [newest, ...disk.layers]);
-        await makeTraversable(socketDirectoryOf(id));
-        const launched = await launchAnyhow(id, slot, origin, layers.pathOf(newest));
+        await host.showLayers(id, [newest, ...disk.layers]);
+        await makeSocketDirectory(socketDirectoryOf(id));
+        const launched = await launchAnyhow(id, slot, origin, newest);
         vm = launched.vm;
         const { imageFingerprint, baseMemoryMB, memory } = launched.origin;
         const record: MachineRecord = {
@@ -296,7 +296,6 @@ export function createMachines(deps: {
           hookError: null,
           phase: "prepared",
         };
-        await cgroups.add(id, vm.process.pid);
         return machineOf({ id, slot, vm, record });
       } catch (error) {
         await vm?.kill();
@@ -305,12 +304,12 @@ export function createMachines(deps: {
       }
     },
 
-    ...createRunningDisk({ layers, files, save }),
+    ...createRunningDisk({ layers, host, save }),
 
     save,
 
     async limit(machine, size, isBackground) {
-      await cgroups.limit(machine.id, {
+      await host.limitMachine(machine.id, {
         cpuPercent: (size.cpuPercent ?? size.cpuCount * 100) + overheadCpuPercent,
         memoryMB: size.memoryMB + overheadMemoryMB,
         isBackground,
@@ -360,8 +359,9 @@ export function createMachines(deps: {
       await killOthers(new Set(machines.flatMap((machine) => machine.vm?.process.pid ?? [])));
       if (leftAlone.size === 0) await slots.closeStrays();
       else await slots.avoidStrays();
-      await cgroups.removeStrays(kept);
+      await host.removeGroupsBut([...kept]);
       for (const id of ids.filter((found) => !kept.has(found))) {
+        await host.hideLayers(id);
         await rm(directoryOf(id), { recursive: true, force: true });
       }
       const sockets = await readdir(directories.sockets);

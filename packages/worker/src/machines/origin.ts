@@ -16,8 +16,8 @@ export interface Origin extends MachineShape {
   readonly lostBecause: string | null;
   /** Null when the machine boots from the disk. */
   readonly memory: {
-    readonly memoryPath: string;
-    readonly statePath: string;
+    /** Where it is saved, below the data directory. */
+    readonly directory: string;
     /** Which QEMU can load it; see `machineFingerprint`. */
     readonly machineFingerprint: string;
     /** What was plugged in when it was saved. */
@@ -28,7 +28,7 @@ export interface Origin extends MachineShape {
 
 /** A fresh machine. */
 export function freshMachine(golden: GoldenSnapshot, shape: MachineShape): Origin {
-  const { imageFingerprint, memoryPath, statePath, machineFingerprint } = golden;
+  const { imageFingerprint, machineFingerprint } = golden;
   return {
     ...shape,
     imageFingerprint,
@@ -38,8 +38,7 @@ export function freshMachine(golden: GoldenSnapshot, shape: MachineShape): Origi
     sandboxId: null,
     lostBecause: null,
     memory: {
-      memoryPath,
-      statePath,
+      directory: `golden/${golden.fingerprint}`,
       machineFingerprint,
       cpuCount: 1,
       memoryMB: shape.baseMemoryMB,

@@ -1,9 +1,8 @@
-import { chown } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Layers } from "../disks/create-layers.ts";
+import type { Host } from "../host/host.ts";
 import type { VirtualMachine } from "../vm/virtual-machine.ts";
 import type { Machine } from "./create-machines.ts";
-import type { MachineFiles } from "./machine-files.ts";
 import type { MachineRecord } from "./machine-record.ts";
 
 /**
@@ -37,17 +36,16 @@ export async function writesInto(vm: VirtualMachine, layerPath: string): Promise
 
 export function createRunningDisk(deps: {
   layers: Layers;
-  files: Pick<MachineFiles, "show">;
+  host: Pick<Host, "giveLayer" | "showLayers">;
   save: (machine: Machine, record: MachineRecord) => Promise<void>;
 }): RunningDisk {
-  const { layers, files } = deps;
+  const { layers, host } = deps;
 
-  /** As QEMU finds a layer that it opens while it runs; it has another user by then. */
+  /** As QEMU finds a layer that it opens while it runs. */
   async function opened({ id, slot, record }: Machine, layerId: string): Promise<string> {
-    const path = layers.pathOf(layerId);
-    await chown(path, slot.userId, slot.userId);
-    await files.show(id, [layerId, ...record.disk.layers]);
-    return basename(path);
+    await host.giveLayer(layerId, slot.index);
+    await host.showLayers(id, [layerId, ...record.disk.layers]);
+    return basename(layers.pathOf(layerId));
   }
 
   const saveLayers = (machine: Machine, layerIds: string[]) =>
@@ -70,7 +68,7 @@ export function createRunningDisk(deps: {
     // Its header names the flat layer now: it has to last before the record says so, and the others go.
     await layers.sync([newest]);
     await saveLayers(machine, [newest, flat]);
-    await files.show(machine.id, [newest, flat]);
+    await host.showLayers(machine.id, [newest, flat]);
     await layers.hold(owner, [newest, flat]);
   }
 
@@ -89,7 +87,7 @@ export function createRunningDisk(deps: {
         // Where a machine writes that does not answer nobody knows: the layer, empty or not, stays.
         if (await writesInto(vm, layers.pathOf(layerId)).catch(() => true)) throw error;
         await deps.save(machine, record);
-        await files.show(machine.id, record.disk.layers);
+        await host.showLayers(machine.id, record.disk.layers);
         await layers.hold(owner, record.disk.layers);
         throw error;
       }

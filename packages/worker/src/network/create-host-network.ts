@@ -24,14 +24,16 @@ export function createHostNetwork(options: {
   block: NetworkBlock;
   /** Ranges that no guest reaches, besides the special ones. */
   deniedRanges: readonly string[];
+  /** The user that connects to guests: the worker's. */
+  clientUserId: number;
   markerPath: string;
 }): HostNetwork {
-  const { installationId, block, deniedRanges, markerPath } = options;
+  const { installationId, block, deniedRanges, clientUserId, markerPath } = options;
   const table = hostTableName(installationId);
   return {
     async setUp() {
       await runProgram("nft", ["-f", "-"], {
-        input: hostRules(installationId, block, deniedRanges),
+        input: hostRules({ installationId, block, deniedRanges, clientUserId }),
       });
       await runProgram("ip", ["addr", "replace", `${block.egressAddress}/32`, "dev", "lo"]);
       if ((await readFile(forwardingPath, "utf8")).trim() === "0") {

@@ -19,6 +19,7 @@ import {
 } from "../testing/network-scene.ts";
 import { testInstallation } from "../testing/test-installation.ts";
 import { createHostNetwork } from "./create-host-network.ts";
+import { createSlotHost } from "./create-slot-host.ts";
 import { createSlots } from "./create-slots.ts";
 import { hostInterfaceGroups, hostTableName } from "./host-rules.ts";
 import { parseNetworkBlock } from "./network-block.ts";
@@ -91,8 +92,10 @@ const targets: (Target & { what: string; passesHost: readonly SlotMode[] })[] = 
 ];
 
 describe("a process of QEMU's user in a slot", () => {
-  const slots = createSlots({ installationId, block, deniedRanges: [] });
+  const host = createSlotHost({ installationId, block, deniedRanges: [] });
+  const slots = createSlots({ installationId, block, host });
   const hostNetwork = createHostNetwork({
+    clientUserId: 0,
     deniedRanges: [],
     installationId,
     block,

@@ -3,10 +3,12 @@ import { describe, test } from "node:test";
 import { hostInterfaceGroups, hostRules } from "./host-rules.ts";
 import { parseNetworkBlock } from "./network-block.ts";
 
-const rules = hostRules("00c0ffee", parseNetworkBlock("198.18.4.0/22"), [
-  "9.9.9.0/24",
-  "2001:db8::/32",
-]);
+const rules = hostRules({
+  installationId: "00c0ffee",
+  block: parseNetworkBlock("198.18.4.0/22"),
+  deniedRanges: ["9.9.9.0/24", "2001:db8::/32"],
+  clientUserId: 997,
+});
 const { open, intercepted, allowlisted } = hostInterfaceGroups;
 
 /** The rules of a chain, without what declares it. */

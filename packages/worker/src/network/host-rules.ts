@@ -27,14 +27,20 @@ export const hostInterfaceGroups: Readonly<Record<SlotMode, number>> = {
  * slot to the mode of that slot, as the slot's own rules do, so that a flaw in
  * one side is caught by the other: whoever sends it, the guest or code that
  * broke out into QEMU. In no mode do packets reach another slot, or a service
- * of the host other than the proxy and the metadata service. Only root may connect to guests. Loading the
- * rules replaces the ones before in one transaction.
+ * of the host other than the proxy and the metadata service. Only the worker may connect to
+ * guests. Loading the rules replaces the ones before in one transaction.
  */
-export function hostRules(
-  installationId: string,
-  block: NetworkBlock,
-  deniedRanges: readonly string[],
-): string {
+export function hostRules({
+  installationId,
+  block,
+  deniedRanges,
+  clientUserId,
+}: {
+  installationId: string;
+  block: NetworkBlock;
+  deniedRanges: readonly string[];
+  clientUserId: number;
+}): string {
   const table = hostTableName(installationId);
   const slots = `"${slotNamePrefix(installationId)}*"`;
   const egress = block.egressAddress;
@@ -86,7 +92,7 @@ ${ipv4Only(deniedRanges)
   chain output {
     type filter hook output priority filter - 10; policy accept;
     oifname ${slots} ct state established,related accept
-    oifname ${slots} meta skuid 0 meta l4proto tcp accept
+    oifname ${slots} meta skuid ${clientUserId} meta l4proto tcp accept
     oifname ${slots} meta l4proto icmp accept
     oifname ${slots} reject with icmpx admin-prohibited
   }

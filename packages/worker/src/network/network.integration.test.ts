@@ -19,6 +19,7 @@ import {
 } from "../testing/network-scene.ts";
 import { testInstallation } from "../testing/test-installation.ts";
 import { createHostNetwork } from "./create-host-network.ts";
+import { createSlotHost } from "./create-slot-host.ts";
 import { createSlots } from "./create-slots.ts";
 import { parseNetworkBlock } from "./network-block.ts";
 import type { Slot } from "./slot.ts";
@@ -171,8 +172,10 @@ const table: {
 ];
 
 describe("network slots", () => {
-  const slots = createSlots({ installationId, block, deniedRanges });
+  const host = createSlotHost({ installationId, block, deniedRanges });
+  const slots = createSlots({ installationId, block, host });
   const hostNetwork = createHostNetwork({
+    clientUserId: 0,
     deniedRanges,
     installationId,
     block,
@@ -413,7 +416,7 @@ describe("network slots", () => {
   });
 
   test("strays of the installation are removed, and what is open is kept", async () => {
-    const earlier = createSlots({ installationId, block, deniedRanges });
+    const earlier = createSlots({ installationId, block, host });
     earlier.adopt(slot.index);
     earlier.adopt(otherSlot.index);
     const stray = await earlier.open();
@@ -430,6 +433,7 @@ describe("network slots", () => {
   test("tearing down leaves nothing on the host", async () => {
     const other = await testInstallation();
     const network = createHostNetwork({
+      clientUserId: 0,
       deniedRanges,
       installationId: other.installationId,
       block: parseNetworkBlock(other.block),

@@ -25,12 +25,22 @@ export function slotNamePrefix(installationId: string): string {
 }
 
 export function slotAt(installationId: string, block: NetworkBlock, index: number): Slot {
-  const installation = Number.parseInt(installationId, 16) % installationsOfUserIds;
   return {
     index,
     name: `${slotNamePrefix(installationId)}${index}`,
     ...block.slotAddresses(index),
     egressAddress: block.egressAddress,
-    userId: userIdBase + installation * userIdsPerInstallation + index,
+    userId: firstUserId(installationId) + index,
   };
+}
+
+/** Whether a user is one of the installation's slots, whatever their number is now. */
+export function isMachineUser(installationId: string, userId: number): boolean {
+  const first = firstUserId(installationId);
+  return userId >= first && userId < first + userIdsPerInstallation;
+}
+
+function firstUserId(installationId: string): number {
+  const installation = Number.parseInt(installationId, 16) % installationsOfUserIds;
+  return userIdBase + installation * userIdsPerInstallation;
 }

@@ -42,7 +42,7 @@ describe("createMemoryFile", () => {
       expected.fill(fill, index * pageBytes, (index + 1) * pageBytes);
     }
     assert.ok(content.equals(expected));
-    assert.equal((await stat(path)).mode & 0o777, 0o600);
+    assert.equal((await stat(path)).mode & 0o777, 0o640);
   });
 
   test("pages of zeros stay holes", async () => {

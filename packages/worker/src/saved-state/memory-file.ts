@@ -10,6 +10,8 @@ export interface MemoryFile {
   close(): void;
 }
 
+/** The process of a machine that is made of it is in the group. */
+const groupReads = 0o640;
 /** Neighbouring pages are written together, up to so many octets. */
 const runBytesMax = 1024 * 1024;
 
@@ -18,7 +20,7 @@ const runBytesMax = 1024 * 1024;
  * page cache, and waiting for a thread per run would take longer.
  */
 export function createMemoryFile(path: string, bytes: number): MemoryFile {
-  const file = openSync(path, "wx", 0o600);
+  const file = openSync(path, "wx", groupReads);
   const isWritten = new Uint8Array(bytes / pageBytes);
   const zeros = Buffer.alloc(pageBytes);
   const run = Buffer.allocUnsafe(runBytesMax);

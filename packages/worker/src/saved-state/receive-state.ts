@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from "node:fs";
-import { chown, rm } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { createMemoryFile } from "./memory-file.ts";
 import { createStreamSplitter } from "./migration-stream.ts";
@@ -14,19 +14,21 @@ export interface StateReceiver {
   close(): Promise<void>;
 }
 
+/** The directory of the socket is the worker's and the machine's alone. */
+const anybodyConnects = 0o666;
+
 /**
- * Listens for a stream from a process of the user `userId`: the pages of the
+ * Listens for a stream, from whoever finds the socket: the pages of the
  * block go into the memory file, the rest into the state file. Both are made
  * here; what becomes of them when it fails is the caller's business.
  */
 export async function receiveState(options: {
   socketPath: string;
-  userId: number;
   memoryPath: string;
   statePath: string;
   block: { name: string; bytes: number };
 }): Promise<StateReceiver> {
-  const { socketPath, userId, block } = options;
+  const { socketPath, block } = options;
   const memory = createMemoryFile(options.memoryPath, block.bytes);
   let state: number;
   try {
@@ -89,7 +91,7 @@ export async function receiveState(options: {
     await rm(socketPath, { force: true });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(socketPath, () => chown(socketPath, userId, userId).then(resolve, reject));
+      server.listen(socketPath, () => chmod(socketPath, anybodyConnects).then(resolve, reject));
     });
   } catch (error) {
     await close();

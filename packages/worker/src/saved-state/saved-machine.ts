@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { checkpointKindSchema, prepareSandboxRequestSchema } from "@opencomputer/protocol";
 import { z } from "zod";
 import { diskSchema } from "../disks/create-layers.ts";
@@ -54,7 +54,6 @@ export function emptyLayerPath(directory: string, layers: readonly string[]): st
  * the saved one. What is saved is never written to.
  */
 export function originOf(saved: SavedMachine): Origin {
-  const { memoryPath, statePath } = savedPaths(saved.directory);
   return {
     ...shapeOf(saved),
     imageFingerprint: saved.imageFingerprint,
@@ -66,8 +65,7 @@ export function originOf(saved: SavedMachine): Origin {
     memory:
       saved.kind === "full"
         ? {
-            memoryPath,
-            statePath,
+            directory: `worker/${basename(dirname(saved.directory))}/${saved.id}`,
             machineFingerprint: saved.machineFingerprint,
             cpuCount: saved.cpuCount,
             memoryMB: saved.memoryMB,

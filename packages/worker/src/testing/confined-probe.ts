@@ -29,14 +29,10 @@ const sharedMemoryLister = {
   access: "read",
 } as const;
 
-/** Runs a probe in the place of a confined program, once that has become the user. */
-export async function probeConfined(
-  confinement: Confinement,
-  userId: number,
-  task: ProbeTask,
-): Promise<Findings> {
+/** Runs a probe in the place of a confined program. */
+export async function probeConfined(confinement: Confinement, task: ProbeTask): Promise<Findings> {
   const mounts = [...confinement.mounts, probe, sharedMemoryLister];
-  const command = [...asUser(userId), probe.target, "-e", script(task)];
+  const command = ["setpriv", probe.target, "-e", script(task)];
   // What is preloaded binds QEMU's own code, and not code that broke out.
   return run(
     confined(command, { ...confinement, mounts, environment: {}, reportDescriptor: null }),
@@ -45,7 +41,9 @@ export async function probeConfined(
 
 /** Runs the same probe with the host's files, processes and network. */
 export function probeHost(userId: number, task: ProbeTask): Promise<Findings> {
-  return run([...asUser(userId), process.execPath, "-e", script(task)]);
+  const user = [`--reuid=${userId}`, `--regid=${userId}`, "--clear-groups"];
+  const privileges = ["--inh-caps=-all", "--no-new-privs"];
+  return run(["setpriv", ...user, ...privileges, process.execPath, "-e", script(task)]);
 }
 
 /** Every file below the root of a confinement, but for libraries, as root lists them. */
@@ -60,15 +58,9 @@ console.log(JSON.stringify(walk("/")));`;
   const command = ["setpriv", probe.target, "-e", list];
   const [program = "", ...rest] = confined(command, {
     ...{ ...confinement, mounts, reportDescriptor: null },
+    user: { userId: 0, groupId: 0, otherGroupIds: [] },
   });
   return z.array(z.string()).parse(JSON.parse(await runProgram(program, rest)));
-}
-
-function asUser(userId: number): string[] {
-  return [
-    ...["setpriv", `--reuid=${userId}`, `--regid=${userId}`, "--clear-groups"],
-    ...["--inh-caps=-all", "--no-new-privs"],
-  ];
 }
 
 async function run([program = "", ...rest]: string[]): Promise<Findings> {

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { createWriteStream, existsSync } from "node:fs";
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   type CommandResult,
@@ -19,6 +19,8 @@ import { type MachineRecord, machineRecordKind } from "../machines/machine-recor
 import { runProgram } from "../process/run-program.ts";
 
 const readyTimeoutSeconds = 300;
+/** A user that nothing else on the host is. */
+export const workerUserId = 60_990;
 const idAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
 export interface Answer {
@@ -36,12 +38,17 @@ export async function startWorkerScene(options: {
   const { installationId, block, launcher = [] } = options;
   const dataDirectory = await mkdtemp(join(tmpdir(), "worker-data-"));
   const runtimeDirectory = `/run/opencomputer-${installationId}`;
-  const socketPath = join(runtimeDirectory, "worker.sock");
+  const socketPath = join(runtimeDirectory, "worker/worker.sock");
+  const hostSocketPath = join(runtimeDirectory, "host/host.sock");
   const logPath = join(dataDirectory, "worker.log");
-  await mkdir(runtimeDirectory, { recursive: true });
+  await mkdir(dirname(socketPath), { recursive: true });
+  await chown(dirname(socketPath), workerUserId, workerUserId);
+  await mkdir(join(dataDirectory, "data"));
+  await chmod(dataDirectory, 0o711);
   const authority = await makeCertificate(dataDirectory);
   const pool = new Pool("http://worker", { socketPath, headersTimeout: 0, bodyTimeout: 0 });
   let child: ChildProcess | undefined;
+  let host: ChildProcess | undefined;
 
   async function call(method: "GET" | "PUT" | "POST" | "DELETE", path: string, body?: unknown) {
     const isText = typeof body === "string";
@@ -64,28 +71,49 @@ export async function startWorkerScene(options: {
     return workerStatusSchema.parse((await call("GET", "/v1/status")).body);
   }
 
-  async function start(): Promise<void> {
+  function launch(mainFile: string, asUser: readonly string[], environment: object): ChildProcess {
     const log = createWriteStream(logPath, { flags: "a" });
-    const mainFile = new URL("../main.ts", import.meta.url).pathname;
-    const node = [process.execPath, "--conditions=source", "--import", "tsx", mainFile];
-    const [command = "", ...rest] = [...launcher, ...node];
-    child = spawn(command, rest, {
+    const path = new URL(mainFile, import.meta.url).pathname;
+    const node = [process.execPath, "--conditions=source", "--import", "tsx", path];
+    const [command = "", ...rest] = [...launcher, ...asUser, ...node];
+    const launched = spawn(command, rest, {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         PATH: process.env["PATH"],
         OPENCOMPUTER_DATA_DIR: join(dataDirectory, "data"),
-        OPENCOMPUTER_ACCEL: process.env["OPENCOMPUTER_ACCEL"],
-        OPENCOMPUTER_WORKER_SOCKET: socketPath,
+        OPENCOMPUTER_HOST_SOCKET: hostSocketPath,
         OPENCOMPUTER_RUNTIME_DIR: runtimeDirectory,
         OPENCOMPUTER_INSTALLATION_ID: installationId,
         OPENCOMPUTER_NETWORK_BLOCK: block,
-        OPENCOMPUTER_GUEST_IMAGE_DIR: new URL("../../../../guest-image/build", import.meta.url)
-          .pathname,
-        OPENCOMPUTER_WARM_POOL_SIZE: "1",
+        ...environment,
       },
     });
-    child.stdout?.pipe(log);
-    child.stderr?.pipe(log);
+    launched.stdout?.pipe(log);
+    launched.stderr?.pipe(log);
+    return launched;
+  }
+
+  async function start(): Promise<void> {
+    await rm(hostSocketPath, { force: true });
+    // The service mounts its directories into the worker's root; here it is let through to them.
+    await chmod(join(dataDirectory, "data"), 0o711);
+    host = launch("../host/main.ts", [], {
+      OPENCOMPUTER_WORKER_USER_ID: String(workerUserId),
+      OPENCOMPUTER_WORKER_GROUP_ID: String(workerUserId),
+    });
+    await until("the host process listens", async () => {
+      if (host?.exitCode !== null) throw new Error(await readFile(logPath, "utf8"));
+      return existsSync(hostSocketPath);
+    });
+    const asWorker = ["setpriv", `--reuid=${workerUserId}`, `--regid=${workerUserId}`];
+    const privileges = ["--clear-groups", "--no-new-privs", "--bounding-set=-all"];
+    child = launch("../main.ts", [...asWorker, ...privileges, "--inh-caps=-all"], {
+      OPENCOMPUTER_ACCEL: process.env["OPENCOMPUTER_ACCEL"],
+      OPENCOMPUTER_WORKER_SOCKET: socketPath,
+      OPENCOMPUTER_GUEST_IMAGE_DIR: new URL("../../../../guest-image/build", import.meta.url)
+        .pathname,
+      OPENCOMPUTER_WARM_POOL_SIZE: "1",
+    });
     await until("the worker listens", async () => {
       if (child?.exitCode !== null) throw new Error(await readFile(logPath, "utf8"));
       return await status().then(
@@ -121,13 +149,11 @@ export async function startWorkerScene(options: {
       return join(dataDirectory, "data");
     },
 
-    /** Ends the worker and returns once it is gone. */
+    /** Ends the worker, then the host process, and returns once they are gone. */
     async stop(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
-      if (child === undefined || child.exitCode !== null) return null;
-      const exited = once(child, "exit");
-      child.kill(signal);
-      await exited;
-      return child.exitCode;
+      const exitCode = await end(child, signal);
+      await end(host, signal);
+      return exitCode;
     },
 
     async prepare(overrides: Partial<PrepareSandboxRequest> = {}): Promise<PrepareSandboxRequest> {
@@ -216,6 +242,17 @@ export async function until(what: string, isSo: () => Promise<boolean>): Promise
       throw new Error(`Waited ${readyTimeoutSeconds} seconds until ${what}`);
     await delay(50);
   }
+}
+
+async function end(
+  child: ChildProcess | undefined,
+  signal: "SIGTERM" | "SIGKILL",
+): Promise<number | null> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return null;
+  const exited = once(child, "exit");
+  child.kill(signal);
+  await exited;
+  return child.exitCode;
 }
 
 /** Process numbers of the installation's machines. */

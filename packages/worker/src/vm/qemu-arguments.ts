@@ -6,8 +6,6 @@ import type { Accelerator, MachineShape } from "./machine-shape.ts";
 export interface MachineAccess {
   readonly shape: MachineShape;
   readonly qmpSocketPath: string;
-  /** User and group that QEMU becomes once it has opened its files. */
-  readonly userId: number;
 }
 
 /** One QEMU process: which files and interfaces stand behind the machine. */
@@ -105,11 +103,8 @@ export function qemuArguments(launch: QemuLaunch): string[] {
     "-no-user-config",
     "-display",
     "none",
-    // The process holds no capability after it became another user, so it cannot become a third.
     "-sandbox",
-    "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny",
-    "-runas",
-    `${launch.userId}:${launch.userId}`,
+    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     // The CPUs stand still until they are told to run, also when they ran while they were saved.
     "-S",
     "-object",

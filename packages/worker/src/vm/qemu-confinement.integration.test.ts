@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, link, mkdir, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { confined } from "../confinement/confinement.ts";
-import { createMachineFiles, type MachineFiles } from "../machines/machine-files.ts";
+import { layerMounts } from "../host/layer-mounts.ts";
+import { createSlotHost } from "../network/create-slot-host.ts";
 import { createSlots } from "../network/create-slots.ts";
 import { parseNetworkBlock } from "../network/network-block.ts";
 import { type Slot, slotInterfaces } from "../network/slot.ts";
@@ -19,25 +20,30 @@ import type { QemuLaunch } from "./qemu-arguments.ts";
 import { type DiskFiles, qemuConfinement } from "./qemu-confinement.ts";
 
 const { installationId, block } = await testInstallation();
-const ownLayers = ["1111", "2222"];
+const workerGroupId = 60_990;
 
 /** A probe stands where QEMU would, as code does that broke out of a guest. */
 describe("what QEMU is confined to", () => {
-  const slots = createSlots({ installationId, block: parseNetworkBlock(block), deniedRanges: [] });
+  const parsedBlock = parseNetworkBlock(block);
+  const host = createSlotHost({ installationId, block: parsedBlock, deniedRanges: [] });
+  const slots = createSlots({ installationId, block: parsedBlock, host });
   const abstractName = `opencomputer-test-${installationId}`;
   const closing: (() => Promise<unknown> | unknown)[] = [];
   let slot: Slot;
   let root: string;
+  let links: string;
   let launch: QemuLaunch;
   let disk: DiskFiles;
-  let machineFiles: MachineFiles;
   let twin: ChildProcess;
   let sharedMemoryId: string;
   let own: { layer: string; sharedLayer: string; socket: string };
   let foreign: { layer: string; key: string; memory: string; socket: string };
 
   const confinement = () =>
-    qemuConfinement({ launch, disk, networkNamespace: slot.name, reportDescriptor: 4 });
+    qemuConfinement({
+      ...{ launch, disk, networkNamespace: slot.name, reportDescriptor: 4 },
+      user: { userId: slot.userId, groupId: slot.userId, otherGroupIds: [workerGroupId] },
+    });
   const task = (paths: readonly string[]) => ({
     paths,
     abstractSockets: [abstractName],
@@ -68,30 +74,29 @@ describe("what QEMU is confined to", () => {
     root = await mkdtemp(join(tmpdir(), "confinement-"));
     closing.push(() => rm(root, { recursive: true }));
     await chmod(root, 0o755);
-    const directory = join(root, "worker/layers");
-    machineFiles = createMachineFiles({
-      layers: {
-        directory,
-        pathOf: (layerId) => join(directory, `${layerId}.qcow2`),
-        basePathOf: () => "../../golden/a/disk.qcow2",
-      },
-      directoryOf: (machineId) => join(root, "worker/machines", machineId),
-    });
+    const layers = join(root, "worker/layers");
     own = {
       layer: await place("worker/layers/1111.qcow2", 0o600),
-      sharedLayer: await place("worker/layers/2222.qcow2", 0o600),
+      sharedLayer: await place("worker/layers/2222.qcow2", 0o640),
       socket: join(root, "sockets/own/qmp"),
     };
     // A layer of a machine that had the slot earlier, and is shared since, is its user's too.
-    for (const layer of [own.layer, own.sharedLayer]) await chown(layer, slot.userId, slot.userId);
+    for (const layer of [own.layer, own.sharedLayer]) {
+      await chown(layer, slot.userId, workerGroupId);
+    }
     foreign = {
       layer: await place("worker/layers/3333.qcow2"),
       key: await place("encryption-key"),
       memory: await place("golden/b/memory"),
       socket: join(root, "sockets/foreign/qmp"),
     };
-    await mkdir(join(root, "worker/machines/own"), { recursive: true });
-    await machineFiles.show("own", ownLayers);
+    links = join(root, "host/disks/own");
+    await mkdir(links, { recursive: true });
+    // As a worker that was broken into may have one made: it leads nowhere.
+    await symlink(foreign.key, join(links, "4444.qcow2"));
+    for (const layer of [own.layer, own.sharedLayer]) {
+      await link(layer, join(links, layer.slice(layers.length + 1)));
+    }
     for (const path of [own.socket, foreign.socket]) {
       await mkdir(dirname(path), { recursive: true });
       await listen(path);
@@ -103,13 +108,18 @@ describe("what QEMU is confined to", () => {
     twin = spawn("setpriv", [...user, "sleep", "600"]);
     await once(twin, "spawn");
     closing.push(() => twin.kill("SIGKILL"));
-    await place("golden/a/disk.qcow2");
-    const diskPath = await place("images/a/disk.raw");
-    disk = machineFiles.diskFiles(
-      "own",
-      { goldenFingerprint: "a", layers: ownLayers, sizeMB: 1 },
-      { diskPath },
-    );
+    const golden = await place("golden/a/disk.qcow2");
+    disk = {
+      mounts: [
+        ...(await layerMounts({
+          linkDirectory: links,
+          layersDirectory: layers,
+          newestName: "1111.qcow2",
+        })),
+        { source: golden, target: golden, access: "read" },
+      ],
+      directory: layers,
+    };
     launch = {
       name: "confined",
       shape: newMachineShape("tcg", 1024),
@@ -119,7 +129,6 @@ describe("what QEMU is confined to", () => {
       cpuCount: 1,
       diskPath: own.layer,
       qmpSocketPath: own.socket,
-      userId: slot.userId,
       statePath: null,
     };
   });
@@ -136,7 +145,7 @@ describe("what QEMU is confined to", () => {
       [
         ...[own.layer, own.sharedLayer, own.socket, launch.kernel.path, launch.initramfsPath],
         ...[launch.memoryPath ?? "", join(root, "golden/a/disk.qcow2")],
-        join(root, "images/a/disk.raw"),
+        join(root, "worker/layers/4444.qcow2"),
       ].sort(),
     );
     const others = files.filter((path) => !path.startsWith(`${root}/`));
@@ -151,18 +160,21 @@ describe("what QEMU is confined to", () => {
 
   test("it writes to its newest layer and its socket, and to nothing that is shared", async () => {
     const { memoryPath } = launch;
-    const shared = [
-      ...[own.sharedLayer, memoryPath ?? "", launch.kernel.path],
-      ...[join(root, "golden/a/disk.qcow2"), join(root, "images/a/disk.raw")],
-    ];
-    const paths = [own.layer, ...shared, ...Object.values(foreign)];
-    const found = await probeConfined(confinement(), slot.userId, task(paths));
-    assert.deepEqual(found.readable, [own.layer, ...shared]);
+    const shared = [memoryPath ?? "", launch.kernel.path, join(root, "golden/a/disk.qcow2")];
+    const planted = join(root, "worker/layers/4444.qcow2");
+    const paths = [own.layer, own.sharedLayer, planted, ...shared, ...Object.values(foreign)];
+    const found = await probeConfined(confinement(), task(paths));
+    assert.deepEqual(found.readable, [own.layer, own.sharedLayer, ...shared]);
     assert.deepEqual(found.writable, [own.layer]);
     const outside = await probeHost(slot.userId, task(paths));
     assert.deepEqual(
       outside.writable.sort(),
-      [own.layer, ...shared, foreign.layer, foreign.key, foreign.memory].sort(),
+      [
+        own.layer,
+        own.sharedLayer,
+        ...shared,
+        ...[foreign.layer, foreign.key, foreign.memory],
+      ].sort(),
     );
   });
 
@@ -173,15 +185,15 @@ describe("what QEMU is confined to", () => {
     running.stdin.write("ready\n");
     await once(running.stdout, "data");
     assert.equal((await stat(own.sharedLayer)).nlink, 2);
-    await machineFiles.show("own", ownLayers.slice(0, 1));
+    await rm(join(links, "2222.qcow2"));
     assert.equal((await stat(own.sharedLayer)).nlink, 1);
     running.kill("SIGKILL");
     await once(running, "close");
-    await machineFiles.show("own", ownLayers);
+    await link(own.sharedLayer, join(links, "2222.qcow2"));
   });
 
   test("it reaches no socket, process or shared memory of the host, not those of its own user either", async () => {
-    const found = await probeConfined(confinement(), slot.userId, task([]));
+    const found = await probeConfined(confinement(), task([]));
     assert.deepEqual(found.connectable, [own.socket]);
     assert.deepEqual(found.signalable, []);
     assert.doesNotMatch(found.sharedMemory, new RegExp(`\\b${sharedMemoryId}\\b`));
@@ -192,7 +204,7 @@ describe("what QEMU is confined to", () => {
   });
 
   test("its network is its slot's", async () => {
-    const { interfaces } = await probeConfined(confinement(), slot.userId, task([]));
+    const { interfaces } = await probeConfined(confinement(), task([]));
     // The guest's own, tap0, is down as long as no QEMU has opened it.
     assert.deepEqual(interfaces, [slotInterfaces.host]);
   });

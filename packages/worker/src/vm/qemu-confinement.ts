@@ -1,7 +1,12 @@
 import { access } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Confinement, inPlace, type Mount } from "../confinement/confinement.ts";
+import {
+  type Confinement,
+  inPlace,
+  type Mount,
+  type ProgramUser,
+} from "../confinement/confinement.ts";
 import type { QemuLaunch } from "./qemu-arguments.ts";
 
 /** The files of a machine's disk, where QEMU looks for them. */
@@ -25,12 +30,13 @@ const devices = ["/dev/null", "/dev/urandom", "/dev/net/tun"];
  * machine, its network namespace. The memory and the layers under the newest
  * one are shared by machines: QEMU finds them, and cannot write to them.
  *
- * The capabilities are for opening those files and becoming the slot's user.
- * It has none of them afterwards.
+ * It is its slot's user, and in the groups that let it read what is the worker's
+ * and use `/dev/kvm`. Of the worker's files it finds only those listed here.
  */
 export function qemuConfinement(options: {
   launch: QemuLaunch;
   disk: DiskFiles;
+  user: ProgramUser;
   networkNamespace: string;
   reportDescriptor: number;
 }): Confinement {
@@ -56,7 +62,7 @@ export function qemuConfinement(options: {
       memoryPath === null
         ? {}
         : { LD_PRELOAD: readOnlyMemoryLibrary, OPENCOMPUTER_MEMORY_FILE: memoryPath },
-    capabilities: ["setuid", "setgid", "dac_override"],
+    user: options.user,
     networkNamespace: options.networkNamespace,
     // Machines outlive the worker.
     endsWithCaller: false,

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { killProcess, type ProcessIdentity } from "../process/process-identity.ts";
+import type { ProcessIdentity } from "../process/process-identity.ts";
 import { receiveState, type StateReceiver } from "../saved-state/receive-state.ts";
 import type { ProcessMonitor } from "./process-monitor.ts";
 import { type MachineAccess, qemuNames } from "./qemu-arguments.ts";
@@ -54,6 +54,8 @@ export function qemuMachine(options: {
   process: ProcessIdentity;
   qmp: ProcessMonitor;
   access: MachineAccess;
+  /** Kills the process, and returns when it is gone. */
+  end: (process: ProcessIdentity) => Promise<unknown>;
 }): QemuMachine {
   const { qmp, access } = options;
   const { baseMemoryMB, accelerator } = access.shape;
@@ -191,7 +193,6 @@ export function qemuMachine(options: {
       const socketPath = `${access.qmpSocketPath}.state`;
       const receiver = await receiveState({
         socketPath,
-        userId: access.userId,
         memoryPath,
         statePath,
         block: { name: qemuNames.memory, bytes: baseMemoryMB * mebi },
@@ -246,7 +247,7 @@ export function qemuMachine(options: {
       qmp.onClose(callback);
     },
     async kill() {
-      await killProcess(options.process);
+      await options.end(options.process);
       await rm(access.qmpSocketPath, { force: true });
     },
     release() {

@@ -1,6 +1,6 @@
+import type { KeptMachines, MachineStart } from "../host/host-wire.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
-import type { MachineAccess, QemuLaunch } from "./qemu-arguments.ts";
-import type { DiskFiles } from "./qemu-confinement.ts";
+import type { MachineAccess } from "./qemu-arguments.ts";
 
 /** What a machine has beyond its shape, plugged in while it stands or runs. */
 export interface MachineSize {
@@ -78,10 +78,10 @@ export interface Hypervisor {
    * @throws {Error} with the end of the program's own messages.
    */
   start(options: {
-    launch: QemuLaunch;
-    namespace: string;
+    start: MachineStart;
+    access: MachineAccess;
+    cpuCount: number;
     logPath: string;
-    disk: DiskFiles;
   }): Promise<VirtualMachine>;
   /**
    * Finds a machine of an earlier worker again, also one whose monitor does not
@@ -91,10 +91,6 @@ export interface Hypervisor {
     process: ProcessIdentity;
     access: MachineAccess;
   }): Promise<VirtualMachine | undefined>;
-  /** Kills every machine whose name starts so and that is not among the kept ones, by process or by name. */
-  killStrays(
-    namePrefix: string,
-    kept: ReadonlySet<number>,
-    keptNames: ReadonlySet<string>,
-  ): Promise<void>;
+  /** Kills every machine of the installation that is not among the kept ones. */
+  endOthers(kept: KeptMachines): Promise<void>;
 }

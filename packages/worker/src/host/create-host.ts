@@ -1,0 +1,142 @@
+import { chmod, link, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Logger } from "pino";
+import { createCgroups, readCgroupFiles } from "../cgroups/create-cgroups.ts";
+import { layerFileName } from "../disks/create-layers.ts";
+import { rebaseLayer } from "../disks/rebase-layer.ts";
+import { syncPath } from "../files/sync-files.ts";
+import { createHostNetwork } from "../network/create-host-network.ts";
+import { createSlotHost } from "../network/create-slot-host.ts";
+import type { NetworkBlock } from "../network/network-block.ts";
+import { isMachineUser, slotAt } from "../network/slot.ts";
+import { hasCode } from "../process/process-identity.ts";
+import type { Host } from "./host.ts";
+import { type HostPaths, hostPaths } from "./host-paths.ts";
+import { createMachineProcesses } from "./machine-processes.ts";
+import { adoptFiles, type FileOwners, giveFile } from "./owned-files.ts";
+
+const tunDevice = "/dev/net/tun";
+const everybodyReadsAndWrites = 0o666;
+
+export interface HostOptions {
+  readonly dataDirectory: string;
+  readonly runtimeDirectory: string;
+  readonly installationId: string;
+  readonly networkBlock: NetworkBlock;
+  readonly deniedRanges: readonly string[];
+  readonly worker: { readonly userId: number; readonly groupId: number };
+  /** Whether machines may run where no control groups bound them. */
+  readonly allowsUnlimited: boolean;
+  readonly log: Pick<Logger, "warn">;
+}
+
+/** Makes the directories of the worker, and acts on the host as root. */
+export async function createHost(options: HostOptions): Promise<Host> {
+  const { installationId, networkBlock: block, deniedRanges, worker, dataDirectory } = options;
+  const paths = hostPaths(options);
+  const owners: FileOwners = {
+    worker,
+    isMachineUser: (userId) => isMachineUser(installationId, userId),
+  };
+  await prepareDirectories(paths, owners);
+  await openTunDevice();
+  for (const directory of [dataDirectory, dirname(paths.machines)]) await syncPath(directory);
+  const network = createHostNetwork({
+    installationId,
+    block,
+    deniedRanges,
+    clientUserId: worker.userId,
+    markerPath: join(options.runtimeDirectory, "forwarding-was-off"),
+  });
+  const cgroups = await createCgroups({
+    installationId,
+    files: await readCgroupFiles(),
+    allowsUnlimited: options.allowsUnlimited,
+    log: options.log,
+  });
+  const processes = createMachineProcesses({
+    ...{ installationId, block, dataDirectory, paths, owners },
+  });
+  const layerPath = (layerId: string) => join(paths.layers, layerFileName(layerId));
+
+  return {
+    ...createSlotHost({ installationId, block, deniedRanges }),
+    ...processes,
+    describe: async () => ({ limitsEnforced: cgroups.enforced }),
+    setUpNetwork: () => network.setUp().then(() => null),
+    tearDownNetwork: () => network.tearDown().then(() => null),
+    async startMachine(start) {
+      const identity = await processes.startMachine(start);
+      try {
+        await cgroups.add(start.machineId, identity.pid);
+        return identity;
+      } catch (error) {
+        await processes.endMachine(identity);
+        throw error;
+      }
+    },
+    limitMachine: (machineId, limits) => cgroups.limit(machineId, limits).then(() => null),
+    removeGroup: (machineId) => cgroups.remove(machineId).then(() => null),
+    removeGroupsBut: (kept) => cgroups.removeStrays(new Set(kept)).then(() => null),
+    tearDownGroups: () => cgroups.tearDown().then(() => null),
+
+    async showLayers(machineId, layerIds) {
+      const directory = join(paths.disks, machineId);
+      await mkdir(directory, { recursive: true });
+      await chmod(directory, 0o711);
+      const wanted = new Set(layerIds.map(layerFileName));
+      const shown = new Set(await readdir(directory));
+      for (const name of wanted) {
+        if (!shown.has(name)) await link(join(paths.layers, name), join(directory, name));
+      }
+      for (const name of shown) if (!wanted.has(name)) await rm(join(directory, name));
+      return null;
+    },
+    async hideLayers(machineId) {
+      await rm(join(paths.disks, machineId), { recursive: true, force: true });
+      return null;
+    },
+    async giveLayer(layerId, slotIndex) {
+      await giveFile(layerPath(layerId), slotAt(installationId, block, slotIndex).userId, owners);
+      return null;
+    },
+    async rebaseLayer(layerId, disk) {
+      const user = { ...worker, otherGroupIds: [] };
+      await rebaseLayer({ directories: paths, user, layerId, disk });
+      return null;
+    },
+  };
+}
+
+/** The worker's directories, with all in them that earlier versions left to root. */
+async function prepareDirectories(paths: HostPaths, owners: FileOwners): Promise<void> {
+  const { disks, sockets, ...data } = paths;
+  const own = [...Object.values(data), sockets];
+  for (const directory of own) await mkdir(directory, { recursive: true });
+  await mkdir(disks, { recursive: true, mode: 0o700 });
+  for (const directory of [dirname(paths.machines), paths.golden, paths.images, sockets]) {
+    await adoptFiles(directory, owners);
+  }
+  await moveFormerDisks(paths);
+}
+
+/**
+ * Lets every user open the device, as the rules of udev do: it gives nobody an
+ * interface that is not theirs. Hosts without udev keep it to root.
+ */
+async function openTunDevice(): Promise<void> {
+  const { mode } = await stat(tunDevice);
+  if ((mode & everybodyReadsAndWrites) === everybodyReadsAndWrites) return;
+  await chmod(tunDevice, everybodyReadsAndWrites);
+}
+
+/** Earlier versions kept the links beside the record. A process that finds them finds them still. */
+async function moveFormerDisks({ machines, disks }: HostPaths): Promise<void> {
+  for (const machineId of await readdir(machines)) {
+    try {
+      await rename(join(machines, machineId, "disk"), join(disks, machineId));
+    } catch (error) {
+      if (!hasCode(error, "ENOENT") && !hasCode(error, "ENOTDIR")) throw error;
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import { Pool } from "undici";
+import type { Host } from "./host.ts";
+import { type HostCall, hostCalls, hostFailureSchema } from "./host-wire.ts";
+
+/** The host behind the socket of its process. */
+export function connectHost(socketPath: string): Host & { close(): Promise<void> } {
+  const pool = new Pool("http://host", { socketPath, headersTimeout: 0, bodyTimeout: 0 });
+
+  async function call(name: HostCall, request: readonly unknown[]): Promise<never> {
+    const response = await pool.request({
+      method: "POST",
+      path: `/v1/${name}`,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(request),
+    });
+    const body: unknown = await response.body.json();
+    if (response.statusCode !== 200) throw new Error(hostFailureSchema.parse(body).error);
+    return hostCalls[name].response.parse(body) as never;
+  }
+
+  return {
+    describe: (...request) => call("describe", request),
+    setUpNetwork: (...request) => call("setUpNetwork", request),
+    tearDownNetwork: (...request) => call("tearDownNetwork", request),
+    listSlots: (...request) => call("listSlots", request),
+    openSlot: (...request) => call("openSlot", request),
+    setSlotMode: (...request) => call("setSlotMode", request),
+    closeSlots: (...request) => call("closeSlots", request),
+    startMachine: (...request) => call("startMachine", request),
+    endMachine: (...request) => call("endMachine", request),
+    endOtherMachines: (...request) => call("endOtherMachines", request),
+    limitMachine: (...request) => call("limitMachine", request),
+    removeGroup: (...request) => call("removeGroup", request),
+    removeGroupsBut: (...request) => call("removeGroupsBut", request),
+    tearDownGroups: (...request) => call("tearDownGroups", request),
+    showLayers: (...request) => call("showLayers", request),
+    hideLayers: (...request) => call("hideLayers", request),
+    giveLayer: (...request) => call("giveLayer", request),
+    rebaseLayer: (...request) => call("rebaseLayer", request),
+    close: () => pool.destroy(),
+  };
+}

@@ -1,0 +1,26 @@
+import { join } from "node:path";
+
+/** Where things lie below the data and the runtime directory of an installation. */
+export function hostPaths({
+  dataDirectory,
+  runtimeDirectory,
+}: {
+  dataDirectory: string;
+  runtimeDirectory: string;
+}) {
+  return {
+    /** Written by the worker. */
+    machines: join(dataDirectory, "worker/machines"),
+    layers: join(dataDirectory, "worker/layers"),
+    hibernated: join(dataDirectory, "worker/hibernated"),
+    checkpoints: join(dataDirectory, "worker/checkpoints"),
+    golden: join(dataDirectory, "golden"),
+    images: join(dataDirectory, "images"),
+    sockets: join(runtimeDirectory, "machines"),
+    /** Written by root: the layers that each machine finds. */
+    disks: join(dataDirectory, "host/disks"),
+  };
+}
+export type HostPaths = ReturnType<typeof hostPaths>;
+
+export const monitorSocketName = "qmp";

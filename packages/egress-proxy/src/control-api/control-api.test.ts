@@ -334,11 +334,11 @@ describe("listenOnSocket", () => {
   const path = join(directory, "control.sock");
   after(() => rmSync(directory, { recursive: true }));
 
-  test("makes a socket that only its owner may use, and takes it away again", async () => {
+  test("makes a socket that its owner and group alone may use, and takes it away again", async () => {
     const { server } = await scenario();
     const maskBefore = process.umask();
     await listenOnSocket(server, path);
-    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.equal(statSync(path).mode & 0o777, 0o660);
     assert.equal(process.umask(), maskBefore);
     await server.close();
     assert.equal(existsSync(path), false);

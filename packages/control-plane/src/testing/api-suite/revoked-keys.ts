@@ -13,8 +13,11 @@ import { describeWithInstallation, type OpenTestDatabase } from "./with-installa
 /** Longest that what a key has opened may outlive it, with room for a busy machine. */
 const endsWithinMilliseconds = 3_000;
 
-/** How one kind of request is opened with a key, and how it ends. */
-type Open = (key: string) => Promise<{ ended: Promise<unknown> }>;
+/** By then the service has ended its side; a client that has not read all before sees it when it reads on. */
+const enforcedWithinMilliseconds = 2_000;
+
+/** How one kind of request is opened with a key, and how it ends; `readOn` for one that has paused. */
+type Open = (key: string) => Promise<{ ended: Promise<unknown>; readOn?: () => void }>;
 
 export function describeRevokedKeys(openDatabase: OpenTestDatabase): void {
   describeWithInstallation("what a revoked API key has opened", openDatabase, (installation) => {
@@ -37,13 +40,15 @@ export function describeRevokedKeys(openDatabase: OpenTestDatabase): void {
       await once(socket, "open");
       return { ended };
     };
-    /** A request whose response or end is awaited by the test. */
-    const send = (method: string, path: string, key: string, headers: object = {}) => {
-      const sent = request(installation().url() + path, {
+    const begin = (method: string, path: string, key: string, headers: object = {}) =>
+      request(installation().url() + path, {
         method,
         agent: false,
         headers: { "x-api-key": key, ...headers },
       });
+    /** A request whose response or end is awaited by the test. */
+    const send = (method: string, path: string, key: string, headers: object = {}) => {
+      const sent = begin(method, path, key, headers);
       const ended = once(sent, "response").then(async ([response]) => [
         response.statusCode,
         await text(response).then(
@@ -97,15 +102,15 @@ export function describeRevokedKeys(openDatabase: OpenTestDatabase): void {
       "a download": async (key) => {
         const id = await createSandbox();
         machineOf(id).files.set("/large", Buffer.alloc(64 * 1024 * 1024));
-        const { sent } = send("GET", `/api/sandboxes/${id}/files?path=/large`, key);
+        const sent = begin("GET", `/api/sandboxes/${id}/files?path=/large`, key);
         sent.end();
         const [response] = await once(sent, "response");
         const ended = new Promise((resolve) => {
           response.once("aborted", () => resolve("broken off"));
           response.once("error", () => resolve("broken off"));
+          response.once("end", () => resolve("complete"));
         });
-        response.once("readable", () => response.read(1));
-        return { ended };
+        return { ended, readOn: () => response.resume() };
       },
       "an upload": async (key) => {
         const id = await createSandbox();
@@ -156,7 +161,7 @@ export function describeRevokedKeys(openDatabase: OpenTestDatabase): void {
         test(`${kind} ends within a second of a revocation ${how}`, async () => {
           const { run } = installation().worker;
           const { id, key } = await createKey();
-          const { ended } = await open(key);
+          const { ended, readOn } = await open(key);
           const early = await Promise.race([
             ended.then(() => "ended"),
             new Promise((resolve) => setTimeout(resolve, 700, "open")),
@@ -164,6 +169,7 @@ export function describeRevokedKeys(openDatabase: OpenTestDatabase): void {
           assert.equal(early, "open", "it lasts while its key does");
           const revokedAt = performance.now();
           await revoke(id);
+          if (readOn !== undefined) setTimeout(readOn, enforcedWithinMilliseconds);
           const ending = await Promise.race([
             ended,
             new Promise((resolve) => setTimeout(resolve, endsWithinMilliseconds, "still open")),

@@ -1,4 +1,4 @@
-import { readdir, readFile, rmdir, stat, unlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 
@@ -80,7 +80,8 @@ export async function removeRuntimeDirectory(runtimeDirectory: string): Promise<
   }
   try {
     for (const directory of directories) await rmdir(directory);
-    await unlink(join(runtimeDirectory, fileName));
+    // A restore runs the database alone, and notes nothing.
+    await rm(join(runtimeDirectory, fileName), { force: true });
     await rmdir(runtimeDirectory);
   } catch (error) {
     // A machine's directory with its sockets, or what a process left at the last moment.

@@ -114,7 +114,7 @@ describe("a data directory of a former version", () => {
     await run("cp", ["--archive", kept, join(dataDirectory, "database")]);
     await assert.rejects(
       carryOver(),
-      /has tables of its own.*preview_links has 0 rows, not 1.*projects has rows that differ/,
+      /has tables of its own(?=.*preview_links has 0 rows, not 1)(?=.*projects has rows that differ)/,
     );
     assert.ok(existsSync(join(dataDirectory, "database", "PG_VERSION")));
     assert.equal(await cluster.query("select name from projects"), "newer");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -94,8 +94,11 @@ describe("an upgrade to a newer major", () => {
   });
 
   test("that was ended half way begins anew", async () => {
-    await mkdir(join(cluster.directory, "16.new", "base"), { recursive: true });
-    await mkdir(join(cluster.directory, "upgrade"));
+    const { userId, groupId } = cluster.users.database;
+    for (const path of ["16.new", "16.new/base", "upgrade"]) {
+      await mkdir(join(cluster.directory, path));
+      await chown(join(cluster.directory, path), userId, groupId);
+    }
     const upgraded = await cluster.prepare([older, newer]);
     assert.deepEqual(cluster.notes, []);
     assert.deepEqual(await clusters(), ["15-before-16", "16"]);

@@ -102,6 +102,8 @@ export interface ControlPlaneOptions {
   sandboxesPerOrgMax: number;
   /** How many sandboxes of one API key there may be at once; undefined for no such bound. */
   sandboxesPerKeyMax: number | undefined;
+  /** What sandboxes, checkpoints and images of an org may take on the disk. */
+  diskMBPerOrgMax: number;
   /** API requests of one key in a second; undefined for no such bound. */
   requestsPerSecondMax: number | undefined;
   apiBodyBytesMax: number;
@@ -232,6 +234,7 @@ export async function startControlPlane(
     removal,
     sandboxesPerOrgMax: options.sandboxesPerOrgMax,
     sandboxesPerKeyMax: options.sandboxesPerKeyMax,
+    diskMBPerOrgMax: options.diskMBPerOrgMax,
     logger,
   });
   const builders = createBuilders({
@@ -243,13 +246,13 @@ export async function startControlPlane(
     upkeep,
   });
   const imageBuilds = createImageBuilds({
-    images: createImageRepository(database),
+    images: createImageRepository(database, options),
     builders,
     worker,
     sources: options.buildSources,
     logger,
   });
-  const snapshotRows = createSnapshotRepository(database);
+  const snapshotRows = createSnapshotRepository(database, options);
   const snapshots = createSnapshots({ snapshots: snapshotRows, imageBuilds, logger });
   const imageUpkeep = createImageUpkeep({
     images: createImageUpkeepRepository(database),
@@ -274,6 +277,7 @@ export async function startControlPlane(
     formerSecrets,
     worker,
     removeCheckpoint,
+    diskMBPerOrgMax: options.diskMBPerOrgMax,
     logger,
   });
   const reconcileCheckpoints = createReconcileCheckpoints({

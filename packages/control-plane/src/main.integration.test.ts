@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { after, afterEach, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { createFakeEgressProxy } from "./testing/fake-egress-proxy.ts";
+import { createFakeWorker } from "./testing/fake-worker.ts";
 import { freePort } from "./testing/free-port.ts";
 import { type PostgresCluster, startPostgresCluster } from "./testing/postgres-cluster.ts";
 import { eventually } from "./testing/test-installation.ts";
@@ -103,6 +105,37 @@ describe("the control plane as a process", () => {
     await untilListening(second);
     const stores = await (await call("GET", "/api/secret-stores")).json();
     assert.deepEqual(stores, [await created.json()]);
+  });
+
+  test("the disk budget is what the environment has, or follows from the number of sandboxes", async () => {
+    const worker = createFakeWorker(join(directory, "worker.sock"));
+    const egressProxy = createFakeEgressProxy(join(directory, "egress-proxy.sock"));
+    await worker.start();
+    await egressProxy.start();
+    try {
+      const environments: [Record<string, string>, number][] = [
+        [{ OPENCOMPUTER_SANDBOXES_PER_ORG_MAX: "1" }, 43_008],
+        [{ OPENCOMPUTER_DISK_MB_PER_ORG_MAX: "30000" }, 30_000],
+      ];
+      for (const [environment, budgetMB] of environments) {
+        const started = start(environment);
+        await untilListening(started);
+        const create = (overMB: number) =>
+          call("POST", "/api/sandboxes", { memoryMB: 1024, diskMB: budgetMB - 1024 + overMB });
+        await eventually(async () => (await create(1)).status === 409, "it is ready and refuses");
+        const refused = await create(1);
+        assert.match(await refused.text(), new RegExp(` ${budgetMB + 1} of ${budgetMB} MB`));
+        const made = await create(0);
+        assert.equal(made.status, 201);
+        const { sandboxID } = (await made.json()) as { sandboxID: string };
+        assert.equal((await call("DELETE", `/api/sandboxes/${sandboxID}`)).status, 204);
+        started.child.kill("SIGKILL");
+        await started.ended;
+      }
+    } finally {
+      await worker.stop();
+      await egressProxy.stop();
+    }
   });
 
   test("a second process on the same data directory is refused with the way out", async () => {

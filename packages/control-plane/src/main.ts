@@ -5,6 +5,7 @@ import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { openServerDatabase } from "./database/open-server-database.ts";
 import { lockDirectory } from "./lock-directory.ts";
 import { createLogger } from "./logging.ts";
+import { defaultDiskMBPerOrgMax } from "./orgs/disk-budget.ts";
 import { watchProcessStates } from "./process-states.ts";
 import { readSecretSettings } from "./read-secret-settings.ts";
 
@@ -36,6 +37,7 @@ async function run(): Promise<void> {
       OPENCOMPUTER_SANDBOX_DOMAIN: settingSchemas.OPENCOMPUTER_SANDBOX_DOMAIN,
       OPENCOMPUTER_SUBSTITUTE_IN: settingSchemas.OPENCOMPUTER_SUBSTITUTE_IN,
       OPENCOMPUTER_SANDBOXES_PER_ORG_MAX: settingSchemas.OPENCOMPUTER_SANDBOXES_PER_ORG_MAX,
+      OPENCOMPUTER_DISK_MB_PER_ORG_MAX: settingSchemas.OPENCOMPUTER_DISK_MB_PER_ORG_MAX,
       OPENCOMPUTER_SANDBOXES_PER_KEY_MAX: settingSchemas.OPENCOMPUTER_SANDBOXES_PER_KEY_MAX,
       OPENCOMPUTER_REQUESTS_PER_SECOND_MAX: settingSchemas.OPENCOMPUTER_REQUESTS_PER_SECOND_MAX,
       OPENCOMPUTER_API_BODY_BYTES_MAX: settingSchemas.OPENCOMPUTER_API_BODY_BYTES_MAX,
@@ -92,6 +94,9 @@ async function run(): Promise<void> {
       sandboxDomain: settings.OPENCOMPUTER_SANDBOX_DOMAIN,
       operatorPlacements: settings.OPENCOMPUTER_SUBSTITUTE_IN,
       sandboxesPerOrgMax: settings.OPENCOMPUTER_SANDBOXES_PER_ORG_MAX,
+      diskMBPerOrgMax:
+        settings.OPENCOMPUTER_DISK_MB_PER_ORG_MAX ??
+        defaultDiskMBPerOrgMax(settings.OPENCOMPUTER_SANDBOXES_PER_ORG_MAX),
       sandboxesPerKeyMax: settings.OPENCOMPUTER_SANDBOXES_PER_KEY_MAX,
       requestsPerSecondMax: settings.OPENCOMPUTER_REQUESTS_PER_SECOND_MAX,
       apiBodyBytesMax: settings.OPENCOMPUTER_API_BODY_BYTES_MAX,

@@ -118,6 +118,8 @@ export const settingSchemas = {
     .default(defaults.sandboxDomain),
   /** Sandboxes that an org may have at once. */
   OPENCOMPUTER_SANDBOXES_PER_ORG_MAX: countSchema(1, 100_000).default(defaults.sandboxesPerOrgMax),
+  /** What sandboxes, checkpoints and images of an org may take on the disk; without it the number of sandboxes decides. */
+  OPENCOMPUTER_DISK_MB_PER_ORG_MAX: countSchema(limits.diskMBMin, 1_000_000_000).optional(),
   /** Sandboxes of one API key at once; without it those of the org alone count. */
   OPENCOMPUTER_SANDBOXES_PER_KEY_MAX: countSchema(1, 100_000).optional(),
   /** API requests of one key in a second; without it there is no such bound. */

@@ -134,6 +134,7 @@ export function defineProcesses({
       environment: {
         ...pass([
           "OPENCOMPUTER_SANDBOXES_PER_ORG_MAX",
+          "OPENCOMPUTER_DISK_MB_PER_ORG_MAX",
           "OPENCOMPUTER_SANDBOXES_PER_KEY_MAX",
           "OPENCOMPUTER_REQUESTS_PER_SECOND_MAX",
           "OPENCOMPUTER_API_BODY_BYTES_MAX",

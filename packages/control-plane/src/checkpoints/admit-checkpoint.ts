@@ -7,6 +7,7 @@ import {
 } from "@opencomputer/protocol";
 import type { Database } from "../database/database.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
+import { assertDiskBudget } from "../orgs/disk-budget.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
 import type { SandboxRepository, SandboxRow } from "../sandboxes/sandbox-repository.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -35,6 +36,8 @@ export async function admitCheckpoint(
     sandboxes: SandboxRepository;
     vault: Vault;
     formerSecrets: FormerSecretRepository;
+    /** What sandboxes, checkpoints and images of an org may take on the disk. */
+    diskMBPerOrgMax: number;
   },
   sandbox: SandboxRow,
   request: CreateCheckpointRequest,
@@ -66,6 +69,7 @@ export async function admitCheckpoint(
         return { ...secret, ...vault.seal(value, context), checkpointId };
       }),
     );
+    await assertDiskBudget(transaction, orgId, deps.diskMBPerOrgMax);
     const parent = { kind: "sandbox", orgId, ids: [sandboxId] } as const;
     const formers = await formerSecrets.list(transaction, parent, new Date());
     await formerSecrets.insert(

@@ -45,6 +45,8 @@ export function createCheckpointMaker(deps: {
   formerSecrets: FormerSecretRepository;
   worker: WorkerClient;
   removeCheckpoint: RemoveCheckpoint;
+  /** What sandboxes, checkpoints and images of an org may take on the disk. */
+  diskMBPerOrgMax: number;
   logger: Logger;
 }): CheckpointMaker {
   const { upkeep, activity, lifecycle, worker, removeCheckpoint, logger } = deps;

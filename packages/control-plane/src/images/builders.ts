@@ -1,4 +1,3 @@
-import { defaults } from "@opencomputer/protocol";
 import type { SandboxRemoval } from "../sandboxes/sandbox-removal.ts";
 import type { SandboxUpkeepRepository } from "../sandboxes/sandbox-repository.ts";
 
@@ -7,7 +6,7 @@ export interface Builders {
   /** Makes a builder for the work, and takes it away whatever becomes of the work. */
   use<Result>(
     orgId: string,
-    memoryMB: number | null | undefined,
+    memoryMB: number,
     signal: AbortSignal,
     work: (sandboxId: string) => Promise<Result>,
   ): Promise<Result>;
@@ -22,7 +21,7 @@ export function createBuilders(deps: {
 }): Builders {
   return {
     async use(orgId, memoryMB, signal, work) {
-      const sandboxId = await deps.create(orgId, memoryMB || defaults.memoryMB, signal);
+      const sandboxId = await deps.create(orgId, memoryMB, signal);
       try {
         return await work(sandboxId);
       } finally {

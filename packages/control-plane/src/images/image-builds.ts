@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
+  defaults,
   type ImageManifest,
   limits,
   WireError,
@@ -31,7 +32,8 @@ export interface ImageBuilds {
    * The image that a manifest describes.
    *
    * @throws {WireError} `image_build_failed` when a step fails,
-   * `too_many_requests` when the org builds as many images as it may.
+   * `too_many_requests` when the org builds as many images as it may,
+   * `limit_reached` when it has no room for one more.
    */
   obtain(orgId: string, manifest: ImageManifest, follower: ImageFollower): Promise<ImageOrigin>;
   /** Gives up every build, and waits until nothing of them is left. */
@@ -66,10 +68,11 @@ export function createImageBuilds(deps: {
     { log, abort: { signal } }: Pick<Build, "log" | "abort">,
   ): Promise<ImageOrigin> {
     const checkpointId = randomUUID();
-    await images.begin(orgId, contentHash, checkpointId);
+    const memoryMB = manifest.builderMemoryMB || defaults.memoryMB;
+    await images.begin(orgId, contentHash, { checkpointId, memoryMB });
     try {
       log.add({ step: 0, type: "build", message: `Building image ${contentHash.slice(0, 12)}` });
-      const image = await builders.use(orgId, manifest.builderMemoryMB, signal, async (builder) => {
+      const image = await builders.use(orgId, memoryMB, signal, async (builder) => {
         const options = { sandboxId: builder, manifest, log, signal };
         const state = await runBuild({ builder: worker, sources: deps.sources }, options);
         log.add({ step: 0, type: "build", message: "Saving the image" });

@@ -2,11 +2,17 @@ import { limits } from "@opencomputer/protocol";
 import { and, desc, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { images, snapshots } from "../database/schema.ts";
+import { assertDiskBudget, imageBytesMax } from "../orgs/disk-budget.ts";
+import { lockOrg } from "../orgs/org-repository.ts";
 
 export type ImageRow = typeof images.$inferSelect;
 
 /** Images by org. No caller of the API names one: they are found by what they are made of. */
-export function createImageRepository(database: Database) {
+export function createImageRepository(
+  database: Database,
+  /** What sandboxes, checkpoints and images of an org may take on the disk. */
+  { diskMBPerOrgMax }: { diskMBPerOrgMax: number },
+) {
   const one = (orgId: string, contentHash: string) =>
     and(eq(images.orgId, orgId), eq(images.contentHash, contentHash));
 
@@ -21,10 +27,24 @@ export function createImageRepository(database: Database) {
       return row;
     },
 
-    async begin(orgId: string, contentHash: string, checkpointId: string): Promise<void> {
-      await database.insert(images).values({
-        ...{ orgId, contentHash, checkpointId, state: "building" },
-        ...{ envs: {}, workingDirectory: null, sizeBytes: 0 },
+    /**
+     * Adds an image that is being built. It has the most that it can take until
+     * its size is known.
+     *
+     * @throws {WireError} `limit_reached`
+     */
+    async begin(
+      orgId: string,
+      contentHash: string,
+      { checkpointId, memoryMB }: { checkpointId: string; memoryMB: number },
+    ): Promise<void> {
+      await database.transaction(async (transaction) => {
+        await lockOrg(transaction, orgId);
+        await transaction.insert(images).values({
+          ...{ orgId, contentHash, checkpointId, state: "building" },
+          ...{ envs: {}, workingDirectory: null, sizeBytes: imageBytesMax(memoryMB) },
+        });
+        await assertDiskBudget(transaction, orgId, diskMBPerOrgMax);
       });
     },
 

@@ -10,19 +10,25 @@ import { and, asc, eq, sql, sum } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { snapshots } from "../database/schema.ts";
 import { isUniqueViolation } from "../database/unique-violation.ts";
+import { assertDiskBudget } from "../orgs/disk-budget.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
 import { imageContentHash } from "./content-hash.ts";
 
 /** Snapshots by org and name. */
-export function createSnapshotRepository(database: Database) {
+export function createSnapshotRepository(
+  database: Database,
+  /** What sandboxes, checkpoints and images of an org may take on the disk. */
+  { diskMBPerOrgMax }: { diskMBPerOrgMax: number },
+) {
   const one = (orgId: string, name: string) =>
     and(eq(snapshots.orgId, orgId), eq(snapshots.name, name));
 
   return {
     /**
      * Adds a snapshot that is being built. A failed one of the name gives way.
+     * An image that was in the cache alone counts from now on.
      *
-     * @throws {WireError} `name_in_use`, `limit_exceeded`
+     * @throws {WireError} `name_in_use`, `limit_exceeded`, `limit_reached`
      */
     async begin(orgId: string, name: string, image: ImageManifest): Promise<SnapshotRecord> {
       const manifest = JSON.stringify(image);
@@ -34,10 +40,12 @@ export function createSnapshotRepository(database: Database) {
             .delete(snapshots)
             .where(and(one(orgId, name), eq(snapshots.status, "failed")));
           await assertRoom(transaction, orgId, Buffer.byteLength(manifest));
-          return transaction
+          const inserted = await transaction
             .insert(snapshots)
             .values({ orgId, name, contentHash, manifest, status: "building" })
             .returning();
+          await assertDiskBudget(transaction, orgId, diskMBPerOrgMax);
+          return inserted;
         });
         return toRecord(row);
       } catch (error) {

@@ -11,7 +11,7 @@ export interface Snapshots {
    * `ready` rejects with `image_build_failed` when it fails; the row then says so too;
    * and with `snapshot_not_ready` when the snapshot is deleted meanwhile.
    *
-   * @throws {WireError} `name_in_use`, `limit_exceeded`
+   * @throws {WireError} `name_in_use`, `limit_exceeded`, `limit_reached`
    */
   create(
     orgId: string,

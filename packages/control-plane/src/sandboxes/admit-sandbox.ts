@@ -6,6 +6,7 @@ import {
 } from "@opencomputer/protocol";
 import type { Database } from "../database/database.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
+import { assertDiskBudget } from "../orgs/disk-budget.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
 import type { Vault } from "../vault/vault.ts";
 import { assertRoom, type Caller } from "./assert-room.ts";
@@ -21,7 +22,7 @@ import type { SandboxRepository, SandboxSecretRow } from "./sandbox-repository.t
  * copies of its secrets, and says what the worker is to prepare.
  *
  * @throws {WireError} when the plan does not fit or names what does not
- * exist; `too_many_requests` when the caller has as many sandboxes as it may.
+ * exist; `too_many_requests` or `limit_reached` when the caller has as much as it may.
  */
 export async function admitSandbox(
   deps: {
@@ -33,6 +34,8 @@ export async function admitSandbox(
     sandboxesPerOrgMax: number;
     /** How many of one API key; undefined for no such bound. */
     sandboxesPerKeyMax: number | undefined;
+    /** What sandboxes, checkpoints and images of an org may take on the disk. */
+    diskMBPerOrgMax: number;
   },
   caller: Caller,
   drawPlan: DrawPlan,
@@ -82,6 +85,9 @@ export async function admitSandbox(
       },
       secrets.map((secret) => copyFor(deps.vault, orgId, sandboxId, secret)),
     );
+    if (plan.purpose === "user") {
+      await assertDiskBudget(transaction, orgId, deps.diskMBPerOrgMax);
+    }
     const owner = { kind: "sandbox", orgId, ids: [sandboxId] } as const;
     await deps.formerSecrets.insert(
       transaction,

@@ -47,6 +47,8 @@ export function createCreateSandbox(deps: {
   sandboxesPerOrgMax: number;
   /** How many of one API key; undefined for no such bound. */
   sandboxesPerKeyMax: number | undefined;
+  /** What sandboxes, checkpoints and images of an org may take on the disk. */
+  diskMBPerOrgMax: number;
   logger: Logger;
 }): CreateSandbox {
   const { sandboxes, worker, handOver, removal } = deps;

@@ -61,6 +61,7 @@ export async function startTestInstallation(
         operatorPlacements: defaultPlacements,
         sandboxesPerOrgMax: 200,
         sandboxesPerKeyMax: undefined,
+        diskMBPerOrgMax: 1_000_000_000,
         requestsPerSecondMax: undefined,
         apiBodyBytesMax: limits.apiBodyBytesMax,
         apiHeaderBytesMax: limits.apiHeaderBytesMax,

@@ -4,6 +4,7 @@ import { describeAuthentication } from "./authentication.ts";
 import { describeCanary } from "./canary.ts";
 import { describeCheckpoints } from "./checkpoints.ts";
 import { describeCommandSessions } from "./command-sessions.ts";
+import { describeDiskBudget } from "./disk-budget.ts";
 import { describeFailures } from "./failures.ts";
 import { describeFiles } from "./files.ts";
 import { describeForeignPages } from "./foreign-pages.ts";
@@ -61,6 +62,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeSignedUrls(openDatabase);
     describeKeyRotation(openDatabase);
     describeOrgLimits(openDatabase);
+    describeDiskBudget(openDatabase);
     describeOperatorLimits(openDatabase);
     describeImages(openDatabase);
     describeIsolation(openDatabase);

@@ -1,4 +1,4 @@
-import { chmod, link, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, chown, link, lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Logger } from "pino";
 import { createCgroups, readCgroupFiles } from "../cgroups/create-cgroups.ts";
@@ -17,6 +17,7 @@ import { adoptFiles, type FileOwners, giveFile } from "./owned-files.ts";
 
 const tunDevice = "/dev/net/tun";
 const everybodyReadsAndWrites = 0o666;
+const stickyForGroup = 0o1770;
 
 export interface HostOptions {
   readonly dataDirectory: string;
@@ -108,16 +109,35 @@ export async function createHost(options: HostOptions): Promise<Host> {
   };
 }
 
-/** The worker's directories, with all in them that earlier versions left to root. */
+/**
+ * The worker's directories, with all in them that earlier versions left to
+ * root. The one above them is root's, and sticky: the worker makes files in it,
+ * and cannot put another directory in the place of the one that is root's.
+ */
 async function prepareDirectories(paths: HostPaths, owners: FileOwners): Promise<void> {
   const { disks, sockets, ...data } = paths;
-  const own = [...Object.values(data), sockets];
-  for (const directory of own) await mkdir(directory, { recursive: true });
-  await mkdir(disks, { recursive: true, mode: 0o700 });
-  for (const directory of [dirname(paths.machines), paths.golden, paths.images, sockets]) {
-    await adoptFiles(directory, owners);
+  const workerDirectory = dirname(disks);
+  for (const directory of [...Object.values(data), sockets]) {
+    await mkdir(directory, { recursive: true });
+  }
+  await chown(workerDirectory, 0, owners.worker.groupId);
+  await chmod(workerDirectory, stickyForGroup);
+  await makeRootDirectory(disks);
+  const names = await readdir(workerDirectory);
+  const ofWorker = names.map((name) => join(workerDirectory, name)).filter((one) => one !== disks);
+  for (const path of [...ofWorker, paths.golden, paths.images, sockets]) {
+    await adoptFiles(path, owners);
   }
   await moveFormerDisks(paths);
+}
+
+async function makeRootDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const found = await lstat(path);
+  if (found.isDirectory() && found.uid === 0) return;
+  throw new Error(
+    `${path} must be a directory of root's: stop the service, move it away, and start again.`,
+  );
 }
 
 /**

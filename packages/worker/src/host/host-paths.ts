@@ -17,8 +17,8 @@ export function hostPaths({
     golden: join(dataDirectory, "golden"),
     images: join(dataDirectory, "images"),
     sockets: join(runtimeDirectory, "machines"),
-    /** Written by root: the layers that each machine finds. */
-    disks: join(dataDirectory, "host/disks"),
+    /** Written by root: links to the layers that each machine finds, on the file system of the layers. */
+    disks: join(dataDirectory, "worker/disks"),
   };
 }
 export type HostPaths = ReturnType<typeof hostPaths>;

@@ -90,7 +90,7 @@ describe("what QEMU is confined to", () => {
       memory: await place("golden/b/memory"),
       socket: join(root, "sockets/foreign/qmp"),
     };
-    links = join(root, "host/disks/own");
+    links = join(root, "worker/disks/own");
     await mkdir(links, { recursive: true });
     // As a worker that was broken into may have one made: it leads nowhere.
     await symlink(foreign.key, join(links, "4444.qcow2"));

@@ -145,7 +145,7 @@ describe("the private database", () => {
       output += text;
     });
     const [code] = await once(child, "close");
-    assert.equal(code, 1);
+    assert.equal(code, 75, "the database may come back");
     assert.match(output, /Cannot open the database that DATABASE_URL names/);
     assert.equal(existsSync(join(directory, "15")), false);
   });

@@ -51,6 +51,7 @@ const nameInPython = (name: string) =>
 
 /** Operations that no method of an SDK sends, and why. */
 const sentByOthers: Readonly<Record<string, string>> = {
+  "GET /api/health": "for supervisors and load balancers",
   "GET /health": "for supervisors and load balancers",
   "GET /api/docs": "for people",
   "GET /api/openapi.json": "for generators of clients, and this test",

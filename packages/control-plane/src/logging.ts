@@ -38,7 +38,14 @@ export function createLogger(destination?: DestinationStream): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       serializers: { err: (error) => describeError(error) },
     },
-    // Synchronous: a buffered destination is flushed at the end, for ever when nobody reads it any more.
-    destination ?? pino.destination({ dest: 1, sync: true }),
+    destination ?? openOutput(),
   );
+}
+
+/**
+ * Written synchronously, with nothing to flush: pino flushes after a fatal line
+ * all the same, and tries for ever when nobody reads the output any more.
+ */
+function openOutput(): DestinationStream {
+  return Object.assign(pino.destination({ dest: 1, sync: true }), { flushSync: () => undefined });
 }

@@ -26,7 +26,10 @@ import { createUpstreamContext } from "./upstream/trusted-roots.ts";
 setFlagsFromString("--semi-space-growth-factor=1");
 
 // Standard output is written synchronously: what is said before a crash is seen.
-const output = openDestination({ fd: 1, sync: true });
+// Pino flushes after a fatal line, and tries for ever when nobody reads the output any more.
+const output = Object.assign(openDestination({ fd: 1, sync: true }), {
+  flushSync: () => undefined,
+});
 const log = pino({ name: "egress-proxy", timestamp: stdTimeFunctions.isoTime }, output);
 let audit: AuditWriter | undefined;
 let proxy: EgressProxy | undefined;

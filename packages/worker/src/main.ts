@@ -1,11 +1,11 @@
 import { chmod, rm } from "node:fs/promises";
 import { exitCodes, readSettings, SettingsError } from "@opencomputer/protocol";
-import { pino } from "pino";
 import { createServer } from "./api/create-server.ts";
 import { createWorker } from "./create-worker.ts";
 import { connectHost } from "./host/host-client.ts";
 import { parseNetworkBlock } from "./network/network-block.ts";
 import { closeInheritedDescriptors } from "./process/close-inherited-descriptors.ts";
+import { openLog } from "./process/open-log.ts";
 import { workerSettingSchemas } from "./worker-settings.ts";
 
 /** The process of a machine is in the worker's group: it reads what it finds of the worker's files. */
@@ -15,7 +15,7 @@ const groupMayConnect = 0o660;
 async function main(): Promise<void> {
   // Before anything is started: neither a machine nor a helper gets what others left open here.
   const descriptors = closeInheritedDescriptors();
-  const log = pino({ name: "worker" });
+  const log = openLog("worker");
   if (descriptors.length > 0) log.info({ descriptors }, "Closed inherited file descriptors");
   process.umask(groupReads);
   const settings = readSettings(workerSettingSchemas, process.env);
@@ -64,6 +64,6 @@ main().catch((error: unknown) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(exitCodes.configuration);
   }
-  pino({ name: "worker" }).fatal({ err: error }, "The worker could not start");
+  openLog("worker").fatal({ err: error }, "The worker could not start");
   process.exit(exitCodes.failed);
 });

@@ -1,9 +1,9 @@
 import { chmod, chown, mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { cloudServiceRanges, exitCodes, readSettings, SettingsError } from "@opencomputer/protocol";
-import { pino } from "pino";
 import { parseNetworkBlock } from "../network/network-block.ts";
 import { closeInheritedDescriptors } from "../process/close-inherited-descriptors.ts";
+import { openLog } from "../process/open-log.ts";
 import { createHost } from "./create-host.ts";
 import { hostSettingSchemas } from "./host-settings.ts";
 import { serveHost } from "./serve-host.ts";
@@ -15,7 +15,7 @@ const groupMayConnect = 0o660;
 
 async function main(): Promise<void> {
   closeInheritedDescriptors();
-  const log = pino({ name: "host" });
+  const log = openLog("host");
   process.umask(privateFiles);
   const settings = readSettings(hostSettingSchemas, process.env);
   const worker = {
@@ -60,6 +60,6 @@ main().catch((error: unknown) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(exitCodes.configuration);
   }
-  pino({ name: "host" }).fatal({ err: error }, "The host process could not start");
+  openLog("host").fatal({ err: error }, "The host process could not start");
   process.exit(exitCodes.failed);
 });

@@ -20,11 +20,11 @@ import (
 var own = mathrand.New(mathrand.NewSource(time.Now().UnixNano()))
 
 func draw() string {
-	var octets [16]byte
-	if _, err := cryptorand.Read(octets[:]); err != nil {
+	var bytes [16]byte
+	if _, err := cryptorand.Read(bytes[:]); err != nil {
 		panic(err)
 	}
-	return fmt.Sprintf(\`{"crypto/rand":"%x","own generator":"%d"}\`, octets, own.Int63())
+	return fmt.Sprintf(\`{"crypto/rand":"%x","own generator":"%d"}\`, bytes, own.Int63())
 }
 
 func main() {

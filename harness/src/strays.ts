@@ -25,7 +25,7 @@ interface Held {
 /**
  * What an idle installation holds and nobody knows of, and records of what is
  * not there: machines, network namespaces, disk layers, half-made directories.
- * Machines that stand ready have no record: they belong to the worker, and are
+ * Warm machines have no record: they belong to the worker, and are
  * younger than it. A change under way shows too: ask again.
  */
 export async function listStrays({

@@ -19,7 +19,7 @@ type Restart struct {
 }
 
 // BeginRestart kills the commands of these sessions with their process groups; those
-// that stand still do nothing more. When there is no such session, none is
+// that are frozen do nothing more. When there is no such session, none is
 // killed. Start or Drop is to follow.
 func (b *Sessions) BeginRestart(ids []string) (*Restart, error) {
 	if len(ids) > limit.RestartedSessionsMax {

@@ -41,7 +41,7 @@ func TestRestartStartsTheCommandAgainUnderItsIDWithTheVariablesOfNow(t *testing.
 // waitUntilUp reads until the command has said so.
 func waitUntilUp(client attachment) {
 	for {
-		if kind, octets := client.frame(); kind == frameStdout && octets == "up\n" {
+		if kind, data := client.frame(); kind == frameStdout && data == "up\n" {
 			return
 		}
 	}

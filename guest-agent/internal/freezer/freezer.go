@@ -65,7 +65,7 @@ func (f *Freezer) Thaw() error {
 	return f.thaw()
 }
 
-// IsFrozen reports whether the processes stand still because of it.
+// IsFrozen reports whether the processes are frozen because of it.
 func (f *Freezer) IsFrozen() bool {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()

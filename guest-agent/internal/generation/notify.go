@@ -13,14 +13,14 @@ import (
 // generator of the module random anew.
 const renewSignal = syscall.Signal(63)
 
-// Pauser has every process stand still but the agent's own.
+// Pauser freezes every process but the agent's own.
 type Pauser interface {
 	IsFrozen() bool
 	Freeze() error
 	Thaw() error
 }
 
-// Notify signals the Python processes that catch the signal. They stand still
+// Notify signals the Python processes that catch the signal. They are frozen
 // meanwhile: one that replaced its program between the look and the signal
 // would be killed by it. proc is where procfs(5) is mounted.
 func Notify(proc string, pauser Pauser) error {

@@ -77,7 +77,7 @@ func TestNotifySignalsNobodyThatDoesNotStandStill(t *testing.T) {
 	received := make(chan os.Signal, 1)
 	signal.Notify(received, renewSignal)
 	defer signal.Stop(received)
-	pauser := &fakePauser{failure: errors.New("it does not stand still")}
+	pauser := &fakePauser{failure: errors.New("it is not frozen")}
 	own := strconv.Itoa(os.Getpid())
 	if err := Notify(newProcesses(t, map[string][2]string{own: {"/usr/bin/python3", catching}}), pauser); err == nil {
 		t.Error("there is no failure")

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { readProcFile } from "./proc-file.ts";
 
 const ownProgram = {
   checkout: fileURLToPath(new URL("../..", import.meta.url)),
@@ -145,16 +146,6 @@ async function findProcesses(dataDirectory: string, name: string): Promise<numbe
     if (isNode && isPart && isOurs) found.push(Number(entry));
   }
   return found;
-}
-
-/** Empty when the process has ended meanwhile. */
-async function readProcFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error) return "";
-    throw error;
-  }
 }
 
 async function findFreePort(): Promise<number> {

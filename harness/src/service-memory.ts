@@ -1,6 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import type { RunningInstallation } from "./installation.ts";
 import { listMachines } from "./leftovers.ts";
+import { readProcFile } from "./proc-file.ts";
 
 /** Memory in bytes by process of the service: `worker`, `database`, `machines`, … */
 export type ServiceMemory = Record<string, number>;
@@ -61,14 +62,4 @@ async function listProcesses(): Promise<ProcessEntry[]> {
       };
     }),
   );
-}
-
-/** Empty for a process that has ended. */
-async function readProcFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error) return "";
-    throw error;
-  }
 }

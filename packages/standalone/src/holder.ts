@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { hasCode } from "./installation-record.ts";
 
 /** In the runtime directory: which data directory the sockets and machines there are of. */
 const fileName = "data-directory.json";
@@ -110,8 +111,4 @@ async function readHolder(path: string): Promise<Holder | undefined> {
   } catch {
     return undefined;
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

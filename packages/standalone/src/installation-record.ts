@@ -3,6 +3,7 @@ import { link, mkdir, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { chooseNetworkBlock, listRouteDestinations } from "./network-block.ts";
+import { syncPath } from "./sync-path.ts";
 
 const fileName = "installation.json";
 /** Where the block was kept while the id followed from the directory's path. */
@@ -78,12 +79,7 @@ async function writeOnce(
   } finally {
     await rm(temporary, { force: true });
   }
-  const entries = await open(directory, "r");
-  try {
-    await entries.sync();
-  } finally {
-    await entries.close();
-  }
+  await syncPath(directory);
 }
 
 async function readIfPresent(file: string): Promise<string | undefined> {
@@ -95,6 +91,6 @@ async function readIfPresent(file: string): Promise<string | undefined> {
   }
 }
 
-function hasCode(error: unknown, code: string): boolean {
+export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }

@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { databaseName, syncDirectory } from "../database/cluster-files.ts";
+import { databaseName } from "../database/cluster-files.ts";
 import { findInstalledPostgres } from "../database/installed-postgres.ts";
 import type { Installation } from "../installation.ts";
+import { syncPath } from "../sync-path.ts";
 import { writeArchive, writeOutput } from "./archive.ts";
 import {
   type BackupManifest,
@@ -99,8 +100,8 @@ export async function createBackup(
   };
   onStage("syncing");
   await removeOthers(directory, manifest);
-  for (const { file } of manifest.parts) await syncFile(join(directory, file));
-  await syncDirectory(directory);
+  for (const { file } of manifest.parts) await syncPath(join(directory, file));
+  await syncPath(directory);
   await writeManifest(directory, manifest);
   return manifest;
 }
@@ -132,15 +133,6 @@ async function removeOthers(directory: string, { parts }: BackupManifest): Promi
   }
 }
 
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
 async function writeManifest(directory: string, manifest: BackupManifest): Promise<void> {
   const path = join(directory, manifestName);
   const file = await open(`${path}.new`, "wx", 0o600);
@@ -151,5 +143,5 @@ async function writeManifest(directory: string, manifest: BackupManifest): Promi
     await file.close();
   }
   await rename(`${path}.new`, path);
-  await syncDirectory(directory);
+  await syncPath(directory);
 }

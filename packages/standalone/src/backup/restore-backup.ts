@@ -4,13 +4,14 @@ import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { confinedCommand } from "../confinement.ts";
-import { databaseName, syncDirectory } from "../database/cluster-files.ts";
+import { databaseName } from "../database/cluster-files.ts";
 import { findInstalledPostgres, listDirectory } from "../database/installed-postgres.ts";
 import { preparePrivateDatabase } from "../database/private-database.ts";
 import { removeRuntimeDirectory } from "../holder.ts";
 import { describeInstallation, type Installation } from "../installation.ts";
 import { loadInstallationRecord } from "../installation-record.ts";
 import { prepareDirectories } from "../prepare-directories.ts";
+import { syncPath } from "../sync-path.ts";
 import { ensureSystemUsers } from "../system-users.ts";
 import { assertIntact, extractArchive } from "./archive.ts";
 import { databaseDumpName, readBackupManifest } from "./backup-manifest.ts";
@@ -57,7 +58,7 @@ export async function restoreBackup(
     await rmdir(dataDirectory);
   }
   await rename(installation.dataDirectory, dataDirectory);
-  await syncDirectory(dirname(dataDirectory));
+  await syncPath(dirname(dataDirectory));
 }
 
 /** Loads the dump into a cluster that is made for it, and stops it again. */

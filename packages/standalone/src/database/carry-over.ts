@@ -4,7 +4,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { syncDirectory } from "./cluster-files.ts";
+import { syncPath } from "../sync-path.ts";
 
 const exportDirectory = fileURLToPath(new URL("../../../../setup/pglite-export", import.meta.url));
 const loadProgram = fileURLToPath(
@@ -56,7 +56,7 @@ export async function carryOverFormerDatabase({
   });
   const kept = freePath(join(dataDirectory, keptName));
   await rename(former, kept);
-  await syncDirectory(dataDirectory);
+  await syncPath(dataDirectory);
   await rm(workDirectory, { recursive: true, force: true });
   return kept;
 }

@@ -1,5 +1,6 @@
-import { open, rename, writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { syncPath } from "../sync-path.ts";
 
 /** Role and database of the control plane. */
 export const databaseName = "opencomputer";
@@ -55,15 +56,5 @@ export async function writeClusterFiles(
 async function replaceFile(path: string, text: string): Promise<void> {
   await writeFile(`${path}.new`, text, { mode: 0o644 });
   await rename(`${path}.new`, path);
-  await syncDirectory(dirname(path));
-}
-
-/** Makes what was renamed in a directory outlast a power cut. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await syncPath(dirname(path));
 }

@@ -1,7 +1,8 @@
 import { chown, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { syncPath } from "../sync-path.ts";
 import type { SystemUser } from "../system-users.ts";
-import { administrator, databaseName, syncDirectory } from "./cluster-files.ts";
+import { administrator, databaseName } from "./cluster-files.ts";
 import type { RunAsDatabaseUser } from "./database-user.ts";
 import type { InstalledPostgres } from "./installed-postgres.ts";
 import { removeUnfinished } from "./remove-unfinished.ts";
@@ -53,7 +54,7 @@ export async function finishCluster(
   { major }: InstalledPostgres,
 ): Promise<void> {
   await rename(unfinishedIn(directory, major), join(directory, String(major)));
-  await syncDirectory(directory);
+  await syncPath(directory);
 }
 
 function unfinishedIn(directory: string, major: number): string {

@@ -1,6 +1,7 @@
 import { chown, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { administrator, type ClusterFiles, syncDirectory } from "./cluster-files.ts";
+import { syncPath } from "../sync-path.ts";
+import { administrator, type ClusterFiles } from "./cluster-files.ts";
 import { type ClusterPlace, finishCluster, initializeCluster } from "./create-cluster.ts";
 import type { InstalledPostgres } from "./installed-postgres.ts";
 import { removeUnfinished } from "./remove-unfinished.ts";
@@ -42,5 +43,5 @@ export async function setAsideCluster(
   newMajor: number,
 ): Promise<void> {
   await rename(join(directory, String(major)), join(directory, `${major}-before-${newMajor}`));
-  await syncDirectory(directory);
+  await syncPath(directory);
 }

@@ -1,0 +1,108 @@
+import { Alert, Anchor, Group, Stack, Table, Textarea, Title } from "@mantine/core";
+import { Sandbox, type SandboxDetail } from "@opencomputer/sdk";
+import { useQuery } from "@tanstack/react-query";
+import { type ReactNode, useState } from "react";
+import { Link } from "wouter";
+import { OcCommand } from "../oc-command/oc-command.tsx";
+import { ActionDialog } from "../parts/action-dialog.tsx";
+import { DialogButton } from "../parts/dialog-button.tsx";
+import { ErrorAlert } from "../parts/error-alert.tsx";
+import { parsePairs } from "../parts/parse-lines.ts";
+import { When } from "../parts/when.tsx";
+import { Labels } from "../sandboxes/labels.tsx";
+import { connection } from "../service/connection.ts";
+
+/** What a sandbox is, what it may reach, and what went wrong in it. */
+export function SandboxOverview({ sandbox }: { sandbox: SandboxDetail }) {
+  const { sandboxID } = sandbox;
+  const allowed = useQuery({
+    queryKey: ["sandboxes", sandboxID, "allowed-hosts"],
+    queryFn: async () => (await Sandbox.connect(sandboxID, connection)).allowedHosts(),
+    enabled: sandbox.status !== "stopped",
+  });
+  const hosts = allowed.data?.egressAllowlist ?? [];
+  const rows: [string, ReactNode][] = [
+    ["Size", `${sandbox.cpuCount} CPU, ${sandbox.memoryMB} MB of memory`],
+    ["Template", sandbox.template],
+    ["Project", sandbox.project ?? "none"],
+    ["Secret store", storesOf(sandbox)],
+    ["Started", <When key="started" at={sandbox.startedAt} />],
+    ["Hibernates when idle", <When key="end" at={sandbox.endAt} />],
+    ["Kept awake by", sandbox.idle === "cpu" ? "requests and use of the CPU" : "requests"],
+    ["May reach", allowed.data === undefined ? "…" : hosts.join(", ") || "all hosts"],
+    ["Metadata", <Labels key="metadata" entries={sandbox.metadata} />],
+    ["Tags", <Labels key="tags" entries={sandbox.tags} />],
+  ];
+  return (
+    <Stack>
+      {[sandbox.patchError, sandbox.hookError, sandbox.memoryLost].map((text) =>
+        text === undefined ? null : (
+          <Alert key={text} color="yellow" variant="outline" title="What went wrong in it">
+            {text}
+          </Alert>
+        ),
+      )}
+      <ErrorAlert error={allowed.error} />
+      <Table aria-label="Properties" variant="vertical">
+        <Table.Tbody>
+          {rows.map(([name, value]) => (
+            <Table.Tr key={name}>
+              <Table.Th scope="row" w={160}>
+                {name}
+              </Table.Th>
+              <Table.Td style={{ overflowWrap: "anywhere" }}>{value}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+      <Group>
+        <DialogButton dialog={(close) => <TagsDialog sandbox={sandbox} onClose={close} />}>
+          Edit tags
+        </DialogButton>
+        <Anchor component={Link} href={`/events/${sandboxID}`} underline="always" fz="sm">
+          Its events
+        </Anchor>
+      </Group>
+      <Title order={2} size="h4">
+        On the command line
+      </Title>
+      <OcCommand words={["oc", "get", sandboxID]} />
+      <OcCommand words={["oc", "exec", sandboxID, "--", "uname -a"]} />
+      <OcCommand words={["oc", "shell", sandboxID]} />
+    </Stack>
+  );
+}
+
+function storesOf({ secretStore, baseSecretStore }: SandboxDetail): string {
+  if (secretStore === undefined) return baseSecretStore ?? "none";
+  return baseSecretStore === undefined
+    ? secretStore
+    : `${secretStore}, layered over ${baseSecretStore}`;
+}
+
+function TagsDialog({ sandbox, onClose }: { sandbox: SandboxDetail; onClose: () => void }) {
+  const [text, setText] = useState(() =>
+    Object.entries(sandbox.tags)
+      .map(([key, value]) => `${key}=${value}`)
+      .join("\n"),
+  );
+  return (
+    <ActionDialog
+      title={`Tags of ${sandbox.sandboxID}`}
+      submitLabel="Save"
+      onClose={onClose}
+      onSubmit={async () =>
+        (await Sandbox.connect(sandbox.sandboxID, connection)).setTags(parsePairs(text))
+      }
+    >
+      <Textarea
+        label="Tags"
+        description="KEY=VALUE in each line. They replace all that it has."
+        autosize
+        minRows={3}
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+      />
+    </ActionDialog>
+  );
+}

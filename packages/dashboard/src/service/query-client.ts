@@ -1,0 +1,23 @@
+import { OpenComputerError } from "@opencomputer/sdk";
+import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
+
+/** The query of the session: null is signed out. */
+export const sessionQueryKey = ["session"] as const;
+
+/**
+ * A refusal of the session shows the sign-in, whichever request met it. One that was
+ * under way when the key was revoked is refused as a request with that key.
+ */
+export function endSessionAfter(error: unknown): void {
+  if (!(error instanceof OpenComputerError)) return;
+  if (error.status === 401 || error.code === "invalid_api_key") {
+    queryClient.setQueryData(sessionQueryKey, null);
+  }
+}
+
+export const queryClient: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: endSessionAfter }),
+  mutationCache: new MutationCache({ onError: endSessionAfter }),
+  // The SDK repeats what may be repeated.
+  defaultOptions: { queries: { retry: false } },
+});

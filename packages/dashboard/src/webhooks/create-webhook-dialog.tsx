@@ -1,0 +1,46 @@
+import { Modal, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
+import { eventTypeSchema } from "@opencomputer/sdk";
+import { useState } from "react";
+import { OcCommand } from "../oc-command/oc-command.tsx";
+
+/** The command that creates a webhook. Its response has the secret that signs, which no browser gets. */
+export function CreateWebhookDialog({ onClose }: { onClose: () => void }) {
+  const [url, setUrl] = useState("");
+  const [type, setType] = useState("");
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title="Create a webhook"
+      size="lg"
+      closeButtonProps={{ "aria-label": "Close" }}
+    >
+      <Stack>
+        <Text>
+          The secret that a receiver verifies events with is printed once, where the webhook is
+          created. This dashboard shows none: create it on the command line.
+        </Text>
+        <TextInput
+          label="URL"
+          description="https or http, that events are posted to"
+          spellCheck={false}
+          value={url}
+          onChange={(event) => setUrl(event.currentTarget.value)}
+        />
+        <NativeSelect
+          label="Events"
+          description="--type takes several types, separated by commas"
+          data={[{ value: "", label: "All types" }, ...eventTypeSchema.options]}
+          value={type}
+          onChange={(event) => setType(event.currentTarget.value)}
+        />
+        <OcCommand
+          words={[
+            ...["oc", "webhook", "create", "--url", url || "https://example.com/hook"],
+            ...(type === "" ? [] : ["--type", type]),
+          ]}
+        />
+      </Stack>
+    </Modal>
+  );
+}

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { egressPorts, egressProxyStatusSchema } from "@opencomputer/protocol";
+import { egressPorts, egressProxyStatusSchema } from "@opencomputer/protocol/wire";
 import { askResolver } from "./testing/dns-client.ts";
 import { startEgressProxyProcess } from "./testing/egress-proxy-process.ts";
 import {
@@ -35,17 +35,31 @@ describe("egress proxy, resolver and process", () => {
       });
     const gatewayAnswer = { responseCode: 0, data: ["169.254.0.1"] };
 
-    test("allowlisted: every name is the gateway, over UDP and TCP, and nobody is asked", async () => {
+    test("allowlisted: other names are the gateway, over UDP and TCP, and no nameserver is queried", async () => {
       await scenario.giveSession();
       const asked = scenario.nameserver.asked.length;
       assert.deepEqual(await ask("api.example.com"), gatewayAnswer);
       assert.deepEqual(await ask("evil.test"), gatewayAnswer);
       assert.deepEqual(await ask("evil.test", { transport: "tcp" }), gatewayAnswer);
       assert.deepEqual(await ask("evil.test", { type: "TXT" }), { responseCode: 0, data: [] });
+      assert.deepEqual(await ask("www.example.com", { type: "AAAA" }), {
+        responseCode: 0,
+        data: [],
+      });
       assert.equal(scenario.nameserver.asked.length, asked);
     });
 
-    test("intercepted: names are asked for, private addresses taken out", async () => {
+    test("allowlisted: an allowed name has its public address, or the gateway's", async () => {
+      await scenario.giveSession();
+      const publicAnswer = { responseCode: 0, data: ["93.184.216.34"] };
+      assert.deepEqual(await ask("WWW.example.com"), publicAnswer);
+      assert.deepEqual(await ask("www.example.com", { transport: "tcp" }), publicAnswer);
+      assert.deepEqual(await ask("private.example.com"), gatewayAnswer);
+      assert.ok(scenario.nameserver.asked.includes("A www.example.com"));
+      assert.ok(!scenario.nameserver.asked.includes("A WWW.example.com"));
+    });
+
+    test("intercepted: names are forwarded, private addresses removed", async () => {
       await scenario.giveSession({ mode: "intercepted", egressAllowlist: [] });
       const publicAnswer = { responseCode: 0, data: ["93.184.216.34"] };
       assert.deepEqual(await ask("www.example.org"), publicAnswer);
@@ -56,7 +70,7 @@ describe("egress proxy, resolver and process", () => {
       assert.ok(!scenario.nameserver.asked.includes("A api.example.com"));
     });
 
-    test("an address without a session gets no answer", async () => {
+    test("an address without a session gets no response", async () => {
       const options = { localAddress: addresses.stranger, timeoutMilliseconds: 300 };
       assert.equal(await ask("api.example.com", options), undefined);
       assert.equal(await ask("api.example.com", { ...options, transport: "tcp" }), undefined);
@@ -83,7 +97,7 @@ describe("egress proxy, resolver and process", () => {
         while (!scenario.proxy.output().includes(text)) await delay(10);
       };
       scenario.proxy.writeAuditState("{}\nnonsense\n");
-      await untilSaid("is no state of the audit trail");
+      await untilSaid("other than a state of the audit trail");
       assert.ok(!scenario.proxy.output().includes(refusing));
       scenario.proxy.writeAuditState('{"isWritable":false}\n');
       await untilSaid(refusing);
@@ -91,14 +105,14 @@ describe("egress proxy, resolver and process", () => {
       await untilSaid("the audit trail can be written again");
     });
 
-    test("a second proxy cannot take the address or the socket of a living one", async () => {
+    test("a second proxy cannot take the address or the socket of a running one", async () => {
       await assert.rejects(
         startEgressProxyProcess(scenario.environment),
         /cannot start: Cannot listen on tcp .*EADDRINUSE/,
       );
     });
 
-    test("after a crash nothing is sent until it is filled again, then it goes on", async () => {
+    test("after a crash nothing is sent until sessions are put again, then it continues", async () => {
       await scenario.giveSession();
       const { instanceId } = egressProxyStatusSchema.parse(
         JSON.parse((await scenario.proxy.control("GET", "/v1/status")).body),
@@ -120,7 +134,7 @@ describe("egress proxy, resolver and process", () => {
       assert.notEqual(status.instanceId, instanceId);
     });
 
-    test("audit lines have a stream of their own, with long paths cut", async () => {
+    test("audit lines have a separate stream, with long paths truncated", async () => {
       await scenario.giveSession();
       await scenario.curlHttps([`https://api.example.com/${"a".repeat(60_000)}`]);
       const { path } = await scenario.proxy.auditLine((line) =>
@@ -129,7 +143,7 @@ describe("egress proxy, resolver and process", () => {
       assert.match(path ?? "", /^\/a{2047}…\(60001 bytes\)$/);
     });
 
-    test("ends in order on SIGTERM, and when the process that started it is gone", async () => {
+    test("ends cleanly on SIGTERM, and when the process that started it has ended", async () => {
       assert.deepEqual(await scenario.proxy.end("SIGTERM"), { code: 0, signal: null });
       await scenario.startProxy();
       const ended = once(scenario.proxy.child, "exit");

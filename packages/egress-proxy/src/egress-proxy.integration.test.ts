@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
-import { errorBodySchema } from "@opencomputer/protocol";
+import { errorBodySchema } from "@opencomputer/protocol/api";
+import { egressPorts, serviceLimits } from "@opencomputer/protocol/wire";
 import { WebSocket } from "ws";
 import type { CurlResult } from "./testing/curl.ts";
 import {
@@ -91,7 +93,7 @@ describe("egress proxy, requests", () => {
       assert.equal(scenario.upstream.last().headers["x-api-key"], anywhere.value);
     });
 
-    test("plain HTTP is never given a value", async () => {
+    test("plain HTTP never carries a value", async () => {
       const result = await scenario.curlHttp([
         "http://api.example.com/",
         "-H",
@@ -118,7 +120,7 @@ describe("egress proxy, requests", () => {
       await scenario.giveSession();
     });
 
-    test("a revoked secret's token stays a token, and the response says why", async () => {
+    test("a revoked secret's token stays a token, and the response states why", async () => {
       const { name, token } = key;
       await scenario.giveSession({
         secrets: [],
@@ -140,7 +142,7 @@ describe("egress proxy, requests", () => {
       await scenario.giveSession();
     });
 
-    test("a revocation ends a request under way, which could still carry the value", async () => {
+    test("a revocation ends a request in progress, which could still carry the value", async () => {
       const { name, token } = key;
       const seenBefore = scenario.upstream.seen.length;
       const guest = scenario.openTls("api.example.com");
@@ -175,7 +177,7 @@ describe("egress proxy, requests", () => {
   describe("policy", () => {
     before(() => scenario.giveSession());
 
-    test("a host outside the allowlist is refused readably, one inside is served", async () => {
+    test("a host outside the allowlist is refused with a reason, one inside is served", async () => {
       assert.equal((await scenario.curlHttps(["https://api.example.com/"])).status, 200);
       const before = scenario.upstream.seen.length;
       const result = await scenario.curlHttps(["https://evil.test/"]);
@@ -256,7 +258,7 @@ describe("egress proxy, requests", () => {
       assert.equal(line.decision, "refused");
     });
 
-    test("a client that does not trust the CA refuses, and the audit says so", async () => {
+    test("a client that does not trust the CA refuses, and the audit states it", async () => {
       const roots = ["--cacert", scenario.environment.OPENCOMPUTER_EGRESS_CA_FILE];
       const result = await scenario.curlHttps([...roots, "https://third.example.com/"]);
       assert.equal(result.exitCode, 60);
@@ -265,7 +267,7 @@ describe("egress proxy, requests", () => {
       assert.equal(line.decision, "refused");
     });
 
-    test("an ended session ends what was open under it", async () => {
+    test("the end of a session ends its open connections", async () => {
       const socket = scenario.openTls("api.example.com");
       await once(socket, "secureConnect");
       socket.on("error", () => socket.destroy());
@@ -360,6 +362,63 @@ describe("egress proxy, requests", () => {
       assert.equal(down.status, 200);
       const growth = residentMax - residentBefore;
       assert.ok(growth < 64 * mebibyte, `grew by ${Math.round(growth / mebibyte)} MiB`);
+    });
+  });
+
+  describe("too many connections", () => {
+    const held: Socket[] = [];
+    before(async () => {
+      await scenario.giveSession();
+      await scenario.giveSession({
+        sandboxId: otherSandboxId,
+        sourceAddress: addresses.neighbour,
+        secrets: [],
+      });
+      for (let count = 0; count < serviceLimits.egressConnectionsPerSandboxMax; count += 1) {
+        const socket = scenario.openTcp(egressPorts.http);
+        socket.on("error", () => socket.destroy());
+        socket.write("GET / HTTP/1.1\r\nHost: evil.test\r\n");
+        held.push(socket);
+      }
+      await Promise.all(held.map((socket) => once(socket, "connect")));
+      // Connected is not yet accepted; this request is served after all of these were.
+      const neighbour = await scenario.curlHttp(["http://api.example.com/"], {
+        guestAddress: addresses.neighbour,
+      });
+      assert.equal(neighbour.status, 200, neighbour.verbose);
+    });
+    after(async () => {
+      for (const socket of held) socket.destroy();
+      await scenario.proxy.control("DELETE", `/v1/sessions/${otherSandboxId}`);
+    });
+
+    test("get a reason over TLS and without, while a neighbour is served", async () => {
+      for (const curl of [scenario.curlHttps, scenario.curlHttp]) {
+        const scheme = curl === scenario.curlHttps ? "https" : "http";
+        const url = `${scheme}://api.example.com/`;
+        const result = await curl([url]);
+        assert.match(refusal(result, 503, "too_many_connections"), /has 256 of 256 connections/);
+        assert.match(result.verbose, /< Retry-After: 1/i);
+        const neighbour = await curl([url], { guestAddress: addresses.neighbour });
+        assert.equal(neighbour.status, 200, neighbour.verbose);
+      }
+      const line = await scenario.proxy.auditLine(({ status }) => status === 503);
+      assert.deepEqual([line.decision, line.sandboxId], ["refused", testSandboxId]);
+    });
+
+    test("get a reason over HTTP/2", async () => {
+      // A host of which it is not known yet that it speaks HTTP/1.1 alone.
+      const result = await scenario.curlHttps(["--http2", "https://new.example.com/"]);
+      refusal(result, 503, "too_many_connections");
+      assert.match(result.verbose, /< HTTP\/2 503/);
+    });
+
+    test("take the place of those that are kept alive without a request", async () => {
+      for (const socket of held) socket.write("\r\n");
+      await Promise.all(held.map((socket) => once(socket, "data")));
+      const result = await scenario.curlHttps(["https://api.example.com/"]);
+      assert.equal(result.status, 200, result.verbose);
+      assert.equal(held.filter((socket) => socket.readableEnded).length, 1);
     });
   });
 

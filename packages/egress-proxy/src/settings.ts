@@ -1,26 +1,30 @@
-import { settingSchemas } from "@opencomputer/protocol";
+import { settingSchemas } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 
 /**
- * Every variable that this process reads. The first three are the product's
- * public settings; the rest is handed over by whatever starts the process.
+ * Every variable that this process reads. The first seven are the product's
+ * public settings; the others are set by the process that starts this one.
  */
 export const egressProxySettings = {
+  OPENCOMPUTER_LOG_LEVEL: settingSchemas.OPENCOMPUTER_LOG_LEVEL,
   OPENCOMPUTER_EGRESS_HOSTS: settingSchemas.OPENCOMPUTER_EGRESS_HOSTS,
   OPENCOMPUTER_EGRESS_DENY: settingSchemas.OPENCOMPUTER_EGRESS_DENY,
   OPENCOMPUTER_EGRESS_CA_FILE: settingSchemas.OPENCOMPUTER_EGRESS_CA_FILE,
+  OPENCOMPUTER_EGRESS_RESOLV_CONF: settingSchemas.OPENCOMPUTER_EGRESS_RESOLV_CONF,
+  /** Secret: the supervisor hands it over on a pipe. */
+  OPENCOMPUTER_EGRESS_UPSTREAM_PROXY: settingSchemas.OPENCOMPUTER_EGRESS_UPSTREAM_PROXY,
+  OPENCOMPUTER_EGRESS_NO_PROXY: settingSchemas.OPENCOMPUTER_EGRESS_NO_PROXY,
   /** Path of the Unix socket that serves the control API. */
   OPENCOMPUTER_EGRESS_PROXY_SOCKET: z.string().startsWith("/", "expected an absolute path"),
   /** IPv4 address that guests' connections arrive at. */
   OPENCOMPUTER_EGRESS_ADDRESS: z.ipv4(),
-  /** File that names the nameservers, in the form of resolv.conf(5). */
-  OPENCOMPUTER_EGRESS_RESOLV_CONF: z
-    .string()
-    .startsWith("/", "expected an absolute path")
-    .default("/etc/resolv.conf"),
+  /** File descriptor of a listening socket for guests' other ports, whose connections keep their destination. */
+  OPENCOMPUTER_EGRESS_STREAM_DESCRIPTOR: z.coerce.number().int().min(3).max(1023).optional(),
+  /** File descriptor of a socket of netfilter's log: which connections of guests the packet filter rejected. */
+  OPENCOMPUTER_EGRESS_REFUSAL_DESCRIPTOR: z.coerce.number().int().min(3).max(1023).optional(),
   /**
    * File descriptor of the stream that takes audit lines, apart from the
-   * process log. Standard output when nobody opened one.
+   * process log. Standard output by default.
    */
   OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: z.coerce.number().int().min(1).max(1023).default(1),
 } as const;

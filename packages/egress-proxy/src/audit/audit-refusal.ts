@@ -1,15 +1,17 @@
-import type { AuditLine } from "@opencomputer/protocol";
+import type { AuditLine } from "@opencomputer/protocol/wire";
 
-/** What is known of a connection or question that was refused before it became a request. */
+/** A connection or DNS question that was refused before there was a request. */
 export interface Refusal {
   kind: AuditLine["kind"];
   sandboxId: string | null;
   sourceAddress: string;
   host: string | null;
+  /** Where it is known and the host does not have it. */
+  port?: number;
   reason: string;
 }
 
-/** The audit line of a refusal: nothing was substituted and nothing sent. */
+/** Returns the audit line of a refusal: nothing was substituted and nothing sent. */
 export function refusalLine(refusal: Refusal, time: Date): AuditLine {
   return {
     time: time.toISOString(),

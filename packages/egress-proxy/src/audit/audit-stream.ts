@@ -1,14 +1,14 @@
 import { fstatSync, writeSync } from "node:fs";
-import { errorCode } from "../describe-error.ts";
+import { errorCode } from "../logging/describe-error.ts";
 
 const retryMilliseconds = 5;
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Makes the function that writes to the stream which the starting process
- * opened for audit lines under this file descriptor. It writes synchronously:
- * all of the text is with the reader's kernel buffer when it returns, and a
- * reader that does not read pauses the proxy instead of costing lines.
+ * Opens the stream for audit lines, whose file descriptor this process was
+ * started with, and returns the function that writes to it. Writes are
+ * synchronous: all of the text is in the kernel's buffer when a call returns,
+ * and a reader that does not read pauses the proxy instead of losing lines.
  *
  * @throws when the descriptor is not open.
  */
@@ -28,7 +28,7 @@ export function openAuditStream(descriptor: number): (text: string) => void {
       try {
         written += writeSync(descriptor, bytes, written);
       } catch (error) {
-        // Whoever opened the stream may have made it non-blocking.
+        // The process that opened the stream may have made it non-blocking.
         if (errorCode(error) !== "EAGAIN") throw error;
         Atomics.wait(sleeper, 0, 0, retryMilliseconds);
       }

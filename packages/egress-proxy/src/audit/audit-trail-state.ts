@@ -1,14 +1,14 @@
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { auditTrailStateSchema } from "@opencomputer/protocol";
+import { auditTrailStateSchema } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 
 /**
- * Follows what the reader of the audit stream writes back on the same
- * descriptor. Until it says otherwise, and when the descriptor is none that
- * can be read, the audit trail takes lines.
+ * Follows the state of the audit trail, which the reader of the audit stream
+ * writes back on the same descriptor. Until it reports otherwise, and when the
+ * descriptor cannot be read, the audit trail counts as writable.
  *
- * @returns Whether it does at this moment.
+ * @returns A function that returns whether it is writable now.
  */
 export function followAuditTrailState(descriptor: number, log: Logger): () => boolean {
   let isWritable = true;
@@ -17,7 +17,9 @@ export function followAuditTrailState(descriptor: number, log: Logger): () => bo
   createInterface({ input: socket }).on("line", (line) => {
     const state = parseState(line);
     if (state === undefined) {
-      log.error("what the reader of the audit stream wrote is no state of the audit trail");
+      log.error(
+        "the reader of the audit stream sent something other than a state of the audit trail",
+      );
     } else if (state.isWritable !== isWritable) {
       isWritable = state.isWritable;
       log.warn(
@@ -36,7 +38,7 @@ function parseState(line: string) {
   try {
     return auditTrailStateSchema.safeParse(JSON.parse(line)).data;
   } catch (error) {
-    // No JSON: the same as another shape.
+    // Invalid JSON is handled like any other wrong shape.
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { auditLineSchema, limits } from "@opencomputer/protocol";
+import { type AuditLine, auditLineSchema, serviceLimits } from "@opencomputer/protocol/wire";
 import { testAuditLine } from "../testing/audit-lines.ts";
-import { otherSandboxId, testSandboxId } from "../testing/sessions.ts";
-import { createTestLog } from "../testing/silent-log.ts";
+import { createTestLog, otherSandboxId, testSandboxId } from "../testing/sessions.ts";
 import { createAuditWriter } from "./audit-writer.ts";
 
 function scenario({ fails = false } = {}) {
   const writes: string[] = [];
   const logLines: string[] = [];
+  const kept: { line: AuditLine; leftOut: number }[] = [];
   let milliseconds = 1_700_000_000_000;
   const audit = createAuditWriter({
     send(text) {
@@ -18,6 +18,7 @@ function scenario({ fails = false } = {}) {
     },
     log: createTestLog(logLines),
     now: () => milliseconds,
+    keepLine: (line, _detail, leftOut) => kept.push({ line, leftOut }),
   });
   const lines = () =>
     writes
@@ -28,11 +29,11 @@ function scenario({ fails = false } = {}) {
   const pass = (seconds: number) => {
     milliseconds += seconds * 1000;
   };
-  return { audit, writes, logLines, lines, pass };
+  return { audit, writes, logLines, kept, lines, pass };
 }
 
 describe("createAuditWriter", () => {
-  test("writes one JSON line for each call, in order, those of one turn together", async () => {
+  test("writes one JSON line for each call, in order, those of one event-loop turn together", async () => {
     const { audit, writes, lines } = scenario();
     for (let index = 0; index < 50; index += 1) audit.write(testAuditLine({ path: `/${index}` }));
     await nextTurn();
@@ -44,7 +45,7 @@ describe("createAuditWriter", () => {
     assert.equal(writes.length, 1);
   });
 
-  test("flush writes at once what is held back, sums too", () => {
+  test("flush writes at once what is buffered, sums too", () => {
     const { audit, lines } = scenario();
     for (let index = 0; index < 150; index += 1) audit.write(testAuditLine());
     assert.equal(lines().length, 0);
@@ -54,7 +55,15 @@ describe("createAuditWriter", () => {
     assert.match(lines().at(-1)?.reason ?? "", /^50 further lines/);
   });
 
-  test("1,740 requests with paths of 60 KB leave another sandbox's lines as they are", () => {
+  test("the egress log gets each line, and of a sum how many lines it stands for", () => {
+    const { audit, kept } = scenario({ fails: true });
+    for (let index = 0; index < 150; index += 1) audit.write(testAuditLine());
+    audit.flush();
+    assert.equal(kept.length, 101);
+    assert.deepEqual([kept[0]?.leftOut, kept[99]?.leftOut, kept[100]?.leftOut], [0, 0, 50]);
+  });
+
+  test("1,740 requests with paths of 60 KB do not affect another sandbox's lines", () => {
     const { audit, writes, lines } = scenario();
     const path = `/${"a".repeat(60_000)}`;
     for (let index = 0; index < 1740; index += 1) {
@@ -84,7 +93,7 @@ describe("createAuditWriter", () => {
     assert.match(logLines.at(-1) ?? "", /"leftOut":90/);
   });
 
-  test("lines that the reader does not take are counted in the process log, and nothing throws", () => {
+  test("lines that the reader does not accept are counted in the process log, and nothing throws", () => {
     const { audit, logLines } = scenario({ fails: true });
     for (let index = 0; index < 100; index += 1) {
       audit.write(testAuditLine());
@@ -95,10 +104,10 @@ describe("createAuditWriter", () => {
     assert.ok(!logLines.join("").includes("EPIPE"), "no message of an error is repeated");
   });
 
-  test("the longest line is within what its reader takes", () => {
+  test("the longest line is within what its reader accepts", () => {
     const { audit, writes } = scenario();
     audit.write(testAuditLine({ path: "\u0001".repeat(60_000) }));
     audit.flush();
-    assert.ok(Buffer.byteLength(writes.join("")) <= limits.auditLineBytesMax + 1);
+    assert.ok(Buffer.byteLength(writes.join("")) <= serviceLimits.auditLineBytesMax + 1);
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { auditLineSchema, limits } from "@opencomputer/protocol";
+import { auditLineSchema, serviceLimits } from "@opencomputer/protocol/wire";
 import { testAuditLine } from "../testing/audit-lines.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
 import { boundedLine, cutText } from "./bounded-line.ts";
@@ -20,7 +20,7 @@ describe("cutText", () => {
 });
 
 describe("boundedLine", () => {
-  test("leaves an ordinary line as it is", () => {
+  test("keeps an ordinary line unchanged", () => {
     const line = testAuditLine({
       path: `/${"a".repeat(1000)}`,
       substituted: ["KEY"],
@@ -29,12 +29,12 @@ describe("boundedLine", () => {
     assert.deepEqual(read(boundedLine(line)), line);
   });
 
-  test("cuts a path of 60 KB and says how long it was", () => {
+  test("truncates a path of 60 KB and states its length", () => {
     const { path } = read(boundedLine(testAuditLine({ path: `/${"a".repeat(59_999)}` })));
-    assert.equal(path, `/${"a".repeat(limits.auditTextBytesMax - 1)}…(60000 bytes)`);
+    assert.equal(path, `/${"a".repeat(serviceLimits.auditTextBytesMax - 1)}…(60000 bytes)`);
   });
 
-  test("cuts lists, and says how many entries they had", () => {
+  test("truncates lists, and states how many entries they had", () => {
     const names = Array.from({ length: 200 }, (_, index) => `NAME_${index}`);
     const withheld = names.map((name) => ({ name, place: "body" }));
     const line = read(boundedLine(testAuditLine({ redacted: names, withheld })));
@@ -43,7 +43,7 @@ describe("boundedLine", () => {
     assert.deepEqual(line.withheld.at(-1), { name: "…", place: "…(136 more)" });
   });
 
-  test("fuzz: whatever a line holds, it is a valid line within its bound", () => {
+  test("fuzz: any line becomes a valid line within its bound", () => {
     const random = createSeededRandom(7493);
     const pieces = ["a", '"', "\\", "\u0001", "é", "😀", "\ud800", "\n", "…"];
     const text = () => random.pick(pieces).repeat(random.below(70_000));
@@ -61,7 +61,7 @@ describe("boundedLine", () => {
           leaked: names,
         }),
       );
-      assert.ok(Buffer.byteLength(json) <= limits.auditLineBytesMax);
+      assert.ok(Buffer.byteLength(json) <= serviceLimits.auditLineBytesMax);
       assert.ok(!json.includes("\n"));
       read(json);
     }

@@ -1,28 +1,35 @@
-import { type AuditLine, limits } from "@opencomputer/protocol";
+import type { AuditLine } from "@opencomputer/protocol/wire";
+import { serviceLimits } from "@opencomputer/protocol/wire";
 
 const listEntriesMax = 64;
-/** Where a token was seen: a word and a field's name, which the guest chose. */
-const placeBytesMax = 256;
-/** How much of the bounds on texts and lists is tried, one after the other. */
+/** Bytes of the place of a token: a word and a field's name, which the guest chose. */
+export const placeBytesMax = 256;
+/** Shares of the bounds on texts and lists that are tried, one after the other. */
 const shares = [1, 1 / 4, 1 / 16, 1 / 64];
 
 const encoder = new TextEncoder();
 
 /**
- * An audit line as JSON of at most `limits.auditLineBytesMax` bytes. Whatever
- * a guest or an upstream can make long is cut and says how long it was. A line
- * that is still too long, such as one full of escapes, is cut further.
+ * Encodes an audit line as JSON of at most `serviceLimits.auditLineBytesMax` bytes.
+ * What a guest or an upstream can make long is truncated, with its full length
+ * appended. A line that is still too long, such as one full of escapes, is
+ * truncated further.
  */
 export function boundedLine(line: AuditLine): string {
+  return boundedJson(serviceLimits.auditLineBytesMax, (share) => cutLine(line, share));
+}
+
+/** Encodes what `cut` returns for the greatest share of the bounds on texts and lists with which it fits. */
+export function boundedJson(bytesMax: number, cut: (share: number) => unknown): string {
   let json = "";
   for (const share of shares) {
-    json = JSON.stringify(cutLine(line, share));
-    if (Buffer.byteLength(json) <= limits.auditLineBytesMax) break;
+    json = JSON.stringify(cut(share));
+    if (Buffer.byteLength(json) <= bytesMax) break;
   }
   return json;
 }
 
-/** The text, or its first bytes in whole characters and how many bytes it had. */
+/** Returns the text, or its first bytes in whole characters and how many bytes it had. */
 export function cutText(text: string, bytesMax: number): string {
   // No UTF-16 code unit takes more than three bytes of UTF-8.
   if (text.length * 3 <= bytesMax) return text;
@@ -33,7 +40,7 @@ export function cutText(text: string, bytesMax: number): string {
 }
 
 function cutLine(line: AuditLine, share: number): AuditLine {
-  const text = (value: string) => cutText(value, limits.auditTextBytesMax * share);
+  const text = (value: string) => cutText(value, serviceLimits.auditTextBytesMax * share);
   const optional = (value: string | null) => (value === null ? null : text(value));
   const names = (list: readonly string[]) => cutList(list, share, text, (name) => name);
   return {
@@ -56,8 +63,8 @@ function cutLine(line: AuditLine, share: number): AuditLine {
   };
 }
 
-/** The first entries of a list, and one that says how many more there were. */
-function cutList<Entry>(
+/** Returns the first entries of a list, and one with the number of those left out. */
+export function cutList<Entry>(
   list: readonly Entry[],
   share: number,
   cut: (entry: Entry) => Entry,

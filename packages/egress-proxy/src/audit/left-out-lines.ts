@@ -1,14 +1,15 @@
-import type { AuditLine } from "@opencomputer/protocol";
+import type { AuditLine } from "@opencomputer/protocol/wire";
 
 const hostsNamedMax = 8;
 
 /**
- * Audit lines of one sandbox, kind and decision that are not written one by
- * one. What is kept of them grows with the secrets of the session, never with
- * their number or with what the guest put into them.
+ * Sums up audit lines of one sandbox, kind and decision that are not written
+ * one by one. Its memory grows with the secrets of the session, never with the
+ * number or the content of the lines.
  */
 export class LeftOutLines {
   readonly #first: AuditLine;
+  readonly #describe: (count: number) => string;
   readonly #hosts = new Set<string>();
   readonly #substituted = new Set<string>();
   /** The first place of each secret. */
@@ -20,12 +21,19 @@ export class LeftOutLines {
   #responseBytes = 0;
   #durationMillisecondsMax = 0;
 
-  constructor(first: AuditLine) {
+  /** `describe` begins the reason of the sum. */
+  constructor(first: AuditLine, describe: (count: number) => string) {
     this.#first = first;
+    this.#describe = describe;
   }
 
-  add(line: AuditLine): void {
-    this.#count += 1;
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds a line, which may be the sum of `count` lines itself. */
+  add(line: AuditLine, count = 1): void {
+    this.#count += count;
     this.#requestBytes += line.requestBytes;
     this.#responseBytes += line.responseBytes;
     this.#durationMillisecondsMax = Math.max(
@@ -41,14 +49,14 @@ export class LeftOutLines {
     for (const name of line.leaked) this.#leaked.add(name);
   }
 
-  /** One line for all of them: bytes are their sum, the duration is the longest. */
+  /** Returns one line for all of them: bytes are summed, the duration is the longest. */
   sum(): AuditLine {
     return {
       ...this.#first,
       host: null,
       method: null,
       path: null,
-      reason: `${this.#count} further lines of this second were left out${this.#hostsText()}`,
+      reason: `${this.#describe(this.#count)}${this.#hostsText()}`,
       status: null,
       substituted: [...this.#substituted],
       withheld: [...this.#withheld].map(([name, place]) => ({ name, place })),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { AuditLine } from "@opencomputer/protocol";
+import type { AuditLine } from "@opencomputer/protocol/wire";
 import { testAuditLine } from "../testing/audit-lines.ts";
 import { otherSandboxId } from "../testing/sessions.ts";
 import { createLineRate } from "./line-rate.ts";
@@ -14,7 +14,7 @@ function scenario() {
 }
 
 describe("createLineRate", () => {
-  test("a burst of one sandbox takes nothing from another one", () => {
+  test("a burst of one sandbox does not affect another one", () => {
     const { admitted } = scenario();
     assert.equal(admitted(1000), 3);
     assert.equal(admitted(3, { sandboxId: otherSandboxId }), 3);
@@ -69,7 +69,7 @@ describe("createLineRate", () => {
     assert.match(sums[0]?.reason ?? "", /^97 further lines .* h3\.test, .*h10\.test and more$/);
   });
 
-  test("the next second begins anew, by itself", (context) => {
+  test("the next second begins by itself", (context) => {
     context.mock.timers.enable({ apis: ["setTimeout"] });
     const { admitted, sums } = scenario();
     admitted(5);

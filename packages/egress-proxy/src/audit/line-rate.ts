@@ -1,10 +1,11 @@
-import type { AuditLine } from "@opencomputer/protocol";
+import type { AuditLine } from "@opencomputer/protocol/wire";
 import { LeftOutLines } from "./left-out-lines.ts";
 
+/** Decides which audit lines are written individually. */
 export interface LineRate {
-  /** Whether this line is written by itself. If not, it is part of a later sum. */
+  /** Whether this line is written individually. If not, it becomes part of a later sum. */
   admits(line: AuditLine): boolean;
-  /** Writes the sums of what was left out and begins a new second. */
+  /** Writes the sums of the lines that were left out and begins a new second. */
   endSecond(): void;
 }
 
@@ -17,16 +18,17 @@ interface Sandbox {
 const secondMilliseconds = 1000;
 
 /**
- * Bounds what one sandbox costs the audit: so many lines a second are written
- * one by one, and the rest of the second becomes one line for each kind and
- * decision. Which secrets were used, withheld, redacted or leaked stands in
- * the sum too, so a burst hides the number of a request but never its kind.
+ * Bounds the audit lines of one sandbox: so many a second are written one by
+ * one, and the others of that second become one line for each kind and
+ * decision. The sum names the secrets that were used, withheld, redacted or
+ * leaked, so a burst hides single requests but never their kind.
  *
  * The lines of an address without a sandbox are counted by that address.
  */
 export function createLineRate(deps: {
   linesPerSecondMax: number;
-  writeSum: (line: AuditLine) => void;
+  /** `count` lines were left out for it. */
+  writeSum: (line: AuditLine, count: number) => void;
 }): LineRate {
   const sandboxes = new Map<string, Sandbox>();
   let timer: NodeJS.Timeout | undefined;
@@ -37,7 +39,7 @@ export function createLineRate(deps: {
     const ended = [...sandboxes.values()];
     sandboxes.clear();
     for (const { leftOut } of ended) {
-      for (const lines of leftOut.values()) deps.writeSum(lines.sum());
+      for (const lines of leftOut.values()) deps.writeSum(lines.sum(), lines.count);
     }
   };
 
@@ -53,11 +55,15 @@ export function createLineRate(deps: {
       sandbox.lines += 1;
       if (sandbox.lines <= deps.linesPerSecondMax) return true;
       const group = `${line.kind} ${line.decision}`;
-      const lines = sandbox.leftOut.get(group) ?? new LeftOutLines(line);
+      const lines = sandbox.leftOut.get(group) ?? new LeftOutLines(line, describeSecond);
       lines.add(line);
       sandbox.leftOut.set(group, lines);
       return false;
     },
     endSecond,
   };
+}
+
+function describeSecond(count: number): string {
+  return `${count} further lines of this second were left out`;
 }

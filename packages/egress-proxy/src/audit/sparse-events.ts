@@ -6,22 +6,28 @@ interface Window {
   leftOut: number;
 }
 
-/** How many events of its source were left out before this one; undefined when it is left out itself. */
-export type AdmitEvent = (source: string) => number | undefined;
-
 const windowMilliseconds = 60_000;
 const eventsPerWindowMax = 10;
 const sourcesMax = 4096;
 
 /** Admits ten events a minute of each source. */
-export function createSparseEvents(deps: { now: () => number }): AdmitEvent {
-  const windows = new LRUCache<string, Window>({ max: sourcesMax });
+export class SparseEvents {
+  readonly #windows = new LRUCache<string, Window>({ max: sourcesMax });
+  readonly #now: () => number;
 
-  return (source) => {
-    const now = deps.now();
-    const window = windows.get(source);
+  constructor(deps: { now: () => number }) {
+    this.#now = deps.now;
+  }
+
+  /**
+   * Returns how many events of the source were left out before this one;
+   * undefined when this one is left out.
+   */
+  admit(source: string): number | undefined {
+    const now = this.#now();
+    const window = this.#windows.get(source);
     if (window === undefined || now - window.startedAtMilliseconds >= windowMilliseconds) {
-      windows.set(source, { startedAtMilliseconds: now, events: 1, leftOut: 0 });
+      this.#windows.set(source, { startedAtMilliseconds: now, events: 1, leftOut: 0 });
       return window?.leftOut ?? 0;
     }
     if (window.events >= eventsPerWindowMax) {
@@ -30,5 +36,5 @@ export function createSparseEvents(deps: { now: () => number }): AdmitEvent {
     }
     window.events += 1;
     return 0;
-  };
+  }
 }

@@ -1,6 +1,7 @@
 import "reflect-metadata";
-import { createPrivateKey, X509Certificate as NodeCertificate, webcrypto } from "node:crypto";
-import { type CertificateAuthorityKeys, WireError } from "@opencomputer/protocol";
+import { createPrivateKey, type KeyObject, X509Certificate as NodeCertificate } from "node:crypto";
+import { WireError } from "@opencomputer/protocol/api";
+import type { CertificateAuthorityKeys } from "@opencomputer/protocol/wire";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -11,17 +12,17 @@ import {
 /** The installation's CA, ready to sign. */
 export interface CertificateAuthority {
   readonly certificate: X509Certificate;
-  readonly signingKey: webcrypto.CryptoKey;
+  /** Its distinguished name, encoded: the issuer of its certificates. */
+  readonly subject: Buffer;
+  readonly signingKey: KeyObject;
   readonly authorityKeyIdentifier: AuthorityKeyIdentifierExtension;
 }
 
-export const ecdsaP256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
-
 /**
- * Reads the CA that the control plane hands over.
+ * Imports the CA that the control plane sends.
  *
- * @throws {WireError} `invalid_request` when the certificate is none or no
- * CA, or when the key is not its P-256 key. Neither is quoted.
+ * @throws {WireError} `invalid_request` when the certificate is malformed or not a
+ * CA's, or when the key is not its P-256 key. Neither is quoted.
  */
 export async function importCertificateAuthority(
   keys: CertificateAuthorityKeys,
@@ -46,16 +47,10 @@ export async function importCertificateAuthority(
       "certificatePem is no CA certificate: its basic constraints do not say CA:TRUE",
     );
   }
-  const signingKey = await webcrypto.subtle.importKey(
-    "pkcs8",
-    privateKey.export({ format: "der", type: "pkcs8" }),
-    ecdsaP256,
-    false,
-    ["sign"],
-  );
   return {
     certificate,
-    signingKey,
+    subject: Buffer.from(certificate.subjectName.toArrayBuffer()),
+    signingKey: privateKey,
     authorityKeyIdentifier: await authorityKeyIdentifierOf(certificate),
   };
 }

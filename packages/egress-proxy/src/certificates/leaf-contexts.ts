@@ -1,22 +1,23 @@
 import { createSecureContext, type SecureContext } from "node:tls";
-import type { CertificateAuthorityKeys } from "@opencomputer/protocol";
+import type { CertificateAuthorityKeys } from "@opencomputer/protocol/wire";
 import { LRUCache } from "lru-cache";
 import { type CertificateAuthority, importCertificateAuthority } from "./certificate-authority.ts";
 import { issueLeafCertificate, type LeafKey } from "./leaf-certificate.ts";
 
+/** TLS contexts for the hosts that guests connect to. */
 export interface LeafContexts {
   /**
-   * Puts a CA in force; contexts of a former one are forgotten.
+   * Sets the CA; contexts of a former one are dropped.
    *
-   * @throws {WireError} `invalid_request`; the former CA then stays in force.
+   * @throws {WireError} `invalid_request`; the former CA then stays.
    */
   setAuthority(keys: CertificateAuthorityKeys): Promise<void>;
   readonly hasAuthority: boolean;
   /**
-   * The TLS context that proves this canonical host to a guest; `undefined`
-   * while there is no CA. Concurrent calls for one host share the work.
+   * Returns the TLS context with a certificate for this canonical host;
+   * `undefined` before a CA is set.
    */
-  contextFor(host: string): Promise<SecureContext | undefined>;
+  contextFor(host: string): SecureContext | undefined;
 }
 
 const contextLifetimeMilliseconds = 24 * 3600 * 1000;
@@ -27,16 +28,11 @@ export function createLeafContexts(options: {
   now: () => Date;
 }): LeafContexts {
   const { leafKey, now } = options;
-  const contexts = new LRUCache<string, Promise<SecureContext>>({
+  const contexts = new LRUCache<string, SecureContext>({
     max: options.contextsMax,
     ttl: contextLifetimeMilliseconds,
   });
   let authority: CertificateAuthority | undefined;
-
-  const issue = async (signer: CertificateAuthority, host: string): Promise<SecureContext> => {
-    const cert = await issueLeafCertificate({ authority: signer, leafKey, host, now: now() });
-    return createSecureContext({ key: leafKey.privateKeyPem, cert });
-  };
 
   return {
     async setAuthority(keys) {
@@ -48,18 +44,14 @@ export function createLeafContexts(options: {
     get hasAuthority() {
       return authority !== undefined;
     },
-    async contextFor(host) {
+    contextFor(host) {
       if (authority === undefined) return undefined;
       const known = contexts.get(host);
-      if (known !== undefined) return await known;
-      const made = issue(authority, host);
+      if (known !== undefined) return known;
+      const cert = issueLeafCertificate({ authority, leafKey, host, now: now() });
+      const made = createSecureContext({ key: leafKey.privateKeyPem, cert });
       contexts.set(host, made);
-      try {
-        return await made;
-      } catch (error) {
-        if (contexts.peek(host) === made) contexts.delete(host);
-        throw error;
-      }
+      return made;
     },
   };
 }

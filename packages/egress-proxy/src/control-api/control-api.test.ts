@@ -5,28 +5,31 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { errorBodySchema, limits } from "@opencomputer/protocol/api";
 import {
   type EgressSession,
+  egressLogBatchSchema,
   egressPolicySchema,
   egressProxyStatusSchema,
-  errorBodySchema,
-  limits,
-} from "@opencomputer/protocol";
+  serviceLimits,
+} from "@opencomputer/protocol/wire";
 import { createLeafKey } from "../certificates/leaf-certificate.ts";
 import { createLeafContexts } from "../certificates/leaf-contexts.ts";
+import { EgressLogBuffer } from "../egress-log/egress-log-buffer.ts";
 import { BlockScanner } from "../redaction/block-scanner.ts";
 import { createSessionVersions } from "../sessions/session-versions.ts";
 import { createSessions } from "../sessions/sessions.ts";
+import { testAuditLine } from "../testing/audit-lines.ts";
 import { createTestAuthority } from "../testing/certificates.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
 import {
+  createTestLog,
   otherSandboxId,
   testMachineId,
   testSandboxId,
   testSecret,
   testSession,
 } from "../testing/sessions.ts";
-import { createTestLog } from "../testing/silent-log.ts";
 import { createControlApi } from "./control-api.ts";
 import { listenOnSocket } from "./listen-on-socket.ts";
 
@@ -35,6 +38,7 @@ async function scenario() {
   const sessions = createSessions({
     scanner: new BlockScanner(),
     onAddressReleased: () => undefined,
+    onPolicyEnded: () => undefined,
     onAddressTaken: () => undefined,
   });
   const contexts = createLeafContexts({
@@ -43,11 +47,14 @@ async function scenario() {
     now: () => new Date(),
   });
   const instanceId = randomUUID();
+  const egressLog = new EgressLogBuffer({ instanceId });
   const server = createControlApi({
-    instanceId,
+    egressLog,
+    explain: async () => assert.fail("nothing is to be explained"),
     sessions,
     sessionVersions: createSessionVersions(),
     contexts,
+    readMetrics: async () => "# metrics",
     log: createTestLog(logLines),
   });
   const put = (path: string, body: unknown) => {
@@ -62,20 +69,56 @@ async function scenario() {
   const putSession = (session: EgressSession) => put(`/v1/sessions/${session.sandboxId}`, session);
   const get = (path: string) => server.inject({ method: "GET", url: path });
   const remove = (id: string) => server.inject({ method: "DELETE", url: `/v1/sessions/${id}` });
-  return { server, sessions, instanceId, logLines, put, putSession, get, remove };
+  return { server, sessions, egressLog, instanceId, logLines, put, putSession, get, remove };
 }
 
+describe("createControlApi: egress log", () => {
+  test("POST returns the lines until they are acknowledged", async () => {
+    const { server, egressLog, instanceId } = await scenario();
+    const read = async (payload: unknown) => {
+      const url = "/v1/egress-log/read";
+      const headers = { "content-type": "application/json" };
+      return await server.inject({
+        method: "POST",
+        url,
+        headers,
+        payload: JSON.stringify(payload),
+      });
+    };
+    egressLog.keep(testAuditLine({ path: "/first" }), {}, 0);
+    for (const acknowledged of [null, { instanceId: randomUUID(), sequence: 1 }]) {
+      const { lines } = egressLogBatchSchema.parse(
+        (await read({ acknowledged, waitSeconds: 0 })).json(),
+      );
+      assert.deepEqual(
+        lines.map(({ sequence, path }) => [sequence, path]),
+        [[1, "/first"]],
+      );
+    }
+    const last = await read({ acknowledged: { instanceId, sequence: 1 }, waitSeconds: 0 });
+    assert.deepEqual(egressLogBatchSchema.parse(last.json()), { instanceId, lines: [] });
+    for (const refused of [{}, { acknowledged: null, waitSeconds: 3600 }]) {
+      assert.equal((await read(refused)).statusCode, 400);
+    }
+  });
+});
+
+test("createControlApi returns metrics", async () => {
+  const { get } = await scenario();
+  assert.deepEqual((await get("/v1/metrics")).json(), { text: "# metrics" });
+});
+
 describe("createControlApi: sessions", () => {
-  test("PUT puts a session in force, GET returns its policy without tokens and values", async () => {
+  test("PUT puts a session into effect, GET returns its policy without tokens and values", async () => {
     const { putSession, get, sessions } = await scenario();
     const limited = testSecret("b", { allowedHosts: ["api.example.com"] });
-    const answer = await putSession(testSession({ secrets: [testSecret("a"), limited] }));
-    assert.equal(answer.statusCode, 204);
-    assert.equal(answer.body, "");
+    const response = await putSession(testSession({ secrets: [testSecret("a"), limited] }));
+    assert.equal(response.statusCode, 204);
+    assert.equal(response.body, "");
     assert.equal(sessions.findPolicy("198.18.4.6")?.secrets[0]?.value, testSecret("a").value);
-    const told = await get(`/v1/sessions/${testSandboxId}`);
-    assert.equal(told.statusCode, 200);
-    assert.deepEqual(egressPolicySchema.parse(told.json()), {
+    const described = await get(`/v1/sessions/${testSandboxId}`);
+    assert.equal(described.statusCode, 200);
+    assert.deepEqual(egressPolicySchema.parse(described.json()), {
       sandboxId: testSandboxId,
       version: 1,
       machineId: testMachineId,
@@ -84,7 +127,7 @@ describe("createControlApi: sessions", () => {
       egressAllowlist: ["api.example.com"],
       perSecretAllowedHosts: { SECRET_b: ["api.example.com"] },
     });
-    assert.ok(!told.body.includes("canary") && !told.body.includes("osb_sealed"));
+    assert.ok(!described.body.includes("canary") && !described.body.includes("osb_sealed"));
   });
 
   test("a second PUT rotates: same token, new value", async () => {
@@ -95,7 +138,7 @@ describe("createControlApi: sessions", () => {
     assert.deepEqual([secret?.token, secret?.value], [testSecret("a").token, "rotated"]);
   });
 
-  test("a version that is lower than the one held, or held lately, is 409 stale_session", async () => {
+  test("a version lower than the present or a recent one is 409 stale_session", async () => {
     const { putSession, remove, sessions } = await scenario();
     const give = (version: number, value: string) =>
       putSession(testSession({ version, secrets: [testSecret("a", { value })] }));
@@ -113,7 +156,7 @@ describe("createControlApi: sessions", () => {
     assert.equal((await give(6, "current")).statusCode, 204);
   });
 
-  test("a session that is refused does not count as given", async () => {
+  test("a session that is refused does not count", async () => {
     const { putSession } = await scenario();
     const malformed = testSession({ version: 9, egressAllowlist: ["A.example.com"] });
     assert.equal((await putSession(malformed)).statusCode, 400);
@@ -126,12 +169,12 @@ describe("createControlApi: sessions", () => {
     assert.equal((await remove(testSandboxId)).statusCode, 204);
     assert.equal((await remove(testSandboxId)).statusCode, 204);
     assert.equal(sessions.findPolicy("198.18.4.6"), undefined);
-    const answer = await get(`/v1/sessions/${testSandboxId}`);
-    assert.equal(answer.statusCode, 404);
-    assert.equal(errorBodySchema.parse(answer.json()).code, "sandbox_not_found");
+    const response = await get(`/v1/sessions/${testSandboxId}`);
+    assert.equal(response.statusCode, 404);
+    assert.equal(errorBodySchema.parse(response.json()).code, "sandbox_not_found");
   });
 
-  test("status counts sessions and tells whether there is a CA", async () => {
+  test("status has the number of sessions and whether a CA is set", async () => {
     const { put, putSession, get, instanceId } = await scenario();
     const status = async () => egressProxyStatusSchema.parse((await get("/v1/status")).json());
     assert.deepEqual(await status(), {
@@ -140,8 +183,8 @@ describe("createControlApi: sessions", () => {
       sessionCount: 0,
     });
     const { certificatePem, privateKeyPem } = await createTestAuthority();
-    const answer = await put("/v1/certificate-authority", { certificatePem, privateKeyPem });
-    assert.equal(answer.statusCode, 204);
+    const response = await put("/v1/certificate-authority", { certificatePem, privateKeyPem });
+    assert.equal(response.statusCode, 204);
     await putSession(testSession());
     assert.deepEqual(await status(), {
       instanceId,
@@ -150,7 +193,7 @@ describe("createControlApi: sessions", () => {
     });
   });
 
-  test("takes a session with as many and as long secrets as there may be", async () => {
+  test("accepts a session with as many and as long secrets as allowed", async () => {
     const { putSession, sessions } = await scenario();
     const secrets = Array.from({ length: limits.secretsPerStoreMax }, (_, index) => ({
       name: `SECRET_${index}`,
@@ -255,7 +298,7 @@ describe("createControlApi: errors", () => {
     {
       name: "a body over the limit",
       body: testSession({
-        secrets: [{ ...secret, value: canary.padEnd(limits.egressSessionBytesMax, "x") }],
+        secrets: [{ ...secret, value: canary.padEnd(serviceLimits.egressSessionBytesMax, "x") }],
       }),
       status: 413,
       code: "body_too_large",
@@ -270,12 +313,12 @@ describe("createControlApi: errors", () => {
     },
   ];
   for (const { name, path: url = path, body, status, code } of cases) {
-    test(`${name} is ${status} ${code}, and nothing of the body is repeated or logged`, async () => {
+    test(`${name} is ${status} ${code}, and the body is neither quoted nor logged`, async () => {
       const { put, sessions, logLines } = await scenario();
-      const answer = await put(url, body);
-      assert.equal(answer.statusCode, status, answer.body);
-      assert.equal(errorBodySchema.parse(answer.json()).code, code);
-      assert.ok(!answer.body.includes(canary), answer.body);
+      const response = await put(url, body);
+      assert.equal(response.statusCode, status, response.body);
+      assert.equal(errorBodySchema.parse(response.json()).code, code);
+      assert.ok(!response.body.includes(canary), response.body);
       assert.ok(!logLines.join("").includes(canary));
       assert.equal(sessions.count, 0);
     });
@@ -283,17 +326,17 @@ describe("createControlApi: errors", () => {
 
   test("a body that is not declared as JSON is 415", async () => {
     const { server } = await scenario();
-    const answer = await server.inject({
+    const response = await server.inject({
       method: "PUT",
       url: path,
       headers: { "content-type": "text/plain" },
       payload: canary,
     });
-    assert.equal(answer.statusCode, 415);
-    assert.equal(errorBodySchema.parse(answer.json()).code, "unsupported_media_type");
+    assert.equal(response.statusCode, 415);
+    assert.equal(errorBodySchema.parse(response.json()).code, "unsupported_media_type");
   });
 
-  test("fuzz: damaged sessions are refused with an error body or taken whole, never 500", async () => {
+  test("fuzz: damaged sessions are refused with an error body or accepted completely, never 500", async () => {
     const { put, sessions, logLines } = await scenario();
     const random = createSeededRandom(8259);
     const good = JSON.stringify(testSession({ secrets: [secret] }));
@@ -317,11 +360,11 @@ describe("createControlApi: errors", () => {
         const at = random.below(body.length);
         body = body.slice(0, at) + random.pick(pieces) + body.slice(at + random.below(6));
       }
-      const answer = await put(path, body);
-      if (answer.statusCode === 204) continue;
-      assert.equal(answer.statusCode, 400, `${answer.statusCode} for ${body}`);
-      errorBodySchema.parse(answer.json());
-      assert.ok(!answer.body.includes("canary-value"), answer.body);
+      const response = await put(path, body);
+      if (response.statusCode === 204) continue;
+      assert.equal(response.statusCode, 400, `${response.statusCode} for ${body}`);
+      errorBodySchema.parse(response.json());
+      assert.ok(!response.body.includes("canary-value"), response.body);
     }
     assert.ok(!logLines.join("").includes("canary-value"));
     sessions.remove(testSandboxId);
@@ -334,7 +377,7 @@ describe("listenOnSocket", () => {
   const path = join(directory, "control.sock");
   after(() => rmSync(directory, { recursive: true }));
 
-  test("makes a socket that its owner and group alone may use, and takes it away again", async () => {
+  test("creates a socket that only its owner and group may use, and removes it again", async () => {
     const { server } = await scenario();
     const maskBefore = process.umask();
     await listenOnSocket(server, path);
@@ -344,7 +387,7 @@ describe("listenOnSocket", () => {
     assert.equal(existsSync(path), false);
   });
 
-  test("refuses a socket that a living process serves", async () => {
+  test("refuses a socket that a running process serves", async () => {
     const living = createServer().listen(path);
     const { server } = await scenario();
     await assert.rejects(listenOnSocket(server, path), /another process serves it/);

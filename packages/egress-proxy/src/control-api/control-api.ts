@@ -1,13 +1,22 @@
+import { abortWhenClosed } from "@opencomputer/process";
+import {
+  type EgressExplanation,
+  egressExplanationSchema,
+  errorBodySchema,
+  sandboxIdSchema,
+  WireError,
+} from "@opencomputer/protocol/api";
 import {
   certificateAuthoritySchema,
+  type ExplainRequest,
   egressPolicySchema,
   egressProxyStatusSchema,
   egressSessionSchema,
-  errorBodySchema,
-  limits,
-  sandboxIdSchema,
-  WireError,
-} from "@opencomputer/protocol";
+  explainRequestSchema,
+  metricsResponseSchema,
+  readEgressLogSchema,
+  serviceLimits,
+} from "@opencomputer/protocol/wire";
 import { type FastifyInstance, fastify } from "fastify";
 import {
   serializerCompiler,
@@ -17,47 +26,60 @@ import {
 import type { Logger } from "pino";
 import { z } from "zod";
 import type { LeafContexts } from "../certificates/leaf-contexts.ts";
-import type { SessionPolicy } from "../contract.ts";
+import type { EgressLogBuffer } from "../egress-log/egress-log-buffer.ts";
+import type { SessionPolicy } from "../egress-policy/session-policy.ts";
 import { checkSession } from "../sessions/check-session.ts";
 import type { SessionVersions } from "../sessions/session-versions.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import { answerWithWireErrors } from "./wire-errors.ts";
+import { respondWithWireErrors } from "./wire-errors.ts";
 
 const sandboxParameters = z.object({ sandboxId: sandboxIdSchema });
 const noContent = z.null();
 
 /**
- * What the control plane may ask of the proxy; the shapes are protocol's
- * `internal/egress`.
+ * Creates the API through which the control plane configures the proxy; its
+ * shapes are in `@opencomputer/protocol/wire`.
  *
- * `PUT` returns 204 and holds for every request that begins after it; one that
- * is older than what the proxy holds or held is a 409. `DELETE` returns 204
- * whether or not there was a session, and ends the sandbox's connections.
- * Errors are protocol's error bodies.
+ * `PUT` responds with 204 and applies to every request that begins after it;
+ * for a session older than the proxy's latest it responds with 409. `DELETE`
+ * responds with 204 whether or not the session existed, and ends the sandbox's
+ * connections. Error bodies are those of the public API.
  */
 export function createControlApi(deps: {
-  instanceId: string;
+  egressLog: EgressLogBuffer;
+  /** What would happen to a request under a session that is described, or the one in force. */
+  explain: (
+    sandboxId: string,
+    question: ExplainRequest,
+    signal: AbortSignal,
+  ) => Promise<EgressExplanation>;
   sessions: Sessions;
   sessionVersions: SessionVersions;
   contexts: LeafContexts;
+  /** In Prometheus' text format. */
+  readMetrics: () => Promise<string>;
   log: Logger;
 }): FastifyInstance {
   const { sessions, sessionVersions, contexts } = deps;
   const server = fastify({
     logger: false,
-    bodyLimit: limits.egressSessionBytesMax,
+    bodyLimit: serviceLimits.egressSessionBytesMax,
     forceCloseConnections: true,
   });
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
   readJsonWithoutQuoting(server);
-  answerWithWireErrors(server, deps.log);
+  respondWithWireErrors(server, deps.log);
   const routes = server.withTypeProvider<ZodTypeProvider>();
 
   routes.get("/v1/status", { schema: { response: { 200: egressProxyStatusSchema } } }, () => ({
-    instanceId: deps.instanceId,
+    instanceId: deps.egressLog.instanceId,
     hasCertificateAuthority: contexts.hasAuthority,
     sessionCount: sessions.count,
+  }));
+
+  routes.get("/v1/metrics", { schema: { response: { 200: metricsResponseSchema } } }, async () => ({
+    text: await deps.readMetrics(),
   }));
 
   routes.put(
@@ -102,12 +124,7 @@ export function createControlApi(deps: {
     },
     (request) => {
       const policy = sessions.get(request.params.sandboxId);
-      if (policy === undefined) {
-        throw new WireError(
-          "sandbox_not_found",
-          `The egress proxy has no session of ${request.params.sandboxId}`,
-        );
-      }
+      if (policy === undefined) throw sessionNotFound(request.params.sandboxId);
       return describePolicy(policy);
     },
   );
@@ -123,10 +140,37 @@ export function createControlApi(deps: {
     },
   );
 
+  routes.post(
+    "/v1/sessions/:sandboxId/explain",
+    {
+      schema: {
+        params: sandboxParameters,
+        body: explainRequestSchema,
+        response: { 200: egressExplanationSchema, 404: errorBodySchema },
+      },
+    },
+    (request, reply) =>
+      deps.explain(request.params.sandboxId, request.body, abortWhenClosed(reply.raw)),
+  );
+
+  routes.post(
+    "/v1/egress-log/read",
+    { schema: { body: readEgressLogSchema } },
+    async (request, reply) => {
+      const batch = await deps.egressLog.read(request.body);
+      return await reply.type("application/json").send(batch);
+    },
+  );
+
   return server;
 }
 
-/** The built-in parser's error quotes the body; this one says only that it is no JSON. */
+/** The error for a sandbox that the proxy holds no session of. */
+export function sessionNotFound(sandboxId: string): WireError {
+  return new WireError("sandbox_not_found", `The egress proxy has no session of ${sandboxId}`);
+}
+
+/** Replaces the built-in JSON parser, whose errors quote the body, by one that does not. */
 function readJsonWithoutQuoting(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) => {
@@ -139,9 +183,11 @@ function readJsonWithoutQuoting(server: FastifyInstance): void {
   });
 }
 
-/** Secrets without host limits are left out, as they are wherever limits are listed. */
+/** Describes a policy. Secrets without host limits are left out, as in every list of limits. */
 function describePolicy(policy: SessionPolicy): z.infer<typeof egressPolicySchema> {
-  const limited = policy.secrets.filter((secret) => secret.allowedHosts.length > 0);
+  const limited = [...policy.secrets, ...policy.awsCredentials].filter(
+    ({ allowedHosts }) => allowedHosts.length > 0,
+  );
   return {
     sandboxId: policy.sandboxId,
     version: policy.version,

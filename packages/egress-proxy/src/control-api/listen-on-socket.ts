@@ -1,16 +1,15 @@
 import { unlinkSync } from "node:fs";
 import { connect } from "node:net";
 import type { FastifyInstance } from "fastify";
-import { errorCode } from "../describe-error.ts";
+import { errorCode } from "../logging/describe-error.ts";
 
-/** The owner and the group of the socket may connect, and nobody else. */
+/** Only the owner and the group of the socket may connect. */
 const ownerAndGroupMask = 0o117;
 
 /**
- * Serves on a Unix socket of mode 0660, whose group is the one of its directory where that
- * passes it on. A socket that a killed process left
- * behind is taken over; one that a living process serves is not, and the
- * call rejects.
+ * Listens on a Unix socket of mode 0660; its group is the directory's, where
+ * that has the setgid bit. Replaces a socket that a killed process left behind;
+ * rejects when a running process serves it.
  */
 export async function listenOnSocket(server: FastifyInstance, path: string): Promise<void> {
   if (await isLeftBehind(path)) unlinkSync(path);
@@ -26,7 +25,7 @@ export async function listenOnSocket(server: FastifyInstance, path: string): Pro
   }
 }
 
-/** Whether there is a socket that nobody serves. */
+/** Whether the path has a socket that no process serves. */
 function isLeftBehind(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect({ path });

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { SessionPolicy } from "../contract.ts";
-import { BlockScanner } from "../redaction/block-scanner.ts";
-import { createValueSearch } from "../redaction/value-search.ts";
-import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
+import { tokenOf } from "../testing/http-policy.ts";
 import { splitAtRandom } from "../testing/http-split.ts";
 import {
   codings,
+  compressedRequestScript,
   framings,
+  isCompression,
   type ResponseShape,
   requestOf,
   responseOf,
@@ -15,71 +14,28 @@ import {
   webSocketScript,
 } from "../testing/response-scripts.ts";
 import { runScript, type Script, type Step } from "../testing/scripted-exchange.ts";
+import {
+  assertSameUnderBoth,
+  laterValue,
+  policiesFor,
+  see,
+} from "../testing/scripted-observation.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
-import { neighbouringPair, randomPair, type ValuePair } from "../testing/value-pairs.ts";
+import { neighbouringPair, randomPair } from "../testing/value-pairs.ts";
 import { spell, spellingNames } from "../testing/value-spellings.ts";
 import { holdsWhole } from "../testing/whole-value-oracle.ts";
 import { frameOf } from "../websocket/testing/web-socket-frames.ts";
 
 const token = tokenOf("a");
 
-/** The policies of a sandbox with this value, and with another one after it; the work of both is counted. */
-function policiesFor(value: string, later: string, more: readonly string[] = []) {
-  const scanner = new BlockScanner();
-  const secrets = [secretOf("KEY", "a", value)];
-  const former = more.map((text, at) => ({
-    name: `FORMER${at}`,
-    token: tokenOf("f"),
-    value: text,
-  }));
-  const first: SessionPolicy = {
-    ...policyOf(secrets),
-    search: createValueSearch(scanner, [...secrets, ...former]),
-  };
-  const rotatedSecrets = [secretOf("KEY", "a", later)];
-  const rotated: SessionPolicy = {
-    ...policyOf(rotatedSecrets),
-    search: createValueSearch(scanner, [...rotatedSecrets, ...secrets, ...former]),
-  };
-  return { policies: { first, rotated }, work: scanner.work };
-}
-
-/** All that there is to see of a run. */
-async function see(script: Script, value: string, later: string, more: readonly string[] = []) {
-  const { policies, work } = policiesFor(value, later, more);
-  const { events, audits } = await runScript(script, policies);
-  if (!script.decompresses) return { events, audits, work };
-  // What is decompressed is there when its thread is done: its order is compared, and not its time.
-  return {
-    events: events
-      .filter((event) => event.includes(" guest ") && !event.endsWith("is read"))
-      .map((event) => event.replace(/^\d+ /, "")),
-    audits: audits.map((line) => line.replace(/"durationMilliseconds":[0-9.]+/, "")),
-    work: undefined,
-  };
-}
-
-const later = "a value that comes later: Jq7Zt4Wn9Xb2Lr6Vm8Kd3Hs5";
-
-async function assertSameUnderBoth(
-  script: Script,
-  pair: ValuePair,
-  note: string,
-  more: readonly string[] = [],
-): Promise<void> {
-  const one = await see(script, pair.value, later, more);
-  const two = await see(script, pair.other, later, more);
-  assert.deepEqual(one, two, `${note}, ${JSON.stringify(pair)}`);
-}
-
-describe("what a guest sees is the same under two values that do not stand whole", () => {
+describe("what a guest observes is the same for two values that do not occur completely", () => {
   for (const framing of framings) {
     for (const coding of codings) {
       test(`${framing} responses, ${coding}`, async () => {
         const random = createSeededRandom(
           401 + framings.indexOf(framing) * 10 + codings.indexOf(coding),
         );
-        for (let round = 0; round < (coding === "identity" ? 50 : 8); round += 1) {
+        for (let round = 0; round < (coding === "identity" ? 50 : 6); round += 1) {
           const makePair = random.below(3) === 0 ? neighbouringPair : randomPair;
           const pair = makePair(random, random.pick(["token", "text"]));
           const shape: ResponseShape = {
@@ -108,6 +64,15 @@ describe("what a guest sees is the same under two values that do not stand whole
     await assertSameUnderBoth(responseScript(random, pair, token, shape), pair, "one run", many);
   });
 
+  test("compressed requests", async () => {
+    const random = createSeededRandom(490);
+    for (let round = 0; round < 30; round += 1) {
+      const pair = randomPair(random, random.pick(["token", "text"]));
+      const script = compressedRequestScript(random, pair, token);
+      await assertSameUnderBoth(script, pair, `round ${round}`);
+    }
+  });
+
   test("frames of a WebSocket", async () => {
     const random = createSeededRandom(470);
     for (let round = 0; round < 60; round += 1) {
@@ -130,7 +95,7 @@ function sent(bytes: Buffer): Step {
 /** What the guest receives while an upstream sends these parts. */
 async function receive(parts: readonly Buffer[], more: readonly Step[], minorVersion: 0 | 1 = 1) {
   const steps = [requestOf(token, minorVersion), ...parts.map(sent), ...more];
-  const { received } = await runScript(scriptOf(steps), policiesFor(key, later).policies);
+  const { received } = await runScript(scriptOf(steps), policiesFor(key, laterValue).policies);
   return received;
 }
 
@@ -159,8 +124,8 @@ function assertNothingOf(value: string, received: Buffer, note: string): void {
 
 const ends: readonly Step[] = [{ at: "upstream", does: "ends" }];
 
-describe("a value that stands whole becomes its token", () => {
-  test("which the comparison sees in every kind of response", async () => {
+describe("a value that occurs completely becomes its token", () => {
+  test("which the comparison detects in every kind of response", async () => {
     const random = createSeededRandom(501);
     const pair = randomPair(random, "token");
     for (const framing of framings) {
@@ -169,17 +134,17 @@ describe("a value that stands whole becomes its token", () => {
         const response = responseOf(body, { framing, coding }, random);
         const script = scriptOf(
           [requestOf(token, 1), sent(response), ...ends],
-          coding !== "identity",
+          isCompression(coding),
         );
-        const one = await see(script, pair.value, later);
-        const two = await see(script, pair.other, later);
+        const one = await see(script, pair.value);
+        const two = await see(script, pair.other);
         assert.notDeepEqual(one.events, two.events, `${framing}, ${coding}`);
       }
     }
   });
 
   for (const framing of framings) {
-    test(`in ${framing} responses, however they are cut`, async () => {
+    test(`in ${framing} responses, however they are split`, async () => {
       const random = createSeededRandom(502 + framings.indexOf(framing));
       for (const name of spellingNames) {
         const filler = Buffer.from(framing === "long" ? "<p>words</p>\n".repeat(200) : "<p>");
@@ -211,7 +176,7 @@ describe("a value that stands whole becomes its token", () => {
     });
   }
 
-  test("cut at every byte, and of what breaks off there nothing follows", async () => {
+  test("split at every byte, and nothing held back is sent after a truncation there", async () => {
     const random = createSeededRandom(510);
     for (const framing of ["chunked", "close"] as const) {
       const response = responseOf(
@@ -259,12 +224,12 @@ describe("a value that stands whole becomes its token", () => {
         sent(response.subarray(cut)),
         ...ends,
       ];
-      const { received } = await runScript(scriptOf(steps), policiesFor(key, later).policies);
+      const { received } = await runScript(scriptOf(steps), policiesFor(key, laterValue).policies);
       assert.equal(bodyIn(received), `${filler}${token}${filler}\n`, `at ${at}`);
     }
   });
 
-  test("in messages of a WebSocket, in frames cut anywhere", async () => {
+  test("in messages of a WebSocket, in frames split anywhere", async () => {
     const random = createSeededRandom(512);
     for (const name of spellingNames) {
       const parts = splitAtRandom(spell(name, `<${key}>`), 9, random);
@@ -285,13 +250,13 @@ describe("a value that stands whole becomes its token", () => {
         ...[head, ...arrivals].map(sent),
         ...ends,
       ];
-      const { received } = await runScript(scriptOf(steps), policiesFor(key, later).policies);
+      const { received } = await runScript(scriptOf(steps), policiesFor(key, laterValue).policies);
       assert.ok(received.includes(token), name);
       assert.equal(holdsWhole(received, key), false, name);
     }
   });
 
-  test("in a compressed page, with the same writes for right and wrong guesses beside it", async () => {
+  test("in a compressed page, with the same writes for right and wrong guesses next to it", async () => {
     const random = createSeededRandom(513);
     const wrong = randomPair(random, "token").other.padEnd(12, "x");
     const seeGuess = async (guess: string) => {
@@ -303,7 +268,7 @@ describe("a value that stands whole becomes its token", () => {
       const steps = [requestOf(token, 1), ...parts.map(sent), ...ends];
       const { events, received } = await runScript(
         scriptOf(steps, true),
-        policiesFor(key, later).policies,
+        policiesFor(key, laterValue).policies,
       );
       assert.ok(received.includes(token));
       return {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
-import type { EgressSecret, EgressSession } from "@opencomputer/protocol";
-import type { SessionPolicy } from "../contract.ts";
+import type { EgressSecret, EgressSession } from "@opencomputer/protocol/wire";
+import type { SessionPolicy } from "../egress-policy/session-policy.ts";
+import { createSessionPolicy } from "../egress-policy/session-policy.ts";
 import { BlockScanner } from "../redaction/block-scanner.ts";
-import { createSessionPolicy } from "../sessions/session-policy.ts";
 import {
   type ExchangeFixture,
   type ExchangeFixtureOptions,
@@ -35,7 +35,7 @@ async function start(t: TestContext, options: ExchangeFixtureOptions): Promise<E
   return exchange;
 }
 
-describe("a value that the sandbox can use no longer", () => {
+describe("a value that the sandbox can no longer use", () => {
   const elsewhere = (secret: EgressSecret) => ({ ...secret, allowedHosts: ["other.example.com"] });
   const sessions: [string, Partial<EgressSession>][] = [
     ["was rotated", { secrets: [rotated], formerSecrets: [key] }],
@@ -69,7 +69,7 @@ describe("a value that the sandbox can use no longer", () => {
     }
   }
 
-  test("beside the one in force: each becomes its token", async (t) => {
+  test("next to the one in effect: each becomes its token", async (t) => {
     const policy = policyWith({ secrets: [parents], formerSecrets: [key, rotated] });
     const text = [key, rotated, parents].map(({ value }) => value).join(" ");
     const exchange = await start(t, { policy, ...rawUpstream([withLength(text)]) });
@@ -79,7 +79,7 @@ describe("a value that the sandbox can use no longer", () => {
     );
   });
 
-  test("of a former session is not what its token becomes", async (t) => {
+  test("of a former session never replaces its token", async (t) => {
     let head = "";
     const exchange = await start(t, {
       policy: policyWith({ secrets: [rotated], formerSecrets: [key, parents] }),
@@ -96,7 +96,7 @@ describe("a value that the sandbox can use no longer", () => {
     assert.match(head, new RegExp(`\r\nX-A: ${rotated.value}\r\nX-B: ${parents.token}\r\n`));
   });
 
-  test("keeps its host from giving parts, as one in force does", async (t) => {
+  test("still keeps its host from returning parts", async (t) => {
     const stored = [withLength(key.value.slice(0, 5), "", "HTTP/1.1 206 Part")];
     const range = get.replace("\r\n\r\n", "\r\nRange: bytes=0-4\r\n\r\n");
     for (const [substituteIn, status] of [
@@ -113,7 +113,7 @@ describe("a value that the sandbox can use no longer", () => {
   });
 });
 
-describe("a session that is replaced while a response is on its way", () => {
+describe("a session that is replaced while a response is being relayed", () => {
   interface Running {
     readonly exchange: ExchangeFixture;
     readonly guest: Socket;
@@ -149,7 +149,7 @@ describe("a session that is replaced while a response is on its way", () => {
   const dataOf = async (running: Running, chunk: string) =>
     readChunked(await rest(running, chunk)).data;
 
-  test("a value that was added is redacted in what follows", async (t) => {
+  test("an added value is redacted in the rest", async (t) => {
     const running = await begin(t, policyWith({ secrets: [key] }));
     running.exchange.policy = policyWith({ version: 2, secrets: [rotated], formerSecrets: [key] });
     const received = await dataOf(running, `${key.value} ${rotated.value}`);
@@ -157,7 +157,7 @@ describe("a session that is replaced while a response is on its way", () => {
     assert.ok(!received.includes(key.value) && !received.includes(rotated.value));
   });
 
-  test("a value that was the first one is redacted in what follows of a stream", async (t) => {
+  test("the first value of a sandbox is redacted in the rest of a stream", async (t) => {
     const running = await begin(t, policyWith({}));
     running.exchange.policy = policyWith({ version: 2, secrets: [key] });
     const received = await rest(running, `<${key.value}>`);
@@ -178,7 +178,7 @@ describe("a session that is replaced while a response is on its way", () => {
     assert.ok(received.includes(`<${key.token}>`), received);
   });
 
-  test("a value that is cut at the moment of the change does not pass", async (t) => {
+  test("a value that is split at the moment of the change does not pass", async (t) => {
     const running = await begin(t, policyWith({ secrets: [key] }));
     running.upstream.write(inChunks([key.value.slice(0, 9)])[1] ?? "");
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -42,7 +42,7 @@ function upstream(request: http.IncomingMessage, response: http.ServerResponse):
   }
 }
 
-/** A guest's socket to the data path, which has a process of its own so that its memory is its own. */
+/** A guest's socket to the data path, which is a separate process so that its memory can be measured. */
 async function start(t: TestContext) {
   const server = http.createServer(upstream);
   server.listen(0, "127.0.0.1");
@@ -52,7 +52,15 @@ async function start(t: TestContext) {
   const child = fork(
     fileURLToPath(new URL("../testing/http-memory-process.ts", import.meta.url)),
     [String(address.port)],
-    { execArgv: ["--expose-gc", "--conditions=source", "--import", "tsx"] },
+    {
+      execArgv: [
+        "--expose-gc",
+        "--semi-space-growth-factor=1",
+        "--max-semi-space-size=2",
+        "--scavenger-max-new-space-capacity-mb=4",
+        "--conditions=source",
+      ],
+    },
   );
   const report = async () => reportSchema.parse((await once(child, "message"))[0]);
   const { port } = await report();

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { limits } from "@opencomputer/protocol";
+import { setTimeout as sleep } from "node:timers/promises";
+import { serviceLimits } from "@opencomputer/protocol/wire";
+import type { Admission } from "../listeners/admission.ts";
 import {
   type ExchangeFixture,
   type ExchangeFixtureOptions,
@@ -61,7 +63,7 @@ describe("serveConnection: requests on one connection", () => {
     );
   });
 
-  test("asks for the policy anew with each request", async (t) => {
+  test("looks the policy up for each request", async (t) => {
     const upstream = recordingUpstream();
     const exchange = await start(t, {
       upstream: upstream.listener,
@@ -85,7 +87,7 @@ describe("serveConnection: requests on one connection", () => {
     assert.equal(exchange.audits[2]?.sandboxId, null);
   });
 
-  test("sends a request once more when its kept connection was closed, unless it must not be repeated", async (t) => {
+  test("sends a request once more when its reused connection was closed, unless it must not be repeated", async (t) => {
     for (const [method, body, expected] of [
       ["GET", "", 200],
       ["PUT", "abc", 200],
@@ -113,7 +115,7 @@ describe("serveConnection: requests on one connection", () => {
     }
   });
 
-  test("dials again when the kept connection has been closed in the meantime", async (t) => {
+  test("dials again when the idle connection was closed in the meantime", async (t) => {
     const exchange = await start(t, {
       raw(socket) {
         socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
@@ -168,7 +170,7 @@ describe("serveConnection: versions and connections", () => {
     assert.match(await readToEnd(guest), /late$/);
   });
 
-  test("keeps hop-by-hop fields to itself, both ways, and passes on what Connection lists besides", async (t) => {
+  test("drops hop-by-hop fields in both directions, and passes on what else Connection lists", async (t) => {
     const upstream = recordingUpstream((response) => {
       response.setHeader("Keep-Alive", "timeout=9");
       response.setHeader("X-Local", "1");
@@ -275,7 +277,7 @@ describe("serveConnection: 100-continue and early hints", () => {
     assert.match(received, /^HTTP\/1\.1 417 No\r\n.*\r\nConnection: close\r\n\r\nno$/s);
   });
 
-  test("responds with 100 by itself when the body is measured first, and drops the expectation", async (t) => {
+  test("responds with 100 itself when the body is measured first, and drops the expectation", async (t) => {
     const upstream = recordingUpstream();
     const exchange = await start(t, {
       upstream: upstream.listener,
@@ -375,7 +377,7 @@ describe("serveConnection: upgrades", () => {
     assert.deepEqual(line?.redacted, ["KEY"]);
   });
 
-  test("does not ask for h2c upstream, and refuses a switch that nobody asked for", async (t) => {
+  test("does not ask for h2c upstream, and refuses a switch of protocols that was not requested", async (t) => {
     const exchange = await start(t, {
       raw(socket) {
         socket.once("data", (head) => {
@@ -397,7 +399,7 @@ describe("serveConnection: upgrades", () => {
 });
 
 describe("serveConnection: time-outs", () => {
-  test("ends a head that does not come to its end, however busily it drips", async (t) => {
+  test("ends a request whose head is never complete, even while bytes of it arrive", async (t) => {
     const exchange = await start(t, { options: { headTimeoutSeconds: 0.1 } });
     const guest = exchange.connect();
     const drip = setInterval(() => guest.write("X: y\r\n"), 10);
@@ -414,25 +416,110 @@ describe("serveConnection: time-outs", () => {
     assert.deepEqual(exchange.audits, []);
   });
 
-  test("responds with 504 when the upstream says nothing", async (t) => {
+  test("responds with 504 when the upstream sends nothing", async (t) => {
     const exchange = await start(t, {
       raw: (socket) => socket.resume(),
-      options: { idleTimeoutSeconds: 0.1 },
+      options: { silenceTimeoutSeconds: 0.1 },
     });
     const received = await exchange.send(`GET / HTTP/1.1\r\n${host}\r\n`);
     assert.match(received, /^HTTP\/1\.1 504 .*"code":"timed_out"/s);
     assert.equal(exchange.audits[0]?.status, 504);
   });
 
+  test("waits for an upstream that is silent for longer than an idle connection lasts", async (t) => {
+    const exchange = await start(t, {
+      raw: (socket) => {
+        socket.once("data", async () => {
+          for (const part of ["HTTP/1.1 200 OK\r\n", "Content-Length: 2\r\n\r\na", "b"]) {
+            await sleep(100);
+            socket.write(part);
+          }
+        });
+      },
+      options: { idleTimeoutSeconds: 0.02, timeoutCheckSeconds: 0.005 },
+    });
+    const guest = exchange.connect();
+    guest.write(`GET / HTTP/1.1\r\n${host}\r\n`);
+    assert.match(await readUntil(guest, (text) => text.endsWith("ab")), /^HTTP\/1\.1 200 /);
+    // Kept alive, it has no request in progress.
+    assert.equal(await readToEnd(guest), "");
+    assert.equal(exchange.audits[0]?.status, 200);
+  });
+
+  test("breaks a response off whose upstream falls silent for too long", async (t) => {
+    const exchange = await start(t, {
+      raw: (socket) => {
+        socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na"));
+      },
+      options: { silenceTimeoutSeconds: 0.1 },
+    });
+    assert.doesNotMatch(await exchange.send(`GET / HTTP/1.1\r\n${host}\r\n`), /504/);
+    const [line] = await exchange.audited(1);
+    assert.match(line?.reason ?? "", /Nothing moved/);
+  });
+
   test("responds with 504 when the guest does not send the body it announced", async (t) => {
     const exchange = await start(t, {
       policy: policyOf([secretOf("KEY", "a", "some-value")]),
       upstream: recordingUpstream().listener,
-      options: { idleTimeoutSeconds: 0.1 },
+      options: { silenceTimeoutSeconds: 0.1 },
     });
     const guest = exchange.connect();
     guest.write(`POST / HTTP/1.1\r\n${host}Content-Length: 10\r\n\r\nabc`);
     assert.match(await readToEnd(guest), /^HTTP\/1\.1 504 /);
+  });
+});
+
+describe("serveConnection: room for other connections", () => {
+  function recordingAdmission() {
+    const events: string[] = [];
+    const admission: Admission = {
+      isRefused: false,
+      idle(close) {
+        events.push("idle");
+        makeRoom = close;
+      },
+      busy: () => void events.push("busy"),
+    };
+    let makeRoom: () => void = () => assert.fail("the connection was never idle");
+    return { admission, events, makeRoom: () => makeRoom() };
+  }
+
+  test("is busy from the first byte of a request to the end of its response", async (t) => {
+    const { admission, events } = recordingAdmission();
+    const exchange = await start(t, {
+      admission,
+      upstream: (_request, response) => {
+        events.push("upstream");
+        response.end("ok");
+      },
+    });
+    const guest = exchange.connect();
+    for (let request = 0; request < 2; request += 1) {
+      guest.write(`GET / HTTP/1.1\r\n${host}\r\n`);
+      await readUntil(guest, (text) => text.endsWith("ok"));
+    }
+    guest.end();
+    await readToEnd(guest);
+    assert.deepEqual(events, [
+      "idle",
+      ...["busy", "upstream", "idle"],
+      ...["busy", "upstream", "idle"],
+    ]);
+  });
+
+  test("closes cleanly to make room", async (t) => {
+    const { admission, makeRoom } = recordingAdmission();
+    const exchange = await start(t, {
+      admission,
+      upstream: (_request, response) => response.end("ok"),
+    });
+    const guest = exchange.connect();
+    guest.write(`GET / HTTP/1.1\r\n${host}\r\n`);
+    await readUntil(guest, (text) => text.endsWith("ok"));
+    makeRoom();
+    assert.equal(await readToEnd(guest), "");
+    assert.equal(exchange.audits.length, 1);
   });
 });
 
@@ -475,12 +562,12 @@ describe("serveConnection: smuggling", () => {
     { name: "another protocol", bytes: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", status: 505 },
     {
       name: "too many fields",
-      bytes: `GET / HTTP/1.1\r\n${host}${"X: y\r\n".repeat(limits.httpFieldsMax)}\r\n`,
+      bytes: `GET / HTTP/1.1\r\n${host}${"X: y\r\n".repeat(serviceLimits.httpFieldsMax)}\r\n`,
       status: 431,
     },
     {
       name: "too large a head",
-      bytes: `GET / HTTP/1.1\r\n${host}X: ${"y".repeat(limits.httpHeadBytesMax)}\r\n\r\n`,
+      bytes: `GET / HTTP/1.1\r\n${host}X: ${"y".repeat(serviceLimits.httpHeadBytesMax)}\r\n\r\n`,
       status: 431,
     },
   ];
@@ -501,7 +588,7 @@ describe("serveConnection: smuggling", () => {
     });
   }
 
-  test("refuses a chunked body that is malformed after it has begun, and breaks off upstream", async (t) => {
+  test("refuses a chunked body that becomes malformed, and breaks the upstream connection off", async (t) => {
     const upstream = recordingUpstream();
     const exchange = await start(t, { upstream: upstream.listener });
     const received = await exchange.send(

@@ -1,19 +1,21 @@
-import type { SessionPolicy } from "../contract.ts";
-import { BodyReader } from "../http1/body-reader.ts";
-import { readHead, takeHead } from "../http1/head-reader.ts";
-import { HttpSyntaxError } from "../http1/http-syntax-error.ts";
-import { type Framing, requestFraming } from "../http1/message-framing.ts";
-import { parseRequestHead, type RequestHead } from "../http1/request-head.ts";
-import { answerFailure } from "./answer-failure.ts";
-import { askUpstream } from "./ask-upstream.ts";
-import { AuditRecord } from "./audit-record.ts";
-import { checkHost } from "./check-host.ts";
-import type { Exchange } from "./exchange.ts";
-import { prepareRequest } from "./outgoing-request.ts";
-import { passResponseOn } from "./pass-response-on.ts";
-import { Refusal } from "./refusal.ts";
-import type { ExchangeDependencies, ServedConnection } from "./served-connection.ts";
-import { watchBody, watchHead } from "./watch-for-leaks.ts";
+import { serviceLimits } from "@opencomputer/protocol/wire";
+import type { SessionPolicy } from "../egress-policy/session-policy.ts";
+import type { IncomingBody } from "../http/incoming-body.ts";
+import type { Framing, RequestHead } from "../http/message-heads.ts";
+import { Refusal } from "./failure/refusal.ts";
+import { respondWithFailure } from "./failure/respond-with-failure.ts";
+import { forwardRequest } from "./forward/forward-request.ts";
+import { findDestination } from "./request/find-destination.ts";
+import { prepareRequest } from "./request/prepare-request.ts";
+import { verifySignature } from "./request/verify-signature.ts";
+import { watchBody, watchHead } from "./request/watch-for-leaks.ts";
+import { deliverResponse } from "./response/deliver-response.ts";
+import { AuditRecord } from "./state/audit-record.ts";
+import { giveBudgetBack } from "./state/body-reservation.ts";
+import type { Exchange } from "./state/exchange.ts";
+import type { ExchangeDependencies } from "./state/exchange-dependencies.ts";
+import type { ServedConnection } from "./state/served-connection.ts";
+import { refuseUnswitched, relayUpgrade } from "./upgrade/relay-upgrade.ts";
 
 /**
  * Serves the next request of a guest's connection, from its first byte to the
@@ -27,7 +29,7 @@ export async function serveExchange(
   const exchange: Exchange = {
     connection,
     deps,
-    audit: new AuditRecord(connection.origin, deps.clock),
+    audit: new AuditRecord(connection.origin, deps),
     head: undefined,
     body: undefined,
     policy: undefined,
@@ -35,40 +37,46 @@ export async function serveExchange(
     search: undefined,
     reservedBytes: 0,
   };
-  connection.canAnswer = true;
+  connection.stage = "requested";
   try {
-    const bytes = takeHead(connection.guest) ?? (await readHead(connection.guest));
-    connection.watchdog.allowQuiet(deps.options.idleTimeoutSeconds);
-    if (bytes !== null) watchHead(exchange, bytes);
-    const { head, framing, body } = parseRequest(exchange, bytes);
+    const { head, framing, body } = await readRequest(exchange);
     const policy = findSession(exchange);
+    checkAdmission(exchange);
     checkAuditTrail(exchange);
     watchBody(exchange, policy, body);
-    const checked = checkHost(connection.origin, head);
+    const checked = findDestination(connection.origin, head);
     checkPolicy(exchange, policy, checked.destination.host);
-    const request = prepareRequest(head, framing, checked, policy, exchange.audit.seen);
-    const responded = await askUpstream(exchange, request, checked.destination, body);
-    return await passResponseOn(exchange, request, checked.destination, responded);
+    const signature = await verifySignature(exchange, head, framing, checked, policy, body);
+    const request = prepareRequest(head, framing, checked, policy, exchange.audit.seen, signature);
+    exchange.audit.isGrpc = request.isGrpc;
+    const responded = await forwardRequest(exchange, request, checked.destination, body);
+    if (responded.head.status === 101) {
+      await relayUpgrade(exchange, request, checked.destination, responded);
+      return false;
+    }
+    refuseUnswitched(exchange, responded.head, checked.destination.host);
+    return await deliverResponse(exchange, request, checked.destination, responded);
   } catch (error) {
-    return answerFailure(exchange, error);
+    return respondWithFailure(exchange, error);
   } finally {
-    connection.canAnswer = false;
+    connection.stage = "idle";
     giveBudgetBack(exchange);
-    if (exchange.body !== undefined) exchange.audit.requestBytes = exchange.body.octets;
-    deps.writeAudit(exchange.audit.finish());
+    if (exchange.body !== undefined) exchange.audit.requestBytes = exchange.body.bytes;
+    deps.writeAudit(exchange.audit.finish(), exchange.audit.detail());
   }
 }
 
-function parseRequest(
+async function readRequest(
   exchange: Exchange,
-  bytes: Buffer | null,
-): { head: RequestHead; framing: Framing; body: BodyReader } {
-  if (bytes === null) throw new HttpSyntaxError("truncated", "the connection ended inside a head");
-  const head = parseRequestHead(bytes);
+): Promise<{ head: RequestHead; framing: Framing; body: IncomingBody }> {
+  const { connection, deps, audit } = exchange;
+  const head = await connection.guest.readHead((bytes) => {
+    connection.watchdog.allowQuiet(deps.options.silenceTimeoutSeconds);
+    watchHead(exchange, bytes);
+  });
   exchange.head = head;
-  exchange.audit.request(head);
-  const framing = requestFraming(head);
-  const body = new BodyReader(exchange.connection.guest, framing);
+  audit.request(head);
+  const { framing, body } = connection.guest.readBody(head);
   exchange.body = body;
   return { head, framing, body };
 }
@@ -86,17 +94,21 @@ function findSession(exchange: Exchange): SessionPolicy {
   return policy;
 }
 
+function checkAdmission({ connection }: Exchange): void {
+  if (!connection.origin.admission.isRefused) return;
+  const most = serviceLimits.egressConnectionsPerSandboxMax;
+  throw new Refusal(
+    "too_many_connections",
+    `Connection limit reached: the sandbox has ${most} of ${most} connections with a request in progress. Close one, or send fewer requests at the same time`,
+  );
+}
+
 function checkAuditTrail({ deps }: Exchange): void {
   if (deps.isAuditTrailWritable()) return;
   throw new Refusal(
     "audit_trail_unwritable",
     "The audit trail cannot be written, so no request is sent: try again once the operator of the service has seen to its disk",
   );
-}
-
-function giveBudgetBack({ deps, policy, reservedBytes }: Exchange): void {
-  if (policy !== undefined && reservedBytes > 0)
-    deps.bodyBudgets.of(policy.sandboxId).give(reservedBytes);
 }
 
 function checkPolicy(exchange: Exchange, policy: SessionPolicy, host: string): void {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { channelOf } from "../testing/http-channel.ts";
-import { BodyReader, readWhole } from "./body-reader.ts";
-import { HttpSyntaxError } from "./http-syntax-error.ts";
-import type { Framing } from "./message-framing.ts";
+import { HttpSyntaxError } from "../http/http-syntax-error.ts";
+import { readWhole } from "../http/incoming-body.ts";
+import type { Framing } from "../http/message-heads.ts";
+import { channelOf } from "../testing/http-split.ts";
+import { BodyReader } from "./body-reader.ts";
 
 describe("BodyReader", () => {
   const taken: { framing: Framing; arriving: string[]; body: string; rest: string | null }[] = [
@@ -23,12 +24,12 @@ describe("BodyReader", () => {
     { framing: { kind: "until_close" }, arriving: ["ab", "cd"], body: "abcd", rest: null },
   ];
   for (const { framing, arriving, body, rest } of taken) {
-    test(`${framing.kind} ends where it ends and leaves the rest`, async () => {
+    test(`${framing.kind} ends at the end of the body and leaves the rest`, async () => {
       const channel = channelOf(arriving);
       const reader = new BodyReader(channel, framing);
       assert.equal((await readWhole(reader)).toString(), body);
       assert.equal(reader.complete, true);
-      assert.equal(reader.octets, body.length);
+      assert.equal(reader.bytes, body.length);
       assert.equal((await channel.read())?.toString() ?? null, rest);
     });
   }
@@ -39,7 +40,7 @@ describe("BodyReader", () => {
     { framing: { kind: "chunked" }, arriving: ["2\r\nab\r\n0\r\n"] },
   ];
   for (const { framing, arriving } of truncated) {
-    test(`${framing.kind} cut off after ${JSON.stringify(arriving.join(""))} is an error`, async () => {
+    test(`${framing.kind} truncated after ${JSON.stringify(arriving.join(""))} is an error`, async () => {
       const reader = new BodyReader(channelOf(arriving), framing);
       await assert.rejects(
         readWhole(reader),

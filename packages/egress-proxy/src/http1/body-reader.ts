@@ -1,28 +1,18 @@
+import type { Field } from "../http/fields.ts";
+import { HttpSyntaxError } from "../http/http-syntax-error.ts";
+import type { BodyWatch, IncomingBody } from "../http/incoming-body.ts";
+import type { Framing } from "../http/message-heads.ts";
 import type { ByteChannel } from "./byte-channel.ts";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
-import type { Field } from "./fields.ts";
-import { HttpSyntaxError } from "./http-syntax-error.ts";
-import type { Framing } from "./message-framing.ts";
 
-/** Sees the data of a body as it is read. */
-export interface BodyWatch {
-  onData(part: Buffer): void;
-  onEnd(): void;
-}
-
-/**
- * Reads one body from a channel by pulling, and leaves what follows it there.
- *
- * A body that ends too early is an error, never an end: `HttpSyntaxError`
- * with the fault `truncated`, or `ChannelLostError`.
- */
-export class BodyReader {
+/** Reads one body from a channel on demand, and leaves there what follows it. */
+export class BodyReader implements IncomingBody {
   readonly #channel: ByteChannel;
   readonly #framing: Framing;
   readonly #chunked: ChunkedDecoder | undefined;
   #remaining: number;
   #complete: boolean;
-  #octets = 0;
+  #bytes = 0;
   #watch: BodyWatch | undefined;
 
   /** `readTrailerLine` sees each line of a trailer section before it is parsed, and may change it. */
@@ -34,32 +24,22 @@ export class BodyReader {
     this.#complete = framing.kind === "none";
   }
 
-  /** Whether the end of the body has been read. */
   get complete(): boolean {
     return this.#complete;
   }
 
-  /** Body octets read so far, without framing. */
-  get octets(): number {
-    return this.#octets;
+  get bytes(): number {
+    return this.#bytes;
   }
 
-  /** Lets `watch` see all data from now on, and the end when it has come. */
   watch(watch: BodyWatch): void {
     this.#watch = watch;
   }
 
-  /** Trailer fields, once complete. */
   get trailers(): readonly Field[] {
     return this.#chunked?.trailers ?? [];
   }
 
-  /**
-   * The data of the next arrival, which may be none; null once complete.
-   *
-   * @throws {HttpSyntaxError}
-   * @throws {ChannelLostError}
-   */
   async read(): Promise<readonly Buffer[] | null> {
     if (this.#complete) return null;
     const arrived = this.#channel.take() ?? (await this.#channel.read());
@@ -79,19 +59,18 @@ export class BodyReader {
       data.push(arrived);
     }
     for (const part of data) {
-      this.#octets += part.length;
+      this.#bytes += part.length;
       this.#watch?.onData(part);
     }
     if (this.#complete) this.#watch?.onEnd();
     return data;
   }
 
-  /** All of a body of a declared length, when it has arrived already in one piece. */
   takeWhole(): Buffer | undefined {
-    if (this.#framing.kind !== "length" || this.#octets > 0) return undefined;
+    if (this.#framing.kind !== "length" || this.#bytes > 0) return undefined;
     const whole = this.#channel.takeExactly(this.#framing.length);
     if (whole === undefined) return undefined;
-    this.#octets = whole.length;
+    this.#bytes = whole.length;
     this.#remaining = 0;
     this.#complete = true;
     this.#watch?.onData(whole);
@@ -106,15 +85,4 @@ export class BodyReader {
     this.#complete = true;
     return null;
   }
-}
-
-/** Reads the rest of a body, which the caller knows to be bounded. */
-export async function readWhole(body: BodyReader): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  while (!body.complete) {
-    const data = await body.read();
-    if (data !== null) parts.push(...data);
-  }
-  const [only] = parts;
-  return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
 }

@@ -1,30 +1,29 @@
+import type { BodySink } from "../http/body-sink.ts";
+import type { Field } from "../http/fields.ts";
 import type { ByteChannel } from "./byte-channel.ts";
 import { chunkEnd, chunkedEnd, chunkStart } from "./chunked-encoding.ts";
-import type { Field } from "./fields.ts";
 
-/** `raw`: the octets as they are, because a length was declared or the close ends them. */
+/** `raw`: the bytes as they are, because a length was declared or the close ends them. */
 export type OutgoingFraming = "chunked" | "raw";
 
-/** Writes one body to a channel, with back-pressure. */
-export class BodyWriter {
+/** Writes one body to a channel. */
+export class BodyWriter implements BodySink {
   readonly #channel: ByteChannel;
   readonly #framing: OutgoingFraming;
-  #octets = 0;
+  #bytes = 0;
 
   constructor(channel: ByteChannel, framing: OutgoingFraming) {
     this.#channel = channel;
     this.#framing = framing;
   }
 
-  /** Body octets written so far, without framing. */
-  get octets(): number {
-    return this.#octets;
+  get bytes(): number {
+    return this.#bytes;
   }
 
-  /** Writes data; answers a promise when the caller has to wait before writing more. */
   write(data: Buffer): Promise<void> | undefined {
     if (data.length === 0) return undefined;
-    this.#octets += data.length;
+    this.#bytes += data.length;
     if (this.#framing === "raw") return this.#channel.write(data);
     return this.#channel.corked(() => {
       this.#channel.write(chunkStart(data.length));
@@ -33,14 +32,14 @@ export class BodyWriter {
     });
   }
 
-  /** Writes these parts as one: with chunked framing, as one chunk. */
+  /** With chunked framing, the parts become one chunk. */
   writeTogether(parts: readonly Buffer[]): Promise<void> | undefined {
     const [only] = parts;
     if (parts.length <= 1) return only === undefined ? undefined : this.write(only);
     let bytes = 0;
     for (const part of parts) bytes += part.length;
     if (bytes === 0) return undefined;
-    this.#octets += bytes;
+    this.#bytes += bytes;
     return this.#channel.corked(() => {
       if (this.#framing === "chunked") this.#channel.write(chunkStart(bytes));
       let blocked: Promise<void> | undefined;
@@ -49,7 +48,7 @@ export class BodyWriter {
     });
   }
 
-  /** Ends the body. Trailers go out only with chunked framing. */
+  /** Trailers go out only with chunked framing. */
   end(trailers: readonly Field[]): Promise<void> | undefined {
     return this.#framing === "chunked" ? this.#channel.write(chunkedEnd(trailers)) : undefined;
   }

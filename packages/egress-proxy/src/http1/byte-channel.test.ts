@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Duplex } from "node:stream";
 import { describe, test } from "node:test";
-import { ByteChannel, ChannelLostError } from "./byte-channel.ts";
+import { ChannelLostError } from "../http/channel-lost-error.ts";
+import { ByteChannel } from "./byte-channel.ts";
 
 class FakeSocket extends Duplex {
   readonly written: string[] = [];
@@ -9,11 +10,11 @@ class FakeSocket extends Duplex {
   holdWrites = false;
 
   override _read(): void {
-    // Octets are pushed by the tests.
+    // Bytes are pushed by the tests.
   }
 
-  override _write(octets: Buffer, _encoding: string, done: () => void): void {
-    this.written.push(octets.toString("latin1"));
+  override _write(bytes: Buffer, _encoding: string, done: () => void): void {
+    this.written.push(bytes.toString("latin1"));
     if (this.holdWrites) this.held = done;
     else done();
   }
@@ -44,7 +45,7 @@ describe("ByteChannel", () => {
     assert.equal(channel.received, 2);
   });
 
-  test("gives what was put back first", async () => {
+  test("returns first what was put back", async () => {
     const { socket, channel } = open();
     socket.push("b");
     await turn();
@@ -54,7 +55,7 @@ describe("ByteChannel", () => {
     assert.equal((await channel.read())?.toString(), "b");
   });
 
-  test("is readable once something has arrived, which stays to be read", async () => {
+  test("is readable once something has arrived, and does not consume it", async () => {
     const { socket, channel } = open();
     const readable = channel.readable();
     socket.push("a");
@@ -63,7 +64,7 @@ describe("ByteChannel", () => {
     assert.equal((await channel.read())?.toString(), "a");
   });
 
-  test("is readable no more after the end, a failure or stopReading", async () => {
+  test("is no longer readable after the end, a failure or stopReading", async () => {
     const ends: ((opened: ReturnType<typeof open>) => void)[] = [
       ({ socket }) => socket.push(null),
       ({ socket }) => socket.destroy(new Error("reset")),
@@ -78,7 +79,7 @@ describe("ByteChannel", () => {
     }
   });
 
-  test("pauses the socket while nobody reads, and resumes it", async () => {
+  test("pauses the socket while it is not read, and resumes it", async () => {
     const { socket, channel } = open();
     for (let part = 0; part < 4; part += 1) socket.push(Buffer.alloc(32 * 1024));
     await turn();
@@ -120,35 +121,35 @@ describe("ByteChannel", () => {
     assert.ok(events.includes("closed"));
   });
 
-  test("gives what had arrived before the failure", async () => {
+  test("returns what had arrived before the failure", async () => {
     const { socket, channel } = open();
-    socket.push("early answer");
+    socket.push("early response");
     await turn();
     socket.destroy(new Error("reset"));
     await turn();
-    assert.equal((await channel.read())?.toString(), "early answer");
+    assert.equal((await channel.read())?.toString(), "early response");
     await assert.rejects(channel.read(), ChannelLostError);
   });
 
-  test("stopReading fails the pending read and lets writes pass", async () => {
+  test("stopReading fails the pending read and allows writes", async () => {
     const { socket, channel } = open();
     const pending = channel.read();
     channel.stopReading("too late");
     await assert.rejects(pending, /too late/);
-    channel.write("answer");
-    assert.deepEqual(socket.written, ["answer"]);
+    channel.write("response");
+    assert.deepEqual(socket.written, ["response"]);
   });
 
-  test("lingeringClose throws away what arrives until the other side ends", async () => {
+  test("lingeringClose discards what arrives until the other side ends", async () => {
     const { socket, channel } = open();
-    channel.write("answer");
+    channel.write("response");
     const closed = channel.lingeringClose(60_000);
     socket.push(Buffer.alloc(256 * 1024));
     await turn();
     assert.equal(socket.destroyed, false);
     socket.push(null);
     await closed;
-    assert.deepEqual(socket.written, ["answer"]);
+    assert.deepEqual(socket.written, ["response"]);
     assert.equal(channel.take(), undefined);
   });
 

@@ -1,39 +1,35 @@
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
-
-/** The other end went away: a reset, an error, or a close without a clean end. */
-export class ChannelLostError extends Error {
-  constructor(message: string, options?: { cause?: unknown }) {
-    super(message, options);
-    this.name = "ChannelLostError";
-  }
-}
+import { ChannelLostError } from "../http/channel-lost-error.ts";
 
 export interface ByteChannelHooks {
-  /** Called with each arrival and each drain: something moves. */
+  /** Called with each arrival and each drain. */
   onActivity(): void;
   /** Called once, when the socket is fully closed. */
   onClosed(): void;
+  /** Called with the bytes of each arrival and of each write. */
+  onPassed?(bytes: number): void;
 }
 
 interface PendingRead {
-  resolve(octets: Buffer | null): void;
+  resolve(bytes: Buffer | null): void;
   reject(failure: ChannelLostError): void;
 }
 
-const queuedOctetsMax = 64 * 1024;
+const queuedBytesMax = 64 * 1024;
 
 /**
- * Reads a socket by pulling and writes with back-pressure.
+ * Reads a socket on demand and writes with back-pressure.
  *
- * At most about 64 KiB wait here unread; then the socket is paused. At most
- * one `read` may be pending at a time.
+ * The socket is paused while about 64 KiB wait unread. At most one `read` may
+ * be pending at a time.
  */
 export class ByteChannel {
   readonly #socket: Duplex;
+  #hooks: ByteChannelHooks;
   #queue: Buffer[] = [];
-  #queuedOctets = 0;
+  #queuedBytes = 0;
   #ended = false;
   #finished = false;
   #closed = false;
@@ -48,17 +44,19 @@ export class ByteChannel {
 
   constructor(socket: Duplex, hooks: ByteChannelHooks) {
     this.#socket = socket;
-    socket.on("data", (octets: Buffer) => {
-      hooks.onActivity();
-      this.#arrive(octets);
+    this.#hooks = hooks;
+    socket.on("data", (bytes: Buffer) => {
+      this.#hooks.onActivity();
+      this.#hooks.onPassed?.(bytes.length);
+      this.#arrive(bytes);
     });
     socket.on("drain", () => {
-      hooks.onActivity();
+      this.#hooks.onActivity();
       this.#wakeWriters();
     });
     socket.on("end", () => {
       this.#ended = true;
-      this.#settleReader();
+      this.#finishRead();
     });
     socket.on("finish", () => {
       this.#finished = true;
@@ -68,9 +66,9 @@ export class ByteChannel {
     socket.on("close", () => {
       if (!this.#ended) this.#fail("the connection was closed");
       this.#closed = true;
-      this.#settleReader();
+      this.#finishRead();
       this.#wakeWriters();
-      hooks.onClosed();
+      this.#hooks.onClosed();
     });
     if (socket.destroyed) {
       this.#fail("the connection was closed");
@@ -78,62 +76,67 @@ export class ByteChannel {
     }
   }
 
-  /** Whether octets can still be written. */
+  /** Replaces who is notified from now on. */
+  attach(hooks: ByteChannelHooks): void {
+    this.#hooks = hooks;
+  }
+
+  /** Whether bytes can still be written. */
   get writable(): boolean {
     return !this.#closed && this.#failure === undefined && this.#socket.writable;
   }
 
-  /** Whether nothing has arrived or ended since the last read: fit for another exchange. */
+  /** Whether nothing has arrived or ended since the last read, so that the channel is fit for another exchange. */
   get quiet(): boolean {
     return this.writable && !this.#ended && this.#queue.length === 0;
   }
 
-  /** Octets that have arrived since the beginning. */
+  /** Bytes that have arrived since the channel was made. */
   get received(): number {
     return this.#received;
   }
 
-  /** The end of what the other side sends has arrived. */
+  /** Whether the other side has ended its sending side. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** What has arrived already, if anything. */
+  /** Returns what has arrived already, if anything. */
   take(): Buffer | undefined {
-    const octets = this.#queue.shift();
-    if (octets === undefined) return undefined;
-    this.#queuedOctets -= octets.length;
-    if (this.#paused && this.#queuedOctets < queuedOctetsMax) {
+    const bytes = this.#queue.shift();
+    if (bytes === undefined) return undefined;
+    this.#queuedBytes -= bytes.length;
+    if (this.#paused && this.#queuedBytes < queuedBytesMax) {
       this.#paused = false;
       this.#socket.resume();
     }
-    return octets;
+    return bytes;
   }
 
   /**
-   * The next octets; null at the clean end.
+   * Resolves to the next bytes; null at the clean end.
    *
    * @throws {ChannelLostError}
    */
   read(): Promise<Buffer | null> {
-    const octets = this.take();
-    if (octets !== undefined) return Promise.resolve(octets);
+    const bytes = this.take();
+    if (bytes !== undefined) return Promise.resolve(bytes);
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };
-      this.#settleReader();
+      this.#finishRead();
     });
   }
 
-  /** Waits until there is something to take. False when nothing more can come. */
+  /** Waits until bytes can be taken. Resolves to false when no more can arrive. */
   readable(): Promise<boolean> {
     if (this.#queue.length > 0) return Promise.resolve(true);
     return new Promise((resolve) => {
       this.#awaitsReadable = resolve;
-      this.#settleReader();
+      this.#finishRead();
     });
   }
 
-  /** Exactly this many octets, when they are the beginning of what has arrived in one piece. */
+  /** Takes exactly this many bytes, when they begin what has arrived in one piece. */
   takeExactly(count: number): Buffer | undefined {
     const [first] = this.#queue;
     if (first === undefined || first.length < count) return undefined;
@@ -142,41 +145,40 @@ export class ByteChannel {
     return first.length > count ? first.subarray(0, count) : first;
   }
 
-  /** Puts octets back to be read next. */
-  unread(octets: Buffer): void {
-    if (octets.length === 0) return;
-    if (this.#queue.length === 0) this.#queue.push(octets);
-    else this.#queue.unshift(octets);
-    this.#queuedOctets += octets.length;
+  /** Puts bytes back to be read next. */
+  unread(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    if (this.#queue.length === 0) this.#queue.push(bytes);
+    else this.#queue.unshift(bytes);
+    this.#queuedBytes += bytes.length;
   }
 
   /**
-   * Writes octets (a string is latin1). Answers a promise when the caller has
-   * to wait before writing more. After a close it does nothing: `writable` tells.
+   * Writes bytes (a string is latin1). Returns a promise when the caller has to
+   * wait before writing more. Does nothing once `writable` is false.
    */
-  write(octets: Buffer | string): Promise<void> | undefined {
+  write(bytes: Buffer | string): Promise<void> | undefined {
     if (!this.writable) return undefined;
+    this.#hooks.onPassed?.(bytes.length);
     const flowing =
-      typeof octets === "string"
-        ? this.#socket.write(octets, "latin1")
-        : this.#socket.write(octets);
+      typeof bytes === "string" ? this.#socket.write(bytes, "latin1") : this.#socket.write(bytes);
     if (flowing) return undefined;
     return new Promise<void>((resolve) => this.#onceWritable(resolve));
   }
 
-  /** Makes the pending read, and each later one that finds nothing, fail. Writing goes on. */
+  /** Makes the pending read, and each later one that finds nothing, fail. Writing continues. */
   stopReading(message: string): void {
     this.#readingStopped ??= new ChannelLostError(message);
-    this.#settleReader();
+    this.#finishRead();
   }
 
-  /** Gathers the writes up to the end of this turn of the event loop into one. */
+  /** Combines the writes up to the end of this turn of the event loop into one. */
   corkForThisTurn(): void {
     this.#socket.cork();
     process.nextTick(() => this.#socket.uncork());
   }
 
-  /** Gathers the writes made by `work` into one. */
+  /** Combines the writes made by `work` into one. */
   corked<Result>(work: () => Result): Result {
     this.#socket.cork();
     try {
@@ -186,21 +188,21 @@ export class ByteChannel {
     }
   }
 
-  /** Says that nothing more will be written. */
+  /** Ends the sending side: nothing more will be written. */
   end(): void {
     if (this.writable) this.#socket.end();
   }
 
   /**
-   * Sends what is written, ends the sending side and throws away what still
-   * arrives, so that the other side can read the answer instead of being reset
-   * while it sends (RFC 9112 §9.6). The other side has `lingerMilliseconds`
-   * after the last octet is sent; then the socket is destroyed.
+   * Sends what is written, ends the sending side and discards what still
+   * arrives, so that the other side can read the response instead of being
+   * reset while it sends (RFC 9112 §9.6). The socket is destroyed
+   * `lingerMilliseconds` after the last byte was sent.
    */
   async lingeringClose(lingerMilliseconds: number): Promise<void> {
     this.#discarding = true;
     this.#queue = [];
-    this.#queuedOctets = 0;
+    this.#queuedBytes = 0;
     this.#socket.resume();
     this.end();
     while (!this.#finished && !this.#closed && this.#failure === undefined) {
@@ -215,32 +217,32 @@ export class ByteChannel {
     this.#socket.destroy();
   }
 
-  /** Breaks off so that the other side cannot take it for a clean end. */
+  /** Breaks the connection off in a way that the other side cannot take for a clean end. */
   reset(): void {
     const socket = this.#socket;
     if (socket instanceof Socket && !(socket instanceof TLSSocket)) socket.resetAndDestroy();
     else socket.destroy();
   }
 
-  #arrive(octets: Buffer): void {
-    this.#received += octets.length;
+  #arrive(bytes: Buffer): void {
+    this.#received += bytes.length;
     if (this.#discarding) return;
     const reader = this.#reader;
     if (reader !== undefined) {
       this.#reader = undefined;
-      reader.resolve(octets);
+      reader.resolve(bytes);
       return;
     }
-    this.#queue.push(octets);
-    this.#queuedOctets += octets.length;
-    if (this.#queuedOctets >= queuedOctetsMax) {
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    if (this.#queuedBytes >= queuedBytesMax) {
       this.#paused = true;
       this.#socket.pause();
     }
-    this.#settleReadable(true);
+    this.#resolveReadable(true);
   }
 
-  #settleReadable(isReadable: boolean): void {
+  #resolveReadable(isReadable: boolean): void {
     const resolve = this.#awaitsReadable;
     this.#awaitsReadable = undefined;
     resolve?.(isReadable);
@@ -256,16 +258,16 @@ export class ByteChannel {
 
   #fail(message: string, cause?: unknown): void {
     this.#failure ??= new ChannelLostError(message, cause === undefined ? undefined : { cause });
-    this.#settleReader();
+    this.#finishRead();
     this.#wakeWriters();
   }
 
-  /** Ends the pending read or wait when nothing more can come. */
-  #settleReader(): void {
+  /** Finishes the pending read or wait when nothing more can arrive. */
+  #finishRead(): void {
     const reader = this.#reader;
     const failure = this.#failure ?? this.#readingStopped;
     if (failure === undefined && !this.#ended) return;
-    this.#settleReadable(false);
+    this.#resolveReadable(false);
     if (reader === undefined) return;
     this.#reader = undefined;
     if (failure !== undefined) reader.reject(failure);

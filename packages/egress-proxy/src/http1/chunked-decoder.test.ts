@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { HttpSyntaxError } from "../http/http-syntax-error.ts";
 import { splitAtRandom } from "../testing/http-split.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
 import { chunkEnd, chunkedEnd, chunkStart } from "./chunked-encoding.ts";
-import { HttpSyntaxError } from "./http-syntax-error.ts";
 
 function decode(parts: readonly (Buffer | string)[]) {
   const decoder = new ChunkedDecoder();
   const data: Buffer[] = [];
   let rest = "";
   for (const part of parts) {
-    const octets = Buffer.from(part);
-    const end = decoder.push(octets, 0, data);
-    rest += octets.subarray(end).toString("latin1");
+    const bytes = Buffer.from(part);
+    const end = decoder.push(bytes, 0, data);
+    rest += bytes.subarray(end).toString("latin1");
   }
   return {
     text: Buffer.concat(data).toString("latin1"),
@@ -53,7 +53,7 @@ describe("ChunkedDecoder", () => {
     { name: "a size that ends in LF alone", body: "5\nhello\r\n" },
     { name: "a CR inside the size line", body: "5\rx\r\nhello\r\n" },
     { name: "a LF in an extension", body: "5;a\nhello\r\n" },
-    { name: "a control octet in an extension", body: "5;a\x01\r\nhello\r\n" },
+    { name: "a control byte in an extension", body: "5;a\x01\r\nhello\r\n" },
     { name: "data longer than its size", body: "3\r\nhello\r\n" },
     { name: "data without its CRLF", body: "5\r\nhello0\r\n\r\n" },
     { name: "data that ends in LF alone", body: "5\r\nhello\n0\r\n\r\n" },
@@ -74,7 +74,7 @@ describe("ChunkedDecoder", () => {
     assert.equal(decode(["5\r\nhel"]).done, false);
   });
 
-  test("gives back what was encoded, split anywhere", () => {
+  test("returns what was encoded, split anywhere", () => {
     const random = createSeededRandom(3);
     for (let round = 0; round < 300; round += 1) {
       const chunks = Array.from({ length: random.below(6) }, () =>
@@ -98,15 +98,15 @@ describe("ChunkedDecoder", () => {
     }
   });
 
-  test("throws nothing but HttpSyntaxError, whatever arrives", () => {
+  test("throws only HttpSyntaxError, whatever arrives", () => {
     const random = createSeededRandom(5);
     for (let round = 0; round < 5000; round += 1) {
-      const octets = Buffer.from("5;a=b\r\nhello\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\n");
+      const bytes = Buffer.from("5;a=b\r\nhello\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\n");
       for (let change = random.below(4); change >= 0; change -= 1) {
-        octets[random.below(octets.length)] = random.below(256);
+        bytes[random.below(bytes.length)] = random.below(256);
       }
       try {
-        decode(splitAtRandom(octets, 9, random));
+        decode(splitAtRandom(bytes, 9, random));
       } catch (error) {
         assert.ok(error instanceof HttpSyntaxError, String(error));
       }

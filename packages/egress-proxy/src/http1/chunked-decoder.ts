@@ -1,14 +1,14 @@
-import { limits } from "@opencomputer/protocol";
-import { type Field, parseFieldLines, refuseForbiddenOctets } from "./fields.ts";
-import { HttpSyntaxError, malformed } from "./http-syntax-error.ts";
+import { serviceLimits } from "@opencomputer/protocol/wire";
+import { type Field, parseFieldLines, refuseForbiddenBytes } from "../http/fields.ts";
+import { HttpSyntaxError, malformed } from "../http/http-syntax-error.ts";
 
 const lineFeed = 0x0a;
-/** Size and extensions of one chunk; extensions are dropped, so nobody needs long ones. */
-const chunkLineOctetsMax = 1024;
+/** Longest line with the size and extensions of a chunk; extensions are dropped, so long ones are useless. */
+const chunkLineBytesMax = 1024;
 const chunkLinePattern = /^([0-9a-fA-F]{1,12})(?:;.*)?$/;
 
 /**
- * Decodes a chunked body (RFC 9112 §7.1), fed with octets split anywhere.
+ * Decodes a chunked body (RFC 9112 §7.1), fed with bytes split anywhere.
  *
  * Strict: every line ends in CRLF, no whitespace follows the size. Extensions
  * are dropped.
@@ -18,7 +18,7 @@ export class ChunkedDecoder {
   #remaining = 0;
   #line = "";
   #trailerLines: string[] = [];
-  #trailerOctets = 0;
+  #trailerBytes = 0;
   #trailers: readonly Field[] = [];
   readonly #readTrailerLine: (line: string) => string;
 
@@ -37,47 +37,47 @@ export class ChunkedDecoder {
   }
 
   /**
-   * Takes octets from `octets[from]` on, appends the body data among them to
-   * `data`, and answers where it stopped: the length, or the end of the body.
+   * Reads from `bytes[from]` on, appends the body data to `data`, and returns
+   * where it stopped: at the end of the bytes, or of the body.
    *
    * @throws {HttpSyntaxError}
    */
-  push(octets: Buffer, from: number, data: Buffer[]): number {
+  push(bytes: Buffer, from: number, data: Buffer[]): number {
     let at = from;
-    while (at < octets.length && this.#state !== "done") {
+    while (at < bytes.length && this.#state !== "done") {
       if (this.#state === "data") {
-        const end = Math.min(octets.length, at + this.#remaining);
-        data.push(octets.subarray(at, end));
+        const end = Math.min(bytes.length, at + this.#remaining);
+        data.push(bytes.subarray(at, end));
         this.#remaining -= end - at;
         at = end;
         if (this.#remaining === 0) this.#state = "data_end";
       } else {
-        at = this.#readLine(octets, at);
+        at = this.#readLine(bytes, at);
       }
     }
     return at;
   }
 
-  #readLine(octets: Buffer, from: number): number {
-    const end = octets.indexOf(lineFeed, from);
-    const upTo = end === -1 ? octets.length : end + 1;
-    if (this.#line.length + upTo - from > this.#lineOctetsMax()) {
+  #readLine(bytes: Buffer, from: number): number {
+    const end = bytes.indexOf(lineFeed, from);
+    const upTo = end === -1 ? bytes.length : end + 1;
+    if (this.#line.length + upTo - from > this.#lineBytesMax()) {
       throw new HttpSyntaxError("too_large", "a line of the chunked body is too long");
     }
-    this.#line += octets.toString("latin1", from, upTo);
+    this.#line += bytes.toString("latin1", from, upTo);
     if (end === -1) return upTo;
     if (!this.#line.endsWith("\r\n")) throw malformed("a line of the chunked body lacks its CR");
-    refuseForbiddenOctets(Buffer.from(this.#line, "latin1"));
+    refuseForbiddenBytes(Buffer.from(this.#line, "latin1"));
     const line = this.#line.slice(0, -2);
     this.#line = "";
     this.#takeLine(line);
     return upTo;
   }
 
-  #lineOctetsMax(): number {
+  #lineBytesMax(): number {
     if (this.#state === "data_end") return 2;
-    if (this.#state === "size") return chunkLineOctetsMax;
-    return limits.httpHeadBytesMax - this.#trailerOctets;
+    if (this.#state === "size") return chunkLineBytesMax;
+    return serviceLimits.httpHeadBytesMax - this.#trailerBytes;
   }
 
   #takeLine(line: string): void {
@@ -94,7 +94,7 @@ export class ChunkedDecoder {
       this.#state = "done";
     } else {
       this.#trailerLines.push(this.#readTrailerLine(line));
-      this.#trailerOctets += line.length + 2;
+      this.#trailerBytes += line.length + 2;
     }
   }
 }

@@ -1,25 +1,25 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { limits } from "@opencomputer/protocol";
-import { channelOf } from "../testing/http-channel.ts";
+import { serviceLimits } from "@opencomputer/protocol/wire";
+import { HttpSyntaxError } from "../http/http-syntax-error.ts";
+import { channelOf } from "../testing/http-split.ts";
 import type { ByteChannel } from "./byte-channel.ts";
 import { readHead, takeHead } from "./head-reader.ts";
-import { HttpSyntaxError } from "./http-syntax-error.ts";
 
 const head = "GET / HTTP/1.1\r\nHost: x";
 
 async function readBoth(channel: ByteChannel): Promise<[string, string]> {
-  const octets = await readHead(channel);
+  const bytes = await readHead(channel);
   let rest = "";
   for (;;) {
     const part = await channel.read();
-    if (part === null) return [octets?.toString("latin1") ?? "", rest];
+    if (part === null) return [bytes?.toString("latin1") ?? "", rest];
     rest += part.toString("latin1");
   }
 }
 
 describe("readHead", () => {
-  test("gives the same head and the same rest, wherever the octets are split", async () => {
+  test("returns the same head and the same rest, wherever the bytes are split", async () => {
     const whole = `${head}\r\n\r\nbody`;
     for (let first = 0; first <= whole.length; first += 1) {
       for (const second of [first, first + 1, first + 5]) {
@@ -30,7 +30,7 @@ describe("readHead", () => {
     }
   });
 
-  test("gives the same head, octet by octet", async () => {
+  test("returns the same head, byte by byte", async () => {
     assert.deepEqual(await readBoth(channelOf([...`${head}\r\n\r\n`])), [head, ""]);
   });
 
@@ -39,7 +39,7 @@ describe("readHead", () => {
     assert.deepEqual(await readBoth(channelOf(["\r", "\n", `${head}\r\n\r\n`])), [head, ""]);
   });
 
-  test("is null at the end before the first octet", async () => {
+  test("is null at the end before the first byte", async () => {
     assert.equal(await readHead(channelOf([])), null);
   });
 
@@ -52,8 +52,8 @@ describe("readHead", () => {
       fault: "too_large",
     },
     {
-      name: "a head one octet over the limit",
-      parts: [`${"x".repeat(limits.httpHeadBytesMax + 1)}\r\n\r\n`],
+      name: "a head one byte over the limit",
+      parts: [`${"x".repeat(serviceLimits.httpHeadBytesMax + 1)}\r\n\r\n`],
       fault: "too_large",
     },
   ];
@@ -66,10 +66,10 @@ describe("readHead", () => {
     });
   }
 
-  test("takes a head as large as the limit says", async () => {
-    const largest = "x".repeat(limits.httpHeadBytesMax);
-    const octets = await readHead(channelOf([`${largest}\r\n\r\n`]));
-    assert.equal(octets?.length, limits.httpHeadBytesMax);
+  test("accepts a head as large as the limit allows", async () => {
+    const largest = "x".repeat(serviceLimits.httpHeadBytesMax);
+    const bytes = await readHead(channelOf([`${largest}\r\n\r\n`]));
+    assert.equal(bytes?.length, serviceLimits.httpHeadBytesMax);
   });
 });
 
@@ -77,12 +77,12 @@ describe("takeHead", () => {
   async function taken(parts: string[]) {
     const channel = channelOf(parts);
     await channel.readable();
-    return { octets: takeHead(channel)?.toString("latin1"), rest: await readBoth(channel) };
+    return { bytes: takeHead(channel)?.toString("latin1"), rest: await readBoth(channel) };
   }
 
   test("takes a head that has arrived in one piece, and leaves what follows it", async () => {
-    const octets = takeHead(channelOf([]));
-    assert.equal(octets, undefined);
+    const bytes = takeHead(channelOf([]));
+    assert.equal(bytes, undefined);
     const channel = channelOf([`${head}\r\n\r\n${head}\r\n\r\nbody`]);
     await channel.readable();
     assert.equal(takeHead(channel)?.toString("latin1"), head);
@@ -95,12 +95,12 @@ describe("takeHead", () => {
     ["\r", `\n${head}\r\n\r\nbody`],
   ]) {
     test(`leaves ${JSON.stringify(parts)} to readHead`, async () => {
-      assert.deepEqual(await taken(parts), { octets: undefined, rest: [head, "body"] });
+      assert.deepEqual(await taken(parts), { bytes: undefined, rest: [head, "body"] });
     });
   }
 
   test("leaves a head over the limit to readHead", async () => {
-    const channel = channelOf([`${"x".repeat(limits.httpHeadBytesMax + 1)}\r\n\r\n`]);
+    const channel = channelOf([`${"x".repeat(serviceLimits.httpHeadBytesMax + 1)}\r\n\r\n`]);
     await channel.readable();
     assert.equal(takeHead(channel), undefined);
     await assert.rejects(readHead(channel), HttpSyntaxError);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { HttpSyntaxError } from "./http-syntax-error.ts";
-import { type Framing, requestFraming, responseFraming } from "./message-framing.ts";
+import { HttpSyntaxError } from "../http/http-syntax-error.ts";
+import type { Framing } from "../http/message-heads.ts";
+import { requestFraming, responseFraming } from "./message-framing.ts";
 import { parseRequestHead } from "./request-head.ts";
 import { parseResponseHead } from "./response-head.ts";
 
@@ -89,7 +90,7 @@ describe("responseFraming", () => {
   }
   for (const { name, fields, version = "HTTP/1.1" } of smuggling) {
     for (const method of ["GET", "HEAD"]) {
-      test(`refuses ${name} in the answer to ${method}`, () => {
+      test(`refuses ${name} in the response to ${method}`, () => {
         assert.throws(() => framed(`${version} 200 OK${fields}`, method), HttpSyntaxError);
       });
     }

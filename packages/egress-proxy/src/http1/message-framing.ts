@@ -1,14 +1,6 @@
-import { type Field, fieldValues } from "./fields.ts";
-import { malformed } from "./http-syntax-error.ts";
-import type { RequestHead } from "./request-head.ts";
-import type { ResponseHead } from "./response-head.ts";
-
-/** Where a body ends (RFC 9112 §6.3). */
-export type Framing =
-  | { readonly kind: "none" }
-  | { readonly kind: "length"; readonly length: number }
-  | { readonly kind: "chunked" }
-  | { readonly kind: "until_close" };
+import { type Field, fieldValues } from "../http/fields.ts";
+import { malformed } from "../http/http-syntax-error.ts";
+import type { Framing, RequestHead, ResponseHead } from "../http/message-heads.ts";
 
 const none: Framing = { kind: "none" };
 const chunked: Framing = { kind: "chunked" };
@@ -26,7 +18,7 @@ export function requestFraming(head: RequestHead): Framing {
 }
 
 /**
- * Framing of the answer to a request of this method.
+ * Framing of the response to a request with this method.
  *
  * @throws {HttpSyntaxError}
  */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { limits } from "@opencomputer/protocol";
+import { serviceLimits } from "@opencomputer/protocol/wire";
+import { HttpSyntaxError, type HttpSyntaxFault } from "../http/http-syntax-error.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
-import { HttpSyntaxError, type HttpSyntaxFault } from "./http-syntax-error.ts";
 import { requestFraming } from "./message-framing.ts";
 import { parseRequestHead } from "./request-head.ts";
 
@@ -11,7 +11,7 @@ function parse(text: string) {
 }
 
 describe("parseRequestHead", () => {
-  test("takes names, values and white space apart", () => {
+  test("separates names, values and white space", () => {
     const head = parse("GET /a?b=c HTTP/1.1\r\nHost: x\r\nX-A: \t b c \t\r\nX-Empty:\r\nx-e: y");
     assert.deepEqual(head, {
       method: "GET",
@@ -26,7 +26,7 @@ describe("parseRequestHead", () => {
     });
   });
 
-  test("keeps octets above 127 in values and no-break spaces at their ends", () => {
+  test("keeps bytes above 127 in values and no-break spaces at their ends", () => {
     const head = parse("GET / HTTP/1.0\r\nX: \xa0caf\xe9\xa0");
     assert.equal(head.minorVersion, 0);
     assert.equal(head.fields[0]?.value, "\xa0caf\xe9\xa0");
@@ -51,7 +51,7 @@ describe("parseRequestHead", () => {
     { name: "a bare LF in a value", head: "GET / HTTP/1.1\r\nX: a\nY: b" },
     { name: "a bare CR in a value", head: "GET / HTTP/1.1\r\nX: a\rY: b" },
     { name: "a NUL", head: "GET / HTTP/1.1\r\nX: a\0b" },
-    { name: "another control octet", head: "GET / HTTP/1.1\r\nX: a\x01b" },
+    { name: "another control byte", head: "GET / HTTP/1.1\r\nX: a\x01b" },
     { name: "DEL", head: "GET / HTTP/1.1\r\nX: a\x7fb" },
     { name: "no colon", head: "GET / HTTP/1.1\r\nHost x" },
     { name: "an empty name", head: "GET / HTTP/1.1\r\n: x" },
@@ -59,7 +59,7 @@ describe("parseRequestHead", () => {
     { name: "an empty line", head: "GET / HTTP/1.1\r\n\r\nX: y" },
     {
       name: "too many fields",
-      head: `GET / HTTP/1.1${"\r\nX: y".repeat(limits.httpFieldsMax + 1)}`,
+      head: `GET / HTTP/1.1${"\r\nX: y".repeat(serviceLimits.httpFieldsMax + 1)}`,
       fault: "too_large",
     },
   ];
@@ -72,25 +72,25 @@ describe("parseRequestHead", () => {
     });
   }
 
-  test("takes as many fields as the limit says", () => {
-    const head = parse(`GET / HTTP/1.1${"\r\nX: y".repeat(limits.httpFieldsMax)}`);
-    assert.equal(head.fields.length, limits.httpFieldsMax);
+  test("accepts as many fields as the limit allows", () => {
+    const head = parse(`GET / HTTP/1.1${"\r\nX: y".repeat(serviceLimits.httpFieldsMax)}`);
+    assert.equal(head.fields.length, serviceLimits.httpFieldsMax);
   });
 
-  test("throws nothing but HttpSyntaxError, whatever arrives", () => {
+  test("throws only HttpSyntaxError, whatever arrives", () => {
     const random = createSeededRandom(7);
     const seed = Buffer.from(
       "POST /x HTTP/1.1\r\nHost: a.b\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nX: y",
     );
     for (let round = 0; round < 5000; round += 1) {
-      const octets = round % 2 === 0 ? random.bytes(random.below(80)) : Buffer.from(seed);
+      const bytes = round % 2 === 0 ? random.bytes(random.below(80)) : Buffer.from(seed);
       if (round % 2 === 1) {
         for (let change = random.below(4); change >= 0; change -= 1) {
-          octets[random.below(octets.length)] = random.below(256);
+          bytes[random.below(bytes.length)] = random.below(256);
         }
       }
       try {
-        const head = parseRequestHead(octets);
+        const head = parseRequestHead(bytes);
         for (const { name, value } of head.fields) {
           assert.doesNotMatch(name + value, /[\0\r\n]/);
         }

@@ -1,14 +1,6 @@
-import { type Field, isToken, lineEnd, parseFields, refuseForbiddenOctets } from "./fields.ts";
-import { HttpSyntaxError, malformed } from "./http-syntax-error.ts";
-
-export interface RequestHead {
-  readonly method: string;
-  /** As it stood in the request line. */
-  readonly target: string;
-  /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
-  readonly minorVersion: 0 | 1;
-  readonly fields: readonly Field[];
-}
+import { isToken, lineEnd, parseFields, refuseForbiddenBytes } from "../http/fields.ts";
+import { HttpSyntaxError, malformed } from "../http/http-syntax-error.ts";
+import type { RequestHead } from "../http/message-heads.ts";
 
 const requestLinePattern = /^([^ ]+) ([^ ]+) HTTP\/(\d)\.(\d)$/;
 
@@ -17,9 +9,9 @@ const requestLinePattern = /^([^ ]+) ([^ ]+) HTTP\/(\d)\.(\d)$/;
  *
  * @throws {HttpSyntaxError}
  */
-export function parseRequestHead(octets: Buffer): RequestHead {
-  refuseForbiddenOctets(octets);
-  const text = octets.toString("latin1");
+export function parseRequestHead(bytes: Buffer): RequestHead {
+  refuseForbiddenBytes(bytes);
+  const text = bytes.toString("latin1");
   const requestLineEnd = lineEnd(text, 0);
   const match = requestLinePattern.exec(text.slice(0, requestLineEnd));
   const [, method, target, major, minor] = match ?? [];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { HttpSyntaxError } from "../http/http-syntax-error.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
-import { HttpSyntaxError } from "./http-syntax-error.ts";
 import { parseResponseHead } from "./response-head.ts";
 
 function parse(text: string) {
@@ -16,7 +16,7 @@ describe("parseResponseHead", () => {
     { line: "HTTP/1.1 200", minorVersion: 1, status: 200, reason: "" },
   ];
   for (const { line, ...expected } of taken) {
-    test(`takes ${JSON.stringify(line)}`, () => {
+    test(`accepts ${JSON.stringify(line)}`, () => {
       assert.deepEqual(parse(line), { ...expected, fields: [] });
     });
   }
@@ -40,15 +40,15 @@ describe("parseResponseHead", () => {
     });
   }
 
-  test("throws nothing but HttpSyntaxError, whatever arrives", () => {
+  test("throws only HttpSyntaxError, whatever arrives", () => {
     const random = createSeededRandom(11);
     for (let round = 0; round < 5000; round += 1) {
-      const octets = Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nServer: x");
+      const bytes = Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nServer: x");
       for (let change = random.below(5); change >= 0; change -= 1) {
-        octets[random.below(octets.length)] = random.below(256);
+        bytes[random.below(bytes.length)] = random.below(256);
       }
       try {
-        parseResponseHead(octets);
+        parseResponseHead(bytes);
       } catch (error) {
         assert.ok(error instanceof HttpSyntaxError, String(error));
       }

@@ -1,13 +1,6 @@
-import { type Field, lineEnd, parseFields, refuseForbiddenOctets } from "./fields.ts";
-import { malformed } from "./http-syntax-error.ts";
-
-export interface ResponseHead {
-  /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
-  readonly minorVersion: 0 | 1;
-  readonly status: number;
-  readonly reason: string;
-  readonly fields: readonly Field[];
-}
+import { lineEnd, parseFields, refuseForbiddenBytes } from "../http/fields.ts";
+import { malformed } from "../http/http-syntax-error.ts";
+import type { ResponseHead } from "../http/message-heads.ts";
 
 const statusLinePattern = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
 
@@ -16,9 +9,9 @@ const statusLinePattern = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
  *
  * @throws {HttpSyntaxError}
  */
-export function parseResponseHead(octets: Buffer): ResponseHead {
-  refuseForbiddenOctets(octets);
-  const text = octets.toString("latin1");
+export function parseResponseHead(bytes: Buffer): ResponseHead {
+  refuseForbiddenBytes(bytes);
+  const text = bytes.toString("latin1");
   const statusLineEnd = lineEnd(text, 0);
   const [, minor, status, reason] = statusLinePattern.exec(text.slice(0, statusLineEnd)) ?? [];
   if (minor === undefined || status === undefined) {

@@ -1,51 +1,57 @@
 import type { Socket } from "node:net";
 import type { AuditRefusal } from "../audit/sparse-audit.ts";
-import type { FindPolicy } from "../contract.ts";
+import type { FindPolicy } from "../egress-policy/session-policy.ts";
+import type { Admission } from "./admission.ts";
 import type { ConnectionTable } from "./connection-table.ts";
 
-/** Lets a fresh connection in and tells its source address, or ends it and tells `undefined`. */
-export type AdmitGuest = (socket: Socket) => string | undefined;
+/** What admission needs from its surroundings. */
+export interface AdmissionDependencies {
+  readonly kind: "https" | "http" | "tcp" | "dns";
+  readonly findPolicy: FindPolicy;
+  readonly connections: ConnectionTable;
+  readonly auditRefusal: AuditRefusal;
+}
+
+/** A connection that was admitted. */
+export interface AdmittedGuest {
+  readonly sourceAddress: string;
+  readonly admission: Admission;
+}
 
 /**
- * Decides on a connection by the address that its packets come from, before
- * one octet of it is read: an address without a session is reset, and so is
- * a connection beyond the sandbox's limit.
+ * Admits a fresh connection; resets it and returns `undefined` when the address
+ * has no session, or the sandbox has as many connections as it may and further
+ * ones that are refused with a reason. The address that packets come from
+ * decides, before a byte of the connection is read.
  */
-export function createAdmitGuest(deps: {
-  kind: "https" | "http" | "dns";
-  findPolicy: FindPolicy;
-  connections: ConnectionTable;
-  auditRefusal: AuditRefusal;
-}): AdmitGuest {
-  const refuse = (
-    socket: Socket,
-    sourceAddress: string,
-    sandboxId: string | null,
-    reason: string,
-  ): undefined => {
-    socket.resetAndDestroy();
-    const kind = deps.kind === "https" ? "tls" : deps.kind;
-    deps.auditRefusal({ kind, sandboxId, sourceAddress, host: null, reason });
-  };
+export function admitGuest(deps: AdmissionDependencies, socket: Socket): AdmittedGuest | undefined {
+  const sourceAddress = socket.remoteAddress;
+  if (sourceAddress === undefined) {
+    socket.destroy();
+    return undefined;
+  }
+  const policy = deps.findPolicy(sourceAddress);
+  if (policy === undefined) {
+    refuse(deps, socket, sourceAddress, null, "no sandbox has this source address");
+    return undefined;
+  }
+  const admission = deps.connections.admit(sourceAddress, socket);
+  if (admission === undefined) {
+    const reason = "the sandbox holds too many connections";
+    refuse(deps, socket, sourceAddress, policy.sandboxId, reason);
+    return undefined;
+  }
+  return { sourceAddress, admission };
+}
 
-  return (socket) => {
-    const sourceAddress = socket.remoteAddress;
-    if (sourceAddress === undefined) {
-      socket.destroy();
-      return undefined;
-    }
-    const policy = deps.findPolicy(sourceAddress);
-    if (policy === undefined) {
-      return refuse(socket, sourceAddress, null, "no sandbox has this source address");
-    }
-    if (!deps.connections.admit(sourceAddress, socket)) {
-      return refuse(
-        socket,
-        sourceAddress,
-        policy.sandboxId,
-        "the sandbox holds too many connections",
-      );
-    }
-    return sourceAddress;
-  };
+function refuse(
+  deps: AdmissionDependencies,
+  socket: Socket,
+  sourceAddress: string,
+  sandboxId: string | null,
+  reason: string,
+): void {
+  socket.resetAndDestroy();
+  const kind = deps.kind === "https" ? "tls" : deps.kind;
+  deps.auditRefusal({ kind, sandboxId, sourceAddress, host: null, reason });
 }

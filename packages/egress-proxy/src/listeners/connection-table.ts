@@ -1,45 +1,50 @@
 import type { Socket } from "node:net";
+import { AddressConnections, type ConnectionLimits } from "./address-connections.ts";
+import type { Admission } from "./admission.ts";
 
+/** Counts and ends guests' connections. */
 export interface ConnectionTable {
   /**
-   * Counts a connection for its source address until it closes. False when
-   * the address holds as many as it may: the caller has to reset it.
+   * Counts a connection for its source address until it closes. Undefined when
+   * the address has as many as it may: the caller has to reset it.
    */
-  admit(sourceAddress: string, socket: Socket): boolean;
-  /** Ends every connection of an address at once. */
+  admit(sourceAddress: string, socket: Socket): Admission | undefined;
+  /** Ends every connection of an address immediately. */
   destroyAllOf(sourceAddress: string): void;
   destroyAll(): void;
   readonly count: number;
 }
 
-/** The open connections of guests, by source address. */
-export function createConnectionTable(options: { perAddressMax: number }): ConnectionTable {
-  const socketsByAddress = new Map<string, Set<Socket>>();
+/** Creates a table of guests' open connections, by source address. Nothing is shared between addresses. */
+export function createConnectionTable(deps: {
+  readonly limits: ConnectionLimits;
+  /** Milliseconds that never go back. */
+  readonly now: () => number;
+}): ConnectionTable {
+  const connectionsByAddress = new Map<string, AddressConnections>();
 
-  const destroyAllOf = (sourceAddress: string): void => {
-    for (const socket of socketsByAddress.get(sourceAddress) ?? []) socket.destroy();
+  const connectionsOf = (sourceAddress: string): AddressConnections => {
+    const known = connectionsByAddress.get(sourceAddress);
+    if (known !== undefined) return known;
+    const made = new AddressConnections({
+      ...deps,
+      onEmpty: () => connectionsByAddress.delete(sourceAddress),
+    });
+    connectionsByAddress.set(sourceAddress, made);
+    return made;
   };
 
   return {
-    admit(sourceAddress, socket) {
-      const sockets = socketsByAddress.get(sourceAddress) ?? new Set();
-      if (sockets.size >= options.perAddressMax) return false;
-      socketsByAddress.set(sourceAddress, sockets.add(socket));
-      socket.once("close", () => {
-        sockets.delete(socket);
-        if (sockets.size === 0 && socketsByAddress.get(sourceAddress) === sockets) {
-          socketsByAddress.delete(sourceAddress);
-        }
-      });
-      return true;
+    admit: (sourceAddress, socket) => connectionsOf(sourceAddress).admit(socket),
+    destroyAllOf(sourceAddress) {
+      connectionsByAddress.get(sourceAddress)?.destroyAll();
     },
-    destroyAllOf,
     destroyAll() {
-      for (const sourceAddress of socketsByAddress.keys()) destroyAllOf(sourceAddress);
+      for (const connections of connectionsByAddress.values()) connections.destroyAll();
     },
     get count() {
       let count = 0;
-      for (const sockets of socketsByAddress.values()) count += sockets.size;
+      for (const connections of connectionsByAddress.values()) count += connections.count;
       return count;
     },
   };

@@ -1,66 +1,88 @@
-import { createServer, type SecureContext, type Server } from "node:tls";
-import { limits } from "@opencomputer/protocol";
+import type { Socket } from "node:net";
+import { createServer, type SecureContext } from "node:tls";
+import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import type { AuditRefusal } from "../audit/sparse-audit.ts";
 import type { LeafContexts } from "../certificates/leaf-contexts.ts";
-import { hostFromServerName } from "../certificates/server-name.ts";
-import type { FindPolicy, ServeConnection } from "../contract.ts";
-import { describeError, errorCode } from "../describe-error.ts";
-import { logSocketError } from "./guest-socket.ts";
+import type { FindPolicy } from "../egress-policy/session-policy.ts";
+import { describeError, errorCode } from "../logging/describe-error.ts";
+import { joinHost } from "../upstream/destination.ts";
+import { negotiatedProtocol } from "../upstream/negotiated-protocol.ts";
+import type { UpstreamProtocols } from "../upstream/upstream-protocols.ts";
+import type { Admission } from "./admission.ts";
+import type { ServeConnection } from "./guest-connection.ts";
+import { hostFromServerName, logSocketError } from "./guest-connection.ts";
 import { handshakeFailure } from "./handshake-failure.ts";
 
 export interface GuestTlsDependencies {
   readonly contexts: LeafContexts;
   readonly serveConnection: ServeConnection;
   readonly findPolicy: FindPolicy;
+  readonly protocols: UpstreamProtocols;
   readonly auditRefusal: AuditRefusal;
   readonly log: Logger;
 }
 
-/**
- * The TLS side of every connection from one source address; takes each as a
- * `connection` event.
- *
- * TLS 1.2 and 1.3 (RFC 5246, RFC 8446), HTTP/1.1 by ALPN, no client
- * certificates. A client that names no host, or something that is no host,
- * finds no certificate and the handshake fails. Sessions are resumed by
- * tickets whose key lives here alone, so a ticket of one address opens
- * nothing at another.
- */
-export function createGuestTls(sourceAddress: string, deps: GuestTlsDependencies): Server {
-  const { contexts, log } = deps;
+/** The TLS of all connections from one source address to one port. */
+export interface GuestTls {
+  /** Begins the handshake of an admitted connection. */
+  accept(socket: Socket, admission: Admission): void;
+}
 
-  const contextFor = async (serverName: string): Promise<SecureContext | undefined> => {
+/**
+ * Creates the TLS for all connections from one source address to one port of the guest's.
+ *
+ * TLS 1.2 and 1.3 (RFC 5246, RFC 8446), no client certificates. ALPN mirrors
+ * what the upstream speaks. The handshake of a client that names no host, or an invalid
+ * one, fails for lack of a certificate. Sessions are resumed by tickets whose
+ * key is this server's alone, so a ticket of one address is useless at another.
+ */
+export function createGuestTls(
+  { sourceAddress, port }: { sourceAddress: string; port: number },
+  deps: GuestTlsDependencies,
+): GuestTls {
+  const { contexts, log } = deps;
+  /** By the guest's port, which the decrypted socket has in common with the one beneath it. */
+  const admissions = new Map<number, Admission>();
+
+  const contextFor = (serverName: string): SecureContext | undefined => {
     const host = hostFromServerName(serverName);
-    return host === undefined ? undefined : await contexts.contextFor(host);
+    try {
+      return host === undefined ? undefined : contexts.contextFor(host);
+    } catch (error) {
+      log.error({ error: describeError(error) }, "a leaf certificate could not be made");
+      return undefined;
+    }
   };
 
   const tls = createServer({
     minVersion: "TLSv1.2",
-    ALPNProtocols: ["http/1.1"],
+    ALPNCallback: ({ servername, protocols }) =>
+      deps.protocols.choose(hostAt(servername, port) ?? undefined, protocols),
     requestCert: false,
-    handshakeTimeout: limits.egressHeadTimeoutSeconds * 1000,
-    SNICallback: (serverName, callback) => {
-      contextFor(serverName).then(
-        (context) => callback(null, context),
-        (error: unknown) => {
-          log.error({ error: describeError(error) }, "a leaf certificate could not be made");
-          callback(null, undefined);
-        },
-      );
-    },
+    handshakeTimeout: serviceLimits.egressHeadTimeoutSeconds * 1000,
+    SNICallback: (serverName, callback) => callback(null, contextFor(serverName)),
   });
 
   tls.on("secureConnection", (socket) => {
     socket.on("error", logSocketError(log));
-    // Only from here on: a guest that ends its side during the handshake is gone.
+    // Not before the handshake is done: a guest that ends its side during it cannot finish it.
     socket.allowHalfOpen = true;
     const host = hostFromServerName(socket.servername || "");
-    if (host === undefined) {
+    const admission = admissions.get(socket.remotePort ?? 0);
+    if (host === undefined || admission === undefined) {
       socket.destroy();
       return;
     }
-    void deps.serveConnection({ socket, scheme: "https", sourceAddress, serverName: host });
+    void deps.serveConnection({
+      socket,
+      scheme: "https",
+      port,
+      sourceAddress,
+      serverName: host,
+      admission,
+      protocol: negotiatedProtocol(socket),
+    });
   });
 
   tls.on("tlsClientError", (error, socket) => {
@@ -70,7 +92,8 @@ export function createGuestTls(sourceAddress: string, deps: GuestTlsDependencies
       kind: "tls",
       sandboxId: deps.findPolicy(sourceAddress)?.sandboxId ?? null,
       sourceAddress,
-      host: serverName === null ? null : (hostFromServerName(serverName) ?? null),
+      host: serverName === null ? null : hostAt(serverName, port),
+      port,
       reason: handshakeFailure({
         serverName,
         hasAuthority: contexts.hasAuthority,
@@ -79,5 +102,20 @@ export function createGuestTls(sourceAddress: string, deps: GuestTlsDependencies
     });
   });
 
-  return tls;
+  return {
+    accept(socket, admission) {
+      const sourcePort = socket.remotePort ?? 0;
+      admissions.set(sourcePort, admission);
+      socket.once("close", () => {
+        if (admissions.get(sourcePort) === admission) admissions.delete(sourcePort);
+      });
+      tls.emit("connection", socket);
+    },
+  };
+}
+
+/** The host of a server name, with the port where it is not 443; null for anything that is not a host name. */
+function hostAt(serverName: string, port: number): string | null {
+  const host = hostFromServerName(serverName);
+  return host === undefined ? null : joinHost("https", host, port);
 }

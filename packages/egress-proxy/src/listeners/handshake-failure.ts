@@ -1,6 +1,6 @@
-import { hostFromServerName } from "../certificates/server-name.ts";
+import { hostFromServerName } from "./guest-connection.ts";
 
-/** OpenSSL's codes for what a client says when it does not trust the certificate. */
+/** OpenSSL's codes for the alerts of a client that does not trust the certificate. */
 const distrustCodes = new Set([
   "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA",
   "ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE",
@@ -8,7 +8,7 @@ const distrustCodes = new Set([
   "ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED",
 ]);
 
-/** Why a guest's handshake failed, for the audit log. */
+/** Returns why a guest's handshake failed, for the audit log. */
 export function handshakeFailure(facts: {
   serverName: string | null;
   hasAuthority: boolean;
@@ -21,7 +21,7 @@ export function handshakeFailure(facts: {
   if (facts.code === "ERR_TLS_HANDSHAKE_TIMEOUT") return "the handshake took too long";
   if (facts.code === "ERR_SSL_HTTP_REQUEST") return "the client sent plain HTTP to the TLS port";
   if (facts.code === "ERR_SSL_NO_APPLICATION_PROTOCOL") {
-    return "the client does not offer HTTP/1.1";
+    return "the client offers neither HTTP/2 nor HTTP/1.1";
   }
   if (facts.code === "ERR_SSL_UNSUPPORTED_PROTOCOL") {
     return "the client offers no version of TLS from 1.2 on";

@@ -1,26 +1,31 @@
-import { createServer, type Server } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import type { Logger } from "pino";
-import type { ServeConnection } from "../contract.ts";
-import type { AdmitGuest } from "./admit-guest.ts";
-import { keepAliveDelayMilliseconds, logSocketError } from "./guest-socket.ts";
+import { schemePorts } from "../upstream/destination.ts";
+import { probeWhenSilent } from "../upstream/probe-when-silent.ts";
+import type { AdmittedGuest } from "./admit-guest.ts";
+import type { ServeConnection } from "./guest-connection.ts";
+import { logSocketError } from "./guest-connection.ts";
 
-/** Accepts what guests send to port 80 and hands each connection on. */
+/** Creates the server for port 80, which passes each guest's connection on. */
 export function createHttpListener(deps: {
-  admitGuest: AdmitGuest;
+  admitGuest: (socket: Socket) => AdmittedGuest | undefined;
   serveConnection: ServeConnection;
   log: Logger;
 }): Server {
-  const listener = createServer({
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: keepAliveDelayMilliseconds,
-  });
+  const listener = createServer({ allowHalfOpen: true, noDelay: true });
   listener.on("connection", (socket) => {
     socket.on("error", logSocketError(deps.log));
-    const sourceAddress = deps.admitGuest(socket);
-    if (sourceAddress === undefined) return;
-    void deps.serveConnection({ socket, scheme: "http", sourceAddress, serverName: null });
+    const admitted = deps.admitGuest(socket);
+    if (admitted === undefined) return;
+    probeWhenSilent(socket);
+    void deps.serveConnection({
+      socket,
+      scheme: "http",
+      port: schemePorts.http,
+      serverName: null,
+      protocol: "http/1.1",
+      ...admitted,
+    });
   });
   return listener;
 }

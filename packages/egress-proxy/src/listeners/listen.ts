@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { errorCode } from "../describe-error.ts";
+import { errorCode } from "../logging/describe-error.ts";
 
 export interface ListenAddress {
   readonly host: string;
@@ -11,12 +11,20 @@ export interface ListenAddress {
 /** Listens on a TCP address. Rejects with the address named when it cannot. */
 export async function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
   server.listen({ host, port, backlog: 1024 });
+  await untilListening(server, `tcp ${host}:${port}`);
+}
+
+/** Listens on a socket that the process was started with. */
+export async function listenOnDescriptor(server: Server, descriptor: number): Promise<void> {
+  server.listen({ fd: descriptor });
+  await untilListening(server, `file descriptor ${descriptor}`);
+}
+
+async function untilListening(server: Server, place: string): Promise<void> {
   try {
     await once(server, "listening");
   } catch (cause) {
-    throw new Error(`Cannot listen on tcp ${host}:${port} (${errorCode(cause) ?? "no code"})`, {
-      cause,
-    });
+    throw new Error(`Cannot listen on ${place} (${errorCode(cause) ?? "no code"})`, { cause });
   }
 }
 

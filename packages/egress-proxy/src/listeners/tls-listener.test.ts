@@ -6,15 +6,16 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "n
 import type { Refusal } from "../audit/audit-refusal.ts";
 import { createLeafKey } from "../certificates/leaf-certificate.ts";
 import { createLeafContexts } from "../certificates/leaf-contexts.ts";
-import type { GuestConnection } from "../contract.ts";
 import { BlockScanner } from "../redaction/block-scanner.ts";
 import { createSessions } from "../sessions/sessions.ts";
 import { createTestAuthority } from "../testing/certificates.ts";
-import { createEchoServe } from "../testing/echo-serve.ts";
-import { testSandboxId, testSession } from "../testing/sessions.ts";
-import { createTestLog } from "../testing/silent-log.ts";
-import { createAdmitGuest } from "./admit-guest.ts";
+import { isProbed } from "../testing/is-probed.ts";
+import { createTestLog, testSandboxId, testSession } from "../testing/sessions.ts";
+import { UpstreamProtocols } from "../upstream/upstream-protocols.ts";
+import { admitGuest } from "./admit-guest.ts";
 import { createConnectionTable } from "./connection-table.ts";
+import type { GuestConnection, ServeConnection } from "./guest-connection.ts";
+import { createGuestTlsByPort } from "./guest-tls-by-port.ts";
 import { close, listen } from "./listen.ts";
 import { createTlsListener } from "./tls-listener.ts";
 
@@ -28,22 +29,32 @@ describe("createTlsListener", async () => {
     contextsMax: 10,
     now: () => new Date(),
   });
-  const connections = createConnectionTable({ perAddressMax: connectionsMax });
+  const connections = createConnectionTable({
+    limits: { servedMax: connectionsMax, refusedMax: 1 },
+    now: () => performance.now(),
+  });
   const sessions = createSessions({
     scanner: new BlockScanner(),
     onAddressReleased: connections.destroyAllOf,
+    onPolicyEnded: () => undefined,
     onAddressTaken: () => assert.fail("no address changes its owner here"),
   });
   const refusals: Refusal[] = [];
+  const protocols = new UpstreamProtocols();
   const served: GuestConnection[] = [];
   const { findPolicy } = sessions;
   const auditRefusal = (refusal: Refusal) => void refusals.push(refusal);
   const listener = createTlsListener({
-    admitGuest: createAdmitGuest({ kind: "https", findPolicy, connections, auditRefusal }),
-    contexts,
-    serveConnection: createEchoServe(served),
-    findPolicy,
-    auditRefusal,
+    admitGuest: (socket) =>
+      admitGuest({ kind: "https", findPolicy, connections, auditRefusal }, socket),
+    tlsFor: createGuestTlsByPort({
+      contexts,
+      serveConnection: createEchoServe(served),
+      findPolicy,
+      protocols,
+      auditRefusal,
+      log: createTestLog(),
+    }),
     log: createTestLog(),
   });
   let port = 0;
@@ -84,34 +95,61 @@ describe("createTlsListener", async () => {
     return refusals[0];
   }
 
-  async function gone(): Promise<void> {
+  async function allClosed(): Promise<void> {
     while (connections.count > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  test("refuses a handshake before there is a CA, and says why", async () => {
+  test("refuses a handshake before a CA is set, and audits the reason", async () => {
     const refusal = await refusalAfter(() => outcome(open({ servername: "api.example.com" })));
     assert.equal(refusal?.reason, "the proxy has not been given its CA yet");
     assert.equal(refusal?.host, "api.example.com");
     assert.equal(refusal?.sandboxId, testSandboxId);
     await contexts.setAuthority(authority);
-    await gone();
+    await allClosed();
   });
 
-  test("proves the host that the guest names and hands the connection on", async () => {
-    const socket = open({ servername: "API.example.com", ALPNProtocols: ["h2", "http/1.1"] });
+  test("agrees on the version of HTTP that the upstream speaks, as far as it is known", async () => {
+    protocols.learn("one.example.com", "http/1.1");
+    protocols.learn("two.example.com", "h2");
+    const agreedOn = async (servername: string, ALPNProtocols: string[]) => {
+      const socket = open({ servername, ALPNProtocols });
+      await once(socket, "secureConnect");
+      socket.destroy();
+      return socket.alpnProtocol;
+    };
+    const both = ["http/1.1", "h2"];
+    assert.equal(await agreedOn("one.example.com", both), "http/1.1");
+    assert.equal(await agreedOn("one.example.com", ["h2"]), "h2");
+    assert.equal(await agreedOn("two.example.com", both), "h2");
+    assert.equal(await agreedOn("new.example.com", both), "h2");
+    assert.equal(await agreedOn("new.example.com", ["http/1.1"]), "http/1.1");
+  });
+
+  test("presents a certificate for the host that the guest names and passes the connection on", async () => {
+    const socket = open({ servername: "API.example.com", ALPNProtocols: ["http/1.1"] });
     await once(socket, "secureConnect");
     assert.equal(socket.authorized, true);
     assert.equal(socket.alpnProtocol, "http/1.1");
     assert.equal(socket.getPeerCertificate().subjectaltname, "DNS:api.example.com");
     socket.write("x");
-    const [answer] = await once(socket, "data");
-    assert.deepEqual(JSON.parse(String(answer)), {
+    const [response] = await once(socket, "data");
+    assert.deepEqual(JSON.parse(String(response)), {
       scheme: "https",
+      port: 443,
       sourceAddress: guestAddress,
       serverName: "api.example.com",
     });
     socket.destroy();
-    await gone();
+    await allClosed();
+  });
+
+  test("probes a guest that is silent", async () => {
+    const socket = open({ servername: "api.example.com" });
+    await once(socket, "secureConnect");
+    const { localPort: remotePort, remotePort: localPort } = socket;
+    assert.equal(isProbed({ localPort, remotePort }), true);
+    socket.destroy();
+    await allClosed();
   });
 
   test("a resumed session is identified by its source address and names its host", async () => {
@@ -122,37 +160,43 @@ describe("createTlsListener", async () => {
     await once(second, "secureConnect");
     assert.equal(second.isSessionReused(), true);
     second.write("x");
-    const [answer] = await once(second, "data");
-    assert.match(String(answer), /"serverName":"api\.example\.com"/);
+    const [response] = await once(second, "data");
+    assert.match(String(response), /"serverName":"api\.example\.com"/);
     second.destroy();
-    await gone();
+    await allClosed();
   });
 
-  test("a session of TLS 1.2 that is resumed under another name is ended, not served", async () => {
+  test("a session of TLS 1.2 is not resumed under another name", async () => {
     const first = open({ servername: "api.example.com", maxVersion: "TLSv1.2" });
     await once(first, "secureConnect");
     const session = first.getSession();
     assert.ok(session !== undefined);
     first.destroy();
-    await gone();
+    await allClosed();
     served.length = 0;
     const second = open({ servername: "other.example.com", maxVersion: "TLSv1.2", session });
-    await once(second.resume(), "close");
-    await gone();
-    assert.deepEqual(served, []);
+    await once(second, "secureConnect");
+    assert.equal(second.isSessionReused(), false);
+    assert.equal(second.getPeerCertificate().subjectaltname, "DNS:other.example.com");
+    second.destroy();
+    await allClosed();
+    assert.deepEqual(
+      served.map(({ serverName }) => serverName),
+      ["other.example.com"],
+    );
   });
 
   const refused: { name: string; options: ConnectionOptions; reason: RegExp }[] = [
     { name: "no server name", options: { servername: "" }, reason: /named no server \(SNI\)/ },
     {
-      name: "a server name that is none",
+      name: "an invalid server name",
       options: { servername: "a..b" },
       reason: /is no host name/,
     },
     {
-      name: "HTTP/2 alone",
-      options: { servername: "api.example.com", ALPNProtocols: ["h2"] },
-      reason: /does not offer HTTP\/1\.1/,
+      name: "another protocol alone",
+      options: { servername: "api.example.com", ALPNProtocols: ["http/1.0"] },
+      reason: /offers neither HTTP\/2 nor HTTP\/1\.1/,
     },
     {
       name: "TLS 1.1",
@@ -173,7 +217,7 @@ describe("createTlsListener", async () => {
       assert.equal(refusal?.sandboxId, testSandboxId);
       assert.match(refusal?.reason ?? "", reason);
       assert.deepEqual(served, []);
-      await gone();
+      await allClosed();
     });
   }
 
@@ -185,7 +229,7 @@ describe("createTlsListener", async () => {
       await once(socket.resume(), "close");
     });
     assert.equal(refusal?.reason, "the client sent plain HTTP to the TLS port");
-    await gone();
+    await allClosed();
   });
 
   test("an address without a session is reset before the handshake", async () => {
@@ -197,23 +241,29 @@ describe("createTlsListener", async () => {
     assert.equal(connections.count, 0);
   });
 
-  test("one connection too many is reset, and room is made when one ends", async () => {
+  test("one connection too many is passed on as refused, the next is reset, and one that ends makes room", async () => {
+    served.length = 0;
     const held: Socket[] = [];
-    for (let index = 0; index < connectionsMax; index += 1) {
+    for (let index = 0; index <= connectionsMax; index += 1) {
       const socket = open({ servername: "api.example.com" });
       await once(socket, "secureConnect");
       held.push(socket);
     }
+    while (served.length <= connectionsMax) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(
+      served.map(({ admission }) => admission.isRefused),
+      [false, false, false, true],
+    );
     const refusal = await refusalAfter(async () => {
       assert.notEqual(await outcome(open({ servername: "api.example.com" })), "connected");
     });
     assert.equal(refusal?.reason, "the sandbox holds too many connections");
     for (const socket of held) socket.destroy();
-    await gone();
+    await allClosed();
     const next = open({ servername: "api.example.com" });
     assert.equal(await outcome(next), "connected");
     next.destroy();
-    await gone();
+    await allClosed();
   });
 
   test("the end of a session ends its connections", async () => {
@@ -222,7 +272,20 @@ describe("createTlsListener", async () => {
     const closed = once(socket, "close");
     sessions.remove(testSandboxId);
     await closed;
-    await gone();
+    await allClosed();
     assert.equal(connections.count, 0);
   });
 });
+
+/** A stand-in for the data path: responds to each chunk with what the listener passed on of its connection. */
+function createEchoServe(served: GuestConnection[] = []): ServeConnection {
+  return (connection) => {
+    const { socket, scheme, port, sourceAddress, serverName } = connection;
+    served.push(connection);
+    socket.on("data", () => {
+      socket.write(`${JSON.stringify({ scheme, port, sourceAddress, serverName })}\n`);
+    });
+    socket.on("end", () => socket.end());
+    return new Promise((resolve) => socket.once("close", () => resolve()));
+  };
+}

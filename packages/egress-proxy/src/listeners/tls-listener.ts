@@ -1,39 +1,28 @@
-import { createServer, type Server as TcpServer } from "node:net";
-import type { Server as TlsServer } from "node:tls";
-import { LRUCache } from "lru-cache";
-import type { AdmitGuest } from "./admit-guest.ts";
-import { keepAliveDelayMilliseconds, logSocketError } from "./guest-socket.ts";
-import { createGuestTls, type GuestTlsDependencies } from "./guest-tls.ts";
-
-/** Addresses whose TLS state is kept; one that is made again only costs a full handshake. */
-const addressesMax = 1024;
+import { createServer, type Server, type Socket } from "node:net";
+import type { Logger } from "pino";
+import { schemePorts } from "../upstream/destination.ts";
+import { probeWhenSilent } from "../upstream/probe-when-silent.ts";
+import type { AdmittedGuest } from "./admit-guest.ts";
+import { logSocketError } from "./guest-connection.ts";
+import type { TlsFor } from "./guest-tls-by-port.ts";
 
 /**
- * Accepts the TLS that guests open to port 443, proves the host that they
- * name, and hands the decrypted connection on. Who connects is decided before
- * the handshake costs anything.
+ * Creates the server for port 443: it terminates guests' TLS with a certificate
+ * for the host that they name, and passes the decrypted connection on. A
+ * connection is admitted before the handshake costs anything.
  */
-export function createTlsListener(
-  deps: GuestTlsDependencies & { readonly admitGuest: AdmitGuest },
-): TcpServer {
-  const tlsByAddress = new LRUCache<string, TlsServer>({ max: addressesMax });
-  const tlsFor = (sourceAddress: string): TlsServer => {
-    const known = tlsByAddress.get(sourceAddress);
-    if (known !== undefined) return known;
-    const made = createGuestTls(sourceAddress, deps);
-    tlsByAddress.set(sourceAddress, made);
-    return made;
-  };
-
-  const listener = createServer({
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: keepAliveDelayMilliseconds,
-  });
+export function createTlsListener(deps: {
+  readonly admitGuest: (socket: Socket) => AdmittedGuest | undefined;
+  readonly tlsFor: TlsFor;
+  readonly log: Logger;
+}): Server {
+  const listener = createServer({ noDelay: true });
   listener.on("connection", (socket) => {
     socket.on("error", logSocketError(deps.log));
-    const sourceAddress = deps.admitGuest(socket);
-    if (sourceAddress !== undefined) tlsFor(sourceAddress).emit("connection", socket);
+    const admitted = deps.admitGuest(socket);
+    if (admitted === undefined) return;
+    probeWhenSilent(socket);
+    deps.tlsFor(admitted.sourceAddress, schemePorts.https).accept(socket, admitted.admission);
   });
   return listener;
 }

@@ -1,13 +1,13 @@
 import { randomInt } from "node:crypto";
 
-/** Values and what is searched are cut into blocks of this many bytes. */
+/** Values and searched texts are split into blocks of this many bytes. */
 export const blockBytes = 8;
 
 const inBlock = blockBytes - 1;
 
 /**
- * Keys of the digests. They are random for each process, so nobody outside can
- * make two texts collide.
+ * Keys of the digests. They are random for each process, so that an attacker
+ * cannot make two texts collide.
  */
 export interface DigestKeys {
   readonly addend0: number;
@@ -15,7 +15,7 @@ export interface DigestKeys {
   readonly factor0: number;
   readonly factor1: number;
   readonly factor2: number;
-  /** What spreads a digest over the second table, odd. */
+  /** The odd factor that spreads digests over the second table. */
   readonly spread: number;
 }
 
@@ -31,7 +31,7 @@ export function createDigestKeys(): DigestKeys {
   };
 }
 
-/** The digest of one block, 32 bits, given as two little-endian words. */
+/** Returns the 32-bit digest of one block, given as two little-endian words. */
 export function digestBlock(
   { addend0, addend1, factor0, factor1, factor2 }: DigestKeys,
   low: number,
@@ -40,7 +40,7 @@ export function digestBlock(
   return mixBlock(addend0, addend1, factor0, factor1, factor2, low, high);
 }
 
-/** {@link digestBlock} for loops that have the keys in variables. */
+/** {@link digestBlock} for loops that have the keys in local variables. */
 export function mixBlock(
   addend0: number,
   addend1: number,
@@ -57,9 +57,9 @@ export function mixBlock(
 }
 
 /**
- * The digest of the bytes before the first whole block of a needle and after
- * its last, given the low words of both, or the high words. One byte that
- * differs always makes another digest.
+ * Returns the digest of the bytes before the first complete block of a needle
+ * and after its last, given the low words of both, or the high words. A
+ * difference in one byte always changes the digest.
  */
 export function mixEdges(
   headFactor: number,

@@ -10,36 +10,36 @@ import { CondensedText } from "./condensed-text.ts";
 import { entryFields, type PatternTable } from "./pattern-table.ts";
 import { View } from "./view.ts";
 
-/** What scanning has cost. Under any two values of equal length and class the same. */
+/** The cost of scanning. It is the same for any two values of equal length and class. */
 export interface ScanWork {
   blocks: number;
   lookups: number;
-  /** Bytes of needles that stood whole. */
+  /** Bytes of needles that occurred completely. */
   comparedBytes: number;
 }
 
 /**
- * Finds needles in views. Every block of a view costs the same lookups,
- * digests and comparisons, whether or not anything agrees: an entry that is
- * not found is entry 0, and is checked like any other.
+ * Finds needles in views. Every block of a view takes the same lookups, digests
+ * and comparisons, whether or not anything matches: a block that is not found
+ * yields entry 0, which is checked like any other.
  *
- * Working memory is shared by everything that the process scans: nothing is
- * kept from one call to the next but the keys.
+ * Everything that the process scans shares working memory: only the keys are
+ * kept from one call to the next.
  */
 export class BlockScanner {
   readonly keys: DigestKeys = createDigestKeys();
   readonly work: ScanWork = { blocks: 0, lookups: 0, comparedBytes: 0 };
-  /** Where texts are read into: as they are, decoded once, decoded twice. */
+  /** The views that texts are read into: unchanged, decoded once, decoded twice. */
   readonly views: readonly [View, View, View] = [new View(), new View(), new View()];
-  /** Where a text is put without what no value can stand in, before it is read into views. */
+  /** A text reduced to the parts that can hold a value, before it is read into views. */
   readonly condensed = new CondensedText();
   #digests = new Int32Array(0);
   #sums = new Int32Array(0);
 
   /**
-   * Calls `onFound` with each needle whose digests all agree, and where it
-   * begins in the view. Of needles that are alike but at their ends it is only
-   * known that one of them may stand there: the caller compares their bytes.
+   * Calls `onFound` with each needle whose digests all match, and where it begins
+   * in the view. Of needles that differ only at their ends, one of them may occur
+   * there: the caller compares their bytes.
    */
   scan(
     view: View,
@@ -124,7 +124,7 @@ export class BlockScanner {
   }
 }
 
-/** An element that the caller knows to be there. */
+/** Returns an element that the caller knows to exist. */
 function at(array: Int32Array, index: number): number {
   return array[index] as number;
 }

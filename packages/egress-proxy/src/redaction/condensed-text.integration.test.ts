@@ -117,7 +117,7 @@ describe("ValueSearch finds the same in condensed text as in all of it", () => {
     });
   }
 
-  test("what is looked up follows from the text, whatever agrees with the value", () => {
+  test("lookups depend on the text, whatever matches the value", () => {
     const random = createSeededRandom(304);
     for (let round = 0; round < 200; round += 1) {
       const { value, other } = randomPair(random, "token");

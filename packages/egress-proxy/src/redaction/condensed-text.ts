@@ -1,25 +1,25 @@
-/** A byte that no form of a value has, between stretches. */
+/** A byte between stretches, which no form of a value has. */
 const separator = 0x01;
-/** From this length on the engine copies faster than a loop of bytes does. */
+/** Length from which a block copy is faster than a loop over bytes. */
 const blockCopyBytesMin = 64;
 
 /**
- * The stretches of a text in which a form of a value of class `token` may
- * stand, one after the other. No such form goes on across a byte that is not in
- * `inForms`, escaped or not, and none is shorter than `bytesMin`: what is left
- * out is nothing that a search could find. What is left out follows from the
- * text and these public facts alone.
+ * A text reduced to the stretches in which a form of a value of class `token` can
+ * occur. No such form extends across a byte that is not in `inForms`, escaped or
+ * not, and none is shorter than `bytesMin`, so a search finds the same in the
+ * stretches as in the text. Which stretches these are depends only on the text
+ * and on these public facts.
  *
- * The memory is used again for each text.
+ * The memory is reused for each text.
  */
 export class CondensedText {
   #bytes = new Uint8Array(0);
-  /** For each stretch where it begins, in what is condensed and in the text. */
+  /** The beginning of each stretch, in the condensed bytes and in the text. */
   #begins = new Int32Array(0);
   #origins = new Int32Array(0);
   #stretches = 0;
 
-  /** Condenses the text. What is returned is valid until the next call. */
+  /** Condenses the text. The result is valid until the next call. */
   read(text: Uint8Array, inForms: Uint8Array, bytesMin: number): Uint8Array {
     this.#ensure(text.length, bytesMin);
     this.#stretches = 0;
@@ -37,7 +37,7 @@ export class CondensedText {
     return this.#bytes.subarray(0, length);
   }
 
-  /** Where in the text a byte of what is condensed stands. */
+  /** Returns the position in the text of a condensed byte. */
   placeOf(at: number): number {
     let low = 0;
     let high = this.#stretches - 1;
@@ -66,9 +66,9 @@ export class CondensedText {
 }
 
 /**
- * Where the first stretch of `bytesMin` bytes at or after `from` begins; -1
- * when there is none. It is looked at from its end: in most texts one byte in
- * five is looked at.
+ * Returns where the first stretch of `bytesMin` bytes at or after `from` begins;
+ * -1 when there is none. Stretches are checked from their ends, so that in most
+ * texts only one byte in five is read.
  */
 function nextStretch(
   text: Uint8Array,
@@ -89,7 +89,7 @@ function nextStretch(
   return -1;
 }
 
-/** Where a stretch ends that goes on up to `from` at least. */
+/** Returns where a stretch ends that extends to `from` at least. */
 function stretchEnd(text: Uint8Array, from: number, inForms: Uint8Array): number {
   let end = from;
   while (end < text.length && inForms[text[end] as number] === 1) end += 1;

@@ -1,6 +1,4 @@
-import { hexadecimalDigit } from "./hexadecimal.ts";
-
-/** HTML's names for ASCII characters, and for the space that does not break (HTML, section 13.5). */
+/** HTML's names of ASCII characters and of the no-break space (HTML, section 13.5). */
 const characters: ReadonlyMap<string, number> = new Map(
   Object.entries({
     Tab: 9,
@@ -57,7 +55,7 @@ interface Name {
   readonly codePoint: number;
 }
 
-/** The names by {@link hashOf} of their bytes: none is made into a string to be looked up. */
+/** The names by {@link hashOf} of their bytes, so that a lookup creates no string. */
 const names: ReadonlyMap<number, Name> = new Map(
   [...characters].map(([name, codePoint]) => {
     const bytes = Buffer.from(name, "latin1");
@@ -69,7 +67,7 @@ const digitsMax = 7;
 const replacementCharacter = 0xfffd;
 const numberSign = 0x23;
 
-/** The character that `source[from…to]` names, without `&` and `;`; -1 when it names none. */
+/** Returns the character that `source[from…to]` names, without `&` and `;`; -1 when it names none. */
 export function entityCodePoint(source: Uint8Array, from: number, to: number): number {
   if (source[from] === numberSign) return numericCodePoint(source, from + 1, to);
   const name = names.get(hashOf(source, from, to));
@@ -99,4 +97,22 @@ function hashOf(bytes: Uint8Array, from: number, to: number): number {
   let hash = 0;
   for (let at = from; at < to; at += 1) hash = (Math.imul(hash, 31) + (bytes[at] as number)) | 0;
   return hash;
+}
+
+/** Returns the number that these hexadecimal digits are; -1 when one of them is not a digit. */
+export function hexadecimal(source: Uint8Array, from: number, digits: number): number {
+  let value = 0;
+  for (let at = from; at < from + digits; at += 1) {
+    const digit = hexadecimalDigit(source[at] ?? 0);
+    if (digit === -1) return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+/** Returns the value of a hexadecimal digit; -1 for any other byte. */
+export function hexadecimalDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }

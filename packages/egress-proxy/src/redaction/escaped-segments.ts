@@ -6,9 +6,9 @@ export interface Segment {
 }
 
 /**
- * The segments of a text that read differently once its escapes are decoded:
- * the escapes, with `reach` bytes on either side. Between them the text reads
- * as it is, and that is searched anyway.
+ * Returns the segments of a text that change when its escapes are decoded: the
+ * escapes, with `reach` bytes on either side. The text between them does not
+ * change, and is searched anyway.
  */
 export function escapedSegments(
   syntax: EscapeSyntax,
@@ -53,7 +53,7 @@ function lastEscape(syntax: EscapeSyntax, source: Uint8Array, from: number, to: 
   return at >= from ? at : -1;
 }
 
-/** Looked at from its end, the second backslash of a pair does not show what it is. */
+/** Read backwards, the second backslash of a pair does not show that it is one, so it counts as an escape too. */
 function mayBeEscape(syntax: EscapeSyntax, source: Uint8Array, at: number): boolean {
   return syntax.read(source, at, source.length) !== 0 || source[at - 1] === syntax.introducer;
 }

@@ -1,5 +1,4 @@
-import { entityCodePoint } from "./entities.ts";
-import { hexadecimal } from "./hexadecimal.ts";
+import { entityCodePoint, hexadecimal } from "./entities.ts";
 import {
   carriageReturn,
   holdsControl,
@@ -9,14 +8,15 @@ import {
   type View,
 } from "./view.ts";
 
-/** A way of escaping: each of its escapes begins with this byte. */
+/** The syntax of one kind of escape. */
 export interface EscapeSyntax {
+  /** The byte with which each escape begins. */
   readonly introducer: number;
-  /** No escape is longer; less than 32. */
+  /** Length of the longest escape; less than 32. */
   readonly bytesMax: number;
-  /** What a letter means after the introducer, where two bytes make an escape; 0 where they do not. */
+  /** The meaning of each letter after the introducer in escapes of two bytes; 0 where it is none. */
   readonly letters: Uint8Array;
-  /** The escape that begins at `at`, packed by {@link packEscape}; 0 when there is none before `end`. */
+  /** Returns the escape that begins at `at`, packed by {@link packEscape}; 0 when none ends before `end`. */
   read(source: Uint8Array, at: number, end: number): number;
 }
 
@@ -25,7 +25,7 @@ const escapeLengthMask = (1 << lengthBits) - 1;
 const singleByte = 0x200000;
 const replacementCharacter = 0xfffd;
 
-/** The length of an escape and the code point that it stands for, in one number: no object per escape. */
+/** Packs the length of an escape and its code point into one number, to save an object per escape. */
 function packEscape(bytes: number, codePoint: number): number {
   return (codePoint << lengthBits) | bytes;
 }
@@ -129,7 +129,7 @@ export function readEscaped(
       length += 1;
       continue;
     }
-    // The commonest escapes are one letter long and need no call.
+    // The most common escapes have one letter and need no call.
     const letter = at + 1 < to ? (letters[source[at + 1] as number] as number) : 0;
     if (letter !== 0) {
       at += 2;
@@ -151,7 +151,7 @@ export function readEscaped(
   view.finish(length);
 }
 
-/** The places of {@link readEscaped}, in `source` or in what `base` has for it. */
+/** Returns the positions of what {@link readEscaped} writes, in `source` or, with `base`, in the source of that. */
 export function escapedPlaces(
   syntax: EscapeSyntax,
   source: Uint8Array,
@@ -180,7 +180,7 @@ export function escapedPlaces(
   return { starts, ends };
 }
 
-/** Writes a code point as UTF-8, a single byte as it is, and a line break not at all. */
+/** Writes a code point as UTF-8 and a single byte unchanged; skips line breaks. */
 function writeCodePoint(codePoint: number, bytes: Uint8Array, at: number): number {
   if (codePoint < 0x80 || codePoint >= singleByte) {
     const byte = codePoint & 0xff;

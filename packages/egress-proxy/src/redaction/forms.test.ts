@@ -176,15 +176,15 @@ describe("lastRelease", () => {
   });
 });
 
-describe("what is whole and what overlaps", () => {
-  test("text that agrees in all bytes but one is left alone", () => {
+describe("complete and overlapping values", () => {
+  test("text that matches in all bytes but one is unchanged", () => {
     for (let at = 0; at < key.length; at += 1) {
       const other = `${key.slice(0, at)}!${key.slice(at + 1)}`;
       assert.equal(redact(key, `a${other}b`), `a${other}b`);
     }
   });
 
-  test("values that overlap become one token, and nothing of them passes", () => {
+  test("values that overlap become one token, and no byte of them passes", () => {
     const shared = "Zq8Xw3Lk9Vt2Rm5B";
     const search = searchFor(`aN4pT7cY${shared}`, `${shared}hJ6dQ1fG`);
     const text = Buffer.from(`[aN4pT7cY${shared}hJ6dQ1fG]`);
@@ -197,7 +197,7 @@ describe("what is whole and what overlaps", () => {
     assert.match(redacted.toString(), /^\[osb_sealed_1{32}\]$/);
   });
 
-  test("values that stand side by side become two tokens", () => {
+  test("adjacent values become two tokens", () => {
     assert.equal(redact(key, `${key}${key}`), `${token}${token}`);
   });
 
@@ -219,13 +219,13 @@ describe("what is whole and what overlaps", () => {
     assert.equal(redact(pem, JSON.stringify({ pem })).includes(line), false);
   });
 
-  test("of a DSN the password alone is replaced", () => {
+  test("of a DSN only the password is replaced", () => {
     const password = key.replaceAll("-", "");
     const dsn = `postgres://app:${password}@db.example.com/x`;
     assert.equal(redact(dsn, dsn), `postgres://app:${token}@db.example.com/x`);
   });
 
-  test("values that are alike but for their last bytes share tables, and each is found", () => {
+  test("values that differ only in their last bytes share tables, and each is found", () => {
     const alike = Array.from({ length: 300 }, (_, at) => `${key}${String(at).padStart(3, "0")}`);
     const needles = alike.map((value) => Buffer.from(value));
     assert.ok(buildPatternTables(needles, scanner.keys).length <= 3);

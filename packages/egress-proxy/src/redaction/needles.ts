@@ -1,15 +1,15 @@
 /**
- * One form of a value, as bytes that stand in a response. `edges` is present
- * where the bytes on either side have bits of the value too.
+ * One form of a value, as bytes that can occur in a response. `edges` is present
+ * where the neighbouring characters also have bits of the value.
  */
 export interface Needle {
   readonly bytes: Buffer;
   readonly edges: Base64Edges | undefined;
 }
 
-/** How base64 characters that the value shares with its neighbours continue the needle. */
+/** The base64 characters next to a needle that the value shares with its neighbours. */
 export interface Base64Edges {
-  /** The character before the needle, by the bits of it that are the value's. */
+  /** The character before the needle, described by the bits that are the value's. */
   readonly before: SharedCharacter | undefined;
   readonly after: SharedCharacter | undefined;
 }
@@ -20,20 +20,20 @@ export interface SharedCharacter {
   readonly bits: number;
 }
 
-/** The shortest needle that is sure to hold one whole block, wherever it stands. */
+/** Length of the shortest needle that has a complete block at any position. */
 export const needleBytesMin = 15;
 
 /**
- * The forms of one part of a value that stand in a response byte by byte: as
- * it is; in base64 and base64url, at the three places that it can have in a
- * group; in hexadecimal of either case; in UTF-16 of either byte order. What
- * is escaped (percent, JSON, HTML) is found in decoded views instead.
+ * Returns the forms of one part of a value that can occur in a response byte for
+ * byte: unchanged; in base64 and base64url, at each of the three positions in a
+ * group; in hexadecimal of either case; in UTF-16 of either byte order. Escaped
+ * forms (percent, JSON, HTML) are found in decoded views instead.
  */
 export function needlesOf(part: string): Needle[] {
   const value = Buffer.from(part, "utf8");
   const plain = [
     value,
-    // What a form encodes: a space as a plus sign.
+    // HTML forms encode a space as a plus sign.
     Buffer.from(part.replaceAll(" ", "+"), "utf8"),
     Buffer.from(value.toString("hex"), "latin1"),
     Buffer.from(value.toString("hex").toUpperCase(), "latin1"),
@@ -56,9 +56,9 @@ export function withoutLineBreaks(bytes: Buffer): Buffer {
 }
 
 /**
- * The characters that the value alone decides when `preceding` bytes of its
- * first group are its neighbour's. At each end one more character may hold
- * some of its bits.
+ * Returns the characters that the value alone determines when `preceding` bytes
+ * of its first group belong to its neighbour. At each end one more character may
+ * have some of its bits.
  */
 function base64Form(value: Buffer, preceding: number, alphabet: "base64" | "base64url"): Needle {
   const padded = Buffer.concat([Buffer.alloc(preceding), value]);
@@ -79,13 +79,13 @@ function base64Form(value: Buffer, preceding: number, alphabet: "base64" | "base
   };
 }
 
-/** The bits `from` up to `to` of a character, counted from its highest. */
+/** Returns the bits from `from` to `to` of a character, counted from its highest. */
 function shared(characters: string, at: number, from: number, to: number): SharedCharacter {
   const mask = ((1 << (6 - from)) - 1) & ~((1 << (6 - to)) - 1);
   return { mask, bits: (base64Index(characters.charCodeAt(at)) ?? 0) & mask };
 }
 
-/** The index of a base64 or base64url character; undefined for any other byte. */
+/** Returns the index of a base64 or base64url character; undefined for any other byte. */
 export function base64Index(byte: number): number | undefined {
   if (byte >= 0x41 && byte <= 0x5a) return byte - 0x41;
   if (byte >= 0x61 && byte <= 0x7a) return byte - 0x61 + 26;

@@ -45,9 +45,9 @@ function countDifferences(make: MakeRedactor, seed: number, scripts: number): nu
   return differences;
 }
 
-describe("StreamRedactor shows nothing of a value that does not stand whole", () => {
+describe("StreamRedactor reveals nothing of a value that does not occur completely", () => {
   for (const seed of [101, 102]) {
-    test(`what leaves, when, and the work are the same under two values (seed ${seed})`, () => {
+    test(`what is released, when, and the work are the same for two values (seed ${seed})`, () => {
       const random = createSeededRandom(seed);
       for (let script = 0; script < 120; script += 1) {
         const { pair, parts } = randomScript(random);
@@ -60,7 +60,7 @@ describe("StreamRedactor shows nothing of a value that does not stand whole", ()
     });
   }
 
-  test("so they are beside other values", () => {
+  test("so they are next to other values", () => {
     const random = createSeededRandom(105);
     for (let script = 0; script < 60; script += 1) {
       const { pair, parts } = randomScript(random);
@@ -82,7 +82,7 @@ describe("StreamRedactor shows nothing of a value that does not stand whole", ()
     assert.deepEqual(one, two);
   });
 
-  test("nothing of either is replaced in the texts that are compared, and nothing is lost", () => {
+  test("neither value is replaced in the texts that are compared, and nothing is lost", () => {
     const random = createSeededRandom(107);
     for (let script = 0; script < 100; script += 1) {
       const { pair, parts } = randomScript(random);
@@ -95,7 +95,7 @@ describe("StreamRedactor shows nothing of a value that does not stand whole", ()
     }
   });
 
-  test("the number of lookups follows from length and class", () => {
+  test("the number of lookups depends on length and class", () => {
     const random = createSeededRandom(108);
     for (const releaseClass of classes) {
       const lookups = new Map<number, number>();
@@ -160,17 +160,17 @@ function base64HoldingRedactor(value: string): RedactorUnderTest {
 }
 
 describe("the comparison itself", () => {
-  test("finds no difference between redactors that are as they should be", () => {
+  test("finds no difference between correct redactors", () => {
     assert.equal(countDifferences(redactorOf, 110, 60), 0);
   });
 
   for (const make of [prefixHoldingRedactor, earlyStoppingRedactor, base64HoldingRedactor]) {
-    test(`finds what ${make.name} shows`, () => {
+    test(`finds what ${make.name} reveals`, () => {
       assert.ok(countDifferences(make, 111, 120) >= 3);
     });
   }
 
-  test("sees a value that stands whole, in every form", () => {
+  test("detects a complete value, in every form", () => {
     const random = createSeededRandom(112);
     for (const name of spellingNames) {
       const { value, other } = randomPair(random, "text");

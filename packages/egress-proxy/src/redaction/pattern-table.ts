@@ -1,35 +1,35 @@
 import { blockBytes, type DigestKeys, digestBlock, mixEdges } from "./block-digest.ts";
 
-/** Numbers of one entry, side by side. */
+/** How many numbers one entry has. */
 export const entryFields = 8;
 export const entry = {
   /** Digest of the block by which the entry is found. */
   digest: 0,
-  /** Whole blocks of the needle before that one. */
+  /** Complete blocks of the needle before that one. */
   blocksBefore: 1,
-  /** Whole blocks of the needle in all. */
+  /** Complete blocks of the needle in total. */
   blocks: 2,
-  /** Sum of the digests of its whole blocks. */
+  /** Sum of the digests of its complete blocks. */
   sum: 3,
-  /** Bytes of the needle before its first whole block, and after its last. */
+  /** Bytes of the needle before its first complete block, and after its last. */
   headBytes: 4,
   tailBytes: 5,
-  /** Digests of these bytes, by the words that they stand in. */
+  /** Digests of these bytes, by the words that they are in. */
   edgesLow: 6,
   edgesHigh: 7,
 } as const;
 
 /**
- * A hash table of needles, for texts that are cut into blocks at fixed places.
- * A needle may begin anywhere in a block, so it has an entry for each of the
- * eight places; the entry is found by a block in the needle's middle.
+ * A hash table of needles, for texts that are split into blocks at fixed
+ * positions. A needle may begin anywhere in a block, so it has an entry for each
+ * of the eight offsets; the entry is found by a block in the needle's middle.
  *
- * Each digest has one of two slots (Pagh and Rodler, "Cuckoo Hashing", 2001),
- * so that every lookup is two reads, whatever is found. Entry 0 is none.
+ * Each digest is in one of two slots (Pagh and Rodler, "Cuckoo Hashing", 2001),
+ * so that every lookup takes two reads, whatever is found. Entry 0 means none.
  */
 export interface PatternTable {
   readonly entries: Int32Array;
-  /** The needles of each entry: one, or those that have all their whole blocks in common. */
+  /** The needles of each entry: one, or those that have all complete blocks in common. */
   readonly placed: readonly (readonly Placed[])[];
   /** The slot in the first table is the digest's low bits; in the second, high bits of a product with it. */
   readonly mask: number;
@@ -40,8 +40,8 @@ export interface PatternTable {
 }
 
 /**
- * Tables that hold all the needles: one, unless many needles share a block,
- * and never fewer than `tablesMin`.
+ * Builds tables for all the needles: one, or more where many needles share a
+ * block, and at least `tablesMin`.
  */
 export function buildPatternTables(
   needles: readonly Buffer[],
@@ -58,7 +58,7 @@ export function buildPatternTables(
   return tables;
 }
 
-/** A needle at one of its eight places: so many of its bytes come before its first whole block. */
+/** A needle at one of its eight offsets: `headBytes` of it precede its first complete block. */
 export interface Placed {
   readonly needle: number;
   readonly headBytes: number;
@@ -99,16 +99,16 @@ function buildTable(
   return { table: { entries, placed: placedOf, ...placeEntries(entries, count, keys) }, rest };
 }
 
-/** The whole blocks of a needle. */
+/** Returns the complete blocks of a needle. */
 function blocksOf(needle: Buffer, { headBytes }: Placed): string {
   const bytes = Math.floor((needle.length - headBytes) / blockBytes) * blockBytes;
   return needle.toString("latin1", headBytes, headBytes + bytes);
 }
 
 /**
- * Lets an entry stand for one more needle with the same whole blocks: the
- * bytes at the ends, in which they differ, are compared once it is found.
- * Many values that are alike but for their ends would need a table each.
+ * Adds one more needle with the same complete blocks to an entry: the bytes at
+ * the ends, in which they differ, are compared once it is found. Otherwise many
+ * values that differ only at their ends would need a table each.
  */
 function join(entries: Int32Array, index: number, placedOf: Placed[][], placed: Placed): void {
   const offset = index * entryFields;
@@ -119,7 +119,7 @@ function join(entries: Int32Array, index: number, placedOf: Placed[][], placed: 
   placedOf[index]?.push(placed);
 }
 
-/** Writes the entry's numbers. False when every block of it is taken by another entry. */
+/** Writes the entry's numbers. Returns false when each of its blocks is taken by another entry. */
 function describe(
   needle: Buffer,
   headBytes: number,
@@ -152,7 +152,7 @@ function describe(
   return true;
 }
 
-/** Fewer bytes than a block, as the two words of a block that is zero besides. */
+/** Returns fewer bytes than a block as the two words of a block that is otherwise zero. */
 function edgeWords(
   needle: Buffer,
   from: number,
@@ -169,8 +169,8 @@ function edgeWords(
 }
 
 /**
- * A block that finds no other entry, from the middle outwards: the ends of
- * values (`sk-`, `==`) are often alike. Digest 0 marks an empty slot.
+ * Returns a block that no other entry is found by, from the middle outwards: the
+ * ends of values (`sk-`, `==`) are often equal. Digest 0 marks an empty slot.
  */
 function freeBlock(digests: Int32Array, taken: Set<number>): number | undefined {
   const middle = digests.length >> 1;

@@ -2,11 +2,11 @@ import { redactText, replaceFound } from "./stream-redactor.ts";
 import type { ValueSearch } from "./value-search.ts";
 
 /**
- * Replaces values in a head that has not been parsed yet, so that no parser
- * takes a part of one for a name or a length. No value is found across lines.
+ * Replaces values in a head before it is parsed, so that the parser cannot take
+ * part of a value for a name or a length. No value is found across lines.
  *
- * A field line whose colon was part of a value would be none any more: it
- * gets a colon at its end.
+ * A field line whose colon was part of a value would no longer be one: it gets a
+ * colon at its end.
  */
 export function redactHead(
   head: Buffer,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { CompressedPassage } from "../exchange/compressed-passage.ts";
-import { Refusal } from "../exchange/refusal.ts";
+import { Refusal } from "../exchange/failure/refusal.ts";
+import { CompressedPassage } from "../exchange/response/compressed-passage.ts";
 import { splitAtRandom } from "../testing/http-split.ts";
 import { token } from "../testing/observed-redactor.ts";
 import { createSeededRandom, type SeededRandom } from "../testing/seeded-random.ts";
@@ -92,7 +92,7 @@ function decoded(syntax: EscapeSyntax, source: Uint8Array): Buffer {
 const withoutBreaks = (text: string) => text.replace(/[\r\n]/g, "");
 
 describe("decoders of escapes", () => {
-  test("JSON reads as JSON.parse reads it", () => {
+  test("JSON decodes as with JSON.parse", () => {
     const random = createSeededRandom(301);
     const pieces = [
       "\\\\",
@@ -121,7 +121,7 @@ describe("decoders of escapes", () => {
     }
   });
 
-  test("percent-encoding reads as decodeURIComponent reads it", () => {
+  test("percent-encoding decodes as with decodeURIComponent", () => {
     const random = createSeededRandom(302);
     const pieces = [
       "%41",
@@ -143,7 +143,7 @@ describe("decoders of escapes", () => {
     }
   });
 
-  test("numeric entities read as a regular expression finds them", () => {
+  test("numeric entities decode as with a regular expression", () => {
     const random = createSeededRandom(303);
     for (let round = 0; round < 2000; round += 1) {
       const text = escapeSoup(random, 14)
@@ -165,7 +165,7 @@ describe("decoders of escapes", () => {
   });
 
   for (const [name, syntax] of Object.entries(syntaxes)) {
-    test(`places of ${name} escapes are those of what was read, whatever stands there`, () => {
+    test(`positions of ${name} escapes are those of the source, whatever it is`, () => {
       const random = createSeededRandom(304);
       const view = new View();
       for (let round = 0; round < 1500; round += 1) {
@@ -352,7 +352,7 @@ describe("lastRelease", () => {
     return -1;
   };
 
-  test("is where a naive reading of its rule has it", () => {
+  test("is where a naive implementation of its rule has it", () => {
     const random = createSeededRandom(309);
     for (let round = 0; round < 3000; round += 1) {
       const pieces = Array.from({ length: random.below(5) }, () =>
@@ -366,7 +366,7 @@ describe("lastRelease", () => {
     }
   });
 
-  test("never is inside of a form", () => {
+  test("is never inside a form", () => {
     const random = createSeededRandom(310);
     for (let round = 0; round < 40; round += 1) {
       for (const releaseClass of ["token", "text"] as const) {
@@ -441,7 +441,7 @@ describe("CompressedPassage", () => {
     }
   }
 
-  test("ends whatever arrives, with a beginning of it", { timeout: 20_000 }, async () => {
+  test("always ends, with a beginning of what arrives", { timeout: 20_000 }, async () => {
     const random = createSeededRandom(312);
     for (let round = 0; round < 250; round += 1) {
       const bytes =
@@ -457,7 +457,7 @@ describe("CompressedPassage", () => {
     }
   });
 
-  test("passes archives that are whole, of many members, cut short or padded", async () => {
+  test("passes archives that are complete, of many members, truncated or padded", async () => {
     const random = createSeededRandom(313);
     const member = gzipSync(Buffer.from("a line of text\n".repeat(300)));
     const archives = [

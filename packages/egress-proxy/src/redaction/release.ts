@@ -1,8 +1,8 @@
 import { base64Index } from "./needles.ts";
 
 /**
- * What bytes the forms of all values can hold: `token` for values of letters,
- * digits and `._~+/=:-` alone, `text` for all others.
+ * The bytes that the forms of all values can have: `token` for values of only
+ * letters, digits and `._~+/=:-`, `text` for all others.
  */
 export type ReleaseClass = "token" | "text";
 
@@ -11,8 +11,8 @@ export function releaseClassOf(parts: readonly string[]): ReleaseClass {
 }
 
 /**
- * Base64 characters in a row after which a line break may be one that wraps
- * base64, so that what it holds goes on in the next line.
+ * Base64 characters in a row after which a line break may wrap base64 that
+ * continues in the next line.
  */
 const wrappedColumnsMin = 16;
 
@@ -25,19 +25,19 @@ for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
   inTokenForms[character.charCodeAt(0)] = 1;
 }
 
-/** The same inside of one line of a head. */
+/** The same within one line of a head. */
 export const inTokenFormsOfLine = Uint8Array.from(inTokenForms);
 inTokenFormsOfLine[carriageReturn] = 0;
 
-/** Bytes of the escapes that base64 characters may be written as. */
+/** Bytes of the escapes with which base64 characters may be written. */
 const inEscapes = new Uint8Array(256);
 for (const character of "%\\&#;") inEscapes[character.charCodeAt(0)] = 1;
 
 /**
- * The end of the last byte at or after `from` that no form of a value can
- * hold: no form goes on across it. -1 when there is none. In class `token`
- * that is any byte outside of its alphabet, in both classes a line break that
- * does not wrap base64.
+ * Returns the end of the last byte at or after `from` that no form of a value can
+ * have, so that no form extends across it; -1 when there is none. In class
+ * `token` that is any byte outside its alphabet, in both classes a line break
+ * that does not wrap base64.
  */
 export function lastRelease(bytes: Uint8Array, from: number, releaseClass: ReleaseClass): number {
   for (let at = bytes.length - 1; at >= from; at -= 1) {

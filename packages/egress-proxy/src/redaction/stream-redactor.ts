@@ -4,21 +4,21 @@ import type { FoundValue, ValueSearch } from "./value-search.ts";
 const nothing: Buffer = Buffer.alloc(0);
 
 /**
- * Replaces values by their tokens in bytes that arrive in parts cut anywhere,
- * and never passes a part of one on.
+ * Replaces values by their tokens in bytes that arrive in parts split anywhere,
+ * and never passes part of a value on.
  *
- * When bytes leave depends on the bytes that arrive and on the length and
- * class of the values, never on how far bytes agree with a value: all up to
+ * When bytes are released depends on the bytes that arrive and on the length and
+ * class of the values, never on how far bytes match a value: all up to
  * the last byte that no form can hold, and, where there is no such byte, all
  * but the last `tailBytes` once there are twice as many. No clock releases
- * what is held. The search is asked for at each call, so that a value that is
- * set meanwhile is searched for from then on.
+ * what is held. `search` is called each time, so that a value that is set
+ * meanwhile is searched for from then on.
  */
 export class StreamRedactor {
   readonly #search: () => ValueSearch | undefined;
   readonly #onRedacted: (name: string) => void;
   #held: Buffer = nothing;
-  /** Bytes at the beginning of `held` that a token stands for already. */
+  /** Bytes at the beginning of `held` that a token already replaced. */
   #covered = 0;
 
   constructor(search: () => ValueSearch | undefined, onRedacted: (name: string) => void) {
@@ -26,12 +26,12 @@ export class StreamRedactor {
     this.#onRedacted = onRedacted;
   }
 
-  /** How many of the bytes that have arrived are held. */
+  /** Bytes that are held back. */
   get heldBytes(): number {
     return this.#held.length;
   }
 
-  /** What may leave, now that these bytes have arrived. */
+  /** Returns what may be sent on, now that these bytes have arrived. */
   push(arrived: Buffer): readonly Buffer[] {
     const search = this.#search();
     if (search === undefined && this.#held.length === 0) return [arrived];
@@ -64,7 +64,7 @@ export class StreamRedactor {
     for (const { start, end, name, token } of found) {
       if (start >= upTo) break;
       if (start < from) {
-        // It overlaps the one before: nothing of the two together passes.
+        // It overlaps the one before: no byte of either passes.
         from = Math.max(from, end);
         continue;
       }
@@ -81,13 +81,13 @@ export class StreamRedactor {
 }
 
 const backslash = 0x5c;
-/** Backslashes that are one once two JSON strings are decoded. */
+/** Backslashes that become one after JSON inside of JSON is decoded. */
 const backslashesPerEscape = 4;
 
 /**
- * The same place, or one a little before it where it would part the
- * backslashes of an escape: read from its middle on, the escape would take the
- * first character of what follows.
+ * Returns the same position, or one a little before it where it would separate
+ * the backslashes of an escape: decoded from its middle, the escape would absorb
+ * the first character of what follows.
  */
 function betweenEscapes(bytes: Buffer, place: number): number {
   let backslashes = 0;
@@ -104,7 +104,7 @@ export function redactWhole(
   return replaceFound(bytes, search?.find(bytes) ?? [], onRedacted);
 }
 
-/** The bytes with tokens in the place of what was found in them; overlapping places become one token. */
+/** Returns the bytes with tokens in place of what was found in them; overlapping finds become one token. */
 export function replaceFound(
   bytes: Buffer,
   found: readonly FoundValue[],
@@ -124,7 +124,7 @@ export function replaceFound(
   return Buffer.concat(parts);
 }
 
-/** The same for text whose characters stand for bytes one to one (latin1). */
+/** Redacts a text of one character per byte (latin1). */
 export function redactText(
   text: string,
   search: ValueSearch | undefined,

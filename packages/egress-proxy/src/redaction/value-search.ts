@@ -1,4 +1,4 @@
-import { searchedParts } from "@opencomputer/protocol";
+import { searchedParts } from "@opencomputer/protocol/wire";
 import type { BlockScanner } from "./block-scanner.ts";
 import { escapedSegments, hasEscape } from "./escaped-segments.ts";
 import { entitySyntax, escapedPlaces, jsonSyntax, percentSyntax, readEscaped } from "./escapes.ts";
@@ -14,7 +14,7 @@ import { buildPatternTables, type PatternTable } from "./pattern-table.ts";
 import { inTokenForms, inTokenFormsOfLine, type ReleaseClass, releaseClassOf } from "./release.ts";
 import { type Places, plainPlaces, readPlain, type View } from "./view.ts";
 
-/** A value that is searched for, and what stands in its place. */
+/** A value that is searched for, and the token that replaces it. */
 export interface SearchedValue {
   readonly name: string;
   readonly token: string;
@@ -26,7 +26,7 @@ interface SearchedPart {
   readonly owner: SearchedValue;
 }
 
-/** Where a form of a value stands, whole. */
+/** The position of a complete form of a value. */
 export interface FoundValue {
   readonly start: number;
   readonly end: number;
@@ -35,20 +35,21 @@ export interface FoundValue {
 }
 
 /**
- * The longest spelling of one byte that is recognised: a numeric entity with
+ * Length of the longest recognised spelling of one byte: a numeric entity with
  * seven hexadecimal digits.
  */
 const bytesPerByteMax = 11;
 const tailBytesMargin = 32;
 
 /**
- * The search for a sandbox's values. What it finds depends on what stands
- * whole and on nothing else; what it costs depends on the text alone.
+ * The search for a sandbox's values. What it finds depends only on the values
+ * that occur completely; what it costs depends on the text alone.
  */
 export class ValueSearch {
   /**
-   * No form of a value is longer in the original. It follows from the length
-   * of the longest part, and is a power of two, so that it says little of it.
+   * Length that no form of a value exceeds in the original text. It follows from
+   * the length of the longest part, rounded up to a power of two so that it reveals
+   * little about it.
    */
   readonly tailBytes: number;
   readonly releaseClass: ReleaseClass;
@@ -65,7 +66,7 @@ export class ValueSearch {
     this.releaseClass = releaseClassOf(parts.map(({ part }) => part));
   }
 
-  /** Every place where a form of a value stands whole, in the order of their beginnings. */
+  /** Returns every position of a complete form of a value, in the order of their beginnings. */
   find(text: Uint8Array): readonly FoundValue[] {
     if (text.length < needleBytesMin) return noneFound;
     return this.releaseClass === "token"
@@ -73,7 +74,7 @@ export class ValueSearch {
       : inOrder(this.#findIn(text));
   }
 
-  /** The same of the head of a message, where no form goes on across lines. */
+  /** The same for the head of a message, where no form extends across lines. */
   findInHead(head: Buffer): readonly FoundValue[] {
     if (head.length < needleBytesMin) return noneFound;
     return this.releaseClass === "token"
@@ -144,13 +145,13 @@ export class ValueSearch {
 
 const noneFound: readonly FoundValue[] = [];
 
-/** In the order of their beginnings. */
+/** Sorts finds by their beginnings. */
 function inOrder(found: FoundValue[]): readonly FoundValue[] {
   return found.length < 2 ? found : found.sort((a, b) => a.start - b.start || b.end - a.end);
 }
 
 const carriageReturn = 0x0d;
-/** A byte that no head may hold and no form of a value has. */
+/** A byte that no head and no form of a value may have. */
 const lineSeparator = 0x01;
 
 function withSeparatedLines(head: Buffer): Buffer {
@@ -163,7 +164,7 @@ function withSeparatedLines(head: Buffer): Buffer {
   return separated;
 }
 
-/** Places are worked out only where something was found, and then once. */
+/** Defers the computation of positions until something is found, and does it once. */
 function once<Result>(make: () => Result): () => Result {
   let made: Result | undefined;
   return () => {
@@ -197,15 +198,15 @@ function buildPatterns(scanner: BlockScanner, parts: readonly SearchedPart[]): P
   return { needles, tables, bytesMin };
 }
 
-/** The shortest needle that is sure to hold two whole blocks, wherever it stands. */
+/** Length of the shortest needle that has two complete blocks at any position. */
 const twoBlocksBytes = 23;
-/** The longest part with base64 shorter than that. */
+/** Length of the longest part whose base64 is shorter than that. */
 const shortBase64BytesMax = 17;
 
 /**
- * Whether two forms of a part of this length and class may have their one
- * whole block in common: base64 and base64url, or a space as it is and as a
- * plus sign. Whether this one has them must not be told by a second table.
+ * Whether two forms of a part of this length and class may have their only
+ * complete block in common: base64 and base64url, or a space and a plus sign. A
+ * second table must not reveal whether those of this part do.
  */
 function mayShareEveryBlock(part: string): boolean {
   const bytes = Buffer.byteLength(part);
@@ -223,8 +224,8 @@ function continues(view: View, at: number, shared: SharedCharacter | undefined):
 }
 
 /**
- * The search for these values; undefined when none of them has a part that is
- * searched for. Of values that share a part, the first one stands for it.
+ * Creates the search for these values; undefined when none of them has a part
+ * that is searched for. A part that several values share belongs to the first.
  */
 export function createValueSearch(
   scanner: BlockScanner,

@@ -1,19 +1,18 @@
 import { blockBytes } from "./block-digest.ts";
 
 /**
- * A text as it reads after decoding. Line breaks are left out of every view:
- * encoded text is wrapped at any column, and no value is searched for across
- * its own lines.
+ * A text after decoding. Every view leaves out line breaks: encoded text is
+ * wrapped at any column, and values are searched for line by line.
  */
 export class View {
   bytes = new Uint8Array(0);
   /** The same bytes as little-endian words. */
   words = new Int32Array(0);
-  /** The same bytes, to be written as words at any place. */
+  /** The same bytes, to be written as words at any position. */
   unaligned = new DataView(new ArrayBuffer(0));
   length = 0;
 
-  /** Makes room for so many bytes; what it held is lost when it has to grow. */
+  /** Makes room for this many bytes; the content is lost when it has to grow. */
   ensure(capacity: number): void {
     if (this.bytes.length >= capacity + 2 * blockBytes) return;
     let rounded = 4096;
@@ -32,7 +31,7 @@ export class View {
   }
 }
 
-/** Where in a text what became a byte of its view begins and ends. */
+/** For each byte of a view, where its source begins and ends in the text. */
 export interface Places {
   readonly starts: Int32Array;
   readonly ends: Int32Array;
@@ -41,7 +40,7 @@ export interface Places {
 export const lineFeed = 0x0a;
 export const carriageReturn = 0x0d;
 
-/** Reads bytes as they are, without line breaks. */
+/** Reads bytes unchanged, without line breaks. */
 export function readPlain(source: Uint8Array, view: View): void {
   view.ensure(source.length);
   if (!source.includes(lineFeed) && !source.includes(carriageReturn)) {
@@ -64,7 +63,7 @@ export function readPlain(source: Uint8Array, view: View): void {
         continue;
       }
     }
-    // A word that may hold a line break, or what is left at the end, goes byte by byte.
+    // A word that may have a line break, and the rest at the end, are copied byte by byte.
     const until = Math.min(source.length, at + 4);
     for (; at < until; at += 1) {
       const byte = source[at] as number;
@@ -86,7 +85,7 @@ export function holdsZeroByte(word: number): boolean {
   return ((word - 0x01010101) & ~word & 0x80808080) !== 0;
 }
 
-/** The places of {@link readPlain}. */
+/** Returns the positions of what {@link readPlain} writes. */
 export function plainPlaces(source: Uint8Array): Places {
   const starts = new Int32Array(source.length);
   const ends = new Int32Array(source.length);

@@ -41,7 +41,7 @@ function assertSame(actual: Buffer, expected: Buffer, message: string): void {
 }
 
 for (const [releaseClass, value] of Object.entries(values)) {
-  describe(`a whole form of a value of class ${releaseClass}, cut anywhere`, () => {
+  describe(`a complete form of a value of class ${releaseClass}, split anywhere`, () => {
     const search = searchFor(value);
     for (const name of spellingNames) {
       const form = spell(name, value);
@@ -67,7 +67,7 @@ for (const [releaseClass, value] of Object.entries(values)) {
         }
       });
 
-      test(`${name}: byte by byte, and cut at random`, () => {
+      test(`${name}: byte by byte, and split at random`, () => {
         const random = createSeededRandom(201);
         for (const text of surrounded) {
           const expected = Buffer.concat(Object.values(redact(search, [text])));
@@ -85,7 +85,7 @@ for (const [releaseClass, value] of Object.entries(values)) {
         }
       });
 
-      test(`${name}: where the held tail begins inside of it`, () => {
+      test(`${name}: where the held tail begins inside it`, () => {
         const before = Buffer.alloc(2 * search.tailBytes, "~");
         for (
           let after = search.tailBytes - form.length - 4;
@@ -103,7 +103,7 @@ for (const [releaseClass, value] of Object.entries(values)) {
 }
 
 describe("many values and many forms in one text", () => {
-  test("leave as they do when the text arrives at once, however it is cut", () => {
+  test("are released as when the text arrives at once, however it is split", () => {
     const random = createSeededRandom(202);
     for (let round = 0; round < 150; round += 1) {
       const { value, other } = randomPair(random, random.pick(["token", "text"]));
@@ -126,7 +126,7 @@ describe("many values and many forms in one text", () => {
   });
 });
 
-describe("a cut of the held tail beside an escape", () => {
+describe("a held tail that begins next to an escape", () => {
   const value = "nWJalrXU/nFEMI/K7MDENG/bPxRfiCYz3ExAmP9kEy";
   const scanner = new BlockScanner();
   const search = createValueSearch(scanner, [
@@ -142,7 +142,7 @@ describe("a cut of the held tail beside an escape", () => {
 
   for (const [name, spell] of Object.entries(spellings)) {
     for (const backslashes of [2, 4, 6, 8, 12]) {
-      test(`${backslashes} backslashes before ${name}, with the cut anywhere`, () => {
+      test(`${backslashes} backslashes before ${name}, split anywhere`, () => {
         const before = "\\".repeat(backslashes);
         for (let place = 0; place < 40; place += 1) {
           const text = `${"a".repeat(tail + 2)}${before}${spell(value)}${"b".repeat(2 * tail)}`;

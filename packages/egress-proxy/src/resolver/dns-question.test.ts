@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { decode, encode, type Packet } from "dns-packet";
 import { createSeededRandom } from "../testing/seeded-random.ts";
-import { encodeError } from "./dns-answer.ts";
 import { parseQuestion, responseCodes } from "./dns-question.ts";
+import { encodeError } from "./dns-response.ts";
 
 function query(changes: Packet = {}): Buffer {
   return encode({
@@ -22,7 +22,7 @@ function altered(offset: number, value: number): Buffer {
 }
 
 describe("parseQuestion", () => {
-  test("reads id, name as spelled, type and the guest's largest answer", () => {
+  test("reads id, name as spelled, type and the guest's largest response", () => {
     const options = {
       type: "OPT",
       name: ".",
@@ -56,8 +56,8 @@ describe("parseQuestion", () => {
     ["65535 answers", altered(6, 0xffff), responseCodes.formatError],
     ["65535 authorities", altered(8, 0xffff), responseCodes.formatError],
     ["65535 additionals", altered(10, 0xffff), responseCodes.formatError],
-    ["an additional that is not there", altered(10, 1), responseCodes.formatError],
-    ["a cut question", query().subarray(0, 20), responseCodes.formatError],
+    ["an additional record that is missing", altered(10, 1), responseCodes.formatError],
+    ["a truncated question", query().subarray(0, 20), responseCodes.formatError],
     [
       "class CH",
       query({ questions: [{ name: "version.bind", type: "TXT", class: "CH" }] }),
@@ -75,30 +75,30 @@ describe("parseQuestion", () => {
     ],
   ];
   for (const [name, message, responseCode] of errors) {
-    test(`answers ${name} with code ${responseCode}`, () => {
+    test(`responds to ${name} with code ${responseCode}`, () => {
       const parsed = parseQuestion(message);
       assert.deepEqual(parsed, { kind: "error", id: 77, responseCode });
-      const answer = decode(encodeError(77, responseCode));
-      assert.equal(answer.flag_qr, true);
-      assert.equal((answer.flags ?? 0) & 0xf, responseCode);
+      const response = decode(encodeError(77, responseCode));
+      assert.equal(response.flag_qr, true);
+      assert.equal((response.flags ?? 0) & 0xf, responseCode);
     });
   }
 
   const ignored: [string, Buffer][] = [
-    ["an answer", query({ type: "response" })],
-    ["eleven octets", query().subarray(0, 11)],
+    ["a response", query({ type: "response" })],
+    ["eleven bytes", query().subarray(0, 11)],
     ["nothing", Buffer.alloc(0)],
   ];
   for (const [name, message] of ignored) {
     test(`ignores ${name}`, () => assert.deepEqual(parseQuestion(message), { kind: "ignored" }));
   }
 
-  test("takes a compression pointer that leads to itself as malformed", () => {
+  test("treats a compression pointer to itself as malformed", () => {
     const message = Buffer.concat([query().subarray(0, 12), Buffer.from([0xc0, 0x0c, 0, 1, 0, 1])]);
     assert.equal(parseQuestion(message).kind, "error");
   });
 
-  test("fuzz: damaged questions and random octets never throw, and names stay printable", () => {
+  test("fuzz: damaged questions and random bytes never throw, and names stay printable", () => {
     const random = createSeededRandom(1035);
     for (let round = 0; round < 30_000; round += 1) {
       const message = round % 3 === 0 ? random.bytes(random.below(80)) : query();

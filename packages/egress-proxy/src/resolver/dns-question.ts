@@ -1,18 +1,18 @@
 import { type DecodedPacket, decode, type RecordType } from "dns-packet";
 
-/** A question that a guest put, as far as the resolver cares. */
+/** The parts of a guest's DNS query that the resolver uses. */
 export interface DnsQuestion {
   readonly id: number;
   readonly recursionDesired: boolean;
-  /** As the guest spelled it: some mix upper and lower case and want it back so. */
+  /** As the guest spelled it: some mix upper and lower case and expect the same spelling back. */
   readonly name: string;
   /** Record type in capitals; `UNKNOWN_n` for a number without a name. */
   readonly type: RecordType;
-  /** Largest answer over UDP that the guest takes, from EDNS; null without EDNS. */
+  /** Largest response over UDP that the guest accepts, from EDNS; null without EDNS. */
   readonly udpPayloadBytes: number | null;
 }
 
-/** What a message from a guest is: a question, or nothing but an error code to answer with. */
+/** What a message from a guest turned out to be: a question, or an error to respond with. */
 export type ParsedQuestion =
   | { readonly kind: "question"; readonly question: DnsQuestion }
   | { readonly kind: "error"; readonly id: number; readonly responseCode: number }
@@ -30,24 +30,24 @@ export const responseCodes = {
 
 const headerBytes = 12;
 const additionalsMax = 4;
-/** Printable ASCII, which every name is that a resolver can pass on unchanged. */
+/** Names of printable ASCII: only those can be passed on unchanged. */
 const namePattern =
   /^(?:\.|(?:[\x21-\x2d\x2f-\x5b\x5d-\x7e]{1,63}\.)*[\x21-\x2d\x2f-\x5b\x5d-\x7e]{1,63})$/;
 
 /**
- * Reads one DNS message that a guest sent (RFC 1035, RFC 6891). Never throws.
+ * Parses one DNS message that a guest sent (RFC 1035, RFC 6891). Never throws.
  *
  * The counts of the header are checked before the records are decoded,
- * because the decoder makes room for as many as the header claims. Answers,
- * and messages too short to have an id, are ignored: replying to them could
- * make a loop.
+ * because the decoder allocates as many as the header claims. Responses, and
+ * messages too short to have an id, are ignored: responding to them could
+ * start a loop.
  */
 export function parseQuestion(message: Buffer): ParsedQuestion {
   if (message.length < headerBytes) return { kind: "ignored" };
   const id = message.readUInt16BE(0);
   const flags = message.readUInt16BE(2);
-  const isAnswer = (flags & 0x8000) !== 0;
-  if (isAnswer) return { kind: "ignored" };
+  const isResponse = (flags & 0x8000) !== 0;
+  if (isResponse) return { kind: "ignored" };
   const error = (responseCode: number): ParsedQuestion => ({ kind: "error", id, responseCode });
   if (((flags >> 11) & 0xf) !== 0) return error(responseCodes.notImplemented);
   const countsFit =
@@ -82,7 +82,7 @@ export function tryDecode(message: Buffer): DecodedPacket | undefined {
   try {
     return decode(message);
   } catch {
-    // The decoder throws on every kind of malformed message; which kind does not matter.
+    // The decoder throws for any malformed message; the caller needs no reason.
     return undefined;
   }
 }

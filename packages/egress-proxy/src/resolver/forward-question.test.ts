@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { createAddressJudge } from "@opencomputer/process";
 import { type Answer, encode, type Packet } from "dns-packet";
 import { startNameserver, type TestNameserver } from "../testing/nameserver.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
-import { createAddressJudge } from "../upstream/public-address.ts";
 import type { DnsQuestion } from "./dns-question.ts";
-import { filterAnswer } from "./filter-answer.ts";
-import { acceptAnswer, createForwardQuestion } from "./forward-question.ts";
+import { filterResponse } from "./filter-response.ts";
+import { acceptResponse, forwardQuestion } from "./forward-question.ts";
 
 const question: DnsQuestion = {
   id: 9,
@@ -20,7 +20,7 @@ function address(data: string): Answer {
   return { type: "A", class: "IN", name: "api.example.com", ttl: 30, data };
 }
 
-describe("createForwardQuestion", () => {
+describe("forwardQuestion", () => {
   let nameserver: TestNameserver;
   let respond: (transport: string) => Packet | undefined = () => undefined;
   before(async () => {
@@ -29,31 +29,32 @@ describe("createForwardQuestion", () => {
   after(() => nameserver.close());
 
   const forward = (nameservers = ["127.0.0.1"], signal = AbortSignal.timeout(5_000)) =>
-    createForwardQuestion({
-      readNameservers: async () => nameservers,
-      nameserverPort: nameserver.port,
-    })(question, signal);
+    forwardQuestion(
+      { readNameservers: async () => nameservers, nameserverPort: nameserver.port },
+      question,
+      signal,
+    );
 
-  test("gives the answer of a nameserver", async () => {
+  test("returns the response of a nameserver", async () => {
     respond = () => ({ answers: [address("8.8.8.8")] });
     assert.deepEqual((await forward())?.answers?.length, 1);
   });
 
-  test("asks again over TCP when the answer is truncated", async () => {
+  test("asks again over TCP when the response is truncated", async () => {
     respond = (transport) =>
       transport === "udp" ? { flags: 0x0200 } : { answers: [address("8.8.4.4")] };
     const [answer] = (await forward())?.answers ?? [];
     assert.ok(answer?.type === "A" && answer.data === "8.8.4.4");
   });
 
-  test("asks the next nameserver when one refuses or is not there", async () => {
+  test("asks the next nameserver when one refuses or does not exist", async () => {
     respond = () => ({ answers: [address("8.8.8.8")] });
     assert.notEqual(await forward(["127.0.0.9", "127.0.0.1"]), undefined);
     respond = () => ({ flags: 5 });
     assert.equal(await forward(["127.0.0.1", "127.0.0.1"]), undefined);
   });
 
-  test("does not take an answer to another id or question", async () => {
+  test("ignores a response with another id or question", async () => {
     for (const wrong of [
       { id: 1 },
       { questions: [{ name: "evil.test", type: "A", class: "IN" }] },
@@ -65,13 +66,13 @@ describe("createForwardQuestion", () => {
     }
   });
 
-  test("stops when the signal says so", async () => {
+  test("stops when the signal aborts", async () => {
     respond = () => undefined;
     assert.equal(await forward(["127.0.0.1", "127.0.0.1"], AbortSignal.timeout(30)), undefined);
   });
 });
 
-describe("acceptAnswer", () => {
+describe("acceptResponse", () => {
   const good = encode({
     type: "response",
     id: 9,
@@ -80,32 +81,32 @@ describe("acceptAnswer", () => {
   });
 
   test("compares names without regard to case", () => {
-    assert.notEqual(acceptAnswer(good, 9, question), undefined);
-    assert.equal(acceptAnswer(good, 10, question), undefined);
+    assert.notEqual(acceptResponse(good, 9, question), undefined);
+    assert.equal(acceptResponse(good, 10, question), undefined);
   });
 
   test("refuses counts that the message cannot hold, before it decodes them", () => {
     const message = Buffer.from(good);
     message.writeUInt16BE(0xffff, 6);
-    assert.equal(acceptAnswer(message, 9, question), undefined);
+    assert.equal(acceptResponse(message, 9, question), undefined);
   });
 
-  test("fuzz: damaged answers never throw, nor does filtering what is accepted", () => {
+  test("fuzz: damaged responses never throw, nor does filtering what is accepted", () => {
     const random = createSeededRandom(5452);
     for (let round = 0; round < 20_000; round += 1) {
       const message = Buffer.from(good);
       for (let change = random.below(5); change > 0; change -= 1) {
         message[2 + random.below(message.length - 2)] = random.below(256);
       }
-      const packet = acceptAnswer(message, 9, question);
+      const packet = acceptResponse(message, 9, question);
       if (packet === undefined) continue;
-      for (const record of filterAnswer(packet, createAddressJudge([])).reply.answers)
+      for (const record of filterResponse(packet, createAddressJudge([])).response.answers)
         assert.notEqual(record.type, "AAAA");
     }
   });
 });
 
-describe("filterAnswer", () => {
+describe("filterResponse", () => {
   const decoded = (packet: Packet) => {
     const message = encode({
       type: "response",
@@ -113,10 +114,10 @@ describe("filterAnswer", () => {
       questions: [{ name: "api.example.com", type: "A", class: "IN" }],
       ...packet,
     });
-    return acceptAnswer(message, 9, question) ?? assert.fail("the answer is well-formed");
+    return acceptResponse(message, 9, question) ?? assert.fail("the response is well-formed");
   };
 
-  test("takes private, denied and IPv6 addresses out and leaves the rest", () => {
+  test("removes private, denied and IPv6 addresses and keeps the rest", () => {
     const alias: Answer = {
       type: "CNAME",
       class: "IN",
@@ -125,7 +126,7 @@ describe("filterAnswer", () => {
       data: "b.test",
     };
     const six: Answer = { type: "AAAA", class: "IN", name: "b.test", ttl: 9, data: "2606:4700::1" };
-    const { reply, removedAddresses } = filterAnswer(
+    const { response, removedAddresses } = filterResponse(
       decoded({
         answers: [
           alias,
@@ -136,13 +137,13 @@ describe("filterAnswer", () => {
       createAddressJudge(["9.9.9.0/24"]),
     );
     assert.deepEqual(
-      reply.answers.map((record) => ("data" in record ? record.data : null)),
+      response.answers.map((record) => ("data" in record ? record.data : null)),
       ["b.test", "8.8.8.8"],
     );
     assert.deepEqual(removedAddresses, ["10.0.0.1", "169.254.169.254", "9.9.9.9"]);
   });
 
-  test("keeps the SOA record of an empty answer and no other record beside it", () => {
+  test("keeps the SOA record of an empty response and no other record", () => {
     const soa: Answer = {
       type: "SOA",
       class: "IN",
@@ -151,13 +152,13 @@ describe("filterAnswer", () => {
       data: { mname: "ns.example.com", rname: "hostmaster.example.com", serial: 1 },
     };
     const ns: Answer = { type: "NS", class: "IN", name: "example.com", ttl: 9, data: "ns.test" };
-    const { reply } = filterAnswer(
+    const { response } = filterResponse(
       decoded({ flags: 3, authorities: [soa, ns], additionals: [address("10.0.0.1")] }),
       createAddressJudge([]),
     );
-    assert.equal(reply.responseCode, 3);
+    assert.equal(response.responseCode, 3);
     assert.deepEqual(
-      reply.authorities.map((record) => record.type),
+      response.authorities.map((record) => record.type),
       ["SOA"],
     );
   });

@@ -1,59 +1,53 @@
 import { randomInt } from "node:crypto";
 import { type DecodedPacket, encode, RECURSION_DESIRED } from "dns-packet";
-import type { ReadNameservers } from "../upstream/nameservers.ts";
-import { askOverTcp, askOverUdp } from "./ask-nameserver.ts";
-import { optionsRecord } from "./dns-answer.ts";
 import { type DnsQuestion, responseCodes, tryDecode } from "./dns-question.ts";
-import { responseCodeOf } from "./filter-answer.ts";
+import { optionsRecord } from "./dns-response.ts";
+import { responseCodeOf } from "./filter-response.ts";
+import { queryOverTcp, queryOverUdp } from "./query-nameserver.ts";
 
-/** The first usable answer of the host's nameservers; `undefined` when none gave one in time. */
-export type ForwardQuestion = (
-  question: DnsQuestion,
-  signal: AbortSignal,
-) => Promise<DecodedPacket | undefined>;
-
-/** One nameserver has this long before the next is asked. */
+/** Longest wait for one nameserver before the next is tried. */
 const attemptTimeoutMilliseconds = 2_500;
 
 /**
- * Asks the host's nameservers one after another on a guest's behalf. The
- * question is written anew with an id of its own; whatever else the guest's
- * message had stays here. An answer counts when it repeats id and question
- * (RFC 5452, section 4.2) and is no failure of the nameserver's own; one
- * that is truncated is asked for again over TCP.
+ * Forwards a guest's question to the host's nameservers, one after another, and
+ * returns the first usable response; `undefined` when none came in time.
+ *
+ * The query is written afresh with a random id, so nothing else of the guest's
+ * message leaves. A response is accepted when it repeats id and question (RFC
+ * 5452, section 4.2) and is not an error of the nameserver itself; a truncated
+ * one is requested again over TCP.
  */
-export function createForwardQuestion(deps: {
-  readNameservers: ReadNameservers;
-  nameserverPort: number;
-}): ForwardQuestion {
-  return async (question, signal) => {
-    for (const address of await deps.readNameservers()) {
-      if (signal.aborted) return undefined;
-      const id = randomInt(0x1_0000);
-      const query = {
-        message: encode({
-          type: "query",
-          id,
-          flags: RECURSION_DESIRED,
-          questions: [{ name: question.name, type: question.type, class: "IN" }],
-          additionals: [optionsRecord()],
-        }),
-        address,
-        port: deps.nameserverPort,
-        timeoutMilliseconds: attemptTimeoutMilliseconds,
-        signal,
-        accept: (message: Buffer) => acceptAnswer(message, id, question),
-      };
-      const overUdp = await askOverUdp(query);
-      const answer = overUdp?.flag_tc ? await askOverTcp(query) : overUdp;
-      if (answer !== undefined && isConclusive(answer)) return answer;
-    }
-    return undefined;
-  };
+export async function forwardQuestion(
+  deps: { readNameservers: () => Promise<readonly string[]>; nameserverPort: number },
+  question: DnsQuestion,
+  signal: AbortSignal,
+): Promise<DecodedPacket | undefined> {
+  for (const address of await deps.readNameservers()) {
+    if (signal.aborted) return undefined;
+    const id = randomInt(0x1_0000);
+    const query = {
+      message: encode({
+        type: "query",
+        id,
+        flags: RECURSION_DESIRED,
+        questions: [{ name: question.name, type: question.type, class: "IN" }],
+        additionals: [optionsRecord()],
+      }),
+      address,
+      port: deps.nameserverPort,
+      timeoutMilliseconds: attemptTimeoutMilliseconds,
+      signal,
+      accept: (message: Buffer) => acceptResponse(message, id, question),
+    };
+    const overUdp = await queryOverUdp(query);
+    const response = overUdp?.flag_tc ? await queryOverTcp(query) : overUdp;
+    if (response !== undefined && isConclusive(response)) return response;
+  }
+  return undefined;
 }
 
-/** The decoded answer when it is one to this question; `undefined` otherwise. */
-export function acceptAnswer(
+/** Decodes a message that is a response to this question; `undefined` for any other. */
+export function acceptResponse(
   message: Buffer,
   id: number,
   question: DnsQuestion,
@@ -70,14 +64,14 @@ export function acceptAnswer(
   return matches ? packet : undefined;
 }
 
-/** Whether the message could hold as many records as its header claims: 11 octets are the least. */
+/** Whether the message could hold as many records as its header claims: 11 bytes are the least. */
 function countsArePossible(message: Buffer): boolean {
   if (message.length < 12) return false;
   const records = message.readUInt16BE(6) + message.readUInt16BE(8) + message.readUInt16BE(10);
   return message.readUInt16BE(4) <= 1 && records * 11 <= message.length;
 }
 
-function isConclusive(answer: DecodedPacket): boolean {
-  const responseCode = responseCodeOf(answer);
+function isConclusive(response: DecodedPacket): boolean {
+  const responseCode = responseCodeOf(response);
   return responseCode === responseCodes.noError || responseCode === responseCodes.nameError;
 }

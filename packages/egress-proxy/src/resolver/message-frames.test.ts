@@ -4,7 +4,7 @@ import { createSeededRandom } from "../testing/seeded-random.ts";
 import { createMessageFrames, frameMessage } from "./message-frames.ts";
 
 describe("createMessageFrames", () => {
-  test("fuzz: gives the same messages however the stream is cut", () => {
+  test("fuzz: returns the same messages however the stream is split", () => {
     const random = createSeededRandom(7766);
     for (let round = 0; round < 300; round += 1) {
       const messages = Array.from({ length: random.below(6) }, () =>
@@ -25,7 +25,7 @@ describe("createMessageFrames", () => {
     }
   });
 
-  test("refuses a message that is announced too long before it comes", () => {
+  test("refuses a message by its declared length, before its bytes arrive", () => {
     const frames = createMessageFrames({ messageBytesMax: 100 });
     assert.deepEqual(frames.push(frameMessage(Buffer.alloc(100))), [Buffer.alloc(100)]);
     assert.equal(frames.push(Buffer.from([0, 101])), undefined);

@@ -1,12 +1,12 @@
-/** Cuts a stream of octets into DNS messages. */
+/** Splits a stream of bytes into DNS messages. */
 export interface MessageFrames {
-  /** The messages that the chunk completes; `undefined` when one is announced that is too long. */
+  /** Returns the messages that the chunk completes; `undefined` when one declares a length over the limit. */
   push(chunk: Buffer): readonly Buffer[] | undefined;
 }
 
 const lengthBytes = 2;
 
-/** RFC 1035, section 4.2.2: over TCP, two octets of length go before each message. */
+/** Creates a splitter: over TCP, two bytes of length precede each message (RFC 1035, section 4.2.2). */
 export function createMessageFrames(options: { messageBytesMax: number }): MessageFrames {
   let pending: Buffer = Buffer.alloc(0);
 

@@ -3,15 +3,15 @@ import { once } from "node:events";
 import { type AddressInfo, connect, type Server, type Socket } from "node:net";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { createSessionPolicy } from "../egress-policy/session-policy.ts";
 import { BlockScanner } from "../redaction/block-scanner.ts";
-import { createSessionPolicy } from "../sessions/session-policy.ts";
-import { testSession } from "../testing/sessions.ts";
-import { createTestLog } from "../testing/silent-log.ts";
+import { admitted } from "../testing/admissions.ts";
+import { createTestLog, testSession } from "../testing/sessions.ts";
 import { frameMessage } from "./message-frames.ts";
 import { createTcpListener } from "./tcp-listener.ts";
 
 const responseBytes = 4096;
-/** More than the kernel takes for a connection on loopback that is not read. */
+/** More than the kernel buffers for a loopback connection that is not read. */
 const questions = 20_000;
 
 describe("createTcpListener", () => {
@@ -23,16 +23,18 @@ describe("createTcpListener", () => {
   });
 
   async function start() {
-    let answered = 0;
+    let responses = 0;
     const policy = createSessionPolicy(testSession({ mode: "intercepted" }), new BlockScanner());
     listener = createTcpListener({
       admitGuest(socket) {
         sockets.push(socket);
-        return policy.sourceAddress;
+        return { sourceAddress: policy.sourceAddress, admission: admitted };
       },
-      async answerMessage() {
-        answered += 1;
-        return Buffer.alloc(responseBytes, answered % 256);
+      resolver: {
+        async respond() {
+          responses += 1;
+          return Buffer.alloc(responseBytes, responses % 256);
+        },
       },
       findPolicy: () => policy,
       log: createTestLog(),
@@ -43,27 +45,27 @@ describe("createTcpListener", () => {
     guest.on("error", () => guest.destroy());
     sockets.push(guest);
     await once(guest, "connect");
-    return { guest, answered: () => answered };
+    return { guest, responses: () => responses };
   }
 
-  /** Waits until no further question is answered. */
-  async function untilStill(answered: () => number): Promise<number> {
+  /** Waits until no further response is sent. */
+  async function untilStill(responses: () => number): Promise<number> {
     for (let last = -1; ; ) {
-      const now = answered();
+      const now = responses();
       if (now === last) return now;
       last = now;
       await delay(200);
     }
   }
 
-  test("a guest that reads nothing has a bounded number of questions answered, and all once it reads", async () => {
-    const { guest, answered } = await start();
+  test("a guest that reads nothing gets a bounded number of responses, and all once it reads", async () => {
+    const { guest, responses } = await start();
     guest.pause();
     guest.write(
       Buffer.concat(Array.from({ length: questions }, () => frameMessage(Buffer.alloc(17)))),
     );
-    const answeredUnread = await untilStill(answered);
-    assert.ok(answeredUnread < questions, String(answeredUnread));
+    const responsesUnread = await untilStill(responses);
+    assert.ok(responsesUnread < questions, String(responsesUnread));
     const held = sockets.reduce((sum, socket) => sum + socket.writableLength, 0);
     assert.ok(held < 512 * 1024, String(held));
 
@@ -73,6 +75,6 @@ describe("createTcpListener", () => {
     });
     guest.resume();
     while (received < questions * (responseBytes + 2)) await delay(10);
-    assert.equal(answered(), questions);
+    assert.equal(responses(), questions);
   });
 });

@@ -1,36 +1,37 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { limits } from "@opencomputer/protocol";
+import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
-import type { FindPolicy } from "../contract.ts";
-import type { AdmitGuest } from "../listeners/admit-guest.ts";
-import { logSocketError } from "../listeners/guest-socket.ts";
+import type { FindPolicy } from "../egress-policy/session-policy.ts";
+import type { AdmittedGuest } from "../listeners/admit-guest.ts";
+import { logSocketError } from "../listeners/guest-connection.ts";
 import { createMessageFrames, frameMessage } from "./message-frames.ts";
-import type { AnswerMessage } from "./question-service.ts";
+import type { Resolver } from "./resolver.ts";
 
 /**
- * Takes the DNS messages of guests over TCP (RFC 7766). Messages of one
- * connection are answered one after another; while one is open, or its
- * response waits for a guest that does not read, the next is not read: a guest
- * can queue up neither. One that reads nothing for the idle time-out is cut off.
+ * Creates the server that serves guests' DNS messages over TCP (RFC 7766).
+ * Messages of one connection are served one after another. While one is open,
+ * or its response waits for a guest that does not read, the next is not read:
+ * a guest can queue neither. One that reads nothing until the idle time-out is
+ * disconnected.
  */
 export function createTcpListener(deps: {
-  admitGuest: AdmitGuest;
-  answerMessage: AnswerMessage;
+  admitGuest: (socket: Socket) => AdmittedGuest | undefined;
+  resolver: Pick<Resolver, "respond">;
   findPolicy: FindPolicy;
   log: Logger;
 }): Server {
-  const answerOne = async (
+  const respondToOne = async (
     socket: Socket,
     sourceAddress: string,
     message: Buffer,
   ): Promise<void> => {
     const policy = deps.findPolicy(sourceAddress);
-    const answer = policy && (await deps.answerMessage(message, policy, "tcp"));
-    if (answer === undefined) socket.destroy();
-    else if (!socket.destroyed && !socket.write(frameMessage(answer))) await drained(socket);
+    const response = policy && (await deps.resolver.respond(message, policy, "tcp"));
+    if (response === undefined) socket.destroy();
+    else if (!socket.destroyed && !socket.write(frameMessage(response))) await drained(socket);
   };
 
-  const answerAll = async (
+  const respondToAll = async (
     socket: Socket,
     sourceAddress: string,
     messages: readonly Buffer[],
@@ -38,7 +39,7 @@ export function createTcpListener(deps: {
     socket.pause();
     for (const message of messages) {
       if (socket.destroyed) return;
-      await answerOne(socket, sourceAddress, message);
+      await respondToOne(socket, sourceAddress, message);
     }
     socket.resume();
   };
@@ -46,14 +47,17 @@ export function createTcpListener(deps: {
   const listener = createServer({ noDelay: true });
   listener.on("connection", (socket) => {
     socket.on("error", logSocketError(deps.log));
-    const sourceAddress = deps.admitGuest(socket);
-    if (sourceAddress === undefined) return;
-    const frames = createMessageFrames({ messageBytesMax: limits.dnsMessageBytesMax });
-    socket.setTimeout(limits.dnsIdleTimeoutSeconds * 1000, () => socket.destroy());
+    const admitted = deps.admitGuest(socket);
+    if (admitted === undefined) return;
+    const { sourceAddress, admission } = admitted;
+    // It has a shorter time-out of its own, and makes no room for others.
+    admission.busy();
+    const frames = createMessageFrames({ messageBytesMax: serviceLimits.dnsMessageBytesMax });
+    socket.setTimeout(serviceLimits.dnsIdleTimeoutSeconds * 1000, () => socket.destroy());
     socket.on("data", (chunk: Buffer) => {
       const messages = frames.push(chunk);
       if (messages === undefined) socket.resetAndDestroy();
-      else if (messages.length > 0) void answerAll(socket, sourceAddress, messages);
+      else if (messages.length > 0) void respondToAll(socket, sourceAddress, messages);
     });
   });
   return listener;

@@ -1,20 +1,20 @@
 import { createSocket } from "node:dgram";
-import { limits } from "@opencomputer/protocol";
+import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import type { AuditRefusal } from "../audit/sparse-audit.ts";
-import type { FindPolicy } from "../contract.ts";
-import { errorCode } from "../describe-error.ts";
-import type { AnswerMessage } from "./question-service.ts";
+import type { FindPolicy } from "../egress-policy/session-policy.ts";
+import { errorCode } from "../logging/describe-error.ts";
+import type { Resolver } from "./resolver.ts";
 
 export interface UdpListener {
-  /** Rejects with the address named when it cannot listen there. */
+  /** Rejects with an error that names the address when it cannot listen there. */
   listen(address: { host: string; port: number }): Promise<void>;
   close(): void;
 }
 
-/** Takes the DNS messages of guests over UDP. Sources without a session get no answer. */
+/** Creates the socket that serves guests' DNS messages over UDP. Sources without a session get no response. */
 export function createUdpListener(deps: {
-  answerMessage: AnswerMessage;
+  resolver: Pick<Resolver, "respond">;
   findPolicy: FindPolicy;
   auditRefusal: AuditRefusal;
   log: Logger;
@@ -23,7 +23,8 @@ export function createUdpListener(deps: {
   let closed = false;
 
   const sent = (error: Error | null): void => {
-    if (error !== null) deps.log.debug({ code: errorCode(error) }, "a DNS answer was not sent");
+    if (error !== null)
+      deps.log.debug({ code: errorCode(error) }, "a DNS response could not be sent");
   };
 
   socket.on("message", (message, { address, port }) => {
@@ -38,11 +39,11 @@ export function createUdpListener(deps: {
       });
       return;
     }
-    void deps.answerMessage(message, policy, "udp").then((answer) => {
-      if (answer === undefined || closed) return;
-      // What the kernel does not take now is held here: beyond the bound it is lost, as UDP may be.
-      if (socket.getSendQueueSize() > limits.dnsSendQueueBytesMax) return;
-      socket.send(answer, port, address, sent);
+    void deps.resolver.respond(message, policy, "udp").then((response) => {
+      if (response === undefined || closed) return;
+      // What the kernel does not accept now is queued in this process: beyond the bound it is dropped, as UDP may be.
+      if (socket.getSendQueueSize() > serviceLimits.dnsSendQueueBytesMax) return;
+      socket.send(response, port, address, sent);
     });
   });
 
@@ -50,12 +51,16 @@ export function createUdpListener(deps: {
     listen: ({ host, port }) =>
       new Promise((resolve, reject) => {
         socket.once("error", (cause) =>
-          reject(new Error(`Cannot listen on udp ${host}:${port}`, { cause })),
+          reject(
+            new Error(`Cannot listen on udp ${host}:${port} (${errorCode(cause) ?? "no code"})`, {
+              cause,
+            }),
+          ),
         );
         socket.bind({ address: host, port, exclusive: true }, () => {
           socket.removeAllListeners("error");
           socket.on("error", (error) =>
-            deps.log.warn({ code: errorCode(error) }, "the DNS socket had an error"),
+            deps.log.warn({ code: errorCode(error) }, "the DNS socket failed"),
           );
           resolve();
         });

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type EgressSession, limits, WireError } from "@opencomputer/protocol";
+import { limits, WireError } from "@opencomputer/protocol/api";
+import type { EgressSession } from "@opencomputer/protocol/wire";
 import { testSecret, testSession } from "../testing/sessions.ts";
 import { checkSession } from "./check-session.ts";
 
 describe("checkSession", () => {
-  test("takes a session in canonical form", () => {
+  test("accepts a session in canonical form", () => {
     checkSession(
       testSession({
         egressAllowlist: ["api.example.com", "*.example.org"],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import { otherSandboxId, testSandboxId, testSession } from "../testing/sessions.ts";
 import { createSessionVersions } from "./session-versions.ts";
 
@@ -46,7 +46,7 @@ describe("createSessionVersions", () => {
     versions.admit(session(1, otherSandboxId), undefined);
   });
 
-  test("the memory of ended sessions is bounded; one in force counts all the same", () => {
+  test("the record of ended sessions is bounded; one in effect always counts", () => {
     const versions = createSessionVersions({ rememberedMax: 1 });
     versions.admit(session(9), undefined);
     versions.admit(session(1, otherSandboxId), undefined);

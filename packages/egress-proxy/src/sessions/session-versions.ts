@@ -1,26 +1,28 @@
-import { type EgressSession, WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
+import type { EgressSession } from "@opencomputer/protocol/wire";
 import { LRUCache } from "lru-cache";
 
-/** Sandboxes whose last version is remembered; the one given longest ago is forgotten. */
+/** Sandboxes whose last version is remembered; beyond these the least recent is forgotten. */
 const rememberedMax = 65_536;
 
+/** Keeps the sessions of each sandbox in order. */
 export interface SessionVersions {
   /**
-   * Takes note of a session that is about to be put in force. An equal version
-   * is a hand-over that is repeated, and passes unless the session has ended.
+   * Records the version of a session that is about to take effect. An equal
+   * version is a repeated delivery, and is admitted unless the session has ended.
    *
-   * @throws {WireError} `stale_session`, and nothing is noted.
+   * @throws {WireError} `stale_session`, and nothing is recorded.
    */
   admit(session: EgressSession, held: { readonly version: number } | undefined): void;
-  /** Keeps the version of a session that ends, so that only a higher one follows it. */
+  /** Records the version of a session that ends, so that only a higher one is admitted after it. */
   ended(session: { readonly sandboxId: string; readonly version: number }): void;
 }
 
 /**
- * The order of a sandbox's sessions. A hand-over that was delayed on its way
- * must not bring back a policy or a value that a later one replaced, nor one
- * that has ended. A session in force counts however long ago it was given;
- * of ended ones the latest are remembered.
+ * Creates the record of session versions. A session that was delayed on its way
+ * to the proxy must not bring back a policy or a value that a later one
+ * replaced, nor one that has ended. The version of a session in effect always
+ * counts; of ended sessions the latest are remembered.
  */
 export function createSessionVersions(options: { rememberedMax?: number } = {}): SessionVersions {
   /** The lowest version that is admitted, by sandbox. */

@@ -6,13 +6,15 @@ import { createSessions } from "./sessions.ts";
 
 function scenario() {
   const released: string[] = [];
+  const ended: string[] = [];
   const taken: unknown[] = [];
   const sessions = createSessions({
     scanner: new BlockScanner(),
     onAddressReleased: (sourceAddress) => released.push(sourceAddress),
+    onPolicyEnded: ({ version, sandboxId }) => ended.push(`${sandboxId} ${version}`),
     onAddressTaken: (change) => taken.push(change),
   });
-  return { sessions, released, taken };
+  return { sessions, released, ended, taken };
 }
 
 describe("Sessions", () => {
@@ -55,13 +57,13 @@ describe("Sessions", () => {
     assert.deepEqual(released, ["198.18.4.6"], "nothing is revoked by these");
   });
 
-  test("so does one that it learns of only when the secret is set again, once", () => {
+  test("so does one that arrives only with the new value of the secret, once", () => {
     const { sessions, released } = scenario();
     const [kept, revoked] = [testSecret("a"), testSecret("b")];
     const set = { ...revoked, value: "value-that-was-set-since" };
     sessions.put(testSession({ secrets: [kept, revoked] }));
     sessions.put(testSession({ secrets: [kept, revoked], enforcesRevocation: true }));
-    assert.deepEqual(released, [], "no value has gone");
+    assert.deepEqual(released, [], "no value was revoked");
     const after = { secrets: [kept, set], formerSecrets: [revoked], enforcesRevocation: true };
     sessions.put(testSession(after));
     assert.deepEqual(released, ["198.18.4.6"]);
@@ -77,6 +79,19 @@ describe("Sessions", () => {
     assert.deepEqual(released, []);
   });
 
+  test("each policy that is no longer in effect is reported, once", () => {
+    const { sessions, ended } = scenario();
+    sessions.put(testSession({ version: 1 }));
+    sessions.put(testSession({ version: 2 }));
+    assert.deepEqual(ended, [`${testSandboxId} 1`], "replaced");
+    sessions.put(testSession({ version: 3, sourceAddress: "198.18.4.10" }));
+    assert.deepEqual(ended.splice(0), [`${testSandboxId} 1`, `${testSandboxId} 2`], "moved");
+    sessions.put(testSession({ sandboxId: otherSandboxId, sourceAddress: "198.18.4.10" }));
+    assert.deepEqual(ended.splice(0), [`${testSandboxId} 3`], "taken over");
+    sessions.remove(otherSandboxId);
+    assert.deepEqual(ended, [`${otherSandboxId} 1`], "removed");
+  });
+
   test("a sandbox that moves leaves its former address without a policy", () => {
     const { sessions, released } = scenario();
     sessions.put(testSession({ sourceAddress: "198.18.4.6" }));
@@ -86,7 +101,7 @@ describe("Sessions", () => {
     assert.deepEqual(released, ["198.18.4.6"]);
   });
 
-  test("the newest owner of an address wins, the older session ends and is told of", () => {
+  test("the newest owner of an address wins, the older session ends and is reported", () => {
     const { sessions, released, taken } = scenario();
     sessions.put(testSession());
     sessions.put(testSession({ sandboxId: otherSandboxId }));

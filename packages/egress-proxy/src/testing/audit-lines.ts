@@ -1,7 +1,7 @@
-import type { AuditLine } from "@opencomputer/protocol";
+import type { AuditLine } from "@opencomputer/protocol/wire";
 import { testSandboxId } from "./sessions.ts";
 
-/** The line of a request that was allowed and touched no secret, with what the test says of it. */
+/** The line of a request that was allowed and touched no secret, with these changes. */
 export function testAuditLine(changes: Partial<AuditLine> = {}): AuditLine {
   return {
     time: "2026-01-02T03:04:05.678Z",

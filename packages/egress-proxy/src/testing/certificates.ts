@@ -1,17 +1,20 @@
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
-import type { CertificateAuthorityKeys } from "@opencomputer/protocol";
+import type { CertificateAuthorityKeys } from "@opencomputer/protocol/wire";
 import {
   BasicConstraintsExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from "@peculiar/x509";
-import { ecdsaP256 } from "../certificates/certificate-authority.ts";
 
 const hourMilliseconds = 3600 * 1000;
 
-/** A CA of the tests' own, which issues what the internet's CAs would. */
+/** A CA for tests, in place of the internet's CAs. */
+const ecdsaP256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+
 export interface TestAuthority extends CertificateAuthorityKeys {
   issue(options: {
     hosts: readonly string[];
@@ -22,7 +25,11 @@ export interface TestAuthority extends CertificateAuthorityKeys {
 export async function createTestAuthority(
   options: { isAuthority?: boolean; name?: string } = {},
 ): Promise<TestAuthority> {
+  const { isAuthority = true } = options;
   const keys = await webcrypto.subtle.generateKey(ecdsaP256, true, ["sign", "verify"]);
+  const keyUsages = isAuthority
+    ? KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign
+    : KeyUsageFlags.digitalSignature;
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: "01",
     name: [{ CN: [options.name ?? "Test CA"] }],
@@ -31,7 +38,9 @@ export async function createTestAuthority(
     keys,
     signingAlgorithm: ecdsaP256,
     extensions: [
-      new BasicConstraintsExtension(options.isAuthority ?? true, undefined, true),
+      new BasicConstraintsExtension(isAuthority, undefined, true),
+      // Python is as strict as RFC 5280 §4.2.1.3 since 3.13.
+      new KeyUsagesExtension(keyUsages, true),
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });

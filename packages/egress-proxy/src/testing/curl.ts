@@ -6,7 +6,7 @@ export interface CurlResult {
   readonly exitCode: number | null;
   readonly status: number;
   readonly body: string;
-  /** What curl says with `--verbose`: the heads, and its troubles. */
+  /** The output of curl's `--verbose`: the heads, and its errors. */
   readonly verbose: string;
 }
 

@@ -10,13 +10,13 @@ interface ZlibHandle {
 const handles = new Set<ZlibHandle>();
 const hook = createHook({
   init(_id, type, _trigger, resource: ZlibHandle) {
-    if (!/ZLIB|BROTLI/i.test(type)) return;
+    if (!/ZLIB|BROTLI|ZSTD/i.test(type)) return;
     handles.add(resource);
     process.nextTick(forgetWhenDone, resource);
   },
 });
 
-/** Begins to watch what zlib does in its threads; returns how to end that. */
+/** Begins to watch zlib's threads; returns a function that ends it. */
 export function watchDecompression(): () => void {
   hook.enable();
   return () => {
@@ -25,7 +25,7 @@ export function watchDecompression(): () => void {
   };
 }
 
-/** The real one, also while the timers of a test are not. */
+/** The real timer, also while a test mocks timers. */
 const realSetTimeout = globalThis.setTimeout;
 const waitsMax = 5000;
 
@@ -40,7 +40,7 @@ export async function decompressionIdle(): Promise<void> {
   throw new Error("A decompression does not end");
 }
 
-/** After an error, or a close while it works, a handle keeps its buffer and is heard of no more. */
+/** After an error, or a close while it works, a handle keeps its buffer and reports nothing more. */
 function forgetWhenDone(handle: ZlibHandle): void {
   const { onerror, close } = handle;
   handle.onerror = (...details) => {

@@ -3,13 +3,13 @@ import { connect } from "node:net";
 import { decode, encode, type RecordType } from "dns-packet";
 import { createMessageFrames, frameMessage } from "../resolver/message-frames.ts";
 
-export interface ResolverAnswer {
+export interface ResolverResponse {
   readonly responseCode: number;
-  /** The data of the answer records. */
+  /** The data of the answer section's records. */
   readonly data: unknown[];
 }
 
-/** Asks one question from a source address, as a sandbox does. `undefined` when no answer came. */
+/** Asks one question from a source address, as a sandbox does. `undefined` when no response came. */
 export function askResolver(question: {
   server: { address: string; port: number };
   localAddress: string;
@@ -17,7 +17,7 @@ export function askResolver(question: {
   name: string;
   type: RecordType;
   timeoutMilliseconds: number;
-}): Promise<ResolverAnswer | undefined> {
+}): Promise<ResolverResponse | undefined> {
   const { server, localAddress, name, type } = question;
   const message = encode({
     type: "query",
@@ -28,10 +28,10 @@ export function askResolver(question: {
   const exchange = new Promise<Buffer | undefined>((resolve) => {
     const timer = setTimeout(() => finish(), question.timeoutMilliseconds);
     let release: () => void;
-    const finish = (answer?: Buffer): void => {
+    const finish = (response?: Buffer): void => {
       clearTimeout(timer);
       release();
-      resolve(answer);
+      resolve(response);
     };
     if (question.transport === "udp") {
       const socket = createSocket("udp4");
@@ -45,14 +45,14 @@ export function askResolver(question: {
     release = () => socket.destroy();
     socket.on("error", () => finish());
     socket.on("data", (chunk: Buffer) => {
-      const [answer] = frames.push(chunk) ?? [];
-      if (answer !== undefined) finish(answer);
+      const [response] = frames.push(chunk) ?? [];
+      if (response !== undefined) finish(response);
     });
     socket.write(frameMessage(message));
   });
-  return exchange.then((answer) => {
-    if (answer === undefined) return undefined;
-    const packet = decode(answer);
+  return exchange.then((response) => {
+    if (response === undefined) return undefined;
+    const packet = decode(response);
     return {
       responseCode: (packet.flags ?? 0) & 0xf,
       data: (packet.answers ?? []).map((record) => ("data" in record ? record.data : null)),

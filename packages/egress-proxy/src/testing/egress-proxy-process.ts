@@ -5,7 +5,7 @@ import { request } from "node:http";
 import { createInterface } from "node:readline";
 import { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { type AuditLine, auditLineSchema } from "@opencomputer/protocol";
+import { type AuditLine, auditLineSchema } from "@opencomputer/protocol/wire";
 
 const mainFile = fileURLToPath(new URL("../main.ts", import.meta.url));
 
@@ -17,7 +17,7 @@ export interface ControlResponse {
   readonly body: string;
 }
 
-/** The real proxy as a process of its own. */
+/** The real proxy as a separate process. */
 export interface EgressProxyProcess {
   readonly child: ChildProcess;
   /** Everything that it printed, its audit lines too. */
@@ -25,7 +25,7 @@ export interface EgressProxyProcess {
   auditLines(): AuditLine[];
   /** Writes to the stream of audit lines, as their reader does. */
   writeAuditState(text: string): void;
-  /** The audit line that the condition picks, once it is there. */
+  /** Resolves to the audit line that fulfils the condition, once it is written. */
   auditLine(condition: (line: AuditLine) => boolean): Promise<AuditLine>;
   control(method: string, path: string, body?: unknown): Promise<ControlResponse>;
   residentBytes(): number;
@@ -37,7 +37,7 @@ export interface EgressProxyProcess {
 export async function startEgressProxyProcess(
   environment: Record<string, string> & { OPENCOMPUTER_EGRESS_PROXY_SOCKET: string },
 ): Promise<EgressProxyProcess> {
-  const child = spawn(process.execPath, ["--conditions=source", "--import", "tsx", mainFile], {
+  const child = spawn(process.execPath, ["--conditions=source", mainFile], {
     env: {
       PATH: process.env["PATH"],
       OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: String(auditDescriptor),

@@ -3,26 +3,27 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { type EgressSession, egressPorts } from "@opencomputer/protocol";
-import { createTestAuthority } from "./certificates.ts";
+import { type EgressSession, egressPorts } from "@opencomputer/protocol/wire";
+import { createTestAuthority, type TestAuthority } from "./certificates.ts";
 import { type Curl, createCurl } from "./curl.ts";
 import { type EgressProxyProcess, startEgressProxyProcess } from "./egress-proxy-process.ts";
 import { startNameserver, type TestNameserver } from "./nameserver.ts";
 import { testSecret, testSession } from "./sessions.ts";
 import { startUpstreamServer, type UpstreamServer } from "./upstream-server.ts";
 
-/** Loopback addresses of this process's own, so that runs at the same time do not meet. */
+/** Loopback addresses by process, so that concurrent runs do not interfere. */
 const subnet = `127.${100 + (process.pid % 100)}.${Math.floor(process.pid / 100) % 250}`;
 export const addresses = {
   proxy: `${subnet}.1`,
   nameserver: `${subnet}.53`,
   guest: `${subnet}.7`,
   neighbour: `${subnet}.8`,
+  s3Server: `${subnet}.80`,
   /** No session has this one. */
   stranger: `${subnet}.9`,
 } as const;
 
-/** A secret for one host, and one for wherever the sandbox may go. */
+/** A secret for one host, and one for every host that the sandbox may reach. */
 export const key = testSecret("a", { name: "API_KEY", allowedHosts: ["api.example.com"] });
 export const anywhere = testSecret("b", { name: "ANYWHERE" });
 
@@ -33,6 +34,10 @@ export interface EgressProxyScenario {
     OPENCOMPUTER_EGRESS_CA_FILE: string;
   };
   readonly upstream: UpstreamServer;
+  /** The authority that the proxy trusts for upstreams. */
+  readonly internet: TestAuthority;
+  /** The file of the authority that guests trust. */
+  readonly authorityFile: string;
   readonly nameserver: TestNameserver;
   /** The proxy that was started last. */
   readonly proxy: EgressProxyProcess;
@@ -40,19 +45,21 @@ export interface EgressProxyScenario {
   readonly curlHttp: Curl;
   /** What every proxy of this scenario printed. */
   output(): string;
+  /** Maps a name's port 443 to a port on loopback, for proxies that are started later. */
+  mapHost(name: string, port: number): void;
   startProxy(): Promise<void>;
   giveAuthority(): Promise<void>;
   /** A later version of a session each time. By default: the guest may reach `*.example.com` and has both secrets. */
   giveSession(changes?: Partial<EgressSession>): Promise<void>;
   /** Opens TLS to the proxy as the guest. */
-  openTls(serverName: string): TLSSocket;
+  openTls(serverName: string, protocols?: readonly string[]): TLSSocket;
   openTcp(port: number): Socket;
   stop(): Promise<void>;
 }
 
 /**
  * Starts everything but the proxy. Five names below `example.com` are mapped
- * to the upstream by the operator's table; the nameserver gives names that
+ * to the upstream by the operator's table, and one to its server of HTTP/2 alone; the nameserver gives names that
  * begin with `private` a private address, and all others a public one.
  */
 export async function startEgressProxyScenario(): Promise<EgressProxyScenario> {
@@ -93,14 +100,16 @@ export async function startEgressProxyScenario(): Promise<EgressProxyScenario> {
         `${name}.example.com:443=127.0.0.1:${upstream.tlsPort}`,
         `${name}.example.com:80=127.0.0.1:${upstream.httpPort}`,
       ])
+      .concat(`h2.example.com:443=127.0.0.1:${upstream.http2Port}`)
       .join(","),
   };
+  const authorityFile = fileWith("installation.pem", installation.certificatePem);
   const curlTo = (port: number): Curl =>
     createCurl({
       proxyAddress: addresses.proxy,
       proxyPort: port,
       guestAddress: addresses.guest,
-      authorityFile: fileWith("installation.pem", installation.certificatePem),
+      authorityFile,
     });
 
   let version = 0;
@@ -122,6 +131,8 @@ export async function startEgressProxyScenario(): Promise<EgressProxyScenario> {
   return {
     environment,
     upstream,
+    internet,
+    authorityFile,
     nameserver,
     get proxy() {
       return running();
@@ -129,6 +140,9 @@ export async function startEgressProxyScenario(): Promise<EgressProxyScenario> {
     curlHttps: curlTo(egressPorts.tls),
     curlHttp: curlTo(egressPorts.http),
     output: () => started.map((proxy) => proxy.output()).join("\n"),
+    mapHost(name, port) {
+      environment.OPENCOMPUTER_EGRESS_HOSTS += `,${name}:443=127.0.0.1:${port}`;
+    },
     async startProxy() {
       started.push(await startEgressProxyProcess(environment));
     },
@@ -148,8 +162,9 @@ export async function startEgressProxyScenario(): Promise<EgressProxyScenario> {
       return put(`/v1/sessions/${session.sandboxId}`, session);
     },
     openTcp,
-    openTls: (serverName) =>
+    openTls: (serverName, protocols = []) =>
       connectTls({
+        ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
         socket: openTcp(egressPorts.tls),
         servername: serverName,
         ca: installation.certificatePem,

@@ -2,22 +2,36 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import type { Duplex } from "node:stream";
-import { type AuditLine, auditLineSchema } from "@opencomputer/protocol";
-import { type Dial, DialError, type Scheme, type SessionPolicy } from "../contract.ts";
-import { createBodyBudgets } from "../exchange/body-budgets.ts";
-import type { ExchangeOptions } from "../exchange/exchange-options.ts";
-import { createServeConnection } from "../exchange/serve-connection.ts";
+import { type AuditLine, auditLineSchema, serviceLimits } from "@opencomputer/protocol/wire";
+import type { SessionPolicy } from "../egress-policy/session-policy.ts";
+import { serveConnection } from "../exchange/serve-connection.ts";
+import { createBodyBudgets } from "../exchange/state/body-budgets.ts";
+import type { Clock } from "../exchange/state/clock.ts";
+import {
+  createExchangeDependencies,
+  type ExchangeOptions,
+} from "../exchange/state/exchange-dependencies.ts";
+import type { Admission } from "../listeners/admission.ts";
+import { type Dial, DialError, type Scheme, schemePorts } from "../upstream/destination.ts";
+import type { Protocol } from "../upstream/upstream-protocols.ts";
+import { admitted } from "./admissions.ts";
 
 export interface ExchangeFixtureOptions {
-  /** An HTTP server's listener, or `raw` for one that is given each connection. */
+  /** An HTTP server's listener; `raw` instead is called with each connection. */
   readonly upstream?: http.RequestListener;
   readonly raw?: (socket: net.Socket, connectionCount: number) => void;
   readonly dial?: Dial;
   readonly scheme?: Scheme;
   readonly serverName?: string;
+  readonly admission?: Admission;
+  /** The version of HTTP that the guest speaks. */
+  readonly protocol?: Protocol;
+  /** The port that the guest connects to; that of the scheme when absent. */
+  readonly guestPort?: number;
   readonly policy?: SessionPolicy | undefined;
   readonly options?: Partial<ExchangeOptions>;
   readonly budgetBytes?: number;
+  readonly clock?: Clock;
 }
 
 export interface ExchangeFixture {
@@ -31,8 +45,8 @@ export interface ExchangeFixture {
   /** Hosts that were dialled. */
   readonly dialled: string[];
   connect(): net.Socket;
-  /** Sends octets as they are and answers all that comes until the proxy closes. */
-  send(octets: string | Buffer): Promise<string>;
+  /** Sends bytes unchanged and returns all that arrives until the proxy closes. */
+  send(bytes: string | Buffer): Promise<string>;
   /** Resolves when this many audit lines have been written. */
   audited(count: number): Promise<AuditLine[]>;
   close(): Promise<void>;
@@ -40,7 +54,7 @@ export interface ExchangeFixture {
 
 /**
  * The data path between a guest on loopback and an upstream on loopback, all
- * without TLS: the scheme and the server name are what the fixture says.
+ * without TLS: the scheme and the server name are set by the fixture.
  */
 export async function startExchange(given: ExchangeFixtureOptions): Promise<ExchangeFixture> {
   const sockets = new Set<Duplex>();
@@ -62,27 +76,33 @@ export async function startExchange(given: ExchangeFixtureOptions): Promise<Exch
   const dialled: string[] = [];
   const scheme = given.scheme ?? "https";
   const state = { policy: given.policy, isAuditTrailWritable: true };
-  const serve = createServeConnection({
+  const exchange = createExchangeDependencies({
     isAuditTrailWritable: () => state.isAuditTrailWritable,
     findPolicy: () => state.policy,
     writeAudit(line) {
       audits.push(auditLineSchema.parse(line));
       for (const { count, resolve } of waiting) if (audits.length >= count) resolve(audits);
     },
-    bodyBudgets: createBodyBudgets({ bytesPerSandboxMax: given.budgetBytes ?? 16 * 1024 * 1024 }),
+    bodyBudgets: createBodyBudgets({
+      bytesPerSandboxMax: given.budgetBytes ?? serviceLimits.measuredBodyBytesPerSandboxMax,
+    }),
+    ...(given.clock === undefined ? {} : { clock: given.clock }),
     options: { lingerSeconds: 1, timeoutCheckSeconds: 0.02, ...given.options },
-    dial: (destination, signal) => {
+    dial: (destination, signal, protocols) => {
       dialled.push(destination.host);
-      return (given.dial ?? dialLoopback(upstreamPort))(destination, signal);
+      return (given.dial ?? dialLoopback(upstreamPort))(destination, signal, protocols);
     },
   });
   const listener = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     track(socket);
-    void serve({
+    void serveConnection(exchange, {
       socket,
       scheme,
+      port: given.guestPort ?? schemePorts[scheme],
       sourceAddress: "198.18.4.6",
       serverName: scheme === "https" ? (given.serverName ?? "api.example.com") : null,
+      admission: given.admission ?? admitted,
+      protocol: given.protocol ?? "http/1.1",
     });
   });
   const port = await listen(listener);
@@ -106,9 +126,9 @@ export async function startExchange(given: ExchangeFixtureOptions): Promise<Exch
       state.isAuditTrailWritable = isWritable;
     },
     connect,
-    async send(octets) {
+    async send(bytes) {
       const socket = connect();
-      socket.write(octets);
+      socket.write(bytes);
       return await readToEnd(socket);
     },
     audited: (count) =>
@@ -125,24 +145,24 @@ export async function startExchange(given: ExchangeFixtureOptions): Promise<Exch
   };
 }
 
-/** Everything that a socket gives until its end, a reset included, as latin1; ends our side then. */
+/** Returns everything that a socket receives until its end or a reset, as latin1, and then ends the socket. */
 export async function readToEnd(socket: net.Socket): Promise<string> {
   const parts: Buffer[] = [];
-  socket.on("data", (octets: Buffer) => parts.push(octets));
+  socket.on("data", (bytes: Buffer) => parts.push(bytes));
   socket.once("end", () => socket.end());
   socket.on("error", () => socket.destroy());
   if (!socket.destroyed) await new Promise((resolve) => socket.once("close", resolve));
   return Buffer.concat(parts).toString("latin1");
 }
 
-/** Reads until the text so far satisfies `isEnough`, and answers it. */
+/** Reads until the text so far satisfies `isEnough`, and returns it. */
 export async function readUntil(
   socket: net.Socket,
   isEnough: (text: string) => boolean,
 ): Promise<string> {
   let text = "";
-  for await (const octets of on(socket)) {
-    text += octets.toString("latin1");
+  for await (const bytes of on(socket)) {
+    text += bytes.toString("latin1");
     if (isEnough(text)) return text;
   }
   throw new Error(`The connection ended after ${JSON.stringify(text)}`);
@@ -152,8 +172,8 @@ async function* on(socket: net.Socket): AsyncGenerator<Buffer> {
   const queue: Buffer[] = [];
   let wake: (() => void) | undefined;
   let ended = false;
-  const onData = (octets: Buffer) => {
-    queue.push(octets);
+  const onData = (bytes: Buffer) => {
+    queue.push(bytes);
     wake?.();
   };
   const onEnd = () => {
@@ -165,8 +185,8 @@ async function* on(socket: net.Socket): AsyncGenerator<Buffer> {
   socket.once("close", onEnd);
   try {
     for (;;) {
-      const octets = queue.shift();
-      if (octets !== undefined) yield octets;
+      const bytes = queue.shift();
+      if (bytes !== undefined) yield bytes;
       else if (ended) return;
       else {
         await new Promise<void>((resolve) => {
@@ -186,7 +206,7 @@ function dialLoopback(port: number): Dial {
     new Promise((resolve, reject) => {
       const socket = net.connect({ port, host: "127.0.0.1", noDelay: true, signal });
       const onError = (cause: Error) =>
-        reject(new DialError("connection_failed", "the upstream is not there", { cause }));
+        reject(new DialError("connection_failed", "the upstream does not exist", { cause }));
       socket.once("error", onError);
       socket.once("connect", () => {
         socket.off("error", onError);

@@ -1,8 +1,9 @@
-import type { EgressSecret, RevokedSecret } from "@opencomputer/protocol";
-import type { SessionPolicy } from "../contract.ts";
+import type { EgressSecret, RevokedSecret } from "@opencomputer/protocol/wire";
+import { readOtherPorts } from "../egress-policy/other-ports.ts";
+import type { SessionPolicy } from "../egress-policy/session-policy.ts";
 import { BlockScanner } from "../redaction/block-scanner.ts";
 import { createValueSearch } from "../redaction/value-search.ts";
-import { TokenTables } from "../substitution/token-table.ts";
+import { TokenTables } from "../token-substitution/token-table.ts";
 
 const scanner = new BlockScanner();
 
@@ -39,6 +40,8 @@ export function policyOf(
   const secretsFor = (host: string) => ({
     usable: secrets.filter((secret) => mayReceive(secret, host)),
     withheld: secrets.filter((secret) => !mayReceive(secret, host)),
+    usableAws: [],
+    withheldAws: [],
   });
   return {
     sandboxId: "sb-aaaaaaaaaaaaaaaaaaaa",
@@ -48,10 +51,12 @@ export function policyOf(
     mode: "allowlisted",
     egressAllowlist: [],
     secrets,
+    awsCredentials: [],
     search: createValueSearch(scanner, secrets),
     tokens: new TokenTables(secretsFor, revokedSecrets),
     revokedSecrets,
     refusalFor: (host) => (refused.includes(host) ? `egress to ${host} is not allowed` : null),
+    otherPorts: readOtherPorts([]),
     secretsFor,
     mayStoreValue: (host) =>
       secretsFor(host).usable.some((secret) =>

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { ExchangeFixtureOptions } from "./http-exchange-fixture.ts";
 
-/** An upstream that writes the same to whoever sends it something, each part for itself. */
+/** An upstream that writes the same parts, one by one, to every connection that sends it something. */
 export function rawUpstream(
   parts: readonly (string | Buffer)[],
   options: { pauseMilliseconds?: number; end?: boolean } = {},

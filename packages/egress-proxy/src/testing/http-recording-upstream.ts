@@ -10,9 +10,9 @@ export interface RecordedRequest {
   readonly body: string;
 }
 
-/** An upstream that keeps what it is sent and answers as `answer` says, by default `ok`. */
+/** An upstream that records what it receives and responds by `respond`, by default with `ok`. */
 export function recordingUpstream(
-  answer: (response: ServerResponse, request: RecordedRequest) => void = (response) =>
+  respond: (response: ServerResponse, request: RecordedRequest) => void = (response) =>
     response.end("ok"),
 ): { readonly requests: RecordedRequest[]; readonly listener: RequestListener } {
   const requests: RecordedRequest[] = [];
@@ -32,7 +32,7 @@ export function recordingUpstream(
           body: Buffer.concat(parts).toString("utf8"),
         };
         requests.push(recorded);
-        answer(response, recorded);
+        respond(response, recorded);
       });
     },
   };

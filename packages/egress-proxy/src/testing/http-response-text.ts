@@ -8,7 +8,7 @@ export interface ReceivedResponse {
   readonly body: string;
 }
 
-/** Splits all that came on a connection after its first head. */
+/** Splits all that arrived on a connection after its first head. */
 export function splitResponse(received: string): ReceivedResponse {
   const end = received.indexOf("\r\n\r\n");
   assert.notEqual(end, -1, `no head has come to its end in ${JSON.stringify(received)}`);

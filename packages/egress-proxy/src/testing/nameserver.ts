@@ -4,23 +4,23 @@ import { createServer } from "node:net";
 import { type DecodedPacket, decode, encode, type Packet } from "dns-packet";
 import { createMessageFrames, frameMessage } from "../resolver/message-frames.ts";
 
-/** What the nameserver does with a question; `undefined` is silence. */
+/** What the nameserver does with a question; `undefined` for no response. */
 export type Respond = (query: DecodedPacket, transport: "udp" | "tcp") => Packet | undefined;
 
 export interface TestNameserver {
   readonly port: number;
-  /** Names that were asked for, in order. */
+  /** Queried types and names, in order. */
   readonly asked: string[];
   close(): Promise<void>;
 }
 
-/** A nameserver on UDP and TCP of one port. The id and question of an answer are the query's unless given. */
+/** A nameserver on UDP and TCP of one port. Id and question of a response are the query's unless given. */
 export async function startNameserver(
   respond: Respond,
   address: { host: string; port: number } = { host: "127.0.0.1", port: 0 },
 ): Promise<TestNameserver> {
   const asked: string[] = [];
-  const answer = (message: Buffer, transport: "udp" | "tcp"): Buffer | undefined => {
+  const responseTo = (message: Buffer, transport: "udp" | "tcp"): Buffer | undefined => {
     const query = decode(message);
     asked.push(`${query.questions?.[0]?.type} ${query.questions?.[0]?.name}`);
     const packet = respond(query, transport);
@@ -38,8 +38,8 @@ export async function startNameserver(
     socket.on("error", () => socket.destroy());
     socket.on("data", (chunk: Buffer) => {
       for (const message of frames.push(chunk) ?? []) {
-        const reply = answer(message, "tcp");
-        if (reply !== undefined) socket.write(frameMessage(reply));
+        const response = responseTo(message, "tcp");
+        if (response !== undefined) socket.write(frameMessage(response));
       }
     });
   });
@@ -49,8 +49,8 @@ export async function startNameserver(
   const port = typeof bound === "object" && bound !== null ? bound.port : address.port;
   const udp = createSocket("udp4");
   udp.on("message", (message, from) => {
-    const reply = answer(message, "udp");
-    if (reply !== undefined) udp.send(reply, from.port, from.address);
+    const response = responseTo(message, "udp");
+    if (response !== undefined) udp.send(response, from.port, from.address);
   });
   udp.bind(port, address.host);
   await once(udp, "listening");

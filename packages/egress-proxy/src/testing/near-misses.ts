@@ -4,8 +4,8 @@ import { spell, spellingNames } from "./value-spellings.ts";
 import { holdsWhole } from "./whole-value-oracle.ts";
 
 /**
- * A text in which neither value of the pair stands whole, and much that nearly
- * does: beginnings, ends, middles and all but a byte of them, in every form,
+ * A text in which neither value of the pair occurs completely, and much that nearly
+ * is one: beginnings, ends, middles and all but a byte of them, in every form,
  * between what releases bytes and what does not.
  */
 export function nearMisses(random: SeededRandom, pair: ValuePair, piecesMax = 12): Buffer {

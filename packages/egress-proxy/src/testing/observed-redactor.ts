@@ -2,7 +2,7 @@ import { BlockScanner, type ScanWork } from "../redaction/block-scanner.ts";
 import { StreamRedactor } from "../redaction/stream-redactor.ts";
 import { createValueSearch } from "../redaction/value-search.ts";
 
-/** What holds bytes back and lets them leave, as {@link StreamRedactor} does. */
+/** Holds bytes back and releases them, as {@link StreamRedactor} does. */
 export interface Redactor {
   push(arrived: Buffer): readonly Buffer[];
   end(): readonly Buffer[];
@@ -33,7 +33,7 @@ export function redactorOf(...values: readonly string[]): RedactorUnderTest {
   };
 }
 
-/** All that can be seen of a redactor while these parts arrive: what leaves when, and the work. */
+/** All that can be observed of a redactor while these parts arrive: what is released when, and the work. */
 export function observe(redactor: RedactorUnderTest, parts: readonly Buffer[]): string[] {
   const seen = parts.map((part) => leaving(redactor.push(part), redactor.work));
   seen.push(leaving(redactor.end(), redactor.work));
@@ -45,7 +45,7 @@ function leaving(left: readonly Buffer[], { blocks, lookups, comparedBytes }: Sc
   return JSON.stringify([parts, blocks, lookups, comparedBytes]);
 }
 
-/** The bytes in parts that are cut at these places. */
+/** Returns the bytes split at these positions. */
 export function cutAt(bytes: Buffer, places: readonly number[]): Buffer[] {
   const ends = [...places, bytes.length];
   return ends.map((end, at) => bytes.subarray(at === 0 ? 0 : ends[at - 1], end));

@@ -1,6 +1,14 @@
-import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
+import type { Protocol } from "../upstream/upstream-protocols.ts";
 import { frameOf } from "../websocket/testing/web-socket-frames.ts";
 import { splitAtRandom } from "./http-split.ts";
+import {
+  clientBeginning,
+  dataFrame,
+  type FieldList,
+  frameFlags,
+  headersFrame,
+} from "./http2-frames.ts";
 import { nearMisses } from "./near-misses.ts";
 import type { Script, Step } from "./scripted-exchange.ts";
 import type { SeededRandom } from "./seeded-random.ts";
@@ -10,22 +18,41 @@ import { holdsWhole } from "./whole-value-oracle.ts";
 export const framings = ["short", "long", "chunked", "close", "events"] as const;
 export type Framing = (typeof framings)[number];
 
-export const codings = ["identity", "gzip", "deflate", "br", "unlabelled gzip"] as const;
+export const codings = [
+  "identity",
+  "utf-8",
+  "gzip",
+  "deflate",
+  "br",
+  "zstd",
+  "gzip, br",
+  "unlabelled gzip",
+] as const;
 export type Coding = (typeof codings)[number];
 
-const compressions: Readonly<Record<Coding, (body: Buffer) => Buffer>> = {
+export const compressions: Readonly<Record<Coding, (body: Buffer) => Buffer>> = {
   identity: (body) => body,
+  "utf-8": (body) => body,
   gzip: (body) => gzipSync(body),
   deflate: (body) => deflateSync(body),
   br: (body) => brotliCompressSync(body),
+  zstd: (body) => zstdCompressSync(body),
+  "gzip, br": (body) => brotliCompressSync(gzipSync(body)),
   "unlabelled gzip": (body) => gzipSync(body),
 };
+
+/** Whether bodies in this coding are compressed; `utf-8` is a label that some servers write. */
+export function isCompression(coding: Coding): boolean {
+  return coding !== "identity" && coding !== "utf-8";
+}
 
 export interface ResponseShape {
   readonly framing: Framing;
   readonly coding: Coding;
   readonly guestMinorVersion: 0 | 1;
   readonly hasBudget: boolean;
+  /** What the guest speaks; HTTP/1.1 or 1.0 when absent. */
+  readonly guest?: Protocol;
 }
 
 const latin1 = (text: string) => Buffer.from(text, "latin1");
@@ -61,8 +88,22 @@ export function requestOf(token: string, minorVersion: 0 | 1, method = "GET"): S
   return { at: "guest", does: "sends", bytes: latin1(text) };
 }
 
-/** A near miss that may stand in a line of a head. */
-function lineOf(random: SeededRandom, pair: ValuePair): string {
+/** The same over HTTP/2, on the first stream of its connection. */
+export function http2RequestOf(token: string, method = "GET", more: FieldList = []): Step {
+  const fields: FieldList = [
+    [":method", method],
+    [":scheme", "https"],
+    [":authority", "api.example.com"],
+    [":path", "/path"],
+    ["authorization", `Bearer ${token}`],
+    ...more,
+  ];
+  const bytes = Buffer.concat([clientBeginning(), headersFrame(1, fields, frameFlags.endStream)]);
+  return { at: "guest", does: "sends", bytes };
+}
+
+/** A near miss that is allowed in a line of a head. */
+export function lineOf(random: SeededRandom, pair: ValuePair): string {
   for (;;) {
     const bytes = nearMisses(random, pair, 4).filter((byte) => byte >= 0x20 && byte !== 0x7f);
     const line = Buffer.from(bytes).toString("latin1");
@@ -80,22 +121,22 @@ function fieldLines(random: SeededRandom, pair: ValuePair): string {
   return holdsWhole(latin1(text), pair.value) || holdsWhole(latin1(text), pair.other) ? "" : text;
 }
 
-function bodyOf(
+export function bodyOf(
   random: SeededRandom,
   pair: ValuePair,
   { framing, coding, hasBudget }: ResponseShape,
 ) {
   const text = nearMisses(random, pair);
-  const isLong = framing === "long" || (coding !== "identity" && !hasBudget);
+  const isLong = framing === "long" || (isCompression(coding) && !hasBudget);
   if (!isLong) return text.subarray(0, framing === "short" ? 1900 : text.length);
   const filler = Buffer.from(
-    "<p>words that stand between</p>\n".repeat(coding === "identity" ? 70 : 3000),
+    "<p>words that stand between</p>\n".repeat(isCompression(coding) ? 3000 : 70),
   );
   return Buffer.concat([text, filler, nearMisses(random, pair)]);
 }
 
 /** What else happens while a response arrives: pauses, stalls, a rotation, an early end. */
-function disturb(
+export function disturb(
   random: SeededRandom,
   steps: Step[],
   { mayBreakOff, mayStall }: { readonly mayBreakOff: boolean; readonly mayStall: boolean },
@@ -127,7 +168,7 @@ function disturb(
   if (random.below(2) === 0) steps.length = broken + 1;
 }
 
-function arrivals(random: SeededRandom, bytes: Buffer): Step[] {
+export function arrivals(random: SeededRandom, bytes: Buffer): Step[] {
   const partMax = Math.max(random.pick([20, 200, 1460, 100_000]), Math.ceil(bytes.length / 25));
   return splitAtRandom(bytes, partMax, random)
     .filter((part) => part.length > 0)
@@ -154,18 +195,82 @@ export function responseScript(
   });
   const whole = random.below(14) === 0 ? notModified(random, pair) : response;
   const steps = [
-    requestOf(token, guestMinorVersion, method),
+    shape.guest === "h2"
+      ? http2RequestOf(token, method)
+      : requestOf(token, guestMinorVersion, method),
     ...arrivals(random, Buffer.concat([latin1(interim), whole])),
   ];
-  // A decoder that waits for the guest cannot be told from one that works.
-  const mayStall = hasBudget || coding === "identity" || coding === "unlabelled gzip";
+  // A decoder that waits for the guest cannot be distinguished from one that works.
+  const mayStall = hasBudget || !isCompression(coding) || coding === "unlabelled gzip";
   disturb(random, steps, { mayBreakOff: random.below(4) === 0, mayStall });
   if (framing === "close" || random.below(3) === 0) steps.push({ at: "upstream", does: "ends" });
   return {
     steps,
     budgetBytes: hasBudget ? 16 * 1024 * 1024 : 0,
-    decompresses: coding !== "identity",
+    decompresses: isCompression(coding),
+    ...(shape.guest === undefined ? {} : { guest: shape.guest }),
   };
+}
+
+/** An exchange whose compressed request has tokens next to near misses of a pair's values, and is damaged at times. */
+export function compressedRequestScript(
+  random: SeededRandom,
+  pair: ValuePair,
+  token: string,
+  guest: Protocol = "http/1.1",
+): Script {
+  const coding = random.pick(["gzip", "deflate", "br", "zstd", "gzip, br"] as const);
+  const tokens = latin1(`\n${token}\n`.repeat(random.below(3)));
+  const text = Buffer.concat([nearMisses(random, pair), tokens, nearMisses(random, pair)]);
+  const body = compressions[coding](text);
+  if (random.below(4) === 0) body[random.below(body.length)] = random.below(256);
+  const request =
+    guest === "h2"
+      ? http2CompressedRequest(random, coding, body)
+      : Buffer.concat([
+          latin1(
+            `POST /path HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: text/plain\r\nContent-Encoding: ${coding}\r\nContent-Length: ${body.length}\r\n\r\n`,
+          ),
+          body,
+        ]);
+  const parts = splitAtRandom(request, Math.ceil(request.length / 5), random);
+  return {
+    steps: [
+      ...parts
+        .filter(({ length }) => length > 0)
+        .map((bytes): Step => ({ at: "guest", does: "sends", bytes })),
+      {
+        at: "upstream",
+        does: "sends",
+        bytes: latin1("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+      },
+      { at: "upstream", does: "ends" },
+    ],
+    budgetBytes: random.pick([0, 64 * 1024, 32 * 1024 * 1024]),
+    decompresses: true,
+    guest,
+  };
+}
+
+/** A request of which the body's length is declared or not, in frames cut at random. */
+function http2CompressedRequest(random: SeededRandom, coding: Coding, body: Buffer): Buffer {
+  const length: FieldList = random.below(2) === 0 ? [["content-length", String(body.length)]] : [];
+  const fields: FieldList = [
+    [":method", "POST"],
+    [":scheme", "https"],
+    [":authority", "api.example.com"],
+    [":path", "/path"],
+    ["content-type", "text/plain"],
+    ["content-encoding", coding],
+    ...length,
+  ];
+  const parts = splitAtRandom(body, Math.max(200, Math.ceil(body.length / 10)), random);
+  return Buffer.concat([
+    clientBeginning(),
+    headersFrame(1, fields),
+    ...parts.map((part) => dataFrame(1, part)),
+    dataFrame(1, Buffer.alloc(0), frameFlags.endStream),
+  ]);
 }
 
 function notModified(random: SeededRandom, pair: ValuePair): Buffer {
@@ -174,8 +279,8 @@ function notModified(random: SeededRandom, pair: ValuePair): Buffer {
   );
 }
 
-/** A WebSocket on which the upstream sends near misses, in messages cut into frames. */
-export function webSocketScript(random: SeededRandom, pair: ValuePair, token: string): Script {
+/** Near misses that the upstream of a WebSocket sends, in messages cut into frames. */
+export function upstreamMessages(random: SeededRandom, pair: ValuePair): Buffer {
   const frames: Buffer[] = [];
   for (let count = 1 + random.below(5); count > 0; count -= 1) {
     const payload = nearMisses(random, pair, 5);
@@ -190,13 +295,66 @@ export function webSocketScript(random: SeededRandom, pair: ValuePair, token: st
       );
     }
   }
+  return Buffer.concat(frames);
+}
+
+/** What opens a WebSocket over HTTP/1.1. */
+export function webSocketRequestOf(token: string): Step {
+  const text = `GET /socket HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer ${token}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`;
+  return { at: "guest", does: "sends", bytes: latin1(text) };
+}
+
+/** A WebSocket on which both sides send near misses. */
+export function webSocketScript(random: SeededRandom, pair: ValuePair, token: string): Script {
+  const fromUpstream = upstreamMessages(random, pair);
+  const toUpstream = guestMessages(random, pair, token);
   const handshake = `HTTP/1.1 101 ${lineOf(random, pair)}\r\nUpgrade: websocket\r\n${fieldLines(random, pair)}Connection: Upgrade\r\n\r\n`;
-  const request = `GET /socket HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer ${token}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`;
   const steps: Step[] = [
-    { at: "guest", does: "sends", bytes: latin1(request) },
-    ...arrivals(random, Buffer.concat([latin1(handshake), ...frames])),
+    webSocketRequestOf(token),
+    ...arrivals(random, Buffer.concat([latin1(handshake), fromUpstream])),
   ];
+  insertAtRandom(random, steps, splitAtRandom(toUpstream, 200, random));
   disturb(random, steps, { mayBreakOff: random.below(4) === 0, mayStall: true });
   if (random.below(2) === 0) steps.push({ at: "upstream", does: "ends" });
-  return { steps, budgetBytes: 16 * 1024 * 1024, decompresses: false };
+  return {
+    steps,
+    budgetBytes: random.pick([1000, 16 * 1024 * 1024]),
+    decompresses: false,
+    masks: true,
+  };
+}
+
+/** Inserts what the guest sends after the first step, in this order. */
+export function insertAtRandom(
+  random: SeededRandom,
+  steps: Step[],
+  parts: readonly Buffer[],
+  from = 1,
+): void {
+  let at = from;
+  for (const bytes of parts) {
+    if (bytes.length === 0) continue;
+    at += random.below(steps.length + 1 - at);
+    steps.splice(at, 0, { at: "guest", does: "sends", bytes });
+    at += 1;
+  }
+}
+
+/** Messages in which near misses are next to a token that becomes the value, in JSON and in other text. */
+export function guestMessages(random: SeededRandom, pair: ValuePair, token: string): Buffer {
+  const frames: Buffer[] = [];
+  for (let count = random.below(4); count > 0; count -= 1) {
+    const guess = nearMisses(random, pair, 3).toString("latin1");
+    const payload = random.pick([
+      JSON.stringify({ key: token, guess }),
+      JSON.stringify({ key: `${guess}${token}${guess}` }),
+      `${guess}${token}${guess}`,
+    ]);
+    const parts = splitAtRandom(latin1(payload), payload.length, random);
+    for (const [at, part] of [...parts, Buffer.alloc(0)].entries()) {
+      const isFinal = at === parts.length;
+      frames.push(frameOf({ opcode: at === 0 ? 1 : 0, payload: part, isFinal }, "guest"));
+    }
+  }
+  return Buffer.concat(frames);
 }

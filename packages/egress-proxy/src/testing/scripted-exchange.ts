@@ -1,11 +1,14 @@
 import { Duplex } from "node:stream";
 import { mock } from "node:test";
-import type { SessionPolicy } from "../contract.ts";
-import { createBodyBudgets } from "../exchange/body-budgets.ts";
-import { createServeConnection } from "../exchange/serve-connection.ts";
+import type { SessionPolicy } from "../egress-policy/session-policy.ts";
+import { serveConnection } from "../exchange/serve-connection.ts";
+import { createBodyBudgets } from "../exchange/state/body-budgets.ts";
+import { createExchangeDependencies } from "../exchange/state/exchange-dependencies.ts";
+import type { Protocol } from "../upstream/upstream-protocols.ts";
+import { admitted } from "./admissions.ts";
 import { decompressionIdle, watchDecompression } from "./decompression-activity.ts";
 
-/** What one end does: `stalls` is that it takes nothing more of what the proxy writes. */
+/** What one end does; `stalls` means that it reads nothing more of what the proxy writes. */
 type Act =
   | { readonly does: "sends"; readonly bytes: Buffer }
   | { readonly does: "ends" | "resets" | "stalls" | "continues" };
@@ -19,10 +22,16 @@ export type Step =
 
 export interface Script {
   readonly steps: readonly Step[];
-  /** What the sandbox's collected bodies may hold together. */
+  /** Bound on the bytes of the sandbox's collected bodies. */
   readonly budgetBytes: number;
-  /** Whether something is decompressed, which goes on outside of the event loop. */
+  /** Whether something is decompressed, which happens outside of the event loop. */
   readonly decompresses: boolean;
+  /** Whether what is sent upstream is masked with random keys, so that only its writes can be compared. */
+  readonly masks?: boolean;
+  /** What the guest speaks; HTTP/1.1 when absent. */
+  readonly guest?: Protocol;
+  /** What the upstream speaks; HTTP/1.1 when absent. Of HTTP/2, too, only writes are compared: HPACK encodes the value. */
+  readonly upstream?: Protocol;
 }
 
 /** What a run is made with: the policy at first, and the one that replaces it. */
@@ -32,10 +41,10 @@ export interface Policies {
 }
 
 export interface Observations {
-  /** What was seen at either end, in order, each with the time on the fake clock. */
+  /** What was observed at either end, in order, each with the time on the fake clock. */
   readonly events: readonly string[];
   readonly audits: readonly string[];
-  /** All that the guest was sent. */
+  /** All that was sent to the guest. */
   readonly received: Buffer;
 }
 
@@ -67,7 +76,8 @@ async function run(script: Script, policies: Policies): Promise<Observations> {
   const endOf = (name: string) =>
     new ScriptedEnd((what, bytes) => {
       let text = bytes === undefined ? "" : bytes.toString("latin1");
-      // What the upstream is sent holds the value itself, which is not the guest's to see.
+      if (name !== "guest" && (script.masks === true || script.upstream === "h2")) text = "";
+      // What is sent upstream has the value itself, which the guest does not see.
       if (name !== "guest") for (const value of values) text = text.replaceAll(value, "(value)");
       events.push(`${now} ${name} ${what}${text === "" ? "" : ` ${JSON.stringify(text)}`}`);
     });
@@ -76,7 +86,7 @@ async function run(script: Script, policies: Policies): Promise<Observations> {
   const early: Step[] = [];
   let upstream: ScriptedEnd | undefined;
   let dials = 0;
-  const serve = createServeConnection({
+  const exchange = createExchangeDependencies({
     isAuditTrailWritable: () => true,
     findPolicy: () => policy,
     writeAudit: (line) => audits.push(JSON.stringify(line)),
@@ -85,6 +95,7 @@ async function run(script: Script, policies: Policies): Promise<Observations> {
     options: {
       headTimeoutSeconds: 5,
       idleTimeoutSeconds: 5,
+      silenceTimeoutSeconds: 5,
       lingerSeconds: 1,
       timeoutCheckSeconds: 1,
       measuredBodyBytesMax,
@@ -93,19 +104,19 @@ async function run(script: Script, policies: Policies): Promise<Observations> {
       dials += 1;
       upstream = endOf(`upstream ${dials}`);
       for (const step of early.splice(0)) happen(step);
-      return upstream;
+      return Object.assign(upstream, { alpnProtocol: script.upstream ?? "http/1.1" });
     },
   });
 
   function happen(step: Step): void {
     if (step.at === "session") policy = policies.rotated;
     else if (step.at === "guest") guest.act(step);
-    // What an upstream does before it is dialled, it does at once when it is.
+    // What an upstream should do before it is dialled, it does as soon as it is.
     else if (step.at === "upstream" && upstream === undefined) early.push(step);
     else if (step.at === "upstream") upstream?.act(step);
   }
 
-  async function settle(): Promise<void> {
+  async function untilIdle(): Promise<void> {
     for (let quiet = 0, seen = events.length; quiet < 3; quiet += 1) {
       if (script.decompresses) await decompressionIdle();
       await new Promise<void>((resolve) => setImmediate(resolve));
@@ -119,26 +130,32 @@ async function run(script: Script, policies: Policies): Promise<Observations> {
       const step = Math.min(left, tickMilliseconds);
       now += step;
       mock.timers.tick(step);
-      await settle();
+      await untilIdle();
     }
   }
 
   let isServed = false;
-  const serving = serve({
+  const serving = serveConnection(exchange, {
     socket: guest,
     scheme: "https",
+    port: 443,
     sourceAddress: policy.sourceAddress,
     serverName: "api.example.com",
+    admission: admitted,
+    protocol: script.guest ?? "http/1.1",
   }).then(() => {
     isServed = true;
   });
   for (const step of script.steps) {
     happen(step);
-    await settle();
+    await untilIdle();
     if (step.at === "clock") await pass(step.milliseconds);
   }
   guest.proceed();
   for (let tick = 0; tick < ticksMax && !isServed; tick += 1) await pass(tickMilliseconds);
+  // A WebSocket has no time-out.
+  guest.destroy();
+  await untilIdle();
   if (!isServed) throw new Error(`The connection is still served:\n${events.join("\n")}`);
   await serving;
   return { events, audits, received: Buffer.concat(guest.received) };
@@ -160,7 +177,8 @@ class ScriptedEnd extends Duplex {
   }
 
   act(act: Act): void {
-    if (act.does === "sends") this.#arrivals.push(act.bytes);
+    // A copy, because frames are unmasked in place.
+    if (act.does === "sends") this.#arrivals.push(Buffer.from(act.bytes));
     else if (act.does === "ends") this.#arrivals.push(null);
     else if (act.does === "resets") this.destroy(new Error("read ECONNRESET"));
     else if (act.does === "stalls") this.#isStalled = true;
@@ -220,5 +238,5 @@ class ScriptedEnd extends Duplex {
 }
 
 function ignore(): void {
-  // What is wrong has been recorded.
+  // The error has been recorded.
 }

@@ -1,4 +1,4 @@
-/** Random numbers that are the same in every run, so that a failure can be had again. */
+/** Random numbers that are the same in every run, so that a failure can be reproduced. */
 export interface SeededRandom {
   /** An integer from 0 up to, not including, `end`. */
   below(end: number): number;

@@ -1,10 +1,11 @@
-import type { EgressSecret, EgressSession } from "@opencomputer/protocol";
+import type { EgressSecret, EgressSession } from "@opencomputer/protocol/wire";
+import { type Logger, pino } from "pino";
 
 export const testSandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";
 export const otherSandboxId = "sb-bbbbbbbbbbbbbbbbbbbb";
 export const testMachineId = "5f0e3a52-6f0b-4a7c-9c1d-2b8e4d6a7f10";
 
-/** A session of mode `allowlisted` for `api.example.com`, with what the test says of it. */
+/** A session of mode `allowlisted` for `api.example.com`, with these changes. */
 export function testSession(changes: Partial<EgressSession> = {}): EgressSession {
   return {
     sandboxId: testSandboxId,
@@ -14,6 +15,7 @@ export function testSession(changes: Partial<EgressSession> = {}): EgressSession
     mode: "allowlisted",
     egressAllowlist: ["api.example.com"],
     secrets: [],
+    awsSecrets: [],
     formerSecrets: [],
     revokedSecrets: [],
     enforcesRevocation: false,
@@ -31,4 +33,9 @@ export function testSecret(digit: string, changes: Partial<EgressSecret> = {}): 
     substituteIn: ["header", "body"],
     ...changes,
   };
+}
+
+/** A logger whose lines the test can read. */
+export function createTestLog(lines: string[] = []): Logger {
+  return pino({ level: "debug" }, { write: (line: string) => lines.push(line) });
 }

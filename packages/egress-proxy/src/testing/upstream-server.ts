@@ -5,15 +5,19 @@ import {
   type IncomingMessage,
   type RequestListener,
 } from "node:http";
+import { createSecureServer } from "node:http2";
 import { createServer } from "node:https";
 import type { Duplex } from "node:stream";
-import { createSecureContext } from "node:tls";
+import { createSecureContext, type TlsOptions } from "node:tls";
 import { WebSocketServer } from "ws";
 import type { TestAuthority } from "./certificates.ts";
 
-/** A request as the upstream saw it. */
+/** A request as the upstream received it. */
 export interface SeenRequest {
+  readonly method: string;
   readonly host: string;
+  /** In origin form. */
+  readonly target: string;
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
   readonly bodyBytes: number;
@@ -23,6 +27,8 @@ export interface SeenRequest {
 export interface UpstreamServer {
   readonly tlsPort: number;
   readonly httpPort: number;
+  /** Speaks HTTP/2 alone, and responds to every request with its pseudo-header fields and its body. */
+  readonly http2Port: number;
   readonly seen: SeenRequest[];
   /** The last request; throws when there was none. */
   last(): SeenRequest;
@@ -32,11 +38,11 @@ export interface UpstreamServer {
 const keptBodyBytesMax = 64 * 1024;
 
 /**
- * "The internet": an HTTPS and an HTTP server for whatever host is asked for.
- * `/echo` responds with the headers and body that came, `/digest` with the
+ * A stand-in for the internet: an HTTPS and an HTTP server for every host.
+ * `/echo` responds with the headers and body that it received, `/digest` with the
  * body's SHA-256, `/zeros?bytes=` with so many zero bytes, `/chunks` in chunks
  * with a trailer. A WebSocket gets its handshake's headers as its first
- * message, and an echo of each that it sends.
+ * message, and an echo of each that it sends. A further server speaks HTTP/2 alone.
  */
 export async function startUpstreamServer(options: {
   authority: TestAuthority;
@@ -60,8 +66,11 @@ export async function startUpstreamServer(options: {
     request.on("end", () => {
       const body = Buffer.concat(kept).toString("latin1");
       const connection = connections.get(request.socket) ?? 0;
-      const { headers } = request;
-      seen.push({ host: headers.host ?? "", headers, body, bodyBytes, connection });
+      const { headers, method = "", url: target = "" } = request;
+      seen.push({
+        ...{ method, host: headers.host ?? "", target, headers, body },
+        ...{ bodyBytes, connection },
+      });
       if (url.pathname === "/echo") {
         response.setHeader("content-type", "application/json");
         response.end(JSON.stringify({ headers, body }));
@@ -84,19 +93,42 @@ export async function startUpstreamServer(options: {
   };
 
   const webSockets = new WebSocketServer({ noServer: true });
-  const secure = createServer(
-    {
-      SNICallback: (serverName, callback) => {
-        const own = options.certificates?.get(serverName);
-        const made = own === undefined ? options.authority.issue({ hosts: [serverName] }) : own;
-        Promise.resolve(made).then(
-          (certificate) => callback(null, createSecureContext(certificate)),
-          (error: Error) => callback(error),
-        );
-      },
-    },
-    listener,
-  );
+  const SNICallback: NonNullable<TlsOptions["SNICallback"]> = (serverName, callback) => {
+    const own = options.certificates?.get(serverName);
+    const made = own === undefined ? options.authority.issue({ hosts: [serverName] }) : own;
+    Promise.resolve(made).then(
+      (certificate) => callback(null, createSecureContext(certificate)),
+      (error: Error) => callback(error),
+    );
+  };
+  const secure = createServer({ SNICallback }, listener);
+  const http2 = createSecureServer({ SNICallback });
+  const http2Sockets = new Set<Duplex>();
+  http2.on("secureConnection", (socket: Duplex) => {
+    http2Sockets.add(socket);
+    socket.on("close", () => http2Sockets.delete(socket));
+  });
+  http2.on("stream", (stream, headers) => {
+    const parts: Buffer[] = [];
+    stream.on("error", () => stream.destroy());
+    stream.on("data", (part: Buffer) => parts.push(part));
+    stream.on("end", () => {
+      const body = Buffer.concat(parts);
+      seen.push({
+        method: headers[":method"] ?? "",
+        host: headers[":authority"] ?? "",
+        target: headers[":path"] ?? "",
+        headers,
+        body: body.toString("latin1"),
+        bodyBytes: body.length,
+        connection: 0,
+      });
+      stream.respond({ ":status": 200, "content-type": headers["content-type"] ?? "text/plain" });
+      stream.end(body.length > 0 ? body : `${headers[":method"]} ${headers[":path"]}`);
+    });
+  });
+  http2.listen(0, "127.0.0.1");
+  await once(http2, "listening");
   const plain = createHttpServer(listener);
   for (const server of [secure, plain]) {
     const opened = server === secure ? "secureConnection" : "connection";
@@ -117,9 +149,12 @@ export async function startUpstreamServer(options: {
   return {
     tlsPort: portOf(secure.address()),
     httpPort: portOf(plain.address()),
+    http2Port: portOf(http2.address()),
     seen,
     last: () => seen.at(-1) ?? fail("The upstream has seen no request"),
     async close() {
+      http2.close();
+      for (const socket of http2Sockets) socket.destroy();
       for (const server of [secure, plain]) {
         server.close();
         server.closeAllConnections();

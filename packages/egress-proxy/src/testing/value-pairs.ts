@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { searchedParts } from "@opencomputer/protocol";
+import { searchedParts } from "@opencomputer/protocol/wire";
 import { type ReleaseClass, releaseClassOf } from "../redaction/release.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
-/** Two values that nobody who does not know them may tell apart. */
+/** Two values that must not be distinguishable without knowing them. */
 export interface ValuePair {
   readonly value: string;
   readonly other: string;
@@ -17,7 +17,7 @@ const tokenCharacters = [
 const textCharacters = [...tokenCharacters, ..." \"\\<>&%@!?*()[]|'^`$,"];
 const wideCharacters = ["Ü€😀", "😀Ü€"] as const;
 
-/** Two random values of the same length and class that are searched for as a whole. */
+/** Two random values of the same length and class, neither of which has components. */
 export function randomPair(random: SeededRandom, releaseClass: ReleaseClass): ValuePair {
   const length = random.pick([16, 17, 20, 23, 24, 32, 40, 40, 47, 64]);
   const isWide = releaseClass === "text" && random.below(4) === 0;
@@ -38,7 +38,7 @@ export function randomPair(random: SeededRandom, releaseClass: ReleaseClass): Va
   return { value, other, releaseClass };
 }
 
-/** A pair that agrees in all bytes but one. */
+/** A pair that differs in one byte. */
 export function neighbouringPair(random: SeededRandom, releaseClass: ReleaseClass): ValuePair {
   for (;;) {
     const { value } = randomPair(random, releaseClass);

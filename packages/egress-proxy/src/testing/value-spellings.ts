@@ -1,4 +1,4 @@
-/** Bytes as others write them; one of the forms that are recognised. */
+/** A spelling of bytes; one of the forms that are recognised. */
 export type Spell = (bytes: Buffer) => Buffer;
 
 const text = (spell: (text: string) => string): Spell => {
@@ -41,7 +41,7 @@ const entityNames: Record<string, string> = {
   _: "lowbar",
 };
 
-/** What base64 is wrapped with: the column, and the line break as it stands. */
+/** How base64 is wrapped: the column, and the line break as it is written. */
 interface Wrapping {
   readonly column: number;
   readonly lineBreak: string;

@@ -1,7 +1,7 @@
 /**
- * Whether a value stands whole in a text in any form that is recognised. It
- * decodes everything naively and looks, shares nothing with the search, and
- * says yes rather too often.
+ * Whether a value occurs completely in a text, in any form that is recognised.
+ * It decodes everything naively, shares no code with the search, and rather
+ * finds too much than too little.
  */
 export function holdsWhole(given: Buffer, value: string): boolean {
   const bytes = Buffer.from(value, "utf8");
@@ -27,7 +27,7 @@ export function holdsWhole(given: Buffer, value: string): boolean {
   });
 }
 
-/** The text as it stands, and as it reads after each way of unescaping; bytes are latin1 characters. */
+/** The text unchanged, and after each way of unescaping; bytes are latin1 characters. */
 function readings(text: string): string[] {
   const singly = [text, unescapeJson(text), ...afterCuts(text).map(unescapeJson)];
   return [
@@ -41,7 +41,7 @@ function readings(text: string): string[] {
   ];
 }
 
-/** A stream may be cut in a run of backslashes, and read on in its middle. */
+/** A stream may be split in a run of backslashes, and be decoded from its middle. */
 function afterCuts(text: string): string[] {
   return text.includes("\\\\") ? [text.replace(/\\\\/g, "\\")] : [];
 }

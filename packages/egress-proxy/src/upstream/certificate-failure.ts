@@ -1,4 +1,4 @@
-/** What Node and OpenSSL call a certificate that cannot be trusted, in words. */
+/** Reasons for which a certificate is not trusted, by the code of Node or OpenSSL. */
 const reasons: Record<string, string> = {
   CERT_HAS_EXPIRED: "it has expired",
   CERT_NOT_YET_VALID: "it is not valid yet",
@@ -22,7 +22,7 @@ const reasons: Record<string, string> = {
 
 const unknownAuthority = "it comes from a CA that the proxy does not know";
 
-/** Why a server's certificate was refused; `undefined` when that was not the failure. */
+/** Returns why a server's certificate was refused; `undefined` when the failure is another. */
 export function certificateFailure(code: string | null): string | undefined {
   const reason = code === null ? undefined : reasons[code];
   return reason === unknownAuthority

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { egressHostsSchema } from "@opencomputer/protocol";
-import { type Destination, DialError } from "../contract.ts";
+import { createAddressJudge } from "@opencomputer/process";
+import { egressHostsSchema } from "@opencomputer/protocol/wire";
 import { chooseAddresses } from "./choose-addresses.ts";
+import { type Destination, DialError } from "./destination.ts";
 import { createOperatorHosts } from "./operator-hosts.ts";
-import { createAddressJudge } from "./public-address.ts";
 
 function scenario(answers: Record<string, string[]>) {
   const asked: string[] = [];
@@ -64,7 +64,7 @@ describe("chooseAddresses", () => {
     ["several, none public", ["192.168.1.1", "fd00::1"]],
   ];
   for (const [name, addresses] of refused) {
-    test(`refuses ${name} and names the way out`, async () => {
+    test(`refuses ${name} and names the setting that allows it`, async () => {
       const { choose } = scenario({ "x.test": addresses });
       await assert.rejects(choose({ scheme: "https", host: "x.test" }), (error: unknown) => {
         assert.ok(error instanceof DialError);

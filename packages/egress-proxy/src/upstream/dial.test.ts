@@ -2,19 +2,24 @@ import assert from "node:assert/strict";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { createSecureContext, createServer as createTlsServer, type TLSSocket } from "node:tls";
-import { type Destination, DialError, type DialFailure } from "../contract.ts";
+import { createAddressJudge } from "@opencomputer/process";
 import { close, listen } from "../listeners/listen.ts";
 import { createTestAuthority } from "../testing/certificates.ts";
-import { createConnect } from "./connect.ts";
-import { createDial } from "./dial.ts";
-import { createAddressJudge } from "./public-address.ts";
+import { isProbed } from "../testing/is-probed.ts";
+import { createUpstreamProxyUse } from "./choose-route.ts";
+import { type ConnectAttempt, connect, type TunnelAttempt } from "./connect.ts";
+import { type Destination, DialError, type DialFailure } from "./destination.ts";
+import { type DialDependencies, dial } from "./dial.ts";
+import { createOperatorHosts } from "./operator-hosts.ts";
 import { createSessionCache } from "./session-cache.ts";
+import type { Protocol } from "./upstream-protocols.ts";
 
 const day = 24 * 3600 * 1000;
 
-describe("createDial", async () => {
+describe("dial", async () => {
   const authority = await createTestAuthority();
   const stranger = await createTestAuthority({ name: "Unknown CA" });
+  const selfSigned = await createTestAuthority({ isAuthority: false });
   const certificates = new Map([
     ["good.test", await authority.issue({ hosts: ["good.test"] })],
     ["wrong-name.test", await authority.issue({ hosts: ["other.test"] })],
@@ -23,7 +28,7 @@ describe("createDial", async () => {
       "expired.test",
       await authority.issue({ hosts: ["expired.test"], notAfter: new Date(Date.now() - day) }),
     ],
-    ["self-signed.test", { cert: stranger.certificatePem, key: stranger.privateKeyPem }],
+    ["self-signed.test", { cert: selfSigned.certificatePem, key: selfSigned.privateKeyPem }],
   ]);
   const serverNames: string[] = [];
   const upstreams = new Set<Socket>();
@@ -72,9 +77,15 @@ describe("createDial", async () => {
 
   const sessionCache = createSessionCache();
   const secureContext = createSecureContext({ ca: authority.certificatePem });
-  function dial(
+  function dialHost(
     destination: Destination,
-    options: { port?: number; addresses?: string[]; signal?: AbortSignal; seconds?: number } = {},
+    options: {
+      port?: number;
+      addresses?: string[];
+      signal?: AbortSignal;
+      seconds?: number;
+      protocols?: readonly Protocol[];
+    } = {},
   ) {
     const egressHosts = (options.port === undefined ? [] : [options.port]).map((port) => ({
       host: destination.host,
@@ -82,16 +93,21 @@ describe("createDial", async () => {
       address: "127.0.0.1",
       port,
     }));
-    const dialOnce = createDial({
-      egressHosts,
+    const deps = {
+      operatorHosts: createOperatorHosts(egressHosts),
       resolveHost: async () => options.addresses ?? [],
       judgeAddress: createAddressJudge([]),
       isOwnAddress: () => false,
-      connect: createConnect({ secureContext, sessions: sessionCache }),
+      upstreamProxy: undefined,
+      connect: (attempt: ConnectAttempt) =>
+        connect({ secureContext, sessions: sessionCache }, attempt),
+      connectThroughProxy: unexpectedTunnel,
       timeoutMilliseconds: (options.seconds ?? 5) * 1000,
       now: Date.now,
-    });
-    return dialOnce(destination, options.signal ?? new AbortController().signal);
+    };
+    return dial(deps, destination, options.signal ?? new AbortController().signal, [
+      ...(options.protocols ?? ["http/1.1" as const]),
+    ]);
   }
 
   async function failure(dialled: Promise<unknown>): Promise<DialError> {
@@ -112,14 +128,14 @@ describe("createDial", async () => {
 
   test("https: verifies the certificate against the host, which is the server name", async () => {
     serverNames.length = 0;
-    const socket = await dial({ scheme: "https", host: "good.test" }, { port: ports.tls });
+    const socket = await dialHost({ scheme: "https", host: "good.test" }, { port: ports.tls });
     assert.equal(await read(socket), "hello");
     assert.deepEqual(serverNames, ["good.test"]);
   });
 
   test("https: a second connection resumes the session, and one to another host does not", async () => {
     const reused = async (host: string) => {
-      const socket = await dial({ scheme: "https", host }, { port: ports.tls });
+      const socket = await dialHost({ scheme: "https", host }, { port: ports.tls });
       const { isSessionReused } = socket as TLSSocket;
       const result = isSessionReused.call(socket);
       await read(socket);
@@ -128,13 +144,24 @@ describe("createDial", async () => {
     await reused("good.test");
     assert.equal(await reused("good.test"), true);
     const wrong = await failure(
-      dial({ scheme: "https", host: "wrong-name.test" }, { port: ports.tls }),
+      dialHost({ scheme: "https", host: "wrong-name.test" }, { port: ports.tls }),
     );
     assert.equal(wrong.failure, "certificate_invalid");
   });
 
+  for (const [scheme, port] of [
+    ["https", () => ports.tls],
+    ["http", () => ports.plain],
+  ] as const) {
+    test(`${scheme}: probes an upstream that is silent`, async () => {
+      const socket = await dialHost({ scheme, host: "good.test" }, { port: port() });
+      assert.equal(isProbed(socket as Socket), true);
+      socket.destroy();
+    });
+  }
+
   test("http: dials without TLS", async () => {
-    const socket = await dial({ scheme: "http", host: "plain.test" }, { port: ports.plain });
+    const socket = await dialHost({ scheme: "http", host: "plain.test" }, { port: ports.plain });
     assert.equal(await read(socket), "hello");
   });
 
@@ -145,8 +172,8 @@ describe("createDial", async () => {
     ["self-signed.test", /it is self-signed/],
   ];
   for (const [host, reason] of untrusted) {
-    test(`https: refuses ${host} in words`, async () => {
-      const error = await failure(dial({ scheme: "https", host }, { port: ports.tls }));
+    test(`https: refuses ${host} with a reason`, async () => {
+      const error = await failure(dialHost({ scheme: "https", host }, { port: ports.tls }));
       assert.equal(error.failure, "certificate_invalid");
       assert.equal(error.status, 502);
       assert.match(error.message, reason);
@@ -179,7 +206,7 @@ describe("createDial", async () => {
   for (const [name, destination, server, expected, message] of unreachable) {
     test(`reports ${name}`, async () => {
       const port = server === "none" ? 1 : ports[server];
-      const error = await failure(dial(destination, { port }));
+      const error = await failure(dialHost(destination, { port }));
       assert.equal(error.failure, expected);
       assert.match(error.message, message);
     });
@@ -187,18 +214,18 @@ describe("createDial", async () => {
 
   test("gives up on an upstream that never finishes its handshake", async () => {
     const destination: Destination = { scheme: "https", host: "x.test" };
-    const error = await failure(dial(destination, { port: ports.silent, seconds: 0.05 }));
+    const error = await failure(dialHost(destination, { port: ports.silent, seconds: 0.05 }));
     assert.equal(error.failure, "timed_out");
     assert.equal(error.status, 504);
   });
 
-  test("honours the signal, before and during", async () => {
+  test("stops when the signal aborts, before and during", async () => {
     const destination: Destination = { scheme: "https", host: "x.test" };
     const early = await failure(
-      dial(destination, { port: ports.silent, signal: AbortSignal.abort() }),
+      dialHost(destination, { port: ports.silent, signal: AbortSignal.abort() }),
     );
     const during = new AbortController();
-    const dialled = dial(destination, { port: ports.silent, signal: during.signal });
+    const dialled = dialHost(destination, { port: ports.silent, signal: during.signal });
     setTimeout(() => during.abort(), 10);
     for (const error of [early, await failure(dialled)]) {
       assert.equal(error.failure, "connection_failed");
@@ -207,28 +234,70 @@ describe("createDial", async () => {
 
   test("refuses private addresses that no operator setting opens", async () => {
     const destination: Destination = { scheme: "http", host: "rebind.test" };
-    const error = await failure(dial(destination, { addresses: ["127.0.0.1", "::1"] }));
+    const error = await failure(dialHost(destination, { addresses: ["127.0.0.1", "::1"] }));
     assert.equal(error.failure, "address_refused");
   });
 });
 
-test("Dial tries the next address when one fails, in order, and each as it was checked", async () => {
+test("dial tries the next address when one fails, in order, and each as it was checked", async () => {
   const tried: string[] = [];
-  const dial = createDial({
-    egressHosts: [],
+  const deps: DialDependencies = {
+    operatorHosts: createOperatorHosts([]),
     resolveHost: async () => ["10.0.0.1", "1.1.1.1", "2606:4700::1", "8.8.8.8"],
     judgeAddress: createAddressJudge([]),
     isOwnAddress: () => false,
+    upstreamProxy: undefined,
+    connectThroughProxy: unexpectedTunnel,
     connect: async ({ target }) => {
       tried.push(target.address);
       throw new DialError("connection_failed", `no ${target.address}`);
     },
     timeoutMilliseconds: 1000,
     now: Date.now,
-  });
+  };
   await assert.rejects(
-    dial({ scheme: "https", host: "many.test" }, new AbortController().signal),
+    dial(deps, { scheme: "https", host: "many.test" }, new AbortController().signal, ["http/1.1"]),
     /no 8\.8\.8\.8/,
   );
   assert.deepEqual(tried, ["1.1.1.1", "2606:4700::1", "8.8.8.8"]);
 });
+
+test("dial goes through the operator's proxy in the time that choosing the route left, once", async () => {
+  const attempts: TunnelAttempt[] = [];
+  let now = 0;
+  const upstream = { host: "proxy.test", port: 3128, authorization: null };
+  const deps: DialDependencies = {
+    operatorHosts: createOperatorHosts([]),
+    resolveHost: async () => {
+      now += 300;
+      return ["1.1.1.1", "8.8.8.8"];
+    },
+    judgeAddress: createAddressJudge([]),
+    isOwnAddress: () => false,
+    upstreamProxy: createUpstreamProxyUse(upstream, { hostPatterns: [], ranges: [] }),
+    connect: () => assert.fail("expected no direct connection"),
+    connectThroughProxy: async (attempt) => {
+      attempts.push(attempt);
+      throw new DialError("connection_failed", "no tunnel");
+    },
+    timeoutMilliseconds: 1000,
+    now: () => now,
+  };
+  const { signal } = new AbortController();
+  const destination: Destination = { scheme: "https", host: "many.test" };
+  await assert.rejects(dial(deps, destination, signal, ["http/1.1"]), /no tunnel/);
+  assert.deepEqual(attempts, [
+    {
+      destination,
+      proxy: upstream,
+      port: 443,
+      timeoutMilliseconds: 700,
+      signal,
+      protocols: ["http/1.1"],
+    },
+  ]);
+});
+
+function unexpectedTunnel(): never {
+  assert.fail("expected no tunnel");
+}

@@ -1,52 +1,70 @@
-import type { EgressHost } from "@opencomputer/protocol";
-import { type Dial, DialError } from "../contract.ts";
-import { chooseAddresses } from "./choose-addresses.ts";
-import type { Connect } from "./connect.ts";
-import { createOperatorHosts } from "./operator-hosts.ts";
-import type { JudgeAddress } from "./public-address.ts";
-import type { ResolveHost } from "./resolve-host.ts";
+import type { Socket } from "node:net";
+import { type ChooseRouteDependencies, chooseRoute } from "./choose-route.ts";
+import type { ConnectAttempt, TunnelAttempt } from "./connect.ts";
+import { type Destination, DialError } from "./destination.ts";
+import type { Protocol } from "./upstream-protocols.ts";
 
-/** With further addresses to try, one that does not answer is given this long. */
+/** Longest attempt while there are further addresses to try. */
 const attemptTimeoutMilliseconds = 4_000;
 
-/**
- * Dials the addresses of a destination one after another until one answers.
- * What is dialled is the address that was checked: the name is resolved once,
- * so an answer that changes in between changes nothing.
- *
- * A certificate that cannot be trusted ends it: another address of the same
- * name is not asked.
- */
-export function createDial(deps: {
-  egressHosts: readonly EgressHost[];
-  resolveHost: ResolveHost;
-  judgeAddress: JudgeAddress;
-  isOwnAddress: (address: string) => boolean;
-  connect: Connect;
-  timeoutMilliseconds: number;
-  now: () => number;
-}): Dial {
-  const operatorHosts = createOperatorHosts(deps.egressHosts);
+/** What dialling needs from its surroundings. */
+export interface DialDependencies extends ChooseRouteDependencies {
+  readonly connect: (attempt: ConnectAttempt) => Promise<Socket>;
+  readonly connectThroughProxy: (attempt: TunnelAttempt) => Promise<Socket>;
+  readonly timeoutMilliseconds: number;
+  readonly now: () => number;
+}
 
-  return async (destination, signal) => {
-    const deadline = deps.now() + deps.timeoutMilliseconds;
-    const targets = await chooseAddresses({ ...deps, operatorHosts }, destination, signal);
-    let failure = new DialError("timed_out", `${destination.host} was not found in time`);
-    for (const [index, target] of targets.entries()) {
-      const remaining = deadline - deps.now();
-      if (remaining <= 0) break;
-      const isLast = index === targets.length - 1;
-      const timeoutMilliseconds = isLast
-        ? remaining
-        : Math.min(remaining, attemptTimeoutMilliseconds);
-      try {
-        return await deps.connect({ destination, target, timeoutMilliseconds, signal });
-      } catch (error) {
-        if (!(error instanceof DialError) || signal.aborted) throw error;
-        if (error.failure === "certificate_invalid") throw error;
-        failure = error;
-      }
+/**
+ * Dials a destination through the operator's proxy where its route leads there,
+ * and otherwise its addresses one after another until one accepts.
+ * The address that is dialled is the one that was checked: the name is
+ * resolved once, so a DNS response that changes in between has no effect.
+ *
+ * A certificate that cannot be trusted ends the attempts, and so does a server
+ * that speaks none of the offered protocols: no further address of the name is
+ * dialled. Rejects with `DialError` only.
+ */
+export async function dial(
+  deps: DialDependencies,
+  destination: Destination,
+  signal: AbortSignal,
+  protocols: readonly Protocol[],
+): Promise<Socket> {
+  const deadline = deps.now() + deps.timeoutMilliseconds;
+  const route = await chooseRoute(deps, destination, signal);
+  if (route.kind === "tunnel") {
+    const { proxy, port } = route;
+    const timeoutMilliseconds = Math.max(0, deadline - deps.now());
+    return await deps.connectThroughProxy({
+      destination,
+      proxy,
+      port,
+      timeoutMilliseconds,
+      signal,
+      protocols,
+    });
+  }
+  const { targets } = route;
+  let failure = new DialError("timed_out", `${destination.host} was not found in time`);
+  for (const [index, target] of targets.entries()) {
+    const remaining = deadline - deps.now();
+    if (remaining <= 0) break;
+    const isLast = index === targets.length - 1;
+    const timeoutMilliseconds = isLast
+      ? remaining
+      : Math.min(remaining, attemptTimeoutMilliseconds);
+    try {
+      return await deps.connect({ destination, target, timeoutMilliseconds, signal, protocols });
+    } catch (error) {
+      if (!(error instanceof DialError) || signal.aborted) throw error;
+      if (isOfTheHost(error)) throw error;
+      failure = error;
     }
-    throw failure;
-  };
+  }
+  throw failure;
+}
+
+function isOfTheHost({ failure }: DialError): boolean {
+  return failure === "certificate_invalid" || failure === "protocol_not_supported";
 }

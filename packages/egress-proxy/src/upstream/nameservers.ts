@@ -1,32 +1,35 @@
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 
-/** The nameservers to ask, in order. Rejects when the file cannot be read. */
-export type ReadNameservers = () => Promise<readonly string[]>;
-
-/** How long the file is believed: a host's nameservers change when its network does. */
+/** How long the content of the file is cached: a host's nameservers change when its network does. */
 const refreshMilliseconds = 5_000;
 /** resolv.conf(5): MAXNS. */
 const nameserversMax = 3;
 
-/**
- * Reads the host's nameservers from a file in the form of resolv.conf(5).
- * Without any, it is the local host's, as the manual says.
- */
-export function createReadNameservers(deps: { path: string; now: () => number }): ReadNameservers {
-  let nameservers: Promise<readonly string[]> | undefined;
-  let readAtMilliseconds = 0;
+/** The nameservers of the host, from a file in the form of resolv.conf(5). */
+export class Nameservers {
+  readonly #path: string;
+  readonly #now: () => number;
+  #read: Promise<readonly string[]> | undefined;
+  #readAtMilliseconds = 0;
 
-  return async () => {
-    const now = deps.now();
-    if (nameservers === undefined || now - readAtMilliseconds >= refreshMilliseconds) {
-      readAtMilliseconds = now;
-      nameservers = readFile(deps.path, "utf8").then(parseNameservers);
+  constructor(deps: { path: string; now: () => number }) {
+    this.#path = deps.path;
+    this.#now = deps.now;
+  }
+
+  /** Resolves to the nameservers to query, in order. Rejects when the file cannot be read. */
+  async read(): Promise<readonly string[]> {
+    const now = this.#now();
+    if (this.#read === undefined || now - this.#readAtMilliseconds >= refreshMilliseconds) {
+      this.#readAtMilliseconds = now;
+      this.#read = readFile(this.#path, "utf8").then(parseNameservers);
     }
-    return await nameservers;
-  };
+    return await this.#read;
+  }
 }
 
+/** Parses resolv.conf(5). Without any nameserver it is the local host's, as the manual specifies. */
 export function parseNameservers(text: string): readonly string[] {
   const addresses = text
     .split("\n")

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { egressHostsSchema } from "@opencomputer/protocol";
+import { egressHostsSchema } from "@opencomputer/protocol/wire";
 import { createOperatorHosts } from "./operator-hosts.ts";
 
 describe("OperatorHosts.addressFor", () => {
@@ -25,7 +25,7 @@ describe("OperatorHosts.addressFor", () => {
     });
   }
 
-  test("has names what is mapped for any port", () => {
+  test("has is true for a host that is mapped for any port", () => {
     assert.equal(table.has("plain.test"), true);
     assert.equal(table.has("x.plain.test"), false);
   });

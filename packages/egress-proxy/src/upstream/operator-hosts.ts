@@ -1,6 +1,7 @@
-import type { EgressHost } from "@opencomputer/protocol";
-import type { Destination } from "../contract.ts";
+import type { EgressHost } from "@opencomputer/protocol/wire";
+import { type Destination, splitHost } from "./destination.ts";
 
+/** The addresses that the operator gave to hosts. */
 export interface OperatorHosts {
   /** The address that the operator gave for a destination; `undefined` when none was given. */
   addressFor(destination: Destination): { address: string; port: number } | undefined;
@@ -8,17 +9,18 @@ export interface OperatorHosts {
   has(host: string): boolean;
 }
 
-/** The port that a guest asks for when it uses the scheme. */
-export const schemePorts = { https: 443, http: 80 } as const;
+/** The ports of an entry that names none. */
+const commonPorts: ReadonlySet<number> = new Set([80, 443]);
 
-/** An entry for the very port goes before an entry for all ports; of equals the first counts. */
+/** Creates the table. An entry for the exact port takes precedence over one without a port; of equal ones, the first. */
 export function createOperatorHosts(entries: readonly EgressHost[]): OperatorHosts {
   return {
-    addressFor({ host, scheme }) {
-      const ofHost = entries.filter((entry) => entry.host === host);
+    addressFor(destination) {
+      const { name, port } = splitHost(destination);
+      const ofHost = entries.filter((entry) => entry.host === name);
       const entry =
-        ofHost.find(({ guestPort }) => guestPort === schemePorts[scheme]) ??
-        ofHost.find(({ guestPort }) => guestPort === null);
+        ofHost.find(({ guestPort }) => guestPort === port) ??
+        ofHost.find(({ guestPort }) => guestPort === null && commonPorts.has(port));
       return entry && { address: entry.address, port: entry.port };
     },
     has: (host) => entries.some((entry) => entry.host === host),

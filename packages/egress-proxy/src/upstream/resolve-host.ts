@@ -1,53 +1,52 @@
 import { NODATA, NOTFOUND, Resolver } from "node:dns/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { DialError } from "../contract.ts";
-import { errorCode } from "../describe-error.ts";
-import type { ReadNameservers } from "./nameservers.ts";
-
-/** Every address of a canonical host, IPv4 first. Rejects with `DialError` only. */
-export type ResolveHost = (host: string, signal: AbortSignal) => Promise<readonly string[]>;
+import { errorCode } from "../logging/describe-error.ts";
+import { DialError } from "./destination.ts";
 
 const queryTimeoutMilliseconds = 3_000;
 const tries = 2;
-/** With IPv4 addresses at hand, IPv6 ones are waited for this long: some nameservers never answer. */
+/** Longest wait for IPv6 addresses once IPv4 ones are known: some nameservers never respond. */
 const secondFamilyMilliseconds = 50;
 
-/** What one query came to: addresses, or why there are none. */
-type Answer = { readonly addresses: readonly string[]; readonly failure: unknown };
-
-/**
- * Resolves names by DNS alone. The hosts file and search domains of the
- * proxy's host do not count: they name what is private to it.
- */
-export function createResolveHost(deps: {
-  readNameservers: ReadNameservers;
-  timeoutMilliseconds: number;
-}): ResolveHost {
-  return async (host, signal) => {
-    const resolver = new Resolver({ timeout: queryTimeoutMilliseconds, tries });
-    resolver.setServers([...(await nameserversFor(host, deps.readNameservers))]);
-    const cancel = (): void => resolver.cancel();
-    const timer = setTimeout(cancel, deps.timeoutMilliseconds);
-    signal.addEventListener("abort", cancel, { once: true });
-    try {
-      const asked = settle(resolver.resolve6(host));
-      const ipv4 = await settle(resolver.resolve4(host));
-      const ipv6 =
-        ipv4.addresses.length === 0
-          ? await asked
-          : await Promise.race([asked, delay(secondFamilyMilliseconds, undefined)]);
-      const addresses = [...ipv4.addresses, ...(ipv6?.addresses ?? [])];
-      if (addresses.length > 0) return addresses;
-      throw failureFor(host, [ipv4.failure, ipv6?.failure]);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", cancel);
-      cancel();
-    }
-  };
+/** The result of one query: addresses, or why there are none. */
+interface QueryResult {
+  readonly addresses: readonly string[];
+  readonly failure: unknown;
 }
 
-async function settle(query: Promise<string[]>): Promise<Answer> {
+/**
+ * Resolves a canonical host to every address it has, IPv4 first, by DNS alone.
+ * The hosts file and search domains of the proxy's host are not used: they
+ * name what is private to it. Rejects with `DialError` only.
+ */
+export async function resolveHost(
+  deps: { readNameservers: () => Promise<readonly string[]>; timeoutMilliseconds: number },
+  host: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const resolver = new Resolver({ timeout: queryTimeoutMilliseconds, tries });
+  resolver.setServers([...(await nameserversFor(host, deps.readNameservers))]);
+  const cancel = (): void => resolver.cancel();
+  const timer = setTimeout(cancel, deps.timeoutMilliseconds);
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    const ipv6Query = resultOf(resolver.resolve6(host));
+    const ipv4 = await resultOf(resolver.resolve4(host));
+    const ipv6 =
+      ipv4.addresses.length === 0
+        ? await ipv6Query
+        : await Promise.race([ipv6Query, delay(secondFamilyMilliseconds, undefined)]);
+    const addresses = [...ipv4.addresses, ...(ipv6?.addresses ?? [])];
+    if (addresses.length > 0) return addresses;
+    throw failureFor(host, [ipv4.failure, ipv6?.failure]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", cancel);
+    cancel();
+  }
+}
+
+async function resultOf(query: Promise<string[]>): Promise<QueryResult> {
   try {
     return { addresses: await query, failure: null };
   } catch (failure) {
@@ -57,7 +56,7 @@ async function settle(query: Promise<string[]>): Promise<Answer> {
 
 async function nameserversFor(
   host: string,
-  readNameservers: ReadNameservers,
+  readNameservers: () => Promise<readonly string[]>,
 ): Promise<readonly string[]> {
   try {
     return await readNameservers();

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { SettingsError } from "@opencomputer/protocol";
+import { SettingsError } from "@opencomputer/protocol/wire";
 import { createTestAuthority } from "../testing/certificates.ts";
 import { createUpstreamContext, readRoots } from "./trusted-roots.ts";
 
@@ -16,7 +16,7 @@ describe("readRoots", () => {
     return path;
   };
 
-  test("reads every certificate of a file, whatever stands between them", async () => {
+  test("reads every certificate of a file, whatever is between them", async () => {
     const [first, second] = [await createTestAuthority(), await createTestAuthority()];
     const text = `# one\n${first.certificatePem}\n# two\n${second.certificatePem}\n`;
     assert.equal(readRoots(fileWith("two.pem", text)).length, 2);
@@ -49,7 +49,7 @@ describe("readRoots", () => {
     });
   }
 
-  test("refuses a file that is not there", () => {
+  test("refuses a file that does not exist", () => {
     assert.throws(() => readRoots(join(directory, "absent.pem")), /absent\.pem cannot be read/);
   });
 });

@@ -1,14 +1,14 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
-import { SettingsError } from "@opencomputer/protocol";
+import { SettingsError } from "@opencomputer/protocol/wire";
 
 const certificatePattern = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
- * What upstreams have to prove themselves against: Mozilla's roots as Node
- * carries them, and the operator's own. The host's certificate store does not
- * count, so that the same settings trust the same servers on every host.
+ * Creates the TLS context for upstreams. It trusts Mozilla's roots, as Node
+ * ships them, and the operator's. The host's certificate store is not used, so
+ * that the same settings trust the same servers on every host.
  */
 export function createUpstreamContext(caFile: string | undefined): SecureContext {
   const additional = caFile === undefined ? [] : readRoots(caFile);
@@ -18,8 +18,8 @@ export function createUpstreamContext(caFile: string | undefined): SecureContext
 /**
  * Reads the certificates of a PEM file.
  *
- * @throws {SettingsError} when there is no such file, or no certificate in
- * it, or one that is malformed.
+ * @throws {SettingsError} when the file cannot be read, has no certificate, or
+ * has a malformed one.
  */
 export function readRoots(path: string): string[] {
   const certificates = readText(path).match(certificatePattern) ?? [];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseFieldLines } from "../http1/fields.ts";
+import { parseFieldLines } from "../http/fields.ts";
 import { checkWebSocketResponse, WebSocketHandshakeError } from "./check-websocket-response.ts";
 
 describe("checkWebSocketResponse", () => {
@@ -9,7 +9,7 @@ describe("checkWebSocketResponse", () => {
     ["connection: keep-alive, upgrade", "upgrade: WebSocket", "Sec-WebSocket-Protocol: mqtt"],
   ];
   for (const lines of taken) {
-    test(`takes ${lines.join(", ")}`, () => {
+    test(`accepts ${lines.join(", ")}`, () => {
       checkWebSocketResponse(parseFieldLines(lines));
     });
   }

@@ -1,6 +1,6 @@
 import { opcodes, protocolErrorCode } from "./frame.ts";
 import { frameHeaderBytesMax, writeFrameHeader } from "./frame-header.ts";
-import { applyMask, writeFreshMaskingKey } from "./mask.ts";
+import { applyMask, type MaskingKeys } from "./mask.ts";
 
 export interface OutgoingFrame {
   readonly opcode: number;
@@ -10,17 +10,21 @@ export interface OutgoingFrame {
 }
 
 /**
- * The bytes of a frame: masked with a fresh key when it goes to a server,
- * unmasked when it goes to a client (RFC 6455 §5.1).
+ * Encodes a frame: masked with the next of `keys` when it goes to a server,
+ * unmasked without `keys` when it goes to a client (RFC 6455 §5.1).
  */
-export function encodeFrame({ opcode, isFinal, parts }: OutgoingFrame, isMasked: boolean): Buffer {
+export function encodeFrame(
+  { opcode, isFinal, parts }: OutgoingFrame,
+  keys: MaskingKeys | undefined,
+): Buffer {
+  const isMasked = keys !== undefined;
   let payloadBytes = 0;
   for (const part of parts) payloadBytes += part.length;
   const frame = Buffer.allocUnsafe(frameHeaderBytesMax + payloadBytes);
   let at = writeFrameHeader(frame, 0, { opcode, isFinal, isMasked, payloadBytes });
   const keyFrom = at;
   if (isMasked) {
-    writeFreshMaskingKey(frame, keyFrom);
+    keys.writeNext(frame, keyFrom);
     at += 4;
   }
   const payloadFrom = at;
@@ -29,9 +33,9 @@ export function encodeFrame({ opcode, isFinal, parts }: OutgoingFrame, isMasked:
   return frame.subarray(0, at);
 }
 
-/** A close frame with code 1002 and the rule that was broken. */
-export function encodeProtocolErrorClose(rule: string, isMasked: boolean): Buffer {
+/** Encodes a close frame with code 1002 and the rule that was broken. */
+export function encodeProtocolErrorClose(rule: string, keys: MaskingKeys | undefined): Buffer {
   const payload = Buffer.from(`  ${rule}`, "latin1");
   payload.writeUInt16BE(protocolErrorCode);
-  return encodeFrame({ opcode: opcodes.close, isFinal: true, parts: [payload] }, isMasked);
+  return encodeFrame({ opcode: opcodes.close, isFinal: true, parts: [payload] }, keys);
 }

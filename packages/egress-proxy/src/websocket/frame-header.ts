@@ -2,7 +2,7 @@ import { controlPayloadBytesMax, opcodes, type WebSocketSide } from "./frame.ts"
 
 /** Two bytes, eight of extended length and a masking key. */
 export const frameHeaderBytesMax = 14;
-/** Of these, the first says what the frame is and the second how long the rest of the header is. */
+/** The first byte has the kind of the frame, the second the length of the rest of the header. */
 export const frameHeaderBytesMin = 2;
 
 const lengthBytes16 = 126;
@@ -10,8 +10,8 @@ const lengthBytes64 = 127;
 const keyBytes = 4;
 
 /**
- * Why the first two bytes of a frame are not allowed from this sender;
- * undefined when they are. Extensions are taken out of every handshake, so no
+ * Returns why the first two bytes of a frame are not allowed from this sender;
+ * undefined when they are. Extensions are removed from every handshake, so no
  * reserved bit has a meaning.
  */
 export function findHeaderFault(
@@ -42,7 +42,7 @@ export function findHeaderFault(
   }
 }
 
-/** How many bytes a header has, by its second byte. */
+/** Returns the length of a header in bytes, by its second byte. */
 export function frameHeaderBytes(second: number): number {
   const length = second & 0x7f;
   const extended = length === lengthBytes64 ? 8 : length === lengthBytes16 ? 2 : 0;
@@ -50,9 +50,10 @@ export function frameHeaderBytes(second: number): number {
 }
 
 /**
- * The payload's length that a complete header states, or why it is not
- * allowed. A length over 2^53 - 1 is refused though RFC 6455 §5.2 has room for
- * 2^63 - 1: a number cannot count it exactly, and no connection carries it.
+ * Returns the length of the payload that a complete header states, or why it is
+ * not allowed. A length over 2^53 - 1 is refused although RFC 6455 §5.2 allows
+ * 2^63 - 1: a JavaScript number is not exact there, and no connection carries
+ * so much.
  */
 export function readPayloadLength(header: Buffer): number | string {
   const length = (header[1] ?? 0) & 0x7f;

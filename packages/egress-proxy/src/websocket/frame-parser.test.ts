@@ -45,7 +45,7 @@ describe("FrameParser", () => {
   ];
   for (const { name, frames, lines } of taken) {
     for (const side of sides) {
-      test(`takes ${name} of the ${side}`, () => {
+      test(`accepts ${name} of the ${side}`, () => {
         const bytes = Buffer.concat(frames.map((frame) => frameOf(frame, side)));
         assert.deepEqual(readMessages([bytes], side), lines);
         assert.deepEqual(readMessages(byteByByte(bytes), side), lines);
@@ -119,7 +119,7 @@ describe("FrameParser", () => {
     });
   }
 
-  test("takes a length of 2^53 - 1 and hands out payload before its end", () => {
+  test("accepts a length of 2^53 - 1 and yields payload before its end", () => {
     const head = Buffer.from([0x82, 127, 0, 0x1f, 255, 255, 255, 255, 255, 255]);
     assert.deepEqual(readMessages([head, Buffer.from("some")], "upstream"), []);
   });
@@ -136,7 +136,7 @@ describe("FrameParser", () => {
     }
   });
 
-  test("throws nothing but WebSocketProtocolError, at the same byte, whatever arrives", () => {
+  test("throws only WebSocketProtocolError, at the same byte, whatever arrives", () => {
     const random = createSeededRandom(19);
     const outcome = (parts: readonly Buffer[], side: WebSocketSide) => {
       try {

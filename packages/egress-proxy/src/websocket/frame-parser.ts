@@ -17,7 +17,7 @@ import {
 } from "./frame-header.ts";
 import { applyMask } from "./mask.ts";
 
-/** What a stream of frames consists of, whatever frames a message was cut into. */
+/** The events of a stream of frames, independent of how messages were fragmented. */
 export type WebSocketEvent =
   | { readonly type: "message"; readonly kind: MessageKind }
   | { readonly type: "payload"; readonly bytes: Buffer }
@@ -27,9 +27,9 @@ export type WebSocketEvent =
 /**
  * Parses the frames of one side (RFC 6455 §5), fed with bytes split anywhere.
  *
- * Payload is unmasked in place and handed out as it arrives, so memory does
- * not grow with a message. Strict: a frame that breaks a rule is refused before
- * any of its payload is handed out.
+ * Payload is unmasked in place and yielded as it arrives, so memory does not grow
+ * with a message. A frame that breaks a rule is refused before any of its payload
+ * is yielded.
  */
 export class FrameParser {
   readonly #sender: WebSocketSide;
@@ -47,7 +47,7 @@ export class FrameParser {
   }
 
   /**
-   * What these bytes complete. To be iterated to its end before the next call.
+   * Yields the events that these bytes complete. To be iterated to its end before the next call.
    *
    * @throws {WebSocketProtocolError}
    */

@@ -35,7 +35,7 @@ function cut(bytes: Buffer, ...places: number[]): Buffer[] {
 }
 
 describe("FrameRewriter", () => {
-  test("sends a message that arrives whole as one frame, whatever it holds", () => {
+  test("sends a message that arrives at once as one frame, whatever its content", () => {
     for (const payload of ["", "a", value, `a${value}b`, value.slice(0, -1), "x".repeat(70_000)]) {
       const out = Buffer.concat(rewrite(toGuest(), [server({ opcode: 1, payload })]));
       const expected = payload.replaceAll(value, token);
@@ -54,7 +54,7 @@ describe("FrameRewriter", () => {
     assert.deepEqual(frameShapes(out), [`1:${token.length}`, "2:4"]);
   });
 
-  test("cuts a message at arrivals, not at what it holds", () => {
+  test("fragments a message by arrivals, not by its content", () => {
     const same = (text: string) => {
       const payload = `${"-".repeat(60)}${text}${"-".repeat(60)}`;
       const bytes = server({ opcode: 1, payload });
@@ -90,7 +90,7 @@ describe("FrameRewriter", () => {
     assert.deepEqual(out.map(frameShapes), [["9:1", "1.2"]]);
   });
 
-  test("frames to a server are masked, each with a key of its own", () => {
+  test("frames to a server are masked, each with a different key", () => {
     const rewriter = new FrameRewriter("guest", { message: passingTransform });
     const arrival = frameOf({ opcode: 1, payload: "same" }, "guest");
     const [first = Buffer.alloc(0), second = Buffer.alloc(0)] = rewrite(rewriter, [
@@ -127,7 +127,7 @@ describe("FrameRewriter", () => {
     });
   }
 
-  test("leaves control frames of the guest as they are", () => {
+  test("keeps control frames of the guest unchanged", () => {
     const rewriter = new FrameRewriter("guest", {
       message: () => replacingTransform(token, value),
     });
@@ -143,7 +143,7 @@ describe("FrameRewriter", () => {
     ]);
   });
 
-  test("drops what follows a close frame, and what a message before it held", () => {
+  test("drops what follows a close frame, and what was held back of a message before it", () => {
     const rewriter = toGuest();
     const out = rewrite(rewriter, [
       server({ opcode: 1, payload: value.slice(0, 9), isFinal: false }),

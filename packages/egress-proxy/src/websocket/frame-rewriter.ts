@@ -1,31 +1,33 @@
 import { encodeFrame } from "./encode-frame.ts";
+import type { FrameTransforms, MessageTransform } from "./frame.ts";
 import { opcodes, WebSocketProtocolError, type WebSocketSide } from "./frame.ts";
 import { FrameParser, type WebSocketEvent } from "./frame-parser.ts";
-import type { FrameTransforms, MessageTransform } from "./message-transform.ts";
+import { MaskingKeys } from "./mask.ts";
 import { rewriteControl } from "./rewrite-control.ts";
 
 /**
- * Payload after which a frame is sent though more of the same arrival comes,
- * so that many substituted values take no more memory than one. Four times what
- * one read of a socket returns: the redaction of one arrival stays below, as a
- * token has under three times the bytes of the shortest value.
+ * Payload after which a frame is sent even if more of the same arrival follows,
+ * so that many substituted values take no more memory than one. It is four times
+ * what one read of a socket returns, which the redaction of one arrival does not
+ * reach: a token has under three times the bytes of the shortest value.
  */
 const framePayloadBytesMax = 256 * 1024;
-/** Frames are gathered into one write up to this size. */
+/** Frames are combined into one write up to this size. */
 const writeBytesMin = 64 * 1024;
 
 /**
  * Turns the frames that one side sends into those that the other one receives.
  *
- * The frames of a message are cut anew: one for each arrival that gives
- * something to send, and a final one. Where the sender cut, and how much a
- * transform held back, cannot be told from them. A control frame inside a
- * message goes before what the same arrival adds to that message.
+ * A message is fragmented anew: one frame for each arrival that yields something
+ * to send, and a final one. They reveal neither the sender's fragments nor how
+ * much a transform held back. A control frame inside a message is sent before
+ * what the same arrival adds to that message.
  */
 export class FrameRewriter {
   readonly #parser: FrameParser;
   readonly #transforms: FrameTransforms;
-  readonly #masks: boolean;
+  /** Present where the receiver is a server, to which frames are masked. */
+  readonly #maskingKeys: MaskingKeys | undefined;
   #transform: MessageTransform | undefined;
   /** The opcode of the next frame of the message: continuation after its first. */
   #opcode: number = opcodes.continuation;
@@ -38,18 +40,18 @@ export class FrameRewriter {
   constructor(sender: WebSocketSide, transforms: FrameTransforms) {
     this.#parser = new FrameParser(sender);
     this.#transforms = transforms;
-    this.#masks = sender === "guest";
+    this.#maskingKeys = sender === "guest" ? new MaskingKeys() : undefined;
   }
 
-  /** A close frame has passed: nothing follows it, and what still arrives is dropped. */
+  /** Whether a close frame has passed; what arrives after it is dropped. */
   get closed(): boolean {
     return this.#closed;
   }
 
   /**
-   * What is to be written for one arrival, whole frames each. To be iterated
-   * to its end before the next call. What comes before a broken rule is
-   * handed out; of a message that breaks off there, what was held back is not.
+   * Yields what is to be written for one arrival, complete frames each. To be
+   * iterated to its end before the next call. What precedes a broken rule is
+   * yielded, but not what was held back of a message that breaks off there.
    *
    * @throws {WebSocketProtocolError}
    */
@@ -110,7 +112,7 @@ export class FrameRewriter {
   }
 
   #addFrame(opcode: number, isFinal: boolean, parts: readonly Buffer[]): void {
-    const frame = encodeFrame({ opcode, isFinal, parts }, this.#masks);
+    const frame = encodeFrame({ opcode, isFinal, parts }, this.#maskingKeys);
     this.#frames.push(frame);
     this.#framesBytes += frame.length;
   }

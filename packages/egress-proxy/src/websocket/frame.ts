@@ -1,4 +1,4 @@
-/** Opcodes of RFC 6455 §11.8; every other one is refused. */
+/** Opcodes of RFC 6455 §11.8; all others are refused. */
 export const opcodes = {
   continuation: 0x0,
   text: 0x1,
@@ -22,8 +22,8 @@ export const closeCodeBytes = 2;
 export const protocolErrorCode = 1002;
 
 /**
- * Codes that RFC 6455 §7.4 keeps out of close frames: they describe how a
- * connection ended to the program that used it.
+ * Codes that RFC 6455 §7.4 forbids in close frames: they report the end of a
+ * connection to the local program.
  */
 const unsendableCloseCodes: ReadonlySet<number> = new Set([1004, 1005, 1006, 1015]);
 
@@ -33,8 +33,8 @@ export function isSendableCloseCode(code: number): boolean {
 }
 
 /**
- * A frame that RFC 6455 does not allow. `rule` is one of a few fixed texts and
- * quotes nothing of the frame: it is sent to both sides.
+ * Thrown for a frame that RFC 6455 does not allow. `rule` is one of a few fixed
+ * texts and quotes nothing of the frame: it is sent to both sides.
  */
 export class WebSocketProtocolError extends Error {
   readonly sender: WebSocketSide;
@@ -46,4 +46,19 @@ export class WebSocketProtocolError extends Error {
     this.sender = sender;
     this.rule = rule;
   }
+}
+
+/** Rewrites the payload of one message, which arrives in parts split anywhere. */
+export interface MessageTransform {
+  /** Returns what may be sent on, now that these bytes have arrived. */
+  push(bytes: Buffer): Iterable<Buffer>;
+  /** Returns what was held back, at the end of the message. Not called when the message breaks off. */
+  end(): Iterable<Buffer>;
+}
+
+/** The transforms of the messages and control frames of one side. */
+export interface FrameTransforms {
+  message(kind: MessageKind): MessageTransform;
+  /** For the payload of one control frame; control frames pass unchanged without it. */
+  control?(): MessageTransform;
 }

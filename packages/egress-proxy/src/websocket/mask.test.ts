@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createSeededRandom } from "../testing/seeded-random.ts";
-import { applyMask, writeFreshMaskingKey } from "./mask.ts";
+import { applyMask, MaskingKeys } from "./mask.ts";
 
 describe("applyMask", () => {
-  test("gives what masking byte by byte gives, at every alignment, length and phase", () => {
+  test("returns the same as masking byte by byte, at every alignment, length and phase", () => {
     const random = createSeededRandom(11);
     const memory = random.bytes(256);
     for (let from = 0; from < 9; from += 1) {
@@ -24,12 +24,13 @@ describe("applyMask", () => {
   });
 });
 
-describe("writeFreshMaskingKey", () => {
-  test("never repeats itself in 5,000 keys by more than chance, and writes four bytes", () => {
+describe("MaskingKeys", () => {
+  test("repeats among 5,000 keys no more than by chance, and writes four bytes", () => {
+    const maskingKeys = new MaskingKeys();
     const keys = new Set<number>();
     for (let round = 0; round < 5000; round += 1) {
       const target = Buffer.alloc(8);
-      writeFreshMaskingKey(target, 2);
+      maskingKeys.writeNext(target, 2);
       assert.equal(target.readUInt16BE(0) + target.readUInt16BE(6), 0);
       keys.add(target.readUInt32BE(2));
     }

@@ -2,22 +2,25 @@ import { randomFillSync } from "node:crypto";
 
 const keyBytes = 4;
 /** Random bytes are drawn in blocks: one call of the generator a frame costs more than a small frame. */
-const randomBlockBytes = 4096;
-/** Below this, setting up a view of words costs more than it saves. */
+const randomBlockBytes = 512;
+/** Fewest bytes for which a view of words saves more than it costs. */
 const wordwiseBytesMin = 32;
 
-const randomBlock = Buffer.alloc(randomBlockBytes);
-let randomTaken = randomBlockBytes;
+/** Masking keys that no sender of payload can predict (RFC 6455 §5.3). */
+export class MaskingKeys {
+  readonly #block = Buffer.alloc(randomBlockBytes);
+  #taken = randomBlockBytes;
 
-/** Writes a masking key that no sender of payload can predict (RFC 6455 §5.3) at `at`. */
-export function writeFreshMaskingKey(target: Buffer, at: number): void {
-  if (randomTaken === randomBlockBytes) {
-    randomFillSync(randomBlock);
-    randomTaken = 0;
+  /** Writes a fresh key at `at`. */
+  writeNext(target: Buffer, at: number): void {
+    if (this.#taken === randomBlockBytes) {
+      randomFillSync(this.#block);
+      this.#taken = 0;
+    }
+    this.#block.copy(target, at, this.#taken, this.#taken + keyBytes);
+    this.#block.fill(0, this.#taken, this.#taken + keyBytes);
+    this.#taken += keyBytes;
   }
-  randomBlock.copy(target, at, randomTaken, randomTaken + keyBytes);
-  randomBlock.fill(0, randomTaken, randomTaken + keyBytes);
-  randomTaken += keyBytes;
 }
 
 /**

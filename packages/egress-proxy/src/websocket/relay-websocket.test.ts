@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Duplex } from "node:stream";
 import { describe, test } from "node:test";
-import { ByteChannel, ChannelLostError } from "../http1/byte-channel.ts";
+import { ChannelLostError } from "../http/channel-lost-error.ts";
+import { ByteChannel } from "../http1/byte-channel.ts";
 import { WebSocketProtocolError, type WebSocketSide } from "./frame.ts";
 import { relayWebSocket } from "./relay-websocket.ts";
 import { passingTransform, replacingTransform } from "./testing/replacing-transform.ts";
@@ -50,6 +51,8 @@ function start() {
   const bytes = { fromGuest: 0, toGuest: 0 };
   let outcome: unknown = "running";
   relayWebSocket(guest.channel, upstream.channel, {
+    messages: { fromGuest: 0, toGuest: 0 },
+    onClosing: ignore,
     fromGuest: () => replacingTransform(token, value),
     toGuest: () => replacingTransform(value, token),
     bytes,
@@ -119,7 +122,7 @@ describe("relayWebSocket", () => {
     assert.ok(guest.socket.isEnded && upstream.socket.isEnded);
   });
 
-  test("passes the end of one side on, and drops what its last message held", async () => {
+  test("passes the end of one side on, and drops what was held back of its last message", async () => {
     const { guest, upstream, outcome } = start();
     await upstream.sends(1, `${"-".repeat(30)}${value.slice(0, -1)}`, false);
     await upstream.sendsRaw(null);
@@ -182,12 +185,14 @@ describe("relayWebSocket", () => {
     assert.equal(guest.received().length, 20);
   });
 
-  test("a transform that fails ends the relay without a word", async () => {
+  test("a transform that fails ends the relay without a close frame", async () => {
     const socket = new FakeSocket();
     const upstream = new FakeSocket();
     const channel = (from: FakeSocket) =>
       new ByteChannel(from, { onActivity: ignore, onClosed: ignore });
     const relayed = relayWebSocket(channel(socket), channel(upstream), {
+      messages: { fromGuest: 0, toGuest: 0 },
+      onClosing: ignore,
       fromGuest: passingTransform,
       toGuest: () => {
         throw new TypeError("no session");

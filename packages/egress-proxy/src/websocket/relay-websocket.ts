@@ -1,24 +1,31 @@
 import type { ByteChannel } from "../http1/byte-channel.ts";
 import { encodeProtocolErrorClose } from "./encode-frame.ts";
+import type { MessageTransform } from "./frame.ts";
 import { type MessageKind, WebSocketProtocolError } from "./frame.ts";
 import { FrameRewriter } from "./frame-rewriter.ts";
-import type { MessageTransform } from "./message-transform.ts";
+import { MaskingKeys } from "./mask.ts";
 
-export interface RelayedBytes {
+/** What was relayed, by the side that it came from and went to. */
+export interface RelayedCounts {
   fromGuest: number;
   toGuest: number;
 }
 
+/** What the relay applies to messages, and where it counts. */
 export interface WebSocketHooks {
-  /** Makes the transform of a message that the guest sends. */
+  /** Creates the transform of a message that the guest sends. */
   fromGuest(kind: MessageKind): MessageTransform;
   /**
-   * Makes the transform of a message to the guest, and with "text" that of
-   * one ping, pong or close reason.
+   * Creates the transform of a message to the guest; also called with "text"
+   * for each ping, pong and close reason.
    */
   toGuest(kind: MessageKind): MessageTransform;
-  /** What has arrived from each side, frame headers included; kept up to date. */
-  readonly bytes: RelayedBytes;
+  /** Called when a side has closed or ended, so that the other one is expected to. */
+  onClosing(): void;
+  /** Bytes that have arrived from each side, with frame headers; kept up to date. */
+  readonly bytes: RelayedCounts;
+  /** Messages that have begun to arrive; kept up to date. */
+  readonly messages: RelayedCounts;
 }
 
 /**
@@ -39,11 +46,16 @@ export async function relayWebSocket(
   upstream: ByteChannel,
   hooks: WebSocketHooks,
 ): Promise<void> {
-  const { bytes } = hooks;
+  const { bytes, messages } = hooks;
   const fromGuest: Direction = {
     from: guest,
     to: upstream,
-    rewriter: new FrameRewriter("guest", { message: (kind) => hooks.fromGuest(kind) }),
+    rewriter: new FrameRewriter("guest", {
+      message(kind) {
+        messages.fromGuest += 1;
+        return hooks.fromGuest(kind);
+      },
+    }),
     hasClosed: false,
     count(arrived) {
       bytes.fromGuest += arrived;
@@ -53,7 +65,10 @@ export async function relayWebSocket(
     from: upstream,
     to: guest,
     rewriter: new FrameRewriter("upstream", {
-      message: (kind) => hooks.toGuest(kind),
+      message(kind) {
+        messages.toGuest += 1;
+        return hooks.toGuest(kind);
+      },
       control: () => hooks.toGuest("text"),
     }),
     hasClosed: false,
@@ -65,6 +80,7 @@ export async function relayWebSocket(
   try {
     await new Promise<void>((resolve, reject) => {
       const onClosed = () => {
+        hooks.onClosing();
         if (fromGuest.hasClosed && fromUpstream.hasClosed) resolve();
       };
       const passing = [pass(fromGuest, relay, onClosed), pass(fromUpstream, relay, onClosed)];
@@ -87,13 +103,13 @@ interface Direction {
   readonly from: ByteChannel;
   readonly to: ByteChannel;
   readonly rewriter: FrameRewriter;
-  /** Its close frame has left. */
+  /** Whether its close frame was sent. */
   hasClosed: boolean;
   count(arrived: number): void;
 }
 
 interface Relay {
-  /** Nothing more is written: both closed, or one broke a rule or was lost. */
+  /** Whether nothing more is written: both closed, or one broke a rule or was lost. */
   isOver: boolean;
 }
 
@@ -115,6 +131,7 @@ async function pass(direction: Direction, relay: Relay, onClosed: () => void): P
     }
   }
   to.end();
+  onClosed();
 }
 
 function sendProtocolErrorClose(
@@ -122,6 +139,7 @@ function sendProtocolErrorClose(
   rule: string,
   isMasked: boolean,
 ): void {
-  if (!rewriter.closed) to.write(encodeProtocolErrorClose(rule, isMasked));
+  if (!rewriter.closed)
+    to.write(encodeProtocolErrorClose(rule, isMasked ? new MaskingKeys() : undefined));
   to.end();
 }

@@ -1,13 +1,13 @@
+import type { MessageTransform } from "./frame.ts";
 import { type ControlKind, closeCodeBytes, controlPayloadBytesMax } from "./frame.ts";
-import type { MessageTransform } from "./message-transform.ts";
 
 /**
- * Rewrites the payload of a control frame as a record of its own. The code of
- * a close frame stays.
+ * Rewrites the payload of a control frame, independent of other frames. The code
+ * of a close frame is kept.
  *
- * A result over 125 bytes fits in no control frame: then a close reason is cut
- * between two characters, and a ping or pong loses its payload whole, because
- * a part of it would look like the payload of another ping.
+ * A result over 125 bytes fits in no control frame: then a close reason is
+ * truncated between two characters, and a ping or pong loses all of its payload,
+ * because a part of it would look like the payload of another ping.
  */
 export function rewriteControl(
   kind: ControlKind,
@@ -23,7 +23,7 @@ export function rewriteControl(
   return Buffer.concat([payload.subarray(0, textFrom), kept]);
 }
 
-/** The last place up to `bytesMax` that does not stand inside a character of UTF-8. */
+/** Returns the last position up to `bytesMax` that is not inside a character of UTF-8. */
 function characterBoundary(text: Buffer, bytesMax: number): number {
   if (text.length <= bytesMax) return text.length;
   let at = bytesMax;

@@ -1,4 +1,4 @@
-import type { MessageTransform } from "../message-transform.ts";
+import type { MessageTransform } from "../frame.ts";
 
 /** Passes every byte at once. */
 export function passingTransform(): MessageTransform {
@@ -7,7 +7,7 @@ export function passingTransform(): MessageTransform {
 
 /**
  * Replaces a text by another and holds back as many bytes as could begin it,
- * whether they agree with it or not.
+ * whether they match it or not.
  */
 export function replacingTransform(from: string, to: string): MessageTransform {
   let held = "";

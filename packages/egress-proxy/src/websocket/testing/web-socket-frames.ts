@@ -8,7 +8,7 @@ export interface TestFrame {
   readonly isFinal?: boolean;
 }
 
-/** A frame written byte by byte after RFC 6455 §5.2, apart from the code under test. */
+/** A frame written byte by byte after RFC 6455 §5.2, independent of the code under test. */
 export function frameOf(frame: TestFrame, sender: WebSocketSide, key = "\x01\x02\x03\x04"): Buffer {
   const payload = Buffer.from(frame.payload as string, "latin1");
   const mask = sender === "guest" ? 0x80 : 0;
@@ -34,7 +34,7 @@ export function frameOf(frame: TestFrame, sender: WebSocketSide, key = "\x01\x02
   return Buffer.concat([Buffer.from(head), keyBytes, masked]);
 }
 
-/** What the parts say to a receiver: messages and control frames, one line each. */
+/** Returns the messages and control frames that a receiver reads from the parts, one line each. */
 export function readMessages(parts: Iterable<Buffer>, sender: WebSocketSide): string[] {
   const parser = new FrameParser(sender);
   const lines: string[] = [];

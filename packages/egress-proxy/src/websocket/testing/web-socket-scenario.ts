@@ -31,7 +31,12 @@ export async function startWebSocketScenario(
   const proxy: Server = createServer({ allowHalfOpen: true }, (socket) => {
     const dialled = connect({ port: upstreamPort, host: "127.0.0.1", allowHalfOpen: true });
     for (const each of [socket, dialled]) sockets.add(each);
-    serve(open(socket), open(dialled), { ...transforms, bytes }).then(
+    serve(open(socket), open(dialled), {
+      ...transforms,
+      bytes,
+      messages: { fromGuest: 0, toGuest: 0 },
+      onClosing: () => undefined,
+    }).then(
       () => outcomes.push(undefined),
       (error: unknown) => outcomes.push(error),
     );

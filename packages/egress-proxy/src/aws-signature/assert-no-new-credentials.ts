@@ -1,0 +1,42 @@
+import type { AwsCredential } from "./aws-credential.ts";
+import { AwsSignatureError } from "./aws-signature-error.ts";
+import type { SignableRequest } from "./canonical-request.ts";
+
+/** The one action of AWS's token service whose response has no credentials in it. */
+const harmlessAction = "GetCallerIdentity";
+
+/** Whether requests of this scope ask the service that makes credentials. */
+export function asksForCredentials(service: string): boolean {
+  return service === "sts";
+}
+
+/**
+ * Asserts that a request to the token service makes no credentials: the sandbox would
+ * receive them in plaintext, and every user may have them made (`GetSessionToken`). A
+ * secret that names the very host of the service allows it.
+ *
+ * @throws {AwsSignatureError}
+ */
+export function assertNoNewCredentials(
+  { target, fields }: SignableRequest,
+  body: Buffer,
+  host: string,
+  { name, allowedHosts }: AwsCredential,
+): void {
+  if (allowedHosts.includes(host)) return;
+  const mark = target.indexOf("?");
+  const actions = [mark === -1 ? "" : target.slice(mark + 1), body.toString("latin1")].flatMap(
+    (text) =>
+      [...new URLSearchParams(text)]
+        .filter(([parameter]) => parameter.trim().toLowerCase() === "action")
+        .map(([, value]) => value),
+  );
+  const isHarmless =
+    actions.length > 0 &&
+    actions.every((action) => action === harmlessAction) &&
+    !fields.some(({ lowerName }) => lowerName === "x-amz-target");
+  if (isHarmless) return;
+  throw new AwsSignatureError(
+    `The response of AWS STS would have new credentials in plaintext: only ${harmlessAction} is signed. To allow other actions, set ${name} again with allowed hosts that include ${host} itself`,
+  );
+}

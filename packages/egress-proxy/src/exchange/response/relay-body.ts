@@ -1,0 +1,290 @@
+import type { Compression } from "../../content-coding/create-decoder.ts";
+import type { BodySource } from "../../content-coding/decode-body.ts";
+import type { BodySink } from "../../http/body-sink.ts";
+import { ChannelLostError } from "../../http/channel-lost-error.ts";
+import type { Field } from "../../http/fields.ts";
+import type { IncomingBody } from "../../http/incoming-body.ts";
+import type { Framing, ResponseHead } from "../../http/message-heads.ts";
+import { redactWhole, StreamRedactor } from "../../redaction/stream-redactor.ts";
+import { Refusal } from "../failure/refusal.ts";
+import { grpcStatusFields } from "../grpc/grpc-status.ts";
+import { CompressedPassage, compressionOf, mayBeCompressed } from "./compressed-passage.ts";
+import { isEncoded } from "./content-decoding.ts";
+import { GrpcMessages } from "./grpc-messages.ts";
+import { outgoingResponse } from "./outgoing-response.ts";
+import type { ResponseContext, StreamedResponse } from "./response-context.ts";
+
+/**
+ * Decoded data is sent in parts of this size: how much of it one arrival
+ * decodes to depends on the text next to it in the compressed data.
+ */
+const decodedPartBytes = 1024 * 1024;
+/** The same when the sandbox's budget for collected bodies is exhausted. */
+const smallDecodedPartBytes = 64 * 1024;
+
+/**
+ * Passes a body on as it arrives, when there is nothing to search for yet. A
+ * value that is set meanwhile is searched for from then on; where its token
+ * would not fit the declared length, or the body is compressed, the response
+ * breaks off.
+ */
+export async function relayUnsearched(
+  context: ResponseContext,
+  head: ResponseHead,
+  framing: Framing,
+  body: IncomingBody,
+): Promise<StreamedResponse> {
+  const length = framing.kind === "length" ? framing.length : undefined;
+  const isHiding = isEncoded(head);
+  const outgoing = begin(context, head, length);
+  let holdsValue = false;
+  const redactor = new StreamRedactor(context.search, (name) => {
+    holdsValue = length !== undefined;
+    noteRedacted(context)(name);
+  });
+  const checked = (leaving: readonly Buffer[]): readonly Buffer[] => {
+    const isHidden = isHiding && context.search() !== undefined;
+    if (holdsValue || isHidden) throw setMeanwhile(context.host);
+    return leaving;
+  };
+  await passOn(context, outgoing.writer, async () => {
+    const data = await body.read();
+    return data === null ? null : checked(data.flatMap((part) => redactor.push(part)));
+  });
+  await write(context, outgoing.writer, checked(redactor.end()));
+  await finish(outgoing, body.trailers);
+  return outgoing;
+}
+
+function setMeanwhile(host: string): Refusal {
+  return new Refusal(
+    "value_in_compressed_body",
+    `A secret was set while ${host} responded with a body in which its value cannot be redacted; the rest is not passed on`,
+    { wasAllowed: true },
+  );
+}
+
+/** Passes a body on as it arrives, with tokens in place of values. */
+export async function relaySearched(
+  context: ResponseContext,
+  head: ResponseHead,
+  framing: Framing,
+  body: IncomingBody,
+): Promise<StreamedResponse> {
+  const { beginning, source } = await readBeginning(body);
+  const compression = compressionOf(beginning);
+  if (compression !== undefined) {
+    return await relayCompressed(context, head, framing, compression, source);
+  }
+  const outgoing = begin(context, head, undefined);
+  const redactor = new StreamRedactor(context.search, noteRedacted(context));
+  await passOn(context, outgoing.writer, async () => {
+    const data = await source.read();
+    return data === null ? null : redactor.push(joined(data));
+  });
+  await write(context, outgoing.writer, redactor.end());
+  await finish(outgoing, body.trailers);
+  return outgoing;
+}
+
+/** Passes a compressed body on decoded, in parts that depend on its length alone. */
+export async function relayDecoded(
+  context: ResponseContext,
+  head: ResponseHead,
+  source: BodySource & { close(): Promise<void> },
+): Promise<StreamedResponse> {
+  const isBudgeted = context.budget.tryTake(decodedPartBytes);
+  const partBytes = isBudgeted ? decodedPartBytes : smallDecodedPartBytes;
+  const parts = partsOf(source, partBytes);
+  try {
+    const first = await parts.next();
+    const whole = first.done === true ? Buffer.alloc(0) : first.value;
+    if (whole.length < partBytes) {
+      const redacted = redactWhole(whole, context.search(), noteRedacted(context));
+      const outgoing = begin(context, head, redacted.length, true);
+      await write(context, outgoing.writer, [redacted]);
+      await finish(outgoing, []);
+      return outgoing;
+    }
+    const outgoing = begin(context, head, undefined, true);
+    const redactor = new StreamRedactor(context.search, noteRedacted(context));
+    await write(context, outgoing.writer, redactor.push(whole));
+    await passOn(context, outgoing.writer, async () => {
+      const next = await parts.next();
+      return next.done === true ? null : redactor.push(next.value);
+    });
+    await write(context, outgoing.writer, redactor.end());
+    await finish(outgoing, []);
+    return outgoing;
+  } finally {
+    await parts.return(undefined);
+    await source.close();
+    if (isBudgeted) context.budget.give(decodedPartBytes);
+  }
+}
+
+/** Passes a compressed body without a Content-Encoding on unchanged, once it was searched. */
+export async function relayCompressed(
+  context: ResponseContext,
+  head: ResponseHead,
+  framing: Framing,
+  compression: Compression,
+  source: BodySource,
+): Promise<StreamedResponse> {
+  const { host, search } = context;
+  const passage = new CompressedPassage(compression, host, search, noteRedacted(context));
+  try {
+    // The head waits for the first part, so that a short body can be refused with a response.
+    let leaving = await passage.next(source);
+    while (leaving?.length === 0) leaving = await passage.next(source);
+    const length = framing.kind === "length" ? framing.length : undefined;
+    const outgoing = begin(context, head, length);
+    while (leaving !== null) {
+      await write(context, outgoing.writer, leaving);
+      leaving = await passage.next(source);
+    }
+    await finish(outgoing, []);
+    return outgoing;
+  } finally {
+    passage.close();
+  }
+}
+
+/**
+ * Passes the messages of gRPC on as they arrive. A response that cannot be passed
+ * on ends with a status, where the guest takes trailers: gRPC clients show it.
+ */
+export async function relayGrpc(
+  context: ResponseContext,
+  head: ResponseHead,
+  framing: Framing,
+  messageFraming: "grpc" | "grpc-web",
+  body: IncomingBody,
+): Promise<StreamedResponse> {
+  const { host, search, audit } = context;
+  const messages = new GrpcMessages(messageFraming, host, search, noteRedacted(context));
+  const length = framing.kind === "length" ? framing.length : undefined;
+  const outgoing = begin(context, head, length);
+  try {
+    await passOn(context, outgoing.writer, async () => {
+      const data = await body.read();
+      return data === null ? null : data.flatMap((part) => messages.push(part));
+    });
+    await write(context, outgoing.writer, messages.end());
+    await finish(outgoing, body.trailers);
+  } catch (error) {
+    if (!(error instanceof Refusal) || messageFraming !== "grpc" || length !== undefined)
+      throw error;
+    audit.failed(error.message);
+    await finish(outgoing, grpcStatusFields(error));
+  }
+  return outgoing;
+}
+
+interface OutgoingBody extends StreamedResponse {
+  readonly writer: BodySink;
+  readonly context: ResponseContext;
+}
+
+function begin(
+  context: ResponseContext,
+  head: ResponseHead,
+  length: number | undefined,
+  decoded = false,
+): OutgoingBody {
+  const { guest, audit } = context;
+  const chunked = length === undefined && context.guestTakesChunked;
+  const closeDelimited = length === undefined && !chunked;
+  context.onResponseBegins();
+  const writer = guest.begin(
+    outgoingResponse(
+      head,
+      {
+        contentLength: length === undefined ? undefined : String(length),
+        chunked,
+        close: context.close || closeDelimited,
+        decoded,
+      },
+      audit.seen,
+    ),
+  );
+  return { writer, closeDelimited, context };
+}
+
+async function passOn(
+  context: ResponseContext,
+  writer: BodySink,
+  next: () => Promise<readonly Buffer[] | null>,
+): Promise<void> {
+  for (;;) {
+    const data = await next();
+    if (data === null) return;
+    await write(context, writer, data);
+  }
+}
+
+/** Writes what is released at one time as one chunk, so that chunk sizes reveal nothing of the content. */
+async function write(
+  context: ResponseContext,
+  writer: BodySink,
+  data: readonly Buffer[],
+): Promise<void> {
+  const blocked = writer.writeTogether(data);
+  context.audit.responseBytes = writer.bytes;
+  if (blocked !== undefined) await blocked;
+  if (!context.guest.writable) throw new ChannelLostError("the guest closed the connection");
+}
+
+async function finish({ writer }: OutgoingBody, trailers: readonly Field[]): Promise<void> {
+  const blocked = writer.end(trailers);
+  if (blocked !== undefined) await blocked;
+}
+
+/** Reads as much as it takes to decide whether the body is compressed; the source returns it again. */
+async function readBeginning(body: BodySource): Promise<{ beginning: Buffer; source: BodySource }> {
+  let beginning: Buffer = Buffer.alloc(0);
+  while (mayBeCompressed(beginning)) {
+    const data = await body.read();
+    if (data === null) break;
+    beginning = joined([beginning, ...data]);
+  }
+  let pending: Buffer | undefined = beginning;
+  const source: BodySource = {
+    async read() {
+      const data = pending;
+      pending = undefined;
+      return data === undefined || data.length === 0 ? await body.read() : [data];
+    },
+  };
+  return { beginning, source };
+}
+
+/** Yields the data in parts of exactly this size; the last one is shorter, and may be empty. */
+async function* partsOf(source: BodySource, partBytes: number): AsyncGenerator<Buffer> {
+  let waiting: Buffer[] = [];
+  let bytes = 0;
+  for (;;) {
+    const data = await source.read();
+    if (data === null) break;
+    for (const part of data) {
+      waiting.push(part);
+      bytes += part.length;
+      while (bytes >= partBytes) {
+        const all = joined(waiting);
+        yield all.subarray(0, partBytes);
+        waiting = [all.subarray(partBytes)];
+        bytes -= partBytes;
+      }
+    }
+  }
+  yield joined(waiting);
+}
+
+function joined(parts: readonly Buffer[]): Buffer {
+  const [only] = parts;
+  return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
+}
+
+function noteRedacted({ audit }: ResponseContext): (name: string) => void {
+  return (name) => audit.seen.note("redacted", name);
+}

@@ -1,0 +1,368 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
+import type { Duplex } from "node:stream";
+import { serviceLimits } from "@opencomputer/protocol/wire";
+import type { BodySink } from "../../http/body-sink.ts";
+import { ChannelLostError } from "../../http/channel-lost-error.ts";
+import { type Field, fieldOf, fieldValues, parseFieldLines } from "../../http/fields.ts";
+import { malformed } from "../../http/http-syntax-error.ts";
+import type { IncomingBody } from "../../http/incoming-body.ts";
+import type { Framing, ResponseHead } from "../../http/message-heads.ts";
+import type { OutgoingRequestHead } from "../../http/outgoing-heads.ts";
+import { acceptOf, webSocketAccept, webSocketKey } from "../../http/web-socket-key.ts";
+import { ByteChannel } from "../../http1/byte-channel.ts";
+import { parseResponseHead } from "../../http1/response-head.ts";
+import { declaredLength } from "../../http2/declared-length.ts";
+import { FrameOverhead, type OverheadChecks } from "../../http2/frame-overhead.ts";
+import { headBytes, headText } from "../../http2/head-text.ts";
+import { readFields } from "../../http2/read-fields.ts";
+import { upstreamSessionOptions } from "../../http2/session-options.ts";
+import { StreamReader } from "../../http2/stream-reader.ts";
+import { StreamWriter } from "../../http2/stream-writer.ts";
+import { keepOutOfTables, pushFields } from "../../http2/write-fields.ts";
+import type { MonotonicClock } from "./upstream-link.ts";
+import type { UpstreamConnection, UpstreamSide } from "./upstream-side.ts";
+
+interface ConnectionDependencies {
+  readonly clock: MonotonicClock;
+  readonly watchdogs: OverheadChecks;
+  readonly onActivity: () => void;
+}
+
+/** A connection over HTTP/2, which carries many exchanges at a time. */
+export class Http2Connection implements UpstreamConnection {
+  readonly #session: ClientHttp2Session;
+  readonly #overhead: FrameOverhead;
+  readonly #onActivity: () => void;
+  readonly #settings: Promise<void>;
+
+  constructor(
+    socket: Duplex,
+    host: string,
+    { clock, watchdogs, onActivity }: ConnectionDependencies,
+  ) {
+    this.#onActivity = onActivity;
+    this.#overhead = new FrameOverhead(socket, {
+      now: clock.monotonicMilliseconds(),
+      onExceeded: () => this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM),
+    });
+    this.#session = connect(`https://${host}`, {
+      ...upstreamSessionOptions,
+      createConnection: () => socket,
+    });
+    this.#session.on("error", ignoreError);
+    this.#session.once("close", watchdogs.check(this.#overhead));
+    this.#settings = new Promise((resolve) => {
+      this.#session.once("remoteSettings", () => resolve());
+      this.#session.once("close", resolve);
+    });
+    this.#session.once("connect", (session) =>
+      session.setLocalWindowSize(serviceLimits.http2UpstreamConnectionWindowBytes),
+    );
+  }
+
+  /** A session that has received GOAWAY finishes its exchanges, and takes no further ones. */
+  get quiet(): boolean {
+    return !this.#session.closed && !this.#session.destroyed;
+  }
+
+  /** Whether it takes WebSockets (RFC 8441 §3), as far as it has stated. */
+  get takesWebSockets(): boolean {
+    return this.#session.remoteSettings.enableConnectProtocol === true;
+  }
+
+  /** Resolves once the upstream has sent its settings, or has closed. */
+  hasSettings(): Promise<void> {
+    return this.#settings;
+  }
+
+  /** Calls back once, when the connection takes no further exchange. */
+  onUnfit(callback: () => void): void {
+    this.#session.once("goaway", callback);
+    this.#session.once("close", callback);
+  }
+
+  exchange(): UpstreamSide {
+    return new Http2Upstream(this.#session, this.#overhead, this.#onActivity);
+  }
+
+  destroy(): void {
+    this.#session.destroy();
+  }
+}
+
+function ignoreError(): void {
+  // The streams of the session fail, and report it.
+}
+
+interface PendingHead {
+  resolve(raw: readonly string[] | null): void;
+  reject(error: unknown): void;
+}
+
+/** One stream of a connection over HTTP/2. */
+export class Http2Upstream implements UpstreamSide {
+  readonly #session: ClientHttp2Session;
+  readonly #overhead: FrameOverhead;
+  readonly #onActivity: () => void;
+  #stream: ClientHttp2Stream | undefined;
+  #heads: (readonly string[])[] = [];
+  #headBytes = 0;
+  #rawTrailers: readonly string[] = [];
+  #pending: PendingHead | undefined;
+  #isClosed = false;
+  #cause: unknown;
+  #body: IncomingBody | undefined;
+  #hasResponded = false;
+  #endsWithHead = false;
+  /** What a handshake over HTTP/1.1 has for it; undefined for a request that opens no WebSocket. */
+  #accept: string | undefined;
+  #isSwitched = false;
+
+  constructor(session: ClientHttp2Session, overhead: FrameOverhead, onActivity: () => void) {
+    this.#session = session;
+    this.#overhead = overhead;
+    this.#onActivity = onActivity;
+  }
+
+  get writable(): boolean {
+    const stream = this.#stream;
+    return stream !== undefined && !stream.destroyed && !stream.aborted;
+  }
+
+  get hasResponded(): boolean {
+    return this.#hasResponded;
+  }
+
+  get mayContinue(): boolean {
+    return this.#body?.complete === true;
+  }
+
+  sendBodiless(head: OutgoingRequestHead, declaresEmptyBody: boolean): void {
+    if (isWebSocket(head)) {
+      this.#accept = acceptOf(fieldValues(head.fields, webSocketKey)[0] ?? "");
+      this.#open(head, undefined, { endStream: false });
+      return;
+    }
+    this.#open(head, declaresEmptyBody ? 0 : undefined, { endStream: true });
+  }
+
+  sendWhole(head: OutgoingRequestHead, body: readonly Buffer[], bodyBytes: number): void {
+    const stream = this.#open(head, bodyBytes, { endStream: false });
+    stream.end(body.length === 1 ? body[0] : Buffer.concat(body));
+    this.#overhead.carry(bodyBytes);
+  }
+
+  begin(
+    head: OutgoingRequestHead,
+    {
+      length,
+      expect,
+    }: { readonly length: number | undefined; readonly expect: string | undefined },
+  ): BodySink {
+    const stream = this.#open(head, length, { endStream: false, waitForTrailers: true }, expect);
+    return new StreamWriter(stream, this.#overhead, this.#onActivity);
+  }
+
+  async readHead(redact: (head: Buffer) => Buffer): Promise<ResponseHead | null> {
+    const raw = this.#takeHead() ?? (await this.#nextHead());
+    if (raw === null) return null;
+    const head = readResponseHead(raw, redact);
+    return this.#accept === undefined ? head : switchedHead(head, this.#accept);
+  }
+
+  readBody(
+    head: ResponseHead,
+    requestMethod: string,
+    readTrailerLine: (line: string) => string,
+  ): { readonly framing: Framing; readonly body: IncomingBody } {
+    const stream = this.#stream;
+    if (stream === undefined) throw new Error("a response was read before a request was sent");
+    const length = declaredLength(head.fields);
+    const hasNone =
+      this.#endsWithHead || requestMethod === "HEAD" || head.status === 204 || head.status === 304;
+    const isEmpty = hasNone || length === 0;
+    this.#body = new StreamReader(stream, {
+      isEmpty,
+      onActivity: this.#onActivity,
+      overhead: this.#overhead,
+      readTrailers: () => readTrailers(this.#rawTrailers, readTrailerLine),
+    });
+    let framing: Framing = { kind: "none" };
+    if (!isEmpty) framing = length === undefined ? { kind: "chunked" } : { kind: "length", length };
+    return { framing, body: this.#body };
+  }
+
+  switchProtocols(): ByteChannel {
+    if (this.#stream === undefined) throw new Error("no request was sent");
+    this.#isSwitched = true;
+    return new ByteChannel(this.#stream, {
+      onActivity: this.#onActivity,
+      onClosed: ignoreError,
+      onPassed: (bytes) => this.#overhead.carry(bytes),
+    });
+  }
+
+  /** A stream that is closed before its end was written would end cleanly: it is destroyed. */
+  destroy(): void {
+    const stream = this.#stream;
+    if (stream === undefined || stream.destroyed) return;
+    if (stream.writableEnded) {
+      // Without an error, what was written is sent before the stream closes.
+      const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants;
+      stream.close(this.#isSwitched ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
+    } else stream.destroy(new ChannelLostError("the exchange was given up"));
+  }
+
+  #open(
+    head: OutgoingRequestHead,
+    contentLength: number | undefined,
+    options: { readonly endStream: boolean; readonly waitForTrailers?: boolean },
+    expect?: string,
+  ): ClientHttp2Stream {
+    const headers = [
+      ...(isWebSocket(head)
+        ? [":method", "CONNECT", ":protocol", "websocket"]
+        : [":method", head.method]),
+      ":scheme",
+      "https",
+      ":authority",
+      head.host,
+      ":path",
+      head.target,
+    ];
+    pushFields(headers, isWebSocket(head) ? withoutKey(head.fields) : head.fields);
+    if (head.takesTrailers) headers.push("te", "trailers");
+    if (expect !== undefined) headers.push("expect", expect);
+    if (contentLength !== undefined) headers.push("content-length", String(contentLength));
+    keepOutOfTables(headers, head.secretFields);
+    const stream = this.#request(headers, options);
+    this.#stream = stream;
+    stream.on("headers", (_headers, _flags, raw: readonly string[]) => this.#arrive(raw));
+    stream.on("response", (_headers, flags, raw: readonly string[]) => {
+      this.#endsWithHead = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+      this.#arrive(raw);
+    });
+    // They may arrive together with the head, before the body is read.
+    stream.on("trailers", (_headers, _flags, raw: readonly string[] = []) => {
+      this.#overhead.carry(headBytes(raw));
+      this.#rawTrailers = raw;
+    });
+    stream.on("error", (cause) => this.#fail(cause));
+    stream.on("close", () => {
+      if (!this.mayContinue) this.#overhead.abandon(serviceLimits.http2UpstreamWindowBytes);
+      this.#fail();
+    });
+    return stream;
+  }
+
+  #request(
+    headers: readonly string[],
+    options: { readonly endStream: boolean; readonly waitForTrailers?: boolean },
+  ): ClientHttp2Stream {
+    try {
+      return this.#session.request(headers, options);
+    } catch (cause) {
+      throw new ChannelLostError("the upstream's connection takes no further stream", { cause });
+    }
+  }
+
+  #arrive(raw: readonly string[]): void {
+    this.#onActivity();
+    this.#hasResponded = true;
+    const bytes = headBytes(raw);
+    this.#overhead.carry(bytes);
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (pending !== undefined) {
+      pending.resolve(raw);
+      return;
+    }
+    this.#headBytes += bytes;
+    // Interim heads have no flow control; the guest may not read those that are passed on.
+    if (this.#heads.length > 0 && this.#headBytes > serviceLimits.httpHeadBytesMax) {
+      this.#stream?.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    } else this.#heads.push(raw);
+  }
+
+  #takeHead(): readonly string[] | undefined {
+    const raw = this.#heads.shift();
+    if (raw !== undefined) this.#headBytes -= headBytes(raw);
+    return raw;
+  }
+
+  #nextHead(): Promise<readonly string[] | null> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) reject(closedStream(this.#cause));
+      else this.#pending = { resolve, reject };
+    });
+  }
+
+  #fail(cause?: unknown): void {
+    this.#isClosed = true;
+    this.#cause ??= cause;
+    // An error is not made for each stream: it is expensive.
+    this.#pending?.reject(closedStream(this.#cause));
+    this.#pending = undefined;
+  }
+}
+
+function closedStream(cause: unknown): ChannelLostError {
+  return new ChannelLostError(
+    "the upstream closed the stream",
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+/**
+ * Reads the head of a response. Where a value is redacted in it, what is left is
+ * read as the lines of a head: a value may extend from a name into its field.
+ */
+function readResponseHead(raw: readonly string[], redact: (head: Buffer) => Buffer): ResponseHead {
+  const { pseudo, fields } = readFields(raw);
+  const status = pseudo.get(":status") ?? "";
+  if (!/^[1-9]\d\d$/.test(status)) throw malformed("the status is not a number of three digits");
+  if (status === "101") throw malformed("101 is not a status of HTTP/2");
+  const lines = headText(fields.flatMap(({ name, value }) => [name, value]));
+  const bytes = Buffer.concat([
+    Buffer.from(`HTTP/1.1 ${status} \r\n`, "latin1"),
+    lines.subarray(0, lines.length - 2),
+  ]);
+  const redacted = redact(bytes);
+  if (redacted !== bytes) return parseResponseHead(redacted);
+  return { minorVersion: 1, status: Number(status), reason: "", fields };
+}
+
+function isWebSocket({ upgrade }: OutgoingRequestHead): boolean {
+  return upgrade?.toLowerCase() === "websocket";
+}
+
+function withoutKey(fields: readonly Field[]): readonly Field[] {
+  return fields.filter(({ lowerName }) => lowerName !== webSocketKey);
+}
+
+/** A success opens the WebSocket (RFC 8441 §5): what the head would be over HTTP/1.1. */
+function switchedHead(head: ResponseHead, accept: string): ResponseHead {
+  if (head.status < 200 || head.status > 299) return head;
+  return {
+    ...head,
+    status: 101,
+    reason: "Switching Protocols",
+    fields: [
+      ...head.fields.filter(({ lowerName }) => lowerName !== webSocketAccept),
+      fieldOf("Connection", "Upgrade"),
+      fieldOf("Upgrade", "websocket"),
+      fieldOf("Sec-WebSocket-Accept", accept),
+    ],
+  };
+}
+
+function readTrailers(
+  raw: readonly string[],
+  readLine: (line: string) => string,
+): readonly Field[] {
+  return readFields(raw).fields.flatMap((field) => {
+    const line = `${field.name}: ${field.value}`;
+    const redacted = readLine(line);
+    return redacted === line ? [field] : parseFieldLines([redacted]);
+  });
+}

@@ -1,0 +1,111 @@
+import { type AuditLine, auditLineSchema } from "@opencomputer/protocol/wire";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+
+/** Counts what passes the proxy. No host, sandbox or name of a secret is a label. */
+export interface EgressMetrics {
+  /** A request or stream that has ended. */
+  countLine(line: AuditLine): void;
+  /** What happened to secrets in what {@link countRefusal} counted. */
+  countSecrets(line: Pick<AuditLine, "substituted" | "withheld" | "redacted" | "leaked">): void;
+  /** A connection or a DNS question that was refused before there was a request. */
+  countRefusal(refusal: Pick<AuditLine, "kind">): void;
+  /** A response of the proxy in the place of the upstream's. @param code One of a fixed list. */
+  countFailure(code: string): void;
+}
+
+/** What can happen to a secret in a request. */
+const secretResults = ["substituted", "withheld", "redacted", "leaked"] as const;
+/** Upper bounds in seconds: from an API on the same continent to a model that thinks. */
+const durationBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120];
+
+export function createEgressMetrics(
+  registry: Registry,
+  read: {
+    connections: () => number;
+    dnsConnections: () => number;
+    sessions: () => number;
+    isAuditTrailWritable: () => boolean;
+  },
+): EgressMetrics {
+  const registers = [registry];
+  const requests = new Counter({
+    name: "opencomputer_egress_requests_total",
+    help: "Requests, streams and refused connections by kind and decision",
+    labelNames: ["kind", "decision"],
+    registers,
+  });
+  const failures = new Counter({
+    name: "opencomputer_egress_failures_total",
+    help: "Responses of the proxy in the place of the upstream's, by the code of the error",
+    labelNames: ["code"],
+    registers,
+  });
+  const secrets = new Counter({
+    name: "opencomputer_egress_secrets_total",
+    help: "Secrets by what happened to them, each once for each request",
+    labelNames: ["result"],
+    registers,
+  });
+  const bytes = new Counter({
+    name: "opencomputer_egress_bytes_total",
+    help: "Bytes of bodies and streams by direction, as the sandbox sees it",
+    labelNames: ["direction"],
+    registers,
+  });
+  const durations = new Histogram({
+    name: "opencomputer_egress_request_duration_seconds",
+    help: "Time from the first byte of an allowed request to the last of its response",
+    buckets: durationBuckets,
+    registers,
+  });
+  // A rate is of two samples: the first event of a kind would otherwise not be one.
+  for (const kind of auditLineSchema.shape.kind.options) {
+    for (const decision of auditLineSchema.shape.decision.options) {
+      requests.inc({ kind, decision }, 0);
+    }
+  }
+  for (const result of secretResults) secrets.inc({ result }, 0);
+  const gauge = (name: string, help: string, now: () => number) =>
+    new Gauge({
+      ...{ name, help, registers },
+      collect() {
+        this.set(now());
+      },
+    });
+  gauge("opencomputer_egress_connections", "Open connections of sandboxes", read.connections);
+  gauge(
+    "opencomputer_egress_dns_connections",
+    "Open connections of sandboxes to the resolver",
+    read.dnsConnections,
+  );
+  gauge("opencomputer_egress_sessions", "Sandboxes that the proxy has a policy of", read.sessions);
+  gauge(
+    "opencomputer_egress_audit_trail_writable",
+    "1 while the audit trail takes lines; at 0 requests are refused",
+    () => (read.isAuditTrailWritable() ? 1 : 0),
+  );
+
+  const countSecrets: EgressMetrics["countSecrets"] = (line) => {
+    for (const result of secretResults) {
+      if (line[result].length > 0) secrets.inc({ result }, line[result].length);
+    }
+  };
+
+  return {
+    countLine(line) {
+      const { kind, decision } = line;
+      requests.inc({ kind, decision });
+      if (decision === "allowed") durations.observe(line.durationMilliseconds / 1000);
+      bytes.inc({ direction: "sent" }, line.requestBytes);
+      bytes.inc({ direction: "received" }, line.responseBytes);
+      countSecrets(line);
+    },
+    countSecrets,
+    countRefusal({ kind }) {
+      requests.inc({ kind, decision: "refused" });
+    },
+    countFailure(code) {
+      failures.inc({ code });
+    },
+  };
+}

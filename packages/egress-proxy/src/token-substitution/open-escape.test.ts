@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { endsInEscape, endsInPercentEscape } from "./open-escape.ts";
+
+describe("endsInEscape", () => {
+  const open = [
+    "%",
+    "a%4",
+    "%25",
+    "%254",
+    "%25254",
+    "\\",
+    "\\\\",
+    "%5C",
+    "%5cu00",
+    "\\u",
+    "\\u00e",
+    "\\u{1f",
+    "\\U0001F60",
+    "\\x4",
+    "\\1",
+    "&#",
+    "&#x",
+    "&#x4",
+    "&#39",
+    "\\u0025",
+    "\\u005c",
+    "\\\\u0025",
+    "%26%23",
+    "%26#x",
+    "%25%32",
+    "%25%35%63",
+    "&#37;",
+    "&#x25;",
+    "&percnt;",
+    "&amp;#",
+    "%u00",
+    "\\x25",
+  ];
+  for (const text of open) test(`${text} is open`, () => assert.equal(endsInEscape(text), true));
+
+  const closed = [
+    "",
+    "Bearer ",
+    "a=",
+    "100% ",
+    "%41",
+    "%2541",
+    "\\n",
+    "\\\\n",
+    "\\u00e9",
+    "\\u{1f511}",
+    "\\U0001F600",
+    "\\x41",
+    "&#39;",
+    "&",
+    "#",
+    "user:",
+    "&amp;",
+    "\\u0041",
+    "%26",
+  ];
+  for (const text of closed) {
+    test(`${text} is closed`, () => assert.equal(endsInEscape(text), false));
+  }
+});
+
+test("endsInPercentEscape treats a backslash as part of a name", () => {
+  assert.equal(endsInPercentEscape("user%"), true);
+  assert.equal(endsInPercentEscape("user%25%34"), true);
+  assert.equal(endsInPercentEscape("CORP\\"), false);
+  assert.equal(endsInPercentEscape("user:"), false);
+});

@@ -1,0 +1,59 @@
+/** How far back an escape is searched for. */
+export const escapeCharactersMax = 96;
+
+/**
+ * An escape that lacks its end: percent-encoding; a backslash of JSON,
+ * JavaScript, Python or YAML; a numeric character reference of HTML.
+ */
+const openEscape =
+  /%(?:[0-9a-fA-F]?|u[0-9a-fA-F]{0,3})$|\\(?:u[0-9a-fA-F]{0,3}|u\{[0-9a-fA-F]{0,6}|U[0-9a-fA-F]{0,7}|x[0-9a-fA-F]?|[0-7]{0,2})$|&#[xX]?[0-9a-fA-F]{0,8}$/;
+
+/** Escapes of characters that begin an escape: `%`, the backslash, `&` and `#`, and what their own escapes are made of. */
+const escapedCharacter =
+  /%([0-9a-fA-F]{2})|\\u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})|&#[xX]0{0,5}([0-9a-fA-F]{2});|&#0{0,5}([0-9]{2,3});|\\(\\)|&(percnt|bsol|amp|num);/g;
+
+const entityCharacters: Readonly<Record<string, string>> = {
+  percnt: "%",
+  bsol: "\\",
+  amp: "&",
+  num: "#",
+};
+
+/** How often a text is decoded, to find escapes that are written with escapes. */
+const roundsMax = 4;
+
+/**
+ * Whether a text ends inside an escape, also in one that is itself written with
+ * escapes. A decoder takes the first characters of what follows for the escape's
+ * end. A value that follows would be sent back without them, which no search for
+ * the value finds, while the decoded character reveals them. No client writes a
+ * token there.
+ */
+export function endsInEscape(before: string): boolean {
+  if (!/[%\\#&]/.test(before)) return false;
+  let text = before;
+  for (let round = 0; round < roundsMax; round += 1) {
+    if (openEscape.test(text)) return true;
+    const decoded = text.replace(escapedCharacter, decodedCharacter);
+    if (decoded === text) return false;
+    text = decoded;
+  }
+  return openEscape.test(text);
+}
+
+/**
+ * The same for Basic credentials, which servers percent-decode (RFC 6749
+ * §2.3.1) and do not decode otherwise: a backslash there is part of a name.
+ */
+export function endsInPercentEscape(before: string): boolean {
+  return endsInEscape(before.replaceAll(/[\\&]/g, "."));
+}
+
+function decodedCharacter(_escape: string, ...groups: (string | undefined)[]): string {
+  const [percent, unicode, hexadecimal, entityHexadecimal, entityDecimal, backslash, name] = groups;
+  if (backslash !== undefined) return backslash;
+  if (name !== undefined) return entityCharacters[name] ?? "";
+  if (entityDecimal !== undefined) return String.fromCharCode(Number(entityDecimal));
+  const digits = percent ?? unicode ?? hexadecimal ?? entityHexadecimal ?? "0";
+  return String.fromCharCode(Number.parseInt(digits, 16));
+}

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { SettingsError } from "@opencomputer/protocol/wire";
 import { isNull } from "drizzle-orm";
 import {
   type CertificateAuthority,
@@ -10,7 +11,7 @@ import { createKeyRing, encryptionKeyBytes, type KeyRing, KeyRingError } from ".
 import { SecretValue } from "./vault/secret-value.ts";
 import { type Vault, VaultError } from "./vault/vault.ts";
 
-/** What is made once per database and stays for its life. */
+/** What is made once per database and kept for its life. */
 export interface Installation {
   shortId: string;
   certificateAuthority: CertificateAuthority;
@@ -22,9 +23,9 @@ export interface Installation {
 }
 
 /**
- * The installation of this database, made when it has none.
+ * Opens the installation of this database, which is made when it has none.
  *
- * @throws when the encryption key is not the one that the database was made with.
+ * @throws {SettingsError} when the encryption key is not the one that the database was made with.
  */
 export async function openInstallation(
   database: Database,
@@ -37,10 +38,10 @@ export async function openInstallation(
     row = await readRow(database);
   }
   if (row === undefined) throw new Error("The installation's row is absent right after its insert");
-  assertKeyFits(vault, { sealed: row.checkSealed, keyVersion: row.checkKeyVersion });
+  assertKeyFits(vault, { encrypted: row.encryptedCheck, keyVersion: row.checkKeyVersion });
   const signingKey = await openSigningKey(database, vault, row.shortId);
-  const privateKeyPem = vault.open(
-    { sealed: row.caKeySealed, keyVersion: row.caKeyVersion },
+  const privateKeyPem = vault.decrypt(
+    { encrypted: row.encryptedCaKey, keyVersion: row.caKeyVersion },
     { kind: "certificate-authority-key", shortId: row.shortId },
   );
   return {
@@ -58,49 +59,54 @@ async function readRow(database: Database) {
   return row;
 }
 
-/** The signing key, made when there is none. Of several processes that make one, the first wins. */
+/** Opens the signing key, which is made when there is none. Of several processes that make one, the first wins. */
 async function openSigningKey(database: Database, vault: Vault, shortId: string): Promise<Buffer> {
   const context = { kind: "signing-key", shortId } as const;
-  const made = vault.seal(
+  const made = vault.encrypt(
     new SecretValue(randomBytes(encryptionKeyBytes).toString("hex")),
     context,
   );
   await database
     .update(installations)
-    .set({ signingKeySealed: made.sealed, signingKeyVersion: made.keyVersion })
-    .where(isNull(installations.signingKeySealed));
+    .set({ encryptedSigningKey: made.encrypted, signingKeyVersion: made.keyVersion })
+    .where(isNull(installations.encryptedSigningKey));
   const row = await readRow(database);
-  const { signingKeySealed: sealed, signingKeyVersion: keyVersion } = row ?? {};
-  if (!sealed || !keyVersion) throw new Error("The signing key is absent right after its update");
-  return vault.openKey({ sealed, keyVersion }, context);
+  const { encryptedSigningKey: encrypted, signingKeyVersion: keyVersion } = row ?? {};
+  if (!encrypted || !keyVersion)
+    throw new Error("The signing key is absent right after its update");
+  return vault.decryptKey({ encrypted, keyVersion }, context);
 }
 
 async function makeInstallation(database: Database, vault: Vault): Promise<void> {
   const shortId = randomBytes(4).toString("hex");
   const authority = await makeCertificateAuthority(shortId);
-  const check = vault.seal(new SecretValue("opencomputer"), { kind: "key-check" });
-  const key = vault.seal(authority.privateKeyPem, { kind: "certificate-authority-key", shortId });
+  const check = vault.encrypt(new SecretValue("opencomputer"), { kind: "key-check" });
+  const key = vault.encrypt(authority.privateKeyPem, {
+    kind: "certificate-authority-key",
+    shortId,
+  });
   await database
     .insert(installations)
     .values({
       shortId,
-      checkSealed: check.sealed,
+      encryptedCheck: check.encrypted,
       checkKeyVersion: check.keyVersion,
       caCertificatePem: authority.certificatePem,
-      caKeySealed: key.sealed,
+      encryptedCaKey: key.encrypted,
       caKeyVersion: key.keyVersion,
     })
     .onConflictDoNothing();
 }
 
-function assertKeyFits(vault: Vault, check: { sealed: string; keyVersion: string }): void {
+function assertKeyFits(vault: Vault, check: { encrypted: string; keyVersion: string }): void {
   try {
-    vault.open(check, { kind: "key-check" });
+    vault.decrypt(check, { kind: "key-check" });
   } catch (error) {
     if (!(error instanceof VaultError) && !(error instanceof KeyRingError)) throw error;
-    throw new Error(
-      "The encryption key is not the one that this database was made with. Set OPENSANDBOX_SECRET_ENCRYPTION_KEY to that one, or to a new one with that one in OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS until the log says that it is not needed; or, when it was never set, put the data directory's encryption-key files back",
-      { cause: error },
+    const settingsError = new SettingsError(
+      "The encryption key is not the one that this database was made with. Set OPENSANDBOX_SECRET_ENCRYPTION_KEY to that one, or to a new one with that one in OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS until the log reports that it is not needed; or, when it was never set, restore the data directory's encryption-key files",
     );
+    settingsError.cause = error;
+    throw settingsError;
   }
 }

@@ -16,7 +16,7 @@ test("createLogger: a process whose log nobody reads any more ends all the same"
 }, async (context) => {
   const child = spawn(
     process.execPath,
-    ["--conditions=source", "--import", "tsx", "--input-type=module", "--eval", program],
+    ["--conditions=source", "--input-type=module", "--eval", program],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   context.signal.addEventListener("abort", () => child.kill("SIGKILL"));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import { DrizzleQueryError } from "drizzle-orm";
 import { describeError } from "./logging.ts";
 import { createRecordingLogger } from "./testing/recording-logger.ts";
@@ -14,7 +14,7 @@ function log(error: unknown): string {
 }
 
 describe("createLogger", () => {
-  test("tells type, text, code and causes of an error", () => {
+  test("logs type, text, code and causes of an error", () => {
     const cause = Object.assign(new TypeError("socket closed"), { code: "ECONNRESET" });
     const line = JSON.parse(log(new WireError("worker_unavailable", "no worker", { cause })));
     assert.equal(line.process, "control-plane");
@@ -38,10 +38,10 @@ describe("createLogger", () => {
     ],
   ];
   for (const [what, error] of leaking) {
-    test(`does not tell ${what}`, () => assert.ok(!log(error).includes(canary)));
+    test(`does not log ${what}`, () => assert.ok(!log(error).includes(canary)));
   }
 
-  test("still tells why a query failed", () => {
+  test("still logs why a query failed", () => {
     const error = new DrizzleQueryError("q", [canary], new Error("duplicate key"));
     assert.match(log(error), /A database query failed.*duplicate key/);
   });
@@ -53,6 +53,6 @@ describe("describeError", () => {
     error.cause = error;
     assert.ok(JSON.stringify(describeError(error)).length < 50_000);
   });
-  test("has nothing to tell of what is no error", () =>
+  test("returns undefined for what is no error", () =>
     assert.equal(describeError(canary), undefined));
 });

@@ -1,3 +1,4 @@
+import { openLogOutput } from "@opencomputer/process";
 import { DrizzleQueryError } from "drizzle-orm";
 import { type DestinationStream, type Logger, pino } from "pino";
 
@@ -13,9 +14,9 @@ interface LoggedError {
 const causesMax = 5;
 
 /**
- * Only what is known to be harmless of an error: no further properties, where
+ * Describes only what is known to be harmless of an error: no further properties, where
  * libraries keep requests and parameters. The text of a failed query lists
- * its parameters, so its cause stands for it.
+ * its parameters, so its cause is logged in its place.
  */
 export function describeError(error: unknown, depth = 0): LoggedError | undefined {
   if (!(error instanceof Error) || depth > causesMax) return undefined;
@@ -30,7 +31,7 @@ export function describeError(error: unknown, depth = 0): LoggedError | undefine
   };
 }
 
-/** JSON lines. No header, no body and no query of a request is ever passed to it. */
+/** Creates a logger of JSON lines. No header, no body and no query of a request is ever passed to it. */
 export function createLogger(destination?: DestinationStream): Logger {
   return pino(
     {
@@ -38,14 +39,6 @@ export function createLogger(destination?: DestinationStream): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       serializers: { err: (error) => describeError(error) },
     },
-    destination ?? openOutput(),
+    destination ?? openLogOutput(),
   );
-}
-
-/**
- * Written synchronously, with nothing to flush: pino flushes after a fatal line
- * all the same, and tries for ever when nobody reads the output any more.
- */
-function openOutput(): DestinationStream {
-  return Object.assign(pino.destination({ dest: 1, sync: true }), { flushSync: () => undefined });
 }

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { after, afterEach, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { exitCodes } from "@opencomputer/protocol/wire";
 import { createFakeEgressProxy } from "./testing/fake-egress-proxy.ts";
 import { createFakeWorker } from "./testing/fake-worker.ts";
 import { freePort } from "./testing/free-port.ts";
@@ -47,7 +48,7 @@ describe("the control plane as a process", () => {
 
   function start(environment: Record<string, string> = {}): Process {
     const child = fork(mainFile, {
-      execArgv: ["--conditions=source", "--import", "tsx"],
+      execArgv: ["--conditions=source"],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: {
         PATH: process.env["PATH"] ?? "",
@@ -94,7 +95,7 @@ describe("the control plane as a process", () => {
     });
   }
 
-  test("what was acknowledged is there after SIGKILL, and the directory is free again", async () => {
+  test("what was acknowledged exists after SIGKILL, and the directory is free again", async () => {
     const first = start();
     await untilListening(first);
     const created = await call("POST", "/api/secret-stores", { name: "kept" });
@@ -105,6 +106,21 @@ describe("the control plane as a process", () => {
     await untilListening(second);
     const stores = await (await call("GET", "/api/secret-stores")).json();
     assert.deepEqual(stores, [await created.json()]);
+  });
+
+  test("an encryption key other than the database's is a matter of configuration", async () => {
+    const keyFile = join(directory, "data/encryption-key");
+    const key = await readFile(keyFile, "utf8");
+    for (const [text, message] of [
+      [`${"0".repeat(64)}\n`, "is not the one that this database was made with"],
+      ["damaged\n", "must hold 64 hexadecimal digits"],
+    ] as const) {
+      await writeFile(keyFile, text);
+      const started = start();
+      assert.equal(await started.ended, exitCodes.configuration, started.output());
+      assert.ok(started.output().includes(message), started.output());
+    }
+    await writeFile(keyFile, key);
   });
 
   test("the disk budget is what the environment has, or follows from the number of sandboxes", async () => {
@@ -138,7 +154,7 @@ describe("the control plane as a process", () => {
     }
   });
 
-  test("a second process on the same data directory is refused with the way out", async () => {
+  test("a second process on the same data directory is refused, with what to do", async () => {
     const first = start();
     await untilListening(first);
     const second = start({ OPENCOMPUTER_PORT: String(await freePort()) });
@@ -154,7 +170,7 @@ describe("the control plane as a process", () => {
     assert.equal(await started.ended, 0);
   });
 
-  test("it ends when its parent is gone", async () => {
+  test("it ends when its parent has ended", async () => {
     const started = start();
     await untilListening(started);
     started.child.disconnect();

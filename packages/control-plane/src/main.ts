@@ -1,17 +1,28 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { exitCodes, readSettings, SettingsError, settingSchemas } from "@opencomputer/protocol";
+import { fileURLToPath } from "node:url";
+import { boundYoungGeneration, readSecretSettings } from "@opencomputer/process";
+import {
+  exitCodes,
+  readSettings,
+  SettingsError,
+  settingSchemas,
+} from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
+import { lockDirectory } from "./data-directory/lock-directory.ts";
 import { openServerDatabase } from "./database/open-server-database.ts";
-import { lockDirectory } from "./lock-directory.ts";
 import { createLogger } from "./logging.ts";
 import { defaultDiskMBPerOrgMax } from "./orgs/disk-budget.ts";
-import { watchProcessStates } from "./process-states.ts";
-import { readSecretSettings } from "./read-secret-settings.ts";
+import { watchProcessStates } from "./supervisor-link.ts";
 
 /** Longest that requests under way may hold up the end of the process. */
 const shutdownMilliseconds = 10_000;
 
+/** Where the set-up builds the dashboard, beside what `src` is compiled to. */
+const dashboardDirectory = fileURLToPath(new URL("../dist/dashboard", import.meta.url));
+
+boundYoungGeneration();
 const logger = createLogger();
 try {
   await run();
@@ -26,8 +37,10 @@ async function run(): Promise<void> {
   const settings = readSettings(
     {
       OPENCOMPUTER_DATA_DIR: settingSchemas.OPENCOMPUTER_DATA_DIR,
+      OPENCOMPUTER_LOG_LEVEL: settingSchemas.OPENCOMPUTER_LOG_LEVEL,
       OPENCOMPUTER_HOST: settingSchemas.OPENCOMPUTER_HOST,
       OPENCOMPUTER_PORT: settingSchemas.OPENCOMPUTER_PORT,
+      OPENCOMPUTER_METRICS_PORT: settingSchemas.OPENCOMPUTER_METRICS_PORT,
       OPENCOMPUTER_API_KEY: settingSchemas.OPENCOMPUTER_API_KEY,
       /** The supervisor gives the one of its private cluster where the operator gives none. */
       DATABASE_URL: settingSchemas.DATABASE_URL.unwrap(),
@@ -39,11 +52,16 @@ async function run(): Promise<void> {
       OPENCOMPUTER_SANDBOXES_PER_ORG_MAX: settingSchemas.OPENCOMPUTER_SANDBOXES_PER_ORG_MAX,
       OPENCOMPUTER_DISK_MB_PER_ORG_MAX: settingSchemas.OPENCOMPUTER_DISK_MB_PER_ORG_MAX,
       OPENCOMPUTER_SANDBOXES_PER_KEY_MAX: settingSchemas.OPENCOMPUTER_SANDBOXES_PER_KEY_MAX,
+      OPENCOMPUTER_EGRESS_LOG_DAYS_MAX: settingSchemas.OPENCOMPUTER_EGRESS_LOG_DAYS_MAX,
       OPENCOMPUTER_REQUESTS_PER_SECOND_MAX: settingSchemas.OPENCOMPUTER_REQUESTS_PER_SECOND_MAX,
+      OPENCOMPUTER_EVENTS_DAYS_MAX: settingSchemas.OPENCOMPUTER_EVENTS_DAYS_MAX,
+      OPENCOMPUTER_EVENTS_PER_ORG_MAX: settingSchemas.OPENCOMPUTER_EVENTS_PER_ORG_MAX,
+      OPENCOMPUTER_WEBHOOK_ADDRESSES: settingSchemas.OPENCOMPUTER_WEBHOOK_ADDRESSES,
       OPENCOMPUTER_API_BODY_BYTES_MAX: settingSchemas.OPENCOMPUTER_API_BODY_BYTES_MAX,
       OPENCOMPUTER_API_HEADER_BYTES_MAX: settingSchemas.OPENCOMPUTER_API_HEADER_BYTES_MAX,
       OPENCOMPUTER_PUBLIC_URL: settingSchemas.OPENCOMPUTER_PUBLIC_URL,
       OPENCOMPUTER_ALLOWED_HOSTS: settingSchemas.OPENCOMPUTER_ALLOWED_HOSTS,
+      OPENCOMPUTER_CORS_ORIGINS: settingSchemas.OPENCOMPUTER_CORS_ORIGINS,
       OPENCOMPUTER_TRUST_FORWARDED: settingSchemas.OPENCOMPUTER_TRUST_FORWARDED,
       OPENCOMPUTER_APT_MIRROR: settingSchemas.OPENCOMPUTER_APT_MIRROR,
       OPENCOMPUTER_PIP_INDEX_URL: settingSchemas.OPENCOMPUTER_PIP_INDEX_URL,
@@ -53,6 +71,7 @@ async function run(): Promise<void> {
     },
     readSecretSettings(process.env),
   );
+  logger.level = settings.OPENCOMPUTER_LOG_LEVEL;
   const dataDirectory = settings.OPENCOMPUTER_DATA_DIR;
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   // Held until the process ends: keys and requests under way are one control plane's.
@@ -80,7 +99,7 @@ async function run(): Promise<void> {
   };
   process.on("SIGTERM", () => end("SIGTERM"));
   process.on("SIGINT", () => end("SIGINT"));
-  process.on("disconnect", () => end("the parent process is gone"));
+  process.on("disconnect", () => end("the parent process has ended"));
 
   controlPlane = await startControlPlane(
     openDatabase,
@@ -88,6 +107,7 @@ async function run(): Promise<void> {
       dataDirectory,
       host: settings.OPENCOMPUTER_HOST,
       port: settings.OPENCOMPUTER_PORT,
+      metricsPort: settings.OPENCOMPUTER_METRICS_PORT,
       presetApiKey: settings.OPENCOMPUTER_API_KEY,
       encryptionKey: settings.OPENSANDBOX_SECRET_ENCRYPTION_KEY,
       previousEncryptionKeys: settings.OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS,
@@ -98,17 +118,23 @@ async function run(): Promise<void> {
         settings.OPENCOMPUTER_DISK_MB_PER_ORG_MAX ??
         defaultDiskMBPerOrgMax(settings.OPENCOMPUTER_SANDBOXES_PER_ORG_MAX),
       sandboxesPerKeyMax: settings.OPENCOMPUTER_SANDBOXES_PER_KEY_MAX,
+      egressLogDaysMax: settings.OPENCOMPUTER_EGRESS_LOG_DAYS_MAX,
       requestsPerSecondMax: settings.OPENCOMPUTER_REQUESTS_PER_SECOND_MAX,
+      eventsDaysMax: settings.OPENCOMPUTER_EVENTS_DAYS_MAX,
+      eventsPerOrgMax: settings.OPENCOMPUTER_EVENTS_PER_ORG_MAX,
+      webhookAddresses: settings.OPENCOMPUTER_WEBHOOK_ADDRESSES,
       apiBodyBytesMax: settings.OPENCOMPUTER_API_BODY_BYTES_MAX,
       apiHeaderBytesMax: settings.OPENCOMPUTER_API_HEADER_BYTES_MAX,
       publicUrl: settings.OPENCOMPUTER_PUBLIC_URL,
       allowedHosts: settings.OPENCOMPUTER_ALLOWED_HOSTS,
+      corsOrigins: settings.OPENCOMPUTER_CORS_ORIGINS,
       trustsForwarded: settings.OPENCOMPUTER_TRUST_FORWARDED,
       buildSources: {
         aptMirror: settings.OPENCOMPUTER_APT_MIRROR,
         pipIndexUrl: settings.OPENCOMPUTER_PIP_INDEX_URL,
         proxy: settings.OPENCOMPUTER_BUILD_PROXY,
       },
+      dashboardDirectory: existsSync(dashboardDirectory) ? dashboardDirectory : null,
       workerSocket: settings.OPENCOMPUTER_WORKER_SOCKET,
       readProcessStates: watchProcessStates(process, logger),
       egressProxySocket: settings.OPENCOMPUTER_EGRESS_PROXY_SOCKET,

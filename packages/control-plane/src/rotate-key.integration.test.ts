@@ -28,7 +28,7 @@ describe("rotate-key, run by root", () => {
     new Promise<{ failed: boolean; output: string }>((resolve) =>
       execFile(
         process.execPath,
-        ["--conditions=source", "--import", import.meta.resolve("tsx"), rotateKeyFile],
+        ["--conditions=source", rotateKeyFile],
         { env: { PATH: process.env["PATH"], OPENCOMPUTER_DATA_DIR: dataDirectory } },
         (error, stdout, stderr) => resolve({ failed: error !== null, output: stdout + stderr }),
       ),
@@ -56,7 +56,7 @@ describe("rotate-key, run by root", () => {
     assert.equal(key, `${"ab".repeat(32)}\n`);
   });
 
-  test("says what to do where there is no key", async () => {
+  test("reports what to do where there is no key", async () => {
     await rm(join(directory, "encryption-key"));
     const { failed, output } = await rotate();
     assert.equal(failed, true);

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { readSettings, SettingsError, settingSchemas } from "@opencomputer/protocol";
+import { readSettings, SettingsError, settingSchemas } from "@opencomputer/protocol/wire";
 import { openKeyFiles } from "./vault/key-files.ts";
 
 /**
@@ -24,7 +24,7 @@ try {
 async function rotateKey(dataDirectory: string): Promise<string> {
   if (process.env["OPENSANDBOX_SECRET_ENCRYPTION_KEY"]) {
     throw new Error(
-      "The encryption key is set by OPENSANDBOX_SECRET_ENCRYPTION_KEY: start the service with a new one there and the present one in OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS, until its log says that every value is encrypted with the new key.",
+      "The encryption key is set by OPENSANDBOX_SECRET_ENCRYPTION_KEY: start the service with a new one there and the present one in OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS, until its log reports that every value is encrypted with the new key.",
     );
   }
   becomeOwner(join(dataDirectory, "control-plane"));
@@ -37,11 +37,11 @@ async function rotateKey(dataDirectory: string): Promise<string> {
   }
   if ((await files.readPreviousKey()) !== undefined) {
     throw new Error(
-      "A rotation has not ended yet: start the service, or restart it once if it has run since before the rotation. Its log says when every value is encrypted with the new key.",
+      "A rotation has not ended yet: start the service, or restart it once if it has run since before the rotation. Its log reports when every value is encrypted with the new key.",
     );
   }
   await files.replaceKey(present);
-  return "There is a new encryption key. Restart the service: it encrypts everything anew in the background, says in its log when it is done, and then removes encryption-key.previous. Backups from before need the previous key.";
+  return "The encryption key was replaced. Restart the service: it encrypts every value anew in the background, logs when it is done, and then removes encryption-key.previous. Backups from before need the previous key.";
 }
 
 /**

@@ -25,8 +25,8 @@ export type FormerRow = z.infer<typeof rowLineSchema>;
 export type TableSummary = z.infer<typeof tableSummarySchema>;
 
 /**
- * Reads what `setup/pglite-export` wrote: hands each row over, and returns what
- * the tables must have in the end.
+ * Reads what `setup/pglite-export` wrote: passes each row to `onRow`, and returns
+ * the summaries that the tables must match in the end.
  *
  * @throws when a line is malformed or the end is missing.
  */

@@ -72,12 +72,12 @@ describe("rows of a former database", () => {
     const key = (await readFile(join(directory, "encryption-key"), "utf8")).trim();
     const vault = createVault(createKeyRing([["v1", Buffer.from(key, "hex")]]));
     const rows = await database.select().from(storeSecrets);
-    const values = rows.map((row) => vault.open(row, { kind: "store-secret", ...row }).reveal());
+    const values = rows.map((row) => vault.decrypt(row, { ...row, kind: "store-secret" }).reveal());
     assert.deepEqual(values.sort(), ["third-value-of-the-fixture", "zweiter Wert: äöü \\ \t \" '"]);
     await close();
   });
 
-  test("are recognised when they are there already", async () => {
+  test("are recognised when they are present", async () => {
     const url = await cluster.createDatabase();
     assert.deepEqual([await load(url), await load(url)], ["loaded", "present"]);
   });
@@ -90,7 +90,7 @@ describe("rows of a former database", () => {
 
   const damages: [string, (lines: string[]) => string[], RegExp][] = [
     ["a row is missing", (all) => all.toSpliced(12, 1), /did not take every row.* rows, not /],
-    ["a row is there twice", (all) => all.toSpliced(12, 0, all[12] ?? ""), /duplicate key/],
+    ["a row is present twice", (all) => all.toSpliced(12, 0, all[12] ?? ""), /duplicate key/],
     [
       "a value differs",
       (all) => all.map((line) => line.replace('\\"kept project\\"', '\\"kept projecT\\"')),

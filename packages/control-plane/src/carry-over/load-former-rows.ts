@@ -1,5 +1,5 @@
 import type { ClientBase } from "pg";
-import { migrationsFolder } from "../database/migrations-folder.ts";
+import { migrationsFolder } from "../database/open-server-database.ts";
 import { type FormerRow, readFormerRows } from "./former-rows.ts";
 import { createFormerSchema } from "./former-schema.ts";
 import { differencesOf, summarizeTables } from "./table-summary.ts";
@@ -9,9 +9,9 @@ const rowsPerInsert = 500;
 const loadLock = 0x6f63_6c64;
 
 /**
- * Brings the rows of a former database into an empty one, and compares count
- * and digest of every table before it commits. A database that has all of them
- * already, since a former run was ended after its commit, stays as it is.
+ * Loads the rows of a former database into an empty one, and compares count
+ * and digest of every table before it commits. A database that has all of them,
+ * since a former run was ended after its commit, is not changed.
  *
  * @throws when the database has other rows, or has not exactly these in the end.
  */
@@ -26,11 +26,11 @@ export async function loadFormerRows(
   });
   await client.query("begin");
   try {
-    // The program of a start that was killed may still be at work.
+    // The program of a start that was killed may still run.
     await client.query("select pg_advisory_xact_lock($1)", [loadLock]);
     const present = await summarizeTables(client);
     if (present.length > 0) {
-      assertSame(differencesOf(expected, present), "has tables of its own");
+      assertSame(differencesOf(expected, present), "has other tables");
       await client.query("rollback");
       return "present";
     }
@@ -73,6 +73,6 @@ async function insertRows(client: ClientBase, file: string): Promise<void> {
 function assertSame(differences: string[], what: string): void {
   if (differences.length === 0) return;
   throw new Error(
-    `The PostgreSQL database ${what}, and nothing was changed: ${differences.slice(0, 5).join("; ")}. The former database is as it was.`,
+    `The PostgreSQL database ${what}, and nothing was changed: ${differences.slice(0, 5).join("; ")}. The former database was not changed either.`,
   );
 }

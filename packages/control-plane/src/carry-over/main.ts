@@ -1,4 +1,4 @@
-import { readSettings, settingSchemas } from "@opencomputer/protocol";
+import { readSettings, settingSchemas } from "@opencomputer/protocol/wire";
 import { Client } from "pg";
 import { z } from "zod";
 import { loadFormerRows } from "./load-former-rows.ts";

@@ -39,7 +39,7 @@ async function summarizeTable(client: ClientBase, table: string) {
   return { rows: count, sha256: hash.digest("hex") };
 }
 
-/** What differs between the tables that there must be and those that there are, one text each. */
+/** Compares the expected tables with the present ones; one text for each difference. */
 export function differencesOf(expected: TableSummary[], found: TableSummary[]): string[] {
   const byName = (summaries: TableSummary[]) =>
     new Map(summaries.map((summary) => [`${summary.schema}.${summary.table}`, summary]));

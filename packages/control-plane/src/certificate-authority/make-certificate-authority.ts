@@ -52,9 +52,9 @@ export async function makeCertificateAuthority(shortId: string): Promise<Certifi
   };
 }
 
-/** RFC 5280, section 4.1.2.2: positive, at most 20 octets. */
+/** RFC 5280, section 4.1.2.2: positive, at most 20 bytes. */
 function positiveSerialNumber(): string {
-  const octets = randomBytes(16);
-  octets.writeUInt8((octets.readUInt8(0) & 0x7f) | 0x40, 0);
-  return octets.toString("hex");
+  const bytes = randomBytes(16);
+  bytes.writeUInt8((bytes.readUInt8(0) & 0x7f) | 0x40, 0);
+  return bytes.toString("hex");
 }

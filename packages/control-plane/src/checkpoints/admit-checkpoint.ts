@@ -4,12 +4,13 @@ import {
   limits,
   type RetentionPolicy,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Database } from "../database/database.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { assertDiskBudget } from "../orgs/disk-budget.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
-import type { SandboxRepository, SandboxRow } from "../sandboxes/sandbox-repository.ts";
+import { configOf } from "../sandboxes/rows/sandbox-config.ts";
+import type { SandboxRepository, SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { CheckpointRepository, CheckpointRow } from "./checkpoint-repository.ts";
 
@@ -19,14 +20,14 @@ const countMaxByKind = {
 };
 
 /**
- * Stores the row of a checkpoint in status `processing`: what a fork starts
- * with is what the sandbox is now, with copies of its secrets and of their
- * former values, encrypted anew under the same tokens. Failed checkpoints do not count, and one of the same
- * name is replaced.
+ * Stores the row of a checkpoint in status `processing`: a fork starts with what
+ * the sandbox is now, with copies of its secrets and of their former values,
+ * encrypted anew under the same tokens. Failed checkpoints do not count, and one
+ * of the same name is replaced.
  *
  * The org is locked, so no secret is rotated between the reading and the copying.
  *
- * @returns the row, and the checkpoints that had to make room.
+ * @returns the row, and the checkpoints that were deleted for it.
  * @throws {WireError} `name_in_use`, `limit_reached`
  */
 export async function admitCheckpoint(
@@ -49,24 +50,28 @@ export async function admitCheckpoint(
   return deps.database.transaction(async (transaction) => {
     await lockOrg(transaction, orgId);
     const existing = await checkpoints.list(orgId, sandboxId, transaction);
-    const removed = makeRoom(existing, { ...request, kind });
+    const removed = chooseReplaced(existing, { ...request, kind });
     for (const { id } of removed) await checkpoints.delete(orgId, id, transaction);
     if ((await checkpoints.count(transaction, orgId)) >= limits.checkpointsPerOrgMax) {
       throw new WireError(
         "limit_reached",
         `Checkpoint limit reached: this org has ${limits.checkpointsPerOrgMax} checkpoints, the maximum. Delete one first`,
+        { remediation: "oc checkpoint delete <sandbox-id> <checkpoint-id>" },
       );
     }
     const checkpointId = randomUUID();
     const secrets = await sandboxes.listSecrets(orgId, sandboxId, transaction);
     await checkpoints.insert(
       transaction,
-      { ...configOf(sandbox), id: checkpointId, name: request.name, kind, status: "processing" },
+      {
+        ...{ ...configOf(sandbox), appliedPatchIds: sandbox.appliedPatchIds, orgId, sandboxId },
+        ...{ id: checkpointId, name: request.name, kind, status: "processing" },
+      },
       secrets.map(({ sandboxId: _sandboxId, ...secret }) => {
         const { name } = secret;
-        const value = vault.open(secret, { kind: "sandbox-secret", orgId, sandboxId, name });
+        const value = vault.decrypt(secret, { kind: "sandbox-secret", orgId, sandboxId, name });
         const context = { kind: "checkpoint-secret", orgId, checkpointId, name } as const;
-        return { ...secret, ...vault.seal(value, context), checkpointId };
+        return { ...secret, ...vault.encrypt(value, context), checkpointId };
       }),
     );
     await assertDiskBudget(transaction, orgId, deps.diskMBPerOrgMax);
@@ -83,37 +88,13 @@ export async function admitCheckpoint(
   });
 }
 
-/** What a fork starts with. */
-function configOf(sandbox: SandboxRow) {
-  return {
-    orgId: sandbox.orgId,
-    sandboxId: sandbox.id,
-    templateId: sandbox.templateId,
-    cpuCount: sandbox.cpuCount,
-    memoryMB: sandbox.memoryMB,
-    diskMB: sandbox.diskMB,
-    idleTimeoutSeconds: sandbox.idleTimeoutSeconds,
-    idle: sandbox.idle,
-    metadata: sandbox.metadata,
-    envs: sandbox.envs,
-    workingDirectory: sandbox.workingDirectory,
-    appliedPatchIds: sandbox.appliedPatchIds,
-    projectName: sandbox.projectName,
-    secretStoreName: sandbox.secretStoreName,
-    baseSecretStoreName: sandbox.baseSecretStoreName,
-    egressMode: sandbox.egressMode,
-    egressAllowlist: sandbox.egressAllowlist,
-    scaling: sandbox.scaling,
-  };
-}
-
 /**
- * What goes to make room for one more of that name and kind. Only ready ones
- * make room for others: one that is being made is somebody's next fork.
+ * Chooses what is deleted for one more checkpoint of that name and kind. Only ready
+ * ones are: one that is being made may be about to be forked.
  *
  * @param existing The oldest first.
  */
-function makeRoom(
+function chooseReplaced(
   existing: readonly CheckpointRow[],
   request: {
     name: string;
@@ -128,6 +109,7 @@ function makeRoom(
     throw new WireError(
       "name_in_use",
       `This sandbox has a checkpoint named ${JSON.stringify(name)}: choose another name, or delete it first`,
+      { remediation: "oc checkpoint delete <sandbox-id> <checkpoint-id>" },
     );
   }
   const countMax = Math.min(countMaxByKind[kind], retentionPolicy?.maxCount ?? Infinity);
@@ -141,5 +123,9 @@ function makeRoom(
   throw new WireError(
     "limit_reached",
     `Checkpoint limit reached: this sandbox has ${ofKind.length} ${kind} checkpoints, the maximum is ${countMax}. Delete one, or send retentionPolicy.mode "delete_oldest"`,
+    {
+      remediation:
+        "oc checkpoint delete <sandbox-id> <checkpoint-id>, or oc checkpoint create --retention-policy delete_oldest",
+    },
   );
 }

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { limits } from "@opencomputer/protocol";
+import { limits } from "@opencomputer/protocol/api";
 import { assertReady, checkpointNotFound } from "./checkpoint-record.ts";
 import type { CheckpointRepository, CheckpointRow } from "./checkpoint-repository.ts";
 
 const pollMilliseconds = 100;
 
 /**
- * A checkpoint once it is ready: one that is still being made is waited for.
+ * Waits until a checkpoint is ready, and returns it.
  *
  * @throws {WireError} `checkpoint_not_found`, `checkpoint_not_ready` when it is
  * not ready in time, `checkpoint_failed`

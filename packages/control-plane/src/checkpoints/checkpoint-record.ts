@@ -1,7 +1,7 @@
-import { type CheckpointRecord, WireError } from "@opencomputer/protocol";
+import { type CheckpointRecord, WireError } from "@opencomputer/protocol/api";
 import type { CheckpointRow } from "./checkpoint-repository.ts";
 
-/** A row as the API shows it. */
+/** Turns a row into the response of the API. */
 export function toCheckpointRecord(row: CheckpointRow): CheckpointRecord {
   return {
     id: row.id,
@@ -27,7 +27,9 @@ export function toCheckpointRecord(row: CheckpointRow): CheckpointRecord {
 }
 
 export function checkpointNotFound(checkpointId: string): WireError {
-  return new WireError("checkpoint_not_found", `checkpoint not found: ${checkpointId}`);
+  return new WireError("checkpoint_not_found", `checkpoint not found: ${checkpointId}`, {
+    remediation: "oc checkpoint list <sandbox-id>",
+  });
 }
 
 /** @throws {WireError} `checkpoint_not_ready`, `checkpoint_failed` */
@@ -36,5 +38,7 @@ export function assertReady({ id, status, failure }: CheckpointRow): void {
   if (status === "failed") {
     throw new WireError("checkpoint_failed", `Checkpoint ${id} could not be made: ${failure}`);
   }
-  throw new WireError("checkpoint_not_ready", `Checkpoint ${id} is still being made; try again`);
+  throw new WireError("checkpoint_not_ready", `Checkpoint ${id} is still being made; try again`, {
+    remediation: "oc checkpoint create --wait",
+  });
 }

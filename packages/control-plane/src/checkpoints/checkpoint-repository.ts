@@ -1,14 +1,15 @@
-import { sandboxIdPattern } from "@opencomputer/protocol";
+import { eventText, sandboxIdPattern } from "@opencomputer/protocol/api";
 import { and, asc, eq } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
-import { asUuid } from "../database/identifiers.ts";
+import { asUuid } from "../database/database.ts";
 import { checkpointSecrets, checkpoints, deletedCheckpoints } from "../database/schema.ts";
+import { recordEvent } from "../events/record-event.ts";
 
 export type CheckpointRow = typeof checkpoints.$inferSelect;
 export type NewCheckpointRow = typeof checkpoints.$inferInsert;
 export type CheckpointSecretRow = typeof checkpointSecrets.$inferSelect;
 
-/** Checkpoints by org. */
+/** Stores checkpoints by org. */
 export function createCheckpointRepository(database: Database) {
   const ofSandbox = (orgId: string, sandboxId: string) =>
     and(eq(checkpoints.orgId, orgId), eq(checkpoints.sandboxId, sandboxId));
@@ -41,7 +42,7 @@ export function createCheckpointRepository(database: Database) {
       return transaction.$count(checkpoints, eq(checkpoints.orgId, orgId));
     },
 
-    /** Those of one sandbox, the oldest first; also of one that is gone. */
+    /** Lists those of one sandbox, the oldest first; also of one that was removed. */
     async list(
       orgId: string,
       sandboxId: string,
@@ -53,19 +54,6 @@ export function createCheckpointRepository(database: Database) {
         .from(checkpoints)
         .where(ofSandbox(orgId, sandboxId))
         .orderBy(asc(checkpoints.createdAt), asc(checkpoints.id));
-    },
-
-    async listSecrets(
-      transaction: Database,
-      orgId: string,
-      checkpointId: string,
-    ): Promise<CheckpointSecretRow[]> {
-      return transaction
-        .select()
-        .from(checkpointSecrets)
-        .where(
-          and(eq(checkpointSecrets.orgId, orgId), eq(checkpointSecrets.checkpointId, checkpointId)),
-        );
     },
 
     async delete(
@@ -81,20 +69,20 @@ export function createCheckpointRepository(database: Database) {
 }
 export type CheckpointRepository = ReturnType<typeof createCheckpointRepository>;
 
-/** What the installation's own upkeep asks across orgs. No request of a caller ends here. */
-export function createCheckpointUpkeepRepository(database: Database) {
+/** Reads and changes checkpoints across orgs, for maintenance. No request of a caller reaches it. */
+export function createCheckpointMaintenanceRepository(database: Database) {
   return {
     async listIds(): Promise<string[]> {
       const rows = await database.select({ id: checkpoints.id }).from(checkpoints);
       return rows.map(({ id }) => id);
     },
 
-    /** Those that were deleted, and whose files the worker may still have. */
+    /** Lists those that were deleted, and whose files the worker may still have. */
     async listDeleted(): Promise<{ id: string; deletedAt: Date }[]> {
       return database.select().from(deletedCheckpoints);
     },
 
-    async forgetDeleted(checkpointId: string): Promise<void> {
+    async removeTombstone(checkpointId: string): Promise<void> {
       await database.delete(deletedCheckpoints).where(eq(deletedCheckpoints.id, checkpointId));
     },
 
@@ -106,20 +94,35 @@ export function createCheckpointUpkeepRepository(database: Database) {
       return rows.map(({ id }) => id);
     },
 
-    /** Ends the processing of a checkpoint, and says whether it is there and was processing. */
+    /** Ends the processing of a checkpoint, and records that; returns whether it exists and was processing. */
     async finish(
       checkpointId: string,
       outcome:
         | { status: "ready"; sizeBytes: number; memoryMB?: number | undefined }
         | { status: "failed"; failure: string },
     ): Promise<boolean> {
-      const rows = await database
-        .update(checkpoints)
-        .set(outcome)
-        .where(and(eq(checkpoints.id, checkpointId), eq(checkpoints.status, "processing")))
-        .returning({ id: checkpoints.id });
-      return rows.length > 0;
+      return database.transaction(async (transaction) => {
+        const [row] = await transaction
+          .update(checkpoints)
+          .set(outcome)
+          .where(and(eq(checkpoints.id, checkpointId), eq(checkpoints.status, "processing")))
+          .returning();
+        if (row === undefined) return false;
+        const { orgId, sandboxId, name, kind, sizeBytes } = row;
+        await recordEvent(transaction, {
+          ...{ orgId, sandboxId },
+          ...(outcome.status === "ready"
+            ? { type: "checkpoint.ready", data: { checkpointId, name, kind, sizeBytes } }
+            : {
+                type: "checkpoint.failed",
+                data: { checkpointId, name, kind, failure: eventText(outcome.failure) },
+              }),
+        });
+        return true;
+      });
     },
   };
 }
-export type CheckpointUpkeepRepository = ReturnType<typeof createCheckpointUpkeepRepository>;
+export type CheckpointMaintenanceRepository = ReturnType<
+  typeof createCheckpointMaintenanceRepository
+>;

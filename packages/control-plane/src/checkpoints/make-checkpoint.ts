@@ -1,21 +1,20 @@
-import { type CreateCheckpointRequest, WireError } from "@opencomputer/protocol";
+import { type CreateCheckpointRequest, WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
 import type { Database } from "../database/database.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
-import type { SandboxActivity } from "../sandboxes/sandbox-activity.ts";
-import type { SandboxLifecycle } from "../sandboxes/sandbox-lifecycle.ts";
-import type { SandboxRepository, SandboxRow } from "../sandboxes/sandbox-repository.ts";
+import type { Workers } from "../hosts/workers.ts";
+import type { SandboxActivity } from "../sandboxes/lifecycle/sandbox-activity.ts";
+import type { SandboxLifecycle } from "../sandboxes/lifecycle/sandbox-lifecycle.ts";
+import type { SandboxRepository, SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
 import type { Vault } from "../vault/vault.ts";
-import type { WorkerClient } from "../worker/worker-client.ts";
 import { admitCheckpoint } from "./admit-checkpoint.ts";
 import type {
+  CheckpointMaintenanceRepository,
   CheckpointRepository,
   CheckpointRow,
-  CheckpointUpkeepRepository,
 } from "./checkpoint-repository.ts";
-import type { RemoveCheckpoint } from "./remove-checkpoint.ts";
 
-/** Makes checkpoints. One that has begun is completed even if whoever asked for it leaves. */
+/** Makes checkpoints. One that has begun is completed even if its caller disconnects. */
 export interface CheckpointMaker {
   /**
    * Makes a checkpoint of a sandbox, and resolves once its moment has passed:
@@ -28,6 +27,11 @@ export interface CheckpointMaker {
    * the worker is lost meanwhile.
    */
   make(sandbox: SandboxRow, request: CreateCheckpointRequest): Promise<CheckpointRow>;
+  /**
+   * Has the worker delete the files of a checkpoint whose row was deleted. Never
+   * rejects: reconciliation finds what the worker cannot delete now.
+   */
+  deleteFiles(checkpointId: string): Promise<void>;
   /** Whether this process is making the checkpoint now. */
   isMaking(checkpointId: string): boolean;
   /** Resolves when nothing is being made any more. */
@@ -37,46 +41,59 @@ export interface CheckpointMaker {
 export function createCheckpointMaker(deps: {
   database: Database;
   checkpoints: CheckpointRepository;
-  upkeep: CheckpointUpkeepRepository;
+  maintenance: CheckpointMaintenanceRepository;
   sandboxes: SandboxRepository;
   activity: SandboxActivity;
   lifecycle: SandboxLifecycle;
   vault: Vault;
   formerSecrets: FormerSecretRepository;
-  worker: WorkerClient;
-  removeCheckpoint: RemoveCheckpoint;
+  workers: Workers;
   /** What sandboxes, checkpoints and images of an org may take on the disk. */
   diskMBPerOrgMax: number;
   logger: Logger;
 }): CheckpointMaker {
-  const { upkeep, activity, lifecycle, worker, removeCheckpoint, logger } = deps;
+  const { maintenance, activity, lifecycle, workers, logger } = deps;
   const making = new Map<string, Promise<void>>();
 
+  async function deleteFiles(checkpointId: string): Promise<void> {
+    try {
+      await workers.ofCheckpoint({ id: checkpointId }).deleteCheckpoint(checkpointId);
+    } catch (error) {
+      logger.warn(
+        { checkpointId, err: error },
+        "a checkpoint is deleted at the next reconciliation",
+      );
+    }
+  }
+
   /**
-   * The sandbox is held: it is neither hibernated nor restored under the worker's hands.
+   * Saves a checkpoint. The sandbox is held: it is neither hibernated nor restored meanwhile.
    *
-   * @throws {WireError} `worker_unavailable` when what became of it is asked of
-   * the worker once that runs again.
+   * @throws {WireError} `worker_unavailable` when the outcome is read from the
+   * worker once that runs again.
    */
   async function save({ id, orgId, sandboxId, kind }: CheckpointRow): Promise<void> {
     const end = activity.begin(sandboxId);
     try {
       const made = await lifecycle.holdRunning(orgId, sandboxId, () =>
-        worker.makeCheckpoint(id, { sandboxId, kind }),
+        workers.of({ id: sandboxId }).makeCheckpoint(id, { sandboxId, kind }),
       );
       // Its size may have changed since the row was read.
       const { sizeBytes, memoryMB, pauseMilliseconds } = made;
-      if (await upkeep.finish(id, { status: "ready", sizeBytes, memoryMB })) {
-        logger.info({ checkpointId: id, sandboxId, sizeBytes, pauseMilliseconds }, "checkpoint");
+      if (await maintenance.finish(id, { status: "ready", sizeBytes, memoryMB })) {
+        logger.info(
+          { checkpointId: id, sandboxId, sizeBytes, pauseMilliseconds },
+          "a checkpoint is complete",
+        );
       } else {
-        await removeCheckpoint(id);
+        await deleteFiles(id);
       }
     } catch (error) {
       logger.warn({ checkpointId: id, sandboxId, err: error }, "a checkpoint failed");
       if (isUndecided(error)) throw error;
       const failure =
-        error instanceof WireError ? error.message : "The server failed; its log says how";
-      await upkeep.finish(id, { status: "failed", failure });
+        error instanceof WireError ? error.message : "The server failed unexpectedly: see its log";
+      await maintenance.finish(id, { status: "failed", failure });
     } finally {
       end();
       making.delete(id);
@@ -88,7 +105,7 @@ export function createCheckpointMaker(deps: {
       const { row, removedIds } = await admitCheckpoint(deps, sandbox, request);
       const saved = save(row);
       making.set(row.id, saved);
-      const removals = removedIds.map((id) => removeCheckpoint(id));
+      const removals = removedIds.map((id) => deleteFiles(id));
       try {
         await saved;
       } catch (error) {
@@ -97,6 +114,8 @@ export function createCheckpointMaker(deps: {
       await Promise.all(removals);
       return row;
     },
+
+    deleteFiles,
 
     isMaking: (checkpointId) => making.has(checkpointId),
 
@@ -113,7 +132,7 @@ function isUndecided(error: unknown): boolean {
 function unknownMoment({ id, name, sandboxId }: CheckpointRow, cause: unknown): WireError {
   return new WireError(
     "outcome_unknown",
-    `Checkpoint ${JSON.stringify(name)} (${id}) may or may not be made: its worker was lost. The checkpoints of sandbox ${sandboxId} list it as ready or failed once the worker runs again`,
-    { cause },
+    `Checkpoint ${JSON.stringify(name)} (${id}) may or may not be made: its worker was lost. List the checkpoints of sandbox ${sandboxId}: it is ready or failed once the worker runs again`,
+    { cause, remediation: `oc checkpoint list ${sandboxId}` },
   );
 }

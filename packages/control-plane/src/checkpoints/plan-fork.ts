@@ -1,51 +1,45 @@
-import type { ForkRequest, SandboxScaling } from "@opencomputer/protocol";
-import type { SandboxPlan } from "../sandboxes/sandbox-plan.ts";
+import type { ForkRequest } from "@opencomputer/protocol/api";
+import type { SandboxScaling } from "@opencomputer/protocol/wire";
+import type { SandboxPlan } from "../sandboxes/plan/sandbox-plan.ts";
+import { configOf } from "../sandboxes/rows/sandbox-config.ts";
 import type { CheckpointRow } from "./checkpoint-repository.ts";
 
 /**
- * The plan of a fork: what the checkpoint inherited is the base, whatever it
- * was merged from, and the fork's store is laid over it. So no depth of forks
- * leaves a chain of stores to resolve.
+ * Plans a fork: the secrets of the checkpoint are the base, already merged, and the
+ * fork's store is laid over them. So forks of forks leave no chain of stores to resolve.
  */
-export function planFork(
-  checkpoint: CheckpointRow,
-  layers: Pick<SandboxPlan, "base" | "top" | "inheritedFormerSecrets">,
-  request: ForkRequest,
-): SandboxPlan {
+export function planFork(checkpoint: CheckpointRow, request: ForkRequest): SandboxPlan {
+  const { envs, egressMode, egressAllowlist: _, ...inherited } = configOf(checkpoint);
   const storeName = request.secretStore || null;
   return {
-    ...layers,
-    options: {
-      templateId: checkpoint.templateId,
-      cpuCount: checkpoint.cpuCount,
-      memoryMB: request.memoryMB || checkpoint.memoryMB,
-      diskMB: checkpoint.diskMB,
-      idleTimeoutSeconds: request.timeout ?? checkpoint.idleTimeoutSeconds,
-      idle: request.idle ?? checkpoint.idle,
-      scaling: forkScaling(checkpoint, request.memoryMB || null),
-    },
     purpose: "user",
+    config: {
+      ...inherited,
+      memoryMB: request.memoryMB || inherited.memoryMB,
+      scaling: forkScaling(checkpoint, request.memoryMB || null),
+      idleTimeoutSeconds: request.timeout ?? inherited.idleTimeoutSeconds,
+      idle: request.idle ?? inherited.idle,
+      metadata: request.metadata ?? inherited.metadata,
+      ...(storeName === null
+        ? {}
+        : {
+            secretStoreName: storeName,
+            baseSecretStoreName: inherited.secretStoreName ?? inherited.projectName,
+          }),
+    },
     checkpointId: checkpoint.id,
-    fromCheckpointId: checkpoint.id,
-    inheritedEnvs: checkpoint.envs,
-    envs: request.envs ?? {},
-    workingDirectory: checkpoint.workingDirectory,
-    metadata: request.metadata ?? checkpoint.metadata,
-    projectName: checkpoint.projectName,
-    ...(storeName === null
-      ? {
-          secretStoreName: checkpoint.secretStoreName,
-          baseSecretStoreName: checkpoint.baseSecretStoreName,
-        }
-      : {
-          secretStoreName: storeName,
-          baseSecretStoreName: checkpoint.secretStoreName ?? checkpoint.projectName,
-        }),
-    hasSecretStore: storeName !== null || checkpoint.egressMode !== "open",
+    fork: { checkpointId: checkpoint.id, parentSandboxId: checkpoint.sandboxId },
+    inheritedEnvs: envs,
+    ownEnvs: request.envs ?? {},
+    previewTokenHash: null,
+    webhooks: [],
+    hasSecretStore: storeName !== null || egressMode !== "open",
+    base: { kind: "checkpoint", checkpointId: checkpoint.id },
+    top: storeName === null ? { kind: "none" } : { kind: "store", name: storeName },
   };
 }
 
-/** CPU time and autoscale are inherited, the lock is not; a size of its own disables autoscale. */
+/** CPU time and autoscale are inherited, the lock is not; choosing a size disables autoscale. */
 function forkScaling(
   { scaling, memoryMB }: Pick<CheckpointRow, "scaling" | "memoryMB">,
   ownMemoryMB: number | null,

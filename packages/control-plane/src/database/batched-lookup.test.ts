@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { createBatchedLookup } from "./batched-lookup.ts";
 
 describe("createBatchedLookup", () => {
-  /** A store whose queries take what is in it when they begin, and end when told. */
+  /** A store whose queries take what is in it when they begin, and end when the test ends them. */
   function open() {
     const stored = new Map([["a", 1]]);
     const queries: { keys: string[]; end: (error?: Error) => void }[] = [];
@@ -28,14 +28,14 @@ describe("createBatchedLookup", () => {
 
   test("asks together for what comes before the query begins, and for what comes while it runs", async () => {
     const { queries, find, settled } = open();
-    const answers = [find("a"), find("a"), find("b")];
+    const lookups = [find("a"), find("a"), find("b")];
     assert.equal(queries.length, 0);
     await settled();
-    answers.push(find("c"), find("a"));
+    lookups.push(find("c"), find("a"));
     queries[0]?.end();
     await settled();
     queries[1]?.end();
-    assert.deepEqual(await Promise.all(answers), [1, 1, undefined, undefined, 1]);
+    assert.deepEqual(await Promise.all(lookups), [1, 1, undefined, undefined, 1]);
     assert.deepEqual(
       queries.map(({ keys }) => keys),
       [
@@ -75,12 +75,12 @@ describe("createBatchedLookup", () => {
 
   test("asks for at most 500 rows in one query", async () => {
     const { queries, find, settled } = open();
-    const answers = Array.from({ length: 502 }, (_, index) => find(`k${index}`));
+    const lookups = Array.from({ length: 502 }, (_, index) => find(`k${index}`));
     for (let query = 0; query < 2; query += 1) {
       await settled();
       queries[query]?.end();
     }
-    assert.equal((await Promise.all(answers)).length, 502);
+    assert.equal((await Promise.all(lookups)).length, 502);
     assert.deepEqual(
       queries.map(({ keys }) => keys.length),
       [500, 2],

@@ -15,7 +15,7 @@ interface Waiting<Key, Row> {
  * query that began before it, so each sees every write that ended before it.
  *
  * @param nameOf The same text for keys of the same row.
- * @param load The rows that are there, by the names of their keys.
+ * @param load The rows that exist, by the names of their keys.
  */
 export function createBatchedLookup<Key, Row>({
   nameOf,
@@ -42,7 +42,7 @@ export function createBatchedLookup<Key, Row>({
       try {
         const rows = await load([...batch.values()].map(({ key }) => key));
         for (const [name, { resolve }] of batch) {
-          for (const answer of resolve) answer(rows.get(name));
+          for (const resolveOne of resolve) resolveOne(rows.get(name));
         }
       } catch (error) {
         for (const { reject } of batch.values()) for (const fail of reject) fail(error);

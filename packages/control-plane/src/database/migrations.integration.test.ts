@@ -17,14 +17,14 @@ const columnsSchema = z.object({
 const countSchema = z.object({ rows: z.tuple([z.object({ applied: z.coerce.number() })]) });
 
 async function columnsOf(database: Database) {
-  const answer = await database.execute(
+  const result = await database.execute(
     sql`select c.relname as table_name, a.attname as column_name,
           format_type(a.atttypid, a.atttypmod) as data_type
         from pg_attribute a join pg_class c on c.oid = a.attrelid
         where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
           and a.attnum > 0 and not a.attisdropped`,
   );
-  return columnsSchema.parse(answer).rows;
+  return columnsSchema.parse(result).rows;
 }
 
 describe("migrations", () => {

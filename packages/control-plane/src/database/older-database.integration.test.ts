@@ -9,18 +9,16 @@ import { migrate } from "drizzle-orm/node-postgres/migrator";
 import { Pool } from "pg";
 import { z } from "zod";
 import { createFormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
-import { hashApiKey, mintApiKey } from "../orgs/api-key.ts";
-import { createApiKeyRepository } from "../orgs/api-key-repository.ts";
-import { mintSandboxId } from "../sandboxes/sandbox-identity.ts";
-import { createSandboxRepository } from "../sandboxes/sandbox-repository.ts";
+import { createApiKeyRepository, hashApiKey, mintApiKey } from "../orgs/api-key-repository.ts";
+import { mintSandboxId } from "../sandboxes/identity/sandbox-identity.ts";
+import { createSandboxRepository } from "../sandboxes/rows/sandbox-repository.ts";
 import { type PostgresCluster, startPostgresCluster } from "../testing/postgres-cluster.ts";
 import { createRecordingLogger } from "../testing/recording-logger.ts";
 import { createKeyRing } from "../vault/key-ring.ts";
 import { SecretValue } from "../vault/secret-value.ts";
 import { createVault } from "../vault/vault.ts";
 import type { Database } from "./database.ts";
-import { migrationsFolder } from "./migrations-folder.ts";
-import { openServerDatabase } from "./open-server-database.ts";
+import { migrationsFolder, openServerDatabase } from "./open-server-database.ts";
 import { secretStores, storeSecrets } from "./schema.ts";
 
 const journalSchema = z.looseObject({ entries: z.array(z.looseObject({ tag: z.string() })) });
@@ -30,10 +28,10 @@ const idSchema = z.object({ rows: z.tuple([z.object({ id: z.uuid() })]) });
 async function fill(database: Pick<Database, "execute">) {
   const key = mintApiKey();
   const sandboxId = mintSandboxId();
-  const answer = await database.execute(
+  const result = await database.execute(
     sql`insert into orgs (name) values ('default') returning id`,
   );
-  const orgId = idSchema.parse(answer).rows[0].id;
+  const orgId = idSchema.parse(result).rows[0].id;
   await database.execute(
     sql`insert into api_keys (org_id, kind, sha256) values (${orgId}, 'initial', ${hashApiKey(key)})`,
   );
@@ -72,7 +70,7 @@ async function assertKept(
   assert.deepEqual([sandbox?.tags, sandbox?.tagsUpdatedAt], [{}, null]);
   assert.deepEqual([sandbox?.envs, sandbox?.fromCheckpointId], [{}, null]);
   const [secret] = await sandboxes.listSecrets(orgId, sandboxId);
-  assert.deepEqual([secret?.name, secret?.token], ["K", "osb_sealed_0"]);
+  assert.deepEqual([secret?.name, secret?.kind, secret?.token], ["K", "value", "osb_sealed_0"]);
   assert.deepEqual(secret?.substituteIn, ["header", "body"]);
   assert.deepEqual([sandbox?.machineId, sandbox?.sessionVersion], [null, 0]);
   assert.equal(await sandboxes.countHandOver(orgId, sandboxId), undefined, "no machine is known");
@@ -86,6 +84,7 @@ async function assertKept(
     ...{
       ownerId: sandboxId,
       name: "K",
+      kind: "value" as const,
       token: "osb_sealed_0",
       value: new SecretValue("v"),
       retiredAt: new Date(),

@@ -1,9 +1,9 @@
+import { fileURLToPath } from "node:url";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { migrate } from "drizzle-orm/node-postgres/migrator";
 import { Pool } from "pg";
 import type { Logger } from "pino";
 import type { OpenDatabase } from "./database.ts";
-import { migrationsFolder } from "./migrations-folder.ts";
 import * as schema from "./schema.ts";
 
 /** Any number that only this product uses, so that starts of several processes migrate in turn. */
@@ -22,7 +22,15 @@ export async function openServerDatabase(url: string, logger: Logger): Promise<O
     await pool.end();
     throw new Error("Cannot open the database that DATABASE_URL names", { cause: error });
   }
-  return { database: drizzle({ client: pool, schema }), close: () => pool.end() };
+  return {
+    database: drizzle({ client: pool, schema }),
+    connections: () => ({
+      open: pool.totalCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
+    close: () => pool.end(),
+  };
 }
 
 async function migrateUnderLock(pool: Pool): Promise<void> {
@@ -35,3 +43,6 @@ async function migrateUnderLock(pool: Pool): Promise<void> {
     client.release(true);
   }
 }
+
+/** The generated SQL, beside both `src` and `dist`. */
+export const migrationsFolder = fileURLToPath(new URL("../../migrations", import.meta.url));

@@ -1,8 +1,17 @@
-import { defaultPlacements, type SandboxScaling } from "@opencomputer/protocol";
+import {
+  defaultPlacements,
+  type EgressExchange,
+  type EgressProtocol,
+  type EgressSecrets,
+  type EventType,
+} from "@opencomputer/protocol/api";
+import type { SandboxScaling } from "@opencomputer/protocol/wire";
 import { sql } from "drizzle-orm";
 import {
   bigint,
+  boolean,
   check,
+  customType,
   index,
   integer,
   jsonb,
@@ -15,8 +24,8 @@ import {
 } from "drizzle-orm/pg-core";
 
 /**
- * Every table. The only columns that hold anything confidential are the
- * `sealed` ones, each beside the version of the key that sealed it.
+ * Every table. The only columns that hold anything confidential are those named
+ * `encrypted…`, each beside the version of the key that its value is encrypted with.
  */
 
 const time = (name: string) => timestamp(name, { withTimezone: true, mode: "date", precision: 3 });
@@ -28,16 +37,16 @@ export const installations = pgTable(
   "installations",
   {
     singleton: integer("singleton").primaryKey().default(1),
-    /** 8 hexadecimal digits, for people to tell installations apart. */
+    /** 8 hexadecimal digits, which people distinguish installations by. */
     shortId: text("short_id").notNull(),
-    /** A known text, sealed: opening it at start proves that the key is the right one. */
-    checkSealed: text("check_sealed").notNull(),
+    /** A known text, encrypted: decrypting it at start proves that the key is the right one. */
+    encryptedCheck: text("check_sealed").notNull(),
     checkKeyVersion: text("check_key_version").notNull(),
     caCertificatePem: text("ca_certificate_pem").notNull(),
-    caKeySealed: text("ca_key_sealed").notNull(),
+    encryptedCaKey: text("ca_key_sealed").notNull(),
     caKeyVersion: text("ca_key_version").notNull(),
     /** What tokens and signatures are derived from: it outlives the encryption key. Null until it is made. */
-    signingKeySealed: text("signing_key_sealed"),
+    encryptedSigningKey: text("signing_key_sealed"),
     signingKeyVersion: text("signing_key_version"),
     createdAt: createdAt(),
   },
@@ -75,6 +84,24 @@ export const apiKeys = pgTable(
   (table) => [index("api_keys_org").on(table.orgId)],
 );
 
+/** Browsers that have signed in to the dashboard. A session ends with its key. */
+export const dashboardSessions = pgTable(
+  "dashboard_sessions",
+  {
+    /** SHA-256 of the cookie's value, hexadecimal. The value itself is nowhere. */
+    sha256: text("sha256").primaryKey(),
+    apiKeyId: uuid("api_key_id")
+      .notNull()
+      .references(() => apiKeys.id, { onDelete: "cascade" }),
+    createdAt: createdAt(),
+    expiresAt: time("expires_at").notNull(),
+  },
+  (table) => [
+    index("dashboard_sessions_key").on(table.apiKeyId),
+    index("dashboard_sessions_expiry").on(table.expiresAt),
+  ],
+);
+
 /** `template`, `cpuCount`, `memoryMB` and `timeoutSec` are empty or 0 when the platform's value applies. */
 export const projects = pgTable(
   "projects",
@@ -91,6 +118,12 @@ export const projects = pgTable(
   },
   (table) => [uniqueIndex("projects_org_name").on(table.orgId, table.name)],
 );
+
+/** What a secret is, and so what its value is: that of kind `aws` is JSON. */
+const secretKind = () =>
+  text("kind", { enum: ["value", "aws"] })
+    .notNull()
+    .default("value");
 
 /** A store that a project owns has its `projectId` and is reached only through the project. */
 export const secretStores = pgTable(
@@ -124,12 +157,13 @@ export const storeSecrets = pgTable(
       .notNull()
       .references(() => secretStores.id, { onDelete: "cascade" }),
     name: text("name").notNull(),
-    sealed: text("sealed").notNull(),
+    kind: secretKind(),
+    encrypted: text("sealed").notNull(),
     keyVersion: text("key_version").notNull(),
     allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
     /** Null when the secret names no placements: its store's apply, or the operator's. */
     substituteIn: jsonb("substitute_in").$type<string[]>(),
-    /** Set until the secret is set again; `sealed` then holds an empty text. */
+    /** Set until the secret is set again; `encrypted` then holds an empty text. */
     revokedAt: time("revoked_at"),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
@@ -152,7 +186,32 @@ export const sandboxStates = [
   "stopped",
 ] as const;
 
-/** Names of project and stores are those at the time of the create: a sandbox outlives all three. */
+/** The configuration of a sandbox, which a checkpoint keeps for its forks; each table adds `envs`. */
+const sandboxConfigColumns = () => ({
+  templateId: text("template_id").notNull(),
+  cpuCount: integer("cpu_count").notNull(),
+  memoryMB: integer("memory_mb").notNull(),
+  /** Null for the size of the image. */
+  diskMB: integer("disk_mb"),
+  /** How it may change its size; null when it was never scaled. */
+  scaling: jsonb("scaling").$type<SandboxScaling>(),
+  /** 0 means never. */
+  idleTimeoutSeconds: integer("idle_timeout_seconds").notNull(),
+  /** What counts as use beside requests. */
+  idle: text("idle", { enum: ["requests", "cpu"] })
+    .notNull()
+    .default("requests"),
+  metadata: jsonb("metadata").$type<Record<string, string>>().notNull(),
+  /** Where commands run that name no directory; null for the home directory. */
+  workingDirectory: text("working_directory"),
+  /** Names of project and stores are those at the time of the create: a sandbox outlives all three. */
+  projectName: text("project_name"),
+  secretStoreName: text("secret_store_name"),
+  baseSecretStoreName: text("base_secret_store_name"),
+  egressMode: text("egress_mode", { enum: ["open", "intercepted", "allowlisted"] }).notNull(),
+  egressAllowlist: jsonb("egress_allowlist").$type<string[]>().notNull(),
+});
+
 export const sandboxes = pgTable(
   "sandboxes",
   {
@@ -163,29 +222,11 @@ export const sandboxes = pgTable(
     purpose: text("purpose", { enum: ["user", "builder"] })
       .notNull()
       .default("user"),
-    templateId: text("template_id").notNull(),
-    cpuCount: integer("cpu_count").notNull(),
-    memoryMB: integer("memory_mb").notNull(),
-    diskMB: integer("disk_mb"),
-    /** 0 means never. */
-    idleTimeoutSeconds: integer("idle_timeout_seconds").notNull(),
-    /** What counts as use beside requests. */
-    idle: text("idle", { enum: ["requests", "cpu"] })
-      .notNull()
-      .default("requests"),
-    metadata: jsonb("metadata").$type<Record<string, string>>().notNull(),
+    ...sandboxConfigColumns(),
     tags: jsonb("tags").$type<Record<string, string>>().notNull(),
     /** Null until the tags are set for the first time. */
     tagsUpdatedAt: time("tags_updated_at"),
-    projectName: text("project_name"),
-    secretStoreName: text("secret_store_name"),
-    baseSecretStoreName: text("base_secret_store_name"),
-    egressMode: text("egress_mode", { enum: ["open", "intercepted", "allowlisted"] }).notNull(),
-    egressAllowlist: jsonb("egress_allowlist").$type<string[]>().notNull(),
-    /** Plain variables, inherited and the caller's own; tokens stand beside the secrets. */
     envs: jsonb("envs").$type<Record<string, string>>().notNull().default({}),
-    /** Where commands run that name no directory; null for the home directory. */
-    workingDirectory: text("working_directory"),
     /** The checkpoint that it is a fork of, which may be deleted since. */
     fromCheckpointId: uuid("from_checkpoint_id"),
     /** Which patch failed in it, and how. */
@@ -210,8 +251,10 @@ export const sandboxes = pgTable(
     sessionVersion: bigint("session_version", { mode: "number" }).notNull().default(0),
     /** The latest revocation that its session has to enforce; null once the proxy has acknowledged it. */
     pendingRevocation: uuid("pending_revocation"),
-    /** How it may change its size; null when it was never scaled. */
-    scaling: jsonb("scaling").$type<SandboxScaling>(),
+    /** The transition that may change the state, its control plane, and until when: all null when there is none. */
+    transitionId: uuid("transition_id"),
+    transitionOwner: text("transition_owner"),
+    transitionDeadlineAt: time("transition_deadline_at"),
     startedAt: time("started_at").notNull(),
     lastActiveAt: time("last_active_at").notNull(),
     stoppedAt: time("stopped_at"),
@@ -276,15 +319,16 @@ const formerSecretColumns = () => ({
   id: uuid("id").primaryKey(),
   orgId: orgId(),
   name: text("name").notNull(),
+  kind: secretKind(),
   token: text("token").notNull(),
-  sealed: text("sealed").notNull(),
+  encrypted: text("sealed").notNull(),
   keyVersion: text("key_version").notNull(),
   allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
   substituteIn: jsonb("substitute_in").$type<string[]>().notNull(),
   retiredAt: time("retired_at").notNull(),
 });
 
-/** The sealed copies that a sandbox lives on: independent of the store they came from. */
+/** The encrypted copies that a sandbox lives on: independent of the store they came from. */
 export const sandboxSecrets = pgTable(
   "sandbox_secrets",
   {
@@ -293,9 +337,10 @@ export const sandboxSecrets = pgTable(
       .notNull()
       .references(() => sandboxes.id, { onDelete: "cascade" }),
     name: text("name").notNull(),
+    kind: secretKind(),
     /** A fork has the tokens of its parent: processes in its memory go on using them. */
     token: text("token").notNull(),
-    sealed: text("sealed").notNull(),
+    encrypted: text("sealed").notNull(),
     keyVersion: text("key_version").notNull(),
     allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
     substituteIn: placementsOfCopy(),
@@ -340,26 +385,10 @@ export const checkpoints = pgTable(
     status: text("status", { enum: ["processing", "ready", "failed"] }).notNull(),
     failure: text("failure"),
     sizeBytes: bigint("size_bytes", { mode: "number" }).notNull().default(0),
-    templateId: text("template_id").notNull(),
-    cpuCount: integer("cpu_count").notNull(),
-    memoryMB: integer("memory_mb").notNull(),
-    diskMB: integer("disk_mb"),
-    idleTimeoutSeconds: integer("idle_timeout_seconds").notNull(),
-    idle: text("idle", { enum: ["requests", "cpu"] })
-      .notNull()
-      .default("requests"),
-    metadata: jsonb("metadata").$type<Record<string, string>>().notNull(),
+    ...sandboxConfigColumns(),
     envs: jsonb("envs").$type<Record<string, string>>().notNull(),
-    workingDirectory: text("working_directory"),
     /** Those of the sandbox at the moment of the checkpoint. */
     appliedPatchIds: jsonb("applied_patch_ids").$type<string[]>(),
-    projectName: text("project_name"),
-    secretStoreName: text("secret_store_name"),
-    baseSecretStoreName: text("base_secret_store_name"),
-    egressMode: text("egress_mode", { enum: ["open", "intercepted", "allowlisted"] }).notNull(),
-    egressAllowlist: jsonb("egress_allowlist").$type<string[]>().notNull(),
-    /** How its forks may change their size; null when the sandbox was never scaled. */
-    scaling: jsonb("scaling").$type<SandboxScaling>(),
     createdAt: createdAt(),
   },
   (table) => [
@@ -368,7 +397,7 @@ export const checkpoints = pgTable(
   ],
 );
 
-/** The sealed copies that forks of a checkpoint inherit, under the tokens in its memory. */
+/** The encrypted copies that forks of a checkpoint inherit, under the tokens in its memory. */
 export const checkpointSecrets = pgTable(
   "checkpoint_secrets",
   {
@@ -377,8 +406,9 @@ export const checkpointSecrets = pgTable(
       .notNull()
       .references(() => checkpoints.id, { onDelete: "cascade" }),
     name: text("name").notNull(),
+    kind: secretKind(),
     token: text("token").notNull(),
-    sealed: text("sealed").notNull(),
+    encrypted: text("sealed").notNull(),
     keyVersion: text("key_version").notNull(),
     allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
     substituteIn: placementsOfCopy(),
@@ -475,3 +505,164 @@ export const deletedCheckpoints = pgTable("deleted_checkpoints", {
   id: uuid("id").primaryKey(),
   deletedAt: timestamp("deleted_at", { withTimezone: true }).notNull().defaultNow(),
 });
+
+/** The number of a transaction with its epoch: it grows for the life of the server and never wraps. */
+const xid8 = customType<{ data: string }>({ dataType: () => "xid8" });
+
+/**
+ * What has happened, written in the transaction that makes it true. An event
+ * outlives its sandbox: deliberately no foreign key.
+ */
+export const events = pgTable(
+  "events",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    /** Orders the events of one transaction. */
+    sequence: bigint("sequence", { mode: "bigint" }).notNull().generatedAlwaysAsIdentity(),
+    /** Orders transactions, so that a reader can tell which may still add events. */
+    transactionId: xid8("transaction_id").notNull().default(sql`pg_current_xact_id()`),
+    /** The short id of the installation. */
+    nodeId: text("node_id").notNull(),
+    orgId: orgId(),
+    sandboxId: text("sandbox_id"),
+    type: text("type").$type<EventType>().notNull(),
+    data: jsonb("data").$type<Record<string, unknown>>().notNull(),
+    time: time("time").notNull().default(sql`clock_timestamp()`),
+  },
+  (table) => [
+    index("events_org").on(table.orgId, table.transactionId, table.sequence),
+    index("events_sandbox").on(table.orgId, table.sandboxId, table.transactionId, table.sequence),
+    index("events_time").on(table.time),
+  ],
+);
+
+/**
+ * What sandboxes exchanged with the network. An entry outlives its sandbox: deliberately no
+ * foreign key. Ids are in the order of commits, because whoever stores entries holds a lock.
+ */
+export const egressLog = pgTable(
+  "egress_log",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    orgId: orgId(),
+    sandboxId: text("sandbox_id").notNull(),
+    /** The process of the egress proxy that the entry is from. */
+    instanceId: uuid("instance_id").notNull(),
+    /** The number of the line in that process. */
+    sequence: bigint("sequence", { mode: "number" }).notNull(),
+    storedAt: time("stored_at").notNull().defaultNow(),
+    time: time("time").notNull(),
+    protocol: text("protocol").$type<EgressProtocol>().notNull(),
+    host: text("host"),
+    port: integer("port"),
+    decision: text("decision", { enum: ["allowed", "refused"] }).notNull(),
+    status: integer("status"),
+    leftOut: bigint("left_out", { mode: "number" }).notNull(),
+    secrets: jsonb("secrets").$type<EgressSecrets>().notNull(),
+    /** What is only shown. */
+    shown: jsonb("shown").$type<ShownExchange>().notNull(),
+  },
+  (table) => [
+    uniqueIndex("egress_log_line").on(table.instanceId, table.sequence),
+    index("egress_log_sandbox").on(table.sandboxId, table.id),
+    index("egress_log_org").on(table.orgId, table.id),
+    index("egress_log_stored_at").on(table.storedAt),
+  ],
+);
+
+export type EgressLogRow = typeof egressLog.$inferSelect;
+
+type ShownExchange = Pick<
+  EgressExchange,
+  "method" | "path" | "reason" | "requestBytes" | "responseBytes" | "durationMilliseconds"
+>;
+
+/**
+ * Where events are sent. One of a sandbox ends with it, after its last delivery:
+ * deliberately no foreign key.
+ */
+export const webhooks = pgTable(
+  "webhooks",
+  {
+    id: uuid("id").primaryKey(),
+    orgId: orgId(),
+    /** Null for one that gets the events of the whole org. */
+    sandboxId: text("sandbox_id"),
+    url: text("url").notNull(),
+    /** The signing secret. */
+    encrypted: text("sealed").notNull(),
+    keyVersion: text("key_version").notNull(),
+    /** Null for all. */
+    eventTypes: jsonb("event_types").$type<EventType[]>(),
+    enabled: boolean("enabled").notNull().default(true),
+    disabledReason: text("disabled_reason", { enum: ["requested", "gone", "failing"] }),
+    /** The first failure since a delivery succeeded. */
+    failingSince: time("failing_since"),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    index("webhooks_org").on(table.orgId, table.sandboxId),
+    index("webhooks_sandbox").on(table.sandboxId).where(sql`${table.sandboxId} is not null`),
+  ],
+);
+
+/**
+ * What is to be sent to webhooks, and what was. A row is written with its event; one
+ * control plane at a time takes it, by moving `nextAttemptAt`.
+ */
+export const webhookDeliveries = pgTable(
+  "webhook_deliveries",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    webhookId: uuid("webhook_id")
+      .notNull()
+      .references(() => webhooks.id, { onDelete: "cascade" }),
+    eventId: uuid("event_id")
+      .notNull()
+      .references(() => events.id, { onDelete: "cascade" }),
+    state: text("state", { enum: ["pending", "delivered", "failed"] })
+      .notNull()
+      .default("pending"),
+    attempts: integer("attempts").notNull().default(0),
+    /** When it is sent, or when the control plane that has taken it is taken for lost. */
+    nextAttemptAt: time("next_attempt_at").notNull().defaultNow(),
+    lastAttemptAt: time("last_attempt_at"),
+    /** Of the last attempt; null when there was none. */
+    responseStatus: integer("response_status"),
+    error: text("error"),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    index("webhook_deliveries_webhook").on(table.webhookId, table.createdAt),
+    index("webhook_deliveries_event").on(table.eventId),
+    index("webhook_deliveries_due").on(table.nextAttemptAt).where(sql`${table.state} = 'pending'`),
+  ],
+);
+
+/** Which events followed from the egress log of a sandbox, and what occurred since. */
+export const egressEventCounts = pgTable(
+  "egress_event_counts",
+  {
+    orgId: orgId(),
+    sandboxId: text("sandbox_id")
+      .notNull()
+      .references(() => sandboxes.id, { onDelete: "cascade" }),
+    type: text("type").$type<EgressEventType>().notNull(),
+    /** What tells events of the type apart: a secret, a host, a port. */
+    subject: text("subject").notNull(),
+    /** The event's data without its count. */
+    data: jsonb("data").$type<Record<string, unknown>>().notNull(),
+    /** How often it occurred since the last event. */
+    count: bigint("count", { mode: "number" }).notNull(),
+    /** When the last event was recorded; null before the first. */
+    reportedAt: time("reported_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.sandboxId, table.type, table.subject] }),
+    index("egress_event_counts_pending").on(table.reportedAt).where(sql`${table.count} > 0`),
+  ],
+);
+
+/** The types of events that follow from the egress log. */
+export type EgressEventType = Extract<EventType, `secret.${string}` | "egress.refused">;

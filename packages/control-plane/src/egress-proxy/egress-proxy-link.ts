@@ -1,17 +1,19 @@
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
-import type { SandboxUpkeepRepository } from "../sandboxes/sandbox-repository.ts";
-import { liveStates } from "../sandboxes/sandbox-states.ts";
-import { shareRunning } from "../share-running.ts";
+import { shareRunning } from "../concurrency/repeating-task.ts";
 import type { EgressProxyClient } from "./egress-proxy-client.ts";
-import { type ProxyHandOver, SessionWithheldError } from "./proxy-hand-over.ts";
 
-/** What the control plane knows of the proxy, and what it does when the proxy is new. */
+/** What an egress proxy is given so that it serves every sandbox as the database has it. */
+export interface FillEgressProxy {
+  /** Gives a new process the CA and every live session; returns how many sessions. */
+  fill(egressProxy: EgressProxyClient): Promise<number>;
+  /** Hands over what is to be enforced and was not acknowledged. */
+  enforceRevocations(): Promise<void>;
+}
+
+/** The state of an egress proxy, and what a new process of it is given before it counts as ready. */
 export interface EgressProxyLink {
-  /**
-   * Asks the proxy. A new instance is given the CA and every live session, and
-   * any instance what it has to enforce and has not acknowledged. Never rejects.
-   */
+  /** Asks the proxy, and gives it what it lacks. Never rejects. */
   poll(): Promise<void>;
   ready(): boolean;
   /** @throws {WireError} `egress_proxy_unavailable` */
@@ -20,57 +22,23 @@ export interface EgressProxyLink {
 
 export function createEgressProxyLink(deps: {
   egressProxy: EgressProxyClient;
-  upkeep: SandboxUpkeepRepository;
-  handOver: ProxyHandOver;
+  filler: FillEgressProxy;
   logger: Logger;
 }): EgressProxyLink {
-  const { egressProxy, upkeep, handOver, logger } = deps;
+  const { egressProxy, filler, logger } = deps;
   let isReady = false;
   let filled: string | undefined;
-
-  /** One session that cannot be opened or is refused does not keep the others waiting. */
-  async function fill(): Promise<number> {
-    await handOver.putCertificateAuthority();
-    const live = await upkeep.listOwned(liveStates);
-    for (const { orgId, id } of live) {
-      try {
-        await handOver.putSession(orgId, id);
-      } catch (error) {
-        if (error instanceof WireError && error.code === "egress_proxy_unavailable") throw error;
-        logger.error({ sandboxId: id, err: error }, "a sandbox stays without network");
-      }
-    }
-    return live.length;
-  }
-
-  async function enforceRevocations(): Promise<void> {
-    for (const { orgId, id } of await upkeep.listPendingRevocations()) {
-      try {
-        await handOver.putSession(orgId, id);
-        logger.info({ sandboxId: id }, "a revocation that was pending is enforced");
-      } catch (error) {
-        if (error instanceof SessionWithheldError) {
-          logger.error({ sandboxId: id, err: error }, "a sandbox stays without network");
-          continue;
-        }
-        logger.error(
-          { sandboxId: id, err: error },
-          "a sandbox may still use a revoked value; its session is handed over again in a second",
-        );
-      }
-    }
-  }
 
   async function pollOnce(): Promise<void> {
     try {
       const { instanceId, hasCertificateAuthority } = await egressProxy.status();
       if (instanceId !== filled || !hasCertificateAuthority) {
-        const sessions = await fill();
+        const sessions = await filler.fill(egressProxy);
         filled = instanceId;
         logger.info({ instanceId, sessions }, "egress proxy filled");
       }
       isReady = true;
-      await enforceRevocations();
+      await filler.enforceRevocations();
     } catch (error) {
       if (isReady) logger.warn({ err: error }, "egress proxy lost");
       isReady = false;

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { limits } from "@opencomputer/protocol";
+import { serviceLimits } from "@opencomputer/protocol/wire";
 import { and, desc, eq, gt, inArray, lte, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { checkpointFormerSecrets, sandboxFormerSecrets } from "../database/schema.ts";
-import type { SealContext, Vault } from "../vault/vault.ts";
+import type { EncryptionContext, Vault } from "../vault/vault.ts";
 import { boundFormerSecrets, expiryTime, type FormerSecret } from "./former-secret.ts";
 
 const tables = { sandbox: sandboxFormerSecrets, checkpoint: checkpointFormerSecrets };
@@ -22,12 +22,12 @@ export interface FormerSecretOwners {
 export type OwnedFormerSecret = FormerSecret & { ownerId: string };
 type StoredFormerSecret = OwnedFormerSecret & { id: string };
 
-/** Former values of sandboxes and checkpoints, encrypted like the values in use. */
+/** Stores former values of sandboxes and checkpoints, encrypted like the values in use. */
 export function createFormerSecretRepository(vault: Vault) {
   const contextOf = (
     { kind, orgId }: FormerSecretOwners,
     { ownerId, name, id }: { ownerId: string; name: string; id: string },
-  ): SealContext => ({ kind: contextKinds[kind], orgId, ownerId, name, id });
+  ): EncryptionContext => ({ kind: contextKinds[kind], orgId, ownerId, name, id });
 
   const ofOwners = ({ kind, orgId, ids }: FormerSecretOwners) =>
     and(eq(tables[kind].orgId, orgId), inArray(tables[kind].ownerId, [...ids]));
@@ -50,9 +50,9 @@ export function createFormerSecretRepository(vault: Vault) {
         ),
       )
       .orderBy(desc(table.retiredAt));
-    return rows.map(({ orgId: _orgId, sealed, keyVersion, ...row }) => ({
+    return rows.map(({ orgId: _orgId, encrypted, keyVersion, ...row }) => ({
       ...row,
-      value: vault.open({ sealed, keyVersion }, contextOf(owners, row)),
+      value: vault.decrypt({ encrypted, keyVersion }, contextOf(owners, row)),
     }));
   }
 
@@ -63,23 +63,25 @@ export function createFormerSecretRepository(vault: Vault) {
   ): Promise<void> {
     if (formers.length === 0) return;
     await database.insert(tables[owners.kind]).values(
-      formers.map(({ ownerId, name, token, value, allowedHosts, substituteIn, retiredAt }) => {
-        const id = randomUUID();
-        const sealed = vault.seal(value, contextOf(owners, { ownerId, name, id }));
-        return {
-          ...{ id, orgId: owners.orgId, ownerId, name, token, ...sealed, retiredAt },
-          allowedHosts: [...allowedHosts],
-          substituteIn: [...substituteIn],
-        };
-      }),
+      formers.map(
+        ({ ownerId, name, kind, token, value, allowedHosts, substituteIn, retiredAt }) => {
+          const id = randomUUID();
+          const encrypted = vault.encrypt(value, contextOf(owners, { ownerId, name, id }));
+          return {
+            ...{ id, orgId: owners.orgId, ownerId, name, kind, token, ...encrypted, retiredAt },
+            allowedHosts: [...allowedHosts],
+            substituteIn: [...substituteIn],
+          };
+        },
+      ),
     );
     await dropOverTotal(database, owners);
   }
 
-  /** A session has to fit into one request, whatever was rotated how often. */
+  /** A session has to fit into one request, however often secrets were rotated. */
   async function dropOverTotal(database: Database, owners: FormerSecretOwners): Promise<void> {
     const table = tables[owners.kind];
-    const bytes = sql<number>`sum(length(${table.sealed})) over (
+    const bytes = sql<number>`sum(length(${table.encrypted})) over (
       partition by ${table.ownerId} order by ${table.retiredAt} desc, ${table.id})`;
     const newer = database
       .select({ id: table.id, bytes: bytes.as("bytes") })
@@ -89,12 +91,12 @@ export function createFormerSecretRepository(vault: Vault) {
     const over = database
       .select({ id: newer.id })
       .from(newer)
-      .where(gt(newer.bytes, limits.formerValuesBytesTotalMax));
+      .where(gt(newer.bytes, serviceLimits.formerValuesBytesTotalMax));
     await database.delete(table).where(inArray(table.id, over));
   }
 
   return {
-    /** Those that have not expired, the newest first. */
+    /** Lists those that have not expired, the newest first. */
     list,
 
     /** Stores the former values of new owners. */
@@ -128,7 +130,7 @@ export function createFormerSecretRepository(vault: Vault) {
       await insert(database, owners, formers);
     },
 
-    /** Deletes what is no longer searched for, of every org. */
+    /** Deletes the values that are no longer searched for, of every org. */
     async deleteExpired(database: Database, now: Date): Promise<void> {
       for (const table of Object.values(tables)) {
         await database.delete(table).where(lte(table.retiredAt, expiryTime(now)));

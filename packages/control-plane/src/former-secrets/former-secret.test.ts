@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { limits } from "@opencomputer/protocol";
+import { serviceLimits } from "@opencomputer/protocol/wire";
 import { SecretValue } from "../vault/secret-value.ts";
 import { boundFormerSecrets, type FormerSecret, isSameUse } from "./former-secret.ts";
 
 const now = new Date("2030-01-01T00:00:00Z");
 const former = (value: string, secondsAgo: number, changes: Partial<FormerSecret> = {}) => ({
   name: "K",
+  kind: "value" as const,
   token: "token-k",
   value: new SecretValue(value),
   allowedHosts: ["a.example.com", "b.example.com"],
@@ -44,8 +45,8 @@ describe("boundFormerSecrets", () => {
     );
   });
 
-  test(`drops the oldest over ${limits.formerValuesPerSecretMax} of one name, of that name alone`, () => {
-    const many = Array.from({ length: limits.formerValuesPerSecretMax }, (_, index) =>
+  test(`drops the oldest over ${serviceLimits.formerValuesPerSecretMax} of one name, of that name alone`, () => {
+    const many = Array.from({ length: serviceLimits.formerValuesPerSecretMax }, (_, index) =>
       former(`v${index}`, 100 - index),
     );
     const other = former("other", 1000, { name: "L" });
@@ -57,7 +58,7 @@ describe("boundFormerSecrets", () => {
   });
 
   test("drops what is older than its time", () => {
-    const secondsMax = limits.formerValueSecondsMax;
+    const secondsMax = serviceLimits.formerValueSecondsMax;
     const formers = [former("expired", secondsMax), former("kept", secondsMax - 1)];
     assert.deepEqual(valuesOf(boundFormerSecrets(formers, now)), ["kept"]);
   });

@@ -1,9 +1,9 @@
 import type { BuildLog } from "./build-log.ts";
 
-/** Output that comes in pieces, told to a log by whole lines. */
+/** Adds output that comes in pieces to a log, by whole lines. */
 export interface BuildLogLines {
   add(text: string): void;
-  /** Tells the last line, which no newline has ended. */
+  /** Adds the last line, which no newline has ended. */
   end(): void;
 }
 

@@ -9,7 +9,7 @@ const messagesOf = (log: ReturnType<typeof createBuildLog>) => {
 };
 
 describe("createBuildLog()", () => {
-  test("tells a late follower everything, in order, and then each event once", () => {
+  test("sends a late follower everything, in order, and then each event once", () => {
     const log = createBuildLog();
     log.add({ step: 1, type: "run", message: "one" });
     const heard: string[] = [];
@@ -29,7 +29,7 @@ describe("createBuildLog()", () => {
     assert.equal(messagesOf(log).length, 4);
   });
 
-  test("leaves output out when it is too long, says so once, and keeps what steps say", () => {
+  test("omits output when it is too long, reports that once, and keeps the lines of steps", () => {
     const log = createBuildLog(10);
     log.addOutput(1, "12345\n123456789\nmore\n");
     log.addOutput(1, "and more\n");
@@ -37,7 +37,7 @@ describe("createBuildLog()", () => {
     const messages = messagesOf(log);
     assert.equal(messages.length, 3);
     assert.equal(messages[0], "12345");
-    assert.match(messages[1] ?? "", /longer than 10 octets/);
+    assert.match(messages[1] ?? "", /longer than 10 bytes/);
     assert.equal(messages[2], "completed");
   });
 });

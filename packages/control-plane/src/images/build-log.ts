@@ -1,17 +1,17 @@
-import { type BuildLogEvent, limits } from "@opencomputer/protocol";
+import { type BuildLogEvent, limits } from "@opencomputer/protocol/api";
 
 export type BuildLogListener = (event: BuildLogEvent) => void;
 
-/** What a build has said so far. Whoever comes later hears it from the start. */
+/** The log of a build so far. A later follower gets it from the start. */
 export interface BuildLog {
   add(event: BuildLogEvent): void;
   /** Adds what a step printed, as one event a line. */
   addOutput(step: number, output: string): void;
-  /** Hears all events so far, then each one as it comes, until the returned function is called. */
+  /** Sends all events so far, then each one as it comes, until the returned function is called. */
   follow(listener: BuildLogListener): () => void;
 }
 
-/** @param bytesMax What steps print after that is left out; their own lines are kept. */
+/** @param bytesMax Output of steps after that is omitted; the lines about steps are kept. */
 export function createBuildLog(bytesMax: number = limits.imageLogBytesMax): BuildLog {
   const events: BuildLogEvent[] = [];
   const listeners = new Set<BuildLogListener>();
@@ -26,7 +26,7 @@ export function createBuildLog(bytesMax: number = limits.imageLogBytesMax): Buil
     if (outputBytes > bytesMax) return;
     outputBytes += Buffer.byteLength(message) + 1;
     const fits = outputBytes <= bytesMax;
-    const notice = `The log is longer than ${bytesMax} octets: the rest of the output is left out`;
+    const notice = `The log is longer than ${bytesMax} bytes: the rest of the output is omitted`;
     add({ step, type: "output", message: fits ? message : notice });
   }
 
@@ -45,7 +45,7 @@ export function createBuildLog(bytesMax: number = limits.imageLogBytesMax): Buil
   };
 }
 
-/** What a terminal shows of a line that a carriage return has begun anew, as progress bars do. */
+/** The part of a line that a terminal still shows when carriage returns began it anew, as progress bars do. */
 function lastWritten(line: string): string {
   return (
     line

@@ -1,4 +1,4 @@
-/** Where the operator has builds get packages; undefined is the public internet. */
+/** Where builds get packages, as the operator sets it; undefined is the public internet. */
 export interface BuildSources {
   /** A URL in the place of `http://deb.debian.org/debian`, or a line of sources.list(5). */
   aptMirror: string | undefined;
@@ -7,7 +7,7 @@ export interface BuildSources {
   proxy: string | undefined;
 }
 
-/** The lowest layer of a step's environment. It is not part of the image. */
+/** Returns the lowest layer of a step's environment, which is not part of the image. */
 export function buildEnvironment({ pipIndexUrl, proxy }: BuildSources): Record<string, string> {
   return {
     DEBIAN_FRONTEND: "noninteractive",
@@ -21,7 +21,7 @@ export function buildEnvironment({ pipIndexUrl, proxy }: BuildSources): Record<s
   };
 }
 
-/** pip takes an index without TLS only from a host that it is told to trust. */
+/** pip accepts an index without TLS only from a host that is configured as trusted. */
 function pipEnvironment(index: URL): Record<string, string> {
   return {
     PIP_INDEX_URL: index.href,
@@ -32,9 +32,9 @@ function pipEnvironment(index: URL): Record<string, string> {
 const debianSources = "/etc/apt/sources.list.d/debian.sources";
 
 /**
- * Shell lines that leave in `$options` what makes apt-get use the operator's
- * mirror: a directory of sources that has everything of the image's but
- * Debian's own. The image itself keeps naming Debian's servers.
+ * Returns shell lines that set `$options` so that apt-get uses the operator's
+ * mirror: a directory of sources that has all of the image's sources but
+ * Debian's own. The image itself still names Debian's servers.
  */
 export function aptOptionsScript({ aptMirror }: BuildSources, directory: string): string {
   if (aptMirror === undefined) return "options=";
@@ -50,7 +50,7 @@ export function aptOptionsScript({ aptMirror }: BuildSources, directory: string)
   ].join("\n");
 }
 
-/** A word of a POSIX shell that stands for exactly this text. */
+/** Quotes a text as one word of a POSIX shell. */
 export function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

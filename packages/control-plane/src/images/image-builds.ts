@@ -1,42 +1,38 @@
 import { randomUUID } from "node:crypto";
-import {
-  defaults,
-  type ImageManifest,
-  limits,
-  WireError,
-  type WorkerCheckpoint,
-} from "@opencomputer/protocol";
+import { defaults, type ImageManifest, limits, WireError } from "@opencomputer/protocol/api";
+import type { WorkerCheckpoint } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
-import { createKeyedLock } from "../sandboxes/keyed-lock.ts";
-import type { WorkerClient } from "../worker/worker-client.ts";
-import { asBuildFailure } from "./build-failure.ts";
+import { PerKeyMutex } from "../concurrency/per-key-mutex.ts";
+import type { Database } from "../database/database.ts";
+import { recordEvent } from "../events/record-event.ts";
+import type { Workers } from "../hosts/workers.ts";
+import type { ImageOrigin } from "../sandboxes/plan/sandbox-plan.ts";
 import { type BuildLog, type BuildLogListener, createBuildLog } from "./build-log.ts";
 import type { BuildSources } from "./build-sources.ts";
 import type { Builders } from "./builders.ts";
-import { imageContentHash } from "./content-hash.ts";
-import type { ImageOrigin } from "./image-origin.ts";
 import type { ImageRepository } from "./image-repository.ts";
-import { runBuild } from "./run-build.ts";
+import { imageContentHash } from "./image-repository.ts";
+import { asBuildFailure, type BuildStepListener, runBuild } from "./run-build.ts";
 
-/** Whoever waits for an image. */
+/** A request that waits for an image. */
 export interface ImageFollower {
-  /** Hears the log of the build from its start, however late the follower came. */
+  /** Gets the log of the build from its start, however late the follower came. */
   onLog: BuildLogListener;
-  /** The follower waits no longer. A build that nobody waits for is given up. */
+  /** Aborted when the follower waits no longer. A build that nobody waits for is aborted. */
   signal: AbortSignal;
 }
 
-/** The images of the orgs: what is there is used, what is not is built once. */
+/** Provides the images of the orgs: one that exists is used, another is built once. */
 export interface ImageBuilds {
   /**
-   * The image that a manifest describes.
+   * Returns the image that a manifest describes.
    *
    * @throws {WireError} `image_build_failed` when a step fails,
    * `too_many_requests` when the org builds as many images as it may,
-   * `limit_reached` when it has no room for one more.
+   * `limit_reached` when one more could exceed its disk budget.
    */
   obtain(orgId: string, manifest: ImageManifest, follower: ImageFollower): Promise<ImageOrigin>;
-  /** Gives up every build, and waits until nothing of them is left. */
+  /** Aborts every build, and waits until nothing of them is left. */
   close(): Promise<void>;
 }
 
@@ -49,15 +45,16 @@ interface Build {
 }
 
 export function createImageBuilds(deps: {
+  database: Database;
   images: ImageRepository;
   builders: Builders;
-  worker: Pick<WorkerClient, "run" | "writeFile" | "makeCheckpoint" | "deleteCheckpoint">;
+  workers: Workers;
   sources: BuildSources;
   logger: Logger;
 }): ImageBuilds {
-  const { images, builders, worker, logger } = deps;
+  const { images, builders, workers, logger } = deps;
   const builds = new Map<string, Build>();
-  const lock = createKeyedLock();
+  const mutex = new PerKeyMutex();
   let closed = false;
 
   /** Nothing is left of a build that fails: no image, no checkpoint, no builder. */
@@ -73,8 +70,12 @@ export function createImageBuilds(deps: {
     try {
       log.add({ step: 0, type: "build", message: `Building image ${contentHash.slice(0, 12)}` });
       const image = await builders.use(orgId, memoryMB, signal, async (builder) => {
-        const options = { sandboxId: builder, manifest, log, signal };
-        const state = await runBuild({ builder: worker, sources: deps.sources }, options);
+        const steps = recordSteps(deps.database, orgId, contentHash);
+        const options = { sandboxId: builder, manifest, log, steps, signal };
+        const state = await runBuild(
+          { builder: workers.of({ id: builder }), sources: deps.sources },
+          options,
+        );
         log.add({ step: 0, type: "build", message: "Saving the image" });
         const { sizeBytes } = await save(checkpointId, builder);
         signal.throwIfAborted();
@@ -93,7 +94,7 @@ export function createImageBuilds(deps: {
 
   async function save(checkpointId: string, builder: string): Promise<WorkerCheckpoint> {
     try {
-      return await worker.makeCheckpoint(checkpointId, {
+      return await workers.of({ id: builder }).makeCheckpoint(checkpointId, {
         sandboxId: builder,
         kind: "full",
       });
@@ -102,29 +103,30 @@ export function createImageBuilds(deps: {
     }
   }
 
-  /** The row stays when the checkpoint cannot be deleted: the next start tries again. */
+  /** The row is kept when the checkpoint cannot be deleted: the next start tries again. */
   async function undo(orgId: string, contentHash: string, checkpointId: string): Promise<void> {
     try {
-      await worker.deleteCheckpoint(checkpointId);
+      await workers.ofCheckpoint({ id: checkpointId }).deleteCheckpoint(checkpointId);
     } catch (error) {
-      logger.warn({ checkpointId, err: error }, "a half-made image waits for the next upkeep");
+      logger.warn({ checkpointId, err: error }, "an incomplete image is deleted by maintenance");
     }
     await images.delete(orgId, contentHash);
   }
 
   function begin(orgId: string, contentHash: string, manifest: ImageManifest): Build {
-    if (closed) throw new WireError("worker_unavailable", "The service ends; try again soon");
+    if (closed)
+      throw new WireError("worker_unavailable", "The service is stopping; try again soon");
     const ofOrg = [...builds.values()].filter((other) => other.orgId === orgId);
     if (ofOrg.length >= limits.imageBuildsPerOrgMax) {
       throw new WireError(
         "too_many_requests",
-        `This org builds ${limits.imageBuildsPerOrgMax} images, the most at once: wait for one to end`,
+        `Image build limit reached: this org builds ${limits.imageBuildsPerOrgMax} images at once, the maximum. Wait for one to end`,
       );
     }
     const parts = { log: createBuildLog(), abort: new AbortController() };
     const key = `${orgId}/${contentHash}`;
     const result = build(orgId, contentHash, manifest, parts).finally(() => builds.delete(key));
-    // A build that nobody waits for any more has told its log why it failed.
+    // The log of a build that nobody waits for any more has the reason of its failure.
     result.catch(() => undefined);
     const begun = { ...parts, orgId, followers: 0, result };
     builds.set(key, begun);
@@ -135,13 +137,13 @@ export function createImageBuilds(deps: {
     build.followers += 1;
     const unfollow = build.log.follow(onLog);
     let leave = (): void => undefined;
-    const gone = new Promise<never>((_resolve, reject) => {
+    const left = new Promise<never>((_resolve, reject) => {
       leave = () => reject(noLongerAwaited());
     });
     signal.addEventListener("abort", leave, { once: true });
     if (signal.aborted) leave();
     try {
-      return await Promise.race([build.result, gone]);
+      return await Promise.race([build.result, left]);
     } finally {
       signal.removeEventListener("abort", leave);
       unfollow();
@@ -153,17 +155,17 @@ export function createImageBuilds(deps: {
   return {
     async obtain(orgId, manifest, follower) {
       const contentHash = imageContentHash(manifest);
-      const found = await lock.run(`${orgId}/${contentHash}`, async () => {
+      const found = await mutex.run(`${orgId}/${contentHash}`, async () => {
         const running = builds.get(`${orgId}/${contentHash}`);
         if (running !== undefined && !running.abort.signal.aborted) return { running };
-        // One that was given up has to be gone before the next begins.
+        // One that was aborted has to be removed before the next begins.
         await running?.result.catch(() => undefined);
         const image = await images.use(orgId, contentHash);
         return image === undefined ? { running: begin(orgId, contentHash, manifest) } : { image };
       });
       if (found.running !== undefined) return follow(found.running, follower);
       const { checkpointId, envs, workingDirectory } = found.image;
-      const message = `Image ${contentHash.slice(0, 12)} is there already`;
+      const message = `Image ${contentHash.slice(0, 12)} exists`;
       follower.onLog({ step: 0, type: "cache_hit", message });
       return { checkpointId, envs, workingDirectory };
     },
@@ -171,10 +173,34 @@ export function createImageBuilds(deps: {
     async close() {
       closed = true;
       const ending = [...builds.values()];
-      const reason = "The service was stopped during the build: ask for it again";
+      const reason = "The service was stopped during the build: send the request again";
       for (const { abort } of ending) abort.abort(new WireError("image_build_failed", reason));
       await Promise.allSettled(ending.map(({ result }) => result));
     },
+  };
+}
+
+function recordSteps(database: Database, orgId: string, contentHash: string): BuildStepListener {
+  const owner = { orgId, sandboxId: null };
+  return {
+    started: (step) =>
+      recordEvent(database, {
+        ...owner,
+        type: "image.step_started",
+        data: { contentHash, ...step },
+      }),
+    finished: (step) =>
+      recordEvent(database, {
+        ...owner,
+        type: "image.step_finished",
+        data: { contentHash, ...step },
+      }),
+    failed: (step, exitCode) =>
+      recordEvent(database, {
+        ...owner,
+        type: "image.step_failed",
+        data: { contentHash, ...step, exitCode },
+      }),
   };
 }
 
@@ -185,5 +211,8 @@ function loggable(error: unknown): Record<string, unknown> {
 }
 
 function noLongerAwaited(): WireError {
-  return new WireError("invalid_request", "The build was given up: nobody waits for it any more");
+  return new WireError(
+    "invalid_request",
+    "The build was aborted: its caller closed the connection",
+  );
 }

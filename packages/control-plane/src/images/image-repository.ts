@@ -1,13 +1,14 @@
-import { limits } from "@opencomputer/protocol";
+import { createHash } from "node:crypto";
+import type { ImageManifest } from "@opencomputer/protocol/api";
+import { limits } from "@opencomputer/protocol/api";
 import { and, desc, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { images, snapshots } from "../database/schema.ts";
 import { assertDiskBudget, imageBytesMax } from "../orgs/disk-budget.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
-
 export type ImageRow = typeof images.$inferSelect;
 
-/** Images by org. No caller of the API names one: they are found by what they are made of. */
+/** Stores images by org. No caller of the API names one: they are found by what they are made of. */
 export function createImageRepository(
   database: Database,
   /** What sandboxes, checkpoints and images of an org may take on the disk. */
@@ -17,7 +18,7 @@ export function createImageRepository(
     and(eq(images.orgId, orgId), eq(images.contentHash, contentHash));
 
   return {
-    /** The finished image of a content, which counts as used by this. */
+    /** Returns the finished image of a content, and counts it as used. */
     async use(orgId: string, contentHash: string): Promise<ImageRow | undefined> {
       const [row] = await database
         .update(images)
@@ -28,8 +29,8 @@ export function createImageRepository(
     },
 
     /**
-     * Adds an image that is being built. It has the most that it can take until
-     * its size is known.
+     * Adds an image that is being built. Its size is the most that it can take until
+     * it is known.
      *
      * @throws {WireError} `limit_reached`
      */
@@ -66,10 +67,10 @@ export function createImageRepository(
 }
 export type ImageRepository = ReturnType<typeof createImageRepository>;
 
-/** What the installation's own upkeep asks across orgs. */
-export function createImageUpkeepRepository(database: Database) {
+/** Reads and changes images across orgs, for maintenance. */
+export function createImageMaintenanceRepository(database: Database) {
   return {
-    /** Checkpoints of the worker that are images, or are to become one. */
+    /** Lists checkpoints of the worker that are images, or are to become one. */
     async listCheckpointIds(state?: ImageRow["state"]): Promise<string[]> {
       const rows = await database
         .select({ checkpointId: images.checkpointId })
@@ -78,24 +79,24 @@ export function createImageUpkeepRepository(database: Database) {
       return rows.map(({ checkpointId }) => checkpointId);
     },
 
-    /** Forgets images whose checkpoint the worker does not have. */
-    async forget(checkpointId: string): Promise<void> {
+    /** Deletes the row of an image whose checkpoint the worker does not have. */
+    async delete(checkpointId: string): Promise<void> {
       await database.delete(images).where(eq(images.checkpointId, checkpointId));
     },
 
-    /** Forgets the builds of an earlier process. */
-    async forgetBuilds(): Promise<void> {
+    /** Deletes the rows of builds of an earlier process. */
+    async deleteBuilds(): Promise<void> {
       await database.delete(images).where(eq(images.state, "building"));
     },
 
     /**
-     * Forgets images that no snapshot names and that are over a limit: unused
-     * for too long, or more or larger than an org may keep. Those used longest
-     * ago go first.
+     * Deletes the rows of images that no snapshot names and that are over a limit:
+     * unused for too long, or more or larger than an org may keep. Those used longest
+     * ago are deleted first.
      *
      * @returns the checkpoints that they were.
      */
-    async forgetUnused(now: Date): Promise<string[]> {
+    async deleteUnused(now: Date): Promise<string[]> {
       const cached = await database
         .select({
           ...{ orgId: images.orgId, checkpointId: images.checkpointId },
@@ -119,11 +120,11 @@ export function createImageUpkeepRepository(database: Database) {
     },
   };
 }
-export type ImageUpkeepRepository = ReturnType<typeof createImageUpkeepRepository>;
+export type ImageMaintenanceRepository = ReturnType<typeof createImageMaintenanceRepository>;
 
 type CachedImage = Pick<ImageRow, "orgId" | "checkpointId" | "sizeBytes" | "lastUsedAt">;
 
-/** Of images without a snapshot, the last used first, those that are to go. */
+/** Chooses the images to delete of those without a snapshot, the last used first. */
 export function imagesOverLimits(cached: readonly CachedImage[], now: Date): CachedImage[] {
   const kept = new Map<string, { count: number; bytes: number }>();
   const oldest = now.getTime() - limits.cachedImageIdleSecondsMax * 1000;
@@ -136,4 +137,13 @@ export function imagesOverLimits(cached: readonly CachedImage[], now: Date): Cac
     if (fits) kept.set(orgId, { count: count + 1, bytes: bytes + sizeBytes });
     return !fits;
   });
+}
+
+/**
+ * Computes the cache key of an image: the SHA-256, hexadecimal, of the JSON of its base
+ * and steps. A parsed manifest has its fields in the order of their schema, so
+ * the order in which a client sent them does not matter.
+ */
+export function imageContentHash({ base, steps }: ImageManifest): string {
+  return createHash("sha256").update(JSON.stringify({ base, steps }), "utf8").digest("hex");
 }

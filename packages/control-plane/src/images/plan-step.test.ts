@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { describe, test } from "node:test";
-import { type ImageStep, imageStepSchema } from "@opencomputer/protocol";
+import { type ImageStep, imageStepSchema } from "@opencomputer/protocol/api";
 import { seededBytes } from "../testing/seeded-random.ts";
 import { type BuildSources, quote } from "./build-sources.ts";
 import { type BuildState, initialBuildState, planStep } from "./plan-step.ts";
@@ -73,7 +73,7 @@ describe("planStep()", () => {
     assert.equal(plan(file, { workingDirectory: "/srv" }).title, "add_file /srv/f");
   });
 
-  test("says in the log what it does, on one line that is not too long, and no value", () => {
+  test("logs what it does, on one line that is not too long, and no value", () => {
     assert.equal(plan(apt("git", "curl")).title, "apt_install git curl");
     const env = plan({ type: "env", args: { vars: { A: "value" } } });
     assert.equal(env.title, "env A");
@@ -82,7 +82,7 @@ describe("planStep()", () => {
     assert.ok(long.title.length <= 201);
   });
 
-  test("makes scripts that bash takes, whatever is in the step", () => {
+  test("makes scripts that bash parses, with any text in the step", () => {
     const hostile = `a'b"c\`d$(touch /tmp/e)\n;f`;
     for (const step of [
       { type: "workdir", args: { path: hostile } },
@@ -96,11 +96,11 @@ describe("planStep()", () => {
   });
 });
 
-test("quote() is one word of the shell that stands for exactly its text", () => {
+test("quote() is one word of the shell with exactly its text", () => {
   const alphabet = [..."ab'\"\\$`!*? \n;&|<>(){}[]#~=-", "ü", "\u{1F600}"];
   for (let round = 0; round < 40; round += 1) {
-    const octets = [...seededBytes(`quote ${round}`, round % 12)];
-    const text = octets.map((octet) => alphabet[octet % alphabet.length]).join("");
+    const bytes = [...seededBytes(`quote ${round}`, round % 12)];
+    const text = bytes.map((byte) => alphabet[byte % alphabet.length]).join("");
     assert.equal(execFileSync("sh", ["-c", `printf %s ${quote(text)}`]).toString(), text);
   }
 });

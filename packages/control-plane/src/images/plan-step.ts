@@ -1,8 +1,9 @@
 import { posix } from "node:path";
-import { guestLayout, type ImageStep } from "@opencomputer/protocol";
+import type { ImageStep } from "@opencomputer/protocol/api";
+import { guestLayout } from "@opencomputer/protocol/wire";
 import { aptOptionsScript, type BuildSources, quote } from "./build-sources.ts";
 
-/** Where builds keep what must not stay in the image. */
+/** Where builds keep files that must not be in the image. */
 export const stagingDirectory = "/var/tmp/opencomputer-build";
 
 /** What the steps so far have set for those after them, and for every sandbox of the image. */
@@ -29,11 +30,11 @@ export interface StepPlan {
   /** For the log, such as `apt_install git`. */
   title: string;
   actions: BuildAction[];
-  /** How things stand once the actions are done. */
+  /** The state once the actions are done. */
   next: BuildState;
 }
 
-/** What a step does to the builder and to the steps after it. */
+/** Plans what a step does to the builder and to the steps after it. */
 export function planStep(step: ImageStep, state: BuildState, sources: BuildSources): StepPlan {
   const at = (path: string) => resolveGuestPath(path, state);
   switch (step.type) {
@@ -106,7 +107,7 @@ export function planStep(step: ImageStep, state: BuildState, sources: BuildSourc
   }
 }
 
-/** What takes away that a build was here. */
+/** Removes the traces of a build. */
 export const cleanUpScript = [
   "apt-get clean",
   `rm -rf ${stagingDirectory} /var/lib/apt/lists/*`,
@@ -132,7 +133,7 @@ function resolveGuestPath(path: string, { workingDirectory }: BuildState): strin
   return posix.resolve("/", workingDirectory ?? guestLayout.home, path);
 }
 
-/** `make_directory PATH OWNER`: what it makes belongs to the owner, what is there stays as it is. */
+/** `make_directory PATH OWNER`: what it makes belongs to the owner, what exists is not changed. */
 const makeDirectory = `set -e
 make_directory() {
   if [ -d "$1" ]; then return; fi
@@ -141,14 +142,14 @@ make_directory() {
   chown -- "$2" "$1"
 }`;
 
-/** `owner_of PATH`: whoever owns the nearest directory that is there. */
+/** `owner_of PATH`: the owner of the nearest directory that exists. */
 const ownerOf = `owner_of() {
   local directory=$1
   while [ ! -d "$directory" ]; do directory=$(dirname -- "$directory"); done
   stat --format=%u:%g -- "$directory"
 }`;
 
-/** A file that is there keeps nothing; a new one belongs to the owner of its directory. */
+/** Replaces a file that exists; the new one belongs to the owner of its directory. */
 function placeFileScript(path: string): string {
   const [file, directory] = [quote(path), quote(posix.dirname(path))];
   return `${makeDirectory}

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { buffer } from "node:stream/consumers";
 import { describe, test } from "node:test";
-import type { CommandResult, ImageManifest, RunCommandRequest } from "@opencomputer/protocol";
-import { WireError } from "@opencomputer/protocol";
+import type { CommandResult, ImageManifest, RunCommandRequest } from "@opencomputer/protocol/api";
+import { WireError } from "@opencomputer/protocol/api";
 import { createBuildLog } from "./build-log.ts";
-import { runBuild } from "./run-build.ts";
+import { type BuildStep, runBuild } from "./run-build.ts";
 
 /** The words of a command end with the directory, the script, and where its output is kept. */
 const scriptOf = ({ args }: RunCommandRequest) => args?.at(-2) ?? "";
 
-/** A builder that records what it is told, and answers as the test says. */
-function createBuilder(answer: (script: string) => Partial<CommandResult> = () => ({})) {
+/** A builder that records its requests, and returns the results of the test. */
+function createBuilder(resultOf: (script: string) => Partial<CommandResult> = () => ({})) {
   const commands: RunCommandRequest[] = [];
   const files = new Map<string, string>();
   return {
@@ -19,7 +19,7 @@ function createBuilder(answer: (script: string) => Partial<CommandResult> = () =
     scripts: () => commands.map(scriptOf),
     run: async (_sandboxId: string, command: RunCommandRequest) => {
       commands.push(command);
-      return { exitCode: 0, stdout: "", stderr: "", ...answer(scriptOf(command)) };
+      return { exitCode: 0, stdout: "", stderr: "", ...resultOf(scriptOf(command)) };
     },
     writeFile: async (
       _sandboxId: string,
@@ -49,8 +49,15 @@ function start(
   const log = createBuildLog();
   const lines: string[] = [];
   log.follow(({ message }) => lines.push(message));
-  const options = { sandboxId: "sb-x", manifest: image, log, signal };
-  return { lines, result: runBuild({ builder, sources }, options) };
+  const stepEvents: string[] = [];
+  const note = (what: string) => async (step: BuildStep, exitCode?: number | null) => {
+    const { step: number, stepCount, stepType } = step;
+    const code = exitCode === undefined ? "" : ` ${exitCode}`;
+    stepEvents.push(`${what} ${number}/${stepCount} ${stepType}${code}`);
+  };
+  const steps = { started: note("started"), finished: note("finished"), failed: note("failed") };
+  const options = { sandboxId: "sb-x", manifest: image, log, steps, signal };
+  return { lines, stepEvents, result: runBuild({ builder, sources }, options) };
 }
 
 describe("runBuild()", () => {
@@ -79,11 +86,7 @@ describe("runBuild()", () => {
     assert.deepEqual(lines.slice(-3), ["Step 4/4: run make", "made", "Step 4/4 completed"]);
     assert.match(builder.scripts().at(-1) ?? "", /apt-get clean/);
     const outputs = builder.commands.map(({ args }) => args?.at(-1));
-    assert.equal(
-      new Set(outputs).size,
-      outputs.length,
-      "each has a file of its own for its output",
-    );
+    assert.equal(new Set(outputs).size, outputs.length, "each writes its output to another file");
   });
 
   test("gives steps the operator's index and proxy; the image's own variables win", async () => {
@@ -117,7 +120,7 @@ describe("runBuild()", () => {
       type: "add_file",
       args: { path: "/etc/f", content, encoding: "base64" },
     } as const;
-    const { lines, result } = start(
+    const { lines, stepEvents, result } = start(
       builder,
       manifest(add, run("a", "fail", "never"), run("never")),
     );
@@ -131,9 +134,15 @@ describe("runBuild()", () => {
     assert.deepEqual([...builder.files.values()], ["hello"]);
     assert.ok(!builder.scripts().includes("never"));
     assert.equal(lines.at(-1), "out");
+    assert.deepEqual(stepEvents, [
+      "started 1/3 add_file",
+      "finished 1/3 add_file",
+      "started 2/3 run",
+      "failed 2/3 run 7",
+    ]);
   });
 
-  test("says so when a step takes too long, and when the builder is lost", async () => {
+  test("reports a step that takes too long, and a builder that is lost", async () => {
     const slow = start(
       createBuilder(() => ({ exitCode: -1 })),
       manifest(run("sleep")),
@@ -157,9 +166,9 @@ describe("runBuild()", () => {
     });
   });
 
-  test("begins nothing once it is given up", async () => {
+  test("begins nothing once it is aborted", async () => {
     const builder = createBuilder();
-    const reason = new Error("given up");
+    const reason = new Error("aborted");
     const signal = AbortSignal.abort(reason);
     await assert.rejects(start(builder, manifest(run("x")), { signal }).result, reason);
     assert.equal(builder.commands.length, 0);

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
-import { guestLayout, type ImageManifest, limits, WireError } from "@opencomputer/protocol";
-import { asBuildFailure } from "./build-failure.ts";
+import { type ImageManifest, limits, WireError } from "@opencomputer/protocol/api";
+import { guestLayout } from "@opencomputer/protocol/wire";
 import type { BuildLog } from "./build-log.ts";
 import { createBuildLogLines } from "./build-log-lines.ts";
 import { type BuildSources, buildEnvironment } from "./build-sources.ts";
@@ -14,6 +14,22 @@ import {
 } from "./plan-step.ts";
 import { type Builder, runScript } from "./run-script.ts";
 
+/** A step as events name it. */
+export interface BuildStep {
+  /** From 1. */
+  step: number;
+  stepCount: number;
+  stepType: string;
+}
+
+/** Gets the steps of a build as they begin and end. */
+export interface BuildStepListener {
+  started(step: BuildStep): Promise<void>;
+  finished(step: BuildStep): Promise<void>;
+  /** `exitCode` is null when the step did not fail by that of a command. */
+  failed(step: BuildStep, exitCode: number | null): Promise<void>;
+}
+
 /** How much of a failed step's output its error quotes. */
 const quotedCharactersMax = 4_000;
 /** Files that are written at the same time. */
@@ -22,15 +38,21 @@ const writesAtOnce = 8;
 /**
  * Runs the steps of an image in a builder sandbox, one after the other.
  *
- * @returns what every command in a sandbox of the image finds.
+ * @returns the environment and the directory of every command in a sandbox of the image.
  * @throws {WireError} `image_build_failed`, with the step, its command and the
  * end of its output.
  */
 export async function runBuild(
   deps: { builder: Builder; sources: BuildSources },
-  options: { sandboxId: string; manifest: ImageManifest; log: BuildLog; signal: AbortSignal },
+  options: {
+    sandboxId: string;
+    manifest: ImageManifest;
+    log: BuildLog;
+    steps: BuildStepListener;
+    signal: AbortSignal;
+  },
 ): Promise<Pick<BuildState, "envs" | "workingDirectory">> {
-  const { sandboxId, manifest, log, signal } = options;
+  const { sandboxId, manifest, log, steps, signal } = options;
   const count = manifest.steps.length;
   let state = initialBuildState;
   let scripts = 0;
@@ -73,7 +95,9 @@ export async function runBuild(
   for (const [index, step] of manifest.steps.entries()) {
     const number = index + 1;
     const { title, actions, next } = planStep(step, state, deps.sources);
+    const named = { step: number, stepCount: count, stepType: step.type };
     log.add({ step: number, type: step.type, message: `Step ${number}/${count}: ${title}` });
+    await steps.started(named);
     try {
       const writes = actions.filter(({ kind }) => kind === "write");
       for (let from = 0; from < writes.length; from += writesAtOnce) {
@@ -84,9 +108,11 @@ export async function runBuild(
         if (action.kind === "run") await perform(number, step.type, action);
       }
     } catch (error) {
+      await steps.failed(named, exitCodeOf(error));
       throw asBuildFailure(error, `Step ${number}/${count} (${step.type})`);
     }
     state = next;
+    await steps.finished(named);
     log.add({ step: number, type: step.type, message: `Step ${number}/${count} completed` });
   }
   const { exitCode, output } = await run(cleanUpScript, () => undefined);
@@ -95,4 +121,19 @@ export async function runBuild(
     "image_build_failed",
     `Cleaning up after the steps ended with exit code ${exitCode}: ${output.slice(-quotedCharactersMax)}`,
   );
+}
+
+function exitCodeOf(error: unknown): number | null {
+  const exitCode = error instanceof WireError ? error.details?.["exitCode"] : undefined;
+  return typeof exitCode === "number" ? exitCode : null;
+}
+
+/**
+ * Turns the failure of a build that had begun into the error of the API. Clients
+ * send a request again after 502 and 503, so it is neither.
+ */
+export function asBuildFailure(error: unknown, what: string): unknown {
+  if (!(error instanceof WireError)) return error;
+  if (error.code === "image_build_failed" || error.code === "host_storage_full") return error;
+  return new WireError("image_build_failed", `${what} failed: ${error.message}`, { cause: error });
 }

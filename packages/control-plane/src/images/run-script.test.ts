@@ -5,12 +5,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type CommandResult, limits, type RunCommandRequest } from "@opencomputer/protocol";
+import { type CommandResult, limits, type RunCommandRequest } from "@opencomputer/protocol/api";
 import { createBuildLog } from "./build-log.ts";
 import { createBuildLogLines } from "./build-log-lines.ts";
 import { runScript } from "./run-script.ts";
 
-/** Runs commands on this machine, as whoever runs the test. */
+/** Runs commands on this machine, as the user of the test. */
 function runLocally(_sandboxId: string, { cmd, args }: RunCommandRequest) {
   const words = cmd === "sudo" ? (args ?? []).slice(3) : [cmd, ...(args ?? [])];
   const [program = "", ...rest] = words;
@@ -35,40 +35,40 @@ describe("runScript()", () => {
     {
       run = runLocally,
       signal = new AbortController().signal,
-      onTold = () => undefined,
+      onReported = () => undefined,
     }: {
       run?: typeof runLocally;
       signal?: AbortSignal;
-      onTold?: () => void;
+      onReported?: () => void;
     } = {},
   ) => {
-    const told: string[] = [];
+    const reported: string[] = [];
     const result = runScript(
       { run },
       {
         ...{ sandboxId: "sb-x", script, workingDirectory: directory, variables: { A: "a b" } },
         ...{ outputPath: join(directory, "staged/output"), signal },
         onOutput(text) {
-          told.push(text);
-          onTold();
+          reported.push(text);
+          onReported();
         },
       },
     );
-    return { told, result };
+    return { reported, result };
   };
 
-  test("tells both streams as one, and the exit code", async () => {
-    const { told, result } = start('echo "$A"; echo "ü" >&2; pwd; exit 3');
+  test("reports both streams as one, and the exit code", async () => {
+    const { reported, result } = start('echo "$A"; echo "ü" >&2; pwd; exit 3');
     assert.deepEqual(await result, { exitCode: 3, output: `a b\nü\n${directory}\n` });
-    assert.equal(told.join(""), `a b\nü\n${directory}\n`);
+    assert.equal(reported.join(""), `a b\nü\n${directory}\n`);
   });
 
-  test("tells output while the script runs, and none of it twice", async () => {
+  test("reports output while the script runs, and none of it twice", async () => {
     const script = "echo first; until [ -e go ]; do sleep 0.1; done; printf 'last, unended'";
-    const onTold = () => writeFileSync(join(directory, "go"), "");
-    const { told, result } = start(script, { onTold });
+    const onReported = () => writeFileSync(join(directory, "go"), "");
+    const { reported, result } = start(script, { onReported });
     assert.deepEqual(await result, { exitCode: 0, output: "first\nlast, unended" });
-    assert.deepEqual(told, ["first\n", "last, unended"]);
+    assert.deepEqual(reported, ["first\n", "last, unended"]);
   });
 
   test("waits for nothing that the script leaves in the background", async () => {
@@ -86,29 +86,29 @@ describe("runScript()", () => {
     assert.match(output, /^xxx[\s\S]*x\n…\nx+end\n$/);
   });
 
-  test("finds what a script that was killed has said", async () => {
+  test("finds the output of a script that was killed", async () => {
     const run: typeof runLocally = async (sandboxId, command) => {
       const result = await runLocally(sandboxId, command);
       return command.cmd === "sudo" ? { exitCode: -1, stdout: "", stderr: "timed out" } : result;
     };
-    const { told, result } = start("echo said", { run });
+    const { reported, result } = start("echo said", { run });
     assert.deepEqual(await result, { exitCode: -1, output: "said\n" });
-    assert.deepEqual(told, ["said\n"]);
+    assert.deepEqual(reported, ["said\n"]);
   });
 
-  test("rejects when it is given up, and looks at nothing more", async () => {
+  test("rejects when it is aborted, and reads no more", async () => {
     const controller = new AbortController();
     const run = () =>
       new Promise<CommandResult>((_resolve, reject) => {
         controller.signal.addEventListener("abort", () => reject(controller.signal.reason));
       });
     const { result } = start("sleep 600", { run, signal: controller.signal });
-    controller.abort(new Error("given up"));
-    await assert.rejects(result, /given up/);
+    controller.abort(new Error("aborted"));
+    await assert.rejects(result, /aborted/);
   });
 });
 
-test("createBuildLogLines() tells whole lines, however the output was cut", () => {
+test("createBuildLogLines() reports whole lines, however the output was cut", () => {
   const log = createBuildLog();
   const messages: string[] = [];
   log.follow(({ message }) => void messages.push(message));

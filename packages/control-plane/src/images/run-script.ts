@@ -1,23 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { limits } from "@opencomputer/protocol";
+import { limits } from "@opencomputer/protocol/api";
 import type { WorkerClient } from "../worker/worker-client.ts";
 
 /** A builder sandbox as the steps use it. */
 export type Builder = Pick<WorkerClient, "run" | "writeFile">;
 
-/** How often the output of a script that runs is looked at. */
+/** How often the output of a running script is read. */
 const followMilliseconds = 1_000;
 const followBytes = 128 * 1024;
-/** Of a longer output, what comes after that is left out but for its end. */
+/** A longer output is cut there, and its end is added. */
 const outputBytesMax = limits.imageLogBytesMax;
 const outputEndBytes = 4_000;
 
 /**
- * Runs a script for bash in a builder, as root, and tells its output as it
+ * Runs a script for bash in a builder, as root, and reports its output as it
  * comes: both streams in one, as a terminal shows them.
  *
  * @param options.outputPath Where the builder keeps the output meanwhile; another for each script,
- * or a look would find what an earlier one has said.
+ * or the output of an earlier one would be read.
  * @returns the exit code, -1 when it took too long, and the whole output.
  */
 export async function runScript(
@@ -37,36 +37,36 @@ export async function runScript(
   let seen = "";
   let seenBytes = 0;
 
-  async function look(): Promise<boolean> {
+  async function readMore(): Promise<boolean> {
     const bytes = Math.min(followBytes, outputBytesMax - seenBytes);
     if (bytes === 0) return false;
     const script = 'tail -c "+$2" -- "$1" | head -c "$3" | base64 -w 0';
     const words = [outputPath, String(seenBytes + 1), String(bytes)];
     const command = { cmd: "/bin/sh", args: ["-c", script, "look", ...words], cwd: "/" };
     const { stdout } = await builder.run(sandboxId, command, signal);
-    const octets = Buffer.from(stdout, "base64");
-    tell(decoder.decode(octets, { stream: true }));
-    seenBytes += octets.length;
-    return octets.length > 0;
+    const bytesSeen = Buffer.from(stdout, "base64");
+    report(decoder.decode(bytesSeen, { stream: true }));
+    seenBytes += bytesSeen.length;
+    return bytesSeen.length > 0;
   }
 
-  /** A script that was killed has not told its output itself. */
-  async function lookUntilEnd(): Promise<void> {
+  /** The rest of the output of a script that was killed, which returned none. */
+  async function readToEnd(): Promise<void> {
     let hasMore = true;
-    while (hasMore) hasMore = await look();
+    while (hasMore) hasMore = await readMore();
   }
 
-  function tell(text: string): void {
+  function report(text: string): void {
     if (text === "") return;
     seen += text;
     onOutput(text);
   }
 
-  /** Looks go on by themselves; one that fails leaves what it would have seen to the next. */
+  /** Reads repeatedly until the script has ended; a read that fails leaves its output to the next. */
   async function follow(ended: AbortSignal): Promise<void> {
     while (!ended.aborted) {
       await sleep(followMilliseconds, undefined, { signal: ended }).catch(() => undefined);
-      if (!ended.aborted) await look().catch(() => false);
+      if (!ended.aborted) await readMore().catch(() => false);
     }
   }
 
@@ -76,15 +76,15 @@ export async function runScript(
     const { exitCode, stdout, stderr } = await builder.run(sandboxId, commandFor(options), signal);
     ended.abort();
     await following;
-    if (exitCode === -1) await lookUntilEnd();
-    else tell((stdout + stderr).slice(seen.length));
+    if (exitCode === -1) await readToEnd();
+    else report((stdout + stderr).slice(seen.length));
     return { exitCode, output: seen };
   } finally {
     ended.abort();
   }
 }
 
-/** The output goes to a file, and at the end to whoever waits for the command. */
+/** Writes the output to a file, and at the end to the output of the command. */
 const wrapper = `
 mkdir -p -- "$(dirname -- "$3")"
 (cd -- "$1" && exec /bin/bash -c "$2") > "$3" 2>&1

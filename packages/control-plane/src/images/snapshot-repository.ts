@@ -5,16 +5,16 @@ import {
   limits,
   type SnapshotRecord,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import { and, asc, eq, sql, sum } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { isUniqueViolation } from "../database/database.ts";
 import { snapshots } from "../database/schema.ts";
-import { isUniqueViolation } from "../database/unique-violation.ts";
 import { assertDiskBudget } from "../orgs/disk-budget.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
-import { imageContentHash } from "./content-hash.ts";
+import { imageContentHash } from "./image-repository.ts";
 
-/** Snapshots by org and name. */
+/** Stores snapshots by org and name. */
 export function createSnapshotRepository(
   database: Database,
   /** What sandboxes, checkpoints and images of an org may take on the disk. */
@@ -25,7 +25,7 @@ export function createSnapshotRepository(
 
   return {
     /**
-     * Adds a snapshot that is being built. A failed one of the name gives way.
+     * Adds a snapshot that is being built. A failed one of the name is replaced.
      * An image that was in the cache alone counts from now on.
      *
      * @throws {WireError} `name_in_use`, `limit_exceeded`, `limit_reached`
@@ -39,7 +39,7 @@ export function createSnapshotRepository(
           await transaction
             .delete(snapshots)
             .where(and(one(orgId, name), eq(snapshots.status, "failed")));
-          await assertRoom(transaction, orgId, Buffer.byteLength(manifest));
+          await assertSnapshotLimits(transaction, orgId, Buffer.byteLength(manifest));
           const inserted = await transaction
             .insert(snapshots)
             .values({ orgId, name, contentHash, manifest, status: "building" })
@@ -54,7 +54,7 @@ export function createSnapshotRepository(
       }
     },
 
-    /** Ends the building of a snapshot that is still there. */
+    /** Ends the building of a snapshot that still exists. */
     async end(id: string, result: { failure: string | null }): Promise<SnapshotRecord | undefined> {
       const status = result.failure === null ? "ready" : "failed";
       const [row] = await database
@@ -98,7 +98,7 @@ export function createSnapshotRepository(
       await database.delete(snapshots).where(eq(snapshots.id, id));
     },
 
-    /** Those that an earlier process was building, in all orgs. */
+    /** Marks those that an earlier process was building as failed, in all orgs. */
     async failInterrupted(): Promise<void> {
       const failure = "The service was stopped during the build: create the snapshot again";
       await database
@@ -110,7 +110,7 @@ export function createSnapshotRepository(
 }
 export type SnapshotRepository = ReturnType<typeof createSnapshotRepository>;
 
-async function assertRoom(
+async function assertSnapshotLimits(
   transaction: Database,
   orgId: string,
   manifestBytes: number,
@@ -119,7 +119,8 @@ async function assertRoom(
   if ((await transaction.$count(snapshots, ofOrg)) >= limits.snapshotsPerOrgMax) {
     throw new WireError(
       "limit_exceeded",
-      `An org has at most ${limits.snapshotsPerOrgMax} snapshots and this one has as many: delete one first`,
+      `Snapshot limit reached: this org has ${limits.snapshotsPerOrgMax} snapshots, the maximum. Delete one first`,
+      { remediation: "oc snapshot delete <name>" },
     );
   }
   const [total] = await transaction
@@ -130,11 +131,12 @@ async function assertRoom(
   if (bytes <= limits.snapshotManifestsBytesPerOrgMax) return;
   throw new WireError(
     "limit_exceeded",
-    `The manifests of an org's snapshots, with their files, have at most ${limits.snapshotManifestsBytesPerOrgMax} octets, with this one they would have ${bytes}: delete one first, or fetch large files in a run step`,
+    `Snapshot limit reached: the manifests of an org's snapshots, with their files, have at most ${limits.snapshotManifestsBytesPerOrgMax} bytes, and with this one they would have ${bytes}. Delete a snapshot first, or fetch large files in a run step`,
+    { remediation: "oc snapshot delete <name>" },
   );
 }
 
-/** What cannot be a name is the name of nothing; PostgreSQL refuses NUL. */
+/** What cannot be a name names no snapshot, and PostgreSQL refuses NUL. */
 function isName(text: string): boolean {
   return createSnapshotRequestSchema.shape.name.safeParse(text).success;
 }

@@ -1,14 +1,18 @@
-import { type CreateSnapshotRequest, type SnapshotRecord, WireError } from "@opencomputer/protocol";
+import {
+  type CreateSnapshotRequest,
+  type SnapshotRecord,
+  WireError,
+} from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
+import type { ImageOrigin } from "../sandboxes/plan/sandbox-plan.ts";
 import type { ImageBuilds, ImageFollower } from "./image-builds.ts";
-import type { ImageOrigin } from "./image-origin.ts";
 import type { SnapshotRepository } from "./snapshot-repository.ts";
 
-/** Named images. */
+/** Builds, opens and removes named images. */
 export interface Snapshots {
   /**
-   * Adds a snapshot and begins its build, which goes on whoever waits for it.
-   * `ready` rejects with `image_build_failed` when it fails; the row then says so too;
+   * Adds a snapshot and begins its build, which continues when nobody waits for it.
+   * `ready` rejects with `image_build_failed` when it fails, which the row then states too;
    * and with `snapshot_not_ready` when the snapshot is deleted meanwhile.
    *
    * @throws {WireError} `name_in_use`, `limit_exceeded`, `limit_reached`
@@ -19,21 +23,24 @@ export interface Snapshots {
     onLog: ImageFollower["onLog"],
   ): Promise<{ row: SnapshotRecord; ready: Promise<SnapshotRecord> }>;
   /**
-   * The image of a snapshot, for a sandbox. One that is being built is waited
-   * for, one that was lost is built again.
+   * Returns the image of a snapshot, for a sandbox. One that is being built is
+   * waited for, one that was lost is built again.
    *
    * @throws {WireError} `snapshot_not_found`; `snapshot_not_ready`, also when
    * it is deleted while it is waited for
    */
   open(orgId: string, name: string, follower: ImageFollower): Promise<ImageOrigin>;
   /**
-   * Removes a snapshot. Sandboxes made from it continue to run; whoever waits
-   * for its build gets an error that says so.
+   * Removes a snapshot. Sandboxes made from it continue to run; requests that wait
+   * for its build fail with an error that states the removal.
    *
    * @throws {WireError} `not_found`
    */
   delete(orgId: string, name: string): Promise<void>;
-  /** Removes a snapshot whose build failed, when the one who asked for it has been told. */
+  list(orgId: string): Promise<SnapshotRecord[]>;
+  /** @throws {WireError} `not_found` */
+  get(orgId: string, name: string): Promise<SnapshotRecord>;
+  /** Removes a snapshot whose build failed, once its creator has got the error. */
   discardFailed(id: string): Promise<void>;
 }
 
@@ -43,7 +50,7 @@ export function createSnapshots(deps: {
   logger: Logger;
 }): Snapshots {
   const { snapshots, imageBuilds, logger } = deps;
-  /** By id of the snapshot: a deleted one waits for its image no longer. */
+  /** By id of the snapshot, to abort the build of one that is deleted. */
   const waiting = new Map<string, AbortController>();
 
   async function finish(
@@ -85,13 +92,15 @@ export function createSnapshots(deps: {
     async open(orgId, name, follower) {
       const found = await snapshots.find(orgId, name);
       if (found === undefined) {
-        throw new WireError("snapshot_not_found", `snapshot not found: ${name}`);
+        throw new WireError("snapshot_not_found", `snapshot not found: ${name}`, {
+          remediation: "oc snapshot list, oc snapshot create --name <name>",
+        });
       }
       const { status, failure, manifest } = found;
       if (status === "failed") {
         throw new WireError(
           "snapshot_not_ready",
-          `Snapshot ${JSON.stringify(name)} could not be built: ${failure ?? "the log says why"}`,
+          `Snapshot ${JSON.stringify(name)} could not be built: ${failure ?? "see its log"}`,
         );
       }
       await snapshots.touch(orgId, name);
@@ -108,18 +117,30 @@ export function createSnapshots(deps: {
 
     async delete(orgId, name) {
       const deleted = await snapshots.delete(orgId, name);
-      if (deleted === undefined) throw new WireError("not_found", `snapshot not found: ${name}`);
+      if (deleted === undefined) throw snapshotNotFound(name);
       waiting.get(deleted.id)?.abort();
+    },
+
+    list: (orgId) => snapshots.list(orgId),
+
+    async get(orgId, name) {
+      const found = await snapshots.find(orgId, name);
+      if (found === undefined) throw snapshotNotFound(name);
+      return found;
     },
 
     discardFailed: (id) => snapshots.deleteById(id),
   };
 }
 
+function snapshotNotFound(name: string): WireError {
+  return new WireError("not_found", `snapshot not found: ${name}`);
+}
+
 function deletedDuringBuild(name: string, cause: unknown): WireError {
   return new WireError(
     "snapshot_not_ready",
-    `Snapshot ${JSON.stringify(name)} was deleted while it was being built. Create it again to have it`,
-    { cause },
+    `Snapshot ${JSON.stringify(name)} was deleted while it was being built. Create it again`,
+    { cause, remediation: "oc snapshot create --name <name>" },
   );
 }

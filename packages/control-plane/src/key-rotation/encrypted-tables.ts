@@ -8,28 +8,29 @@ import {
   sandboxFormerSecrets,
   sandboxSecrets,
   storeSecrets,
+  webhooks,
 } from "../database/schema.ts";
-import type { SealContext, SealedValue } from "../vault/vault.ts";
+import type { EncryptedValue, EncryptionContext } from "../vault/vault.ts";
 
-/** An encrypted value with what finds its row again. */
-export interface EncryptedRow extends SealedValue {
+/** An encrypted value with the primary key of its row. */
+export interface EncryptedRow extends EncryptedValue {
   /** The row's primary key. */
   position: string[];
-  context: SealContext;
+  context: EncryptionContext;
 }
 
 /** A table of encrypted values, whose rows are read in the order of their primary key. */
 export interface EncryptedTable {
   name: string;
-  /** Rows after a position that are not under this key. */
+  /** Reads rows after a position that are not under this key. */
   readNotUnder(
     database: Database,
     keyVersion: string,
     after: readonly string[] | undefined,
     rowsMax: number,
   ): Promise<EncryptedRow[]>;
-  /** Replaces what a row held when it was read; false when it has changed or is gone. */
-  replace(database: Database, row: EncryptedRow, value: SealedValue): Promise<boolean>;
+  /** Replaces what a row held when it was read; false when it was changed or deleted since. */
+  replace(database: Database, row: EncryptedRow, value: EncryptedValue): Promise<boolean>;
 }
 
 const rowsSchema = z.object({
@@ -38,10 +39,10 @@ const rowsSchema = z.object({
 const changedSchema = z.object({ rows: z.array(z.unknown()) });
 
 function describeTable<Shape extends z.ZodType>(options: {
-  table: PgTable & { sealed: PgColumn; keyVersion: PgColumn };
+  table: PgTable & { encrypted: PgColumn; keyVersion: PgColumn };
   primaryKey: readonly PgColumn[];
   shape: Shape;
-  contextOf: (row: z.infer<Shape>) => SealContext;
+  contextOf: (row: z.infer<Shape>) => EncryptionContext;
 }): EncryptedTable {
   const { table, primaryKey, shape, contextOf } = options;
   const columns = sql.join([...primaryKey], sql`, `);
@@ -68,16 +69,16 @@ function describeTable<Shape extends z.ZodType>(options: {
         return {
           position: primaryKey.map(({ name }) => z.string().parse(fields[name])),
           context: contextOf(shape.parse(row)),
-          sealed: row.sealed,
+          encrypted: row.sealed,
           keyVersion: row.key_version,
         };
       });
     },
 
-    async replace(database, { position, sealed }, value) {
+    async replace(database, { position, encrypted }, value) {
       const result = await database.execute(
-        sql`update ${table} set sealed = ${value.sealed}, key_version = ${value.keyVersion}
-          where (${columns}) = (${valuesOf(position)}) and ${table.sealed} = ${sealed}
+        sql`update ${table} set sealed = ${value.encrypted}, key_version = ${value.keyVersion}
+          where (${columns}) = (${valuesOf(position)}) and ${table.encrypted} = ${encrypted}
           returning true`,
       );
       return changedSchema.parse(result).rows.length > 0;
@@ -127,6 +128,14 @@ export const encryptedTables: readonly EncryptedTable[] = [
     shape: z.object({ org_id: text, checkpoint_id: text, name: text, id: text }),
     contextOf: ({ org_id: orgId, checkpoint_id: ownerId, name, id }) => ({
       ...{ kind: "checkpoint-former-secret", orgId, ownerId, name, id },
+    }),
+  }),
+  describeTable({
+    table: webhooks,
+    primaryKey: [webhooks.id],
+    shape: z.object({ org_id: text, id: text }),
+    contextOf: ({ org_id: orgId, id: webhookId }) => ({
+      ...{ kind: "webhook-secret", orgId, webhookId },
     }),
   }),
 ];

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { exitCodes } from "@opencomputer/protocol/wire";
 import type { OpenDatabase } from "../database/database.ts";
 import { openServerDatabase } from "../database/open-server-database.ts";
 import {
@@ -19,6 +20,7 @@ import {
   sandboxSecrets,
   secretStores,
   storeSecrets,
+  webhooks,
 } from "../database/schema.ts";
 import { openInstallation } from "../installation.ts";
 import { freePort } from "../testing/free-port.ts";
@@ -27,7 +29,12 @@ import { createRecordingLogger } from "../testing/recording-logger.ts";
 import { eventually } from "../testing/test-installation.ts";
 import { createKeyRing, keyIdOf } from "../vault/key-ring.ts";
 import { SecretValue } from "../vault/secret-value.ts";
-import { createVault, type SealContext, type SealedValue, type Vault } from "../vault/vault.ts";
+import {
+  createVault,
+  type EncryptedValue,
+  type EncryptionContext,
+  type Vault,
+} from "../vault/vault.ts";
 import { encryptedTables } from "./encrypted-tables.ts";
 import { rotateEncryptionKey } from "./rotate-encryption-key.ts";
 
@@ -92,10 +99,10 @@ describe("rotation of the encryption key", () => {
       ...{ ...config, id: checkpointId, sandboxId, name: "c", kind: "full", status: "ready" },
       envs: {},
     });
-    const seal = (context: SealContext): SealedValue => {
+    const encrypt = (context: EncryptionContext): EncryptedValue => {
       const value = `value of ${JSON.stringify(context)}`;
       expected.set(JSON.stringify(context), value);
-      return vault.seal(new SecretValue(value), context);
+      return vault.encrypt(new SecretValue(value), context);
     };
     const names = Array.from({ length: rowsPerTable }, (_, index) => `NAME_${index}`);
     const use = { allowedHosts: [], substituteIn: ["header"] };
@@ -106,20 +113,27 @@ describe("rotation of the encryption key", () => {
     await database.insert(storeSecrets).values(
       names.map((name) => ({
         ...{ orgId, storeId, name, allowedHosts: [] },
-        ...seal({ kind: "store-secret", orgId, storeId, name }),
+        ...encrypt({ kind: "store-secret", orgId, storeId, name }),
       })),
     );
     await database.insert(sandboxSecrets).values(
       copies.map((copy) => ({
         ...{ ...copy, sandboxId, sourceStoreId: storeId },
-        ...seal({ kind: "sandbox-secret", orgId, sandboxId, name: copy.name }),
+        ...encrypt({ kind: "sandbox-secret", orgId, sandboxId, name: copy.name }),
       })),
     );
     await database.insert(checkpointSecrets).values(
       copies.map((copy) => ({
         ...{ ...copy, checkpointId, sourceStoreId: storeId },
-        ...seal({ kind: "checkpoint-secret", orgId, checkpointId, name: copy.name }),
+        ...encrypt({ kind: "checkpoint-secret", orgId, checkpointId, name: copy.name }),
       })),
+    );
+    await database.insert(webhooks).values(
+      names.slice(0, 10).map((name) => {
+        const id = randomUUID();
+        const context = { kind: "webhook-secret", orgId, webhookId: id } as const;
+        return { id, orgId, url: `https://${name}.example.com/`, ...encrypt(context) };
+      }),
     );
     for (const [table, kind, ownerId] of [
       [sandboxFormerSecrets, "sandbox-former-secret", sandboxId],
@@ -128,8 +142,8 @@ describe("rotation of the encryption key", () => {
       await database.insert(table).values(
         copies.map((copy) => {
           const id = randomUUID();
-          const sealed = seal({ kind, orgId, ownerId, name: copy.name, id });
-          return { ...copy, id, ownerId, retiredAt: now, ...sealed };
+          const encrypted = encrypt({ kind, orgId, ownerId, name: copy.name, id });
+          return { ...copy, id, ownerId, retiredAt: now, ...encrypted };
         }),
       );
     }
@@ -144,7 +158,7 @@ describe("rotation of the encryption key", () => {
     for (const table of encryptedTables) {
       const rows = await table.readNotUnder(opened.database, "none", undefined, 10_000);
       for (const row of rows) {
-        const value = vault.open(row, row.context).reveal();
+        const value = vault.decrypt(row, row.context).reveal();
         assert.equal(value, expected.get(JSON.stringify(row.context)));
         read += 1;
         if (row.keyVersion !== ring.newestVersion) notNewest += 1;
@@ -157,7 +171,7 @@ describe("rotation of the encryption key", () => {
 
   async function startService(environment: Record<string, string>) {
     const child = fork(mainFile, {
-      execArgv: ["--conditions=source", "--import", "tsx"],
+      execArgv: ["--conditions=source"],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: {
         PATH: process.env["PATH"] ?? "",
@@ -201,15 +215,15 @@ describe("rotation of the encryption key", () => {
       OPENSANDBOX_SECRET_ENCRYPTION_KEY: newKey.toString("hex"),
     });
     await eventually(() => early.exitCode !== undefined, "it ends");
-    assert.equal(early.exitCode, 1);
+    assert.equal(early.exitCode, exitCodes.configuration);
     assert.match(early.output, /OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS/);
   });
 
   test("begun again it ends, and then the previous key is not needed", async () => {
     const service = await startService(rotating);
     await eventually(
-      () => service.output.includes("take OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS away"),
-      "the log says that it is done",
+      () => service.output.includes("unset OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS"),
+      "the log reports that it is done",
     );
     service.child.kill("SIGTERM");
     await eventually(() => service.exitCode !== undefined, "it ends");
@@ -223,7 +237,7 @@ describe("rotation of the encryption key", () => {
     assert.deepEqual([checkKeyVersion, caKeyVersion, signingKeyVersion], [id, id, id]);
   });
 
-  test("a value that is set meanwhile is not overwritten, and one that nobody can read stays", async () => {
+  test("a value that is set meanwhile is not overwritten, and one that no key decrypts is kept", async () => {
     const third = Buffer.alloc(32, 3);
     const [table] = encryptedTables;
     assert.ok(table !== undefined);
@@ -231,8 +245,8 @@ describe("rotation of the encryption key", () => {
     const [changed, damaged] = rows;
     assert.ok(changed !== undefined && damaged !== undefined);
     const vault = createVault(ringOf(newKey));
-    await table.replace(opened.database, damaged, { ...damaged, sealed: "A".repeat(80) });
-    const anew = vault.seal(new SecretValue("set meanwhile"), changed.context);
+    await table.replace(opened.database, damaged, { ...damaged, encrypted: "A".repeat(80) });
+    const anew = vault.encrypt(new SecretValue("set meanwhile"), changed.context);
     assert.ok(await table.replace(opened.database, changed, anew));
     assert.equal(await table.replace(opened.database, changed, anew), false, "it was read before");
 
@@ -251,8 +265,8 @@ describe("rotation of the encryption key", () => {
       return row;
     };
     const found = rowAt(changed.position[0]);
-    assert.equal(deps.vault.open(found, found.context).reveal(), "set meanwhile");
-    assert.equal(rowAt(damaged.position[0]).sealed, "A".repeat(80));
+    assert.equal(deps.vault.decrypt(found, found.context).reveal(), "set meanwhile");
+    assert.equal(rowAt(damaged.position[0]).encrypted, "A".repeat(80));
     assert.equal(after.filter(({ keyVersion }) => keyVersion !== ring.newestVersion).length, 1);
   });
 });

@@ -3,13 +3,18 @@ import type { Logger } from "pino";
 import type { Database } from "../database/database.ts";
 import { installations } from "../database/schema.ts";
 import { type KeyRing, KeyRingError } from "../vault/key-ring.ts";
-import { type SealContext, type SealedValue, type Vault, VaultError } from "../vault/vault.ts";
+import {
+  type EncryptedValue,
+  type EncryptionContext,
+  type Vault,
+  VaultError,
+} from "../vault/vault.ts";
 import { type EncryptedRow, type EncryptedTable, encryptedTables } from "./encrypted-tables.ts";
 
 /** How many values are in memory at the same time: one may have 64 KiB. */
 const rowsAtOnceMax = 100;
 
-interface Dependencies {
+export interface RotateEncryptionKeyDeps {
   database: Database;
   vault: Vault;
   keyRing: KeyRing;
@@ -17,9 +22,9 @@ interface Dependencies {
 }
 
 /**
- * Encrypts every value with the newest key that is under another one. It may
+ * Encrypts every value that is under another key with the newest one. It may
  * be interrupted and begun again at any time, while others read and write:
- * each row says which key it is under, and is replaced only as it was read.
+ * each row names its key, and is replaced only if it is as it was read.
  *
  * The row of the installation comes last. A service that is started without
  * the previous key before everything else is under the new one refuses to run.
@@ -27,7 +32,7 @@ interface Dependencies {
  * @returns whether no value needs a previous key any more; false when it was aborted.
  */
 export async function rotateEncryptionKey(
-  deps: Dependencies,
+  deps: RotateEncryptionKeyDeps,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { logger, keyRing } = deps;
@@ -58,7 +63,7 @@ export async function rotateEncryptionKey(
 }
 
 async function rotateTable(
-  { database, vault, keyRing, logger }: Dependencies,
+  { database, vault, keyRing, logger }: RotateEncryptionKeyDeps,
   table: EncryptedTable,
   signal: AbortSignal,
 ): Promise<{ unreadable: number; left: number }> {
@@ -74,7 +79,7 @@ async function rotateTable(
       const value = encryptAnew(vault, row.context, row);
       if (value === undefined) outcome.unreadable += 1;
       else if (await table.replace(database, row, value)) outcome.rotated += 1;
-      // Whoever changed it meanwhile may have done so under another key.
+      // It was changed meanwhile, perhaps under another key.
       else outcome.left += 1;
     }
     logger.info({ table: table.name, ...outcome }, "values are being encrypted with the new key");
@@ -85,50 +90,54 @@ async function rotateTable(
 /** Undefined for a value that no key of the ring decrypts. */
 function encryptAnew(
   vault: Vault,
-  context: SealContext,
-  value: SealedValue | EncryptedRow,
-): SealedValue | undefined {
+  context: EncryptionContext,
+  value: EncryptedValue | EncryptedRow,
+): EncryptedValue | undefined {
   try {
-    return vault.seal(vault.open(value, context), context);
+    return vault.encrypt(vault.decrypt(value, context), context);
   } catch (error) {
     if (error instanceof VaultError || error instanceof KeyRingError) return undefined;
     throw error;
   }
 }
 
-async function rotateInstallation({ database, vault, keyRing }: Dependencies): Promise<void> {
+async function rotateInstallation({
+  database,
+  vault,
+  keyRing,
+}: RotateEncryptionKeyDeps): Promise<void> {
   await database.transaction(async (transaction) => {
     const [row] = await transaction.select().from(installations).for("update");
     if (row === undefined || row.checkKeyVersion === keyRing.newestVersion) return;
     const { shortId } = row;
-    const anew = (value: SealedValue, context: SealContext) =>
-      vault.seal(vault.open(value, context), context);
+    const anew = (value: EncryptedValue, context: EncryptionContext) =>
+      vault.encrypt(vault.decrypt(value, context), context);
     const authority = anew(
-      { sealed: row.caKeySealed, keyVersion: row.caKeyVersion },
+      { encrypted: row.encryptedCaKey, keyVersion: row.caKeyVersion },
       { kind: "certificate-authority-key", shortId },
     );
     const check = anew(
-      { sealed: row.checkSealed, keyVersion: row.checkKeyVersion },
+      { encrypted: row.encryptedCheck, keyVersion: row.checkKeyVersion },
       { kind: "key-check" },
     );
-    const { signingKeySealed, signingKeyVersion } = row;
+    const { encryptedSigningKey, signingKeyVersion } = row;
     const signing =
-      signingKeySealed === null || signingKeyVersion === null
+      encryptedSigningKey === null || signingKeyVersion === null
         ? undefined
         : anew(
-            { sealed: signingKeySealed, keyVersion: signingKeyVersion },
+            { encrypted: encryptedSigningKey, keyVersion: signingKeyVersion },
             { kind: "signing-key", shortId },
           );
     await transaction
       .update(installations)
       .set({
-        caKeySealed: authority.sealed,
+        encryptedCaKey: authority.encrypted,
         caKeyVersion: authority.keyVersion,
-        checkSealed: check.sealed,
+        encryptedCheck: check.encrypted,
         checkKeyVersion: check.keyVersion,
         ...(signing === undefined
           ? {}
-          : { signingKeySealed: signing.sealed, signingKeyVersion: signing.keyVersion }),
+          : { encryptedSigningKey: signing.encrypted, signingKeyVersion: signing.keyVersion }),
       })
       .where(eq(installations.shortId, shortId));
   });

@@ -1,29 +1,34 @@
-import { type ApiKeyEntry, type CreatedApiKey, limits, WireError } from "@opencomputer/protocol";
+import { createHash, randomBytes } from "node:crypto";
+import {
+  type ApiKeyEntry,
+  type CreatedApiKey,
+  limits,
+  WireError,
+} from "@opencomputer/protocol/api";
 import { and, asc, eq, inArray, isNull, ne } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
-import { asUuid } from "../database/identifiers.ts";
+import { asUuid } from "../database/database.ts";
 import { apiKeys } from "../database/schema.ts";
-import { apiKeyPrefix, hashApiKey, mintApiKey } from "./api-key.ts";
 import { lockOrg } from "./org-repository.ts";
 
 type ApiKeyKind = (typeof apiKeys.$inferSelect)["kind"];
 
-/** Whose key it is. */
+/** A key's id and its org. */
 export interface ApiKeyOwner {
   apiKeyId: string;
   orgId: string;
 }
 
-/** How exact the time of a key's last use is. */
+/** The time of a key's last use is stored at most this often. */
 const useIntervalMilliseconds = 60_000;
 
-/** Keys by their hash. The one repository that starts without an org: it is where the org comes from. */
+/** Stores keys by their hash. The only repository that is not given an org: it finds the org of a key. */
 export function createApiKeyRepository(database: Database) {
   const isLive = isNull(apiKeys.revokedAt);
   const ofOrg = (orgId: string) => and(eq(apiKeys.orgId, orgId), isLive);
 
   return {
-    /** The key's id and the org that it opens, or `undefined`. Notes the use. */
+    /** Finds a key's id and the org that it opens, and stores the time of the use. */
     async find(key: string): Promise<ApiKeyOwner | undefined> {
       const [row] = await database
         .select({ id: apiKeys.id, orgId: apiKeys.orgId, lastUsedAt: apiKeys.lastUsedAt })
@@ -38,7 +43,7 @@ export function createApiKeyRepository(database: Database) {
       return { apiKeyId: row.id, orgId: row.orgId };
     },
 
-    /** Those of the keys that have not been revoked, by whatever process. */
+    /** Returns those of the keys that no process has revoked. */
     async listLive(ids: readonly string[]): Promise<string[]> {
       const rows = await database
         .select({ id: apiKeys.id })
@@ -47,7 +52,7 @@ export function createApiKeyRepository(database: Database) {
       return rows.map(({ id }) => id);
     },
 
-    /** The org's keys, oldest first. */
+    /** Lists the org's keys, oldest first. */
     async list(orgId: string): Promise<ApiKeyEntry[]> {
       const rows = await database
         .select()
@@ -58,7 +63,7 @@ export function createApiKeyRepository(database: Database) {
     },
 
     /**
-     * A new key, which is told this once.
+     * Creates a key, which is returned this once.
      *
      * @throws {WireError} `limit_exceeded`
      */
@@ -68,7 +73,8 @@ export function createApiKeyRepository(database: Database) {
         if ((await transaction.$count(apiKeys, ofOrg(orgId))) >= limits.apiKeysPerOrgMax) {
           throw new WireError(
             "limit_exceeded",
-            `An org has at most ${limits.apiKeysPerOrgMax} API keys and this one has as many: revoke one first`,
+            `API key limit reached: this org has ${limits.apiKeysPerOrgMax} keys, the maximum. Revoke one first`,
+            { remediation: "oc key revoke <id>" },
           );
         }
         const key = mintApiKey();
@@ -98,12 +104,14 @@ export function createApiKeyRepository(database: Database) {
           throw new WireError(
             "preset_api_key",
             "This key is set by OPENCOMPUTER_API_KEY: change it there and restart",
+            { remediation: "OPENCOMPUTER_API_KEY" },
           );
         }
         if ((await transaction.$count(apiKeys, ofOrg(orgId))) === 1) {
           throw new WireError(
             "last_api_key",
-            "This is the only key of its org, which nobody could use without it: create another one first",
+            "This is the last key of its org, which could not be used without one: create another one first",
+            { remediation: "oc key create --name <name>" },
           );
         }
         if (row.kind === "initial") {
@@ -141,8 +149,8 @@ export function createApiKeyRepository(database: Database) {
     },
 
     /**
-     * Makes the given key the only preset one; without a key there is none
-     * after it. The environment wins over an earlier revocation of that key.
+     * Makes the given key the only preset one; without a key, removes it. The
+     * environment wins over an earlier revocation of that key.
      */
     async replacePreset(orgId: string, key: string | undefined): Promise<void> {
       const isPreset = and(eq(apiKeys.orgId, orgId), eq(apiKeys.kind, "preset"));
@@ -178,4 +186,26 @@ function toEntry(row: typeof apiKeys.$inferSelect): ApiKeyEntry {
     createdAt: row.createdAt.toISOString(),
     ...(row.lastUsedAt === null ? {} : { lastUsedAt: row.lastUsedAt.toISOString() }),
   };
+}
+
+/** The caller of the API: an org, by one of its keys. */
+export interface Caller {
+  orgId: string;
+  /** Null when the route was opened by something else than a key. */
+  apiKeyId: string | null;
+}
+
+/** Makes a key: `osb_` and 64 hexadecimal digits, 256 bits that cannot be guessed. */
+export function mintApiKey(): string {
+  return `osb_${randomBytes(32).toString("hex")}`;
+}
+
+/** Returns the beginning of a key, to distinguish keys: 32 of its 256 random bits. */
+export function apiKeyPrefix(key: string): string {
+  return key.slice(0, "osb_".length + 8);
+}
+
+/** Returns what is stored of a key. A plain hash is enough: the key has 256 random bits. */
+export function hashApiKey(key: string): string {
+  return createHash("sha256").update(key, "utf8").digest("hex");
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { defaults, limits } from "@opencomputer/protocol";
+import { defaults, limits } from "@opencomputer/protocol/api";
 import {
   defaultDiskMBPerOrgMax,
   diskUsageMB,
@@ -51,7 +51,7 @@ describe("diskUsageMB", () => {
 
 describe("defaultDiskMBPerOrgMax", () => {
   for (const sandboxesPerOrgMax of [1, defaults.sandboxesPerOrgMax, 100_000]) {
-    test(`has room for ${sandboxesPerOrgMax} sandboxes of the default size and a checkpoint of each`, () => {
+    test(`allows ${sandboxesPerOrgMax} sandboxes of the default size and a checkpoint of each`, () => {
       const group = { diskMB: null, memoryMB: defaults.memoryMB, count: sandboxesPerOrgMax };
       const usedMB = diskUsageMB({
         sandboxes: [group],

@@ -1,8 +1,8 @@
-import { defaults, limits, WireError } from "@opencomputer/protocol";
+import { defaults, limits, WireError } from "@opencomputer/protocol/api";
 import { and, count, eq, exists, inArray, ne, or, sum } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { checkpoints, images, sandboxes, snapshots } from "../database/schema.ts";
-import { keptStates } from "../sandboxes/sandbox-states.ts";
+import { keptStates } from "../sandboxes/rows/sandbox-states.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -14,7 +14,7 @@ interface SizeGroup {
   count: number;
 }
 
-/** What of an org takes disk space. */
+/** The objects of an org that take disk space. */
 export interface StoredSizes {
   /** Running and hibernated. */
   sandboxes: readonly SizeGroup[];
@@ -24,8 +24,8 @@ export interface StoredSizes {
 }
 
 /**
- * The most that it can take. A sandbox counts with its memory while it runs
- * too: it can be hibernated at any time, and that is never refused.
+ * Computes the most disk space that an org can take. A sandbox counts with its memory
+ * while it runs too: it can be hibernated at any time, and that is never refused.
  */
 export function diskUsageMB(stored: StoredSizes): number {
   let totalMB = Math.ceil(stored.imagesBytes / mebibyte);
@@ -38,12 +38,12 @@ export function diskUsageMB(stored: StoredSizes): number {
   return totalMB;
 }
 
-/** The most that an image can take that a builder with this memory makes. */
+/** Computes the most that an image can take that a builder with this memory makes. */
 export function imageBytesMax(builderMemoryMB: number): number {
   return (limits.diskMBMin + builderMemoryMB) * mebibyte;
 }
 
-/** Room for twice as many sandboxes of the default size as an org may run at once. */
+/** Computes a budget for twice as many sandboxes of the default size as an org may run at once. */
 export function defaultDiskMBPerOrgMax(sandboxesPerOrgMax: number): number {
   return 2 * sandboxesPerOrgMax * (limits.diskMBMin + defaults.memoryMB);
 }
@@ -64,6 +64,10 @@ export async function assertDiskBudget(
   throw new WireError(
     "limit_reached",
     `Disk limit reached: sandboxes, checkpoints and images of this org would take up to ${totalMB} of ${diskMBPerOrgMax} MB. Kill a sandbox, delete a checkpoint or a snapshot, or raise OPENCOMPUTER_DISK_MB_PER_ORG_MAX`,
+    {
+      remediation:
+        "oc kill <id>, oc checkpoint delete <sandbox-id> <checkpoint-id>, oc snapshot delete <name>, or OPENCOMPUTER_DISK_MB_PER_ORG_MAX",
+    },
   );
 }
 

@@ -4,7 +4,7 @@ import { orgs } from "../database/schema.ts";
 
 export const defaultOrgName = "default";
 
-/** The id of the org of that name, made when it is absent. */
+/** Returns the id of the org of that name, which is made when it is absent. */
 export async function ensureOrg(database: Database, name: string): Promise<string> {
   await database.insert(orgs).values({ name }).onConflictDoNothing();
   const [row] = await database.select({ id: orgs.id }).from(orgs).where(eq(orgs.name, name));
@@ -13,8 +13,8 @@ export async function ensureOrg(database: Database, name: string): Promise<strin
 }
 
 /**
- * Has transactions that count an org's objects before they add or remove one
- * take turns. Rows that refer to the org can be written meanwhile.
+ * Locks an org, so that transactions that count its objects before they add or
+ * remove one run one after the other. Rows that refer to the org can be written meanwhile.
  */
 export async function lockOrg(transaction: Database, orgId: string): Promise<void> {
   await transaction

@@ -1,17 +1,16 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { apiKeySchema } from "@opencomputer/protocol";
+import { apiKeySchema } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
-import { writePrivateFile } from "../private-file.ts";
-import { mintApiKey } from "./api-key.ts";
+import { readTextIfPresent, writePrivateFile } from "../data-directory/private-file.ts";
 import type { ApiKeyRepository } from "./api-key-repository.ts";
+import { mintApiKey } from "./api-key-repository.ts";
 
 /**
  * Gives the default org a key that its operator knows: the preset one, or
  * one that is made at the first start and written to `api-key` in the data
- * directory. The file is written before the row, so a crash between the two
- * is made good at the next start. Once that key is revoked, another takes its
- * place only if the org would be left without any.
+ * directory. The file is written before the row, so the next start completes
+ * what a crash between the two interrupted. Once that key is revoked, another
+ * replaces it only if the org would have none.
  */
 export async function prepareFirstKey(options: {
   apiKeys: ApiKeyRepository;
@@ -36,10 +35,5 @@ export async function prepareFirstKey(options: {
 }
 
 async function readKey(path: string): Promise<string | undefined> {
-  try {
-    return apiKeySchema.safeParse((await readFile(path, "utf8")).trim()).data;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
+  return apiKeySchema.safeParse(await readTextIfPresent(path)).data;
 }

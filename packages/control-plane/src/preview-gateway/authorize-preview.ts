@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { hostOfAuthority, parsePreviewHost } from "@opencomputer/protocol";
+import { hostOfAuthority, parsePreviewHost } from "@opencomputer/protocol/wire";
 import type { OpenPreview } from "../previews/preview-repository.ts";
 import type { PreviewSessions } from "../previews/preview-sessions.ts";
 import { matchesPreviewToken } from "../previews/preview-token.ts";
@@ -14,10 +14,9 @@ export type Authorization =
 /**
  * Whether a request may reach a preview: with the sandbox's token in
  * `X-OC-Preview-Token` or as `Authorization: Bearer`, or with the cookie of a
- * link. Where one opens it, the others are the sandbox's own.
+ * link. The others of these fields are then the sandbox's.
  *
- * The cookie does not open it to a page of anybody else's that writes or opens
- * a WebSocket: previews of other sandboxes are of the same site, so SameSite
+ * The cookie does not let a page of another site write or open a WebSocket: previews of other sandboxes are of the same site, so SameSite
  * does not keep it from them.
  */
 export function authorizePreview(

@@ -1,4 +1,4 @@
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import type { PreviewFailure } from "./failure-page.ts";
 
 /** What a visitor sees when the sandbox's server could not be asked, or did not respond. */

@@ -6,11 +6,11 @@ export interface PreviewFailure {
   title: string;
   body: { error: string; code?: string };
   headers?: Record<string, string>;
-  /** JSON for browsers too. */
+  /** Whether browsers get JSON too. */
   isJsonOnly?: boolean;
 }
 
-/** The same for whatever host is no preview, so that it tells nothing. */
+/** The same for every host without a preview, so that it reveals nothing. */
 export const noSuchPreview: PreviewFailure = {
   status: 404,
   title: "Not found",

@@ -38,7 +38,7 @@ describe("requestFields", () => {
     assert.deepEqual(valuesOf(fields, "content-length"), ["3"]);
   });
 
-  test("a POST without a body says so, and one in chunks has no length", () => {
+  test("a POST without a body has length 0, and one in chunks has no length", () => {
     assert.deepEqual(valuesOf(requestFields(requestOf([], "POST"), options), "content-length"), [
       "0",
     ]);

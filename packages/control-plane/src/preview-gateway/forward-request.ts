@@ -1,6 +1,6 @@
 import { type ClientRequest, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
-import { limits } from "@opencomputer/protocol";
+import { limits } from "@opencomputer/protocol/api";
 import { relayInterim, relayResponse } from "./relay-response.ts";
 import { trailerFields } from "./response-fields.ts";
 import { TunnelAgent, type TunnelTarget } from "./tunnel-agent.ts";

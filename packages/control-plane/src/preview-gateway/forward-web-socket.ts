@@ -1,7 +1,7 @@
 import { type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { limits } from "@opencomputer/protocol";
+import { limits } from "@opencomputer/protocol/api";
 import type { Forwarded } from "./forward-request.ts";
 import { relayResponse } from "./relay-response.ts";
 import { responseFields } from "./response-fields.ts";
@@ -9,7 +9,7 @@ import { TunnelAgent } from "./tunnel-agent.ts";
 
 /**
  * Has the sandbox's server upgrade a connection to a WebSocket, on a
- * connection of its own. After its 101, bytes are passed on as they are, at the pace
+ * separate connection. After its 101, bytes are passed on as they are, at the pace
  * of the slower side.
  *
  * Resolves with the function that ends both sides once they are joined;
@@ -60,7 +60,7 @@ export function forwardWebSocket(
       else reject(forwarded.signal.aborted ? forwarded.signal.reason : error);
     });
     upstream.once("close", () => {
-      // After an upgrade, or another response, the promise is settled already.
+      // After an upgrade, or another response, the promise is resolved or rejected already.
       if (!response.headersSent) reject(new Error("The server closed the connection"));
     });
     upstream.end();
@@ -83,7 +83,7 @@ function join(
   };
   for (const side of [socket, server]) {
     side.on("data", onTraffic);
-    // The pipelines end both sides; an error after them has nobody to tell.
+    // The pipelines end both sides; an error after them concerns nobody.
     side.on("error", () => undefined);
   }
   socket.write(headOf(incoming, host), "latin1");

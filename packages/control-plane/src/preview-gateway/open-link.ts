@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { limits } from "@opencomputer/protocol";
+import { limits } from "@opencomputer/protocol/api";
 import type { OpenPreview, PreviewRepository } from "../previews/preview-repository.ts";
 import type { PreviewSessions } from "../previews/preview-sessions.ts";
 import { hashPreviewToken } from "../previews/preview-token.ts";
@@ -10,7 +10,7 @@ const codePattern = /^[A-Za-z0-9_-]{43}$/;
 
 /**
  * Serves the link of a preview: a code that was not used yet becomes a cookie
- * of this host, and the browser goes on to `/`. Only a GET uses it up.
+ * of this host, and the browser is redirected to `/`. Only a GET uses it up.
  */
 export async function openLink(
   deps: { previews: PreviewRepository; sessions: PreviewSessions; now: () => number },

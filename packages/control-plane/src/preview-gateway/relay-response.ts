@@ -16,7 +16,7 @@ export function relayResponse(
   const { statusCode = 502, statusMessage = "", rawHeaders, headers } = incoming;
   const coding = headers["transfer-encoding"]?.toLowerCase();
   if (coding !== undefined && coding !== "chunked") {
-    throw new Error(`The response has the transfer coding ${coding}, which cannot be passed on`);
+    throw new Error(`The response has the transfer coding ${coding}, which cannot be forwarded`);
   }
   const hasBody = response.req.method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
   const isChunked =

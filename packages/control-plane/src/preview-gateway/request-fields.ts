@@ -16,13 +16,13 @@ const owned: ReadonlySet<string> = new Set([
 export interface ForwardedRequest {
   /** The authority that the visitor asked for. */
   authority: string;
-  /** Scheme under which visitors reach this server, when no trusted proxy tells it. */
+  /** Scheme under which visitors reach this server, when no trusted proxy states it. */
   scheme: "http" | "https";
   /** Whether a proxy of the operator's sets X-Forwarded-For, -Host and -Proto. */
   trustsForwarded: boolean;
-  /** Whether Authorization opened the preview, so that it is none of the sandbox's business. */
+  /** Whether Authorization opened the preview, so that the sandbox does not get it. */
   dropsAuthorization: boolean;
-  /** Whether it goes on as an upgrade to a WebSocket. */
+  /** Whether it is forwarded as an upgrade to a WebSocket. */
   isWebSocket: boolean;
 }
 
@@ -31,7 +31,7 @@ export interface ForwardedRequest {
  * that the visitor sees: frameworks compare it with Origin, and make URLs
  * and the scope of cookies from it.
  *
- * A name with `_` counts as the one with `-`, because CGI and WSGI cannot tell them apart.
+ * A name with `_` counts as the one with `-`, because CGI and WSGI do not distinguish them.
  */
 export function requestFields(request: IncomingMessage, options: ForwardedRequest): string[] {
   const raw = request.rawHeaders;
@@ -57,7 +57,7 @@ export function requestFields(request: IncomingMessage, options: ForwardedReques
   return fields;
 }
 
-/** De-facto standard fields that tell who asked for what, before this server was in between. */
+/** The de-facto standard fields of a proxy: the client, and the host and scheme that it requested. */
 function forwardedFields(request: IncomingMessage, options: ForwardedRequest): string[] {
   const peer = addressOf(request.socket.remoteAddress ?? "");
   const { headers } = request;
@@ -88,4 +88,20 @@ function addressOf(address: string): string {
   const mapped = /^::ffff:(?<address>[0-9.]+)$/.exec(address)?.groups?.["address"];
   if (mapped !== undefined) return mapped;
   return isIPv6(address) ? address.replace(/%.*$/, "") : address;
+}
+
+const absoluteForm = /^https?:\/\/(?<authority>[^/?#]*)(?<path>[^#]*)/i;
+
+/**
+ * Which authority a request is for, and the path on it. The authority of a
+ * request-target in absolute form replaces Host (RFC 9112, section 3.2.2).
+ */
+export function readTarget({ url = "/", headers }: Pick<IncomingMessage, "url" | "headers">): {
+  authority: string;
+  path: string;
+} {
+  const groups = absoluteForm.exec(url)?.groups;
+  if (groups === undefined) return { authority: headers.host ?? "", path: url };
+  const { authority = "", path = "" } = groups;
+  return { authority, path: path.startsWith("/") ? path : `/${path}` };
 }

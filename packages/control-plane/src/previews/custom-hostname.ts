@@ -1,12 +1,13 @@
 import { isIP } from "node:net";
-import { isInSandboxDomain, normalizeHost, WireError } from "@opencomputer/protocol";
-import type { IsApiName } from "../http/api-names.ts";
+import { normalizeHost, WireError } from "@opencomputer/protocol/api";
+import { isInSandboxDomain } from "@opencomputer/protocol/wire";
+import type { IsApiName } from "./api-names.ts";
 
 /** Which host names are the API's, and which belong to the platform. */
 export interface ReservedHosts {
   sandboxDomain: string;
   isApiName: IsApiName;
-  /** Whether OPENCOMPUTER_PUBLIC_URL says where clients reach the API. */
+  /** Whether OPENCOMPUTER_PUBLIC_URL is set. */
   hasPublicUrl: boolean;
   /** Whether the API listens on the loopback alone, so that no name of the network leads to it. */
   isLocalOnly: boolean;
@@ -45,6 +46,7 @@ export function readCustomHostname(
     throw new WireError(
       "unsupported_option",
       "domain: this server does not know its own name, which no preview may have: set OPENCOMPUTER_PUBLIC_URL, or leave domain out",
+      { remediation: "OPENCOMPUTER_PUBLIC_URL" },
     );
   }
   return host;

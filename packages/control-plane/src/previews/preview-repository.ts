@@ -1,11 +1,12 @@
-import { limits, type PreviewHost, WireError } from "@opencomputer/protocol";
+import { limits, WireError } from "@opencomputer/protocol/api";
+import type { PreviewHost } from "@opencomputer/protocol/wire";
 import { and, asc, desc, eq, gt, inArray, lt, or } from "drizzle-orm";
 import { createBatchedLookup } from "../database/batched-lookup.ts";
 import type { Database } from "../database/database.ts";
+import { isUniqueViolation } from "../database/database.ts";
 import { previewLinks, previews, sandboxes } from "../database/schema.ts";
-import { isUniqueViolation } from "../database/unique-violation.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
-import { presentStates } from "../sandboxes/sandbox-states.ts";
+import { presentStates } from "../sandboxes/rows/sandbox-states.ts";
 
 export type PreviewRow = typeof previews.$inferSelect;
 
@@ -69,7 +70,7 @@ export function createPreviewRepository(database: Database) {
   });
 
   return {
-    /** The preview of a sandbox that is present, whoever owns it. */
+    /** The preview of a sandbox that runs or is hibernated, of any org. */
     findByPort,
     findByCustomHostname,
 
@@ -127,7 +128,7 @@ export function createPreviewRepository(database: Database) {
       }
     },
 
-    /** Says whether there was one. */
+    /** Returns whether there was one. */
     async delete(orgId: string, sandboxId: string, port: number): Promise<boolean> {
       const isIt = and(ofSandbox(orgId, sandboxId), eq(previews.port, port));
       const rows = await database.delete(previews).where(isIt).returning({ id: previews.id });
@@ -153,7 +154,7 @@ export function createPreviewRepository(database: Database) {
       return rows.length > 0;
     },
 
-    /** Stores a link by the hash of its code; of too many, the oldest go. */
+    /** Stores a link by the hash of its code; of too many, the oldest are deleted. */
     async insertLink(link: typeof previewLinks.$inferInsert): Promise<void> {
       const ofPreview = eq(previewLinks.previewId, link.previewId);
       await database.transaction(async (transaction) => {
@@ -170,7 +171,7 @@ export function createPreviewRepository(database: Database) {
       });
     },
 
-    /** Uses a link up; says whether it was there and its time was not over. */
+    /** Uses a link up; returns whether it existed and had not expired. */
     async takeLink(previewId: string, codeHash: string, now: Date): Promise<boolean> {
       const rows = await database
         .delete(previewLinks)
@@ -207,5 +208,6 @@ async function assertRoom(
   throw new WireError(
     "limit_exceeded",
     `Preview limit reached: sandbox ${sandboxId} has ${max} of ${max}. Delete one first`,
+    { remediation: `oc preview delete ${sandboxId} <port>` },
   );
 }

@@ -3,16 +3,16 @@ import {
   limits,
   type PreviewLink,
   type PreviewRecord,
-  previewHostname,
   type RotatedPreviewAuth,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
+import { previewHostname } from "@opencomputer/protocol/wire";
 import type { z } from "zod";
-import type { SandboxRow } from "../sandboxes/sandbox-repository.ts";
+import { findPresentSandbox } from "../sandboxes/rows/find-sandbox.ts";
+import type { SandboxRepository } from "../sandboxes/rows/sandbox-repository.ts";
 import { type ReservedHosts, readCustomHostname } from "./custom-hostname.ts";
-import { openPreviewPath } from "./open-preview-path.ts";
 import type { PreviewRepository, PreviewRow } from "./preview-repository.ts";
-import { hashPreviewToken, mintPreviewToken } from "./preview-token.ts";
+import { hashPreviewToken, mintPreviewToken, openPreviewPath } from "./preview-token.ts";
 
 /** Where the caller reached the API. */
 export interface ApiOrigin {
@@ -22,12 +22,16 @@ export interface ApiOrigin {
   hostname: string;
 }
 
-/** Previews of sandboxes, as their owners see them. */
+/**
+ * Previews of sandboxes, as their owners see them. Every method throws a `WireError`:
+ * `sandbox_not_found`, `sandbox_not_running`.
+ */
 export function createPreviewService(deps: {
+  sandboxes: SandboxRepository;
   previews: PreviewRepository;
   reserved: ReservedHosts;
   publicUrl: string | undefined;
-  /** Ends the connections that were opened with the token before. */
+  /** Ends the connections that the former token opened. */
   endAuthorized: (sandboxId: string) => void;
   now: () => number;
 }) {
@@ -56,13 +60,18 @@ export function createPreviewService(deps: {
     };
   }
 
+  const find = (orgId: string, sandboxId: string) =>
+    findPresentSandbox(deps.sandboxes, orgId, sandboxId);
+
   return {
-    /** Creates a preview; the one of this port, when there is one, gets what the request names. */
+    /** Creates the preview of a port, or changes the one that exists. */
     async create(
-      { orgId, id: sandboxId }: SandboxRow,
+      orgId: string,
+      sandboxId: string,
       request: z.output<typeof createPreviewRequestSchema>,
       origin: ApiOrigin,
     ): Promise<{ preview: PreviewRecord; isNew: boolean }> {
+      await find(orgId, sandboxId);
       const { port, domain, authConfig } = request;
       const customHostname = domain
         ? readCustomHostname(domain, reserved, origin.hostname)
@@ -72,20 +81,25 @@ export function createPreviewService(deps: {
       return { preview: describe(row, origin), isNew };
     },
 
-    async list({ orgId, id }: SandboxRow, origin: ApiOrigin): Promise<PreviewRecord[]> {
+    async list(orgId: string, sandboxId: string, origin: ApiOrigin): Promise<PreviewRecord[]> {
+      const { id } = await find(orgId, sandboxId);
       return (await previews.list(orgId, id)).map((row) => describe(row, origin));
     },
 
     /** @throws {WireError} `preview_not_found` */
-    async remove({ orgId, id }: SandboxRow, port: number): Promise<void> {
+    async remove(orgId: string, sandboxId: string, port: number): Promise<void> {
+      const { id } = await find(orgId, sandboxId);
       if (!(await previews.delete(orgId, id, port))) throw previewNotFound(id, port);
     },
 
-    /** Gives all previews of the sandbox a new token; without one before, they need it from now on. */
-    async rotate({ orgId, id }: SandboxRow): Promise<RotatedPreviewAuth> {
+    /** Gives all previews of the sandbox a new token; those that needed none need it from now on. */
+    async rotate(orgId: string, sandboxId: string): Promise<RotatedPreviewAuth> {
+      const { id } = await find(orgId, sandboxId);
       const previewAuthToken = mintPreviewToken();
       if (!(await previews.setTokenHash(orgId, id, hashPreviewToken(previewAuthToken)))) {
-        throw new WireError("sandbox_not_running", `Sandbox ${id} is stopped`);
+        throw new WireError("sandbox_not_running", `Sandbox ${id} is stopped`, {
+          remediation: "oc create",
+        });
       }
       await previews.deleteLinks(orgId, id);
       deps.endAuthorized(id);
@@ -93,8 +107,13 @@ export function createPreviewService(deps: {
     },
 
     /** A URL that opens the preview in a browser. @throws {WireError} `preview_not_found` */
-    async link(sandbox: SandboxRow, port: number, origin: ApiOrigin): Promise<PreviewLink> {
-      const { orgId, id, previewTokenHash } = sandbox;
+    async link(
+      orgId: string,
+      sandboxId: string,
+      port: number,
+      origin: ApiOrigin,
+    ): Promise<PreviewLink> {
+      const { id, previewTokenHash } = await find(orgId, sandboxId);
       const row = await previews.find(orgId, id, port);
       if (row === undefined) throw previewNotFound(id, port);
       const url = new URL(urlOf(previewHostname(row, reserved.sandboxDomain), origin));
@@ -119,5 +138,6 @@ function previewNotFound(sandboxId: string, port: number): WireError {
   return new WireError(
     "preview_not_found",
     `Sandbox ${sandboxId} has no preview of port ${port}: create it first`,
+    { remediation: `oc preview create ${sandboxId} --port ${port}` },
   );
 }

@@ -16,3 +16,9 @@ export function matchesPreviewToken(token: string, hash: string): boolean {
   const found = createHash("sha256").update(token, "utf8").digest();
   return expected.length === found.length && timingSafeEqual(expected, found);
 }
+
+/**
+ * The one path of a preview that the gateway serves itself, and only where
+ * previews need a token: it exchanges a link's `code` for a cookie.
+ */
+export const openPreviewPath = "/.opencomputer/open";

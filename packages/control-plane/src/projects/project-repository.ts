@@ -1,9 +1,8 @@
-import { limits, type ProjectRecord, WireError } from "@opencomputer/protocol";
+import { limits, type ProjectRecord, WireError } from "@opencomputer/protocol/api";
 import { and, asc, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
-import { asUuid } from "../database/identifiers.ts";
+import { asUuid, isUniqueViolation } from "../database/database.ts";
 import { projects, secretStores } from "../database/schema.ts";
-import { isUniqueViolation } from "../database/unique-violation.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
 
 export interface ProjectChanges {
@@ -15,7 +14,7 @@ export interface ProjectChanges {
   egressAllowlist?: string[];
 }
 
-/** Projects, each with the one store that it owns: there its allowlist and its secrets are. */
+/** Stores projects, each with the one store that it owns, which has its allowlist and its secrets. */
 export function createProjectRepository(database: Database) {
   const ofOrg = (orgId: string, projectId: string) =>
     and(eq(projects.orgId, orgId), eq(projects.id, projectId));
@@ -44,7 +43,7 @@ export function createProjectRepository(database: Database) {
       return nameInUse(values.name, () =>
         database.transaction(async (transaction) => {
           await lockOrg(transaction, orgId);
-          await assertRoom(transaction, orgId);
+          await assertProjectLimit(transaction, orgId);
           const [project] = await transaction
             .insert(projects)
             .values({ orgId, ...columns })
@@ -71,7 +70,7 @@ export function createProjectRepository(database: Database) {
     },
 
     /**
-     * The store that the project owns.
+     * Returns the id of the store that the project owns.
      *
      * @throws {WireError} `not_found`
      */
@@ -79,7 +78,7 @@ export function createProjectRepository(database: Database) {
       return (await find(database, orgId, projectId)).store.id;
     },
 
-    /** The project of that name with its store's id; `undefined` when there is none. */
+    /** Finds a project by its name, with its store's id; `undefined` when there is none. */
     async findByName(
       orgId: string,
       name: string,
@@ -139,12 +138,13 @@ export function createProjectRepository(database: Database) {
 }
 export type ProjectRepository = ReturnType<typeof createProjectRepository>;
 
-async function assertRoom(transaction: Database, orgId: string): Promise<void> {
+async function assertProjectLimit(transaction: Database, orgId: string): Promise<void> {
   const existing = await transaction.$count(projects, eq(projects.orgId, orgId));
   if (existing < limits.projectsPerOrgMax) return;
   throw new WireError(
     "limit_exceeded",
-    `An org has at most ${limits.projectsPerOrgMax} projects and this one has as many: delete one first`,
+    `Project limit reached: this org has ${limits.projectsPerOrgMax} projects, the maximum. Delete one first`,
+    { remediation: "oc project delete <id>" },
   );
 }
 

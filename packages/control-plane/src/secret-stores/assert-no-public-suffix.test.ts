@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import { assertNoPublicSuffix } from "./assert-no-public-suffix.ts";
 
 describe("assertNoPublicSuffix", () => {

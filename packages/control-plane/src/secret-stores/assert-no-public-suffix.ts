@@ -1,4 +1,4 @@
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import { parse } from "tldts";
 
 /**

@@ -1,4 +1,4 @@
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import { and, eq, inArray, isNull, ne, or, type SQL } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Database } from "../database/database.ts";
@@ -10,8 +10,8 @@ import {
   secretStores,
 } from "../database/schema.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
-import type { SandboxRow } from "../sandboxes/sandbox-repository.ts";
-import { keptStates } from "../sandboxes/sandbox-states.ts";
+import type { SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
+import { keptStates } from "../sandboxes/rows/sandbox-states.ts";
 
 /**
  * Deletes the store that a sandbox was created with, when nothing but that
@@ -47,6 +47,7 @@ export async function deleteUnusedStore(
       throw new WireError(
         "secret_store_in_use",
         `Secret store ${JSON.stringify(name)} is also used by ${user}: nothing was deleted. Delete that first, or kill sandbox ${sandboxId} without deleteSecretStore`,
+        { remediation: `oc kill ${sandboxId}` },
       );
     }
     await transaction.delete(secretStores).where(eq(secretStores.id, store.id));

@@ -1,23 +1,30 @@
-import { limits, type SecretEntry, WireError } from "@opencomputer/protocol";
+import {
+  awsHosts,
+  limits,
+  type SecretEntry,
+  type SecretKind,
+  WireError,
+} from "@opencomputer/protocol/api";
 import { and, asc, count, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
-import { changeCopies } from "../sandboxes/change-copies.ts";
-import { type RevokedCopies, revokeCopies } from "../sandboxes/revoke-copies.ts";
+import { changeCopies } from "../secret-copies/change-copies.ts";
+import { type RevokedCopies, revokeCopies } from "../secret-copies/revoke-copies.ts";
 import { SecretValue } from "../vault/secret-value.ts";
 import type { Vault } from "../vault/vault.ts";
 
 /** A secret as it is set. Undefined keeps the limits that it had. */
 export interface NewSecret {
   name: string;
+  kind: SecretKind;
   value: SecretValue;
   allowedHosts: string[] | undefined;
   substituteIn: string[] | undefined;
 }
 
-/** The secrets of one store, a user's or a project's. The caller has found the store by its org. */
+/** Stores the secrets of one store, a user's or a project's. The caller has found the store by its org. */
 export function createSecretRepository(deps: {
   database: Database;
   vault: Vault;
@@ -36,6 +43,7 @@ export function createSecretRepository(deps: {
           id: storeSecrets.id,
           storeId: storeSecrets.storeId,
           name: storeSecrets.name,
+          kind: storeSecrets.kind,
           allowedHosts: storeSecrets.allowedHosts,
           substituteIn: storeSecrets.substituteIn,
           ofStore: secretStores.substituteIn,
@@ -61,41 +69,49 @@ export function createSecretRepository(deps: {
      * Host limits and placements that it does not name stay as they are.
      *
      * @returns the sandboxes whose copies changed: their sessions are to be handed over again.
-     * @throws {WireError} `not_found`, `limit_exceeded`
+     * @throws {WireError} `not_found`, `limit_exceeded`, `name_in_use`
      */
     async set(orgId: string, storeId: string, secret: NewSecret): Promise<string[]> {
-      const { name, value } = secret;
+      const { name, kind, value } = secret;
       return database.transaction(async (transaction) => {
         await lockOrg(transaction, orgId);
         const store = await lockStore(transaction, orgId, storeId);
         const [previous] = await transaction
           .select({
+            kind: storeSecrets.kind,
             allowedHosts: storeSecrets.allowedHosts,
             substituteIn: storeSecrets.substituteIn,
           })
           .from(storeSecrets)
           .where(and(ofStore(orgId, storeId), eq(storeSecrets.name, name)));
-        if (previous === undefined) await assertRoom(transaction, orgId, storeId);
-        const allowedHosts = secret.allowedHosts ?? previous?.allowedHosts ?? [];
+        if (previous !== undefined && previous.kind !== kind) throw otherKind(name, previous.kind);
+        if (previous === undefined) await assertSecretLimit(transaction, orgId, storeId);
+        const allowedHosts = secret.allowedHosts ?? previous?.allowedHosts ?? defaultHosts(kind);
         const substituteIn = secret.substituteIn ?? previous?.substituteIn ?? null;
-        const sealed = vault.seal(value, { kind: "store-secret", orgId, storeId, name });
+        const encrypted = vault.encrypt(value, { kind: "store-secret", orgId, storeId, name });
         await transaction
           .insert(storeSecrets)
-          .values({ orgId, storeId, name, allowedHosts, substituteIn, ...sealed })
+          .values({ orgId, storeId, name, kind, allowedHosts, substituteIn, ...encrypted })
           .onConflictDoUpdate({
             target: [storeSecrets.storeId, storeSecrets.name],
-            set: { allowedHosts, substituteIn, ...sealed, revokedAt: null, updatedAt: sql`now()` },
+            set: {
+              allowedHosts,
+              substituteIn,
+              ...encrypted,
+              revokedAt: null,
+              updatedAt: sql`now()`,
+            },
           });
         return changeCopies(deps, transaction, {
-          ...{ orgId, storeId, name, value, allowedHosts },
+          ...{ orgId, storeId, name, kind, value, allowedHosts },
           substituteIn: substituteIn ?? store.substituteIn ?? [...operatorPlacements],
         });
       });
     },
 
     /**
-     * Takes the value of a secret away: from the store, which forgets it, and
-     * from every copy, also when the secret or its store was deleted meanwhile.
+     * Revokes the value of a secret: in the store, which erases it, and in
+     * every copy, also when the secret or its store was deleted meanwhile.
      *
      * @throws {WireError} `not_found` when neither the secret nor a copy of it exists.
      */
@@ -103,13 +119,13 @@ export function createSecretRepository(deps: {
       return database.transaction(async (transaction) => {
         await lockOrg(transaction, orgId);
         const revokedAt = new Date();
-        const forgotten = vault.seal(new SecretValue(""), {
+        const erased = vault.encrypt(new SecretValue(""), {
           ...{ kind: "store-secret", orgId, storeId, name },
         });
         const rows = await transaction
           .update(storeSecrets)
           .set({
-            ...forgotten,
+            ...erased,
             revokedAt: sql`coalesce(${storeSecrets.revokedAt}, ${revokedAt.toISOString()}::timestamptz)`,
           })
           .where(and(ofStore(orgId, storeId), eq(storeSecrets.name, name)))
@@ -132,7 +148,7 @@ export function createSecretRepository(deps: {
     },
   };
 
-  async function assertRoom(transaction: Database, orgId: string, storeId: string) {
+  async function assertSecretLimit(transaction: Database, orgId: string, storeId: string) {
     const [row] = await transaction
       .select({ secrets: count() })
       .from(storeSecrets)
@@ -140,13 +156,26 @@ export function createSecretRepository(deps: {
     if ((row?.secrets ?? 0) < limits.secretsPerStoreMax) return;
     throw new WireError(
       "limit_exceeded",
-      `A store has at most ${limits.secretsPerStoreMax} secrets and this one is full: delete one first`,
+      `Secret limit reached: this store has ${limits.secretsPerStoreMax} secrets, the maximum. Delete one first`,
+      { remediation: "oc secret delete <store-id> <name>" },
     );
   }
 }
 export type SecretRepository = ReturnType<typeof createSecretRepository>;
 
-/** Rotation and create take the same lock, so a sandbox never starts with a value already replaced. */
+function defaultHosts(kind: SecretKind): string[] {
+  return kind === "aws" ? [...awsHosts] : [];
+}
+
+/** Sandboxes have other variables for a secret of another kind, so none could use it. */
+function otherKind(name: string, kind: SecretKind): WireError {
+  return new WireError(
+    "name_in_use",
+    `${name} is a secret of kind ${kind}, and its kind cannot change: choose another name, or delete it first`,
+  );
+}
+
+/** Rotation and create lock the same row, so a sandbox never starts with a value that was replaced. */
 async function lockStore(transaction: Database, orgId: string, storeId: string) {
   const [store] = await transaction
     .select({ substituteIn: secretStores.substituteIn })
@@ -154,5 +183,7 @@ async function lockStore(transaction: Database, orgId: string, storeId: string) 
     .where(and(eq(secretStores.orgId, orgId), eq(secretStores.id, storeId)))
     .for("update");
   if (store !== undefined) return store;
-  throw new WireError("not_found", `secret store not found: ${storeId}`);
+  throw new WireError("not_found", `secret store not found: ${storeId}`, {
+    remediation: "oc secret-store list",
+  });
 }

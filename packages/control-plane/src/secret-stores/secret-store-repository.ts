@@ -1,12 +1,11 @@
-import { limits, type SecretStoreRecord, WireError } from "@opencomputer/protocol";
+import { limits, type SecretStoreRecord, WireError } from "@opencomputer/protocol/api";
 import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
-import { asUuid } from "../database/identifiers.ts";
+import { asUuid, isUniqueViolation } from "../database/database.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
-import { isUniqueViolation } from "../database/unique-violation.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { lockOrg } from "../orgs/org-repository.ts";
-import { changeCopies } from "../sandboxes/change-copies.ts";
+import { changeCopies } from "../secret-copies/change-copies.ts";
 import type { Vault } from "../vault/vault.ts";
 
 /** Undefined keeps a field. `substituteIn` is null when the store names no placements. */
@@ -16,7 +15,7 @@ export interface SecretStoreChanges {
   substituteIn?: string[] | null;
 }
 
-/** The stores that users name. Those that projects own are not among them. */
+/** Stores the secret stores that users name. Those that projects own are not among them. */
 export function createSecretStoreRepository(deps: {
   database: Database;
   vault: Vault;
@@ -43,7 +42,8 @@ export function createSecretStoreRepository(deps: {
           ) {
             throw new WireError(
               "limit_exceeded",
-              `An org has at most ${limits.secretStoresPerOrgMax} secret stores and this one has as many: delete one first`,
+              `Secret store limit reached: this org has ${limits.secretStoresPerOrgMax} secret stores, the maximum. Delete one first`,
+              { remediation: "oc secret-store delete <id>" },
             );
           }
           return transaction
@@ -108,7 +108,7 @@ export function createSecretStoreRepository(deps: {
     },
 
     /**
-     * The id of a store whose secrets may be revoked: also of one that was
+     * Returns the id of a store whose secrets may be revoked: also of one that was
      * deleted, because sandboxes keep their copies.
      *
      * @throws {WireError} `not_found`
@@ -141,7 +141,7 @@ export function createSecretStoreRepository(deps: {
     { orgId, id: storeId, substituteIn }: typeof secretStores.$inferSelect,
   ): Promise<string[]> {
     const unnamed = await transaction
-      .select({ name: storeSecrets.name })
+      .select({ name: storeSecrets.name, kind: storeSecrets.kind })
       .from(storeSecrets)
       .where(
         and(
@@ -151,9 +151,9 @@ export function createSecretStoreRepository(deps: {
         ),
       );
     const sandboxIds = new Set<string>();
-    for (const { name } of unnamed) {
+    for (const { name, kind } of unnamed) {
       const changed = await changeCopies(deps, transaction, {
-        ...{ orgId, storeId, name, value: undefined, allowedHosts: undefined },
+        ...{ orgId, storeId, name, kind, value: undefined, allowedHosts: undefined },
         substituteIn: substituteIn ?? [...operatorPlacements],
       });
       for (const id of changed) sandboxIds.add(id);
@@ -173,7 +173,9 @@ async function nameInUse<Rows>(name: string | undefined, statement: PromiseLike<
 }
 
 function storeNotFound(storeId: string): WireError {
-  return new WireError("not_found", `secret store not found: ${storeId}`);
+  return new WireError("not_found", `secret store not found: ${storeId}`, {
+    remediation: "oc secret-store list",
+  });
 }
 
 function toRecord(row: typeof secretStores.$inferSelect | undefined): SecretStoreRecord {

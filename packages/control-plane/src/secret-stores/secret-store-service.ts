@@ -3,19 +3,19 @@ import {
   type SecretStoreRecord,
   type SetSecretResponse,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
-import { type ProxyHandOver, SessionWithheldError } from "../egress-proxy/proxy-hand-over.ts";
-import type { Caller } from "../sandboxes/assert-room.ts";
-import { PeerAbsentError } from "../unix-socket-client.ts";
+import { type ProxyHandOver, SessionWithheldError } from "../egress-sessions/proxy-hand-over.ts";
+import type { Caller } from "../orgs/api-key-repository.ts";
+import { PeerAbsentError } from "../peers/unix-socket-client.ts";
 import { assertNoPublicSuffix } from "./assert-no-public-suffix.ts";
 import type { NewSecret, SecretRepository } from "./secret-repository.ts";
 import type { SecretStoreChanges, SecretStoreRepository } from "./secret-store-repository.ts";
 
 /**
- * Changes of stores that reach sandboxes. Each resolves when the proxy
+ * Stores and their secrets. A change that reaches sandboxes resolves when the proxy
  * enforces it for every running sandbox that has the secret. A proxy that does
- * not run uses nothing meanwhile and is filled with what changed when it starts.
+ * not run uses nothing meanwhile, and gets what changed when it starts.
  */
 export function createSecretStoreService(deps: {
   stores: SecretStoreRepository;
@@ -30,7 +30,10 @@ export function createSecretStoreService(deps: {
       await handOver.putSession(orgId, sandboxId);
     } catch (error) {
       if (!(error instanceof PeerAbsentError)) throw error;
-      logger.warn({ sandboxId }, "the egress proxy is absent; it gets the change when it starts");
+      logger.warn(
+        { sandboxId },
+        "the egress proxy does not run; it gets the change when it starts",
+      );
     }
   }
 
@@ -40,7 +43,10 @@ export function createSecretStoreService(deps: {
       await handOverTo(orgId, sandboxId);
     } catch (error) {
       if (!(error instanceof SessionWithheldError)) throw error;
-      logger.error({ sandboxId, err: error }, "a sandbox stays without network");
+      logger.error(
+        { sandboxId, err: error },
+        "a sandbox has no network until its secrets are set again",
+      );
     }
   }
 
@@ -51,16 +57,26 @@ export function createSecretStoreService(deps: {
   }
 
   return {
+    create: stores.create,
+    list: stores.list,
+    get: stores.get,
+    delete: stores.delete,
+    idToRevokeIn: stores.idToRevokeIn,
+    listSecrets: secrets.list,
+    deleteSecret: secrets.delete,
+
     /** Sets a secret of a store that the caller has found by its org. */
     async setSecret(orgId: string, storeId: string, secret: NewSecret): Promise<SetSecretResponse> {
       assertNoPublicSuffix(secret.allowedHosts ?? []);
       await handOverToAll(orgId, await secrets.set(orgId, storeId, secret));
-      const { name, value } = secret;
-      return { name, status: "set", ...(value.isGuessable ? { warning: warningFor(name) } : {}) };
+      const { name, kind, value } = secret;
+      // What a host receives of AWS credentials is made by AWS, and the secret key is not among it.
+      const isGuessable = kind === "value" && value.isGuessable;
+      return { name, status: "set", ...(isGuessable ? { warning: warningFor(name) } : {}) };
     },
 
     /**
-     * Takes the value of a secret away from whatever runs, is hibernated or
+     * Revokes the value of a secret in everything that runs, is hibernated or
      * saved. What the proxy does not acknowledge is stored and handed over
      * again until it does.
      *
@@ -82,7 +98,7 @@ export function createSecretStoreService(deps: {
       if (failed?.status === "rejected") {
         throw new WireError(
           "enforcement_pending",
-          `Secret ${name} is revoked, but the egress proxy has not acknowledged it for ${pending.length} of ${idsWithSession.length} running sandboxes, which may still use the value. It is handed over again every second: call again to learn when it holds`,
+          `Secret ${name} is revoked, but the egress proxy has not acknowledged it for ${pending.length} of ${idsWithSession.length} running sandboxes, which may still use the value. It is handed over again every second: call again until it succeeds`,
           {
             cause: failed.reason,
             details: { pendingSandboxes: pending.length, retryAfterSeconds: 1 },
@@ -109,7 +125,7 @@ export type SecretStoreService = ReturnType<typeof createSecretStoreService>;
 function warningFor(name: string): string {
   return (
     `The value of ${name} can be guessed: it is too short, or made of words, dates or repetition. ` +
-    "It is not searched for in responses, so a host that echoes it shows it to the sandbox. " +
+    "It is not searched for in responses, so a host that echoes it reveals it to the sandbox. " +
     "Allow it only for exact hosts (allowedHosts, --allowed-hosts) and only in headers (substituteIn, --in header)."
   );
 }

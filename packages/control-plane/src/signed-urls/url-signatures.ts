@@ -12,8 +12,8 @@ export interface SignedFile {
 }
 
 /**
- * HMAC-SHA-256 over everything that a signed URL says, with a key of its own
- * from the key ring: nothing is stored, and a URL outlives a restart.
+ * HMAC-SHA-256 over everything that a signed URL contains, with a separate key
+ * derived from the key ring: nothing is stored, and a URL outlives a restart.
  */
 export interface UrlSignatures {
   /** 64 hexadecimal digits. */

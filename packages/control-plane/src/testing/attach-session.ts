@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { sessionFrames } from "@opencomputer/protocol";
+import { sessionFrames } from "@opencomputer/protocol/api";
 import { WebSocket } from "ws";
 
 /** One client at a session's WebSocket, with all that it received. */

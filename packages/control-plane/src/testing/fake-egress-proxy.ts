@@ -1,13 +1,25 @@
 import { randomUUID } from "node:crypto";
 import {
+  type EgressExchange,
+  type EgressExplanation,
+  egressExplanationSchema,
+  WireError,
+} from "@opencomputer/protocol/api";
+import {
   type CertificateAuthorityKeys,
   certificateAuthoritySchema,
+  type EgressLogLine,
   type EgressSession,
+  type ExplainRequest,
+  egressLogBatchSchema,
   egressPolicySchema,
   egressProxyStatusSchema,
   egressSessionSchema,
-  WireError,
-} from "@opencomputer/protocol";
+  explainRequestSchema,
+  metricsResponseSchema,
+  type ReadEgressLog,
+  readEgressLogSchema,
+} from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import { createUnixSocketPeer } from "./serve-unix-socket.ts";
 
@@ -16,9 +28,25 @@ const paramsSchema = z.object({ id: z.string() });
 /** The proxy's control wire without a data path. `before` lets a test fail a hand-over. */
 export function createFakeEgressProxy(socketPath: string) {
   const sessions = new Map<string, EgressSession>();
-  /** The highest version of each sandbox, also of those that are gone. */
+  /** The highest version of each sandbox, also of those that were removed. */
   const versions = new Map<string, number>();
+  /** Lines that are not acknowledged, in the order of their sequences. */
+  let logLines: EgressLogLine[] = [];
+  let lastSequence = 0;
   const proxy = {
+    /** What each call has asked to be explained, and what is returned for it. */
+    questions: [] as { sandboxId: string; question: ExplainRequest }[],
+    explanation: undefined as EgressExplanation | undefined,
+    /** How many lines of the egress log are not acknowledged. */
+    unacknowledged: () => logLines.length,
+    /** Adds a line to the egress log, and returns its sequence. */
+    log(sandboxId: string, changes: Partial<EgressExchange> = {}): number {
+      lastSequence += 1;
+      logLines.push({ ...testExchange(changes), sandboxId, sequence: lastSequence });
+      return lastSequence;
+    },
+    /** Called before a read of the egress log takes effect. */
+    beforeLog: async (_read: ReadEgressLog): Promise<void> => undefined,
     sessions,
     versions,
     /** The session of a sandbox without its version. */
@@ -38,6 +66,8 @@ export function createFakeEgressProxy(socketPath: string) {
       versions.clear();
       proxy.certificateAuthority = undefined;
       proxy.instanceId = randomUUID();
+      logLines = [];
+      lastSequence = 0;
       await peer.start();
     },
     start: () => peer.start(),
@@ -45,6 +75,7 @@ export function createFakeEgressProxy(socketPath: string) {
   };
 
   const peer = createUnixSocketPeer(socketPath, (app) => {
+    app.get("/v1/metrics", async () => metricsResponseSchema.parse({ text: "# metrics\n" }));
     app.get("/v1/status", async () =>
       egressProxyStatusSchema.parse({
         instanceId: proxy.instanceId,
@@ -74,9 +105,30 @@ export function createFakeEgressProxy(socketPath: string) {
       return egressPolicySchema.parse({
         ...session,
         perSecretAllowedHosts: Object.fromEntries(
-          session.secrets.map((secret) => [secret.name, secret.allowedHosts]),
+          [...session.secrets, ...session.awsSecrets].map(({ name, allowedHosts }) => [
+            name,
+            allowedHosts,
+          ]),
         ),
       });
+    });
+    app.post("/v1/sessions/:id/explain", async (request) => {
+      const { id } = paramsSchema.parse(request.params);
+      const question = explainRequestSchema.parse(request.body);
+      if (question.session === null && !sessions.has(id)) {
+        throw new WireError("sandbox_not_found", `no session: ${id}`);
+      }
+      proxy.questions.push({ sandboxId: id, question });
+      return egressExplanationSchema.parse(proxy.explanation);
+    });
+    app.post("/v1/egress-log/read", async (request) => {
+      const read = readEgressLogSchema.parse(request.body);
+      await proxy.beforeLog(read);
+      const { acknowledged } = read;
+      if (acknowledged?.instanceId === proxy.instanceId) {
+        logLines = logLines.filter(({ sequence }) => sequence > acknowledged.sequence);
+      }
+      return egressLogBatchSchema.parse({ instanceId: proxy.instanceId, lines: logLines });
     });
     app.delete("/v1/sessions/:id", async (request, reply) => {
       const { id } = paramsSchema.parse(request.params);
@@ -88,3 +140,33 @@ export function createFakeEgressProxy(socketPath: string) {
   return proxy;
 }
 export type FakeEgressProxy = ReturnType<typeof createFakeEgressProxy>;
+
+/** An allowed request that touched no secret, with these changes. */
+export function testExchange(changes: Partial<EgressExchange>): EgressExchange {
+  return {
+    time: new Date().toISOString(),
+    protocol: "https",
+    host: "api.example.com",
+    port: 443,
+    method: "GET",
+    path: "/",
+    decision: "allowed",
+    reason: null,
+    secrets: noSecrets,
+    status: 200,
+    requestBytes: 1,
+    responseBytes: 2,
+    durationMilliseconds: 3.5,
+    leftOut: 0,
+    ...changes,
+  };
+}
+
+/** What an exchange without secrets has of them. */
+export const noSecrets: EgressExchange["secrets"] = {
+  substituted: [],
+  withheld: [],
+  redacted: [],
+  leaked: [],
+  foreignTokens: 0,
+};

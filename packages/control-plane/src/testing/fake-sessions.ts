@@ -4,15 +4,14 @@ import {
   type CommandSession,
   commandProgressSchema,
   commandSessionSchema,
-  encodeSessionEvent,
   endedCommandSchema,
   killSessionRequestSchema,
   runCommandRequestSchema,
   runningCommandSchema,
-  type SessionEvent,
   startSessionRequestSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
+import { encodeSessionEvent, type SessionEvent } from "@opencomputer/protocol/wire";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 
@@ -20,21 +19,21 @@ const paramsSchema = z.object({ id: z.string(), sessionId: z.string() });
 const sandboxParamsSchema = z.object({ id: z.string() });
 const floodChunk = new Uint8Array(32 * 1024).fill(120);
 
-/** A session of the fake worker: what it said so far, and what it was told. */
+/** A session of the fake worker: its output so far, and its input. */
 export interface FakeSession {
   info: CommandSession;
   said: SessionEvent[];
   changed: EventEmitter;
   signals: number[];
-  /** Octets of a `flood` that were taken. */
+  /** Bytes of a `flood` that were taken. */
   floodedBytes: number;
   say(event: SessionEvent): void;
 }
 
 /**
- * Sessions without a machine. `cat` says what it is told, `sleep` runs until
- * it is killed, `flood <bytes>` says so many octets as fast as they are
- * taken, `broken` breaks the rules of the stream; anything else says itself
+ * Sessions without a machine. `cat` prints its input, `sleep` runs until
+ * it is killed, `flood <bytes>` prints so many bytes as fast as they are
+ * taken, `broken` breaks the rules of the stream; anything else prints its own name
  * and ends.
  */
 export function createFakeSessions() {
@@ -61,7 +60,7 @@ export function createFakeSessions() {
     };
     sessions.set(session.info.sessionID, session);
     if (!/^(cat|sleep|broken|flood .*)$/.test(cmd)) {
-      session.say({ type: "stdout", octets: Buffer.from(`${cmd}\n`) });
+      session.say({ type: "stdout", bytes: Buffer.from(`${cmd}\n`) });
       session.say({ type: "exit", exitCode: 0 });
     }
     return session;
@@ -86,7 +85,7 @@ export function createFakeSessions() {
       const floodBytes = Number(/^flood (\d+)$/.exec(session.info.command)?.[1] ?? 0);
       while (session.floodedBytes < floodBytes) {
         session.floodedBytes += floodChunk.length;
-        yield encodeSessionEvent({ type: "stdout", octets: floodChunk });
+        yield encodeSessionEvent({ type: "stdout", bytes: floodChunk });
       }
       if (floodBytes > 0) session.say({ type: "exit", exitCode: 0 });
       for (;;) {
@@ -118,8 +117,8 @@ export function createFakeSessions() {
       const { info } = start(id, cmd, []);
       if (info.running) {
         const { sessionID: execId, startedAt } = info;
-        const answer = runningCommandSchema.parse({ execId, running: true, startedAt });
-        return reply.code(202).send(answer);
+        const response = runningCommandSchema.parse({ execId, running: true, startedAt });
+        return reply.code(202).send(response);
       }
       const output = { exitCode: 0, stdout: `${cmd}\n`, stderr: "" };
       return endedCommandSchema.parse({ ...output, running: false });
@@ -132,9 +131,7 @@ export function createFakeSessions() {
     app.get("/v1/sandboxes/:id/exec/:sessionId/result", async ({ params }) => {
       const { info, said } = find(params);
       const textOf = (type: string) =>
-        said
-          .map((one) => (one.type === type && "octets" in one ? String(one.octets) : ""))
-          .join("");
+        said.map((one) => (one.type === type && "bytes" in one ? String(one.bytes) : "")).join("");
       const { running, exitCode } = info;
       const output = { stdout: textOf("stdout"), stderr: textOf("stderr") };
       return commandProgressSchema.parse({ running, exitCode, ...output });
@@ -158,9 +155,9 @@ export function createFakeSessions() {
     });
     app.post("/v1/sandboxes/:id/exec/:sessionId/input", async (request, reply) => {
       const session = find(request.params);
-      if (!(request.body instanceof Readable)) throw new Error("expected a stream of octets");
-      for await (const octets of request.body) {
-        if (session.info.command === "cat") session.say({ type: "stdout", octets });
+      if (!(request.body instanceof Readable)) throw new Error("expected a stream of bytes");
+      for await (const bytes of request.body) {
+        if (session.info.command === "cat") session.say({ type: "stdout", bytes });
       }
       if (session.info.command === "cat") session.say({ type: "exit", exitCode: 0 });
       return reply.code(204).send();

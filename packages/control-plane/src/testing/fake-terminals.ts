@@ -1,14 +1,13 @@
 import { EventEmitter, once } from "node:events";
 import { Readable } from "node:stream";
 import {
-  encodeSessionEvent,
   openedTerminalSchema,
   type Terminal,
   terminalSchema,
   terminalSizeSchema,
   WireError,
-  workerTerminalRequestSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
+import { encodeSessionEvent, workerTerminalRequestSchema } from "@opencomputer/protocol/wire";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 
@@ -85,17 +84,17 @@ export function createFakeTerminals() {
         if (info.shell === "broken") yield encodeSessionEvent({ type: "replayEnd" });
         while (info.shell === "yes") {
           terminal.floodedBytes += floodChunk.length;
-          yield encodeSessionEvent({ type: "stdout", octets: floodChunk });
+          yield encodeSessionEvent({ type: "stdout", bytes: floodChunk });
         }
         while (shown[index] === undefined && info.running) {
           await once(changed, "changed", { signal: gone });
         }
-        const octets = shown[index];
-        if (octets === undefined) {
+        const bytes = shown[index];
+        if (bytes === undefined) {
           yield encodeSessionEvent({ type: "exit", exitCode: info.exitCode ?? 0 });
           return;
         }
-        yield encodeSessionEvent({ type: "stdout", octets });
+        yield encodeSessionEvent({ type: "stdout", bytes });
       }
     } finally {
       info.attachedClients -= 1;

@@ -6,23 +6,26 @@ import {
   type CommandResult,
   commandResultSchema,
   filePathQuerySchema,
-  hibernatedSandboxSchema,
   idempotencyKeyHeader,
+  type RunCommandRequest,
+  runCommandRequestSchema,
+  WireError,
+} from "@opencomputer/protocol/api";
+import {
+  hibernatedSandboxSchema,
   initialScaling,
   makeCheckpointRequestSchema,
+  metricsResponseSchema,
   type PrepareSandboxRequest,
   prepareSandboxRequestSchema,
-  type RunCommandRequest,
   rebootSandboxRequestSchema,
   restoreSandboxRequestSchema,
-  runCommandRequestSchema,
   type SandboxScaling,
   type SandboxUse,
   sandboxUseSchema,
   startSandboxRequestSchema,
   trustRequestSchema,
   tunnelProtocol,
-  WireError,
   type WorkerCheckpoint,
   type WorkerSandbox,
   type WorkerStatus,
@@ -35,7 +38,7 @@ import {
   workerScaleRequestSchema,
   workerScalingLockRequestSchema,
   workerStatusSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/wire";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { createFakeSessions } from "./fake-sessions.ts";
@@ -91,7 +94,7 @@ export function createFakeWorker(socketPath: string) {
     /** What happened, in order, such as `prepare sb-…`. */
     events,
     trusted: undefined as string | undefined,
-    /** Octets of files too large to keep, by path. */
+    /** Bytes of files too large to keep, by path. */
     swallowed: new Map<string, number>(),
     status: {
       instanceId: randomUUID(),
@@ -106,7 +109,7 @@ export function createFakeWorker(socketPath: string) {
       quarantined: [],
     } as WorkerStatus,
     before: async (_step: Step, _sandboxId: string): Promise<void> => undefined,
-    /** What it tells of the use of a sandbox. */
+    /** What it reports of the use of a sandbox. */
     useOf: (_sandboxId: string): Partial<SandboxUse> => ({}),
     /** Sessions that the last start was to restart. */
     restarted: [] as string[],
@@ -115,7 +118,7 @@ export function createFakeWorker(socketPath: string) {
     /** Idempotency keys of commands, in order. */
     keys: [] as string[],
     /** Whether the worker is to be lost after it has acted on a request, such as `POST /v1/…`. */
-    losesAnswer: (_request: string): boolean => false,
+    losesResponse: (_request: string): boolean => false,
     run: (
       machine: FakeMachine,
       command: RunCommandRequest,
@@ -124,7 +127,7 @@ export function createFakeWorker(socketPath: string) {
       stdout: command.cmd === "env" ? JSON.stringify(machine.request.envs) : `${command.cmd}\n`,
       stderr: "",
     }),
-    /** Comes back as another process; machines are adopted unless told otherwise. */
+    /** Comes back as another process; machines are adopted unless set otherwise. */
     async restart(options: { loseMachines?: boolean } = {}) {
       await peer.stop();
       if (options.loseMachines === true) machines.clear();
@@ -176,8 +179,9 @@ export function createFakeWorker(socketPath: string) {
       if (typeof key === "string") worker.keys.push(key);
     });
     app.addHook("onSend", async (request, reply) => {
-      if (worker.losesAnswer(`${request.method} ${request.url}`)) reply.raw.destroy();
+      if (worker.losesResponse(`${request.method} ${request.url}`)) reply.raw.destroy();
     });
+    app.get("/v1/metrics", async () => metricsResponseSchema.parse({ text: "# metrics\n" }));
     app.get("/v1/status", async () => workerStatusSchema.parse(worker.status));
     app.put("/v1/trust", async (request, reply) => {
       worker.trusted = trustRequestSchema.parse(request.body).certificatePem;
@@ -393,7 +397,7 @@ export function createFakeWorker(socketPath: string) {
     app.put("/v1/sandboxes/:id/files", async (request, reply) => {
       const [, machine] = machineOf(request.params);
       const { path } = filePathQuerySchema.parse(request.query);
-      if (!(request.body instanceof Readable)) throw new Error("expected a stream of octets");
+      if (!(request.body instanceof Readable)) throw new Error("expected a stream of bytes");
       const chunks: Buffer[] = [];
       let bytes = 0;
       for await (const chunk of request.body) {

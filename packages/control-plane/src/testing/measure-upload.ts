@@ -2,7 +2,7 @@ import { request as httpRequest, type RequestOptions } from "node:http";
 
 const chunk = Buffer.alloc(1024 * 1024);
 
-/** Sends zeros to a URL as fast as it takes them; the status, and by how many octets this process grew. */
+/** Sends zeros to a URL as fast as it takes them; the status, and by how many bytes this process grew. */
 export async function measureUpload(
   url: string,
   options: RequestOptions,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** The same octets for the same seed, so that a failing round can be repeated. */
+/** The same bytes for the same seed, so that a failing round can be repeated. */
 export function seededBytes(seed: string, length: number): Buffer {
   const blocks: Buffer[] = [];
   for (let block = 0; block * 32 < length; block += 1) {

@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { errorBodySchema, WireError } from "@opencomputer/protocol";
+import { errorBodySchema, WireError } from "@opencomputer/protocol/api";
 import { type FastifyInstance, fastify } from "fastify";
 
 /** A peer on a Unix socket that can go away and come back, as a restarted process does. */

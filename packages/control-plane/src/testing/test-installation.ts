@@ -1,21 +1,17 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { defaultPlacements, limits } from "@opencomputer/protocol";
-import {
-  type ControlPlane,
-  type ControlPlaneOptions,
-  startControlPlane,
-} from "../control-plane.ts";
+import { defaultPlacements, defaults, limits } from "@opencomputer/protocol/api";
+import { type ControlPlane, startControlPlane } from "../control-plane.ts";
+import type { ControlPlaneOptions } from "../control-plane-options.ts";
 import type { OpenDatabase } from "../database/database.ts";
-import { mintApiKey } from "../orgs/api-key.ts";
-import { createApiKeyRepository } from "../orgs/api-key-repository.ts";
+import { createApiKeyRepository, mintApiKey } from "../orgs/api-key-repository.ts";
 import { ensureOrg } from "../orgs/org-repository.ts";
 import { createFakeEgressProxy } from "./fake-egress-proxy.ts";
 import { createFakeWorker } from "./fake-worker.ts";
 import { createRecordingLogger } from "./recording-logger.ts";
 
-export interface ApiAnswer {
+export interface ApiResponse {
   status: number;
   headers: Headers;
   text: string;
@@ -32,7 +28,7 @@ interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** A control plane between a fake worker and a fake proxy, with everything that it says recorded. */
+/** A control plane between a fake worker and a fake proxy, with everything that it logs recorded. */
 export async function startTestInstallation(
   openDatabase: () => Promise<OpenDatabase>,
   options: Partial<ControlPlaneOptions> = {},
@@ -46,7 +42,7 @@ export async function startTestInstallation(
   const opened = await openDatabase();
   const { database } = opened;
   const { logger, lines } = createRecordingLogger();
-  let answers = "";
+  let responses = "";
   const start = (changes: Partial<ControlPlaneOptions> = {}): Promise<ControlPlane> =>
     startControlPlane(
       opened,
@@ -54,6 +50,7 @@ export async function startTestInstallation(
         dataDirectory,
         host: "127.0.0.1",
         port: 0,
+        metricsPort: undefined,
         presetApiKey: undefined,
         encryptionKey: undefined,
         previousEncryptionKeys: [],
@@ -62,13 +59,19 @@ export async function startTestInstallation(
         sandboxesPerOrgMax: 200,
         sandboxesPerKeyMax: undefined,
         diskMBPerOrgMax: 1_000_000_000,
+        egressLogDaysMax: 7,
         requestsPerSecondMax: undefined,
+        eventsDaysMax: defaults.eventsDaysMax,
+        eventsPerOrgMax: defaults.eventsPerOrgMax,
+        webhookAddresses: ["127.0.0.0/8"],
         apiBodyBytesMax: limits.apiBodyBytesMax,
         apiHeaderBytesMax: limits.apiHeaderBytesMax,
         publicUrl: undefined,
         allowedHosts: [],
+        corsOrigins: [],
         trustsForwarded: false,
         buildSources: { aptMirror: undefined, pipIndexUrl: undefined, proxy: undefined },
+        dashboardDirectory: null,
         workerSocket: join(directory, "worker.sock"),
         egressProxySocket: join(directory, "egress-proxy.sock"),
         readProcessStates: () => [],
@@ -88,10 +91,10 @@ export async function startTestInstallation(
     dataDirectory,
     apiKey,
     url: () => controlPlane.url,
-    /** Every log line and every answer so far. */
-    recorded: () => lines() + answers,
+    /** Every log line and every response so far. */
+    recorded: () => lines() + responses,
 
-    async call(method: string, path: string, call: CallOptions = {}): Promise<ApiAnswer> {
+    async call(method: string, path: string, call: CallOptions = {}): Promise<ApiResponse> {
       const key = call.key === undefined ? apiKey : call.key;
       const body =
         call.rawBody ?? (call.body === undefined ? undefined : JSON.stringify(call.body));
@@ -106,7 +109,7 @@ export async function startTestInstallation(
         ...(call.signal === undefined ? {} : { signal: call.signal }),
       });
       const text = await response.text();
-      answers += text;
+      responses += text;
       const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
       return {
         status: response.status,

@@ -1,24 +1,25 @@
 import { randomBytes } from "node:crypto";
-import { open, readFile, rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { writePrivateFile } from "../private-file.ts";
+import { SettingsError } from "@opencomputer/protocol/wire";
+import { readTextIfPresent, writePrivateFile } from "../data-directory/private-file.ts";
 import { encryptionKeyBytes } from "./key-ring.ts";
 
 const keyFileName = "encryption-key";
 const previousFileName = "encryption-key.previous";
 
-/** The keys that the service keeps by itself, in a directory that is the control plane's alone. */
+/** The keys that the service makes and keeps, in a directory of the control plane alone. */
 export interface KeyFiles {
   path: string;
   previousPath: string;
-  /** Undefined before the first start. @throws when a file does not hold a key. */
+  /** Undefined before the first start. @throws {SettingsError} when a file does not hold a key. */
   readKey(): Promise<string | undefined>;
   /** The key that is being replaced; undefined when none is. */
   readPreviousKey(): Promise<string | undefined>;
   makeKey(): Promise<void>;
   /**
    * Makes a new key and keeps the present one as the previous one. Whenever
-   * this is interrupted, every value can be decrypted with what is there.
+   * this is interrupted, every value can be decrypted with the files that exist.
    */
   replaceKey(present: string): Promise<void>;
   /** Forgets the key that was replaced. */
@@ -56,15 +57,10 @@ export function openKeyFiles(directory: string): KeyFiles {
 }
 
 async function readKeyFile(path: string): Promise<string | undefined> {
-  let text: string;
-  try {
-    text = (await readFile(path, "utf8")).trim();
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
+  const text = await readTextIfPresent(path);
+  if (text === undefined) return undefined;
   if (/^[0-9a-f]{64}$/i.test(text)) return text;
-  throw new Error(
+  throw new SettingsError(
     `${path} must hold 64 hexadecimal digits and does not; restore it from a backup, or set OPENSANDBOX_SECRET_ENCRYPTION_KEY`,
   );
 }

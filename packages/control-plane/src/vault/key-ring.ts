@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 export const encryptionKeyBytes = 32;
 
 /**
- * The label of rows from before keys had ids. It says nothing of the key that
+ * The label of rows from before keys had ids. It does not identify the key that
  * they were encrypted with, so each key of the ring is tried.
  */
 const unknownKeyVersion = "v1";

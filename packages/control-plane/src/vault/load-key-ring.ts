@@ -30,7 +30,7 @@ export async function loadKeyRing(options: {
       ...ringOf([...configuredPreviousKeys, configuredKey]),
       forgetPreviousKeys: async () => {
         logger.warn(
-          "no value needs a previous encryption key any more: take OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS away",
+          "no value needs a previous encryption key any more: unset OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS",
         );
       },
     };
@@ -50,7 +50,7 @@ export async function loadKeyRing(options: {
   };
 }
 
-/** A key that is named twice is there once, at its last place. */
+/** A key that is named twice is in the ring once, at its last place. */
 function ringOf(keysInHex: readonly string[]): Pick<LoadedKeyRing, "keyRing" | "isRotating"> {
   const keys = [...new Set(keysInHex.map((hex) => hex.toLowerCase()).toReversed())].toReversed();
   const keyRing = createKeyRing(

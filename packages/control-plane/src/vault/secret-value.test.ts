@@ -38,17 +38,17 @@ describe("SecretValue", () => {
     ["an error", () => inspect(new Error("x", { cause: secret }))],
   ];
   for (const [how, print] of printings) {
-    test(`is not told by ${how}`, () => assert.ok(!print().includes(canary)));
+    test(`is not printed by ${how}`, () => assert.ok(!print().includes(canary)));
   }
 
-  test("is not told by the log", () => {
+  test("is not printed by the log", () => {
     const { logger, lines } = createRecordingLogger();
     logger.info({ secret, nested: { secret } }, "%s", secret);
     assert.match(lines(), /\[secret\]/);
     assert.ok(!lines().includes(canary));
   });
 
-  test("reveal is called in the vault and the hand-over to the proxy, nowhere else", async () => {
+  test("reveal is called in the vault, the hand-over to the proxy and webhooks, nowhere else", async () => {
     const root = fileURLToPath(new URL("..", import.meta.url));
     const files = (await readdir(root, { recursive: true })).filter(
       (file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !file.startsWith("testing/"),
@@ -57,12 +57,18 @@ describe("SecretValue", () => {
     for (const file of files) {
       if ((await readFile(join(root, file), "utf8")).includes(".reveal()")) calling.push(file);
     }
-    assert.deepEqual(calling.toSorted(), ["egress-proxy/proxy-hand-over.ts", "vault/vault.ts"]);
+    assert.deepEqual(calling.toSorted(), [
+      "egress-sessions/egress-secrets.ts",
+      "egress-sessions/proxy-hand-over.ts",
+      "vault/vault.ts",
+      "webhooks/webhook-repository.ts",
+      "webhooks/webhook-secret.ts",
+    ]);
   });
 });
 
 describe("KeyRing", () => {
-  test("is not told by inspect or JSON", () => {
+  test("is not printed by inspect or JSON", () => {
     const ring = createKeyRing([["v1", Buffer.alloc(32, "K")]]);
     assert.equal(inspect(ring), "[key ring]");
     assert.equal(JSON.stringify({ ring }), '{"ring":"[key ring]"}');

@@ -1,13 +1,13 @@
 import { timingSafeEqual } from "node:crypto";
 import { inspect } from "node:util";
-import { searchedParts } from "@opencomputer/protocol";
+import { searchedParts } from "@opencomputer/protocol/wire";
 
 const placeholder = "[secret]";
 
 /**
  * A secret in plaintext. It prints as `[secret]` however it is printed;
- * `reveal` is called in the vault and in the hand-over to the proxy, nowhere
- * else, so a search for it is the audit. What others have to know of a value
+ * `reveal` is called in the vault, in the hand-over to the proxy and for the signing
+ * secrets of webhooks, nowhere else, so a search for it is the audit. What others have to know of a value
  * is computed here.
  */
 export class SecretValue {

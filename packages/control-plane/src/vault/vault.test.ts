@@ -3,40 +3,40 @@ import { describe, test } from "node:test";
 import { seededBytes } from "../testing/seeded-random.ts";
 import { createKeyRing, KeyRingError } from "./key-ring.ts";
 import { SecretValue } from "./secret-value.ts";
-import { createVault, type SealContext, VaultError } from "./vault.ts";
+import { createVault, type EncryptionContext, VaultError } from "./vault.ts";
 
 const orgId = "11111111-1111-4111-8111-111111111111";
 const storeId = "22222222-2222-4222-8222-222222222222";
-const context: SealContext = { kind: "store-secret", orgId, storeId, name: "API_KEY" };
+const context: EncryptionContext = { kind: "store-secret", orgId, storeId, name: "API_KEY" };
 const keyOne = Buffer.alloc(32, 1);
 const keyTwo = Buffer.alloc(32, 2);
 const vault = createVault(createKeyRing([["v1", keyOne]]));
 
-describe("Vault.open", () => {
+describe("Vault.decrypt", () => {
   const values = ["x", "sk-ant-…", "a\r\n\0b", "🔑".repeat(100), "v".repeat(64 * 1024)];
   for (const value of values) {
     test(`gives back a value of ${value.length} characters`, () => {
-      const sealed = vault.seal(new SecretValue(value), context);
-      assert.equal(vault.open(sealed, context).reveal(), value);
-      assert.equal(sealed.keyVersion, "v1");
-      if (value.length > 4) assert.ok(!JSON.stringify(sealed).includes(value));
+      const encrypted = vault.encrypt(new SecretValue(value), context);
+      assert.equal(vault.decrypt(encrypted, context).reveal(), value);
+      assert.equal(encrypted.keyVersion, "v1");
+      if (value.length > 4) assert.ok(!JSON.stringify(encrypted).includes(value));
     });
   }
 
-  test("refuses every single altered octet: nonce, tag and ciphertext", () => {
-    const { sealed, keyVersion } = vault.seal(new SecretValue("sk-12345"), context);
-    const octets = Buffer.from(sealed, "base64");
-    for (let index = 0; index < octets.length; index += 1) {
-      const altered = Buffer.from(octets);
+  test("refuses every single altered byte: nonce, tag and ciphertext", () => {
+    const { encrypted, keyVersion } = vault.encrypt(new SecretValue("sk-12345"), context);
+    const bytes = Buffer.from(encrypted, "base64");
+    for (let index = 0; index < bytes.length; index += 1) {
+      const altered = Buffer.from(bytes);
       altered.writeUInt8(altered.readUInt8(index) ^ 1, index);
       assert.throws(
-        () => vault.open({ sealed: altered.toString("base64"), keyVersion }, context),
+        () => vault.decrypt({ encrypted: altered.toString("base64"), keyVersion }, context),
         VaultError,
       );
     }
   });
 
-  const others: [string, SealContext][] = [
+  const others: [string, EncryptionContext][] = [
     ["another org", { ...context, orgId: storeId }],
     ["another store", { ...context, storeId: orgId }],
     ["another name", { ...context, name: "OTHER" }],
@@ -50,19 +50,19 @@ describe("Vault.open", () => {
   ];
   for (const [what, other] of others) {
     test(`refuses a value that was moved to ${what}`, () => {
-      const sealed = vault.seal(new SecretValue("sk-12345"), context);
-      assert.throws(() => vault.open(sealed, other), VaultError);
+      const encrypted = vault.encrypt(new SecretValue("sk-12345"), context);
+      assert.throws(() => vault.decrypt(encrypted, other), VaultError);
     });
   }
 
-  const former: SealContext = {
+  const former: EncryptionContext = {
     kind: "sandbox-former-secret",
     orgId,
     ownerId: storeId,
     name: "API_KEY",
     id: "1",
   };
-  const moved: [string, SealContext][] = [
+  const moved: [string, EncryptionContext][] = [
     ["another org", { ...former, orgId: storeId }],
     ["another sandbox", { ...former, ownerId: orgId }],
     ["another name", { ...former, name: "OTHER" }],
@@ -72,29 +72,36 @@ describe("Vault.open", () => {
   ];
   for (const [what, other] of moved) {
     test(`refuses a former value that was moved to ${what}`, () => {
-      const sealed = vault.seal(new SecretValue("sk-12345"), former);
-      assert.equal(vault.open(sealed, former).reveal(), "sk-12345");
-      assert.throws(() => vault.open(sealed, other), VaultError);
+      const encrypted = vault.encrypt(new SecretValue("sk-12345"), former);
+      assert.equal(vault.decrypt(encrypted, former).reveal(), "sk-12345");
+      assert.throws(() => vault.decrypt(encrypted, other), VaultError);
     });
   }
 
   test("names that could be read two ways are different contexts", () => {
-    const sealed = vault.seal(new SecretValue("v"), { ...context, storeId: 'a","b', name: "c" });
+    const encrypted = vault.encrypt(new SecretValue("v"), {
+      ...context,
+      storeId: 'a","b',
+      name: "c",
+    });
     assert.throws(
-      () => vault.open(sealed, { ...context, storeId: "a", name: 'b","c' }),
+      () => vault.decrypt(encrypted, { ...context, storeId: "a", name: 'b","c' }),
       VaultError,
     );
   });
 
-  test("refuses another key, and says which secret and which key version", () => {
-    const sealed = createVault(createKeyRing([["v1", keyTwo]])).seal(new SecretValue("v"), context);
-    assert.throws(() => vault.open(sealed, context), /Secret API_KEY of store 2222.* key v1/);
+  test("refuses another key, and names the secret and the key version", () => {
+    const encrypted = createVault(createKeyRing([["v1", keyTwo]])).encrypt(
+      new SecretValue("v"),
+      context,
+    );
+    assert.throws(() => vault.decrypt(encrypted, context), /Secret API_KEY of store 2222.* key v1/);
   });
 
   test("refuses a version that the ring does not have, naming those that it has", () => {
-    const { sealed } = vault.seal(new SecretValue("v"), context);
+    const { encrypted } = vault.encrypt(new SecretValue("v"), context);
     assert.throws(
-      () => vault.open({ sealed, keyVersion: "v9" }, context),
+      () => vault.decrypt({ encrypted, keyVersion: "v9" }, context),
       (error) => error instanceof KeyRingError && /v9.*it has v1/.test(error.message),
     );
   });
@@ -106,34 +113,36 @@ describe("Vault.open", () => {
         ["v2", keyOne],
       ]),
     );
-    const { sealed } = ring.seal(new SecretValue("v"), context);
-    assert.throws(() => ring.open({ sealed, keyVersion: "v1" }, context), VaultError);
+    const { encrypted } = ring.encrypt(new SecretValue("v"), context);
+    assert.throws(() => ring.decrypt({ encrypted, keyVersion: "v1" }, context), VaultError);
   });
 
-  test("opens old versions and seals with the newest after a key was added", () => {
-    const old = vault.seal(new SecretValue("old"), context);
+  test("decrypts old versions and encrypts with the newest after a key was added", () => {
+    const old = vault.encrypt(new SecretValue("old"), context);
     const rotated = createVault(
       createKeyRing([
         ["v1", keyOne],
         ["v2", keyTwo],
       ]),
     );
-    assert.equal(rotated.open(old, context).reveal(), "old");
-    assert.equal(rotated.seal(new SecretValue("new"), context).keyVersion, "v2");
+    assert.equal(rotated.decrypt(old, context).reveal(), "old");
+    assert.equal(rotated.encrypt(new SecretValue("new"), context).keyVersion, "v2");
   });
 
-  test("fuzz: arbitrary octets give a VaultError and nothing else", () => {
+  test("fuzz: arbitrary bytes give a VaultError and nothing else", () => {
     for (let round = 0; round < 500; round += 1) {
-      const sealed = seededBytes(`vault ${round}`, round % 80).toString("base64");
-      assert.throws(() => vault.open({ sealed, keyVersion: "v1" }, context), VaultError);
+      const encrypted = seededBytes(`vault ${round}`, round % 80).toString("base64");
+      assert.throws(() => vault.decrypt({ encrypted, keyVersion: "v1" }, context), VaultError);
     }
   });
 });
 
-describe("Vault.seal", () => {
+describe("Vault.encrypt", () => {
   test("never repeats itself: each nonce is new", () => {
-    const sealed = Array.from({ length: 200 }, () => vault.seal(new SecretValue("v"), context));
-    assert.equal(new Set(sealed.map((value) => value.sealed.slice(0, 16))).size, 200);
+    const encrypted = Array.from({ length: 200 }, () =>
+      vault.encrypt(new SecretValue("v"), context),
+    );
+    assert.equal(new Set(encrypted.map((value) => value.encrypted.slice(0, 16))).size, 200);
   });
 });
 
@@ -159,7 +168,7 @@ describe("createKeyRing", () => {
 });
 
 describe("a value of before keys had ids", () => {
-  const sealed = vault.seal(new SecretValue("sk-12345"), context);
+  const encrypted = vault.encrypt(new SecretValue("sk-12345"), context);
 
   test("is decrypted with whichever key of the ring it is under", () => {
     for (const keys of [
@@ -173,20 +182,26 @@ describe("a value of before keys had ids", () => {
         ["k1", keyOne],
       ],
     ] as const) {
-      assert.equal(createVault(createKeyRing(keys)).open(sealed, context).reveal(), "sk-12345");
+      assert.equal(
+        createVault(createKeyRing(keys)).decrypt(encrypted, context).reveal(),
+        "sk-12345",
+      );
     }
   });
 
   test("and with no other", () =>
     assert.throws(
-      () => createVault(createKeyRing([["k2", keyTwo]])).open(sealed, context),
+      () => createVault(createKeyRing([["k2", keyTwo]])).decrypt(encrypted, context),
       VaultError,
     ));
 
   test("one with an id is decrypted with that key alone, and its absence is named", () => {
-    const named = createVault(createKeyRing([["k1", keyOne]])).seal(new SecretValue("v"), context);
+    const named = createVault(createKeyRing([["k1", keyOne]])).encrypt(
+      new SecretValue("v"),
+      context,
+    );
     const others = createVault(createKeyRing([["k2", keyTwo]]));
-    assert.throws(() => others.open(named, context), KeyRingError);
-    assert.throws(() => others.open({ ...named, keyVersion: "k2" }, context), VaultError);
+    assert.throws(() => others.decrypt(named, context), KeyRingError);
+    assert.throws(() => others.decrypt({ ...named, keyVersion: "k2" }, context), VaultError);
   });
 });

@@ -7,27 +7,28 @@ const algorithm = "aes-256-gcm";
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** What a database row holds of a secret: `sealed` is base64 of nonce, tag and ciphertext. */
-export interface SealedValue {
-  sealed: string;
+/** What a database row holds of a secret: `encrypted` is base64 of nonce, tag and ciphertext. */
+export interface EncryptedValue {
+  encrypted: string;
   keyVersion: string;
 }
 
 /**
  * What a value is bound to. It is authenticated and not stored with the
- * value: a row that is moved to another owner, store or name does not open.
+ * value: a row that is moved to another owner, store or name cannot be decrypted.
  */
-export type SealContext =
+export type EncryptionContext =
   | { kind: "store-secret"; orgId: string; storeId: string; name: string }
   | { kind: "sandbox-secret"; orgId: string; sandboxId: string; name: string }
   | { kind: "checkpoint-secret"; orgId: string; checkpointId: string; name: string }
   | { kind: "sandbox-former-secret"; orgId: string; ownerId: string; name: string; id: string }
   | { kind: "checkpoint-former-secret"; orgId: string; ownerId: string; name: string; id: string }
+  | { kind: "webhook-secret"; orgId: string; webhookId: string }
   | { kind: "certificate-authority-key"; shortId: string }
   | { kind: "signing-key"; shortId: string }
   | { kind: "key-check" };
 
-/** Thrown when a sealed value does not open: wrong key, altered octets, or another row's value. */
+/** Thrown when a value cannot be decrypted: wrong key, altered bytes, or another row's value. */
 export class VaultError extends Error {
   constructor(message: string, options?: { cause: unknown }) {
     super(message, options);
@@ -36,17 +37,17 @@ export class VaultError extends Error {
 }
 
 export interface Vault {
-  seal(value: SecretValue, context: SealContext): SealedValue;
+  encrypt(value: SecretValue, context: EncryptionContext): EncryptedValue;
   /** @throws {VaultError | KeyRingError} */
-  open(value: SealedValue, context: SealContext): SecretValue;
+  decrypt(value: EncryptedValue, context: EncryptionContext): SecretValue;
   /** A key that is stored as hexadecimal digits. @throws {VaultError | KeyRingError} */
-  openKey(value: SealedValue, context: SealContext): Buffer;
+  decryptKey(value: EncryptedValue, context: EncryptionContext): Buffer;
 }
 
-/** Seals with AES-256-GCM under the newest key of the ring, with a random nonce each time. */
+/** Encrypts with AES-256-GCM under the newest key of the ring, with a random nonce each time. */
 export function createVault(ring: KeyRing): Vault {
   const vault: Vault = {
-    seal(value, context) {
+    encrypt(value, context) {
       const keyVersion = ring.newestVersion;
       const nonce = randomBytes(nonceBytes);
       const cipher = createCipheriv(algorithm, ring.newestKey(), nonce, {
@@ -54,55 +55,55 @@ export function createVault(ring: KeyRing): Vault {
       });
       cipher.setAAD(authenticatedData(keyVersion, context));
       const ciphertext = Buffer.concat([cipher.update(value.reveal(), "utf8"), cipher.final()]);
-      const sealed = Buffer.concat([nonce, cipher.getAuthTag(), ciphertext]).toString("base64");
-      return { sealed, keyVersion };
+      const encrypted = Buffer.concat([nonce, cipher.getAuthTag(), ciphertext]).toString("base64");
+      return { encrypted, keyVersion };
     },
 
-    open({ sealed, keyVersion }, context) {
-      const octets = Buffer.from(sealed, "base64");
-      if (octets.length < nonceBytes + tagBytes) {
+    decrypt({ encrypted, keyVersion }, context) {
+      const bytes = Buffer.from(encrypted, "base64");
+      if (bytes.length < nonceBytes + tagBytes) {
         throw new VaultError(
-          `${describe(context)} is damaged: its sealed form has only ${octets.length} octets`,
+          `${describe(context)} is damaged: its encrypted value has only ${bytes.length} bytes`,
         );
       }
       let cause: unknown;
       for (const key of ring.keys(keyVersion)) {
         try {
-          return decrypt(octets, key, authenticatedData(keyVersion, context));
+          return decrypt(bytes, key, authenticatedData(keyVersion, context));
         } catch (error) {
           cause = error;
         }
       }
       throw new VaultError(
-        `${describe(context)} does not open with key ${keyVersion}: the key is another one, or the row was altered or moved`,
+        `${describe(context)} cannot be decrypted with key ${keyVersion}: it was encrypted with another key, or the row was altered or moved`,
         { cause },
       );
     },
 
-    openKey: (value, context) => Buffer.from(vault.open(value, context).reveal(), "hex"),
+    decryptKey: (value, context) => Buffer.from(vault.decrypt(value, context).reveal(), "hex"),
   };
   return vault;
 }
 
-function decrypt(octets: Buffer, key: Buffer, authenticated: Buffer): SecretValue {
-  const decipher = createDecipheriv(algorithm, key, octets.subarray(0, nonceBytes), {
+function decrypt(bytes: Buffer, key: Buffer, authenticated: Buffer): SecretValue {
+  const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonceBytes), {
     authTagLength: tagBytes,
   });
   decipher.setAAD(authenticated);
-  decipher.setAuthTag(octets.subarray(nonceBytes, nonceBytes + tagBytes));
+  decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
   const text = Buffer.concat([
-    decipher.update(octets.subarray(nonceBytes + tagBytes)),
+    decipher.update(bytes.subarray(nonceBytes + tagBytes)),
     decipher.final(),
   ]);
   return new SecretValue(text.toString("utf8"));
 }
 
 /** JSON of an array has no two readings, whatever the names contain. */
-function authenticatedData(keyVersion: string, context: SealContext): Buffer {
+function authenticatedData(keyVersion: string, context: EncryptionContext): Buffer {
   return Buffer.from(JSON.stringify([keyVersion, ...parts(context)]), "utf8");
 }
 
-function parts(context: SealContext): string[] {
+function parts(context: EncryptionContext): string[] {
   switch (context.kind) {
     case "store-secret":
       return [context.kind, context.orgId, context.storeId, context.name];
@@ -113,6 +114,8 @@ function parts(context: SealContext): string[] {
     case "sandbox-former-secret":
     case "checkpoint-former-secret":
       return [context.kind, context.orgId, context.ownerId, context.name, context.id];
+    case "webhook-secret":
+      return [context.kind, context.orgId, context.webhookId];
     case "certificate-authority-key":
     case "signing-key":
       return [context.kind, context.shortId];
@@ -121,7 +124,7 @@ function parts(context: SealContext): string[] {
   }
 }
 
-function describe(context: SealContext): string {
+function describe(context: EncryptionContext): string {
   switch (context.kind) {
     case "store-secret":
       return `Secret ${context.name} of store ${context.storeId}`;
@@ -133,6 +136,8 @@ function describe(context: SealContext): string {
       return `A former value of secret ${context.name} of sandbox ${context.ownerId}`;
     case "checkpoint-former-secret":
       return `A former value of secret ${context.name} of checkpoint ${context.ownerId}`;
+    case "webhook-secret":
+      return `The signing secret of webhook ${context.webhookId}`;
     case "certificate-authority-key":
       return "The key of the certificate authority";
     case "signing-key":

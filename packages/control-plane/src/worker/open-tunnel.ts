@@ -1,15 +1,11 @@
 import { request } from "node:http";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
-import {
-  errorBodySchema,
-  isErrorCode,
-  limits,
-  tunnelProtocol,
-  WireError,
-} from "@opencomputer/protocol";
+import { limits, WireError } from "@opencomputer/protocol/api";
+import { tunnelProtocol } from "@opencomputer/protocol/wire";
+import { parseErrorBody } from "../peers/unix-socket-client.ts";
 
-/** The worker's own time-out comes first, and says what it waited for. */
+/** The worker's own time-out passes first, and its error has the reason. */
 const graceSeconds = 10;
 
 /**
@@ -19,12 +15,12 @@ const graceSeconds = 10;
  * `sandbox_not_running`; `worker_unavailable` when the worker does not respond.
  */
 export function openTunnel(
-  { workerSocket }: { workerSocket: string },
+  socketPath: string,
   { sandboxId, port }: { sandboxId: string; port: number },
 ): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const upgrade = request({
-      socketPath: workerSocket,
+      socketPath,
       path: `/v1/sandboxes/${sandboxId}/tunnel?port=${port}`,
       headers: { host: "localhost", connection: "Upgrade", upgrade: tunnelProtocol },
       agent: false,
@@ -49,18 +45,8 @@ export function openTunnel(
 }
 
 function toError(body: string): WireError {
-  const parsed = errorBodySchema.safeParse(parseJson(body));
-  if (!parsed.success || !isErrorCode(parsed.data.code)) {
-    return new WireError("internal_error", "The worker refused a tunnel without a reason");
-  }
-  return new WireError(parsed.data.code, parsed.data.error);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return (
+    parseErrorBody(body) ??
+    new WireError("internal_error", "The worker refused a tunnel without a reason")
+  );
 }

@@ -1,21 +1,22 @@
-import type { Readable } from "node:stream";
+import type { Duplex } from "node:stream";
 import {
   type CommandResult,
   commandResultSchema,
-  type DirectoryEntry,
   defaults,
-  directoryListingSchema,
+  type RunCommandRequest,
+  WireError,
+} from "@opencomputer/protocol/api";
+import {
   type HibernatedSandbox,
   hibernatedSandboxSchema,
   type MakeCheckpointRequest,
+  metricsResponseSchema,
   type PrepareSandboxRequest,
   type RebootSandboxRequest,
   type RestoreSandboxRequest,
-  type RunCommandRequest,
   type SandboxUse,
   sandboxUseSchema,
   type WakeSandboxRequest,
-  WireError,
   type WorkerAutoscaleRequest,
   type WorkerCheckpoint,
   type WorkerSandbox,
@@ -26,8 +27,10 @@ import {
   workerSandboxListSchema,
   workerSandboxSchema,
   workerStatusSchema,
-} from "@opencomputer/protocol";
-import { createUnixSocketClient, type StreamedAnswer } from "../unix-socket-client.ts";
+} from "@opencomputer/protocol/wire";
+import { createUnixSocketClient } from "../peers/unix-socket-client.ts";
+import { openTunnel } from "./open-tunnel.ts";
+import { createWorkerFiles, type WorkerFiles } from "./worker-files.ts";
 import {
   createWorkerSessions,
   idempotencyHeaders,
@@ -36,23 +39,24 @@ import {
 import { createWorkerTerminals, type WorkerTerminals } from "./worker-terminals.ts";
 
 const statusTimeoutMilliseconds = 5_000;
-/** A bake happens elsewhere; trust itself is quick to accept. */
+/** The worker accepts the certificate at once and bakes afterwards. */
 const trustTimeoutMilliseconds = 30_000;
 const lifecycleTimeoutMilliseconds = 120_000;
 /** Memory of the largest sandbox, written to a slow disk. */
 const savingTimeoutMilliseconds = 15 * 60_000;
-/** What a command may take on top of its own time-out. */
+/** How much longer than its own time-out a command's response may take. */
 const commandGraceMilliseconds = 30_000;
-const fileTimeoutMilliseconds = 60_000;
 
 /** The worker of this host. Errors are {@link WireError}s, the worker's own or `worker_unavailable`. */
-export interface WorkerClient {
+export interface WorkerClient extends WorkerFiles {
   status(): Promise<WorkerStatus>;
+  /** What the worker measures, in Prometheus' text format. */
+  readMetrics(): Promise<string>;
   trust(certificatePem: string): Promise<void>;
   list(): Promise<WorkerSandbox[]>;
   prepare(request: PrepareSandboxRequest): Promise<WorkerSandbox>;
   start(sandboxId: string, restartSessions?: readonly string[]): Promise<WorkerSandbox>;
-  /** A sandbox that is hibernated answers the same again. */
+  /** Resolves with the same when the sandbox is hibernated already. */
   hibernate(sandboxId: string): Promise<HibernatedSandbox>;
   wake(sandboxId: string, request: WakeSandboxRequest): Promise<WorkerSandbox>;
   restore(sandboxId: string, request: RestoreSandboxRequest): Promise<WorkerSandbox>;
@@ -63,12 +67,12 @@ export interface WorkerClient {
   scale(sandboxId: string, request: WorkerScaleRequest): Promise<WorkerSandbox>;
   setAutoscale(sandboxId: string, request: WorkerAutoscaleRequest): Promise<WorkerSandbox>;
   setScalingLock(sandboxId: string, locked: boolean): Promise<WorkerSandbox>;
-  /** A sandbox that is not there counts as deleted. */
+  /** A sandbox that does not exist counts as deleted. */
   delete(sandboxId: string): Promise<void>;
   /** Resolves when the checkpoint is complete. */
   makeCheckpoint(checkpointId: string, request: MakeCheckpointRequest): Promise<WorkerCheckpoint>;
   listCheckpoints(): Promise<WorkerCheckpoint[]>;
-  /** A checkpoint that is not there counts as deleted. */
+  /** A checkpoint that does not exist counts as deleted. */
   deleteCheckpoint(checkpointId: string): Promise<void>;
   /** @param idempotencyKey With it the same request again runs nothing again. */
   run(
@@ -79,16 +83,8 @@ export interface WorkerClient {
   ): Promise<CommandResult>;
   readonly sessions: WorkerSessions;
   readonly terminals: WorkerTerminals;
-  readFile(sandboxId: string, path: string, signal: AbortSignal): Promise<StreamedAnswer>;
-  writeFile(
-    sandboxId: string,
-    path: string,
-    content: { body: Readable; length: string | undefined },
-    signal: AbortSignal,
-  ): Promise<void>;
-  deleteFile(sandboxId: string, path: string): Promise<void>;
-  listDirectory(sandboxId: string, path: string): Promise<DirectoryEntry[]>;
-  makeDirectory(sandboxId: string, path: string): Promise<void>;
+  /** Connects to a TCP port of a sandbox's loopback. See {@link openTunnel} for what it throws. */
+  openTunnel(target: { sandboxId: string; port: number }): Promise<Duplex>;
   close(): Promise<void>;
 }
 
@@ -101,8 +97,6 @@ export function createWorkerClient(socketPath: string): WorkerClient {
   });
   const sandboxPath = (sandboxId: string) => `/v1/sandboxes/${sandboxId}`;
   const checkpointPath = (checkpointId: string) => `/v1/checkpoints/${checkpointId}`;
-  const filePath = (sandboxId: string, route: string, path: string) =>
-    `${sandboxPath(sandboxId)}/${route}?path=${encodeURIComponent(path)}`;
 
   const change = (method: "POST" | "PUT", sandboxId: string, route: string, body: object) =>
     client.request(
@@ -133,6 +127,16 @@ export function createWorkerClient(socketPath: string): WorkerClient {
         { method: "GET", path: "/v1/status", timeoutMilliseconds: statusTimeoutMilliseconds },
         workerStatusSchema,
       ),
+
+    async readMetrics() {
+      const path = "/v1/metrics";
+      const request = {
+        method: "GET",
+        path,
+        timeoutMilliseconds: statusTimeoutMilliseconds,
+      } as const;
+      return (await client.request(request, metricsResponseSchema)).text;
+    },
 
     trust: (certificatePem) =>
       client.send({
@@ -255,46 +259,9 @@ export function createWorkerClient(socketPath: string): WorkerClient {
 
     terminals: createWorkerTerminals(client),
 
-    readFile: (sandboxId, path, signal) =>
-      client.stream({ method: "GET", path: filePath(sandboxId, "files", path), signal }),
+    ...createWorkerFiles(client),
 
-    async writeFile(sandboxId, path, { body, length }, signal) {
-      const answer = await client.stream({
-        method: "PUT",
-        path: filePath(sandboxId, "files", path),
-        body,
-        headers: {
-          "content-type": "application/octet-stream",
-          ...(length === undefined ? {} : { "content-length": length }),
-        },
-        signal,
-      });
-      answer.body.resume();
-    },
-
-    deleteFile: (sandboxId, path) =>
-      client.send({
-        method: "DELETE",
-        path: filePath(sandboxId, "files", path),
-        timeoutMilliseconds: fileTimeoutMilliseconds,
-      }),
-
-    listDirectory: (sandboxId, path) =>
-      client.request(
-        {
-          method: "GET",
-          path: filePath(sandboxId, "files/list", path),
-          timeoutMilliseconds: fileTimeoutMilliseconds,
-        },
-        directoryListingSchema,
-      ),
-
-    makeDirectory: (sandboxId, path) =>
-      client.send({
-        method: "POST",
-        path: filePath(sandboxId, "files/mkdir", path),
-        timeoutMilliseconds: fileTimeoutMilliseconds,
-      }),
+    openTunnel: (target) => openTunnel(socketPath, target),
 
     close: () => client.close(),
   };

@@ -1,24 +1,26 @@
-import { WireError, type WorkerStatus } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
+import type { WorkerStatus } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
-import { shareRunning } from "../share-running.ts";
+import { shareRunning } from "../concurrency/repeating-task.ts";
 import type { WorkerClient } from "./worker-client.ts";
 
-/** What the control plane knows of the worker, and what it does when the worker is new. */
+/** The largest sandbox that a host has room for. */
+export type HostSizes = Pick<WorkerStatus, "cpuCountMax" | "memoryMBMax">;
+
+/** The state of a worker, and what a new process of it is given before it counts as ready. */
 export interface WorkerLink {
-  /** Asks the worker. A new instance is given the CA and is reconciled with the rows. Never rejects. */
+  /** Asks the worker. A new process gets the CA and is reconciled with the rows. Never rejects. */
   poll(): Promise<void>;
   ready(): boolean;
-  /** Whether the host bounds what machines take; undefined while the worker is not known. */
-  limitsEnforced(): boolean | undefined;
-  /** How many machines and saved machines the worker cannot read; undefined while it is away. */
-  quarantinedCount(): number | undefined;
+  /** What the worker reported last; undefined while it does not respond. */
+  status(): WorkerStatus | undefined;
   /**
    * The sizes that this host has.
    *
    * @throws {WireError} `worker_unavailable` with what the worker is doing, and
    * with `retryAfterSeconds` when it is starting.
    */
-  assertReady(): Promise<Pick<WorkerStatus, "cpuCountMax" | "memoryMBMax">>;
+  assertReady(): Promise<HostSizes>;
 }
 
 export function createWorkerLink(deps: {
@@ -52,8 +54,7 @@ export function createWorkerLink(deps: {
   return {
     poll,
     ready: () => status?.ready === true,
-    limitsEnforced: () => status?.limitsEnforced,
-    quarantinedCount: () => status?.quarantined.length,
+    status: () => status,
     async assertReady() {
       if (status?.ready !== true) await poll();
       if (status?.ready === true) return status;
@@ -68,7 +69,7 @@ function reasonFor(status: WorkerStatus | undefined): string {
   return `The worker is not ready yet: ${status.stage}`;
 }
 
-/** A worker that has failed is not waited for: whoever operates it has to act. */
+/** A worker that has failed is not waited for: its operator has to act. */
 function whenToRetry(status: WorkerStatus | undefined) {
   const isFailed = status !== undefined && status.failure !== null;
   return isFailed ? {} : { details: { retryAfterSeconds: 2 } };

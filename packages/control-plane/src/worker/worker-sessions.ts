@@ -9,8 +9,8 @@ import {
   idempotencyKeyHeader,
   type RunCommandRequest,
   type StartSessionRequest,
-} from "@opencomputer/protocol";
-import type { UnixSocketClient } from "../unix-socket-client.ts";
+} from "@opencomputer/protocol/api";
+import type { UnixSocketClient } from "../peers/unix-socket-client.ts";
 import { createWorkerStreams, pathsBelow, type WorkerStreams } from "./worker-streams.ts";
 
 const callTimeoutMilliseconds = 90_000;

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { UnixSocketClient } from "../unix-socket-client.ts";
+import type { UnixSocketClient } from "../peers/unix-socket-client.ts";
 
 /** What clients read of a session or a terminal, and write to it, on the worker's side. */
 export interface WorkerStreams {

@@ -5,9 +5,9 @@ import {
   type TerminalSize,
   terminalListSchema,
   terminalSchema,
-  type WorkerTerminalRequest,
-} from "@opencomputer/protocol";
-import type { UnixSocketClient } from "../unix-socket-client.ts";
+} from "@opencomputer/protocol/api";
+import type { WorkerTerminalRequest } from "@opencomputer/protocol/wire";
+import type { UnixSocketClient } from "../peers/unix-socket-client.ts";
 import { createWorkerStreams, pathsBelow, type WorkerStreams } from "./worker-streams.ts";
 
 const callTimeoutMilliseconds = 90_000;

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { limits } from "@opencomputer/protocol";
 import { z } from "zod";
-import { createRecordingLogger } from "../../testing/recording-logger.ts";
-import { createApiServer } from "../create-api-server.ts";
-import { createHostPolicy } from "../host-policy.ts";
+import { createBareApiServer } from "../../testing/bare-api-server.ts";
 
 const operationSchema = z.object({
   summary: z.string().min(1),
@@ -30,47 +27,18 @@ interface RegisteredRoute {
   url: string;
 }
 
-/** The API's routes with nothing behind them: no request gets past its credentials. */
 async function openServer() {
-  const server = createApiServer({
-    logger: createRecordingLogger().logger,
-    authenticate: async () => {
-      throw new Error("no request is let in");
-    },
-    limitRate: async () => undefined,
-    openRequests: {
-      follow: async () => undefined,
-      upgraded: () => undefined,
-      endRevoked: async () => undefined,
-    },
-    hostPolicy: createHostPolicy({
-      allowedHosts: [],
-      publicUrl: undefined,
-      sandboxDomain: "sandbox.localhost",
-    }),
-    settleAfterFailure: async () => undefined,
-    bodyBytesMax: limits.apiBodyBytesMax,
-    headerBytesMax: limits.apiHeaderBytesMax,
-    readHealth: () => ({
-      ...{ status: "ok", ready: false, limitsEnforced: null },
-      ...{ quarantinedCount: null, processes: [] },
-    }),
-    previewGateway: {
-      request: (_request, _response, serveApi) => serveApi(),
-      upgrade: (_request, _socket, _head, serveApi) => serveApi(),
-      endAuthorized: () => undefined,
-      close: () => undefined,
-    },
-    routes: { authenticateSignedUrl: async () => undefined } as never,
-  });
+  const server = createBareApiServer();
   const registered: RegisteredRoute[] = [];
-  server.addHook("onRoute", ({ method, url }) => {
+  server.addHook("onRoute", ({ method, url, schema }) => {
+    // What only the dashboard calls.
+    if (schema?.hide === true) return;
     for (const one of [method].flat()) registered.push({ method: one, url });
   });
   await server.ready();
-  const answer = await server.inject({ method: "GET", url: "/api/openapi.json" });
-  assert.equal(answer.statusCode, 200);
-  const document = documentSchema.parse(answer.json());
+  const response = await server.inject({ method: "GET", url: "/api/openapi.json" });
+  assert.equal(response.statusCode, 200);
+  const document = documentSchema.parse(response.json());
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       name: `${method.toUpperCase()} ${path}`,
@@ -104,7 +72,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("tells of each operation what opens it and how it answers", async () => {
+  test("has of each operation what opens it and its responses", async () => {
     const { operations } = await openServer();
     const open = operations
       .filter(({ operation }) => operation.security.length === 0)
@@ -123,12 +91,12 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("says octets of the routes that carry the content of files, JSON of all others", async () => {
+  test("has binary content for the routes of file contents, JSON for all others", async () => {
     const { operations } = await openServer();
-    const octets = operations.filter(({ operation }) =>
+    const binary = operations.filter(({ operation }) =>
       JSON.stringify([operation.requestBody, operation.responses]).includes("octet-stream"),
     );
-    assert.deepEqual(octets.map(({ name }) => name).toSorted(), [
+    assert.deepEqual(binary.map(({ name }) => name).toSorted(), [
       "GET /api/sandboxes/{id}/files",
       "GET /api/sandboxes/{id}/files/download",
       "PUT /api/sandboxes/{id}/files",

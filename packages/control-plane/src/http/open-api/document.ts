@@ -1,5 +1,5 @@
 import type { FastifyDynamicSwaggerOptions } from "@fastify/swagger";
-import { errorBodySchema } from "@opencomputer/protocol";
+import { errorBodySchema } from "@opencomputer/protocol/api";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { z } from "zod";
 
@@ -7,21 +7,17 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** What opens the route in the place of an API key. */
     access?: "public" | "signed-url";
-    /** Which way the octets of a file go. */
-    octets?: "request" | "response";
-    /** Whether `Accept: text/event-stream` has the answer come as events. */
-    eventStream?: boolean;
+    /** Which of both has the content of a file as its body. */
+    fileContent?: "request" | "response";
+    /** What a response with `Accept: text/event-stream` consists of. */
+    eventStream?: string;
   }
 }
 
-const octetContent = {
+const binaryContent = {
   content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } },
 };
-const eventStreamResponse = {
-  description:
-    "With `Accept: text/event-stream`: events `build_log`, then `result` with the plain answer, or `error`",
-  content: { "text/event-stream": { schema: { type: "string" } } },
-};
+const eventStreamContent = { "text/event-stream": { schema: { type: "string" } } };
 const errorResponse = {
   description: "What was refused or went wrong, as a text and a code",
   content: { "application/json": { schema: z.toJSONSchema(errorBodySchema, { io: "output" }) } },
@@ -31,7 +27,7 @@ const responsesSchema = z.record(z.string(), z.unknown()).default({});
 
 /**
  * How the OpenAPI 3.1 document comes from the routes: with the very schemas
- * that validate their requests and answers.
+ * that validate their requests and responses.
  */
 export const openApiOptions: FastifyDynamicSwaggerOptions = {
   openapi: {
@@ -61,19 +57,33 @@ export const openApiOptions: FastifyDynamicSwaggerOptions = {
       url,
       schema: {
         ...schema,
-        ...(config?.octets === "request" ? { body: octetContent } : {}),
+        ...(config?.fileContent === "request" ? { body: binaryContent } : {}),
         security: securityOf(config ?? {}),
         response: {
-          ...(config?.octets === "response"
-            ? { 200: { description: "The file's content", ...octetContent } }
+          ...(config?.fileContent === "response"
+            ? { 200: { description: "The file's content", ...binaryContent } }
             : responsesSchema.parse(schema.response)),
-          ...(config?.eventStream === true ? { 200: eventStreamResponse } : {}),
+          ...(config?.eventStream === undefined
+            ? {}
+            : { 200: eventStreamResponse(config.eventStream, schema.response) }),
           ...(config?.access === "public" ? {} : { default: errorResponse }),
         },
       },
     };
   },
 };
+
+/** The response of a stream, beside the JSON where the route has both with status 200. */
+function eventStreamResponse(events: string, responses: unknown) {
+  const json = responsesSchema.parse(responses)["200"];
+  return {
+    description: `With \`Accept: text/event-stream\`: ${events}`,
+    content: {
+      ...(json === undefined ? {} : { "application/json": { schema: json } }),
+      ...eventStreamContent,
+    },
+  };
+}
 
 function securityOf(config: {
   access?: "public" | "signed-url";

@@ -74,7 +74,7 @@ function renderOperation(method: string, path: string, operation: Operation): st
     ...Object.entries(responses)
       .filter(([status]) => status !== "default")
       .flatMap(([status, response]) => [
-        `<p>Answer ${escapeHtml(status)}</p>`,
+        `<p>Response ${escapeHtml(status)}</p>`,
         ...renderContent("", response.content),
       ]),
   ];

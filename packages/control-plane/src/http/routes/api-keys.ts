@@ -2,29 +2,23 @@ import {
   apiKeyEntrySchema,
   createApiKeyRequestSchema,
   createdApiKeySchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { ApiKeyRepository } from "../../orgs/api-key-repository.ts";
-import type { Authentication } from "../authentication.ts";
-import { noContent } from "../no-content.ts";
-import type { OpenRequests } from "../open-requests.ts";
-
-export interface ApiKeyRoutes {
-  apiKeys: ApiKeyRepository;
-  forgetKeys: Authentication["forgetKeys"];
-  openRequests: Pick<OpenRequests, "endRevoked">;
-}
+import type { ApiKeyService } from "../admit/api-key-service.ts";
+import { noContent } from "./route-parts.ts";
 
 /** The keys of the caller's org. Each of them may manage all of them. */
-export const apiKeyRoutes: FastifyPluginAsyncZod<ApiKeyRoutes> = async (app, deps) => {
-  const { apiKeys, forgetKeys, openRequests } = deps;
-
+export const apiKeyRoutes: FastifyPluginAsyncZod<{ apiKeys: ApiKeyService }> = async (
+  app,
+  { apiKeys },
+) => {
   app.post(
     "/keys",
     {
+      config: { returnsCredential: true },
       schema: {
-        summary: "Create an API key; the only answer that has it",
+        summary: "Create an API key; only this response has its value",
         body: createApiKeyRequestSchema,
         response: { 201: createdApiKeySchema },
       },
@@ -57,10 +51,9 @@ export const apiKeyRoutes: FastifyPluginAsyncZod<ApiKeyRoutes> = async (app, dep
     },
     async (request, reply) => {
       await apiKeys.revoke(request.orgId, request.params.id);
-      forgetKeys();
-      // The response is out first: the key may have revoked itself.
+      // The response is sent first: the key may have revoked itself.
       reply.raw.once("close", () => {
-        openRequests.endRevoked().catch((error: unknown) => {
+        apiKeys.endRevoked().catch((error: unknown) => {
           request.log.warn({ err: error }, "what a revoked key has opened ends at the next poll");
         });
       });

@@ -13,23 +13,17 @@ import {
   sessionIdSchema,
   startSessionRequestSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { FastifyRequest } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { WorkerClient } from "../../worker/worker-client.ts";
-import type { OpenConnection } from "../routed-connection.ts";
-import type { BeginOperation } from "../routed-operation.ts";
-import { serveSession } from "../serve-session.ts";
+import type { Worker } from "../../hosts/workers.ts";
+import type { SandboxOperations } from "../operate/sandbox-operations.ts";
+import { serveSession } from "../stream/serve-session.ts";
 
-export interface CommandSessionRoutes {
-  worker: WorkerClient;
-  beginOperation: BeginOperation;
-  openConnection: OpenConnection;
-}
-
-/** What stands behind a WebSocket that is about to be accepted. */
+/** What a WebSocket that is about to be accepted is attached to. */
 interface Attachment {
+  worker: Worker;
   sandboxId: string;
   sessionId: string;
   output: Readable;
@@ -41,10 +35,9 @@ const sandboxParamsSchema = z.object({ id: z.string() });
 const sessionParamsSchema = sandboxParamsSchema.extend({ sessionID: z.string() });
 
 /** Commands that clients come to and leave, and commands in the background. */
-export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> = async (
-  app,
-  { worker, beginOperation, openConnection },
-) => {
+export const commandSessionRoutes: FastifyPluginAsyncZod<{
+  operations: SandboxOperations;
+}> = async (app, { operations }) => {
   const attachments = new WeakMap<FastifyRequest, Attachment>();
 
   app.post(
@@ -61,7 +54,7 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> =
     },
     async (request, reply) => {
       const { id } = request.params;
-      const { sandbox } = await beginOperation(request, reply, id);
+      const { sandbox, worker } = await operations.begin(request, reply, id);
       const cwd = request.body.cwd ?? sandbox.workingDirectory;
       const key = request.headers[idempotencyKeyHeader];
       const session = await worker.sessions.start(id, { ...request.body, cwd }, key);
@@ -81,7 +74,7 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> =
     },
     async (request, reply) => {
       const { id } = request.params;
-      await beginOperation(request, reply, id);
+      const { worker } = await operations.begin(request, reply, id);
       return worker.sessions.list(id);
     },
   );
@@ -100,26 +93,30 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> =
       const { id, sessionID } = sessionParamsSchema.parse(request.params);
       const gone = new AbortController();
       request.raw.socket.once("close", () => gone.abort());
-      const { opened: output, use } = await openConnection(request, id, gone, async () => {
+      const {
+        opened: output,
+        worker,
+        use,
+      } = await operations.connect(request, id, gone, async (worker) => {
         assertSessionId(sessionID);
         return worker.sessions.output(id, sessionID, gone.signal);
       });
-      attachments.set(request, { sandboxId: id, sessionId: sessionID, output, use });
+      attachments.set(request, { worker, sandboxId: id, sessionId: sessionID, output, use });
     },
     async handler(request, reply) {
       const { id, sessionID } = request.params;
-      await beginOperation(request, reply, id);
+      const { worker } = await operations.begin(request, reply, id);
       assertSessionId(sessionID);
       return worker.sessions.get(id, sessionID);
     },
     wsHandler(socket, request) {
       const attachment = attachments.get(request);
       if (attachment === undefined) throw new Error("The WebSocket came without a session");
-      const { sandboxId, sessionId, output, use } = attachment;
+      const { worker, sandboxId, sessionId, output, use } = attachment;
       serveSession({
         socket,
         output,
-        sendInput: (octets, signal) => worker.sessions.input(sandboxId, sessionId, octets, signal),
+        sendInput: (bytes, signal) => worker.sessions.input(sandboxId, sessionId, bytes, signal),
         onTraffic: use,
         logger: request.log,
       });
@@ -139,7 +136,7 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> =
     },
     async (request, reply) => {
       const { id, sessionID } = request.params;
-      await beginOperation(request, reply, id);
+      const { worker } = await operations.begin(request, reply, id);
       assertSessionId(sessionID);
       await worker.sessions.kill(id, sessionID, request.body.signal ?? undefined);
       return {};
@@ -160,11 +157,11 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> =
     },
     async (request, reply) => {
       const { id } = request.params;
-      const { sandbox } = await beginOperation(request, reply, id);
+      const { sandbox, worker } = await operations.begin(request, reply, id);
       const cwd = request.body.cwd ?? sandbox.workingDirectory;
       const key = request.headers[idempotencyKeyHeader];
-      const answer = await worker.sessions.runAsync(id, { ...request.body, cwd }, key);
-      return answer.running ? reply.code(202).send(answer) : reply.code(200).send(answer);
+      const command = await worker.sessions.runAsync(id, { ...request.body, cwd }, key);
+      return command.running ? reply.code(202).send(command) : reply.code(200).send(command);
     },
   );
 
@@ -180,7 +177,7 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<CommandSessionRoutes> =
     },
     async (request, reply) => {
       const { id, execId } = request.params;
-      const { signal } = await beginOperation(request, reply, id);
+      const { worker, signal } = await operations.begin(request, reply, id);
       assertSessionId(execId);
       return worker.sessions.result(id, execId, signal);
     },

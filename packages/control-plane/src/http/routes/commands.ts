@@ -3,18 +3,15 @@ import {
   idempotencyKeyHeader,
   idempotentHeadersSchema,
   runCommandRequestSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { WorkerClient } from "../../worker/worker-client.ts";
-import type { BeginOperation } from "../routed-operation.ts";
+import type { SandboxOperations } from "../operate/sandbox-operations.ts";
 
-export interface CommandRoutes {
-  worker: WorkerClient;
-  beginOperation: BeginOperation;
-}
-
-export const commandRoutes: FastifyPluginAsyncZod<CommandRoutes> = async (app, deps) => {
+export const commandRoutes: FastifyPluginAsyncZod<{ operations: SandboxOperations }> = async (
+  app,
+  { operations },
+) => {
   app.post(
     "/sandboxes/:id/exec/run",
     {
@@ -29,10 +26,10 @@ export const commandRoutes: FastifyPluginAsyncZod<CommandRoutes> = async (app, d
     },
     async (request, reply) => {
       const { id } = request.params;
-      const { sandbox, signal } = await deps.beginOperation(request, reply, id);
+      const { sandbox, worker, signal } = await operations.begin(request, reply, id);
       const cwd = request.body.cwd ?? sandbox.workingDirectory;
       const key = request.headers[idempotencyKeyHeader];
-      return deps.worker.run(id, { ...request.body, cwd }, signal, key);
+      return worker.run(id, { ...request.body, cwd }, signal, key);
     },
   );
 };

@@ -1,22 +1,18 @@
-import { directoryListingSchema, filePathQuerySchema } from "@opencomputer/protocol";
+import { directoryListingSchema, filePathQuerySchema } from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { WorkerClient } from "../../worker/worker-client.ts";
-import { createFileContent, takeAnyContent } from "../file-content.ts";
-import { noContent } from "../no-content.ts";
-import type { BeginOperation } from "../routed-operation.ts";
-
-export interface FileRoutes {
-  worker: WorkerClient;
-  beginOperation: BeginOperation;
-}
+import type { SandboxOperations } from "../operate/sandbox-operations.ts";
+import { createFileContent, takeAnyContent } from "../stream/file-content.ts";
+import { noContent } from "./route-parts.ts";
 
 const paramsSchema = z.object({ id: z.string() });
 
 /** Files of a sandbox. */
-export const fileRoutes: FastifyPluginAsyncZod<FileRoutes> = async (app, deps) => {
-  const { worker, beginOperation } = deps;
-  const content = createFileContent(deps);
+export const fileRoutes: FastifyPluginAsyncZod<{ operations: SandboxOperations }> = async (
+  app,
+  { operations },
+) => {
+  const content = createFileContent(operations);
   const config = { acceptsSandboxToken: true };
   const schema = { params: paramsSchema, querystring: filePathQuerySchema };
 
@@ -25,7 +21,7 @@ export const fileRoutes: FastifyPluginAsyncZod<FileRoutes> = async (app, deps) =
   app.get(
     "/sandboxes/:id/files",
     {
-      config: { ...config, octets: "response" as const },
+      config: { ...config, fileContent: "response" as const },
       schema: { ...schema, summary: "Read a file" },
     },
     async (request, reply) =>
@@ -35,7 +31,7 @@ export const fileRoutes: FastifyPluginAsyncZod<FileRoutes> = async (app, deps) =
   app.put(
     "/sandboxes/:id/files",
     {
-      config: { ...config, octets: "request" as const },
+      config: { ...config, fileContent: "request" as const },
       schema: { ...schema, summary: "Write a file", response: noContent },
     },
     async (request, reply) =>
@@ -54,7 +50,7 @@ export const fileRoutes: FastifyPluginAsyncZod<FileRoutes> = async (app, deps) =
     },
     async (request, reply) => {
       const { id } = request.params;
-      await beginOperation(request, reply, id);
+      const { worker } = await operations.begin(request, reply, id);
       await worker.deleteFile(id, request.query.path);
       return reply.code(204).send();
     },
@@ -68,7 +64,7 @@ export const fileRoutes: FastifyPluginAsyncZod<FileRoutes> = async (app, deps) =
     },
     async (request, reply) => {
       const { id } = request.params;
-      await beginOperation(request, reply, id);
+      const { worker } = await operations.begin(request, reply, id);
       return worker.listDirectory(id, request.query.path);
     },
   );
@@ -81,7 +77,7 @@ export const fileRoutes: FastifyPluginAsyncZod<FileRoutes> = async (app, deps) =
     },
     async (request, reply) => {
       const { id } = request.params;
-      await beginOperation(request, reply, id);
+      const { worker } = await operations.begin(request, reply, id);
       await worker.makeDirectory(id, request.query.path);
       return reply.code(204).send();
     },

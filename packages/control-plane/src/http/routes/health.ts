@@ -1,4 +1,4 @@
-import { processStateSchema } from "@opencomputer/protocol";
+import { processStateSchema } from "@opencomputer/protocol/wire";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 

@@ -1,70 +1,40 @@
 import {
-  hibernatedSandboxAnswerSchema,
+  hibernateResponseSchema,
   wakeSandboxBodySchema,
   wokenSandboxSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import { z } from "zod";
-import type { SandboxActivity } from "../../sandboxes/sandbox-activity.ts";
-import type { SandboxAnswers } from "../../sandboxes/sandbox-answers.ts";
-import type { SandboxLifecycle } from "../../sandboxes/sandbox-lifecycle.ts";
-import type { SandboxRepository } from "../../sandboxes/sandbox-repository.ts";
-import { presentStates } from "../../sandboxes/sandbox-states.ts";
-import { findPresentSandbox } from "../routed-operation.ts";
+import type { SandboxService } from "../../sandboxes/service/sandbox-service.ts";
+import { idParamsSchema } from "./route-parts.ts";
 
-export interface HibernationRoutes {
-  sandboxes: SandboxRepository;
-  activity: SandboxActivity;
-  lifecycle: SandboxLifecycle;
-  answers: SandboxAnswers;
-}
-
-const paramsSchema = z.object({ id: z.string() });
-
-export const hibernationRoutes: FastifyPluginAsyncZod<HibernationRoutes> = async (app, deps) => {
-  const { sandboxes, activity, lifecycle, answers } = deps;
-
+export const hibernationRoutes: FastifyPluginAsyncZod<{ sandboxes: SandboxService }> = async (
+  app,
+  { sandboxes },
+) => {
   app.post(
     "/sandboxes/:id/hibernate",
     {
       schema: {
-        summary: "Hibernate a sandbox: it keeps memory and disk and takes nothing else",
-        params: paramsSchema,
-        response: { 200: hibernatedSandboxAnswerSchema },
+        summary:
+          "Hibernate a sandbox: its memory and disk are saved, and it uses nothing of the host but disk space",
+        params: idParamsSchema,
+        response: { 200: hibernateResponseSchema },
       },
     },
-    async (request) => {
-      const { orgId } = request;
-      const { id } = await findPresentSandbox(sandboxes, orgId, request.params.id);
-      const { sizeBytes } = await lifecycle.hibernate(orgId, id);
-      return { sandboxID: id, status: "hibernated" as const, sizeBytes };
-    },
+    async (request) => sandboxes.hibernate(request.orgId, request.params.id),
   );
 
   app.post(
     "/sandboxes/:id/wake",
     {
       schema: {
-        summary: "Wake a hibernated sandbox; one that runs answers the same",
-        params: paramsSchema,
+        summary: "Wake a hibernated sandbox; one that runs gets the same response",
+        params: idParamsSchema,
         body: wakeSandboxBodySchema,
         response: { 200: wokenSandboxSchema },
       },
     },
-    async (request) => {
-      const { orgId } = request;
-      const { id } = await findPresentSandbox(sandboxes, orgId, request.params.id);
-      const end = activity.begin(id);
-      try {
-        const row = await lifecycle.ensureRunning(orgId, id);
-        const { timeout } = request.body;
-        if (timeout !== undefined && timeout !== null) {
-          await sandboxes.change(orgId, id, presentStates, { idleTimeoutSeconds: timeout });
-        }
-        return answers.woken(row);
-      } finally {
-        end();
-      }
-    },
+    async (request) =>
+      sandboxes.wake(request.orgId, request.params.id, request.body.timeout ?? null),
   );
 };

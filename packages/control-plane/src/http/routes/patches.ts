@@ -2,31 +2,19 @@ import {
   createdPatchSchema,
   createPatchRequestSchema,
   patchRecordSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import { checkpointNotFound } from "../../checkpoints/checkpoint-record.ts";
-import type { CheckpointRepository } from "../../checkpoints/checkpoint-repository.ts";
-import type { PatchRepository } from "../../checkpoints/patch-repository.ts";
-import { noContent } from "../no-content.ts";
-
-export interface PatchRoutes {
-  checkpoints: CheckpointRepository;
-  patches: PatchRepository;
-}
+import type { PatchService } from "../../checkpoints/patch-service.ts";
+import { noContent } from "./route-parts.ts";
 
 const paramsSchema = z.object({ cid: z.string() });
 
 /** Scripts that every fork of a checkpoint runs. */
-export const patchRoutes: FastifyPluginAsyncZod<PatchRoutes> = async (app, deps) => {
-  const { checkpoints, patches } = deps;
-
-  async function findId(orgId: string, checkpointId: string): Promise<string> {
-    const checkpoint = await checkpoints.find(orgId, checkpointId);
-    if (checkpoint === undefined) throw checkpointNotFound(checkpointId);
-    return checkpoint.id;
-  }
-
+export const patchRoutes: FastifyPluginAsyncZod<{ patches: PatchService }> = async (
+  app,
+  { patches },
+) => {
   app.post(
     "/sandboxes/checkpoints/:cid/patches",
     {
@@ -39,7 +27,7 @@ export const patchRoutes: FastifyPluginAsyncZod<PatchRoutes> = async (app, deps)
     },
     async (request, reply) => {
       const { orgId, body } = request;
-      const patch = await patches.create(orgId, await findId(orgId, request.params.cid), body);
+      const patch = await patches.create(orgId, request.params.cid, body);
       return reply.code(201).send({ patch });
     },
   );
@@ -53,10 +41,7 @@ export const patchRoutes: FastifyPluginAsyncZod<PatchRoutes> = async (app, deps)
         response: { 200: z.array(patchRecordSchema) },
       },
     },
-    async (request) => {
-      const { orgId } = request;
-      return patches.list(orgId, await findId(orgId, request.params.cid));
-    },
+    async (request) => patches.list(request.orgId, request.params.cid),
   );
 
   app.delete(
@@ -70,7 +55,7 @@ export const patchRoutes: FastifyPluginAsyncZod<PatchRoutes> = async (app, deps)
     },
     async (request, reply) => {
       const { orgId, params } = request;
-      await patches.delete(orgId, await findId(orgId, params.cid), params.pid);
+      await patches.delete(orgId, params.cid, params.pid);
       return reply.code(204).send();
     },
   );

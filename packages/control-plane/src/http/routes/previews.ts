@@ -4,46 +4,34 @@ import {
   previewPortSchema,
   previewRecordSchema,
   rotatedPreviewAuthSchema,
-  WireError,
-} from "@opencomputer/protocol";
-import type { FastifyRequest } from "fastify";
+} from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { ApiOrigin, PreviewService } from "../../previews/preview-service.ts";
-import type { SandboxRepository } from "../../sandboxes/sandbox-repository.ts";
-import { noContent } from "../no-content.ts";
-import { findPresentSandbox } from "../routed-operation.ts";
+import type { PreviewService } from "../../previews/preview-service.ts";
+import { idParamsSchema, noContent, originOf } from "./route-parts.ts";
 
-export interface PreviewRoutes {
-  sandboxes: SandboxRepository;
-  previewService: PreviewService;
-}
-
-const paramsSchema = z.object({ id: z.string() });
-const portParamsSchema = paramsSchema.extend({
+const portParamsSchema = idParamsSchema.extend({
   port: z.coerce.number().pipe(previewPortSchema),
 });
 
 /** Previews of a sandbox: who may reach which of its ports from outside. None of these wakes it. */
-export const previewRoutes: FastifyPluginAsyncZod<PreviewRoutes> = async (app, deps) => {
-  const { sandboxes, previewService } = deps;
-  const find = (request: FastifyRequest, id: string) =>
-    findPresentSandbox(sandboxes, request.orgId, id);
-
+export const previewRoutes: FastifyPluginAsyncZod<{ previews: PreviewService }> = async (
+  app,
+  { previews },
+) => {
   app.post(
     "/sandboxes/:id/preview",
     {
       schema: {
         summary: "Create a preview of a port; responds 200 with the one that exists",
-        params: paramsSchema,
+        params: idParamsSchema,
         body: createPreviewRequestSchema,
         response: { 200: previewRecordSchema, 201: previewRecordSchema },
       },
     },
     async (request, reply) => {
-      const sandbox = await find(request, request.params.id);
-      const origin = originOf(request);
-      const { preview, isNew } = await previewService.create(sandbox, request.body, origin);
+      const { orgId, params, body } = request;
+      const { preview, isNew } = await previews.create(orgId, params.id, body, originOf(request));
       return reply.code(isNew ? 201 : 200).send(preview);
     },
   );
@@ -53,12 +41,11 @@ export const previewRoutes: FastifyPluginAsyncZod<PreviewRoutes> = async (app, d
     {
       schema: {
         summary: "List the previews of a sandbox",
-        params: paramsSchema,
+        params: idParamsSchema,
         response: { 200: previewRecordSchema.array() },
       },
     },
-    async (request) =>
-      previewService.list(await find(request, request.params.id), originOf(request)),
+    async (request) => previews.list(request.orgId, request.params.id, originOf(request)),
   );
 
   app.delete(
@@ -72,7 +59,7 @@ export const previewRoutes: FastifyPluginAsyncZod<PreviewRoutes> = async (app, d
     },
     async (request, reply) => {
       const { id, port } = request.params;
-      await previewService.remove(await find(request, id), port);
+      await previews.remove(request.orgId, id, port);
       return reply.code(204).send();
     },
   );
@@ -80,13 +67,15 @@ export const previewRoutes: FastifyPluginAsyncZod<PreviewRoutes> = async (app, d
   app.post(
     "/sandboxes/:id/preview/rotate",
     {
+      config: { returnsCredential: true },
       schema: {
-        summary: "Give all previews of a sandbox a new token; the old one ends at once",
-        params: paramsSchema,
+        summary:
+          "Replace the token of all previews of a sandbox; the old one stops working at once",
+        params: idParamsSchema,
         response: { 200: rotatedPreviewAuthSchema },
       },
     },
-    async (request) => previewService.rotate(await find(request, request.params.id)),
+    async (request) => previews.rotate(request.orgId, request.params.id),
   );
 
   app.post(
@@ -100,17 +89,7 @@ export const previewRoutes: FastifyPluginAsyncZod<PreviewRoutes> = async (app, d
     },
     async (request) => {
       const { id, port } = request.params;
-      return previewService.link(await find(request, id), port, originOf(request));
+      return previews.link(request.orgId, id, port, originOf(request));
     },
   );
 };
-
-/** Where the caller has reached the API. @throws {WireError} `invalid_request` */
-function originOf(request: FastifyRequest): ApiOrigin {
-  const { protocol, host, hostname } = request;
-  if (URL.canParse(`${protocol}://${host}`)) return { protocol, host, hostname };
-  throw new WireError(
-    "invalid_request",
-    "Host: expected the name or address under which the API was reached",
-  );
-}

@@ -2,32 +2,23 @@ import {
   createProjectRequestSchema,
   projectSchema,
   projectSecretNamesSchema,
-  revokeSecretResponseSchema,
-  setSecretRequestSchema,
-  setSecretResponseSchema,
   updateProjectRequestSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { ProjectRepository } from "../../projects/project-repository.ts";
 import { assertNoPublicSuffix } from "../../secret-stores/assert-no-public-suffix.ts";
-import type { SecretRepository } from "../../secret-stores/secret-repository.ts";
 import type { SecretStoreService } from "../../secret-stores/secret-store-service.ts";
-import { SecretValue } from "../../vault/secret-value.ts";
-import { noContent } from "../no-content.ts";
-import { parseSecretName } from "../secret-name.ts";
+import { idParamsSchema, noContent } from "./route-parts.ts";
+import { addSecretRoutes } from "./secrets.ts";
 
 export interface ProjectRoutes {
   projects: ProjectRepository;
-  secrets: SecretRepository;
-  secretStoreService: Pick<SecretStoreService, "setSecret" | "revokeSecret">;
+  secretStores: SecretStoreService;
 }
 
-const paramsSchema = z.object({ id: z.string() });
-const secretParamsSchema = z.object({ id: z.string(), name: z.string() });
-
 export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, deps) => {
-  const { projects, secrets, secretStoreService } = deps;
+  const { projects, secretStores } = deps;
 
   app.post(
     "/projects",
@@ -62,7 +53,11 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
   app.get(
     "/projects/:id",
     {
-      schema: { summary: "Get a project", params: paramsSchema, response: { 200: projectSchema } },
+      schema: {
+        summary: "Get a project",
+        params: idParamsSchema,
+        response: { 200: projectSchema },
+      },
     },
     async (request) => projects.get(request.orgId, request.params.id),
   );
@@ -72,7 +67,7 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
     {
       schema: {
         summary: "Change a project",
-        params: paramsSchema,
+        params: idParamsSchema,
         body: updateProjectRequestSchema,
         response: { 200: projectSchema },
       },
@@ -97,7 +92,7 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
       schema: {
         summary: "Delete a project and its secrets",
         response: noContent,
-        params: paramsSchema,
+        params: idParamsSchema,
       },
     },
     async (request, reply) => {
@@ -111,69 +106,25 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
     {
       schema: {
         summary: "List the names of the secrets of a project",
-        params: paramsSchema,
+        params: idParamsSchema,
         response: { 200: projectSecretNamesSchema },
       },
     },
     async (request) => {
       const storeId = await projects.storeIdOf(request.orgId, request.params.id);
-      const entries = await secrets.list(request.orgId, storeId);
+      const entries = await secretStores.listSecrets(request.orgId, storeId);
       return entries.map((entry) => entry.name);
     },
   );
 
-  app.put(
-    "/projects/:id/secrets/:name",
+  addSecretRoutes(
+    app,
     {
-      schema: {
-        summary: "Set a secret of a project",
-        params: secretParamsSchema,
-        body: setSecretRequestSchema,
-        response: { 200: setSecretResponseSchema },
-      },
+      path: "/projects/:id/secrets",
+      name: "project",
+      storeIdOf: (orgId, projectId) => projects.storeIdOf(orgId, projectId),
+      storeIdToRevokeIn: (orgId, projectId) => projects.storeIdOf(orgId, projectId),
     },
-    async (request) => {
-      const { value, allowedHosts, substituteIn } = request.body;
-      const storeId = await projects.storeIdOf(request.orgId, request.params.id);
-      const name = parseSecretName(request.params.name);
-      return secretStoreService.setSecret(request.orgId, storeId, {
-        name,
-        value: new SecretValue(value),
-        allowedHosts: allowedHosts ?? undefined,
-        substituteIn: substituteIn ?? undefined,
-      });
-    },
-  );
-
-  app.post(
-    "/projects/:id/secrets/:name/revoke",
-    {
-      schema: {
-        summary: "Revoke a secret of a project: nothing uses its value again",
-        params: secretParamsSchema,
-        response: { 200: revokeSecretResponseSchema },
-      },
-    },
-    async (request) => {
-      const storeId = await projects.storeIdOf(request.orgId, request.params.id);
-      const name = parseSecretName(request.params.name);
-      return secretStoreService.revokeSecret(request, storeId, name);
-    },
-  );
-
-  app.delete(
-    "/projects/:id/secrets/:name",
-    {
-      schema: {
-        summary: "Delete a secret of a project",
-        response: noContent,
-        params: secretParamsSchema,
-      },
-    },
-    async (request, reply) => {
-      const storeId = await projects.storeIdOf(request.orgId, request.params.id);
-      await secrets.delete(request.orgId, storeId, parseSecretName(request.params.name));
-      return reply.code(204).send();
-    },
+    secretStores,
   );
 };

@@ -7,47 +7,29 @@ import {
   setAutoscaleRequestSchema,
   setLimitsRequestSchema,
   setScalingLockRequestSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import { z } from "zod";
-import { type RebootDeps, rebootSandbox } from "../../sandboxes/reboot-sandbox.ts";
-import {
-  autoscaleOf,
-  type ScalingDeps,
-  scaleSandbox,
-  scalingLockOf,
-  setAutoscale,
-  setScalingLock,
-} from "../../sandboxes/scale-sandbox.ts";
-import { noContent } from "../no-content.ts";
-import { findPresentSandbox } from "../routed-operation.ts";
-
-export interface ScalingRoutes {
-  scaling: ScalingDeps;
-  reboot: RebootDeps;
-}
-
-const paramsSchema = z.object({ id: z.string() });
+import type { ScalingService } from "../../sandboxes/scaling/scaling-service.ts";
+import { idParamsSchema, noContent } from "./route-parts.ts";
 
 /** The size of a sandbox, and its reboot. */
-export const scalingRoutes: FastifyPluginAsyncZod<ScalingRoutes> = async (app, deps) => {
-  const { scaling, reboot } = deps;
-  const find = (request: { orgId: string; params: { id: string } }) =>
-    findPresentSandbox(scaling.sandboxes, request.orgId, request.params.id);
-
+export const scalingRoutes: FastifyPluginAsyncZod<{ scaling: ScalingService }> = async (
+  app,
+  { scaling },
+) => {
   app.post(
     "/sandboxes/:id/scale",
     {
       schema: {
         summary: "Change the memory of a sandbox while it runs; disables autoscale",
-        params: paramsSchema,
+        params: idParamsSchema,
         body: scaleRequestSchema,
         response: { 200: scaledSandboxSchema },
       },
     },
     async (request) => {
       const { memoryMB } = request.body;
-      return scaleSandbox(scaling, await find(request), { memoryMB, cpuPercent: null });
+      return scaling.scale(request.orgId, request.params.id, { memoryMB, cpuPercent: null });
     },
   );
 
@@ -56,14 +38,14 @@ export const scalingRoutes: FastifyPluginAsyncZod<ScalingRoutes> = async (app, d
     {
       schema: {
         summary: "Change the memory and the CPU time of a sandbox while it runs",
-        params: paramsSchema,
+        params: idParamsSchema,
         body: setLimitsRequestSchema,
         response: { 200: limitsSetSchema },
       },
     },
     async (request) => {
       const { memoryMB = null, cpuPercent = null } = request.body;
-      await scaleSandbox(scaling, await find(request), { memoryMB, cpuPercent });
+      await scaling.scale(request.orgId, request.params.id, { memoryMB, cpuPercent });
       return { ok: true as const };
     },
   );
@@ -73,26 +55,27 @@ export const scalingRoutes: FastifyPluginAsyncZod<ScalingRoutes> = async (app, d
     {
       schema: {
         summary: "Get the autoscale settings of a sandbox",
-        params: paramsSchema,
+        params: idParamsSchema,
         response: { 200: autoscaleSchema },
       },
     },
-    async (request) => autoscaleOf(await find(request)),
+    async (request) => scaling.getAutoscale(request.orgId, request.params.id),
   );
 
   app.put(
     "/sandboxes/:id/autoscale",
     {
       schema: {
-        summary: "Have the memory of a sandbox follow its use between two bounds, or not",
-        params: paramsSchema,
+        summary:
+          "Enable or disable autoscale, which keeps the memory of a sandbox at its use, between two bounds",
+        params: idParamsSchema,
         body: setAutoscaleRequestSchema,
         response: { 200: autoscaleSchema },
       },
     },
     async (request) => {
       const { enabled, minMemoryMB, maxMemoryMB } = request.body;
-      return setAutoscale(scaling, await find(request), {
+      return scaling.setAutoscale(request.orgId, request.params.id, {
         enabled,
         minMemoryMB: minMemoryMB || null,
         maxMemoryMB: maxMemoryMB || null,
@@ -105,11 +88,11 @@ export const scalingRoutes: FastifyPluginAsyncZod<ScalingRoutes> = async (app, d
     {
       schema: {
         summary: "Get whether the size of a sandbox is locked",
-        params: paramsSchema,
+        params: idParamsSchema,
         response: { 200: scalingLockSchema },
       },
     },
-    async (request) => scalingLockOf(await find(request)),
+    async (request) => scaling.getLock(request.orgId, request.params.id),
   );
 
   app.put(
@@ -117,12 +100,12 @@ export const scalingRoutes: FastifyPluginAsyncZod<ScalingRoutes> = async (app, d
     {
       schema: {
         summary: "Lock the size of a sandbox, which disables autoscale, or unlock it",
-        params: paramsSchema,
+        params: idParamsSchema,
         body: setScalingLockRequestSchema,
         response: { 200: scalingLockSchema },
       },
     },
-    async (request) => setScalingLock(scaling, await find(request), request.body.locked),
+    async (request) => scaling.setLock(request.orgId, request.params.id, request.body.locked),
   );
 
   for (const [route, orderly, summary] of [
@@ -131,9 +114,9 @@ export const scalingRoutes: FastifyPluginAsyncZod<ScalingRoutes> = async (app, d
   ] as const) {
     app.post(
       `/sandboxes/:id/${route}`,
-      { schema: { summary, params: paramsSchema, response: noContent } },
+      { schema: { summary, params: idParamsSchema, response: noContent } },
       async (request, reply) => {
-        await rebootSandbox(reboot, await find(request), { orderly });
+        await scaling.reboot(request.orgId, request.params.id, { orderly });
         return reply.code(204).send();
       },
     );

@@ -1,18 +1,19 @@
-import { filePathQuerySchema } from "@opencomputer/protocol";
+import { filePathQuerySchema } from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import { createFileContent, takeAnyContent } from "../file-content.ts";
-import { noContent } from "../no-content.ts";
-import type { createSignedUrlAuthentication } from "../signed-url-authentication.ts";
-import type { FileRoutes } from "./files.ts";
+import type { createSignedUrlAuthentication } from "../admit/signed-url-authentication.ts";
+import type { SandboxOperations } from "../operate/sandbox-operations.ts";
+import { createFileContent, takeAnyContent } from "../stream/file-content.ts";
+import { noContent } from "./route-parts.ts";
 
-export interface SignedFileRoutes extends FileRoutes {
+export interface SignedFileRoutes {
+  operations: SandboxOperations;
   authenticateSignedUrl: ReturnType<typeof createSignedUrlAuthentication>;
 }
 
 /** What signed URLs lead to. The signature is the only credential here. */
 export const signedFileRoutes: FastifyPluginAsyncZod<SignedFileRoutes> = async (app, deps) => {
-  const content = createFileContent(deps);
+  const content = createFileContent(deps.operations);
   const schema = {
     params: z.object({ id: z.string() }),
     querystring: filePathQuerySchema.extend({
@@ -28,7 +29,7 @@ export const signedFileRoutes: FastifyPluginAsyncZod<SignedFileRoutes> = async (
   app.get(
     "/sandboxes/:id/files/download",
     {
-      config: { access: "signed-url", octets: "response" },
+      config: { access: "signed-url", fileContent: "response" },
       schema: { ...schema, summary: "Download by a signed URL" },
     },
     async (request, reply) => {
@@ -43,7 +44,7 @@ export const signedFileRoutes: FastifyPluginAsyncZod<SignedFileRoutes> = async (
   app.put(
     "/sandboxes/:id/files/upload",
     {
-      config: { access: "signed-url", octets: "request" },
+      config: { access: "signed-url", fileContent: "request" },
       schema: { ...schema, summary: "Upload by a signed URL", response: noContent },
     },
     async (request, reply) =>

@@ -1,38 +1,33 @@
+import { abortWhenClosed } from "@opencomputer/process";
 import {
   createSnapshotRequestSchema,
   limits,
   snapshotRecordSchema,
-  WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { createBuildLog } from "../../images/build-log.ts";
-import type { SnapshotRepository } from "../../images/snapshot-repository.ts";
 import type { Snapshots } from "../../images/snapshots.ts";
-import { clientGone } from "../client-gone.ts";
-import { answerWithEvents, wantsEventStream } from "../event-stream.ts";
-import { noContent } from "../no-content.ts";
 
-export interface SnapshotRoutes {
-  snapshots: Snapshots;
-  snapshotRows: SnapshotRepository;
-}
+import { respondWithEvents, wantsEventStream } from "../respond/event-stream.ts";
+import { buildStreamText, noContent } from "./route-parts.ts";
 
 const paramsSchema = z.object({ name: z.string() });
 
 /** Named images. */
-export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutes> = async (app, deps) => {
-  const { snapshots, snapshotRows } = deps;
-
+export const snapshotRoutes: FastifyPluginAsyncZod<{ snapshots: Snapshots }> = async (
+  app,
+  { snapshots },
+) => {
   app.post(
     "/snapshots",
     {
       bodyLimit: limits.manifestBytesMax,
-      config: { eventStream: true },
+      config: { eventStream: buildStreamText },
       schema: {
-        summary: "Build an image and give it a name; answers when it can be used",
+        summary: "Build an image and give it a name; responds when it can be used",
         querystring: z.object({
-          /** Answers at once; the row tells when the build has ended. */
+          /** Responds at once; the snapshot's status changes when the build ends. */
           async: z.enum(["", "0", "1", "false", "true"]).optional(),
         }),
         body: createSnapshotRequestSchema,
@@ -45,8 +40,8 @@ export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutes> = async (app,
         const { row } = await snapshots.create(orgId, body, () => undefined);
         return reply.code(202).send(row);
       }
-      const gone = clientGone(reply);
-      /** The row of a failed build is for those who have not heard of it here. */
+      const gone = abortWhenClosed(reply.raw);
+      /** The row of a failed build is kept only when this response cannot report the failure. */
       const orDiscard = (id: string) => async (error: unknown) => {
         if (!gone.aborted) await snapshots.discardFailed(id);
         throw error;
@@ -57,7 +52,7 @@ export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutes> = async (app,
       }
       const log = createBuildLog();
       const { row, ready } = await snapshots.create(orgId, body, log.add);
-      return answerWithEvents(reply, (onLog) => {
+      return respondWithEvents(reply, (onLog) => {
         log.follow(onLog);
         return ready.catch(orDiscard(row.id));
       });
@@ -67,7 +62,7 @@ export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutes> = async (app,
   app.get(
     "/snapshots",
     { schema: { summary: "List snapshots", response: { 200: z.array(snapshotRecordSchema) } } },
-    async (request) => snapshotRows.list(request.orgId),
+    async (request) => snapshots.list(request.orgId),
   );
 
   app.get(
@@ -79,11 +74,7 @@ export const snapshotRoutes: FastifyPluginAsyncZod<SnapshotRoutes> = async (app,
         response: { 200: snapshotRecordSchema },
       },
     },
-    async ({ orgId, params: { name } }) => {
-      const found = await snapshotRows.find(orgId, name);
-      if (found !== undefined) return found;
-      throw new WireError("not_found", `snapshot not found: ${name}`);
-    },
+    async (request) => snapshots.get(request.orgId, request.params.name),
   );
 
   app.delete(

@@ -1,36 +1,20 @@
-import { sandboxTagsSchema, tagKeysSchema, tagsSchema } from "@opencomputer/protocol";
+import { sandboxTagsSchema, tagKeysSchema, tagsSchema } from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import { z } from "zod";
-import type { SandboxRepository } from "../../sandboxes/sandbox-repository.ts";
-import { type TagRepository, toSandboxTags } from "../../sandboxes/tag-repository.ts";
-import { findSandbox, sandboxNotFound } from "../routed-operation.ts";
+import type { TagService } from "../../sandboxes/service/tag-service.ts";
+import { idParamsSchema } from "./route-parts.ts";
 
-export interface TagRoutes {
-  sandboxes: SandboxRepository;
-  tags: TagRepository;
-}
-
-const paramsSchema = z.object({ id: z.string() });
-
-export const tagRoutes: FastifyPluginAsyncZod<TagRoutes> = async (app, deps) => {
-  const { sandboxes, tags } = deps;
-
+export const tagRoutes: FastifyPluginAsyncZod<{ tags: TagService }> = async (app, { tags }) => {
   app.put(
     "/sandboxes/:id/tags",
     {
       schema: {
         summary: "Replace the tags of a sandbox",
-        params: paramsSchema,
+        params: idParamsSchema,
         body: tagsSchema,
         response: { 200: sandboxTagsSchema },
       },
     },
-    async (request) => {
-      const { id } = await findSandbox(sandboxes, request.orgId, request.params.id);
-      const replaced = await tags.replace(request.orgId, id, request.body);
-      if (replaced === undefined) throw sandboxNotFound(id);
-      return replaced;
-    },
+    async (request) => tags.replace(request.orgId, request.params.id, request.body),
   );
 
   app.get(
@@ -38,12 +22,11 @@ export const tagRoutes: FastifyPluginAsyncZod<TagRoutes> = async (app, deps) => 
     {
       schema: {
         summary: "Get the tags of a sandbox",
-        params: paramsSchema,
+        params: idParamsSchema,
         response: { 200: sandboxTagsSchema },
       },
     },
-    async (request) =>
-      toSandboxTags(await findSandbox(sandboxes, request.orgId, request.params.id)),
+    async (request) => tags.get(request.orgId, request.params.id),
   );
 
   app.get(

@@ -8,24 +8,18 @@ import {
   terminalSchema,
   terminalSizeSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { FastifyRequest } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { WorkerClient } from "../../worker/worker-client.ts";
-import { noContent } from "../no-content.ts";
-import type { OpenConnection } from "../routed-connection.ts";
-import type { BeginOperation } from "../routed-operation.ts";
-import { serveTerminal } from "../serve-terminal.ts";
+import type { Worker } from "../../hosts/workers.ts";
+import type { SandboxOperations } from "../operate/sandbox-operations.ts";
+import { serveTerminal } from "../stream/serve-terminal.ts";
+import { noContent } from "./route-parts.ts";
 
-export interface TerminalRoutes {
-  worker: WorkerClient;
-  beginOperation: BeginOperation;
-  openConnection: OpenConnection;
-}
-
-/** What a WebSocket that is about to be accepted leads to. */
+/** What a WebSocket that is about to be accepted is attached to. */
 interface Attachment {
+  worker: Worker;
   sandboxId: string;
   terminalId: string;
   output: Readable;
@@ -37,9 +31,9 @@ const sandboxParamsSchema = z.object({ id: z.string() });
 const terminalParamsSchema = sandboxParamsSchema.extend({ sessionID: z.string() });
 
 /** Shells in pseudo-terminals, which clients come to and leave. */
-export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
+export const terminalRoutes: FastifyPluginAsyncZod<{ operations: SandboxOperations }> = async (
   app,
-  { worker, beginOperation, openConnection },
+  { operations },
 ) => {
   const attachments = new WeakMap<FastifyRequest, Attachment>();
 
@@ -56,7 +50,7 @@ export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
     },
     async (request, reply) => {
       const { id } = request.params;
-      const { sandbox } = await beginOperation(request, reply, id);
+      const { sandbox, worker } = await operations.begin(request, reply, id);
       const { cols, rows, shell } = request.body;
       const cwd = sandbox.workingDirectory;
       return reply.code(201).send(await worker.terminals.open(id, { cols, rows, shell, cwd }));
@@ -75,7 +69,7 @@ export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
     },
     async (request, reply) => {
       const { id } = request.params;
-      await beginOperation(request, reply, id);
+      const { worker } = await operations.begin(request, reply, id);
       return worker.terminals.list(id);
     },
   );
@@ -94,22 +88,26 @@ export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
       const { id, sessionID } = terminalParamsSchema.parse(request.params);
       const gone = new AbortController();
       request.raw.socket.once("close", () => gone.abort());
-      const { opened: output, use } = await openConnection(request, id, gone, async () => {
+      const {
+        opened: output,
+        worker,
+        use,
+      } = await operations.connect(request, id, gone, async (worker) => {
         assertTerminalId(sessionID);
         return worker.terminals.output(id, sessionID, gone.signal);
       });
-      attachments.set(request, { sandboxId: id, terminalId: sessionID, output, use });
+      attachments.set(request, { worker, sandboxId: id, terminalId: sessionID, output, use });
     },
     async handler(request, reply) {
       const { id, sessionID } = request.params;
-      await beginOperation(request, reply, id);
+      const { worker } = await operations.begin(request, reply, id);
       assertTerminalId(sessionID);
       return worker.terminals.get(id, sessionID);
     },
     wsHandler(socket, request) {
       const attachment = attachments.get(request);
       if (attachment === undefined) throw new Error("The WebSocket came without a terminal");
-      const { sandboxId, terminalId, output, use } = attachment;
+      const { worker, sandboxId, terminalId, output, use } = attachment;
       serveTerminal({
         socket,
         output,
@@ -133,7 +131,7 @@ export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
     },
     async (request, reply) => {
       const { id, sessionID } = request.params;
-      await beginOperation(request, reply, id);
+      const { worker } = await operations.begin(request, reply, id);
       assertTerminalId(sessionID);
       await worker.terminals.resize(id, sessionID, request.body);
       return {};
@@ -152,7 +150,7 @@ export const terminalRoutes: FastifyPluginAsyncZod<TerminalRoutes> = async (
     },
     async (request, reply) => {
       const { id, sessionID } = request.params;
-      await beginOperation(request, reply, id);
+      const { worker } = await operations.begin(request, reply, id);
       assertTerminalId(sessionID);
       await worker.terminals.hangUp(id, sessionID);
       return reply.code(204).send();

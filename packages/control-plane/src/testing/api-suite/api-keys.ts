@@ -7,10 +7,10 @@ import {
   apiKeyPattern,
   createdApiKeySchema,
   limits,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import { eq } from "drizzle-orm";
 import { apiKeys } from "../../database/schema.ts";
-import { mintApiKey } from "../../orgs/api-key.ts";
+import { mintApiKey } from "../../orgs/api-key-repository.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
 interface Entry {
@@ -30,11 +30,11 @@ export function describeApiKeys(openDatabase: OpenTestDatabase): void {
     const opens = async (key: string) =>
       (await call("GET", "/api/sandboxes", { key })).status === 200;
 
-    test("create answers 201 with the key, which opens the API of the same org", async () => {
-      const answer = await call("POST", "/api/keys", { body: { name: " ci " } });
-      assert.equal(answer.status, 201);
-      assert.equal(answer.headers.get("cache-control"), "no-store");
-      const created = createdApiKeySchema.strict().parse(answer.json);
+    test("create responds 201 with the key, which opens the API of the same org", async () => {
+      const response = await call("POST", "/api/keys", { body: { name: " ci " } });
+      assert.equal(response.status, 201);
+      assert.equal(response.headers.get("cache-control"), "no-store");
+      const created = createdApiKeySchema.strict().parse(response.json);
       assert.match(created.key, apiKeyPattern);
       assert.deepEqual([created.name, created.prefix], ["ci", created.key.slice(0, 12)]);
       await call("POST", "/api/secret-stores", { body: { name: "of-the-org" } });
@@ -91,11 +91,11 @@ export function describeApiKeys(openDatabase: OpenTestDatabase): void {
       const alone = await call("DELETE", `/api/keys/${first.id}`, { key });
       assert.deepEqual([alone.status, alone.json.code], [409, "last_api_key"]);
       const second = (await call("POST", "/api/keys", { key, body: { name: "b" } })).json;
-      const answers = await Promise.all([
+      const responses = await Promise.all([
         call("DELETE", `/api/keys/${first.id}`, { key: second.key }),
         call("DELETE", `/api/keys/${second.id}`, { key }),
       ]);
-      assert.equal(answers.filter(({ status }) => status === 204).length, 1);
+      assert.equal(responses.filter(({ status }) => status === 204).length, 1);
       const left = [await opens(key), await opens(second.key)];
       assert.equal(left.filter(Boolean).length, 1);
     });
@@ -169,9 +169,9 @@ export function describeApiKeys(openDatabase: OpenTestDatabase): void {
         const { call } = installation();
         const [preset] = (await call("GET", "/api/keys")).json;
         await call("POST", "/api/keys", { body: { name: "other" } });
-        const answer = await call("DELETE", `/api/keys/${preset.id}`);
-        assert.deepEqual([answer.status, answer.json.code], [409, "preset_api_key"]);
-        assert.match(answer.json.error, /OPENCOMPUTER_API_KEY/);
+        const response = await call("DELETE", `/api/keys/${preset.id}`);
+        assert.deepEqual([response.status, response.json.code], [409, "preset_api_key"]);
+        assert.match(response.json.error, /OPENCOMPUTER_API_KEY/);
       });
     },
     { presetApiKey },

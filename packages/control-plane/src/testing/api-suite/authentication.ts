@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { apiKeyPattern } from "@opencomputer/protocol";
+import { apiKeyPattern } from "@opencomputer/protocol/api";
 import { apiKeys } from "../../database/schema.ts";
-import { mintApiKey } from "../../orgs/api-key.ts";
+import { mintApiKey } from "../../orgs/api-key-repository.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
 export function describeAuthentication(openDatabase: OpenTestDatabase): void {
@@ -43,9 +43,9 @@ export function describeAuthentication(openDatabase: OpenTestDatabase): void {
 
     test("the description of the API needs no key", async () => {
       for (const path of ["/api/openapi.json", "/api/docs"]) {
-        const answer = await installation().call("GET", path, { key: null });
-        assert.equal(answer.status, 200, path);
-        assert.ok(!answer.text.includes(installation().apiKey.slice(4)));
+        const response = await installation().call("GET", path, { key: null });
+        assert.equal(response.status, 200, path);
+        assert.ok(!response.text.includes(installation().apiKey.slice(4)));
       }
     });
 
@@ -103,12 +103,12 @@ export function describeAuthentication(openDatabase: OpenTestDatabase): void {
 
     test("does not open those of another sandbox of the same org", async () => {
       const [one, other] = [await create(), await create()];
-      const answer = await installation().call(
+      const response = await installation().call(
         "POST",
         `/api/sandboxes/${other.sandboxID}/exec/run`,
         { ...bearer(one.token), body: { cmd: "true" } },
       );
-      assert.deepEqual([answer.status, answer.json.code], [403, "forbidden"]);
+      assert.deepEqual([response.status, response.json.code], [403, "forbidden"]);
     });
 
     test("does not open any other route", async () => {
@@ -127,14 +127,14 @@ export function describeAuthentication(openDatabase: OpenTestDatabase): void {
       }
     });
 
-    test("is worth nothing when the sandbox is gone", async () => {
+    test("is worth nothing once the sandbox is killed", async () => {
       const { sandboxID, token } = await create();
       await installation().call("DELETE", `/api/sandboxes/${sandboxID}`);
-      const answer = await installation().call("POST", `/api/sandboxes/${sandboxID}/exec/run`, {
+      const response = await installation().call("POST", `/api/sandboxes/${sandboxID}/exec/run`, {
         ...bearer(token),
         body: { cmd: "true" },
       });
-      assert.deepEqual([answer.status, answer.json.code], [409, "sandbox_not_running"]);
+      assert.deepEqual([response.status, response.json.code], [409, "sandbox_not_running"]);
     });
   });
 }

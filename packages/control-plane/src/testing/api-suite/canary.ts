@@ -11,20 +11,27 @@ const rowsSchema = z.object({ rows: z.array(z.record(z.string(), z.unknown())) }
 
 export function describeCanary(openDatabase: OpenTestDatabase): void {
   describeWithInstallation("canary", openDatabase, (installation) => {
-    test("a value is in no answer, no log line and no column, whatever is done with it", async () => {
+    test("a value is in no response, no log line and no column, whatever is done with it", async () => {
       const { call, egressProxy, worker, database } = installation();
       const canary = "sk-canary-0123456789-é🔑";
+      const awsKey = "canary-of-aws-q7Z2xK9mV4tR8wLpB3nYd5Hc";
       const body = { value: canary };
       const { id } = (await call("POST", "/api/secret-stores", { body: { name: "s" } })).json;
       const project = (await call("POST", "/api/projects", { body: { name: "p" } })).json;
       const path = `/api/secret-stores/${id}/secrets`;
       await call("PUT", `${path}/K`, { body });
       await call("PUT", `/api/projects/${project.id}/secrets/K2`, { body });
+      const aws = { kind: "aws", accessKeyId: "id", secretAccessKey: awsKey };
+      await call("PUT", `${path}/AWS`, { body: aws });
+      await call("PUT", `${path}/AWS`, { body: { ...aws, sessionToken: [awsKey] } });
+      await call("PUT", `${path}/AWS`, { body: { ...aws, accessKeyId: `${awsKey} ` } });
       const created = await call("POST", "/api/sandboxes", {
         body: { secretStore: "s", project: "p" },
       });
       const sandbox = `/api/sandboxes/${created.json.sandboxID}`;
-      assert.ok(JSON.stringify([...egressProxy.sessions.values()]).includes(canary));
+      for (const value of [canary, awsKey]) {
+        assert.ok(JSON.stringify([...egressProxy.sessions.values()]).includes(value));
+      }
 
       await call("PUT", `${path}/PATH`, { body });
       await call("PUT", `${path}/K`, { body: { ...body, allowedHosts: ["*"] } });
@@ -33,13 +40,16 @@ export function describeCanary(openDatabase: OpenTestDatabase): void {
       await call("PUT", `${path}/K`, { rawBody: `{"value": "${canary}"` });
       await call("PUT", `${path}/K`, { body: { value: canary.repeat(10_000) } });
       await call("PUT", `/api/secret-stores/absent/secrets/K`, { body });
+      await call("POST", "/api/webhooks", { body: { url: "http://127.0.0.1:1/", secret: canary } });
+      await call("POST", "/api/webhooks", { body: { url: canary } });
       egressProxy.before = async () => {
         throw new Error(canary);
       };
       await call("PUT", `${path}/K`, { body });
       await call("POST", "/api/sandboxes", { body: { secretStore: "s" } });
       egressProxy.before = async () => undefined;
-      for (const route of ["", "/allowed-hosts", "/files/list?path=/"]) {
+      egressProxy.log(created.json.sandboxID);
+      for (const route of ["", "/allowed-hosts", "/egress", "/files/list?path=/"]) {
         await call("GET", sandbox + route);
       }
       await call("POST", `${sandbox}/exec/run`, { body: { cmd: "env" } });
@@ -49,6 +59,8 @@ export function describeCanary(openDatabase: OpenTestDatabase): void {
         "/api/projects",
         "/api/sandboxes",
         "/api/keys",
+        "/api/events?limit=1000",
+        "/api/webhooks",
         "/api/openapi.json",
         "/api/docs",
       ]) {
@@ -77,9 +89,9 @@ export function describeCanary(openDatabase: OpenTestDatabase): void {
       await egressProxy.start();
       assert.ok(!JSON.stringify([...worker.machines.values()]).includes(canary));
 
-      const needles = [canary, canary.slice(0, 16), Buffer.from(canary).toString("base64")];
+      const needles = [canary, canary.slice(0, 16), Buffer.from(canary).toString("base64"), awsKey];
       const searched = {
-        "answers and log": installation().recorded(),
+        "responses and log": installation().recorded(),
         database: await dump(database),
       };
       for (const [where, text] of Object.entries(searched)) {

@@ -6,7 +6,7 @@ import {
   limits,
   restoredCheckpointSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import { eq } from "drizzle-orm";
 import { checkpoints } from "../../database/schema.ts";
 import { checkpointBytes } from "../fake-worker.ts";
@@ -64,20 +64,20 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       const proceed = holdCheckpoints();
       const id = await create({ timeout: 123, memoryMB: 512 });
       await write(id, "v1");
-      let isAnswered = false;
+      let hasResponded = false;
       const making = make(id, { name: "one" }).finally(() => {
-        isAnswered = true;
+        hasResponded = true;
       });
       const cid = await begunId(id);
       // The sandbox continues meanwhile, and what it does may still be in the checkpoint.
       const run = await call("POST", `/api/sandboxes/${id}/exec/run`, { body: { cmd: "x" } });
       assert.equal(run.status, 200);
       assert.equal((await find(id, cid)).status, "processing");
-      assert.equal(isAnswered, false);
+      assert.equal(hasResponded, false);
       proceed();
-      const answer = await making;
-      assert.equal(answer.status, 201);
-      const record = checkpointRecordSchema.strict().parse(answer.json);
+      const response = await making;
+      assert.equal(response.status, 201);
+      const record = checkpointRecordSchema.strict().parse(response.json);
       assert.deepEqual(
         [record.id, record.sandboxId, record.name, record.kind, record.status, record.sizeBytes],
         [cid, id, "one", "full", "processing", 0],
@@ -103,9 +103,9 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       worker.before = async (step) => {
         if (step === "checkpoint") throw new WireError("worker_unavailable", "lost");
       };
-      const answer = await make(id, { name: "unknown" });
+      const response = await make(id, { name: "unknown" });
       worker.before = async () => undefined;
-      assert.deepEqual([answer.status, answer.json.code], [409, "outcome_unknown"]);
+      assert.deepEqual([response.status, response.json.code], [409, "outcome_unknown"]);
     });
 
     test("list is oldest first and [] for none; a killed sandbox keeps its checkpoints", async () => {
@@ -149,8 +149,8 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
         { name: "a", retentionPolicy: { mode: "some" } },
         { name: "a", retentionPolicy: { mode: "none", maxCount: 0 } },
       ]) {
-        const answer = await make(id, body);
-        assert.deepEqual([answer.status, answer.json.code], [400, "invalid_request"]);
+        const response = await make(id, body);
+        assert.deepEqual([response.status, response.json.code], [400, "invalid_request"]);
       }
       assert.deepEqual(await list(id), []);
     });
@@ -171,21 +171,21 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       const [oldest = "", second = ""] = ids;
       assert.equal(await find(id, oldest), undefined);
       assert.notEqual(await find(id, second), undefined);
-      await eventually(() => !worker.checkpoints.has(oldest), "its files are gone");
+      await eventually(() => !worker.checkpoints.has(oldest), "its files were deleted");
       const lowered = { mode: "none", maxCount: 2 };
-      const answer = await make(id, { name: "lowered", retentionPolicy: lowered });
-      assert.deepEqual([answer.status, answer.json.code], [409, "limit_reached"]);
+      const response = await make(id, { name: "lowered", retentionPolicy: lowered });
+      assert.deepEqual([response.status, response.json.code], [409, "limit_reached"]);
     });
 
     test("many at once: as many as there may be are made, the rest are 409", async () => {
       const id = await create();
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         Array.from({ length: 15 }, (_, index) => make(id, { name: `n${index}` })),
       );
-      const made = answers.filter(({ status }) => status === 201);
+      const made = responses.filter(({ status }) => status === 201);
       assert.equal(made.length, limits.fullCheckpointsPerSandboxMax);
-      for (const answer of answers.filter(({ status }) => status !== 201)) {
-        assert.deepEqual([answer.status, answer.json.code], [409, "limit_reached"]);
+      for (const response of responses.filter(({ status }) => status !== 201)) {
+        assert.deepEqual([response.status, response.json.code], [409, "limit_reached"]);
       }
       await eventually(
         async () => (await list(id)).every((row: { status: string }) => row.status === "ready"),
@@ -236,7 +236,7 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       assert.equal((await call("DELETE", `/api/sandboxes/${id}/checkpoints/${cid}`)).status, 204);
       proceed();
       await making;
-      await eventually(() => worker.checkpoints.get(cid) === undefined, "its files are gone");
+      await eventually(() => worker.checkpoints.get(cid) === undefined, "its files were deleted");
       assert.deepEqual(await list(id), []);
     });
 
@@ -246,9 +246,9 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       await write(id, "before");
       const cid = await makeReady(id, { name: "before" });
       await write(id, "after");
-      const answer = await call("POST", `/api/sandboxes/${id}/checkpoints/${cid}/restore`);
-      assert.equal(answer.status, 200);
-      assert.deepEqual(restoredCheckpointSchema.strict().parse(answer.json), {
+      const response = await call("POST", `/api/sandboxes/${id}/checkpoints/${cid}/restore`);
+      assert.equal(response.status, 200);
+      assert.deepEqual(restoredCheckpointSchema.strict().parse(response.json), {
         sandboxId: id,
         checkpointId: cid,
         status: "restoring",
@@ -285,8 +285,8 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       const restore = (checkpoint: string) =>
         call("POST", `/api/sandboxes/${id}/checkpoints/${checkpoint}/restore`);
       for (const absent of [foreign, "00000000-0000-4000-8000-000000000000", "x"]) {
-        const answer = await restore(absent);
-        assert.deepEqual([answer.status, answer.json.code], [404, "checkpoint_not_found"]);
+        const response = await restore(absent);
+        assert.deepEqual([response.status, response.json.code], [404, "checkpoint_not_found"]);
       }
       worker.before = async (step) => {
         if (step === "restore") throw new WireError("host_storage_full", "the disk is full");
@@ -357,7 +357,7 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       worker.checkpoints.set(never, { ...files, checkpointId: never });
       await database.delete(checkpoints).where(eq(checkpoints.id, unknown));
       await worker.restart();
-      await eventually(() => !worker.checkpoints.has(unknown), "its files are gone");
+      await eventually(() => !worker.checkpoints.has(unknown), "its files were deleted");
       await eventually(
         () => installation().recorded().includes("a checkpoint is not in the database"),
         "the other is reported",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { commandSessionSchema, errorBodySchema, sessionFrames } from "@opencomputer/protocol";
+import { commandSessionSchema, errorBodySchema, sessionFrames } from "@opencomputer/protocol/api";
 import { attachSession, RefusedUpgrade } from "../attach-session.ts";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
@@ -15,9 +15,9 @@ export function describeCommandSessions(openDatabase: OpenTestDatabase): void {
     const createSandbox = async () => (await call("POST", "/api/sandboxes")).json.sandboxID;
     const start = async (body: object) => {
       const path = `/api/sandboxes/${await createSandbox()}/exec`;
-      const answer = await call("POST", path, { body });
-      assert.equal(answer.status, 201, answer.text);
-      return { path, ...commandSessionSchema.parse(answer.json) };
+      const response = await call("POST", path, { body });
+      assert.equal(response.status, 201, response.text);
+      return { path, ...commandSessionSchema.parse(response.json) };
     };
     const attach = (path: string) =>
       attachSession(installation().url() + path, { "x-api-key": installation().apiKey });
@@ -30,7 +30,7 @@ export function describeCommandSessions(openDatabase: OpenTestDatabase): void {
       return [error.status, errorBodySchema.parse(JSON.parse(error.body)).code];
     };
 
-    test("start, get and list show the session as the contract says", async () => {
+    test("start, get and list show the session as the contract has it", async () => {
       const { path, sessionID, ...session } = await start({ cmd: "sleep", args: ["a b"] });
       const { startedAt: _, sandboxID: __, ...rest } = session;
       const expected = { command: "sleep", args: ["a b"], running: true, attachedClients: 0 };
@@ -50,8 +50,8 @@ export function describeCommandSessions(openDatabase: OpenTestDatabase): void {
         ["/run-async", "x".repeat(255)],
       ] as const) {
         const headers = { "idempotency-key": key };
-        const answer = await call("POST", path + route, { body, headers });
-        assert.ok(answer.status < 300, answer.text);
+        const response = await call("POST", path + route, { body, headers });
+        assert.ok(response.status < 300, response.text);
         await call("POST", path + route, { body });
         for (const malformed of ["", "a b", "x".repeat(256)]) {
           const refused = await call("POST", path + route, {
@@ -68,7 +68,7 @@ export function describeCommandSessions(openDatabase: OpenTestDatabase): void {
       const { path, sessionID } = await start({ cmd: "cat" });
       installation()
         .worker.sessions.get(sessionID)
-        ?.say({ type: "stdout", octets: Buffer.from("before") });
+        ?.say({ type: "stdout", bytes: Buffer.from("before") });
       const client = await attach(`${path}/${sessionID}`);
       client.send("one ");
       client.send("two");
@@ -213,8 +213,8 @@ export function describeCommandSessions(openDatabase: OpenTestDatabase): void {
       for (const signal of [0, 65, 1.5, "TERM"]) {
         assert.equal((await call("POST", kill, { body: { signal } })).status, 400, `${signal}`);
       }
-      const answer = await call("POST", kill, { body: { signal: 15 } });
-      assert.deepEqual([answer.status, answer.json], [200, {}]);
+      const response = await call("POST", kill, { body: { signal: 15 } });
+      assert.deepEqual([response.status, response.json], [200, {}]);
       await client.closed;
       assert.equal(client.exitCode(), 143);
       assert.equal((await call("POST", kill)).status, 200);
@@ -222,7 +222,7 @@ export function describeCommandSessions(openDatabase: OpenTestDatabase): void {
       assert.equal((await call("POST", `${path}/exec-0/kill`)).status, 404);
     });
 
-    test("run-async answers 200 for what ended at once, 202 and a result for the rest", async () => {
+    test("run-async responds 200 for what ended at once, 202 and a result for the rest", async () => {
       const path = `/api/sandboxes/${await createSandbox()}/exec`;
       const quick = await call("POST", `${path}/run-async`, { body: { cmd: "echo" } });
       const ended = { exitCode: 0, stdout: "echo\n", stderr: "", running: false };
@@ -251,7 +251,7 @@ export function describeCommandSessions(openDatabase: OpenTestDatabase): void {
       assert.equal((await call("POST", path, { body })).status, 400);
     });
 
-    test("a session outlives the control plane, and its clients are told to come again", async () => {
+    test("a session outlives the control plane, and its clients are asked to attach again", async () => {
       const { path, sessionID } = await start({ cmd: "cat" });
       const client = await attach(`${path}/${sessionID}`);
       client.send("kept");

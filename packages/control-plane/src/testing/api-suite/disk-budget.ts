@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { defaults, limits } from "@opencomputer/protocol";
+import { defaults, limits } from "@opencomputer/protocol/api";
 import { images } from "../../database/schema.ts";
-import type { ApiAnswer } from "../test-installation.ts";
+import type { ApiResponse } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
 const sandboxMB = limits.diskMBMin + defaults.memoryMB;
@@ -30,15 +30,15 @@ export function describeDiskBudget(openDatabase: OpenTestDatabase): void {
       const createSnapshot = (name: string) =>
         call("POST", "/api/snapshots", { body: { name, image: image(name) } });
 
-      async function made(answer: Promise<ApiAnswer>): Promise<string> {
-        const { status, json } = await answer;
+      async function made(response: Promise<ApiResponse>): Promise<string> {
+        const { status, json } = await response;
         assert.equal(status, 201, JSON.stringify(json));
         return json.sandboxID ?? json.id;
       }
 
       /** The refusal names the limit, the value and the next step. */
-      async function refused(answer: Promise<ApiAnswer>, totalMB: number): Promise<void> {
-        const { status, json } = await answer;
+      async function refused(response: Promise<ApiResponse>, totalMB: number): Promise<void> {
+        const { status, json } = await response;
         assert.deepEqual([status, json.code], [409, "limit_reached"], JSON.stringify(json));
         assert.ok(json.error.includes(` ${totalMB} of ${diskMBPerOrgMax} MB`), json.error);
         assert.match(json.error, /Kill .*delete .*raise OPENCOMPUTER_DISK_MB_PER_ORG_MAX/);
@@ -67,11 +67,11 @@ export function describeDiskBudget(openDatabase: OpenTestDatabase): void {
       });
 
       test("create: many at once make what there is room for; a kill gives room, another org has its own", async () => {
-        const answers = await Promise.all(Array.from({ length: 6 }, () => create()));
-        const [first, ...others] = answers.filter(({ status }) => status === 201);
+        const responses = await Promise.all(Array.from({ length: 6 }, () => create()));
+        const [first, ...others] = responses.filter(({ status }) => status === 201);
         assert.equal(others.length, 2);
-        for (const answer of answers.filter(({ status }) => status !== 201)) {
-          await refused(Promise.resolve(answer), 4 * sandboxMB);
+        for (const response of responses.filter(({ status }) => status !== 201)) {
+          await refused(Promise.resolve(response), 4 * sandboxMB);
         }
         assert.equal(installation().worker.machines.size, 3);
         const key = await installation().secondOrgKey();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import { sandboxes, sandboxSecrets } from "../../database/schema.ts";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
@@ -22,16 +22,16 @@ export function describeFailures(openDatabase: OpenTestDatabase): void {
     };
 
     for (const step of ["prepare", "start"] as const) {
-      test(`the worker fails to ${step}: its error is answered and nothing is left`, async () => {
+      test(`the worker fails to ${step}: its error is returned and nothing is left`, async () => {
         if (step === "prepare") await makeStore();
         const { worker } = installation();
         worker.before = async (current) => {
           if (current === step) throw new WireError("capacity_exhausted", "no slot is free");
         };
-        const answer = await call("POST", "/api/sandboxes", { body: { secretStore: "s" } });
+        const response = await call("POST", "/api/sandboxes", { body: { secretStore: "s" } });
         worker.before = async () => undefined;
         assert.deepEqual(
-          [answer.status, answer.json],
+          [response.status, response.json],
           [503, { error: "no slot is free", code: "capacity_exhausted" }],
         );
         await nothingIsLeft();
@@ -44,9 +44,9 @@ export function describeFailures(openDatabase: OpenTestDatabase): void {
         if (step === "put") throw new WireError("internal_error", "cannot hold it");
       };
       worker.events.length = 0;
-      const answer = await call("POST", "/api/sandboxes", { body: { secretStore: "s" } });
+      const response = await call("POST", "/api/sandboxes", { body: { secretStore: "s" } });
       egressProxy.before = async () => undefined;
-      assert.equal(answer.status, 500);
+      assert.equal(response.status, 500);
       assert.ok(!worker.events.some((event) => event.startsWith("start")));
       await nothingIsLeft();
     });
@@ -72,7 +72,7 @@ export function describeFailures(openDatabase: OpenTestDatabase): void {
         await atStep;
         client.abort();
         await assert.rejects(request, { name: "AbortError" });
-        // The server sees the closed connection in its own time; the create goes on after it.
+        // The server sees the closed connection in its own time; the create continues after it.
         await new Promise((resolve) => setTimeout(resolve, 100));
         proceed();
         worker.before = async () => undefined;
@@ -122,13 +122,13 @@ export function describeFailures(openDatabase: OpenTestDatabase): void {
       assert.equal((await call("POST", "/api/sandboxes")).status, 201, "ready at once");
     });
 
-    test("while worker or proxy is away, creates fail with 503 and say which", async () => {
+    test("while worker or proxy is away, creates fail with 503 and name which", async () => {
       const { worker, egressProxy } = installation();
       const refusal = async (code: string) => {
         await eventually(async () => {
-          const answer = await call("POST", "/api/sandboxes");
-          return answer.status === 503 && answer.json.code === code;
-        }, `creates answer ${code}`);
+          const response = await call("POST", "/api/sandboxes");
+          return response.status === 503 && response.json.code === code;
+        }, `creates response ${code}`);
       };
       await egressProxy.stop();
       await refusal("egress_proxy_unavailable");
@@ -143,8 +143,8 @@ export function describeFailures(openDatabase: OpenTestDatabase): void {
       const { worker, egressProxy } = installation();
       const { sandboxID } = (await call("POST", "/api/sandboxes")).json;
       await worker.stop();
-      const answer = await call("DELETE", `/api/sandboxes/${sandboxID}`);
-      assert.deepEqual([answer.status, answer.json.code], [503, "worker_unavailable"]);
+      const response = await call("DELETE", `/api/sandboxes/${sandboxID}`);
+      assert.deepEqual([response.status, response.json.code], [503, "worker_unavailable"]);
       assert.ok(!egressProxy.sessions.has(sandboxID));
       const path = `/api/sandboxes/${sandboxID}`;
       assert.equal((await call("GET", path)).json.status, "stopped");

@@ -14,7 +14,7 @@ export function describeFiles(openDatabase: OpenTestDatabase): void {
     const create = async () => (await call("POST", "/api/sandboxes")).json.sandboxID as string;
     const octetStream = { "content-type": "application/octet-stream" };
 
-    test("octets of any content type go in and come out unchanged", async () => {
+    test("bytes of any content type go in and come out unchanged", async () => {
       const path = `/api/sandboxes/${await create()}/files?path=/workspace/a%20b%3F.bin`;
       const types = ["application/octet-stream", "application/json", "text/plain", "odd/type"];
       for (const [index, type] of types.entries()) {
@@ -48,8 +48,8 @@ export function describeFiles(openDatabase: OpenTestDatabase): void {
       assert.equal((await call("POST", `${path}/mkdir?path=/d`, json)).status, 204);
       assert.equal((await call("DELETE", `${path}?path=/f`)).status, 204);
       for (const method of ["GET", "DELETE"]) {
-        const answer = await call(method, `${path}?path=/f`);
-        assert.deepEqual([answer.status, answer.json.code], [404, "file_not_found"]);
+        const result = await call(method, `${path}?path=/f`);
+        assert.deepEqual([result.status, result.json.code], [404, "file_not_found"]);
       }
     });
 
@@ -57,9 +57,9 @@ export function describeFiles(openDatabase: OpenTestDatabase): void {
       const path = `/api/sandboxes/${await create()}/files`;
       for (const query of ["", "?path=", "?path=%00", `?path=${"a".repeat(4097)}`]) {
         for (const method of ["GET", "PUT", "DELETE"]) {
-          const answer = await call(method, path + query);
-          assert.deepEqual([answer.status, answer.json.code], [400, "invalid_request"]);
-          assert.match(answer.json.error, /^path: /);
+          const result = await call(method, path + query);
+          assert.deepEqual([result.status, result.json.code], [400, "invalid_request"]);
+          assert.match(result.json.error, /^path: /);
         }
       }
     });

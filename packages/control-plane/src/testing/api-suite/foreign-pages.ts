@@ -7,6 +7,9 @@ import { attachSession, RefusedUpgrade } from "../attach-session.ts";
 import { visitPreview } from "../visit-preview.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
+/** A page that the operator listed. */
+const page = "https://app.example.com";
+
 export function describeForeignPages(openDatabase: OpenTestDatabase): void {
   describeWithInstallation(
     "pages of other sites",
@@ -99,7 +102,7 @@ export function describeForeignPages(openDatabase: OpenTestDatabase): void {
               [403, "origin_not_allowed"],
             );
           }
-          for (const origin of [undefined, own, "https://oc.internal:3000"]) {
+          for (const origin of [undefined, own, "https://oc.internal:3000", page]) {
             (await open(origin)).socket.terminate();
           }
         }
@@ -124,14 +127,69 @@ export function describeForeignPages(openDatabase: OpenTestDatabase): void {
             key: null,
             headers: { ...headers, "access-control-request-method": "PUT" },
           });
-          assert.ok(preflight.status >= 400, path);
+          assert.deepEqual([preflight.status, preflight.json.code], [403, "origin_not_allowed"]);
+          assert.match(preflight.json.error, /"http:\/\/evil\.test".*OPENCOMPUTER_CORS_ORIGINS/);
           const granted = [...preflight.headers.keys()].filter((name) =>
             name.startsWith("access-control-"),
           );
           assert.deepEqual(granted, []);
         }
+        const read = await call("GET", "/api/sandboxes", { headers });
+        assert.deepEqual(
+          [read.status, read.headers.get("access-control-allow-origin")],
+          [200, null],
+        );
+        assert.equal(read.headers.get("vary"), "Origin");
+      });
+
+      test("of listed origins may call every route and read its response, errors too", async () => {
+        for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"]) {
+          const preflight = await call("OPTIONS", "/api/sandboxes", {
+            key: null,
+            headers: {
+              origin: page,
+              "access-control-request-method": method,
+              "access-control-request-headers":
+                "x-api-key,content-type,last-event-id,idempotency-key",
+            },
+          });
+          assert.equal(preflight.status, 204);
+          assert.equal(preflight.headers.get("access-control-allow-origin"), page);
+          const allowed = (field: string) =>
+            preflight.headers.get(`access-control-allow-${field}`)?.toLowerCase().split(", ") ?? [];
+          assert.ok(allowed("methods").includes(method.toLowerCase()));
+          for (const name of ["x-api-key", "content-type", "last-event-id", "idempotency-key"]) {
+            assert.ok(allowed("headers").includes(name), name);
+          }
+          assert.equal(preflight.headers.get("access-control-allow-credentials"), null);
+        }
+        const id: string = (await call("POST", "/api/sandboxes")).json.sandboxID;
+        const path = `/api/sandboxes/${id}/files?path=note`;
+        for (const [method, route, key, status] of [
+          ["GET", "/health", null, 200],
+          ["GET", "/api/sandboxes", undefined, 200],
+          ["PUT", path, undefined, 204],
+          ["GET", path, undefined, 200],
+          ["GET", "/api/sandboxes", null, 401],
+          ["GET", "/api/sandboxes/sb-none", undefined, 404],
+          ["GET", "/api/nowhere", undefined, 404],
+        ] as const) {
+          const response = await call(method, route, {
+            headers: { origin: page },
+            ...(key === undefined ? {} : { key }),
+            ...(method === "PUT" ? { rawBody: "from a page" } : {}),
+          });
+          assert.equal(response.status, status, route);
+          assert.equal(response.headers.get("access-control-allow-origin"), page, route);
+          assert.equal(response.headers.get("access-control-expose-headers"), "Retry-After");
+        }
+      });
+
+      test("of listed origins reach it under no foreign name either", async () => {
+        const head = `GET /health HTTP/1.1\r\nConnection: close\r\nHost: evil.test\r\nOrigin: ${page}`;
+        assert.match(await raw(head), /^HTTP\/1\.1 421 /);
       });
     },
-    { allowedHosts: ["oc.internal", "*.corp.example"] },
+    { allowedHosts: ["oc.internal", "*.corp.example"], corsOrigins: [page] },
   );
 }

@@ -6,7 +6,7 @@ import {
   limits,
   patchRecordSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
@@ -63,9 +63,9 @@ export function describeForks(openDatabase: OpenTestDatabase): void {
       });
       await call("PUT", `/api/sandboxes/${parent}/files?path=/f`, { rawBody: "content" });
       const cid = await makeReady(parent);
-      const answer = await fork(cid, { envs: { B: "2" } });
-      assert.equal(answer.status, 201);
-      const sandbox = createdSandboxSchema.strict().parse(answer.json);
+      const response = await fork(cid, { envs: { B: "2" } });
+      assert.equal(response.status, 201);
+      const sandbox = createdSandboxSchema.strict().parse(response.json);
       assert.equal(sandbox.fromCheckpointId, cid);
       assert.notEqual(sandbox.sandboxID, parent);
       assert.deepEqual([sandbox.memoryMB, sandbox.metadata], [512, { team: "a" }]);
@@ -104,9 +104,9 @@ export function describeForks(openDatabase: OpenTestDatabase): void {
       await store("ten", [], { K: { value: "v" } });
       const parent = await create({ secretStore: "ten" });
       const cid = await makeReady(parent);
-      const answers = await Promise.all(Array.from({ length: 10 }, () => fork(cid)));
-      assert.deepEqual([...new Set(answers.map(({ status }) => status))], [201]);
-      const ids = answers.map(({ json }) => json.sandboxID);
+      const responses = await Promise.all(Array.from({ length: 10 }, () => fork(cid)));
+      assert.deepEqual([...new Set(responses.map(({ status }) => status))], [201]);
+      const ids = responses.map(({ json }) => json.sandboxID);
       assert.equal(new Set(ids.map((id) => sessionOf(id).sourceAddress)).size, 10);
       for (const id of ids) assert.deepEqual(sessionOf(id).secrets, sessionOf(parent).secrets);
     });
@@ -286,8 +286,8 @@ export function describeForks(openDatabase: OpenTestDatabase): void {
       const restored = await call("POST", `${path}/${cid}/restore`);
       assert.deepEqual([restored.status, restored.json.code], [409, "checkpoint_failed"]);
       for (const id of [absentId, "x"]) {
-        const answer = await fork(id);
-        assert.deepEqual([answer.status, answer.json.code], [404, "checkpoint_not_found"]);
+        const response = await fork(id);
+        assert.deepEqual([response.status, response.json.code], [404, "checkpoint_not_found"]);
       }
     });
 
@@ -324,8 +324,8 @@ export function describeForks(openDatabase: OpenTestDatabase): void {
       );
       assert.equal((await call("DELETE", `${path}/${patch.id}`)).status, 204);
       for (const id of [patch.id, absentId, "x"]) {
-        const answer = await call("DELETE", `${path}/${id}`);
-        assert.deepEqual([answer.status, answer.json.code], [404, "patch_not_found"]);
+        const response = await call("DELETE", `${path}/${id}`);
+        assert.deepEqual([response.status, response.json.code], [404, "patch_not_found"]);
       }
       assert.equal((await add({ script: "echo 4" })).json.patch.sequence, 4);
       for (const body of [

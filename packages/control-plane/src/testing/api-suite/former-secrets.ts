@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { limits, WireError } from "@opencomputer/protocol";
+import { limits, WireError } from "@opencomputer/protocol/api";
+import { serviceLimits } from "@opencomputer/protocol/wire";
 import { eq } from "drizzle-orm";
 import { checkpointFormerSecrets, sandboxes, sandboxFormerSecrets } from "../../database/schema.ts";
 import { eventually } from "../test-installation.ts";
@@ -84,11 +85,11 @@ export function describeFormerSecrets(openDatabase: OpenTestDatabase): void {
       const id = await create("bounded");
       for (const value of ["second", "first", "second", "first"]) await set(store, { value });
       assert.deepEqual(formers(id), ["second", "first"]);
-      for (let index = 0; index < limits.formerValuesPerSecretMax; index += 1) {
+      for (let index = 0; index < serviceLimits.formerValuesPerSecretMax; index += 1) {
         await set(store, { value: `v${index}` });
       }
       const kept = formers(id);
-      assert.equal(kept.length, limits.formerValuesPerSecretMax);
+      assert.equal(kept.length, serviceLimits.formerValuesPerSecretMax);
       assert.ok(kept.includes("first") && !kept.includes("second"));
       assert.equal((await rowsOf(id)).length, kept.length);
     });
@@ -111,7 +112,7 @@ export function describeFormerSecrets(openDatabase: OpenTestDatabase): void {
       await installation()
         .database.update(sandboxFormerSecrets)
         .set({
-          sealed: "x".repeat(limits.formerValuesBytesTotalMax),
+          encrypted: "x".repeat(serviceLimits.formerValuesBytesTotalMax),
           retiredAt: new Date(Date.now() - 3_600_000),
         })
         .where(eq(sandboxFormerSecrets.ownerId, id));
@@ -132,7 +133,7 @@ export function describeFormerSecrets(openDatabase: OpenTestDatabase): void {
       const store = await makeStore("expiring", { value: "v1" });
       const id = await create("expiring");
       await set(store, { value: "v2" });
-      const retiredAt = new Date(Date.now() - limits.formerValueSecondsMax * 1000);
+      const retiredAt = new Date(Date.now() - serviceLimits.formerValueSecondsMax * 1000);
       await database
         .update(sandboxFormerSecrets)
         .set({ retiredAt })
@@ -239,19 +240,19 @@ export function describeFormerSecrets(openDatabase: OpenTestDatabase): void {
       const [one, other] = await rowsOf(id);
       assert.ok(one !== undefined && other !== undefined);
       const before = structuredClone(session(id));
-      const write = (sealed: string) =>
+      const write = (encrypted: string) =>
         database
           .update(sandboxFormerSecrets)
-          .set({ sealed })
+          .set({ encrypted })
           .where(eq(sandboxFormerSecrets.id, one.id));
-      for (const sealed of [other.sealed, `${one.sealed.slice(0, -8)}AAAAAAA=`, ""]) {
-        await write(sealed);
+      for (const encrypted of [other.encrypted, `${one.encrypted.slice(0, -8)}AAAAAAA=`, ""]) {
+        await write(encrypted);
         const response = await set(store, { value: "v3" });
         assert.deepEqual([response.status, response.json.code], [500, "internal_error"]);
         assert.match(response.json.error, /former value of secret K of sandbox sb-/);
         assert.deepEqual(session(id), before);
       }
-      await write(one.sealed);
+      await write(one.encrypted);
       assert.equal((await set(store, { value: "v3" })).status, 200);
       assert.deepEqual(formers(id), ["v2", "v1"]);
       await database.delete(sandboxes).where(eq(sandboxes.id, id));

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  hibernatedSandboxAnswerSchema,
+  hibernateResponseSchema,
   sandboxDetailSchema,
   WireError,
   wokenSandboxSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import { eq } from "drizzle-orm";
 import { sandboxes } from "../../database/schema.ts";
 import { hibernatedBytes } from "../fake-worker.ts";
@@ -51,11 +51,11 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       return { atStep, proceed };
     };
 
-    test("hibernate answers the size, and the same again; status, list and session follow", async () => {
+    test("hibernate responds with the size, and the same again; status, list and session follow", async () => {
       const id = await create();
-      const answer = await hibernate(id);
-      assert.equal(answer.status, 200);
-      const body = hibernatedSandboxAnswerSchema.strict().parse(answer.json);
+      const response = await hibernate(id);
+      assert.equal(response.status, 200);
+      const body = hibernateResponseSchema.strict().parse(response.json);
       assert.deepEqual(body, { sandboxID: id, status: "hibernated", sizeBytes: hibernatedBytes });
       assert.deepEqual((await hibernate(id)).json, body);
       assert.equal(eventsOf(id, "hibernate"), 1);
@@ -83,9 +83,9 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       const before = egressProxy.contentOf(id);
       const { envs } = machineOf(id).request;
       await hibernate(id);
-      const answer = await wake(id);
-      assert.equal(answer.status, 200);
-      const woken = wokenSandboxSchema.strict().parse(answer.json);
+      const response = await wake(id);
+      assert.equal(response.status, 200);
+      const woken = wokenSandboxSchema.strict().parse(response.json);
       const detail = await get(id);
       assert.deepEqual([woken.status, woken.token], ["running", detail.token]);
       assert.equal(Date.parse(detail.endAt) > Date.now() + 1_200_000, true);
@@ -96,7 +96,11 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       assert.notEqual(after?.machineId, before?.machineId);
       const slot = { sourceAddress: null, machineId: null };
       assert.deepEqual({ ...after, ...slot }, { ...before, ...slot });
-      assert.deepEqual((await wake(id)).json, answer.json, "one that runs answers the same");
+      assert.deepEqual(
+        (await wake(id)).json,
+        response.json,
+        "one that runs gets the same response",
+      );
     });
 
     test("wake's own time-out replaces the original one", async () => {
@@ -151,12 +155,12 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       const id = await create();
       await call("PUT", `/api/sandboxes/${id}/files?path=/f`, { rawBody: "content" });
       await hibernate(id);
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         Array.from({ length: 100 }, (_, index) =>
           index % 2 === 0 ? run(id) : call("GET", `/api/sandboxes/${id}/files?path=/f`),
         ),
       );
-      assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+      assert.deepEqual([...new Set(responses.map(({ status }) => status))], [200]);
       assert.equal(eventsOf(id, "wake"), 1);
     });
 
@@ -169,8 +173,8 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
         ["GET", "allowed-hosts", undefined],
       ] as const) {
         await hibernate(id);
-        const answer = await call(method, `/api/sandboxes/${id}/${route}`, { body });
-        assert.ok(answer.status < 300, route);
+        const response = await call(method, `/api/sandboxes/${id}/${route}`, { body });
+        assert.ok(response.status < 300, route);
         assert.equal((await get(id)).status, "hibernated", route);
       }
       for (const [method, route, body] of [
@@ -182,8 +186,8 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
         ["POST", "files/download-url", { path: "/g" }],
       ] as const) {
         await hibernate(id);
-        const answer = await call(method, `/api/sandboxes/${id}/${route}`, { body });
-        assert.ok(answer.status < 300, `${route} ${answer.text}`);
+        const response = await call(method, `/api/sandboxes/${id}/${route}`, { body });
+        assert.ok(response.status < 300, `${route} ${response.text}`);
         assert.equal((await get(id)).status, "running", route);
       }
     });
@@ -214,10 +218,10 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       );
       await new Promise((resolve) => setTimeout(resolve, 50));
       assert.equal((await hibernate(id)).status, 200);
-      const answer = await command;
+      const response = await command;
       worker.run = before;
-      assert.deepEqual([answer.status, answer.json.code], [409, "outcome_unknown"]);
-      assert.match(answer.json.error, /was hibernated during this operation/);
+      assert.deepEqual([response.status, response.json.code], [409, "outcome_unknown"]);
+      assert.match(response.json.error, /was hibernated during this operation/);
       assert.equal((await get(id)).status, "hibernated");
     });
 
@@ -289,8 +293,8 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
         await atStep;
         assert.equal((await call("DELETE", `/api/sandboxes/${id}`)).status, 204, step);
         proceed();
-        const answer = await change;
-        assert.ok([404, 409].includes(answer.status), `${step} ${answer.status}`);
+        const response = await change;
+        assert.ok([404, 409].includes(response.status), `${step} ${response.status}`);
         assert.equal((await get(id)).status, "stopped", step);
         assert.ok(!worker.machines.has(id) && !egressProxy.sessions.has(id), step);
         assert.equal((await run(id)).json.code, "sandbox_not_running");
@@ -302,20 +306,20 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       await hibernate(id);
       assert.equal((await call("DELETE", `/api/sandboxes/${id}`)).status, 204);
       assert.ok(!installation().worker.machines.has(id));
-      for (const answer of [await hibernate(id), await wake(id), await run(id)]) {
-        assert.deepEqual([answer.status, answer.json.code], [409, "sandbox_not_running"]);
+      for (const response of [await hibernate(id), await wake(id), await run(id)]) {
+        assert.deepEqual([response.status, response.json.code], [409, "sandbox_not_running"]);
       }
     });
 
-    test("a full disk: hibernate says so, and the sandbox runs on", async () => {
+    test("a full disk: hibernate fails with host_storage_full, and the sandbox keeps running", async () => {
       const { worker, egressProxy } = installation();
       const id = await create();
       worker.before = async (step) => {
         if (step === "hibernate") throw new WireError("host_storage_full", "the disk is full");
       };
-      const answer = await hibernate(id);
+      const response = await hibernate(id);
       worker.before = async () => undefined;
-      assert.deepEqual([answer.status, answer.json.code], [507, "host_storage_full"]);
+      assert.deepEqual([response.status, response.json.code], [507, "host_storage_full"]);
       assert.equal((await get(id)).status, "running");
       assert.ok(egressProxy.sessions.has(id));
       assert.equal((await run(id)).status, 200);
@@ -329,10 +333,10 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
         worker.before = async (current) => {
           if (current === step) throw new WireError("capacity_exhausted", "no slot is free");
         };
-        const answers = await Promise.all([run(id), run(id), wake(id)]);
+        const responses = await Promise.all([run(id), run(id), wake(id)]);
         worker.before = async () => undefined;
-        for (const answer of answers) {
-          assert.deepEqual([answer.status, answer.json.error], [503, "no slot is free"]);
+        for (const response of responses) {
+          assert.deepEqual([response.status, response.json.error], [503, "no slot is free"]);
         }
         assert.equal((await get(id)).status, "hibernated");
         assert.equal(machineOf(id).state, "hibernated");
@@ -349,16 +353,16 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       egressProxy.before = async (step) => {
         if (step === "put") throw new WireError("internal_error", "cannot hold it");
       };
-      const answer = await run(id);
+      const response = await run(id);
       egressProxy.before = async () => undefined;
-      assert.equal(answer.status, 500);
+      assert.equal(response.status, 500);
       assert.equal(eventsOf(id, "start"), starts);
       assert.equal((await get(id)).status, "hibernated");
       assert.equal(machineOf(id).state, "hibernated");
       assert.equal((await run(id)).status, 200);
     });
 
-    test("memory that is lost at a wake is told until the next hibernate", async () => {
+    test("memory that is lost at a wake is reported until the next hibernate", async () => {
       const id = await create();
       await hibernate(id);
       machineOf(id).lostBecause = "its memory image is damaged";
@@ -385,11 +389,11 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
     });
 
     test("ids that are unknown are 404", async () => {
-      for (const answer of [
+      for (const response of [
         await hibernate("sb-aaaaaaaaaaaaaaaaaaaa"),
         await wake("sb-aaaaaaaaaaaaaaaaaaaa"),
       ]) {
-        assert.deepEqual([answer.status, answer.json.code], [404, "sandbox_not_found"]);
+        assert.deepEqual([response.status, response.json.code], [404, "sandbox_not_found"]);
       }
     });
   });

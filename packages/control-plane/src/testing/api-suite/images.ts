@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { afterEach, test } from "node:test";
-import { limits } from "@opencomputer/protocol";
+import { limits } from "@opencomputer/protocol/api";
 import { eq } from "drizzle-orm";
 import { images, sandboxes, snapshots } from "../../database/schema.ts";
 import { eventually } from "../test-installation.ts";
@@ -15,7 +15,7 @@ interface ServerSentEvent {
   data: { step?: number; type?: string; message?: string; error?: string; code?: string };
 }
 
-/** The events of an answer, which must be framed as the contract has it. */
+/** The events of a response, which must be framed as the contract has it. */
 function readEvents(text: string): ServerSentEvent[] {
   assert.ok(text.endsWith("\n\n"));
   return text
@@ -137,7 +137,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       await call("DELETE", `/api/sandboxes/${json.sandboxID}`);
     });
 
-    test("a project or store that is not there is told of before anything is built", async () => {
+    test("a project or store that does not exist is refused before anything is built", async () => {
       recordScripts();
       for (const [name, code] of [
         ["secretStore", "secret_store_not_found"],
@@ -208,7 +208,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       assert.equal(scripts.filter((script) => script === "shared").length, 1);
     });
 
-    test("a failed step says which, its command, exit code and output, and leaves nothing", async () => {
+    test("a failed step reports which, its command, exit code and output, and leaves nothing", async () => {
       const { worker, database } = installation();
       worker.run = (_machine, { args }) =>
         args?.at(-2) === "fail"
@@ -256,7 +256,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       assert.deepEqual(await builders(), []);
     });
 
-    test("?async=1 answers at once; the row tells of the end, and a failed name can be used again", async () => {
+    test("?async=1 responds at once; the row has the outcome, and a failed name can be used again", async () => {
       const release = holdBuilds();
       const begun = await call("POST", "/api/snapshots?async=1", {
         body: { name: "later", image: image(run("later")) },
@@ -313,8 +313,8 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
         [image({ type: "shell", args: {} }), 400, "invalid_request"],
         [{ ...image(), builderMemoryMB: 1 }, 400, "invalid_request"],
       ] as const) {
-        const answer = await createSnapshot("first", manifest);
-        assert.deepEqual([answer.status, answer.json.code], [status, code], answer.text);
+        const response = await createSnapshot("first", manifest);
+        assert.deepEqual([response.status, response.json.code], [status, code], response.text);
       }
       const both = await createSandbox({ snapshot: "first", image: image() });
       assert.equal(both.status, 400);
@@ -348,7 +348,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       assert.equal((await createSnapshot("x".repeat(129), image())).status, 400);
     });
 
-    test("a build that nobody waits for any more is given up; one with a snapshot goes on", async () => {
+    test("a build that nobody waits for any more is given up; one with a snapshot continues", async () => {
       const { worker } = installation();
       const before = worker.checkpoints.size;
       let release = holdBuilds();
@@ -357,7 +357,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       await eventually(() => scripts.includes("given up"), "it is being built");
       gone.abort();
       await assert.rejects(given);
-      await eventually(async () => (await builders()).length === 0, "its builder is gone");
+      await eventually(async () => (await builders()).length === 0, "its builder was removed");
       release();
       assert.equal(worker.checkpoints.size, before);
 
@@ -389,7 +389,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
         assert.deepEqual([status, json.code], [409, "snapshot_not_ready"]);
         assert.match(json.error, /^Snapshot "deleted" was deleted while it was being built\. /);
       }
-      await eventually(async () => (await builders()).length === 0, "its builder is gone");
+      await eventually(async () => (await builders()).length === 0, "its builder was removed");
       release();
     });
 
@@ -410,8 +410,8 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
         ["POST", "/exec/run", { cmd: "env" }],
         ["POST", "/timeout", { timeout: 1 }],
       ] as const) {
-        const answer = await call(method, `/api/sandboxes/${builder.id}${route}`, { body });
-        assert.equal(answer.status, 404, method + route);
+        const response = await call(method, `/api/sandboxes/${builder.id}${route}`, { body });
+        assert.equal(response.status, 404, method + route);
       }
       release();
       assert.equal((await creating).status, 201);
@@ -435,12 +435,12 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
         "the other org builds the same",
       );
       release();
-      for (const answer of await Promise.all([...building, other])) {
-        assert.equal(answer.status, 201);
+      for (const response of await Promise.all([...building, other])) {
+        assert.equal(response.status, 201);
       }
     });
 
-    test("files get into the image, from the octets of the manifest", async () => {
+    test("files get into the image, from the bytes of the manifest", async () => {
       const { worker } = installation();
       const content = Buffer.from([0, 255, 10]);
       const staged = new Map<string, string>();
@@ -477,7 +477,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       const rawBody = "x".repeat(limits.manifestBytesMax + 1);
       const over = await call("POST", "/api/snapshots", { rawBody });
       assert.deepEqual([over.status, over.json.code], [413, "body_too_large"]);
-      assert.match(over.json.error, /67108864 octets.*an image/);
+      assert.match(over.json.error, /67108864 bytes.*an image/);
     });
 
     test("an image that the worker has lost is built again", async () => {
@@ -517,7 +517,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       assert.equal((await call("GET", `/api/sandboxes/${sandboxID}`)).json.status, "running");
     });
 
-    test("a build of an earlier process is taken away, and its snapshot says why it failed", async () => {
+    test("a build of an earlier process is removed, and its snapshot has why it failed", async () => {
       const { worker, database } = installation();
       await createSnapshot("interrupted", image(run("interrupted")));
       const { sandboxID } = (await createSandbox({})).json;
@@ -535,7 +535,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
         .set({ state: "building" })
         .where(eq(images.contentHash, contentHash));
       await installation().restart();
-      await eventually(() => !worker.machines.has(sandboxID), "the builder is gone");
+      await eventually(() => !worker.machines.has(sandboxID), "the builder was removed");
       assert.deepEqual(await builders(), []);
       const row = (await call("GET", "/api/snapshots/interrupted")).json;
       assert.equal(row.status, "failed");

@@ -8,6 +8,9 @@ const routes: [method: string, path: string, body?: unknown][] = [
   ["DELETE", "/api/sandboxes/:sandbox"],
   ["POST", "/api/sandboxes/:sandbox/timeout", { timeout: 1 }],
   ["GET", "/api/sandboxes/:sandbox/allowed-hosts"],
+  ["GET", "/api/sandboxes/:sandbox/egress"],
+  ["GET", "/api/sandboxes/:sandbox/egress/explain?url=https://example.com/"],
+  ["GET", "/api/sandboxes/:sandbox/egress/suggestion"],
   ["GET", "/api/sandboxes/:sandbox/tags"],
   ["PUT", "/api/sandboxes/:sandbox/tags", { stolen: "yes" }],
   ["POST", "/api/sandboxes/:sandbox/exec/run", { cmd: "env" }],
@@ -31,6 +34,11 @@ const routes: [method: string, path: string, body?: unknown][] = [
   ["GET", "/api/sandboxes/checkpoints/:checkpoint/patches"],
   ["POST", "/api/sandboxes/checkpoints/:checkpoint/patches", { script: "stolen" }],
   ["DELETE", "/api/sandboxes/checkpoints/:checkpoint/patches/:patch"],
+  ["GET", "/api/webhooks/:webhook"],
+  ["PATCH", "/api/webhooks/:webhook", { enabled: false }],
+  ["DELETE", "/api/webhooks/:webhook"],
+  ["GET", "/api/webhooks/:webhook/deliveries"],
+  ["POST", "/api/webhooks/:webhook/deliveries/:patch/resend"],
   ["GET", "/api/snapshots/:snapshot"],
   ["DELETE", "/api/snapshots/:snapshot"],
   ["GET", "/api/secret-stores/:store"],
@@ -63,7 +71,8 @@ export function describeIsolation(openDatabase: OpenTestDatabase): void {
       const patch = (await post(patches, { script: "true" })).patch.id;
       const image = { base: "base", steps: [] };
       const snapshot = (await post("/api/snapshots", { name: "sn", image })).name;
-      return { store, project, sandbox, checkpoint, patch, snapshot };
+      const webhook = (await post("/api/webhooks", { url: "http://127.0.0.1:1/" })).id;
+      return { store, project, sandbox, checkpoint, patch, snapshot, webhook };
     };
 
     test("the key of a second org gets 404 on every route, like for what does not exist", async () => {
@@ -76,6 +85,7 @@ export function describeIsolation(openDatabase: OpenTestDatabase): void {
           .replace(":store", ids.store)
           .replace(":checkpoint", ids.checkpoint)
           .replace(":patch", ids.patch)
+          .replace(":webhook", ids.webhook)
           .replace(":snapshot", ids.snapshot)
           .replace(":project", ids.project);
         const foreign = await installation().call(method, own, { key, body });
@@ -110,8 +120,8 @@ export function describeIsolation(openDatabase: OpenTestDatabase): void {
         assert.notEqual((await installation().call("GET", path)).text, "[]");
       }
       for (const body of [{ secretStore: "s" }, { project: "p" }]) {
-        const answer = await installation().call("POST", "/api/sandboxes", { key, body });
-        assert.equal(answer.status, 400, "a foreign store or project is not found by its name");
+        const response = await installation().call("POST", "/api/sandboxes", { key, body });
+        assert.equal(response.status, 400, "a foreign store or project is not found by its name");
       }
       const body = { snapshot: "sn" };
       const foreign = await installation().call("POST", "/api/sandboxes", { key, body });

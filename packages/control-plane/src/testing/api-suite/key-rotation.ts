@@ -18,7 +18,7 @@ export function describeKeyRotation(openDatabase: OpenTestDatabase): void {
     const rotateKey = async (environment: Record<string, string> = {}) => {
       const directory = await mkdtemp(join(tmpdir(), "opencomputer-rotate-key-"));
       await symlink(installation().dataDirectory, join(directory, "control-plane"));
-      const words = ["--conditions=source", "--import", import.meta.resolve("tsx"), rotateKeyFile];
+      const words = ["--conditions=source", rotateKeyFile];
       const env = { PATH: process.env["PATH"], OPENCOMPUTER_DATA_DIR: directory, ...environment };
       const outcome = await new Promise<{ exitCode: number; stdout: string; stderr: string }>(
         (resolve) =>

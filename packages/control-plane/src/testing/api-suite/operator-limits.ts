@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { errorBodySchema, limits } from "@opencomputer/protocol";
+import { errorBodySchema, limits } from "@opencomputer/protocol/api";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
 /** What an operator sets, each with a request that is just within it and one that is not. */
@@ -18,10 +18,10 @@ export function describeOperatorLimits(openDatabase: OpenTestDatabase): void {
       test("as many as it may have, the next is 429, and another key of the org has its own", async () => {
         const create = (key?: string) =>
           installation().call("POST", "/api/sandboxes", key === undefined ? {} : { key });
-        const answers = await Promise.all(Array.from({ length: 4 }, () => create()));
-        const made = answers.filter(({ status }) => status === 201);
+        const responses = await Promise.all(Array.from({ length: 4 }, () => create()));
+        const made = responses.filter(({ status }) => status === 201);
         assert.equal(made.length, sandboxesPerKeyMax);
-        for (const { status, json } of answers.filter((answer) => !made.includes(answer))) {
+        for (const { status, json } of responses.filter((response) => !made.includes(response))) {
           assert.deepEqual([status, json.code], [429, "too_many_requests"]);
           assert.match(json.error, /OPENCOMPUTER_SANDBOXES_PER_KEY_MAX/);
         }
@@ -39,14 +39,14 @@ export function describeOperatorLimits(openDatabase: OpenTestDatabase): void {
     "requests of a key in a second",
     openDatabase,
     (installation) => {
-      test("many at once are answered up to the limit, the rest are 429 with Retry-After", async () => {
-        const answers = await Promise.all(
+      test("many at once get responses up to the limit, the rest are 429 with Retry-After", async () => {
+        const responses = await Promise.all(
           Array.from({ length: 4 * requestsPerSecondMax }, () =>
             installation().call("GET", "/api/tags"),
           ),
         );
-        const refused = answers.filter(({ status }) => status === 429);
-        assert.ok(answers.length - refused.length >= requestsPerSecondMax);
+        const refused = responses.filter(({ status }) => status === 429);
+        assert.ok(responses.length - refused.length >= requestsPerSecondMax);
         assert.ok(refused.length > 0);
         for (const { headers, json } of refused) {
           assert.deepEqual([headers.get("retry-after"), json.code], ["1", "too_many_requests"]);
@@ -69,7 +69,7 @@ export function describeOperatorLimits(openDatabase: OpenTestDatabase): void {
         return installation().call("POST", "/api/secret-stores", { rawBody });
       };
 
-      test("a JSON body of the most that is set, and one octet more", async () => {
+      test("a JSON body of the limit that is set, and one byte more", async () => {
         assert.equal((await store(apiBodyBytesMax)).status, 201);
         const over = await store(apiBodyBytesMax + 1);
         assert.deepEqual([over.status, over.json.code], [413, "body_too_large"]);
@@ -103,11 +103,11 @@ export function describeOperatorLimits(openDatabase: OpenTestDatabase): void {
       test("is where signed URLs lead, whatever the Host and however forwarded", async () => {
         const { sandboxID } = (await installation().call("POST", "/api/sandboxes")).json;
         const path = `/api/sandboxes/${sandboxID}/files`;
-        const answer = await installation().call("POST", `${path}/upload-url`, {
+        const response = await installation().call("POST", `${path}/upload-url`, {
           body: { path: "/f" },
           headers: { "x-forwarded-host": "attacker.example", "x-forwarded-proto": "http" },
         });
-        const url = new URL(answer.json.url);
+        const url = new URL(response.json.url);
         assert.ok(url.href.startsWith(`${publicUrl}${path}/upload?`), url.href);
         const behindProxy = url.href.slice(publicUrl.length);
         const rawBody = new Uint8Array(3);
@@ -121,7 +121,7 @@ export function describeOperatorLimits(openDatabase: OpenTestDatabase): void {
   describeWithInstallation("without a public URL", openDatabase, (installation) => {
     test("signed URLs lead where the caller reached the API, and no forwarding header counts", async () => {
       const { sandboxID } = (await installation().call("POST", "/api/sandboxes")).json;
-      const answer = await installation().call(
+      const response = await installation().call(
         "POST",
         `/api/sandboxes/${sandboxID}/files/download-url`,
         {
@@ -129,7 +129,7 @@ export function describeOperatorLimits(openDatabase: OpenTestDatabase): void {
           headers: { "x-forwarded-host": "attacker.example", "x-forwarded-proto": "https" },
         },
       );
-      assert.equal(new URL(answer.json.url).origin, installation().url());
+      assert.equal(new URL(response.json.url).origin, installation().url());
     });
   });
 }

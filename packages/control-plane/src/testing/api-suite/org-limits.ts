@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { limits } from "@opencomputer/protocol";
+import { limits } from "@opencomputer/protocol/api";
 import { eq, like } from "drizzle-orm";
 import { checkpoints, projects, sandboxes, secretStores } from "../../database/schema.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
@@ -17,15 +17,15 @@ export function describeOrgLimits(openDatabase: OpenTestDatabase): void {
         installation().call(...parameters);
 
       test("sandboxes: many creates at once make as many as there may be, the rest are 429", async () => {
-        const answers = await Promise.all(
+        const responses = await Promise.all(
           Array.from({ length: 8 }, () => call("POST", "/api/sandboxes")),
         );
-        const made = answers.filter(({ status }) => status === 201);
+        const made = responses.filter(({ status }) => status === 201);
         assert.equal(made.length, sandboxesPerOrgMax);
-        for (const answer of answers) {
-          if (answer.status === 201) continue;
-          assert.deepEqual([answer.status, answer.json.code], [429, "too_many_requests"]);
-          assert.match(answer.json.error, /OPENCOMPUTER_SANDBOXES_PER_ORG_MAX/);
+        for (const response of responses) {
+          if (response.status === 201) continue;
+          assert.deepEqual([response.status, response.json.code], [429, "too_many_requests"]);
+          assert.match(response.json.error, /OPENCOMPUTER_SANDBOXES_PER_ORG_MAX/);
         }
         assert.equal((await call("GET", "/api/sandboxes")).json.length, sandboxesPerOrgMax);
         assert.equal(installation().worker.machines.size, sandboxesPerOrgMax);

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { errorBodySchema } from "@opencomputer/protocol";
+import { errorBodySchema } from "@opencomputer/protocol/api";
 import { z } from "zod";
-import { pathPartCharactersMax } from "../../http/error-answers.ts";
+import { pathPartCharactersMax } from "../../http/respond/error-responses.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
 const documentSchema = z.looseObject({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { limits, setSecretResponseSchema } from "@opencomputer/protocol";
+import { limits, setSecretResponseSchema } from "@opencomputer/protocol/api";
 import type { TestInstallation } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
@@ -152,7 +152,7 @@ export function describePlacements(openDatabase: OpenTestDatabase): void {
       assert.deepEqual(handedOver(running), { K: ["header"] });
     });
 
-    test("layering: the winner's placements, wider or narrower, wholly", async () => {
+    test("layering: the winner's placements, wider or narrower, as a whole", async () => {
       const base = await store("base", ["header"]);
       await set(base, "A");
       await set(base, "B", { substituteIn: ["path"] });

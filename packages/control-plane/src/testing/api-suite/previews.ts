@@ -10,10 +10,10 @@ import {
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
-import { limits, previewRecordSchema } from "@opencomputer/protocol";
+import { limits, previewRecordSchema } from "@opencomputer/protocol/api";
 import { WebSocket } from "ws";
 import { orgs, previews } from "../../database/schema.ts";
-import { mintSandboxId } from "../../sandboxes/sandbox-identity.ts";
+import { mintSandboxId } from "../../sandboxes/identity/sandbox-identity.ts";
 import { type Visit, visitPreview } from "../visit-preview.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
@@ -54,7 +54,7 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
       return server;
     }
 
-    /** A sandbox with a preview of port 3000, whose server tells what it got. */
+    /** A sandbox with a preview of port 3000, whose server responds with what it got. */
     async function open(body: unknown = {}, listener?: RequestListener) {
       const { sandboxID: id, previewAuthToken: token = "" } = await create(body);
       const seen: IncomingMessage[] = [];
@@ -104,8 +104,8 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
     ] as const) {
       test(`${what} is 400`, async () => {
         const { sandboxID: id } = await create();
-        const answer = await post(id, body);
-        assert.deepEqual([answer.status, answer.json.code], [400, "invalid_request"]);
+        const result = await post(id, body);
+        assert.deepEqual([result.status, result.json.code], [400, "invalid_request"]);
         assert.equal((await call("GET", `/api/sandboxes/${id}/preview`)).text, "[]");
       });
     }
@@ -117,7 +117,7 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
       assert.equal((await post(id, { port: 1 })).status, 200);
     });
 
-    test("those of a killed, foreign or absent sandbox are refused, and their hosts tell nothing", async () => {
+    test("those of a killed, foreign or absent sandbox are refused, and their hosts reveal nothing", async () => {
       const { id, host } = await open();
       const key = await installation().secondOrgKey();
       const foreign = { key, body: { port: 80 } };
@@ -266,11 +266,11 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
       const { hostname, port } = new URL(installation().url());
       const hinted = request({ hostname, port, path: "/hints", headers: { host }, agent: false });
       const information = once(hinted, "information");
-      const answer = once(hinted, "response");
+      const result = once(hinted, "response");
       hinted.end();
       const [interim] = await information;
       assert.deepEqual([interim.statusCode, interim.headers.link], [103, "</a.css>; rel=preload"]);
-      await text((await answer)[0]);
+      await text((await result)[0]);
     });
 
     test("connections are kept for one port of one sandbox, and for no other", async () => {
@@ -473,10 +473,10 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
       );
     });
 
-    test("a custom domain is served, is unique, and leads nowhere when it is gone", async () => {
+    test("a custom domain is served, is unique, and leads nowhere once it is deleted", async () => {
       const { id } = await open();
-      const answer = await post(id, { port: 3000, domain: "App.Example.COM." });
-      assert.deepEqual([answer.status, answer.json.customHostname], [200, "app.example.com"]);
+      const result = await post(id, { port: 3000, domain: "App.Example.COM." });
+      assert.deepEqual([result.status, result.json.customHostname], [200, "app.example.com"]);
       assert.equal((await visit("app.example.com:80")).text, "GET /");
       const other = await open();
       const taken = await post(other.id, { port: 3000, domain: "app.example.com" });
@@ -641,8 +641,8 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
         const { call } = installation();
         const path = `/api/sandboxes/${await create()}/preview`;
         for (const domain of [...names, "OC.Internal.Example.", "A.CORP.example"]) {
-          const answer = await call("POST", path, { body: { port: 80, domain } });
-          assert.deepEqual([answer.status, answer.json.code], [400, "invalid_request"], domain);
+          const result = await call("POST", path, { body: { port: 80, domain } });
+          assert.deepEqual([result.status, result.json.code], [400, "invalid_request"], domain);
         }
         assert.equal((await call("GET", path)).text, "[]");
         const own = { port: 80, domain: "corp.example" };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { projectSchema } from "@opencomputer/protocol";
+import { projectSchema } from "@opencomputer/protocol/api";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
 export function describeProjects(openDatabase: OpenTestDatabase): void {
@@ -13,10 +13,10 @@ export function describeProjects(openDatabase: OpenTestDatabase): void {
     const createSandbox = async (body: unknown) =>
       (await call("POST", "/api/sandboxes", { body })).json;
 
-    test("create answers 201 with the whole project; what is absent is empty or 0", async () => {
-      const answer = await call("POST", "/api/projects", { body: { name: "bare" } });
-      assert.equal(answer.status, 201);
-      const project = projectSchema.strict().parse(answer.json);
+    test("create responds 201 with the whole project; what is absent is empty or 0", async () => {
+      const response = await call("POST", "/api/projects", { body: { name: "bare" } });
+      assert.equal(response.status, 201);
+      const project = projectSchema.strict().parse(response.json);
       assert.deepEqual(
         [project.template, project.cpuCount, project.memoryMB, project.timeoutSec],
         ["", 0, 0, 0],
@@ -153,8 +153,8 @@ export function describeProjects(openDatabase: OpenTestDatabase): void {
       await create({ name: "hidden" });
       const stores = (await call("GET", "/api/secret-stores")).json;
       assert.ok(!stores.some((store: { name: string }) => store.name === "hidden"));
-      const answer = await call("POST", "/api/sandboxes", { body: { secretStore: "hidden" } });
-      assert.equal(answer.json.code, "secret_store_not_found");
+      const response = await call("POST", "/api/sandboxes", { body: { secretStore: "hidden" } });
+      assert.equal(response.json.code, "secret_store_not_found");
       const named = await call("POST", "/api/secret-stores", { body: { name: "hidden" } });
       assert.equal(named.status, 201, "a store may have the name of a project");
     });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import { checkpoints, sandboxes, sandboxFormerSecrets } from "../../database/schema.ts";
 import { createSeededRandom } from "../seeded-random.ts";
 import { eventually } from "../test-installation.ts";
@@ -10,7 +10,7 @@ const seed = 20_261_121;
 const rounds = 60;
 const settledStates = ["running", "hibernated", "stopped"];
 
-/** What the caller was told that there is. */
+/** What was acknowledged to the caller. */
 interface Acknowledged {
   sandboxes: Set<string>;
   /** By checkpoint id, the sandbox it was made of. */
@@ -31,17 +31,17 @@ export function describeRandomFailures(openDatabase: OpenTestDatabase): void {
     const envsOf = async (id: string) => JSON.parse((await run(id)).json.stdout);
 
     async function create(): Promise<void> {
-      const answer = await call("POST", "/api/sandboxes", {
+      const response = await call("POST", "/api/sandboxes", {
         body: { secretStore: "s", timeout: 0, envs: { PLAIN: "p" } },
       });
-      if (answer.status === 201) there.sandboxes.add(answer.json.sandboxID);
+      if (response.status === 201) there.sandboxes.add(response.json.sandboxID);
     }
     async function fork(): Promise<void> {
       const cid = pick([...there.checkpoints.keys()]);
       if (cid === undefined) return;
       const body = { timeout: 0 };
-      const answer = await call("POST", `/api/sandboxes/from-checkpoint/${cid}`, { body });
-      if (answer.status === 201) there.sandboxes.add(answer.json.sandboxID);
+      const response = await call("POST", `/api/sandboxes/from-checkpoint/${cid}`, { body });
+      if (response.status === 201) there.sandboxes.add(response.json.sandboxID);
     }
     async function kill(id: string): Promise<void> {
       there.sandboxes.delete(id);
@@ -54,8 +54,8 @@ export function describeRandomFailures(openDatabase: OpenTestDatabase): void {
         kind: random() < 0.5 ? "full" : "disk_only",
         retentionPolicy: { mode: "none" },
       };
-      const answer = await call("POST", path, { body });
-      if (answer.status === 201) there.checkpoints.set(answer.json.id, id);
+      const response = await call("POST", path, { body });
+      if (response.status === 201) there.checkpoints.set(response.json.id, id);
     }
     async function restore(): Promise<void> {
       const [cid, id] = pick([...there.checkpoints]) ?? [];
@@ -105,7 +105,7 @@ export function describeRandomFailures(openDatabase: OpenTestDatabase): void {
           };
         },
         async () => {
-          worker.losesAnswer = (request) =>
+          worker.losesResponse = (request) =>
             !request.startsWith("GET") && request.includes(lost ?? "");
         },
         async () => {
@@ -123,11 +123,11 @@ export function describeRandomFailures(openDatabase: OpenTestDatabase): void {
     function calm(): void {
       const { worker, egressProxy } = installation();
       worker.before = async () => undefined;
-      worker.losesAnswer = () => false;
+      worker.losesResponse = () => false;
       egressProxy.before = async () => undefined;
     }
 
-    test(`${rounds} rounds with seed ${seed}: what was acknowledged is there and works`, async () => {
+    test(`${rounds} rounds with seed ${seed}: what was acknowledged exists and works`, async () => {
       const { worker, egressProxy, database } = installation();
       const store = (await call("POST", "/api/secret-stores", { body: { name: "s" } })).json.id;
       secretPath = `/api/secret-stores/${store}/secrets/K`;

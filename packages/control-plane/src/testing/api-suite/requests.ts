@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { errorBodySchema, limits } from "@opencomputer/protocol";
+import { errorBodySchema, limits } from "@opencomputer/protocol/api";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
 export function describeRequests(openDatabase: OpenTestDatabase): void {
@@ -55,14 +55,14 @@ export function describeRequests(openDatabase: OpenTestDatabase): void {
       ];
       for (const [what, send, status, code] of cases) {
         test(`${what} is ${status} ${code}, in JSON and without an echo`, async () => {
-          const answer = await send();
-          const body = errorBodySchema.strict().parse(answer.json);
-          assert.deepEqual([answer.status, body.code], [status, code]);
-          assert.ok(!answer.text.includes(canary));
+          const response = await send();
+          const body = errorBodySchema.strict().parse(response.json);
+          assert.deepEqual([response.status, body.code], [status, code]);
+          assert.ok(!response.text.includes(canary));
         });
       }
 
-      test("octets that are no HTTP get a JSON answer and the end of the connection", async () => {
+      test("bytes that are no HTTP get a JSON response and the end of the connection", async () => {
         const { port } = new URL(installation().url());
         const text = await new Promise<string>((resolve, reject) => {
           const socket = connect(Number(port), "127.0.0.1", () => socket.write("no http\r\n\r\n"));
@@ -78,7 +78,7 @@ export function describeRequests(openDatabase: OpenTestDatabase): void {
         assert.equal(errorBodySchema.parse(JSON.parse(body)).code, "invalid_request");
       });
 
-      test("nothing of it is in the log, and the server still answers", async () => {
+      test("nothing of it is in the log, and the server still responds", async () => {
         assert.equal((await call("GET", "/api/secret-stores")).status, 200);
         assert.ok(!installation().recorded().includes(canary));
       });

@@ -30,7 +30,7 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         const before = egressProxy.contentOf(live);
         const authority = egressProxy.certificateAuthority;
         await egressProxy.restart();
-        await eventually(() => egressProxy.sessions.has(live), "the session is there again");
+        await eventually(() => egressProxy.sessions.has(live), "the session exists again");
         assert.deepEqual(egressProxy.contentOf(live), before);
         assert.deepEqual(egressProxy.certificateAuthority, authority);
         assert.ok(!egressProxy.sessions.has(dead));
@@ -54,7 +54,7 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         assert.equal(await statusOf(id), "running");
       });
 
-      test("a row whose machine is gone is stopped; one whose machine ended is hibernated", async () => {
+      test("a row whose machine was removed is stopped; one whose machine ended is hibernated", async () => {
         const { worker, egressProxy } = installation();
         const [lost, ended, kept] = [await create(), await create(), await create()];
         worker.machines.delete(lost);
@@ -184,7 +184,7 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         const id = await create();
         await database.update(sandboxes).set({ state: "creating" }).where(eq(sandboxes.id, id));
         await installation().restart();
-        await eventually(() => !worker.machines.has(id), "its machine is gone");
+        await eventually(() => !worker.machines.has(id), "its machine was removed");
         assert.equal(await statusOf(id), "stopped");
       });
 
@@ -204,7 +204,10 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
           () => worker.machines.get(idle)?.state === "hibernated",
           "the idle one is hibernated",
         );
-        await eventually(async () => (await statusOf(idle)) === "hibernated", "it says so");
+        await eventually(
+          async () => (await statusOf(idle)) === "hibernated",
+          "its status is hibernated",
+        );
         assert.equal(await statusOf(never), "running");
       });
 
@@ -239,7 +242,7 @@ export function describeRestarts(openDatabase: OpenTestDatabase): void {
         );
       });
 
-      test("another encryption key is refused at start, in a sentence that says what to do", async () => {
+      test("another encryption key is refused at start, with an error that has the next step", async () => {
         await assert.rejects(
           installation().restart({ encryptionKey: "6b".repeat(32) }),
           /not the one that this database was made with.*OPENSANDBOX_SECRET_ENCRYPTION_KEY/,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { secretEntrySchema, WireError } from "@opencomputer/protocol";
+import { secretEntrySchema, WireError } from "@opencomputer/protocol/api";
 import { and, eq } from "drizzle-orm";
 import {
   checkpointSecrets,
@@ -76,8 +76,8 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
       const hibernatedToken = tokenOf(hibernated);
       await call("POST", `/api/sandboxes/${hibernated}/hibernate`);
 
-      const answer = await revoke(store);
-      assert.deepEqual([answer.status, answer.json], [200, { name: "K", status: "revoked" }]);
+      const response = await revoke(store);
+      assert.deepEqual([response.status, response.json], [200, { name: "K", status: "revoked" }]);
       for (const id of [running, child, grandchild]) assertRevoked(id, token);
       await call("POST", `/api/sandboxes/${hibernated}/wake`, { body: {} });
       assertRevoked(hibernated, hibernatedToken);
@@ -120,7 +120,7 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
         .database.select()
         .from(storeSecrets)
         .where(eq(storeSecrets.storeId, store));
-      assert.ok(row !== undefined && !before.some(({ sealed }) => sealed === row.sealed));
+      assert.ok(row !== undefined && !before.some(({ encrypted }) => encrypted === row.encrypted));
       const [entry] = (await call("GET", `/api/secret-stores/${store}/secrets`)).json;
       assert.ok(secretEntrySchema.strict().parse(entry).revokedAt !== undefined);
       const { secrets, revokedSecrets } = session(await create({ secretStore: "forgotten" }));
@@ -255,10 +255,10 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
         egressProxy.before = async (step) => {
           if (step === "put") throw new WireError("internal_error", "out of order");
         };
-        const answer = await revoke(store);
-        assert.deepEqual([answer.status, answer.json.code], [503, "enforcement_pending"]);
-        assert.equal(answer.headers.get("retry-after"), "1");
-        assert.match(answer.json.error, /K is revoked.*1 of 1 running sandboxes.*call again/);
+        const response = await revoke(store);
+        assert.deepEqual([response.status, response.json.code], [503, "enforcement_pending"]);
+        assert.equal(response.headers.get("retry-after"), "1");
+        assert.match(response.json.error, /K is revoked.*1 of 1 running sandboxes.*call again/);
         assert.notEqual(await pendingOf(id), null);
         assert.equal((await revoke(store)).status, 503, "it still does not hold");
         await installation().restart();
@@ -288,7 +288,7 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
       });
     });
 
-    test("that the proxy did not take is still told to it when the secret is set again", async () => {
+    test("that the proxy did not take is still handed over to it when the secret is set again", async () => {
       const { egressProxy } = installation();
       const store = await makeStore("stalled");
       const id = await create({ secretStore: "stalled" });
@@ -318,7 +318,7 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
         const { sandboxId } = sandboxSecrets;
         await installation()
           .database.update(sandboxSecrets)
-          .set({ sealed: Buffer.alloc(64).toString("base64") })
+          .set({ encrypted: Buffer.alloc(64).toString("base64") })
           .where(and(eq(sandboxId, id), eq(sandboxSecrets.name, name)));
       };
       const makeTwo = async (name: string) => {
@@ -395,7 +395,7 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
         const killed = call("DELETE", `/api/sandboxes/${id}`);
         try {
           await eventually(() => isHanging, "the worker deletes the machine");
-          await eventually(() => !egressProxy.sessions.has(id), "the session is gone");
+          await eventually(() => !egressProxy.sessions.has(id), "the session was removed");
           assert.equal((await revoke(store)).status, 200);
           assert.equal(egressProxy.sessions.has(id), false);
         } finally {
@@ -434,8 +434,8 @@ export function describeRevocation(openDatabase: OpenTestDatabase): void {
         };
         try {
           await leaveKilling(id);
-          const answer = await revoke(store);
-          assert.deepEqual([answer.status, answer.json.code], [503, "enforcement_pending"]);
+          const response = await revoke(store);
+          assert.deepEqual([response.status, response.json.code], [503, "enforcement_pending"]);
           egressProxy.before = async () => undefined;
           await eventually(async () => (await pendingOf(id)) === null, "it is enforced");
           assert.equal(egressProxy.sessions.has(id), false);

@@ -5,9 +5,9 @@ import {
   sandboxDetailSchema,
   sandboxIdPattern,
   sandboxSummarySchema,
-  sealedToken,
-} from "@opencomputer/protocol";
-import { mintSandboxId } from "../../sandboxes/sandbox-identity.ts";
+} from "@opencomputer/protocol/api";
+import { sealedToken } from "@opencomputer/protocol/wire";
+import { mintSandboxId } from "../../sandboxes/identity/sandbox-identity.ts";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
@@ -26,10 +26,10 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
       return id;
     };
 
-    test("create answers 201 with exactly the fields of the contract and the defaults", async () => {
-      const answer = await call("POST", "/api/sandboxes", { body: { metadata: { team: "a" } } });
-      assert.equal(answer.status, 201);
-      const sandbox = createdSandboxSchema.strict().parse(answer.json);
+    test("create responds 201 with exactly the fields of the contract and the defaults", async () => {
+      const response = await call("POST", "/api/sandboxes", { body: { metadata: { team: "a" } } });
+      assert.equal(response.status, 201);
+      const sandbox = createdSandboxSchema.strict().parse(response.json);
       assert.match(sandbox.sandboxID, sandboxIdPattern);
       assert.deepEqual(
         [sandbox.templateID, sandbox.status, sandbox.cpuCount, sandbox.memoryMB],
@@ -195,7 +195,7 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
       assert.deepEqual((await call("GET", `/api/projects/${id}/secrets`)).json, ["K"]);
     });
 
-    test("rotation reaches the proxy before the answer: same token, new value and limits", async () => {
+    test("rotation reaches the proxy before the response: same token, new value and limits", async () => {
       const id = await store("s5", [], [["K", { value: "old", allowedHosts: ["a.example.com"] }]]);
       const { sandboxID } = await create({ secretStore: "s5" });
       const secret = () => installation().egressProxy.sessions.get(sandboxID)?.secrets[0];
@@ -269,7 +269,7 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
       assert.equal((await call("GET", "/api/sandboxes?status=odd")).status, 400);
     });
 
-    test("kill takes machine, session and sealed copies; it answers stopped for a while", async () => {
+    test("kill takes machine, session and encrypted copies; its status is stopped for a while", async () => {
       await store("s8", [], [["K", { value: "v" }]]);
       const { sandboxID } = await create({ secretStore: "s8" });
       const path = `/api/sandboxes/${sandboxID}`;
@@ -284,16 +284,16 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
         ["GET", "allowed-hosts", undefined],
         ["GET", "files?path=/a", undefined],
       ] as const) {
-        const answer = await call(method, `${path}/${route}`, { body });
-        assert.deepEqual([answer.status, answer.json.code], [409, "sandbox_not_running"]);
+        const response = await call(method, `${path}/${route}`, { body });
+        assert.deepEqual([response.status, response.json.code], [409, "sandbox_not_running"]);
       }
     });
 
     test("unknown and malformed ids are 404", async () => {
       for (const id of [mintSandboxId(), "sb-x", "x", "%00"]) {
         for (const method of ["GET", "DELETE"]) {
-          const answer = await call(method, `/api/sandboxes/${id}`);
-          assert.deepEqual([answer.status, answer.json.code], [404, "sandbox_not_found"]);
+          const response = await call(method, `/api/sandboxes/${id}`);
+          assert.deepEqual([response.status, response.json.code], [404, "sandbox_not_found"]);
         }
       }
     });
@@ -321,9 +321,9 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
     ];
     for (const [body, code, message] of refused) {
       test(`create with ${JSON.stringify(body)} is refused`, async () => {
-        const answer = await call("POST", "/api/sandboxes", { body });
-        assert.deepEqual([answer.status, answer.json.code], [400, code]);
-        assert.match(answer.json.error, message);
+        const response = await call("POST", "/api/sandboxes", { body });
+        assert.deepEqual([response.status, response.json.code], [400, code]);
+        assert.match(response.json.error, message);
       });
     }
 
@@ -342,7 +342,7 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
       assert.equal(new Set(addresses).size, 10);
     });
 
-    test("set-timeout changes when it ends; 0 is never; negative says positive", async () => {
+    test("set-timeout changes when it ends; 0 is never; a negative one is refused", async () => {
       const { sandboxID } = await create();
       const path = `/api/sandboxes/${sandboxID}`;
       const set = (timeout: unknown) => call("POST", `${path}/timeout`, { body: { timeout } });

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   autoscaleSchema,
-  initialScaling,
   scaledSandboxSchema,
   scalingLockSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
+import { initialScaling } from "@opencomputer/protocol/wire";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
 export function describeScaling(openDatabase: OpenTestDatabase): void {
@@ -49,7 +49,7 @@ export function describeScaling(openDatabase: OpenTestDatabase): void {
       assert.equal(scaled.json.cpuPercent, 60);
     });
 
-    test("autoscale is off until it is set; a choice of memory disables it and says so", async () => {
+    test("autoscale is off until it is set; a choice of memory disables it and reports that", async () => {
       const { id, path } = await create();
       const unset = { sandboxID: id, enabled: false, minMemoryMB: 0, maxMemoryMB: 0 };
       assert.deepEqual((await call("GET", `${path}/autoscale`)).json, unset);
@@ -130,9 +130,9 @@ export function describeScaling(openDatabase: OpenTestDatabase): void {
     for (const [method, route, body, text] of refused) {
       test(`${method} ${route} with ${JSON.stringify(body)} is 400 and changes nothing`, async () => {
         const { path } = await create();
-        const answer = await call(method, `${path}/${route}`, { body });
-        assert.deepEqual([answer.status, answer.json.code], [400, "invalid_request"]);
-        assert.match(answer.json.error, text);
+        const response = await call(method, `${path}/${route}`, { body });
+        assert.deepEqual([response.status, response.json.code], [400, "invalid_request"]);
+        assert.match(response.json.error, text);
         assert.equal(await memoryOf(path), 1024);
       });
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { limits, secretEntrySchema, secretStoreSchema } from "@opencomputer/protocol";
+import { limits, secretEntrySchema, secretStoreSchema } from "@opencomputer/protocol/api";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
 export function describeSecretStores(openDatabase: OpenTestDatabase): void {
@@ -10,12 +10,12 @@ export function describeSecretStores(openDatabase: OpenTestDatabase): void {
     const create = async (name: string, egressAllowlist?: string[]) =>
       (await call("POST", "/api/secret-stores", { body: { name, egressAllowlist } })).json;
 
-    test("create answers 201 with the whole store, patterns in canonical form", async () => {
-      const answer = await call("POST", "/api/secret-stores", {
+    test("create responds 201 with the whole store, patterns in canonical form", async () => {
+      const response = await call("POST", "/api/secret-stores", {
         body: { name: "made", egressAllowlist: ["API.Anthropic.com.", "*.openai.com"] },
       });
-      assert.equal(answer.status, 201);
-      const store = secretStoreSchema.parse(answer.json);
+      assert.equal(response.status, 201);
+      const store = secretStoreSchema.parse(response.json);
       assert.deepEqual(store.egressAllowlist, ["api.anthropic.com", "*.openai.com"]);
       assert.deepEqual((await call("GET", `/api/secret-stores/${store.id}`)).json, store);
     });
@@ -108,8 +108,8 @@ export function describeSecretStores(openDatabase: OpenTestDatabase): void {
       test(`the secret name ${name.slice(0, 20)} is refused`, async () => {
         const { id } = await create(`names ${name.slice(0, 20)}`);
         const path = `/api/secret-stores/${id}/secrets/${name}`;
-        const answer = await call("PUT", path, { body: { value: "v" } });
-        assert.deepEqual([answer.status, answer.json.code], [400, "invalid_secret_name"]);
+        const response = await call("PUT", path, { body: { value: "v" } });
+        assert.deepEqual([response.status, response.json.code], [400, "invalid_secret_name"]);
       });
     }
 
@@ -126,7 +126,7 @@ export function describeSecretStores(openDatabase: OpenTestDatabase): void {
     for (const pattern of badPatterns) {
       test(`the host pattern "${pattern}" is refused, in a store and in a secret`, async () => {
         const { id } = await create(`patterns ${pattern}`);
-        const answers = [
+        const responses = [
           await call("POST", "/api/secret-stores", {
             body: { name: "never", egressAllowlist: [pattern] },
           }),
@@ -135,13 +135,13 @@ export function describeSecretStores(openDatabase: OpenTestDatabase): void {
             body: { value: "v", allowedHosts: [pattern] },
           }),
         ];
-        for (const answer of answers) {
-          assert.deepEqual([answer.status, answer.json.code], [400, "invalid_host_pattern"]);
+        for (const response of responses) {
+          assert.deepEqual([response.status, response.json.code], [400, "invalid_host_pattern"]);
         }
       });
     }
 
-    test("values of 1 octet to 64 KiB are taken, with line breaks and NUL; others are not", async () => {
+    test("values of 1 byte to 64 KiB are taken, with line breaks and NUL; others are not", async () => {
       const { id } = await create("values");
       const put = async (value: unknown) =>
         (await call("PUT", `/api/secret-stores/${id}/secrets/K`, { body: { value } })).status;
@@ -162,7 +162,7 @@ export function describeSecretStores(openDatabase: OpenTestDatabase): void {
       }
       const over = await put(limits.secretsPerStoreMax);
       assert.deepEqual([over.status, over.json.code], [400, "limit_exceeded"]);
-      assert.equal((await put(0)).status, 200, "one that is there can still be set");
+      assert.equal((await put(0)).status, 200, "one that exists can still be set");
     });
   });
 }

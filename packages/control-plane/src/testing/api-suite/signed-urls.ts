@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaults, limits, signedUrlSchema } from "@opencomputer/protocol";
-import { mintSandboxId } from "../../sandboxes/sandbox-identity.ts";
+import { defaults, limits, signedUrlSchema } from "@opencomputer/protocol/api";
+import { mintSandboxId } from "../../sandboxes/identity/sandbox-identity.ts";
 import { measureUpload } from "../measure-upload.ts";
 import { seededBytes } from "../seeded-random.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
@@ -18,7 +18,7 @@ export function describeSignedUrls(openDatabase: OpenTestDatabase): void {
       call("POST", `/api/sandboxes/${id}/files/${kind}-url`, { body });
     const urlFor = async (id: string, kind: Kind, path: string) =>
       new URL((await sign(id, kind, { path })).json.url);
-    /** Without any key, as whoever was given the URL does. */
+    /** Without any key, as anyone who has the URL does. */
     const use = async (method: string, url: URL, rawBody?: Uint8Array) =>
       call(method, url.pathname + url.search, {
         key: null,
@@ -64,9 +64,9 @@ export function describeSignedUrls(openDatabase: OpenTestDatabase): void {
         [limits.signedUrlSecondsMax, limits.signedUrlSecondsMax],
       ] as const) {
         const before = Date.now();
-        const answer = await sign(id, "download", { path: "/f", expiresIn });
-        assert.equal(answer.status, 200);
-        const { url, expiresAt } = signedUrlSchema.strict().parse(answer.json);
+        const result = await sign(id, "download", { path: "/f", expiresIn });
+        assert.equal(result.status, 200);
+        const { url, expiresAt } = signedUrlSchema.strict().parse(result.json);
         const lead = Date.parse(expiresAt) - before;
         assert.ok(lead >= seconds * 1000 && lead < seconds * 1000 + 30_000, `${lead} ms`);
         assert.equal(
@@ -90,8 +90,8 @@ export function describeSignedUrls(openDatabase: OpenTestDatabase): void {
         { path: "/f", expiresIn: "60" },
         { path: "/f", expiresIn: limits.signedUrlSecondsMax + 1 },
       ]) {
-        const answer = await sign(id, "upload", body);
-        assert.deepEqual([answer.status, answer.json.code], [400, "invalid_request"]);
+        const result = await sign(id, "upload", body);
+        assert.deepEqual([result.status, result.json.code], [400, "invalid_request"]);
       }
     });
 
@@ -148,12 +148,12 @@ export function describeSignedUrls(openDatabase: OpenTestDatabase): void {
       assert.deepEqual(await denial("GET", changed(url, "expires", "1")), expired);
     });
 
-    test("neither an API key nor a sandbox token stands in for a signature", async () => {
+    test("neither an API key nor a sandbox token replaces a signature", async () => {
       const { sandboxID, token } = (await call("POST", "/api/sandboxes")).json;
       const path = `/api/sandboxes/${sandboxID}/files/download?path=/f`;
       for (const headers of [{}, { authorization: `Bearer ${token}` }]) {
-        const answer = await call("GET", path, { headers });
-        assert.deepEqual([answer.status, answer.json.code], [403, "invalid_signature"]);
+        const result = await call("GET", path, { headers });
+        assert.deepEqual([result.status, result.json.code], [403, "invalid_signature"]);
       }
     });
 
@@ -181,8 +181,8 @@ export function describeSignedUrls(openDatabase: OpenTestDatabase): void {
     });
 
     test("an absent file is 404, as on the route with a key", async () => {
-      const answer = await use("GET", await urlFor(await create(), "download", "/absent"));
-      assert.deepEqual([answer.status, answer.json.code], [404, "file_not_found"]);
+      const result = await use("GET", await urlFor(await create(), "download", "/absent"));
+      assert.deepEqual([result.status, result.json.code], [404, "file_not_found"]);
     });
 
     test("its use resets the idle timer", async () => {

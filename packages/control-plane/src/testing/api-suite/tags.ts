@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { limits, sandboxTagsSchema, tagKeysSchema } from "@opencomputer/protocol";
+import { limits, sandboxTagsSchema, tagKeysSchema } from "@opencomputer/protocol/api";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
 export function describeTags(openDatabase: OpenTestDatabase): void {
@@ -22,9 +22,9 @@ export function describeTags(openDatabase: OpenTestDatabase): void {
       const path = await create();
       const first = await call("PUT", `${path}/tags`, { body: { team: "a", "env:x.y_z-1": "" } });
       assert.equal(first.status, 200);
-      const answer = sandboxTagsSchema.strict().parse(first.json);
-      assert.deepEqual(answer.tags, { team: "a", "env:x.y_z-1": "" });
-      assert.ok(answer.tagsLastUpdatedAt !== null);
+      const response = sandboxTagsSchema.strict().parse(first.json);
+      assert.deepEqual(response.tags, { team: "a", "env:x.y_z-1": "" });
+      assert.ok(response.tagsLastUpdatedAt !== null);
       await call("PUT", `${path}/tags`, { body: { tags: "a key like any other" } });
       const tags = { tags: "a key like any other" };
       assert.deepEqual((await call("GET", `${path}/tags`)).json.tags, tags);
@@ -54,8 +54,8 @@ export function describeTags(openDatabase: OpenTestDatabase): void {
     ];
     for (const [what, body] of accepted) {
       test(`${what} is taken`, async () => {
-        const answer = await call("PUT", `${await create()}/tags`, { body });
-        assert.deepEqual([answer.status, answer.json.tags], [200, body]);
+        const response = await call("PUT", `${await create()}/tags`, { body });
+        assert.deepEqual([response.status, response.json.tags], [200, body]);
       });
     }
     const refused: [string, unknown][] = [
@@ -73,8 +73,8 @@ export function describeTags(openDatabase: OpenTestDatabase): void {
       test(`${what} is 400 and changes nothing`, async () => {
         const path = `${await create()}/tags`;
         await call("PUT", path, { body: { kept: "yes" } });
-        const answer = await call("PUT", path, { body });
-        assert.deepEqual([answer.status, answer.json.code], [400, "invalid_request"]);
+        const response = await call("PUT", path, { body });
+        assert.deepEqual([response.status, response.json.code], [400, "invalid_request"]);
         assert.deepEqual((await call("GET", path)).json.tags, { kept: "yes" });
       });
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { errorBodySchema } from "@opencomputer/protocol";
+import { errorBodySchema } from "@opencomputer/protocol/api";
 import { WebSocket } from "ws";
 import { attachSession, RefusedUpgrade } from "../attach-session.ts";
 import { seededBytes } from "../seeded-random.ts";
@@ -49,7 +49,7 @@ export function describeTerminals(openDatabase: OpenTestDatabase): void {
       return [error.status, errorBodySchema.parse(JSON.parse(error.body)).code];
     };
 
-    test("open, get, list and resize show the terminal as the contract says", async () => {
+    test("open, get, list and resize show the terminal as the contract has it", async () => {
       const { path, sessionID, sandboxID, terminal } = await open({ shell: "zsh" });
       const { startedAt } = terminal.info;
       const expected = {

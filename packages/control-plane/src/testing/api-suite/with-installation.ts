@@ -1,5 +1,5 @@
 import { after, before, describe } from "node:test";
-import type { ControlPlaneOptions } from "../../control-plane.ts";
+import type { ControlPlaneOptions } from "../../control-plane-options.ts";
 import type { OpenDatabase } from "../../database/database.ts";
 import { startTestInstallation, type TestInstallation } from "../test-installation.ts";
 

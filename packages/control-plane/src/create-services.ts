@@ -1,0 +1,253 @@
+import type { ObserveWork } from "@opencomputer/process";
+import { limits } from "@opencomputer/protocol/api";
+import type { EgressLogBatch } from "@opencomputer/protocol/wire";
+import type { Logger } from "pino";
+import type { CertificateAuthority } from "./certificate-authority/make-certificate-authority.ts";
+import {
+  createCheckpointMaintenanceRepository,
+  createCheckpointRepository,
+} from "./checkpoints/checkpoint-repository.ts";
+import { createCheckpointService } from "./checkpoints/checkpoint-service.ts";
+import { createCheckpointMaker } from "./checkpoints/make-checkpoint.ts";
+import { createPatchService } from "./checkpoints/patch-service.ts";
+import { createReconcileCheckpoints } from "./checkpoints/reconcile-checkpoints.ts";
+import type { ControlPlaneOptions } from "./control-plane-options.ts";
+import type { Database } from "./database/database.ts";
+import { createEgressLogMaintenance } from "./egress-log/egress-log-maintenance.ts";
+import { createEgressLogRepository } from "./egress-log/egress-log-repository.ts";
+import { createEgressLogService } from "./egress-log/egress-log-service.ts";
+import { storeEgressLog } from "./egress-log/store-egress-log.ts";
+import { createFillEgressProxy } from "./egress-sessions/fill-egress-proxy.ts";
+import { createProxyHandOver } from "./egress-sessions/proxy-hand-over.ts";
+import { createEventMaintenance } from "./events/event-maintenance.ts";
+import { createEventRepository } from "./events/event-repository.ts";
+import { createEventService } from "./events/event-service.ts";
+import { createFormerSecretRepository } from "./former-secrets/former-secret-repository.ts";
+import type { Workers } from "./hosts/workers.ts";
+import { createSandboxOperations } from "./http/operate/sandbox-operations.ts";
+import { createBuilders } from "./images/builders.ts";
+import { createImageBuilds } from "./images/image-builds.ts";
+import { createImageMaintenance } from "./images/image-maintenance.ts";
+import {
+  createImageMaintenanceRepository,
+  createImageRepository,
+} from "./images/image-repository.ts";
+import { createSnapshotRepository } from "./images/snapshot-repository.ts";
+import { createSnapshots } from "./images/snapshots.ts";
+import { createPatchRepository } from "./patches/patch-repository.ts";
+import { createPreviewRepository } from "./previews/preview-repository.ts";
+import { createProjectRepository } from "./projects/project-repository.ts";
+import { createSandbox } from "./sandboxes/create/create-sandbox.ts";
+import type { SandboxTokens } from "./sandboxes/identity/sandbox-identity.ts";
+import { createSandboxActivity } from "./sandboxes/lifecycle/sandbox-activity.ts";
+import { createSandboxLifecycle } from "./sandboxes/lifecycle/sandbox-lifecycle.ts";
+import { createSandboxRemoval } from "./sandboxes/lifecycle/sandbox-removal.ts";
+import { createTransitions } from "./sandboxes/lifecycle/transitions.ts";
+import { createSandboxResponses } from "./sandboxes/responses/sandbox-responses.ts";
+import { createSandboxMaintenanceRepository } from "./sandboxes/rows/sandbox-maintenance-repository.ts";
+import { createSandboxRepository } from "./sandboxes/rows/sandbox-repository.ts";
+import { createTagRepository } from "./sandboxes/rows/tag-repository.ts";
+import { createTransitionRepository } from "./sandboxes/rows/transition-repository.ts";
+import { createScalingService } from "./sandboxes/scaling/scaling-service.ts";
+import { createSandboxService } from "./sandboxes/service/sandbox-service.ts";
+import { createTagService } from "./sandboxes/service/tag-service.ts";
+import { createIdleSweep } from "./sandboxes/sweeps/idle-sweep.ts";
+import { createReconcileWithWorker } from "./sandboxes/sweeps/reconcile-with-worker.ts";
+import { createSecretRepository } from "./secret-stores/secret-repository.ts";
+import { createSecretStoreRepository } from "./secret-stores/secret-store-repository.ts";
+import { createSecretStoreService } from "./secret-stores/secret-store-service.ts";
+import type { Vault } from "./vault/vault.ts";
+import { createDeliveryQueue } from "./webhooks/delivery-queue.ts";
+import { createDeliveryRepository } from "./webhooks/delivery-repository.ts";
+import { createWebhookMaintenance } from "./webhooks/webhook-maintenance.ts";
+import { createWebhookRepository } from "./webhooks/webhook-repository.ts";
+import { createWebhookService } from "./webhooks/webhook-service.ts";
+
+export type Services = ReturnType<typeof createServices>;
+
+/**
+ * Everything between the database, the workers and the API: sandboxes and what
+ * belongs to them, the services that routes call, and the maintenance of both.
+ */
+export function createServices(deps: {
+  database: Database;
+  vault: Vault;
+  certificateAuthority: CertificateAuthority;
+  tokens: SandboxTokens;
+  workers: Workers;
+  /** The name of the data directory, which one control plane at a time has. */
+  home: string;
+  options: ControlPlaneOptions;
+  observeWake: ObserveWork;
+  logger: Logger;
+}) {
+  const { database, vault, workers, options, logger } = deps;
+  const { operatorPlacements, sandboxDomain } = options;
+  const now = Date.now;
+
+  const formerSecrets = createFormerSecretRepository(vault);
+  const secretDeps = { database, vault, formerSecrets, operatorPlacements };
+  const stores = createSecretStoreRepository(secretDeps);
+  const secrets = createSecretRepository(secretDeps);
+  const projects = createProjectRepository(database);
+  const sandboxes = createSandboxRepository(database);
+  const sandboxMaintenance = createSandboxMaintenanceRepository(database);
+  const tags = createTagRepository(database);
+  const previews = createPreviewRepository(database);
+  const checkpoints = createCheckpointRepository(database);
+  const checkpointMaintenance = createCheckpointMaintenanceRepository(database);
+  const patches = createPatchRepository(database);
+  const egressLogMaintenance = createEgressLogMaintenance(database, {
+    egressLogDaysMax: options.egressLogDaysMax,
+    entriesPerSandboxMax: limits.egressLogEntriesPerSandboxMax,
+    entriesPerOrgMax: limits.egressLogEntriesPerOrgMax,
+  });
+  const snapshotRows = createSnapshotRepository(database, options);
+  const eventMaintenance = createEventMaintenance(database, options);
+  const webhooks = createWebhookRepository(database);
+
+  const activity = createSandboxActivity({
+    now,
+    write: (sandboxId, at) => {
+      sandboxMaintenance.touch(sandboxId, at).catch((error: unknown) => {
+        logger.warn({ sandboxId, err: error }, "the idle timer was not written");
+      });
+    },
+  });
+  const handOver = createProxyHandOver({ ...deps, sandboxes, formerSecrets });
+  const removal = createSandboxRemoval({
+    ...{ sandboxes, previews, workers, handOver, activity, logger },
+    maintenance: sandboxMaintenance,
+  });
+  const transitions = createTransitions({
+    transitions: createTransitionRepository(database),
+    ...{ sandboxes, home: deps.home, logger },
+  });
+  const machine = {
+    ...{ transitions, database, sandboxes, patches, handOver, removal, workers, logger },
+    sandboxesPerOrgMax: options.sandboxesPerOrgMax,
+    sandboxesPerKeyMax: options.sandboxesPerKeyMax,
+    observeWake: deps.observeWake,
+  };
+  const lifecycle = createSandboxLifecycle({ ...machine, activity });
+  const creation = {
+    ...{ ...machine, vault, formerSecrets, operatorPlacements },
+    diskMBPerOrgMax: options.diskMBPerOrgMax,
+  };
+
+  const builders = createBuilders({
+    create: (orgId, plan, signal) =>
+      createSandbox(creation, { orgId, apiKeyId: null }, plan, signal),
+    maintenance: sandboxMaintenance,
+    removal,
+  });
+  const imageBuilds = createImageBuilds({
+    images: createImageRepository(database, options),
+    sources: options.buildSources,
+    ...{ database, builders, workers, logger },
+  });
+  const snapshots = createSnapshots({ snapshots: snapshotRows, imageBuilds, logger });
+  const imageMaintenance = createImageMaintenance({
+    images: createImageMaintenanceRepository(database),
+    snapshots: snapshotRows,
+    ...{ builders, workers, now, logger },
+  });
+
+  const checkpointMaker = createCheckpointMaker({
+    ...{ database, checkpoints, sandboxes, activity, lifecycle, vault, formerSecrets, workers },
+    maintenance: checkpointMaintenance,
+    diskMBPerOrgMax: options.diskMBPerOrgMax,
+    logger,
+  });
+
+  const reconcileSandboxes = createReconcileWithWorker({
+    maintenance: sandboxMaintenance,
+    ...{ workers, lifecycle, logger },
+  });
+  const reconcileCheckpoints = createReconcileCheckpoints({
+    maintenance: checkpointMaintenance,
+    maker: checkpointMaker,
+    otherOwners: [imageMaintenance.knownCheckpoints],
+    ...{ workers, now, logger },
+  });
+
+  const machineReplacement = { ...machine, activity, lifecycle };
+  const responses = createSandboxResponses({ activity, tokens: deps.tokens, sandboxDomain });
+
+  return {
+    ...{ sandboxes, previews, activity, lifecycle },
+    forApi: {
+      sandboxes: createSandboxService({
+        ...{ database, sandboxes, workers, removal, lifecycle, activity, responses, webhooks },
+        create: { ...creation, projects, imageBuilds, snapshots },
+      }),
+      operations: createSandboxOperations(
+        { sandboxes, activity, lifecycle, workers },
+        { operationsMax: limits.commandsPerSandboxMax },
+      ),
+      scaling: createScalingService(machineReplacement),
+      checkpoints: createCheckpointService({
+        ...{ sandboxes, checkpoints, machineReplacement, responses },
+        maker: checkpointMaker,
+        forking: { ...creation, checkpoints },
+      }),
+      patches: createPatchService({ checkpoints, patches }),
+      tags: createTagService({ sandboxes, tags }),
+      egressLogs: createEgressLogService({
+        entries: createEgressLogRepository(database),
+        ...{ sandboxes, workers },
+      }),
+      secretStores: createSecretStoreService({ stores, secrets, handOver, logger }),
+      snapshots,
+      projects,
+      events: createEventService({ events: createEventRepository(database) }),
+      webhooks: createWebhookService({
+        ...{ database, vault, webhooks },
+        deliveries: createDeliveryRepository(database),
+      }),
+    },
+    maintenance: {
+      fillEgressProxy: createFillEgressProxy({
+        maintenance: sandboxMaintenance,
+        ...{ handOver, logger },
+      }),
+      sweepIdle: createIdleSweep({
+        maintenance: sandboxMaintenance,
+        ...{ workers, activity, lifecycle, removal, now, logger },
+      }),
+      reconcileSandboxes,
+      countByState: sandboxMaintenance.countByState,
+      /** Brings the rows and everything that the workers have together. */
+      async reconcile(): Promise<void> {
+        await removal.abandonCreates();
+        await removal.finishInterrupted();
+        await reconcileSandboxes();
+        await imageMaintenance.deleteLost();
+        await reconcileCheckpoints();
+      },
+      /** Marks what an earlier process was making, which nobody waits for, to be removed. */
+      async abandonInterrupted(): Promise<void> {
+        await transitions.endFormer();
+        await removal.abandonCreates();
+        await imageMaintenance.abandonBuilds();
+      },
+      deleteExpiredSecrets: () => formerSecrets.deleteExpired(database, new Date()),
+      storeEgressLog: (batch: EgressLogBatch) => storeEgressLog(database, batch),
+      async maintainEgressLog(): Promise<void> {
+        await egressLogMaintenance.recordDueEvents();
+        await egressLogMaintenance.deleteExpired();
+      },
+      deleteUnusedImages: imageMaintenance.sweep,
+      deleteExpiredEvents: eventMaintenance.deleteExpired,
+      deleteExpiredDeliveries: createWebhookMaintenance(database).deleteExpired,
+      /** Has events of another database server, whose dump was loaded, precede all others. */
+      placeLoadedEvents: eventMaintenance.placeLoaded,
+    },
+    /** What is to be sent to webhooks. */
+    deliveries: createDeliveryQueue(database),
+    /** Gives up image builds, and waits until nothing of them is left. */
+    endBuilds: imageBuilds.close,
+    /** Resolves when no checkpoint is being made any more. */
+    drainCheckpoints: checkpointMaker.drain,
+  };
+}

@@ -1,0 +1,31 @@
+import { stat } from "node:fs/promises";
+import { createServer } from "node:net";
+
+/**
+ * Locks a directory for this process alone, until the returned function is
+ * called or the process ends, however it ends. The lock is an abstract Unix
+ * socket (unix(7)) named by device and inode: the kernel frees it with the
+ * process, so a crash leaves no stale lock.
+ *
+ * @throws when another process holds it.
+ */
+export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
+  const { dev, ino } = await stat(directory);
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => {
+      reject(
+        new Error(
+          `${directory} is in use by another process; stop that one or choose another OPENCOMPUTER_DATA_DIR`,
+          { cause: error },
+        ),
+      );
+    });
+    server.listen(`\0opencomputer-directory-${dev}-${ino}`, resolve);
+  });
+  server.unref();
+  return () =>
+    new Promise((resolve, reject) => {
+      server.close((error) => (error === undefined ? resolve() : reject(error)));
+    });
+}

@@ -1,0 +1,87 @@
+import type { EgressSecrets } from "@opencomputer/protocol/api";
+import type { EgressLogBatch, EgressLogLine } from "@opencomputer/protocol/wire";
+import { and, eq, inArray, sql } from "drizzle-orm";
+import type { Database } from "../database/database.ts";
+import { egressLog, sandboxes } from "../database/schema.ts";
+import { recordEgressEvents } from "./record-egress-events.ts";
+
+/** Any number that only this product uses, for the lock under which entries get their ids. */
+const storeLock = 0x6f63_656c;
+
+/**
+ * Stores lines that an egress proxy handed over, with the events that follow from them. A line
+ * that is stored already, because the acknowledgement of it was lost, is not stored again. Lines
+ * of sandboxes that no user has, such as those in which images are built, are left out.
+ *
+ * It holds a lock until it commits: so no reader that has seen an id gets one below it later.
+ */
+export async function storeEgressLog(
+  database: Database,
+  { instanceId, lines }: EgressLogBatch,
+): Promise<void> {
+  await database.transaction(async (transaction) => {
+    await transaction.execute(sql`select pg_advisory_xact_lock(${storeLock})`);
+    const owners = await findOwners(transaction, lines);
+    const values = lines.flatMap((line) => {
+      const orgId = owners.get(line.sandboxId);
+      return orgId === undefined ? [] : [{ orgId, instanceId, ...valuesOf(line) }];
+    });
+    if (values.length === 0) return;
+    const stored = await transaction
+      .insert(egressLog)
+      .values(values)
+      .onConflictDoNothing({ target: [egressLog.instanceId, egressLog.sequence] })
+      .returning();
+    await recordEgressEvents(transaction, stored);
+  });
+}
+
+/** The orgs of the sandboxes of users. */
+async function findOwners(
+  transaction: Database,
+  lines: readonly EgressLogLine[],
+): Promise<ReadonlyMap<string, string>> {
+  const ids = [...new Set(lines.map(({ sandboxId }) => sandboxId))];
+  if (ids.length === 0) return new Map();
+  const rows = await transaction
+    .select({ id: sandboxes.id, orgId: sandboxes.orgId })
+    .from(sandboxes)
+    .where(and(inArray(sandboxes.id, ids), eq(sandboxes.purpose, "user")));
+  return new Map(rows.map(({ id, orgId }) => [id, orgId]));
+}
+
+function valuesOf(line: EgressLogLine) {
+  return {
+    sandboxId: line.sandboxId,
+    sequence: line.sequence,
+    time: new Date(line.time),
+    protocol: line.protocol,
+    host: storable(line.host),
+    port: line.port,
+    decision: line.decision,
+    status: line.status,
+    leftOut: line.leftOut,
+    secrets: storableSecrets(line.secrets),
+    shown: {
+      method: storable(line.method),
+      path: storable(line.path),
+      reason: storable(line.reason),
+      requestBytes: line.requestBytes,
+      responseBytes: line.responseBytes,
+      durationMilliseconds: line.durationMilliseconds,
+    },
+  };
+}
+
+function storableSecrets({ substituted, withheld, ...others }: EgressSecrets): EgressSecrets {
+  return {
+    ...others,
+    substituted: substituted.map(({ name, places }) => ({ name, places: places.map(storable) })),
+    withheld: withheld.map((token) => ({ ...token, place: storable(token.place) })),
+  };
+}
+
+/** Replaces what no text of PostgreSQL may hold, and a guest may have sent: NUL, and halves of surrogate pairs. */
+function storable<Text extends string | null>(text: Text): Text | string {
+  return text === null ? text : text.replace(/[\0\p{Surrogate}]/gu, "\u{fffd}");
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { EgressSummary, EgressUse } from "./egress-log-repository.ts";
+import { suggestAllowlist } from "./suggest-allowlist.ts";
+
+const use = (changes: Partial<EgressUse>): EgressUse => ({
+  ...{ protocol: "https", host: "api.example.com", port: 443, decision: "allowed", count: 1 },
+  ...changes,
+});
+const suggest = (changes: Partial<EgressSummary>) =>
+  suggestAllowlist({
+    ...{ uses: [], secretUses: [], exchangeCount: 0, leftOutCount: 0, since: null },
+    ...changes,
+  });
+
+describe("suggestAllowlist", () => {
+  test("a log without entries needs nothing", () => {
+    assert.deepEqual(suggest({}), {
+      ...{ egressAllowlist: [], perSecretAllowedHosts: {}, refused: [] },
+      ...{ exchangeCount: 0, since: null, isIncomplete: false },
+    });
+  });
+
+  test("each host once, with its port where that is neither 443 nor 80", () => {
+    const { egressAllowlist } = suggest({
+      uses: [
+        use({}),
+        use({ protocol: "websocket" }),
+        use({ protocol: "http", port: 80 }),
+        use({ port: 8443 }),
+        use({ protocol: "tcp", host: "db.example.com", port: 5432 }),
+        use({ host: "203.0.113.7" }),
+        use({ host: null }),
+        use({ host: "not a host…(300 bytes)" }),
+      ],
+    });
+    assert.deepEqual(
+      egressAllowlist.filter((entry) => !entry.startsWith("203.")),
+      ["api.example.com", "api.example.com:8443", "tcp://db.example.com:5432"],
+    );
+  });
+
+  test("what was refused and is not needed otherwise is apart, the most frequent first", () => {
+    const { refused } = suggest({
+      uses: [
+        use({}),
+        use({ decision: "refused", count: 9 }),
+        use({ decision: "refused", host: "b.example.com", protocol: "dns", port: 53 }),
+        use({ decision: "refused", host: "b.example.com", protocol: "tls" }),
+        use({ decision: "refused", host: "c.example.com", count: 5 }),
+      ],
+    });
+    assert.deepEqual(refused, [
+      { entry: "c.example.com", count: 5 },
+      { entry: "b.example.com", count: 2 },
+    ]);
+  });
+});

@@ -1,0 +1,71 @@
+import {
+  type EgressProtocol,
+  type EgressSuggestion,
+  HostPatternError,
+  normalizeAllowlistEntry,
+  normalizeSecretHost,
+} from "@opencomputer/protocol/api";
+import type { EgressSummary } from "./egress-log-repository.ts";
+
+interface Endpoint {
+  protocol: EgressProtocol;
+  host: string | null;
+  port: number | null;
+}
+
+/** Ports that an entry without a port opens. */
+const commonPorts: ReadonlySet<number | null> = new Set([443, 80, 53, null]);
+/** Most refused entries that are listed: those that occurred most often. */
+const refusedMax = 100;
+
+/** The smallest allowlist, and the fewest hosts of each secret, that allow what a log has. */
+export function suggestAllowlist(summary: EgressSummary): EgressSuggestion {
+  const allowed = summary.uses.filter(({ decision }) => decision === "allowed");
+  const egressAllowlist = entriesOf(allowed, normalizeAllowlistEntry);
+  const refused = new Map<string, number>();
+  for (const use of summary.uses) {
+    const [entry] = use.decision === "refused" ? entriesOf([use], normalizeAllowlistEntry) : [];
+    if (entry === undefined || egressAllowlist.includes(entry)) continue;
+    refused.set(entry, (refused.get(entry) ?? 0) + use.count);
+  }
+  const names = [...new Set(summary.secretUses.map(({ name }) => name))].sort();
+  return {
+    egressAllowlist,
+    perSecretAllowedHosts: Object.fromEntries(
+      names.map((name) => [
+        name,
+        entriesOf(
+          summary.secretUses.filter((use) => use.name === name),
+          normalizeSecretHost,
+        ),
+      ]),
+    ),
+    refused: [...refused]
+      .map(([entry, count]) => ({ entry, count }))
+      .sort((one, other) => other.count - one.count || (one.entry < other.entry ? -1 : 1))
+      .slice(0, refusedMax),
+    exchangeCount: summary.exchangeCount,
+    since: summary.since?.toISOString() ?? null,
+    isIncomplete: summary.leftOutCount > 0,
+  };
+}
+
+function entriesOf(endpoints: readonly Endpoint[], normalize: (text: string) => string): string[] {
+  const entries = endpoints.map((endpoint) => entryOf(endpoint, normalize));
+  return [...new Set(entries.filter((entry) => entry !== undefined))].sort();
+}
+
+/** The entry for an endpoint; undefined when its host is unknown or is no host name. */
+function entryOf(
+  { protocol, host, port }: Endpoint,
+  normalize: (text: string) => string,
+): string | undefined {
+  if (host === null) return undefined;
+  const at = commonPorts.has(port) ? host : `${host}:${port}`;
+  try {
+    return normalize(protocol === "tcp" && at !== host ? `tcp://${at}` : at);
+  } catch (error) {
+    if (error instanceof HostPatternError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,148 @@
+import type { WorkerCheckpoint, WorkerStatus } from "@opencomputer/protocol/wire";
+import type { Logger } from "pino";
+import {
+  createEgressProxyClient,
+  type EgressProxyClient,
+} from "../egress-proxy/egress-proxy-client.ts";
+import { createEgressProxyLink, type FillEgressProxy } from "../egress-proxy/egress-proxy-link.ts";
+import { createWorkerClient, type WorkerClient } from "../worker/worker-client.ts";
+import { createWorkerLink, type HostSizes } from "../worker/worker-link.ts";
+
+/** A worker, and the egress proxy that serves the machines of its host. */
+export interface Worker extends WorkerClient {
+  readonly egressProxy: EgressProxyClient;
+  /**
+   * The sizes that the host has.
+   *
+   * @throws {WireError} `worker_unavailable` with what the worker is doing, and
+   * with `retryAfterSeconds` when it is starting.
+   */
+  readSizes(): Promise<HostSizes>;
+  /** As {@link readSizes}. @throws {WireError} `egress_proxy_unavailable` too */
+  assertReady(): Promise<HostSizes>;
+}
+
+/** Finds what serves a sandbox. There is one worker, so every sandbox is on it. */
+export interface Workers {
+  /** The worker that has the machine of a sandbox, running or saved. */
+  of(sandbox: { id: string }): Worker;
+  /** The worker that has the files of a checkpoint or an image. */
+  ofCheckpoint(checkpoint: { id: string }): Worker;
+  /** The worker that a new sandbox is placed on. */
+  forNew(): Worker;
+  all(): readonly Worker[];
+}
+
+/** What keeps the workers and their proxies supplied. */
+export interface WorkerAdoption {
+  /** Reconciles the rows with the workers, one of which is a new process. */
+  reconcile(): Promise<void>;
+  egressProxy: FillEgressProxy;
+}
+
+export interface WorkersHealth {
+  ready: boolean;
+  /** Whether the host bounds what machines take; null while the worker is not known. */
+  limitsEnforced: boolean | null;
+  /** How many machines and saved machines the worker cannot read; null while it is away. */
+  quarantinedCount: number | null;
+}
+
+/** The connections to the workers, as the composition root holds them. */
+export interface WorkerConnections {
+  workers: Workers;
+  /** Sets what a new process of a worker or a proxy is given before it counts as ready. */
+  adoptWith(adoption: WorkerAdoption): void;
+  /** Asks the workers for their state. Never rejects. */
+  pollWorkers(): Promise<void>;
+  /** Asks the egress proxies for their state. Never rejects. */
+  pollEgressProxies(): Promise<void>;
+  /** Whether the workers are ready, whatever the state of their proxies. */
+  workersReady(): boolean;
+  health(): WorkersHealth;
+  close(): Promise<void>;
+}
+
+export function connectWorkers(options: {
+  workerSocket: string;
+  egressProxySocket: string;
+  certificatePem: string;
+  logger: Logger;
+}): WorkerConnections {
+  const { certificatePem, logger } = options;
+  let adoption: WorkerAdoption | undefined;
+
+  function adopted(): WorkerAdoption {
+    if (adoption !== undefined) return adoption;
+    throw new Error("A worker was polled before it was said what a new one is given");
+  }
+
+  const client = createWorkerClient(options.workerSocket);
+  const egressProxy = createEgressProxyClient(options.egressProxySocket);
+  const workerLink = createWorkerLink({
+    worker: client,
+    certificatePem,
+    reconcile: () => adopted().reconcile(),
+    logger,
+  });
+  const egressProxyLink = createEgressProxyLink({
+    egressProxy,
+    filler: {
+      fill: (proxy) => adopted().egressProxy.fill(proxy),
+      enforceRevocations: () => adopted().egressProxy.enforceRevocations(),
+    },
+    logger,
+  });
+  const worker: Worker = {
+    ...client,
+    egressProxy,
+    readSizes: workerLink.assertReady,
+    async assertReady() {
+      const sizes = await workerLink.assertReady();
+      await egressProxyLink.assertReady();
+      return sizes;
+    },
+  };
+
+  return {
+    workers: {
+      of: () => worker,
+      ofCheckpoint: () => worker,
+      forNew: () => worker,
+      all: () => [worker],
+    },
+    adoptWith(given) {
+      adoption = given;
+    },
+    pollWorkers: workerLink.poll,
+    pollEgressProxies: egressProxyLink.poll,
+    workersReady: workerLink.ready,
+    health: () => describeHealth(workerLink.status(), egressProxyLink.ready()),
+    async close() {
+      await Promise.all([client.close(), egressProxy.close()]);
+    },
+  };
+}
+
+function describeHealth(status: WorkerStatus | undefined, isProxyReady: boolean): WorkersHealth {
+  return {
+    ready: status?.ready === true && isProxyReady,
+    limitsEnforced: status?.limitsEnforced ?? null,
+    quarantinedCount: status?.quarantined.length ?? null,
+  };
+}
+
+/**
+ * The checkpoints that the workers have, and how much of theirs they cannot
+ * read, which may be checkpoints too. It is counted after the lists were read,
+ * so that nothing is in neither.
+ */
+export async function listCheckpoints(
+  workers: Workers,
+): Promise<{ checkpoints: WorkerCheckpoint[]; quarantinedCount: number }> {
+  const all = workers.all();
+  const checkpoints = (await Promise.all(all.map((worker) => worker.listCheckpoints()))).flat();
+  const statuses = await Promise.all(all.map((worker) => worker.status()));
+  const quarantinedCount = statuses.reduce((sum, { quarantined }) => sum + quarantined.length, 0);
+  return { checkpoints, quarantinedCount };
+}

@@ -1,0 +1,143 @@
+import { type EventContent, WireError } from "@opencomputer/protocol/api";
+import type { Logger } from "pino";
+import type { ProxyHandOver } from "../../egress-sessions/proxy-hand-over.ts";
+import type { Workers } from "../../hosts/workers.ts";
+import { PeerAbsentError } from "../../peers/unix-socket-client.ts";
+import type { PreviewRepository } from "../../previews/preview-repository.ts";
+import type { SandboxMaintenanceRepository } from "../rows/sandbox-maintenance-repository.ts";
+import type { SandboxRepository } from "../rows/sandbox-repository.ts";
+import { keptStates, presentStates, type SandboxState } from "../rows/sandbox-states.ts";
+import type { SandboxActivity } from "./sandbox-activity.ts";
+
+/** Why a sandbox is killed. */
+export type KillReason = Extract<EventContent, { type: "sandbox.killed" }>["data"]["reason"];
+
+/**
+ * Removes sandboxes. The row is marked first: whatever happens after it, the
+ * sandbox gets no session again, and maintenance tries again until the
+ * machine was removed too.
+ */
+export interface SandboxRemoval {
+  /**
+   * Kills a sandbox in whatever state it is; one that is stopped stays stopped.
+   *
+   * @throws {WireError} `sandbox_not_found`; `worker_unavailable` when the row is
+   * marked and the machine is removed once the worker runs again.
+   */
+  kill(orgId: string, sandboxId: string, reason: KillReason): Promise<void>;
+  /** Undoes a create, completely when the worker responds. Never rejects. */
+  discard(orgId: string, sandboxId: string): Promise<void>;
+  /** Marks creates that no control plane works on any more for removal. */
+  abandonCreates(): Promise<void>;
+  /** Completes removals that an earlier process or an absent worker interrupted. Never rejects. */
+  finishInterrupted(): Promise<void>;
+}
+
+export function createSandboxRemoval(deps: {
+  sandboxes: SandboxRepository;
+  previews: Pick<PreviewRepository, "deleteAll">;
+  maintenance: SandboxMaintenanceRepository;
+  workers: Workers;
+  handOver: ProxyHandOver;
+  activity: SandboxActivity;
+  logger: Logger;
+}): SandboxRemoval {
+  const { sandboxes, maintenance, activity, logger } = deps;
+
+  async function release(sandboxId: string): Promise<void> {
+    try {
+      await releaseSandbox(deps, sandboxId);
+    } finally {
+      activity.forget(sandboxId);
+    }
+  }
+
+  async function markKilled(
+    orgId: string,
+    sandboxId: string,
+    from: SandboxState[],
+    reason: KillReason,
+  ): Promise<void> {
+    const killed = { type: "sandbox.killed", data: { reason } } as const;
+    await sandboxes.change(orgId, sandboxId, from, { state: "killing" }, [killed]);
+  }
+
+  async function stop(orgId: string, sandboxId: string): Promise<void> {
+    await release(sandboxId);
+    await sandboxes.deleteSecrets(orgId, sandboxId);
+    await deps.previews.deleteAll(orgId, sandboxId);
+    await sandboxes.change(orgId, sandboxId, ["killing"], {
+      state: "stopped",
+      stoppedAt: new Date(),
+    });
+  }
+
+  return {
+    async kill(orgId, sandboxId, reason) {
+      const sandbox = await sandboxes.find(orgId, sandboxId);
+      if (sandbox === undefined || sandbox.state === "creating") {
+        throw new WireError("sandbox_not_found", `sandbox not found: ${sandboxId}`, {
+          remediation: "oc ls",
+        });
+      }
+      if (sandbox.state === "stopped") return;
+      await markKilled(orgId, sandboxId, presentStates, reason);
+      try {
+        await stop(orgId, sandboxId);
+      } catch (error) {
+        if (!(error instanceof PeerAbsentError)) throw error;
+        throw new WireError(
+          "worker_unavailable",
+          `Sandbox ${sandboxId} is marked for removal and has no network; its machine is removed as soon as the worker runs again`,
+          { cause: error },
+        );
+      }
+      logger.info({ sandboxId, reason }, "sandbox stopped");
+    },
+
+    async discard(orgId, sandboxId) {
+      try {
+        await markKilled(orgId, sandboxId, keptStates, "create_failed");
+        await release(sandboxId);
+        await sandboxes.delete(orgId, sandboxId);
+      } catch (error) {
+        logger.warn({ sandboxId, err: error }, "undoing a create is tried again by maintenance");
+      }
+    },
+
+    async abandonCreates() {
+      for (const { orgId, id, isHeld } of await maintenance.listOwned(["creating"])) {
+        if (isHeld) continue;
+        await markKilled(orgId, id, ["creating"], "create_failed");
+      }
+    },
+
+    async finishInterrupted() {
+      for (const { orgId, id } of await maintenance.listOwned(["killing"])) {
+        try {
+          await stop(orgId, id);
+          logger.info({ sandboxId: id, reason: "interrupted removal" }, "sandbox stopped");
+        } catch (error) {
+          logger.warn({ sandboxId: id, err: error }, "a removal is tried again by maintenance");
+        }
+      }
+    },
+  };
+}
+
+/**
+ * Removes the session and the machine of a sandbox whose row is marked for removal.
+ * The session does not wait for the machine: without it nothing substitutes a
+ * value. It is removed once more in the end, in case the proxy failed before.
+ */
+export async function releaseSandbox(
+  { workers, handOver }: { workers: Workers; handOver: ProxyHandOver },
+  sandboxId: string,
+): Promise<void> {
+  const [, machine] = await Promise.allSettled([
+    handOver.removeSession(sandboxId),
+    workers.of({ id: sandboxId }).delete(sandboxId),
+  ]);
+  await handOver.removeSession(sandboxId);
+  if (machine.status === "rejected") throw machine.reason;
+}

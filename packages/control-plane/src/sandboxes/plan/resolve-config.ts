@@ -1,0 +1,74 @@
+import {
+  type CreateSandboxRequest,
+  defaults,
+  type ProjectRecord,
+  WireError,
+} from "@opencomputer/protocol/api";
+import type { SandboxConfig } from "../rows/sandbox-config.ts";
+
+export const baseTemplate = "base";
+/** Names of the base template; the empty one means that none was chosen. */
+const baseTemplateNames: readonly string[] = ["", "base", "default"];
+
+/** The part of a configuration that the caller, the project and the platform choose, in this order. */
+type ResolvedConfig = Pick<
+  SandboxConfig,
+  "templateId" | "cpuCount" | "memoryMB" | "diskMB" | "idleTimeoutSeconds" | "idle"
+>;
+type Defaults = Pick<ProjectRecord, "template" | "cpuCount" | "memoryMB" | "timeoutSec">;
+
+/**
+ * Resolves what the caller chose, else what the project has, else what the platform
+ * has. Zero, the empty string and the base template are no choice, with one
+ * exception: without a project, a time-out of 0 is chosen and means never.
+ *
+ * @throws {WireError} `invalid_request` for a template that does not exist.
+ */
+export function resolveConfig(
+  request: CreateSandboxRequest,
+  project: Defaults | undefined,
+): ResolvedConfig {
+  return {
+    templateId: resolveTemplate(request.templateID, project?.template),
+    cpuCount: request.cpuCount || project?.cpuCount || defaults.cpuCount,
+    memoryMB: request.memoryMB || project?.memoryMB || defaults.memoryMB,
+    diskMB: request.diskMB || null,
+    idleTimeoutSeconds:
+      project === undefined
+        ? (request.timeout ?? defaults.idleTimeoutSeconds)
+        : request.timeout || project.timeoutSec || defaults.idleTimeoutSeconds,
+    idle: request.idle ?? "requests",
+  };
+}
+
+/**
+ * Asserts that this host can hold a sandbox of this size.
+ *
+ * @throws {WireError} `invalid_request`
+ */
+export function assertFitsHost(
+  options: Pick<SandboxConfig, "cpuCount" | "memoryMB">,
+  host: { cpuCountMax: number; memoryMBMax: number },
+): void {
+  if (options.cpuCount > host.cpuCountMax) {
+    throw new WireError(
+      "invalid_request",
+      `cpuCount: this host has at most ${host.cpuCountMax} for a sandbox, found ${options.cpuCount}`,
+    );
+  }
+  if (options.memoryMB > host.memoryMBMax) {
+    throw new WireError(
+      "invalid_request",
+      `memoryMB: this host has at most ${host.memoryMBMax} for a sandbox, found ${options.memoryMB}`,
+    );
+  }
+}
+
+function resolveTemplate(requested = "", ofProject = ""): string {
+  const chosen = baseTemplateNames.includes(requested) ? ofProject : requested;
+  if (baseTemplateNames.includes(chosen)) return baseTemplate;
+  throw new WireError(
+    "invalid_request",
+    `templateID: the only template is "${baseTemplate}", found ${JSON.stringify(chosen)}`,
+  );
+}

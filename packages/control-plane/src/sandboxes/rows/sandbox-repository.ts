@@ -1,0 +1,229 @@
+import { type EventContent, sandboxIdPattern } from "@opencomputer/protocol/api";
+import { and, desc, eq, inArray, isNotNull, or, type SQL, sql } from "drizzle-orm";
+import { createBatchedLookup } from "../../database/batched-lookup.ts";
+import type { Database } from "../../database/database.ts";
+import { sandboxes, sandboxFormerSecrets, sandboxSecrets } from "../../database/schema.ts";
+import { recordEvent } from "../../events/record-event.ts";
+import { keptStates, liveStates, type SandboxState } from "./sandbox-states.ts";
+import type { BeginningTransition, noTransition } from "./transition-columns.ts";
+
+export type SandboxRow = typeof sandboxes.$inferSelect;
+export type NewSandboxRow = typeof sandboxes.$inferInsert;
+export type SandboxSecretRow = typeof sandboxSecrets.$inferSelect;
+
+/** A row whose transition is the holder's, so that nobody else changes its state. */
+export type HeldSandboxRow = SandboxRow & { transitionId: string };
+
+/** Names a held sandbox, with the state that its holder gave it last and the loss that was recorded. */
+export type HeldSandbox = Pick<
+  HeldSandboxRow,
+  "id" | "orgId" | "state" | "transitionId" | "memoryLost"
+>;
+
+/** The columns of a sandbox that change during its life. */
+export type SandboxChanges = Partial<
+  Pick<
+    SandboxRow,
+    | "state"
+    | "sourceAddress"
+    | "machineId"
+    | "startedAt"
+    | "lastActiveAt"
+    | "stoppedAt"
+    | "idleTimeoutSeconds"
+    | "patchError"
+    | "appliedPatchIds"
+    | "hookError"
+    | "memoryLost"
+    | "hibernatedBytes"
+    | "memoryMB"
+    | "scaling"
+  >
+>;
+
+/** Stores sandboxes by org. */
+export function createSandboxRepository(database: Database) {
+  const ofOrg = (orgId: string, id: string) =>
+    and(eq(sandboxes.orgId, orgId), eq(sandboxes.id, id));
+  const nameOf = ({ orgId, id }: Pick<SandboxRow, "orgId" | "id">) => `${orgId} ${id}`;
+  // Nearly every request begins with this lookup.
+  const lookUp = createBatchedLookup({
+    nameOf,
+    load: async (keys: Pick<SandboxRow, "orgId" | "id">[]) => {
+      const isAny = or(...keys.map(({ orgId, id }) => ofOrg(orgId, id)));
+      const rows = await database.select().from(sandboxes).where(isAny);
+      return new Map(rows.map((row) => [nameOf(row), row]));
+    },
+  });
+
+  /** Changes the row that meets a condition, if one does, and records events of a user's sandbox. */
+  async function updateRow(
+    transaction: Database,
+    condition: SQL | undefined,
+    changes: SandboxChanges,
+    events: readonly EventContent[],
+  ): Promise<boolean> {
+    const [row] = await transaction
+      .update(sandboxes)
+      .set(changes)
+      .where(condition)
+      .returning({ id: sandboxes.id, orgId: sandboxes.orgId, purpose: sandboxes.purpose });
+    if (row?.purpose === "user") {
+      for (const event of events) {
+        await recordEvent(transaction, { orgId: row.orgId, sandboxId: row.id, ...event });
+      }
+    }
+    return row !== undefined;
+  }
+
+  /** As {@link updateRow}, in a transaction of its own where there is anything to record. */
+  function updateAlone(
+    condition: SQL | undefined,
+    changes: SandboxChanges,
+    events: readonly EventContent[],
+  ): Promise<boolean> {
+    if (events.length === 0) return updateRow(database, condition, changes, events);
+    return database.transaction((transaction) =>
+      updateRow(transaction, condition, changes, events),
+    );
+  }
+
+  return {
+    async insert(
+      transaction: Database,
+      row: Omit<NewSandboxRow, "transitionDeadlineAt"> & Partial<BeginningTransition>,
+      secrets: SandboxSecretRow[],
+    ): Promise<void> {
+      await transaction.insert(sandboxes).values(row);
+      if (secrets.length > 0) await transaction.insert(sandboxSecrets).values(secrets);
+    },
+
+    /** Counts the org's sandboxes, or those of one key, that have or may have a machine. */
+    async countLive(transaction: Database, orgId: string, apiKeyId?: string): Promise<number> {
+      return transaction.$count(
+        sandboxes,
+        and(
+          eq(sandboxes.orgId, orgId),
+          eq(sandboxes.purpose, "user"),
+          inArray(sandboxes.state, liveStates),
+          apiKeyId === undefined ? undefined : eq(sandboxes.apiKeyId, apiKeyId),
+        ),
+      );
+    },
+
+    /** Counts the sandboxes of the org, running and hibernated. */
+    async countKept(transaction: Database, orgId: string): Promise<number> {
+      return transaction.$count(
+        sandboxes,
+        and(eq(sandboxes.orgId, orgId), inArray(sandboxes.state, keptStates)),
+      );
+    },
+
+    async find(orgId: string, id: string): Promise<SandboxRow | undefined> {
+      return sandboxIdPattern.test(id) ? lookUp({ orgId, id }) : undefined;
+    },
+
+    async list(orgId: string, states: SandboxState[]): Promise<SandboxRow[]> {
+      return database
+        .select()
+        .from(sandboxes)
+        .where(
+          and(
+            eq(sandboxes.orgId, orgId),
+            eq(sandboxes.purpose, "user"),
+            inArray(sandboxes.state, states),
+          ),
+        )
+        .orderBy(desc(sandboxes.startedAt));
+    },
+
+    /** Changes a row that is in one of the states `from`, and records events of that; returns whether it was. */
+    change: (
+      orgId: string,
+      id: string,
+      from: SandboxState[],
+      changes: SandboxChanges,
+      events: readonly EventContent[] = [],
+    ): Promise<boolean> =>
+      updateAlone(and(ofOrg(orgId, id), inArray(sandboxes.state, from)), changes, events),
+
+    /**
+     * Changes a row that has the state and the transition of `held`, and records
+     * events of that. With `noTransition` it ends the transition. Returns whether the
+     * row had both.
+     */
+    changeHeld: (
+      { orgId, id, state, transitionId }: HeldSandbox,
+      changes: SandboxChanges | (SandboxChanges & typeof noTransition),
+      {
+        events = [],
+        transaction,
+      }: { events?: readonly EventContent[]; transaction?: Database } = {},
+    ): Promise<boolean> => {
+      const isHeld = and(
+        ofOrg(orgId, id),
+        eq(sandboxes.state, state),
+        eq(sandboxes.transitionId, transitionId),
+      );
+      return transaction === undefined
+        ? updateAlone(isHeld, changes, events)
+        : updateRow(transaction, isHeld, changes, events);
+    },
+
+    /**
+     * Counts a hand-over of the session. What is read after it is not older
+     * than what any hand-over with a lower version has.
+     *
+     * @returns the row; undefined when the sandbox was removed or has no slot.
+     */
+    async countHandOver(orgId: string, id: string): Promise<SandboxRow | undefined> {
+      const [row] = await database
+        .update(sandboxes)
+        .set({ sessionVersion: sql`${sandboxes.sessionVersion} + 1` })
+        .where(
+          and(
+            ofOrg(orgId, id),
+            inArray(sandboxes.state, liveStates),
+            isNotNull(sandboxes.sourceAddress),
+            isNotNull(sandboxes.machineId),
+          ),
+        )
+        .returning();
+      return row;
+    },
+
+    /** Stores that the proxy enforces a revocation, unless there was a later one. */
+    async acknowledgeRevocation(orgId: string, id: string, revocation: string): Promise<void> {
+      await database
+        .update(sandboxes)
+        .set({ pendingRevocation: null })
+        .where(and(ofOrg(orgId, id), eq(sandboxes.pendingRevocation, revocation)));
+    },
+
+    async delete(orgId: string, id: string): Promise<void> {
+      await database.delete(sandboxes).where(ofOrg(orgId, id));
+    },
+
+    async listSecrets(
+      orgId: string,
+      sandboxId: string,
+      transaction: Database = database,
+    ): Promise<SandboxSecretRow[]> {
+      return transaction
+        .select()
+        .from(sandboxSecrets)
+        .where(and(eq(sandboxSecrets.orgId, orgId), eq(sandboxSecrets.sandboxId, sandboxId)));
+    },
+
+    /** Deletes the sandbox's copies of secrets and every former value. */
+    async deleteSecrets(orgId: string, sandboxId: string): Promise<void> {
+      for (const [table, owner] of [
+        [sandboxSecrets, sandboxSecrets.sandboxId],
+        [sandboxFormerSecrets, sandboxFormerSecrets.ownerId],
+      ] as const) {
+        await database.delete(table).where(and(eq(table.orgId, orgId), eq(owner, sandboxId)));
+      }
+    },
+  };
+}
+export type SandboxRepository = ReturnType<typeof createSandboxRepository>;

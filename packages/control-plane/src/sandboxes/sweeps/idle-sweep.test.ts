@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, test } from "node:test";
+import { WireError } from "@opencomputer/protocol/api";
+import type { SandboxUse } from "@opencomputer/protocol/wire";
+import { createRecordingLogger } from "../../testing/recording-logger.ts";
+import { createIdleSweep } from "./idle-sweep.ts";
+
+const minute = 60_000;
+
+const use = (known: { lastUsedAt?: number; operations?: number; cpuLastUsedAt?: number }) => ({
+  lastUsedAt: known.lastUsedAt === undefined ? null : new Date(known.lastUsedAt).toISOString(),
+  operations: known.operations ?? 0,
+  cpuLastUsedAt:
+    known.cpuLastUsedAt === undefined ? null : new Date(known.cpuLastUsedAt).toISOString(),
+});
+
+describe("createIdleSweep", () => {
+  let now: number;
+  let events: string[];
+  let failure: Error | undefined;
+  let isHeld: boolean;
+  let ids: string[];
+  let idle: "requests" | "cpu";
+  let useOf: () => Promise<SandboxUse>;
+  let sweep: () => Promise<void>;
+
+  beforeEach(() => {
+    now = 0;
+    events = [];
+    failure = undefined;
+    isHeld = false;
+    ids = ["a"];
+    idle = "requests";
+    useOf = async () => use({});
+    sweep = createIdleSweep({
+      maintenance: {
+        listIdle: async () =>
+          ids.map((id) => ({
+            ...{
+              id,
+              orgId: "org",
+              state: "running" as const,
+              sourceAddress: null,
+              machineId: null,
+            },
+            lastActiveAt: new Date(-minute),
+            idleTimeoutSeconds: 1,
+            idle,
+          })),
+        touch: async (id, at) => void events.push(`touches ${id} at ${+at}`),
+        deleteStoppedBefore: async (time) => {
+          events.push(`deletes what stopped before ${+time / minute}`);
+        },
+      },
+      workers: { of: () => ({ useOf: () => useOf() }) },
+      activity: { lastActiveAt: (_id, stored) => stored },
+      lifecycle: {
+        isHeld: () => isHeld,
+        hibernateIdle: async (_orgId, id) => {
+          events.push(`hibernates ${id}`);
+          if (failure !== undefined) throw failure;
+          ids = ids.filter((other) => other !== id);
+          return true;
+        },
+      },
+      removal: {
+        kill: async (_orgId, id) => {
+          events.push(`kills ${id}`);
+        },
+      },
+      now: () => now,
+      logger: createRecordingLogger().logger,
+    });
+  });
+
+  const happened = () => events.splice(0).filter((event) => !event.startsWith("deletes"));
+
+  test("hibernates what is idle, and deletes what was stopped ten minutes ago", async () => {
+    await sweep();
+    assert.deepEqual(events, ["hibernates a", "deletes what stopped before -10"]);
+  });
+
+  test("leaves a sandbox alone that is held", async () => {
+    isHeld = true;
+    await sweep();
+    assert.deepEqual(happened(), []);
+  });
+
+  test("hibernates four at once, the others in the next sweep", async () => {
+    ids = ["a", "b", "c", "d", "e"];
+    await sweep();
+    assert.equal(happened().length, 4);
+    await sweep();
+    assert.deepEqual(happened(), ["hibernates e"]);
+  });
+
+  for (const code of ["host_storage_full", "worker_unavailable", "outcome_unknown"] as const) {
+    test(`${code} is temporary: it is tried again every minute, and never killed`, async () => {
+      failure = new WireError(code, "not now");
+      await sweep();
+      await sweep();
+      assert.deepEqual(happened(), ["hibernates a"], "not at once");
+      for (let attempt = 0; attempt < 10; attempt += 1) {
+        now += minute;
+        await sweep();
+      }
+      assert.deepEqual(new Set(happened()), new Set(["hibernates a"]));
+    });
+  }
+
+  test("a sandbox that cannot be hibernated, three times, is killed", async () => {
+    failure = new WireError("guest_failed", "its state cannot be saved");
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await sweep();
+      now += minute;
+    }
+    assert.deepEqual(happened(), ["hibernates a", "hibernates a", "hibernates a", "kills a"]);
+  });
+
+  test("temporary failures in between do not count, and use resets the count", async () => {
+    const own = new WireError("guest_failed", "its state cannot be saved");
+    for (const next of [own, new WireError("host_storage_full", "full"), own]) {
+      failure = next;
+      await sweep();
+      now += minute;
+    }
+    ids = [];
+    await sweep();
+    ids = ["a"];
+    await sweep();
+    assert.ok(!happened().includes("kills a"));
+  });
+
+  for (const [what, known] of [
+    ["bytes", "lastUsedAt"],
+    ["the CPU", "cpuLastUsedAt"],
+  ] as const) {
+    test(`by ${what}: use within the time-out is stored, older use does not count`, async () => {
+      now = 10 * minute;
+      idle = "cpu";
+      useOf = async () => use({ [known]: now - 999 });
+      await sweep();
+      assert.deepEqual(happened(), [`touches a at ${now - 999}`]);
+      useOf = async () => use({ [known]: now - 1000 });
+      await sweep();
+      assert.deepEqual(happened(), ["hibernates a"]);
+    });
+  }
+
+  test("by default use of the CPU does not count", async () => {
+    useOf = async () => use({ cpuLastUsedAt: now });
+    await sweep();
+    assert.deepEqual(happened(), ["hibernates a"]);
+  });
+
+  test("an operation that the worker serves is use until it ends", async () => {
+    now = 10 * minute;
+    useOf = async () => use({ operations: 1 });
+    await sweep();
+    assert.deepEqual(happened(), [`touches a at ${now}`]);
+  });
+
+  test("a sandbox that the worker does not have is left to the hibernation", async () => {
+    useOf = async () => {
+      throw new WireError("sandbox_not_found", "it is not here");
+    };
+    await sweep();
+    assert.deepEqual(happened(), ["hibernates a"]);
+  });
+
+  test("nothing is hibernated while the worker does not report use", async () => {
+    let asked = 0;
+    useOf = async () => {
+      asked += 1;
+      throw new WireError("worker_unavailable", "not now");
+    };
+    await sweep();
+    await sweep();
+    assert.deepEqual([happened(), asked], [[], 1]);
+    now += minute;
+    useOf = async () => use({});
+    await sweep();
+    assert.deepEqual(happened(), ["hibernates a"]);
+  });
+});

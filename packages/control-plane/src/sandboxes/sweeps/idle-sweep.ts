@@ -1,0 +1,121 @@
+import { WireError } from "@opencomputer/protocol/api";
+import type { Logger } from "pino";
+import type { Worker } from "../../hosts/workers.ts";
+import type { SandboxActivity } from "../lifecycle/sandbox-activity.ts";
+import type { SandboxLifecycle } from "../lifecycle/sandbox-lifecycle.ts";
+import type { SandboxRemoval } from "../lifecycle/sandbox-removal.ts";
+import type {
+  IdleSandbox,
+  SandboxMaintenanceRepository,
+} from "../rows/sandbox-maintenance-repository.ts";
+
+/** How long a stopped sandbox can still be read before its row is deleted. */
+const stoppedRetentionMilliseconds = 10 * 60 * 1000;
+/** After a failed hibernation the next one waits this long. */
+const retryMilliseconds = 60 * 1000;
+/** A sandbox that fails this often for a reason that is not temporary cannot be hibernated. */
+const attemptsMax = 3;
+/** Hibernations at once: each writes a sandbox's memory to the disk. */
+const hibernationsMax = 4;
+
+/** Codes of failures that the sandbox does not cause: it may be hibernated later. */
+const temporary: readonly string[] = [
+  "host_storage_full",
+  "capacity_exhausted",
+  "worker_unavailable",
+  "egress_proxy_unavailable",
+  "outcome_unknown",
+  "too_many_requests",
+];
+
+interface Failures {
+  attempts: number;
+  retryAt: number;
+}
+
+/**
+ * Hibernates what has been idle for its time-out, and deletes the rows of what was
+ * stopped a while ago. A sandbox is killed only when hibernating it fails several
+ * times for a reason that is not temporary, as a full disk or an absent worker is.
+ */
+export function createIdleSweep(deps: {
+  maintenance: Pick<SandboxMaintenanceRepository, "listIdle" | "touch" | "deleteStoppedBefore">;
+  /** Counts use through any control plane, and use of the CPU. */
+  workers: { of(sandbox: { id: string }): Pick<Worker, "useOf"> };
+  activity: Pick<SandboxActivity, "lastActiveAt">;
+  lifecycle: Pick<SandboxLifecycle, "hibernateIdle" | "isHeld">;
+  removal: Pick<SandboxRemoval, "kill">;
+  now: () => number;
+  logger: Logger;
+}): () => Promise<void> {
+  const { maintenance, workers, activity, lifecycle, removal, now, logger } = deps;
+  const failures = new Map<string, Failures>();
+
+  function isDue({ id, lastActiveAt, idleTimeoutSeconds }: IdleSandbox): boolean {
+    const usedAt = activity.lastActiveAt(id, lastActiveAt).getTime();
+    if (usedAt + idleTimeoutSeconds * 1000 > now()) return false;
+    return (failures.get(id)?.retryAt ?? 0) <= now() && !lifecycle.isHeld(id);
+  }
+
+  /**
+   * Whether the worker reports use within the time-out, which is stored like
+   * any use. While the worker does not respond, nothing is hibernated.
+   */
+  async function wasUsed({ id, idle, idleTimeoutSeconds }: IdleSandbox): Promise<boolean> {
+    try {
+      const { lastUsedAt, operations, cpuLastUsedAt } = await workers.of({ id }).useOf(id);
+      const times = [lastUsedAt, idle === "cpu" ? cpuLastUsedAt : null];
+      const latest = Math.max(
+        ...times.map((time) => (time === null ? Number.NEGATIVE_INFINITY : Date.parse(time))),
+      );
+      const usedAt = operations > 0 ? now() : latest;
+      if (usedAt + idleTimeoutSeconds * 1000 <= now()) return false;
+      await maintenance.touch(id, new Date(usedAt));
+    } catch (error) {
+      if (error instanceof WireError && error.code === "sandbox_not_found") return false;
+      failures.set(id, { attempts: 0, retryAt: now() + retryMilliseconds });
+      logger.warn(
+        { sandboxId: id, err: error },
+        "the worker did not report whether a sandbox is used",
+      );
+    }
+    return true;
+  }
+
+  async function hibernate({ id, orgId }: IdleSandbox): Promise<void> {
+    try {
+      await lifecycle.hibernateIdle(orgId, id);
+      failures.delete(id);
+    } catch (error) {
+      const isTemporary = error instanceof WireError && temporary.includes(error.code);
+      const attempts = (failures.get(id)?.attempts ?? 0) + (isTemporary ? 0 : 1);
+      failures.set(id, { attempts, retryAt: now() + retryMilliseconds });
+      logger.warn({ sandboxId: id, attempts, err: error }, "an idle sandbox was not hibernated");
+      if (attempts >= attemptsMax) await kill(id, orgId);
+    }
+  }
+
+  async function kill(id: string, orgId: string): Promise<void> {
+    try {
+      await removal.kill(orgId, id, "hibernation_failed");
+      failures.delete(id);
+    } catch (error) {
+      logger.warn(
+        { sandboxId: id, err: error },
+        "an idle sandbox was not killed; the next sweep tries again",
+      );
+    }
+  }
+
+  return async () => {
+    const idle = await maintenance.listIdle(new Date(now()));
+    const known = new Set(idle.map(({ id }) => id));
+    for (const id of failures.keys()) if (!known.has(id)) failures.delete(id);
+    const due: IdleSandbox[] = [];
+    for (const sandbox of idle.filter(isDue)) {
+      if (due.length < hibernationsMax && !(await wasUsed(sandbox))) due.push(sandbox);
+    }
+    await Promise.all(due.map(hibernate));
+    await maintenance.deleteStoppedBefore(new Date(now() - stoppedRetentionMilliseconds));
+  };
+}

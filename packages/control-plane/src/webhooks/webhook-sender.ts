@@ -1,0 +1,119 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { limits } from "@opencomputer/protocol/api";
+import type { Logger } from "pino";
+import type { Vault } from "../vault/vault.ts";
+import type { DeliveryQueue, Outcome, TakenDelivery } from "./delivery-queue.ts";
+import { SendError, type SendMessageDeps, sendMessage } from "./send-message.ts";
+import { signMessage } from "./webhook-secret.ts";
+
+const pollMilliseconds = 1_000;
+/** Attempts of this control plane at once, in all and to one webhook. */
+const attemptsMax = 64;
+const attemptsPerWebhookMax = 8;
+
+/** Sends what is due to webhooks, until it is stopped. */
+export interface WebhookSender {
+  /** Breaks off attempts under way, which are made again by others, or at the next start. */
+  stop(): Promise<void>;
+}
+
+export function startWebhookSender(deps: {
+  queue: DeliveryQueue;
+  vault: Vault;
+  sending: SendMessageDeps;
+  logger: Logger;
+}): WebhookSender {
+  const { queue, vault, sending, logger } = deps;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const attempts = new Set<Promise<void>>();
+  const attemptsOf = new Map<string, number>();
+
+  async function attempt(delivery: TakenDelivery): Promise<void> {
+    const outcome = await send(delivery);
+    if (outcome === undefined) return queue.giveBack(delivery);
+    const { isDisabled } = await queue.finish(delivery, outcome);
+    const { webhookId, id: deliveryId } = delivery;
+    if (isDisabled) logger.warn({ webhookId, status: outcome.status }, "a webhook was disabled");
+    else logger.debug({ webhookId, deliveryId, ...outcome }, "an event was sent to a webhook");
+  }
+
+  /** Undefined when it was stopped. */
+  async function send(delivery: TakenDelivery): Promise<Outcome | undefined> {
+    const { orgId, webhookId, eventId, body } = delivery;
+    const timeOut = AbortSignal.timeout(limits.webhookTimeoutSeconds * 1000);
+    try {
+      const secret = vault.decrypt(delivery.secret, { kind: "webhook-secret", orgId, webhookId });
+      const headers = {
+        ...signMessage(secret, { id: eventId, time: new Date(), body }),
+        ...{ "content-type": "application/json", "user-agent": "OpenComputer-Webhooks/1" },
+      };
+      const url = new URL(delivery.url);
+      const ended = AbortSignal.any([signal, timeOut]);
+      return outcomeOf(await sendMessage(sending, url, { headers, body }, ended));
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (timeOut.aborted) return failed(`No response within ${limits.webhookTimeoutSeconds} s`);
+      if (error instanceof SendError) return failed(error.message);
+      logger.error({ webhookId, err: error }, "an event could not be sent to a webhook");
+      return failed("The server failed unexpectedly: see its log");
+    }
+  }
+
+  function start(delivery: TakenDelivery): void {
+    const { webhookId } = delivery;
+    attemptsOf.set(webhookId, (attemptsOf.get(webhookId) ?? 0) + 1);
+    const underWay = attempt(delivery)
+      .catch((error: unknown) => {
+        logger.warn({ webhookId, err: error }, "an event is sent to a webhook again");
+      })
+      .finally(() => {
+        attempts.delete(underWay);
+        const others = (attemptsOf.get(webhookId) ?? 1) - 1;
+        if (others === 0) attemptsOf.delete(webhookId);
+        else attemptsOf.set(webhookId, others);
+      });
+    attempts.add(underWay);
+  }
+
+  async function take(): Promise<number> {
+    const free = attemptsMax - attempts.size;
+    if (free === 0) return 0;
+    // One with any under way waits for those: a receiver gets at most so many at once.
+    const busy = [...attemptsOf.keys()];
+    const taken = await queue.take(free, attemptsPerWebhookMax, busy);
+    for (const delivery of taken) start(delivery);
+    return taken.length;
+  }
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if ((await take()) > 0) continue;
+      } catch (error) {
+        logger.error({ err: error }, "no deliveries to webhooks were read; tried again");
+      }
+      const poll = delay(pollMilliseconds, undefined, { signal }).catch(() => undefined);
+      await Promise.race([poll, ...attempts]);
+    }
+    await Promise.all(attempts);
+  }
+
+  const running = run();
+  return {
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/** Only 2xx is a delivery: a redirect would lead to where nobody has looked. */
+function outcomeOf(status: number): Outcome {
+  const isDelivered = status >= 200 && status < 300;
+  return { isDelivered, status, error: isDelivered ? null : `Responded with status ${status}` };
+}
+
+function failed(error: string): Outcome {
+  return { isDelivered: false, status: null, error };
+}

@@ -1,9 +1,9 @@
 /*
- * Preloaded into QEMU: opens the file of a machine's memory for reading only.
- * QEMU before 8.2 opens it for writing although it maps it privately, and a
- * file that many machines are made of must not be open for writing in any. The
- * file is named by OPENCOMPUTER_MEMORY_FILE; QEMU opens it by one of these two.
- * No header is needed, so neither is a package with headers.
+ * Preloaded into QEMU: opens the file of a machine's memory read-only. QEMU
+ * before 8.2 opens it for writing although it maps it privately, and a file that
+ * many machines are restored from must not be open for writing in any of them.
+ * OPENCOMPUTER_MEMORY_FILE names the file; QEMU opens it by one of these two
+ * functions. No header is included, so that no package with headers is needed.
  */
 char *getenv(const char *name);
 int strcmp(const char *left, const char *right);

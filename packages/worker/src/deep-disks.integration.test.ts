@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { workerSandboxSchema } from "@opencomputer/protocol";
+import { workerSandboxSchema } from "@opencomputer/protocol/wire";
 import { startWorkerScene, until, type WorkerScene } from "./testing/worker-process.ts";
 
 const policy = { egressMode: "allowlisted", envs: {} } as const;
@@ -19,13 +19,17 @@ while True:
         os.fsync(file.fileno())
 END
 nohup python3 /tmp/writer.py >/dev/null 2>&1 & echo $! > /tmp/writer-pid`;
-const readAnew = "sudo sh -c 'echo 3 > /proc/sys/vm/drop_caches'; cat ~/parts/*";
+const readUncached = "sudo sh -c 'echo 3 > /proc/sys/vm/drop_caches'; cat ~/parts/*";
 const diskErrors = "sudo dmesg | grep -c 'EXT4-fs error\\|I/O error' || true";
 
 describe("a disk with many checkpoints", () => {
   let scene: WorkerScene;
   before(async () => {
-    scene = await startWorkerScene({ installationId: "5a7e0004", block: "198.19.236.0/22" });
+    scene = await startWorkerScene({
+      installationId: "5a7e0004",
+      block: "198.19.236.0/22",
+      isBaked: true,
+    });
     await scene.start();
     await scene.trust();
   });
@@ -72,18 +76,18 @@ describe("a disk with many checkpoints", () => {
   test("is flattened while the sandbox writes to it; nothing is lost in any form of it", async () => {
     const { id, checkpoints, text } = await deep();
     await untilShallow(id);
-    assert.equal(await run(id, readAnew), text);
+    assert.equal(await run(id, readUncached), text);
     const written = Number(await run(id, "cat ~/written"));
     await run(id, "kill -0 $(cat /tmp/writer-pid)");
-    await until("the writer goes on", async () => {
+    await until("the writer continues", async () => {
       return Number(await run(id, "cat ~/written")) > written;
     });
     assert.equal(await run(id, diskErrors), "0");
 
     const first = await scene.create({ checkpointId: checkpoints[0] ?? null });
-    assert.equal(await run(first, readAnew), "part 0");
+    assert.equal(await run(first, readUncached), "part 0");
     const last = await scene.create({ checkpointId: checkpoints.at(-1) ?? null });
-    assert.equal(await run(last, readAnew), text);
+    assert.equal(await run(last, readUncached), text);
 
     // What it reads from after this is what its layers' own headers say.
     process.kill((await scene.recordOf(id)).process.pid, "SIGKILL");
@@ -93,7 +97,7 @@ describe("a disk with many checkpoints", () => {
     });
     await expectOk(scene.call("POST", `/v1/sandboxes/${id}/wake`, policy));
     await start(id);
-    assert.equal(await run(id, readAnew), text);
+    assert.equal(await run(id, readUncached), text);
     assert.equal(await run(id, diskErrors), "0");
 
     for (const sandboxId of [id, first, last]) await deleteSandbox(sandboxId);
@@ -108,13 +112,13 @@ describe("a disk with many checkpoints", () => {
     await scene.stop("SIGKILL");
     await scene.start();
     await scene.trust();
-    assert.equal(await run(id, readAnew), text);
+    assert.equal(await run(id, readUncached), text);
     checkpoints.push(await checkpoint(id, "full"));
     await untilShallow(id);
     await expectOk(scene.call("POST", `/v1/sandboxes/${id}/hibernate`));
     await expectOk(scene.call("POST", `/v1/sandboxes/${id}/wake`, policy));
     await start(id);
-    assert.equal(await run(id, readAnew), text);
+    assert.equal(await run(id, readUncached), text);
     await run(id, "kill -0 $(cat /tmp/writer-pid)");
     await deleteSandbox(id);
     for (const checkpointId of checkpoints) await deleteCheckpoint(checkpointId);
@@ -129,7 +133,7 @@ describe("a disk with many checkpoints", () => {
       deepest = Math.max(deepest, (await layersOf(id)).length);
     }
     assert.ok(deepest <= 25, `${deepest} layers`);
-    assert.equal(await run(id, readAnew), text);
+    assert.equal(await run(id, readUncached), text);
     await deleteSandbox(id);
   });
 });

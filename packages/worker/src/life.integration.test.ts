@@ -9,7 +9,7 @@ import {
   workerCheckpointListSchema,
   workerCheckpointSchema,
   workerSandboxSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/wire";
 import {
   newSandboxId,
   startWorkerScene,
@@ -18,13 +18,13 @@ import {
 } from "./testing/worker-process.ts";
 
 const policy = { egressMode: "allowlisted", envs: { GREETING: "hello" } } as const;
-/** A process that counts in memory only, and tells when it is asked. */
+/** A process that counts in memory only, and writes its count on a signal. */
 const counter = `cat > /tmp/counter.py <<'END'
 import signal, time
 count = 0
-def tell(*_):
+def report(*_):
     open('/tmp/count', 'w').write(str(count))
-signal.signal(signal.SIGUSR1, tell)
+signal.signal(signal.SIGUSR1, report)
 open('/tmp/ready', 'w').close()
 while True:
     count += 1
@@ -34,7 +34,7 @@ nohup python3 /tmp/counter.py >/dev/null 2>&1 & echo $! > /tmp/pid
 while [ ! -e /tmp/ready ]; do sleep 0.05; done`;
 const ask =
   "rm -f /tmp/count; kill -USR1 $(cat /tmp/pid); while [ ! -s /tmp/count ]; do sleep 0.02; done; cat /tmp/count";
-/** A process that writes one number after the other to many pages, and tells when a page has not the one before. */
+/** A process that writes one number after the other to many pages, and reports when a page has not the one before. */
 const mirror = `cat > /tmp/mirror.py <<'END'
 import mmap, os
 pages = memoryview(mmap.mmap(-1, 64 * 4096)).cast('Q')
@@ -50,13 +50,13 @@ while True:
 END
 nohup python3 /tmp/mirror.py >/dev/null 2>&1 &
 while [ ! -e /tmp/mirrors ]; do sleep 0.05; done`;
-/** A process that notes each name that its machine has, and tells them when it is asked. */
+/** A process that notes each name that its machine has, and writes them on a signal. */
 const witness = `cat > /tmp/witness.py <<'END'
 import os, signal, time
 names = []
-def tell(*_):
+def report(*_):
     open('/tmp/names', 'w').write(' '.join(names))
-signal.signal(signal.SIGUSR1, tell)
+signal.signal(signal.SIGUSR1, report)
 open('/tmp/witnesses', 'w').close()
 while True:
     name = os.uname().nodename
@@ -72,7 +72,11 @@ const askWitness =
 describe("the life of a machine", () => {
   let scene: WorkerScene;
   before(async () => {
-    scene = await startWorkerScene({ installationId: "5a7e0001", block: "198.19.240.0/22" });
+    scene = await startWorkerScene({
+      installationId: "5a7e0001",
+      block: "198.19.240.0/22",
+      isBaked: true,
+    });
     await scene.start();
     await scene.trust();
   });
@@ -128,7 +132,7 @@ describe("the life of a machine", () => {
   const lastWriteTo = async (layerId: string) =>
     (await stat(join(scene.dataDirectory, "worker/layers", `${layerId}.qcow2`))).mtimeMs;
 
-  test("hibernate and wake: memory, files and environment come back; time goes on", async () => {
+  test("hibernate and wake: memory, files and environment come back; time continues", async () => {
     const id = await scene.create();
     await run(id, `${counter}; echo kept > ~/file; head -c 200M /dev/urandom > ~/large; sync`);
     await run(id, "sudo sh -c 'echo 3 > /proc/sys/vm/drop_caches'");
@@ -163,7 +167,7 @@ describe("the life of a machine", () => {
     await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
   });
 
-  test("a full checkpoint: the sandbox goes on, and forks begin where it was", async () => {
+  test("a full checkpoint: the sandbox continues, and forks begin where it was", async () => {
     const id = await scene.create();
     await run(id, `${counter}; echo before > ~/file`);
     const made = await checkpoint(id, "full");
@@ -198,18 +202,18 @@ describe("the life of a machine", () => {
     });
     assert.equal(refused.status, 404);
     const [first = "", ...others] = forks;
-    await run(first, "echo goes on > ~/file; sync");
+    await run(first, "echo later > ~/file; sync");
     await hibernate(first);
     await wake(first);
-    assert.equal(await run(first, "cat ~/file"), "goes on");
+    assert.equal(await run(first, "cat ~/file"), "later");
     for (const each of [id, first, ...others]) {
       await expectOk(scene.call("DELETE", `/v1/sandboxes/${each}`));
     }
   });
 
-  /** The pool has its machine, and a machine stands ready for what was just saved, or is being made. */
-  async function standingReady(): Promise<string[]> {
-    await until("a machine stands ready", async () => (await countReady()) === 2);
+  /** The pool has its machine, and a machine for what was just saved is warm, or is being made. */
+  async function warmMachineIds(): Promise<string[]> {
+    await until("a machine is warm", async () => (await countReady()) === 2);
     return (await scene.traces()).machines;
   }
 
@@ -237,13 +241,13 @@ describe("the life of a machine", () => {
     await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
   });
 
-  test("a machine that stood ready: what runs in it has seen nothing of the wait", async () => {
+  test("a warm machine: what runs in it has not noticed the wait", async () => {
     const id = await scene.create();
     await run(id, `${counter}\n${witness}\nsudo hostname mine`);
     await poolIsFull();
     const count = Number(await run(id, ask));
     await hibernate(id);
-    const ready = await standingReady();
+    const ready = await warmMachineIds();
     await wake(id);
     assert.ok(ready.includes((await scene.recordOf(id)).id), "a new machine was made");
     assert.ok(Number(await run(id, ask)) >= count);
@@ -253,13 +257,13 @@ describe("the life of a machine", () => {
 
     await poolIsFull();
     const { checkpointId } = await checkpoint(id, "full");
-    let before = await standingReady();
+    let before = await warmMachineIds();
     let fork = await scene.create({ checkpointId });
     // One that is still being made is not waited for.
-    await until("a fork is of a machine that stood ready", async () => {
+    await until("a fork is of a warm machine", async () => {
       if (before.includes((await scene.recordOf(fork)).id)) return true;
       await expectOk(scene.call("DELETE", `/v1/sandboxes/${fork}`));
-      before = await standingReady();
+      before = await warmMachineIds();
       fork = await scene.create({ checkpointId });
       return false;
     });
@@ -270,13 +274,13 @@ describe("the life of a machine", () => {
     await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
   });
 
-  test("a machine that stood ready and is discarded has changed nothing of what was saved", async () => {
+  test("a warm machine that is discarded has changed nothing of what was saved", async () => {
     const id = await scene.create();
     await run(id, `${counter}; echo saved > ~/file; sync`);
     const count = Number(await run(id, ask));
     await poolIsFull();
     await hibernate(id);
-    const ready = await standingReady();
+    const ready = await warmMachineIds();
     await scene.stop("SIGKILL");
     await scene.start();
     await scene.trust();

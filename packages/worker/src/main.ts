@@ -1,24 +1,28 @@
 import { chmod, rm } from "node:fs/promises";
-import { exitCodes, readSettings, SettingsError } from "@opencomputer/protocol";
+import { boundYoungGeneration, openLogOutput } from "@opencomputer/process";
+import { exitCodes, readSettings, SettingsError } from "@opencomputer/protocol/wire";
+import { pino } from "pino";
 import { createServer } from "./api/create-server.ts";
-import { createWorker } from "./create-worker.ts";
-import { connectHost } from "./host/host-client.ts";
+import { connectHost } from "./host-calls/host-client.ts";
 import { parseNetworkBlock } from "./network/network-block.ts";
 import { closeInheritedDescriptors } from "./process/close-inherited-descriptors.ts";
-import { openLog } from "./process/open-log.ts";
+import { createWorker } from "./start/create-worker.ts";
 import { workerSettingSchemas } from "./worker-settings.ts";
 
-/** The process of a machine is in the worker's group: it reads what it finds of the worker's files. */
+/** The process of a machine is in the worker's group, which may read the worker's files. */
 const groupReads = 0o027;
 const groupMayConnect = 0o660;
 
+const log = pino({ name: "worker" }, openLogOutput());
+
 async function main(): Promise<void> {
-  // Before anything is started: neither a machine nor a helper gets what others left open here.
+  // Before anything is started, so that no machine or helper inherits a descriptor.
   const descriptors = closeInheritedDescriptors();
-  const log = openLog("worker");
+  boundYoungGeneration();
   if (descriptors.length > 0) log.info({ descriptors }, "Closed inherited file descriptors");
   process.umask(groupReads);
   const settings = readSettings(workerSettingSchemas, process.env);
+  log.level = settings.OPENCOMPUTER_LOG_LEVEL;
   const host = connectHost(settings.OPENCOMPUTER_HOST_SOCKET);
   const worker = await createWorker(
     {
@@ -36,27 +40,27 @@ async function main(): Promise<void> {
   const server = createServer(worker, log);
   await rm(settings.OPENCOMPUTER_WORKER_SOCKET, { force: true });
   await server.listen({ path: settings.OPENCOMPUTER_WORKER_SOCKET });
-  // The group is that of the socket's directory, which also decides who can get at it.
+  // The group is that of the socket's directory, which also decides who can reach it.
   await chmod(settings.OPENCOMPUTER_WORKER_SOCKET, groupMayConnect);
 
   let stopping = false;
   async function stop(reason: string): Promise<void> {
     if (stopping) return;
     stopping = true;
-    log.info({ reason }, "Stopping; sandboxes run on");
+    log.info({ reason }, "Stopping; sandboxes keep running");
     try {
       await server.close();
       await worker.close();
       await host.close();
       process.exit(0);
     } catch (error) {
-      log.fatal({ err: error }, "The worker could not stop in an orderly way");
+      log.fatal({ err: error }, "The worker failed to stop cleanly");
       process.exit(1);
     }
   }
   process.once("SIGTERM", () => void stop("SIGTERM"));
   process.once("SIGINT", () => void stop("SIGINT"));
-  process.once("disconnect", () => void stop("the parent process has gone"));
+  process.once("disconnect", () => void stop("the parent process ended"));
 }
 
 main().catch((error: unknown) => {
@@ -64,6 +68,6 @@ main().catch((error: unknown) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(exitCodes.configuration);
   }
-  openLog("worker").fatal({ err: error }, "The worker could not start");
+  log.fatal({ err: error }, "The worker could not start");
   process.exit(exitCodes.failed);
 });

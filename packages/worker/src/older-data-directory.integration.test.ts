@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { workerCheckpointListSchema, workerSandboxListSchema } from "@opencomputer/protocol";
+import { workerCheckpointListSchema, workerSandboxListSchema } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import { readRecord } from "./files/record-kind.ts";
 import { runProgram } from "./process/run-program.ts";
-import { savedManifestKind } from "./saved-state/saved-machine.ts";
+import { savedManifestKind } from "./saved-machines/saved-machine.ts";
 
 import { startWorkerScene, type WorkerScene } from "./testing/worker-process.ts";
 
@@ -18,7 +18,7 @@ const checkpoints = [
 ];
 const versionSchema = z.looseObject({ version: z.int().optional() });
 
-/** What the first release left on the disk; the README beside it tells how it was made. */
+/** What the first release left on the disk; the README beside it describes how it was made. */
 describe("a data directory of an older worker", () => {
   let scene: WorkerScene;
   let data: string;
@@ -44,7 +44,7 @@ describe("a data directory of an older worker", () => {
   const versionOf = async (path: string) =>
     versionSchema.parse(JSON.parse(await readFile(path, "utf8"))).version;
 
-  test("has nothing with a version, and all of it is taken over", async () => {
+  test("has nothing with a version, and all of it is adopted", async () => {
     const hibernated = join(data, "worker/hibernated");
     for (const name of await readdir(hibernated)) {
       assert.equal(await versionOf(join(hibernated, name, "saved.json")), undefined);
@@ -103,7 +103,7 @@ describe("a data directory of an older worker", () => {
       ...[idOf("lost"), idOf("running"), idOf("waking")],
     ]);
     await runProgram("diff", ["--recursive", join(data, "before"), join(data, "worker")]);
-    assert.match(await scene.log(), /is of version 99, and this worker reads versions up to 2/);
+    assert.match(await scene.log(), /has version 99, and this worker reads versions up to 2/);
 
     await scene.stop("SIGTERM");
     await writeFile(manifest, texts[0]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { type WorkerSandbox, workerSandboxSchema } from "@opencomputer/protocol";
+import { type WorkerSandbox, workerSandboxSchema } from "@opencomputer/protocol/wire";
 import { mountVolatileDisk, type VolatileDisk } from "./testing/volatile-disk.ts";
 import {
   processesOf,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type WorkerSandbox, workerSandboxSchema } from "@opencomputer/protocol";
+import { type WorkerSandbox, workerSandboxSchema } from "@opencomputer/protocol/wire";
 import { startWorkerScene, until, type WorkerScene } from "./testing/worker-process.ts";
 
 const mebi = 1024 * 1024;
@@ -18,7 +18,11 @@ describe("the size of a running sandbox", () => {
   let scene: WorkerScene;
   let id: string;
   before(async () => {
-    scene = await startWorkerScene({ installationId: "5a7e0007", block: "198.19.248.0/22" });
+    scene = await startWorkerScene({
+      installationId: "5a7e0007",
+      block: "198.19.248.0/22",
+      isBaked: true,
+    });
     await scene.start();
     await scene.trust();
     id = await scene.create();
@@ -36,13 +40,13 @@ describe("the size of a running sandbox", () => {
     return stdout.trim();
   }
   async function post(path: string, body?: object): Promise<WorkerSandbox> {
-    const answer = await scene.call("POST", `/v1/sandboxes/${id}/${path}`, body);
-    assert.equal(answer.status, 200, JSON.stringify(answer.body));
-    return workerSandboxSchema.parse(answer.body);
+    const response = await scene.call("POST", `/v1/sandboxes/${id}/${path}`, body);
+    assert.equal(response.status, 200, JSON.stringify(response.body));
+    return workerSandboxSchema.parse(response.body);
   }
   const numberOf = async (cmd: string) => Number(await run(cmd));
 
-  test("commands and sessions run in a cgroup of their own, whose limits follow the size", async () => {
+  test("commands and sessions run in their own cgroup, whose limits follow the size", async () => {
     assert.equal(await run("cat /proc/self/cgroup"), "0::/sandbox");
     assert.equal(await numberOf(commandMemoryBytes), 960 * mebi);
     assert.equal(await run("cat /sys/fs/cgroup/sandbox/pids.max"), "4096");

@@ -4,18 +4,18 @@ import { after, before, describe, test } from "node:test";
 import { startWorkerScene, type WorkerScene } from "./testing/worker-process.ts";
 
 const policy = { egressMode: "allowlisted", envs: {} } as const;
-/** Keeps more in memory than a default machine has, and tells its sum when it is asked. */
+/** Keeps more in memory than a default machine has, and writes its sum on a signal. */
 const holder = `cat > /tmp/holder.py <<'END'
 import hashlib, os, signal
 block = os.urandom(1 << 20)
 blocks = [bytes([n % 251]) + block for n in range(1200)]
-def tell(*_):
+def report(*_):
     digest = hashlib.sha256()
     for one in blocks:
         digest.update(one[:64]); digest.update(one[-64:])
     open('/tmp/sum.new', 'w').write(digest.hexdigest())
     os.rename('/tmp/sum.new', '/tmp/sum')
-signal.signal(signal.SIGUSR1, tell)
+signal.signal(signal.SIGUSR1, report)
 open('/tmp/ready', 'w').close()
 while True:
     signal.pause()
@@ -30,7 +30,11 @@ const size =
 describe("machines that are larger than the golden one", () => {
   let scene: WorkerScene;
   before(async () => {
-    scene = await startWorkerScene({ installationId: "5a7e0003", block: "198.19.232.0/22" });
+    scene = await startWorkerScene({
+      installationId: "5a7e0003",
+      block: "198.19.232.0/22",
+      isBaked: true,
+    });
     await scene.start();
     await scene.trust();
   });
@@ -40,8 +44,8 @@ describe("machines that are larger than the golden one", () => {
   });
 
   async function post(path: string, body?: object): Promise<void> {
-    const answer = await scene.call("POST", path, body);
-    assert.ok(answer.status < 300, JSON.stringify(answer.body));
+    const response = await scene.call("POST", path, body);
+    assert.ok(response.status < 300, JSON.stringify(response.body));
   }
   const run = async (id: string, cmd: string) => {
     const { exitCode, stdout, stderr } = await scene.run(id, cmd);

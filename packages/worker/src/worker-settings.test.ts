@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { readSettings, SettingsError } from "@opencomputer/protocol";
+import { readSettings, SettingsError } from "@opencomputer/protocol/wire";
 import { workerSettingSchemas } from "./worker-settings.ts";
 
 const environment = {

@@ -1,13 +1,14 @@
-import { settingSchemas } from "@opencomputer/protocol";
+import { settingSchemas } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import { parseNetworkBlock } from "./network/network-block.ts";
 
-/** Longest path of a Unix socket is 107 octets; a machine's adds 36 to the directory's. */
+/** The path of a Unix socket has at most 107 bytes; a machine's adds 36 to the directory's. */
 const runtimeDirectoryCharactersMax = 64;
 
 /** The worker's environment: settings of the operator, and what the supervisor passes. */
 export const workerSettingSchemas = {
   OPENCOMPUTER_DATA_DIR: settingSchemas.OPENCOMPUTER_DATA_DIR,
+  OPENCOMPUTER_LOG_LEVEL: settingSchemas.OPENCOMPUTER_LOG_LEVEL,
   OPENCOMPUTER_ACCEL: settingSchemas.OPENCOMPUTER_ACCEL,
   OPENCOMPUTER_WORKER_SOCKET: z.string().startsWith("/", "expected an absolute path"),
   OPENCOMPUTER_HOST_SOCKET: z.string().startsWith("/", "expected an absolute path"),

@@ -2,18 +2,15 @@ import assert from "node:assert/strict";
 import { constants, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import {
-  errorBodySchema,
-  workerSandboxListSchema,
-  workerSandboxSchema,
-} from "@opencomputer/protocol";
+import { errorBodySchema } from "@opencomputer/protocol/api";
+import { workerSandboxListSchema, workerSandboxSchema } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import { hostInterfaceGroups } from "./network/host-rules.ts";
 import { parseNetworkBlock } from "./network/network-block.ts";
 import { slotAt } from "./network/slot.ts";
 import { runProgram } from "./process/run-program.ts";
 import { hostGroupOf, removeSlotRules } from "./testing/escaped-process.ts";
-import { testInstallation } from "./testing/test-installation.ts";
+import { testInstallation } from "./testing/network-scene.ts";
 import {
   newSandboxId,
   processesOf,
@@ -70,7 +67,7 @@ describe("worker", () => {
     assert.deepEqual(again.body, prepared);
     const otherwise = await scene.call("POST", "/v1/sandboxes", { ...spec, memoryMB: 2048 });
     assert.equal(codeOf(otherwise.body), "name_in_use");
-    for (let turn = 0; turn < 2; turn += 1) {
+    for (let attempt = 0; attempt < 2; attempt += 1) {
       const started = await scene.call("POST", `${path}/start`);
       assert.deepEqual(started.body, { ...prepared, state: "running" });
     }
@@ -88,7 +85,7 @@ describe("worker", () => {
     assert.equal(codeOf(gone.body), "sandbox_not_found");
   });
 
-  test("start: each sandbox is a machine of its own", async () => {
+  test("start: each sandbox has its own machine", async () => {
     const script = "cat /etc/machine-id; head -c 16 /dev/urandom | od -An -tx1; date +%s";
     const ids = [await scene.create(), await scene.create()];
     const outputs = await Promise.all(ids.map((id) => scene.run(id, script)));
@@ -123,12 +120,12 @@ describe("worker", () => {
     for (const change of [{ cpuCount: Math.min(8, cpuCountMax + 1) }, { diskMB: 1024 }]) {
       if ("cpuCount" in change && cpuCountMax === 8) continue;
       const spec = { ...specOf(newSandboxId()), ...change };
-      const answer = await scene.call("POST", "/v1/sandboxes", spec);
-      assert.equal(answer.status, 400);
-      assert.equal(codeOf(answer.body), "unsupported_option");
+      const response = await scene.call("POST", "/v1/sandboxes", spec);
+      assert.equal(response.status, 400);
+      assert.equal(codeOf(response.body), "unsupported_option");
     }
-    const answer = await scene.call("POST", "/v1/sandboxes", { sandboxId: "sb-1" });
-    assert.equal(codeOf(answer.body), "invalid_request");
+    const response = await scene.call("POST", "/v1/sandboxes", { sandboxId: "sb-1" });
+    assert.equal(codeOf(response.body), "invalid_request");
   });
 
   describe("a running sandbox", () => {
@@ -242,7 +239,7 @@ describe("worker", () => {
       }
     });
 
-    test("its QEMU is in namespaces of its own, and finds the layers of its own disk alone", async () => {
+    test("its QEMU is in its own namespaces, and finds only the layers of its own disk", async () => {
       const record = await scene.recordOf(id);
       const { pid } = record.process;
       for (const kind of ["mnt", "pid", "ipc", "uts", "net"]) {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import { commandArguments, throwOutcome } from "./command-routes.ts";
 
 describe("throwOutcome", () => {
-  test("a guest that fell silent leaves the outcome unknown, which nobody retries", () => {
-    const failure = new WireError("guest_failed", "The agent in the sandbox did not answer");
+  test("a guest that stops responding leaves the outcome unknown, which clients do not retry", () => {
+    const failure = new WireError("guest_failed", "The agent in the sandbox did not respond");
     assert.throws(
       () => throwOutcome(failure),
       (error) =>
@@ -16,7 +16,7 @@ describe("throwOutcome", () => {
     );
   });
 
-  test("an error that the guest told of stays as it is", () => {
+  test("an error that the guest reported is passed on unchanged", () => {
     const failure = new WireError("command_not_found", "none-such");
     assert.throws(
       () => throwOutcome(failure),
@@ -26,10 +26,10 @@ describe("throwOutcome", () => {
 });
 
 describe("commandArguments", () => {
-  test("a lone command is a script for the shell", () => {
+  test("a command without arguments is a script for the shell", () => {
     assert.deepEqual(commandArguments({ cmd: "echo $HOME" }), ["/bin/bash", "-c", "echo $HOME"]);
   });
-  test("a command with arguments is a program, even with none of them", () => {
+  test("a command with a list of arguments is a program, even if the list is empty", () => {
     assert.deepEqual(commandArguments({ cmd: "echo", args: ["$HOME"] }), ["echo", "$HOME"]);
     assert.deepEqual(commandArguments({ cmd: "true", args: [] }), ["true"]);
   });

@@ -1,3 +1,4 @@
+import { abortWhenClosed } from "@opencomputer/process";
 import {
   commandResultSchema,
   defaults,
@@ -8,16 +9,15 @@ import {
   runCommandRequestSchema,
   sandboxIdSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { Worker } from "../create-worker.ts";
 import { identifyCommand } from "../idempotency/command-identity.ts";
 import type { KeyedCommands } from "../idempotency/create-keyed-commands.ts";
-import { abortWhenClosed } from "./abort-when-closed.ts";
+import type { Worker } from "../start/create-worker.ts";
 
-/** Commands in a sandbox. A caller that goes away ends its command, with a key after a moment. */
+/** Commands in a sandbox. A command ends when its caller closes the connection; one with an idempotency key ends a moment later. */
 export async function commandRoutes(
   server: FastifyInstance,
   { worker, keyed }: { worker: Pick<Worker, "sandboxes">; keyed: KeyedCommands },
@@ -66,7 +66,7 @@ export async function commandRoutes(
   );
 }
 
-/** Clients try again on a 502: a command that may have run must not be answered with one. */
+/** Replaces `guest_failed`: clients retry on its status 502, and a command that may have run must not run twice. */
 export function throwOutcome(error: unknown): never {
   if (!(error instanceof WireError) || error.code !== "guest_failed") throw error;
   throw new WireError("outcome_unknown", `${error.message}; the command may have run`, {
@@ -74,7 +74,7 @@ export function throwOutcome(error: unknown): never {
   });
 }
 
-/** A program with its arguments as it is; a lone command is a script for the shell. */
+/** A program with its arguments; a command without arguments is a script for the shell. */
 export function commandArguments({ cmd, args }: RunCommandRequest): string[] {
   return args === undefined || args === null ? ["/bin/bash", "-c", cmd] : [cmd, ...args];
 }

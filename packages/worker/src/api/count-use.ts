@@ -1,4 +1,4 @@
-import { sandboxIdSchema } from "@opencomputer/protocol";
+import { sandboxIdSchema } from "@opencomputer/protocol/api";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { UseWatch } from "../use/create-use-watch.ts";
@@ -6,10 +6,10 @@ import type { UseWatch } from "../use/create-use-watch.ts";
 const paramsSchema = z.object({ sandboxId: sandboxIdSchema });
 /** Commands, files and terminals. */
 const usePattern = /^\/v1\/sandboxes\/:sandboxId\/(exec|files|pty)(\/|$)/;
-/** Connections that stay open: their bytes count, and not that they are open. */
+/** Connections that stay open: their bytes count as use, not the open connection. */
 const streamPattern = /\/(input|output)$/;
 
-/** Counts a request as use of its sandbox, when it is one of those that people make for themselves. */
+/** Counts a request as use of its sandbox, if it is for commands, files or terminals. */
 export function countUse(
   useWatch: Pick<UseWatch, "begin" | "watch">,
   request: FastifyRequest,

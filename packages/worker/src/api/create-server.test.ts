@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { errorBodySchema, WireError, workerStatusSchema } from "@opencomputer/protocol";
+import { errorBodySchema, WireError } from "@opencomputer/protocol/api";
+import { metricsResponseSchema, workerStatusSchema } from "@opencomputer/protocol/wire";
 import { pino } from "pino";
-import type { Worker } from "../create-worker.ts";
+import type { Worker } from "../start/create-worker.ts";
 import { createJournal } from "../testing/fake-machines.ts";
 import { createFakeSaved } from "../testing/sandboxes-scenario.ts";
 import { createUseWatch } from "../use/create-use-watch.ts";
@@ -30,10 +31,10 @@ const spec = {
   checkpointId: null,
 };
 
-/** The routes over a worker that only writes down what it is asked. */
+/** The routes over a worker that only records its calls. */
 function scenario(failure?: Error) {
   const asked: unknown[] = [];
-  const answer = async () => {
+  const respond = async () => {
     if (failure !== undefined) throw failure;
     return sandbox;
   };
@@ -50,6 +51,7 @@ function scenario(failure?: Error) {
       limitsEnforced: true,
       quarantined: [],
     }),
+    occupancy: () => ({ slots: { taken: 3, total: 200 }, warmMachines: { ready: 1, wanted: 2 } }),
     trust: (certificatePem) => void asked.push(certificatePem),
     noteActivity: () => undefined,
     close: async () => undefined,
@@ -60,39 +62,39 @@ function scenario(failure?: Error) {
       removeCheckpoint: async (checkpointId) => void asked.push(checkpointId),
       prepare: (request) => {
         asked.push(request);
-        return answer();
+        return respond();
       },
-      start: answer,
+      start: respond,
       get: () => sandbox,
       list: () => [sandbox],
-      remove: async () => void (await answer()),
+      remove: async () => void (await respond()),
       hibernate: async (...request) => {
         asked.push(request);
-        await answer();
+        await respond();
         return { sizeBytes: 4096 };
       },
       wake: (...request) => {
         asked.push(request);
-        return answer();
+        return respond();
       },
       restore: (...request) => {
         asked.push(request);
-        return answer();
+        return respond();
       },
       reboot: (...request) => {
         asked.push(request);
-        return answer();
+        return respond();
       },
       scale: (...request) => {
         asked.push(request);
-        return answer();
+        return respond();
       },
-      setAutoscale: answer,
-      setScalingLock: answer,
+      setAutoscale: respond,
+      setScalingLock: respond,
       listRunning: () => [],
       makeCheckpoint: async (...request) => {
         asked.push(request);
-        await answer();
+        await respond();
         return { checkpointId, kind: "full", sizeBytes: 4096, pauseMilliseconds: 1.5 };
       },
       agentOf: () => {
@@ -101,7 +103,7 @@ function scenario(failure?: Error) {
       adopt: async () => undefined,
       goldenFingerprints: () => [],
       trimLogs: async () => undefined,
-      settle: async () => new Set(),
+      whenIdle: async () => new Set(),
       release: async () => undefined,
     },
     checkpoints: createFakeSaved(createJournal(), "checkpoint"),
@@ -109,8 +111,30 @@ function scenario(failure?: Error) {
   return { server: createServer(worker, pino({ level: "silent" })), asked };
 }
 
+describe("createServer: metrics", () => {
+  test("has what of the host is in use, and requests by their outcome", async () => {
+    const { server } = scenario(new WireError("capacity_exhausted", "full"));
+    await server.inject({ method: "POST", url: "/v1/sandboxes", payload: spec });
+    const { text } = metricsResponseSchema.parse((await server.inject("/v1/metrics")).json());
+    for (const line of [
+      'opencomputer_worker_sandboxes{state="running"} 1',
+      'opencomputer_worker_sandboxes{state="hibernated"} 0',
+      "opencomputer_worker_ready 0",
+      "opencomputer_worker_quarantined_records 0",
+      "opencomputer_worker_slots_taken 3",
+      "opencomputer_worker_slots 200",
+      "opencomputer_worker_warm_machines 1",
+      "opencomputer_worker_warm_machines_wanted 2",
+      'opencomputer_worker_requests_total{method="POST",route="/v1/sandboxes",code="capacity_exhausted"} 1',
+    ]) {
+      assert.ok(text.split("\n").includes(line), line);
+    }
+    assert.doesNotMatch(text, /sb-/);
+  });
+});
+
 describe("createServer", () => {
-  test("answers the status", async () => {
+  test("returns the status", async () => {
     const { server } = scenario();
     const response = await server.inject({ url: "/v1/status" });
     assert.equal(workerStatusSchema.parse(response.json()).stage, "starting");
@@ -234,7 +258,7 @@ describe("createServer", () => {
     ],
   ];
   for (const [method, path, payload, expected] of lives) {
-    test(`${method} ${path} passes on what was asked, and answers`, async () => {
+    test(`${method} ${path} passes the request on, and responds`, async () => {
       const { server, asked } = scenario();
       const url = `/v1/${path}`;
       const response = await server.inject({ method, url, ...(payload && { payload }) });
@@ -251,7 +275,7 @@ describe("createServer", () => {
     });
   }
 
-  test("an unexpected failure says nothing of its inside", async () => {
+  test("an unexpected failure reveals no details", async () => {
     const { server } = scenario(new Error("token osb_sealed_1 in /data/x"));
     const response = await server.inject({ method: "DELETE", url: `/v1/sandboxes/${sandboxId}` });
     assert.equal(response.statusCode, 500);
@@ -261,7 +285,7 @@ describe("createServer", () => {
 });
 
 describe("commandArguments", () => {
-  test("a lone command is a script, with arguments it is a program", () => {
+  test("a command without arguments is a script, with arguments it is a program", () => {
     assert.deepEqual(commandArguments({ cmd: "echo $A" }), ["/bin/bash", "-c", "echo $A"]);
     assert.deepEqual(commandArguments({ cmd: "echo $A", args: null }), [
       "/bin/bash",

@@ -1,15 +1,15 @@
+import { createProcessMetrics, createRequestMetrics, toWireError } from "@opencomputer/process";
+import { sandboxIdSchema, WireError } from "@opencomputer/protocol/api";
 import {
-  type ErrorCode,
+  metricsResponseSchema,
   prepareSandboxRequestSchema,
-  sandboxIdSchema,
   sandboxUseSchema,
   startSandboxRequestSchema,
   trustRequestSchema,
-  WireError,
   workerSandboxListSchema,
   workerSandboxSchema,
   workerStatusSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/wire";
 import {
   type FastifyBaseLogger,
   type FastifyError,
@@ -18,15 +18,14 @@ import {
   LogController,
 } from "fastify";
 import {
-  hasZodFastifySchemaValidationErrors,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
 
 import { z } from "zod";
-import type { Worker } from "../create-worker.ts";
 import { createKeyedCommands } from "../idempotency/create-keyed-commands.ts";
+import type { Worker } from "../start/create-worker.ts";
 import { commandRoutes } from "./command-routes.ts";
 import { countUse } from "./count-use.ts";
 import { fileRoutes } from "./file-routes.ts";
@@ -35,18 +34,23 @@ import { scalingRoutes } from "./scaling-routes.ts";
 import { serveTunnels } from "./serve-tunnels.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { terminalRoutes } from "./terminal-routes.ts";
+import { addWorkerMetrics } from "./worker-metrics.ts";
 
-/** Environment variables of a sandbox at their limits fit in. */
+/** Large enough for the environment variables of a sandbox at their limits. */
 const bodyBytesMax = 64 * 1024 * 1024;
+const errorTexts = {
+  bodyTooLarge: `The body is larger than ${bodyBytesMax} bytes, the maximum for a request to the worker`,
+  internal: "The worker failed to serve the request; its log has the reason",
+};
 const sandboxParamsSchema = z.object({ sandboxId: sandboxIdSchema });
 
-/** The worker's HTTP server, not listening yet. Every error answer is a `WireError`'s body. */
+/** The worker's HTTP server, not listening yet. The body of every error response is that of a `WireError`. */
 export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyInstance {
   const server = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyBytesMax,
-    // A command and a file take as long as they take; each has a bound of its own.
+    // Commands and files may take long; each has its own bound.
     requestTimeout: 0,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 64 },
@@ -54,7 +58,7 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
   server.setValidatorCompiler(validatorCompiler);
   server.setSerializerCompiler(serializerCompiler);
   server.setErrorHandler<FastifyError | WireError>((error, request, reply) => {
-    const wireError = toWireError(error);
+    const wireError = toWireError(error, errorTexts);
     if (wireError.status >= 500) {
       request.log.error({ err: error, method: request.method, route: request.routeOptions.url });
     }
@@ -64,14 +68,26 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
     const error = new WireError("not_found", `There is no ${request.method} ${request.url}`);
     return reply.status(error.status).send(error.toBody());
   });
+  const metrics = createProcessMetrics();
+  addWorkerMetrics(metrics.registry, worker);
+  const requestMetrics = createRequestMetrics(metrics.registry, "opencomputer_worker");
+  server.addHook("onError", requestMetrics.onError);
+  server.addHook("onResponse", requestMetrics.onResponse);
   server.addHook("onRequest", async () => worker.noteActivity());
   server.addHook("onRequest", async (request, reply) => countUse(worker.useWatch, request, reply));
-  server.addHook("onResponse", async () => worker.noteActivity());
+  server.addHook("onResponse", async (request, reply) => {
+    worker.noteActivity();
+    const { method, routeOptions } = request;
+    request.log.debug({ method, route: routeOptions.url, status: reply.statusCode }, "request");
+  });
 
   const app = server.withTypeProvider<ZodTypeProvider>();
   app.get("/v1/status", { schema: { response: { 200: workerStatusSchema } } }, () =>
     worker.status(),
   );
+  app.get("/v1/metrics", { schema: { response: { 200: metricsResponseSchema } } }, async () => ({
+    text: await metrics.read(),
+  }));
   app.put("/v1/trust", { schema: { body: trustRequestSchema } }, (request, reply) => {
     worker.trust(request.body.certificatePem);
     return reply.status(204).send();
@@ -108,7 +124,7 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
         return { lastUsedAt: null, operations: 0, cpuLastUsedAt: null };
       }
       const { lastUsedAt, operations } = worker.useWatch.useOf(sandboxId);
-      // Until its first sample a sandbox that runs counts as used just now.
+      // Before the first sample, a running sandbox counts as just used.
       const cpuLastUsedAt = worker.cpuWatch.lastUsedAt(sandboxId) ?? new Date();
       return {
         lastUsedAt: lastUsedAt?.toISOString() ?? null,
@@ -144,32 +160,4 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
   );
   server.addHook("preClose", async () => tunnels.close());
   return server;
-}
-
-/** Codes of the HTTP framework's own refusals, as codes of the product. */
-const frameworkErrors: Record<string, ErrorCode> = {
-  FST_ERR_CTP_INVALID_JSON_BODY: "invalid_json",
-  FST_ERR_CTP_EMPTY_JSON_BODY: "invalid_json",
-  FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
-};
-
-function toWireError(error: FastifyError | WireError): WireError {
-  if (error instanceof WireError) return error;
-  if (hasZodFastifySchemaValidationErrors(error)) {
-    const issues = error.validation.map(
-      ({ instancePath, message }) =>
-        `${instancePath.slice(1) || error.validationContext}: ${message}`,
-    );
-    return new WireError("invalid_request", issues.join("; "));
-  }
-  if (error instanceof SyntaxError) {
-    return new WireError("invalid_json", "The body is not valid JSON", { cause: error });
-  }
-  const code = frameworkErrors[error.code] ?? "internal_error";
-  const message =
-    code === "internal_error"
-      ? "The worker failed to serve the request; its log tells why"
-      : error.message;
-  return new WireError(code, message, { cause: error });
 }

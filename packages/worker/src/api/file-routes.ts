@@ -1,20 +1,20 @@
 import { Readable } from "node:stream";
+import { abortWhenClosed } from "@opencomputer/process";
 import {
   directoryListingSchema,
   filePathQuerySchema,
   sandboxIdSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { Worker } from "../create-worker.ts";
-import { abortWhenClosed } from "./abort-when-closed.ts";
+import type { Worker } from "../start/create-worker.ts";
 
 const paramsSchema = z.object({ sandboxId: sandboxIdSchema });
 const request = { params: paramsSchema, querystring: filePathQuerySchema };
 
-/** Files of a sandbox, streamed both ways: no file is ever held in memory. */
+/** Files of a sandbox, streamed in both directions: no file is held in memory. */
 export async function fileRoutes(
   server: FastifyInstance,
   { worker }: { worker: Pick<Worker, "sandboxes"> },
@@ -39,7 +39,7 @@ export async function fileRoutes(
       const agent = sandboxes.agentOf(call.params.sandboxId);
       const content = call.body ?? Readable.from([]);
       if (!(content instanceof Readable)) {
-        throw new WireError("invalid_request", "The body must be the file's octets");
+        throw new WireError("invalid_request", "The body must be the bytes of the file");
       }
       await agent.writeFile(call.query.path, content, abortWhenClosed(reply.raw));
       return reply.status(204).send();

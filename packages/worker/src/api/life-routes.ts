@@ -1,25 +1,24 @@
+import { sandboxIdSchema, uuidSchema } from "@opencomputer/protocol/api";
 import {
   hibernatedSandboxSchema,
   makeCheckpointRequestSchema,
   rebootSandboxRequestSchema,
   restoreSandboxRequestSchema,
-  sandboxIdSchema,
-  uuidSchema,
   wakeSandboxRequestSchema,
   workerCheckpointListSchema,
   workerCheckpointSchema,
   workerSandboxSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/wire";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { Worker } from "../create-worker.ts";
-import { describeCheckpoint } from "../saved-state/describe-checkpoint.ts";
+import { describeCheckpoint } from "../saved-machines/saved-machine.ts";
+import type { Worker } from "../start/create-worker.ts";
 
 const sandboxParamsSchema = z.object({ sandboxId: sandboxIdSchema });
 const checkpointParamsSchema = z.object({ checkpointId: uuidSchema });
 
-/** Hibernation, checkpoints, and what is made of them. */
+/** Hibernation, checkpoints, and restoring a sandbox from either. */
 export async function lifeRoutes(
   server: FastifyInstance,
   { worker }: { worker: Pick<Worker, "sandboxes" | "checkpoints"> },

@@ -1,16 +1,16 @@
+import { sandboxIdSchema } from "@opencomputer/protocol/api";
 import {
-  sandboxIdSchema,
   workerAutoscaleRequestSchema,
   workerSandboxSchema,
   workerScaleRequestSchema,
   workerScalingLockRequestSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/wire";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { Worker } from "../create-worker.ts";
+import type { Worker } from "../start/create-worker.ts";
 
-/** The size of sandboxes; each responds with the sandbox. */
+/** The size of sandboxes. Each route responds with the sandbox. */
 export async function scalingRoutes(
   server: FastifyInstance,
   { worker }: { worker: Pick<Worker, "sandboxes"> },

@@ -5,7 +5,8 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from "
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
-import { limits, tunnelProtocol, WireError } from "@opencomputer/protocol";
+import { limits, WireError } from "@opencomputer/protocol/api";
+import { tunnelProtocol } from "@opencomputer/protocol/wire";
 import { createAgentTunnels } from "../guest/agent-tunnels.ts";
 import { createUseWatch } from "../use/create-use-watch.ts";
 import { serveTunnels } from "./serve-tunnels.ts";
@@ -18,7 +19,7 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A worker over an agent that treats an upgrade as the test says. */
+/** A worker over an agent that handles an upgrade as the test defines. */
 async function scenario(
   onUpgrade: (request: IncomingMessage, socket: Duplex) => void,
   guestAddress: string | null = null,
@@ -97,7 +98,7 @@ function assertSocket(opened: unknown): Socket {
 }
 
 describe("serveTunnels", () => {
-  test("passes bytes both ways, also those that come with the head, and both ends", async () => {
+  test("passes bytes in both directions, also those that arrive with the head, and both ends", async () => {
     const { open, useWatch, end } = await scenario((_request, socket) => {
       socket.write(`${accept}early,`);
       socket.pipe(socket);
@@ -111,7 +112,7 @@ describe("serveTunnels", () => {
     end();
   });
 
-  test("a server at the guest's address is reached straight, one of the loopback by the agent", async () => {
+  test("connects directly to a server at the guest's address, and through the agent to one on loopback", async () => {
     const server = createTcpServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
     server.listen(0, "127.0.0.2");
     await once(server, "listening");
@@ -132,7 +133,7 @@ describe("serveTunnels", () => {
     const { tunnels, end } = await scenario(() => assert.fail("the agent"), "127.0.0.2");
     const opening = new AbortController();
     const socket = await tunnels.open(port, opening.signal);
-    // The signal is for the opening alone.
+    // The signal aborts only the opening.
     opening.abort();
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(socket.destroyed, false);
@@ -222,11 +223,11 @@ describe("serveTunnels", () => {
     end();
   });
 
-  test("a client that goes away ends the guest's connection", async () => {
+  test("a client that closes its connection ends the guest's", async () => {
     const { open, agentSockets, end } = await scenario((_request, socket) => {
       socket.write(accept);
       socket.resume();
-      // It learns that its peer has closed when it sends.
+      // It notices that its peer has closed when it sends.
       const sending = setInterval(() => socket.write("."), 5);
       socket.once("close", () => clearInterval(sending));
     });
@@ -237,7 +238,7 @@ describe("serveTunnels", () => {
     end();
   });
 
-  test("there are only so many tunnels of one sandbox", async () => {
+  test("refuses more tunnels of one sandbox than the limit", async () => {
     const { open, tunnels, end } = await scenario((_request, socket) => void socket.write(accept));
     const never = new AbortController();
     const opened = await Promise.all(
@@ -246,7 +247,7 @@ describe("serveTunnels", () => {
     assert.deepEqual(await open(), [429, "too_many_requests"]);
     opened[0]?.destroy();
     await once(opened[0] ?? assert.fail(), "close");
-    // The signal is for the opening alone.
+    // The signal aborts only the opening.
     never.abort();
     assert.equal(opened[1]?.destroyed, false);
     assertSocket(await open()).destroy();

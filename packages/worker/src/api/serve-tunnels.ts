@@ -1,7 +1,8 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { limits, sandboxIdSchema, tunnelProtocol, WireError } from "@opencomputer/protocol";
+import { limits, sandboxIdSchema, WireError } from "@opencomputer/protocol/api";
+import { tunnelProtocol } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { UseWatch } from "../use/create-use-watch.ts";
@@ -16,15 +17,15 @@ interface TunnelsBySandbox {
   agentOf(sandboxId: string): Pick<AgentClient, "tunnels">;
 }
 
-/** The connections that were upgraded; the HTTP server does not end them by itself. */
+/** The upgraded connections, which the HTTP server does not close by itself. */
 export interface ServedTunnels {
   close(): void;
 }
 
 /**
  * Serves `GET /v1/sandboxes/:id/tunnel?port=N`, which upgrades to a connection
- * with that port of the guest. Bytes are passed on at the pace of the slower
- * side. An upgrade of anything else is refused.
+ * to that port of the guest. Bytes are passed on at the pace of the slower side.
+ * Other upgrades are refused.
  */
 export function serveTunnels(
   server: Server,
@@ -36,7 +37,7 @@ export function serveTunnels(
   }: {
     sandboxes: TunnelsBySandbox;
     onUse: () => void;
-    /** Counts the bytes of a connection as use of its sandbox until the function that is returned is called. */
+    /** Counts the bytes of a connection as use of its sandbox, until the returned function is called. */
     watchUse: UseWatch["watch"];
     halfOpenSecondsMax?: number;
   },
@@ -45,11 +46,11 @@ export function serveTunnels(
   const clients = new Set<Duplex>();
 
   async function serve(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
-    const gone = new AbortController();
-    const onClose = () => gone.abort();
+    const closed = new AbortController();
+    const onClose = () => closed.abort();
     client.once("close", onClose);
     const { sandboxId, port } = readTarget(request);
-    const guest = await sandboxes.agentOf(sandboxId).tunnels.open(port, gone.signal);
+    const guest = await sandboxes.agentOf(sandboxId).tunnels.open(port, closed.signal);
     client.off("close", onClose);
     if (client.destroyed) {
       guest.destroy();
@@ -61,12 +62,12 @@ export function serveTunnels(
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`,
     );
     if (head.length > 0) guest.write(head);
-    // A caller that went away looks like one that sends no more: a silent guest would keep it.
+    // A caller that has closed its connection looks like one that only sends no more: a silent guest would keep it open.
     let linger: NodeJS.Timeout | undefined;
     client.once("end", () => {
       linger = setTimeout(() => client.destroy(), halfOpenSecondsMax * 1000);
     });
-    // Either side may end its direction first; what breaks one ends both.
+    // Either side may end its direction first; a failure of one ends both.
     await Promise.all([pipeline(client, guest), pipeline(guest, client)]).catch(() => {
       client.destroy();
       guest.destroy();

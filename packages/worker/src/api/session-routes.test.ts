@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
-import {
-  type AgentSessionRequest,
-  type CommandProgress,
-  defaults,
-  limits,
-  WireError,
-} from "@opencomputer/protocol";
+import { type CommandProgress, defaults, limits, WireError } from "@opencomputer/protocol/api";
+import type { AgentSessionRequest } from "@opencomputer/protocol/wire";
 import { fastify } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { AgentSessions } from "../guest/agent-sessions.ts";
@@ -18,7 +13,7 @@ const sandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";
 const startedAt = "2026-01-02T03:04:05.678Z";
 const path = `/v1/sandboxes/${sandboxId}/exec`;
 
-/** The routes over a guest whose command is in that state when it is asked. */
+/** The routes over a guest whose command is in the given state. */
 function scenario(progress: CommandProgress, failure?: Error) {
   const asked: AgentSessionRequest[] = [];
   const waits: { waitMilliseconds: number; forget: boolean }[] = [];
@@ -41,8 +36,8 @@ function scenario(progress: CommandProgress, failure?: Error) {
       return progress;
     },
     output: async () => Readable.from(["frames"]),
-    async input(_, octets) {
-      for await (const part of octets) received += part;
+    async input(_, bytes) {
+      for await (const part of bytes) received += part;
     },
   };
   const server = fastify();
@@ -56,7 +51,7 @@ function scenario(progress: CommandProgress, failure?: Error) {
 const running = { running: true, stdout: "", stderr: "" };
 
 describe("sessionRoutes", () => {
-  test("a key starts a session once, under an id that is made of it", async () => {
+  test("a key starts a session once, under an id that is derived from it", async () => {
     for (const url of [path, `${path}/run-async`]) {
       const { server, asked } = scenario(running);
       const headers = { "idempotency-key": "key-1" };
@@ -72,11 +67,11 @@ describe("sessionRoutes", () => {
     }
   });
 
-  test("a session has no end of its own, and keeps what can be replayed", async () => {
+  test("a session has no timeout, and keeps output for replay", async () => {
     const { server, asked } = scenario(running);
-    const answer = await server.inject({ method: "POST", url: path, payload: { cmd: "a b" } });
-    assert.equal(answer.statusCode, 201);
-    assert.deepEqual(answer.json(), {
+    const response = await server.inject({ method: "POST", url: path, payload: { cmd: "a b" } });
+    assert.equal(response.statusCode, 201);
+    assert.deepEqual(response.json(), {
       ...{ sessionID: "exec-1", sandboxID: sandboxId, command: "a b", args: [] },
       ...{ running: true, startedAt, attachedClients: 0 },
     });
@@ -92,8 +87,8 @@ describe("sessionRoutes", () => {
     const { server, asked } = scenario(running);
     const times = { timeout: 0.5, maxRunAfterDisconnect: 0.0001 };
     const payload = { cmd: "a", args: ["b"], envs: { C: "d" }, cwd: "/e", ...times };
-    const answer = await server.inject({ method: "POST", url: path, payload });
-    assert.deepEqual(answer.json().args, ["b"]);
+    const response = await server.inject({ method: "POST", url: path, payload });
+    assert.deepEqual(response.json().args, ["b"]);
     assert.deepEqual(asked[0], {
       ...{ command: ["a", "b"], shell: false, environment: { C: "d" }, workingDirectory: "/e" },
       ...{ input: true, timeoutMilliseconds: 500, maxRunAfterDisconnectMilliseconds: 1 },
@@ -102,12 +97,12 @@ describe("sessionRoutes", () => {
     assert.equal((await server.inject({ url: path })).json()[0].command, "a");
   });
 
-  test("a background command has a time-out and keeps all output; running is 202", async () => {
+  test("a background command has a timeout and keeps all output; running is 202", async () => {
     const { server, asked, waits } = scenario(running);
     const url = `${path}/run-async`;
-    const answer = await server.inject({ method: "POST", url, payload: { cmd: "a" } });
+    const response = await server.inject({ method: "POST", url, payload: { cmd: "a" } });
     const expected = { execId: "exec-1", running: true, startedAt };
-    assert.deepEqual([answer.statusCode, answer.json()], [202, expected]);
+    assert.deepEqual([response.statusCode, response.json()], [202, expected]);
     assert.equal(asked[0]?.input, false);
     assert.equal(asked[0]?.timeoutMilliseconds, defaults.commandTimeoutSeconds * 1000);
     assert.equal(asked[0]?.outputBytesMax, limits.commandOutputBytesMax);
@@ -118,20 +113,20 @@ describe("sessionRoutes", () => {
     const result = { stdout: "out", stderr: "", truncated: true };
     const { server } = scenario({ running: false, exitCode: 3, ...result });
     const url = `${path}/run-async`;
-    const answer = await server.inject({ method: "POST", url, payload: { cmd: "a" } });
+    const response = await server.inject({ method: "POST", url, payload: { cmd: "a" } });
     const expected = { exitCode: 3, running: false, ...result };
-    assert.deepEqual([answer.statusCode, answer.json()], [200, expected]);
+    assert.deepEqual([response.statusCode, response.json()], [200, expected]);
   });
 
-  test("a guest that fell silent leaves the outcome unknown, which nobody retries", async () => {
+  test("a guest that stops responding leaves the outcome unknown, which clients do not retry", async () => {
     const { server } = scenario(running, new WireError("guest_failed", "silent"));
     for (const url of [path, `${path}/run-async`]) {
-      const answer = await server.inject({ method: "POST", url, payload: { cmd: "a" } });
-      assert.match(answer.json().message, /may have run/);
+      const response = await server.inject({ method: "POST", url, payload: { cmd: "a" } });
+      assert.match(response.json().message, /may have run/);
     }
   });
 
-  test("octets pass both ways as they are", async () => {
+  test("bytes pass in both directions unchanged", async () => {
     const { server, received } = scenario(running);
     const output = await server.inject({ url: `${path}/exec-1/output` });
     assert.equal(output.body, "frames");

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
+import { abortWhenClosed } from "@opencomputer/process";
 import {
-  type AgentSession,
   type AsyncCommand,
   asyncCommandWaits,
   type CommandSession,
@@ -21,7 +21,8 @@ import {
   sessionIdSchema,
   startSessionRequestSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
+import type { AgentSession } from "@opencomputer/protocol/wire";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
@@ -29,7 +30,6 @@ import type { AgentClient } from "../guest/agent-client.ts";
 import type { AgentSessions } from "../guest/agent-sessions.ts";
 import { type CommandIdentity, identifyCommand } from "../idempotency/command-identity.ts";
 import type { KeyedCommands } from "../idempotency/create-keyed-commands.ts";
-import { abortWhenClosed } from "./abort-when-closed.ts";
 import { throwOutcome } from "./command-routes.ts";
 
 const sandboxParamsSchema = z.object({ sandboxId: sandboxIdSchema });
@@ -40,7 +40,7 @@ interface SessionsBySandbox {
   agentOf(sandboxId: string): Pick<AgentClient, "sessions">;
 }
 
-/** Commands that outlive the call which started them. They live in the guest alone. */
+/** Commands that outlive the call which started them. Their state is only in the guest. */
 export async function sessionRoutes(
   server: FastifyInstance,
   { worker, keyed }: { worker: { sandboxes: SessionsBySandbox }; keyed: KeyedCommands },
@@ -104,13 +104,13 @@ export async function sessionRoutes(
         key === undefined
           ? undefined
           : identifyCommand(sandboxId, key, "exec/run-async", request.body);
-      const answer = await (identity === undefined
+      const command = await (identity === undefined
         ? start()
         : keyed.run(identity, () => start(identity), {
             outputLengthOf: (ended) =>
               ended.running ? 0 : ended.stdout.length + ended.stderr.length,
           }));
-      return answer.running ? reply.status(202).send(answer) : reply.status(200).send(answer);
+      return command.running ? reply.status(202).send(command) : reply.status(200).send(command);
     },
   );
 
@@ -168,7 +168,7 @@ export async function sessionRoutes(
     async (request, reply) => {
       const { sandboxId, sessionId } = request.params;
       if (!(request.body instanceof Readable)) {
-        throw new WireError("invalid_request", "The body must be the octets of the input");
+        throw new WireError("invalid_request", "The body must be the bytes of the input");
       }
       const signal = abortWhenClosed(reply.raw);
       await sessionsOf(sandboxId).input(sessionId, request.body, signal);
@@ -177,7 +177,7 @@ export async function sessionRoutes(
   );
 }
 
-/** Starts a command without input and waits a moment, so that a quick one costs one call. */
+/** Starts a command without input and waits a moment, so that a quick one needs only one call. */
 async function startInBackground(
   sessions: AgentSessions,
   command: StartSessionRequest,
@@ -201,13 +201,13 @@ async function startInBackground(
   return { running: true, execId: session.id, startedAt: startOf(session) };
 }
 
-/** With it the guest starts the session once, also for a worker that has been restarted meanwhile. */
+/** What lets the guest start the session only once, even when the worker is restarted meanwhile. */
 function describeIdentity(identity: CommandIdentity | undefined) {
   if (identity === undefined) return {};
   return { id: identity.sessionId, fingerprint: identity.fingerprint };
 }
 
-/** A program with its arguments as it is; a lone command is a script for the shell. */
+/** A program with its arguments; a command without arguments is a script for the shell. */
 function describeCommand({ cmd, args, envs, cwd }: StartSessionRequest) {
   return {
     command: [cmd, ...(args ?? [])],

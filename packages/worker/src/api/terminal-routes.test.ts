@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
-import {
-  type AgentTerminalRequest,
-  type AgentTerminalSize,
-  WireError,
-} from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
+import type { AgentTerminalRequest, AgentTerminalSize } from "@opencomputer/protocol/wire";
 import { fastify } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { AgentTerminals } from "../guest/agent-terminals.ts";
@@ -15,7 +12,7 @@ const sandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";
 const startedAt = "2026-01-02T03:04:05.678Z";
 const path = `/v1/sandboxes/${sandboxId}/pty`;
 
-/** The routes over a guest that writes down what it is asked. */
+/** The routes over a guest that records its calls. */
 function scenario(failure?: Error) {
   const opened: AgentTerminalRequest[] = [];
   const sizes: AgentTerminalSize[] = [];
@@ -77,14 +74,14 @@ describe("terminalRoutes", () => {
     assert.deepEqual([opened, sizes], [[], []]);
   });
 
-  test("a guest that fell silent leaves the outcome unknown, which nobody retries", async () => {
+  test("a guest that stops responding leaves the outcome unknown, which clients do not retry", async () => {
     const { server } = scenario(new WireError("guest_failed", "silent"));
     const payload = { cols: 80, rows: 24 };
     const response = await server.inject({ method: "POST", url: path, payload });
     assert.match(response.json().message, /may have run/);
   });
 
-  test("resize, hang up, and bytes both ways", async () => {
+  test("resize, hang up, and bytes in both directions", async () => {
     const { server, sizes, hungUp, typed } = scenario();
     const payload = { cols: 1, rows: 1000 };
     const resize = await server.inject({ method: "POST", url: `${path}/pty-1/resize`, payload });

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
+import { abortWhenClosed } from "@opencomputer/process";
 import {
-  type AgentTerminal,
   openedTerminalSchema,
   resizedTerminalSchema,
   sandboxIdSchema,
@@ -10,13 +10,12 @@ import {
   terminalSchema,
   terminalSizeSchema,
   WireError,
-  workerTerminalRequestSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
+import { type AgentTerminal, workerTerminalRequestSchema } from "@opencomputer/protocol/wire";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { AgentClient } from "../guest/agent-client.ts";
-import { abortWhenClosed } from "./abort-when-closed.ts";
 import { throwOutcome } from "./command-routes.ts";
 
 const sandboxParamsSchema = z.object({ sandboxId: sandboxIdSchema });
@@ -26,7 +25,7 @@ interface TerminalsBySandbox {
   agentOf(sandboxId: string): Pick<AgentClient, "terminals">;
 }
 
-/** Shells in pseudo-terminals. They live in the guest alone. */
+/** Shells in pseudo-terminals. Their state is only in the guest. */
 export async function terminalRoutes(
   server: FastifyInstance,
   { worker }: { worker: { sandboxes: TerminalsBySandbox } },

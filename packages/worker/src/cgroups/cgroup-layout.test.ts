@@ -18,7 +18,7 @@ const version2 = {
 const limits = { cpuPercent: 250, memoryMB: 1536, isBackground: false };
 
 describe("findCgroupLayout", () => {
-  test("v1: groups lie below the worker's own in each controller", () => {
+  test("v1: groups are below the worker's own in each controller", () => {
     const layout = findCgroupLayout(version1);
     assert.equal(layout?.version, 1);
     assert.deepEqual(layout?.parents, [

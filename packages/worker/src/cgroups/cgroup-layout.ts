@@ -1,16 +1,16 @@
 import { join, resolve } from "node:path";
 
-/** What one group may take. `isBackground`: others come first. */
+/** The resources that one group may use. `isBackground`: other groups get CPU time first. */
 export interface GroupLimits {
   readonly cpuPercent: number;
   readonly memoryMB: number;
   readonly isBackground: boolean;
 }
 
-/** Where the host's control groups are and how their files are called. */
+/** Where the host's control groups are, and the names of their files. */
 export interface CgroupLayout {
   readonly version: 1 | 2;
-  /** Directories below which groups are made: one for each controller in v1, one in all in v2. */
+  /** Directories below which groups are made: one for each controller in v1, a single one in v2. */
   readonly parents: readonly string[];
   settings(limits: GroupLimits): readonly { parent: string; file: string; value: string }[];
 }
@@ -22,10 +22,10 @@ const periodMicroseconds = 100_000;
 const mebi = 1024 * 1024;
 
 /**
- * Reads `/proc/self/mounts` and `/proc/self/cgroup`. In v1 groups are made
- * below the worker's own, so that the worker's limits hold for its machines;
- * v2 forbids that for a group that has processes, so there they are made at
- * the root of the hierarchy. Undefined when a controller is missing.
+ * Finds the layout in `/proc/self/mounts` and `/proc/self/cgroup`. In v1 groups
+ * are made below the worker's own, so that the worker's limits apply to its
+ * machines too. v2 forbids that for a group that has processes, so there they
+ * are made at the root of the hierarchy. Undefined when a controller is missing.
  */
 export function findCgroupLayout(files: {
   mounts: string;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { SettingsError } from "@opencomputer/protocol";
+import { SettingsError } from "@opencomputer/protocol/wire";
 import { findCgroupLayout } from "./cgroup-layout.ts";
 import { type CgroupFiles, createCgroups, readCgroupFiles } from "./create-cgroups.ts";
 
@@ -16,7 +16,7 @@ describe("createCgroups", () => {
   };
   const without: CgroupFiles = { mounts: "tmpfs / tmpfs rw 0 0\n", memberships: "0::/\n" };
 
-  test("a host without controllers is refused, with what is missing and the ways out", async () => {
+  test("a host without controllers is refused, with what is missing and how to continue", async () => {
     await assert.rejects(create(without, false).made, (error) => {
       assert.ok(error instanceof SettingsError);
       assert.match(error.message, /cpu, memory and pids are not mounted/);
@@ -25,7 +25,7 @@ describe("createCgroups", () => {
     });
   });
 
-  test("a hierarchy that takes no groups is refused", async () => {
+  test("a hierarchy in which no group can be made is refused", async () => {
     const files = { mounts: "cgroup2 /dev/null cgroup2 rw 0 0\n", memberships: "0::/\n" };
     await assert.rejects(create(files, false).made, SettingsError);
   });
@@ -36,7 +36,7 @@ describe("createCgroups", () => {
     assert.equal(warnings.length, 1);
   });
 
-  test("where the host has controllers, limits hold and no group is left", async (t) => {
+  test("where the host has controllers, limits are set and no group remains", async (t) => {
     const files = await readCgroupFiles();
     const layout = findCgroupLayout(files);
     if (layout === undefined) return t.skip("this host has no controllers");

@@ -1,33 +1,33 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { SettingsError } from "@opencomputer/protocol";
+import { SettingsError } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import { hasCode } from "../process/process-identity.ts";
 import { type CgroupLayout, findCgroupLayout, type GroupLimits } from "./cgroup-layout.ts";
 
-/** The control groups that bound what each machine takes of the host. */
+/** The control groups that limit the resources of the host that each machine uses. */
 export interface Cgroups {
   /** False where the operator allowed machines without limits. */
   readonly enforced: boolean;
   /** Makes a group, and moves a process into it. */
   add(name: string, pid?: number): Promise<void>;
   limit(name: string, limits: GroupLimits): Promise<void>;
-  /** Removes a group whose processes have ended. Done already is no error. */
+  /** Removes a group whose processes have ended. Idempotent. */
   remove(name: string): Promise<void>;
   /** Removes the groups that are not among the kept ones. */
-  removeStrays(kept: ReadonlySet<string>): Promise<void>;
+  removeOrphans(kept: ReadonlySet<string>): Promise<void>;
   /** Removes the installation's own group, which must be empty. */
   tearDown(): Promise<void>;
 }
 
-/** No groups: the host does not let this process make any, and the operator accepts that. */
+/** No groups: this process cannot make any on the host, and the operator accepts that. */
 const noCgroups: Cgroups = {
   enforced: false,
   add: async () => undefined,
   limit: async () => undefined,
   remove: async () => undefined,
-  removeStrays: async () => undefined,
+  removeOrphans: async () => undefined,
   tearDown: async () => undefined,
 };
 
@@ -45,7 +45,7 @@ export async function readCgroupFiles(): Promise<CgroupFiles> {
 }
 
 /**
- * Prepares the installation's groups, in cgroup v1 or v2, and tries one.
+ * Prepares the installation's groups, in cgroup v1 or v2, and checks that limits can be set.
  *
  * @throws {SettingsError} where the host has no writable controllers, and the
  * operator does not allow machines without limits.
@@ -70,18 +70,18 @@ export async function createCgroups(options: {
     const reason = error instanceof Error ? error.message : String(error);
     if (!options.allowsUnlimited) {
       throw new SettingsError(
-        `Control groups cannot be used (${reason}), and without them a sandbox could take all CPU and memory of this host. Mount /sys/fs/cgroup writable with the controllers cpu, memory and pids (a container needs --privileged, or --cgroupns=host --volume /sys/fs/cgroup:/sys/fs/cgroup), or accept that with OPENCOMPUTER_ALLOW_UNLIMITED=1.`,
+        `Control groups cannot be used (${reason}), and without them a sandbox could use all CPU and memory of this host. Mount /sys/fs/cgroup writable with the controllers cpu, memory and pids (a container needs --privileged, or --cgroupns=host --volume /sys/fs/cgroup:/sys/fs/cgroup), or accept this with OPENCOMPUTER_ALLOW_UNLIMITED=1.`,
       );
     }
     options.log.warn(
       { err: error },
-      "OPENCOMPUTER_ALLOW_UNLIMITED: machines run without limits of the host on CPU, memory and threads",
+      "OPENCOMPUTER_ALLOW_UNLIMITED: the host does not limit CPU, memory and threads of machines",
     );
     return noCgroups;
   }
 }
 
-/** Whether each limit can be set: a hierarchy may be writable and lack the files of a controller. */
+/** Checks that each limit can be set: a hierarchy may be writable and lack the files of a controller. */
 async function tryOut(cgroups: Cgroups): Promise<void> {
   const name = "trial";
   try {
@@ -127,15 +127,15 @@ function cgroupsIn(layout: CgroupLayout, groupName: string): Cgroups {
       }
     },
     remove,
-    async removeStrays(kept) {
+    async removeOrphans(kept) {
       for (const parent of layout.parents) {
         const group = join(parent, groupName);
         const names = await readdir(group, { withFileTypes: true }).catch((error: unknown) => {
           if (hasCode(error, "ENOENT")) return [];
           throw error;
         });
-        const strays = names.filter((entry) => entry.isDirectory() && !kept.has(entry.name));
-        for (const stray of strays) await removeGroup(join(group, stray.name));
+        const orphans = names.filter((entry) => entry.isDirectory() && !kept.has(entry.name));
+        for (const orphan of orphans) await removeGroup(join(group, orphan.name));
       }
     },
     async tearDown() {

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { asStorageError } from "../files/durable-files.ts";
 import { runProgram } from "../process/run-program.ts";
-import { asStorageError } from "../saved-state/storage-error.ts";
 import { failsWith } from "../testing/sandboxes-scenario.ts";
 import { createLayers, type Disk, type Layers } from "./create-layers.ts";
 import { rebaseLayer } from "./rebase-layer.ts";
@@ -38,17 +38,17 @@ describe("createLayers", () => {
   };
   afterEach(() => rm(root, { recursive: true }));
 
-  /** Fills megabytes of a disk with an octet, as a guest would write them. */
+  /** Fills megabytes of a disk with a byte, as a guest would write them. */
   async function write(path: string, fill: number, fromMB: number, countMB: number) {
     const command = `write -P ${fill} ${fromMB * mebi} ${countMB * mebi}`;
     await runProgram("qemu-io", ["-f", "qcow2", "-c", command, path]);
   }
 
-  /** The octet that every megabyte of a disk is filled with; throws for one that is not. */
+  /** The byte that every megabyte of a disk is filled with; throws for one that is not. */
   async function read(path: string): Promise<number[]> {
     const raw = join(root, "raw");
     await runProgram("qemu-img", ["convert", "-U", "-O", "raw", path, raw]);
-    const octets: number[] = [];
+    const bytes: number[] = [];
     for (let index = 0; index < (await stat(raw)).size / mebi; index += 1) {
       const first = await runProgram("od", ["-An", "-tu1", "-N1", `-j${index * mebi}`, raw]);
       const last = await runProgram("od", [
@@ -59,9 +59,9 @@ describe("createLayers", () => {
         raw,
       ]);
       assert.equal(first, last, `megabyte ${index}`);
-      octets.push(Number(first));
+      bytes.push(Number(first));
     }
-    return octets;
+    return bytes;
   }
 
   /** A layer over a disk, with megabyte `index` written. */
@@ -130,17 +130,17 @@ describe("createLayers", () => {
     assert.equal(await layers.bytesOf(chain.slice(1), isNot("b")), 0);
   });
 
-  test("strays: a layer that nobody holds is removed; what is no layer stays", async () => {
+  test("orphans: a layer without an owner is removed; what is no layer stays", async () => {
     const chain = await makeChain("a", 2);
     for (const name of ["ffffffffffffffff.qcow2", "other", `${chain[0]}.qcow2.new`]) {
       await writeFile(join(layers.directory, name), "");
     }
-    await layers.removeStrays();
+    await layers.removeOrphans();
     const others = ["other", `${chain[0]}.qcow2.new`];
     assert.deepEqual(await files(), [...named(chain), ...others].sort());
   });
 
-  test("flatten: one layer with the same content; the deep ones go when they are given up", async () => {
+  test("flatten: one layer with the same content; the deep ones are removed when they are released", async () => {
     const chain = await makeChain("a", 10);
     const flat = await layers.flatten("a", disk(chain));
     assert.deepEqual(await files(), named(chain, [flat]));
@@ -214,7 +214,7 @@ describe("createLayers", () => {
     await assert.rejects(layers.flatten("a", disk([])), /without layers/);
   });
 
-  test("a full disk is told as such, and leaves nothing", async () => {
+  test("a full disk is reported as such, and leaves nothing", async () => {
     const full = join(root, "full");
     await mkdir(full);
     await runProgram("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", full]);
@@ -222,18 +222,18 @@ describe("createLayers", () => {
       const chain = await makeChain("a", 2);
       const large = layers.pathOf(chain[0] ?? "");
       const onFull = await createLayers(full, { rebase });
-      const told = (work: Promise<unknown>) =>
+      const isReported = (work: Promise<unknown>) =>
         work.catch((error: unknown) => {
           throw asStorageError(error);
         });
       await assert.rejects(
-        told(onFull.add("a", large, disk(chain))),
+        isReported(onFull.add("a", large, disk(chain))),
         failsWith("host_storage_full"),
       );
       assert.deepEqual(await readdir(full), []);
       await writeFile(join(full, "rest"), Buffer.alloc(200 * 1024));
       await assert.rejects(
-        told(layers.makeEmpty(join(full, "empty"), disk(chain))),
+        isReported(layers.makeEmpty(join(full, "empty"), disk(chain))),
         failsWith("host_storage_full"),
       );
     } finally {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { syncPath } from "../files/sync-files.ts";
+import { syncPath } from "../files/durable-files.ts";
 import { hasCode } from "../process/process-identity.ts";
 import { runProgram } from "../process/run-program.ts";
 
@@ -22,43 +22,42 @@ export type Disk = z.infer<typeof diskSchema>;
 
 const layersMax = 8;
 
-/** Whether it has so many layers that it is to be flattened. */
+/** Whether it has so many layers that it should be flattened. */
 export function isDeep({ layers }: Disk): boolean {
   return layers.length > layersMax;
 }
 
 /**
  * The layers of all disks, in one directory. A layer never moves: it is shared
- * from the moment that another one lies over it, and is removed when nobody
- * holds it any more.
+ * once another one lies over it, and is removed when it has no owner any more.
  */
 export interface Layers {
   readonly directory: string;
   pathOf(layerId: string): string;
   /** What all layers of a disk lie on, relative to `directory`. */
   basePathOf(disk: Disk): string;
-  /** Says which layers an owner needs; those that it gave up and nobody else needs are removed. */
+  /** Sets the layers that an owner needs; those that it no longer needs and no other owner does are removed. */
   hold(owner: string, layerIds: readonly string[]): Promise<void>;
   /** An empty layer over a disk, as a file; its copies are layers. */
   makeEmpty(path: string, disk: Disk): Promise<void>;
   /**
    * A new layer over a disk, which `owner` holds beside what it holds already:
-   * a copy of an empty one, which is made when there is none to copy.
+   * a copy of an empty one, which is made if it does not exist.
    */
   add(owner: string, emptyLayerPath: string, disk: Disk): Promise<string>;
   /**
    * A new layer, held by `owner`, that alone has what all layers of the disk
-   * together have. It is worth nothing when the disk was written to meanwhile.
+   * together have. It cannot be used when the disk was written to meanwhile.
    * Code that broke out of a guest may have written the headers of its layer:
    * they are read where there are no other files of the host.
    */
   flatten(owner: string, disk: Disk): Promise<string>;
-  /** Returns when the layers would survive a loss of power, with all that was written to them. */
+  /** Returns when all that was written to the layers would survive a loss of power. */
   sync(layerIds: readonly string[]): Promise<void>;
-  /** What layers take on the disk, those left out that one of the other owners needs too. */
+  /** Size of layers on the disk, without those that one of the other owners needs too. */
   bytesOf(layerIds: readonly string[], isOther: (owner: string) => boolean): Promise<number>;
-  /** Removes the layers that nobody holds; a file of another kind of name stays. */
-  removeStrays(): Promise<void>;
+  /** Removes the layers without an owner; a file with another kind of name stays. */
+  removeOrphans(): Promise<void>;
 }
 
 const extension = ".qcow2";
@@ -78,7 +77,7 @@ export async function createLayers(
   directory: string,
   deps: { rebase: (layerId: string, disk: Disk) => Promise<unknown> },
 ): Promise<Layers> {
-  // A machine's user opens files of its own there; it cannot list the directory.
+  // A machine's user opens its own files there, and cannot list the directory.
   await mkdir(directory, { recursive: true });
   await chmod(directory, 0o711);
   const held = new Map<string, readonly string[]>();
@@ -99,7 +98,7 @@ export async function createLayers(
     await Promise.all(free.map((layerId) => rm(pathOf(layerId), { force: true })));
   }
 
-  /** Held before it is there, so that no sweep takes it away; given up when it cannot be filled. */
+  /** Makes a layer, which is held before it exists so that no sweep removes it, and released when it cannot be filled. */
   async function newLayer(owner: string, fill: (path: string) => Promise<void>): Promise<string> {
     const layerId = randomBytes(8).toString("hex");
     held.set(owner, [layerId, ...(held.get(owner) ?? [])]);
@@ -161,7 +160,7 @@ export async function createLayers(
       );
       return sizes.reduce((sum, size) => sum + size, 0);
     },
-    async removeStrays() {
+    async removeOrphans() {
       for (const name of await readdir(directory)) {
         const layerId = name.slice(0, -extension.length);
         const isLayer = name.endsWith(extension) && layerIdSchema.safeParse(layerId).success;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { confined, inPlace, type ProgramUser } from "../confinement/confinement.ts";
+import { confined, inPlace, type ProgramUser } from "../process/confinement.ts";
 import { runProgram } from "../process/run-program.ts";
 import { basePathOf, type Disk, layerFileName } from "./create-layers.ts";
 

@@ -5,20 +5,20 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { z } from "zod";
 import { createLayers, type Disk } from "../disks/create-layers.ts";
+import { importImage, openImage } from "../disks/import-image.ts";
 import { rebaseLayer } from "../disks/rebase-layer.ts";
-import { importImage, openImage } from "../images/import-image.ts";
 import { runProgram } from "../process/run-program.ts";
-import { createSavedMachines } from "../saved-state/create-saved-machines.ts";
-import { type SavedManifest, savedPaths } from "../saved-state/saved-machine.ts";
+import { createSavedMachines } from "../saved-machines/create-saved-machines.ts";
+import { type SavedManifest, savedPaths } from "../saved-machines/saved-machine.ts";
 import { mountVolatileDisk, type VolatileDisk } from "../testing/volatile-disk.ts";
-import { syncDirectoryFiles } from "./sync-files.ts";
+import { syncDirectoryFiles } from "./durable-files.ts";
 import { readJsonFile, writeJsonFile } from "./write-json-file.ts";
 
 const schema = z.object({ count: z.int() });
 const goldenFingerprint = "0".repeat(32);
 const log = { warn: () => undefined, error: () => undefined };
 
-/** Each function returns, the power fails at that moment, and what it promised is read back. */
+/** After each function the power fails, and what the function guarantees is read back. */
 describe("a loss of power", () => {
   let directory: string;
   let disk: VolatileDisk;
@@ -35,18 +35,18 @@ describe("a loss of power", () => {
     await disk.restorePower();
   }
 
-  test("takes what was not synced: content, names and renames", async () => {
-    await writeFile(join(directory, "settled"), "before");
+  test("loses what was not synced: content, names and renames", async () => {
+    await writeFile(join(directory, "synced"), "before");
     await syncDirectoryFiles(directory);
-    await writeFile(join(directory, "settled"), "after, and longer than what was there before");
+    await writeFile(join(directory, "synced"), "after, and longer than the content before");
     await writeFile(join(directory, "new"), "new");
     await losePower();
-    assert.deepEqual(await readdir(directory), ["lost+found", "settled"]);
-    const left = await readFile(join(directory, "settled"), "utf8");
+    assert.deepEqual(await readdir(directory), ["lost+found", "synced"]);
+    const left = await readFile(join(directory, "synced"), "utf8");
     assert.ok(!left.includes("after"), left);
   });
 
-  test("writeJsonFile: a new file and one that replaces another are there", async () => {
+  test("writeJsonFile: a new file and one that replaces another survive", async () => {
     const path = join(directory, "a.json");
     await writeJsonFile(path, { count: 1 });
     await losePower();
@@ -71,7 +71,7 @@ describe("a loss of power", () => {
     return createLayers(join(directory, "worker/layers"), { rebase });
   }
 
-  test("layers.add: the layer is there with its content", async () => {
+  test("layers.add: the layer survives with its content", async () => {
     const layers = await openLayers();
     await syncDirectoryFiles(join(directory, "worker"));
     await syncDirectoryFiles(directory);
@@ -83,7 +83,7 @@ describe("a loss of power", () => {
     assert.match(info, /"format": "qcow2"/);
   });
 
-  test("layers.sync: what was written to a layer is there", async () => {
+  test("layers.sync: what was written to a layer survives", async () => {
     const layers = await openLayers();
     const empty = join(directory, "empty");
     await layers.makeEmpty(empty, { goldenFingerprint, layers: [], sizeMB: 16 });
@@ -138,7 +138,7 @@ describe("a loss of power", () => {
     return { saved, layers, layerId };
   }
 
-  test("a saved machine that was made is there, with memory, state, disk and manifest", async () => {
+  test("a saved machine survives with memory, state, disk and manifest", async () => {
     const { layerId } = await makeSaved("kept");
     await losePower();
     const { saved, layers, unreadable } = await savedOnDisk();
@@ -151,7 +151,7 @@ describe("a loss of power", () => {
     assert.match(await readFile(layers.pathOf(layerId), "utf8"), /written by a machine$/);
   });
 
-  test("a saved machine that was removed is not there again", async () => {
+  test("a saved machine that was removed does not reappear", async () => {
     const { saved } = await makeSaved("removed");
     await saved.remove("removed");
     await losePower();
@@ -159,7 +159,7 @@ describe("a loss of power", () => {
     assert.deepEqual([next.saved.list(), next.unreadable], [[], []]);
   });
 
-  test("a saved machine that is half made is not listed, and stops nothing", async () => {
+  test("an incomplete saved machine is not listed, and prevents nothing", async () => {
     const { saved } = await makeSaved("whole");
     const making = saved.make("half", async (filled) => {
       await writeFile(savedPaths(filled).memoryPath, "half");
@@ -171,7 +171,7 @@ describe("a loss of power", () => {
     assert.deepEqual([next.saved.list().map(({ id }) => id), next.unreadable], [["whole"], []]);
   });
 
-  test("a guest image that was imported is there with its content", async () => {
+  test("an imported guest image survives with its content", async () => {
     const source = await mkdtemp(join(tmpdir(), "image-"));
     try {
       const fingerprint = "image-fingerprint";

@@ -23,7 +23,7 @@ describe("records", () => {
     ["of version 2", { version: 2, sizeBytes: 7 }, { sizeBytes: 7, name: null }],
     ["of version 3", { version: 3, sizeBytes: 7, name: "a" }, { sizeBytes: 7, name: "a" }],
   ] as const) {
-    test(`one ${what} is read in its present form`, () => {
+    test(`one ${what} is read in its current form`, () => {
       assert.deepEqual(migrateRecord(kind, content), expected);
     });
   }
@@ -48,7 +48,7 @@ describe("records", () => {
     });
     after(() => rm(directory, { recursive: true }));
 
-    test("what is written has the present version, and is read again", async () => {
+    test("what is written has the current version, and can be read", async () => {
       const path = join(directory, "a.json");
       await writeRecord(path, kind, { sizeBytes: 7, name: "a" });
       const expected = { version: 3, sizeBytes: 7, name: "a" };

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { readJsonFile, writeJsonFile } from "./write-json-file.ts";
 
-/** A record as it was written: an object of some version. */
+/** A record as it is on disk: an object of some version. */
 export type StoredRecord = Readonly<Record<string, unknown>>;
 
 /**
- * A kind of record on disk. Each is written with the `version` of its form; one
- * without is of version 1. `migrations` has what makes of each version the
- * next, the first for version 1; the present version is the one after the last.
+ * A kind of record on disk. Each is written with the `version` of its form; a
+ * record without one has version 1. `migrations[n]` converts version n + 1 to
+ * version n + 2; the current version is the one after the last migration.
  */
 export interface RecordKind<Schema extends z.ZodObject> {
   readonly schema: Schema;
@@ -16,12 +16,12 @@ export interface RecordKind<Schema extends z.ZodObject> {
 
 const storedSchema = z.looseObject({ version: z.int().min(1).default(1) });
 
-export function presentVersion(kind: Pick<RecordKind<z.ZodObject>, "migrations">): number {
+export function currentVersion(kind: Pick<RecordKind<z.ZodObject>, "migrations">): number {
   return kind.migrations.length + 1;
 }
 
 /**
- * The content of a record in its present form, whatever version it has.
+ * Converts the content of a record of any known version to the current form.
  *
  * @throws {Error} for a later version, and for one that is not of its form.
  */
@@ -30,10 +30,10 @@ export function migrateRecord<Schema extends z.ZodObject>(
   content: unknown,
 ): z.infer<Schema> {
   const { version, ...stored } = storedSchema.parse(content);
-  const known = presentVersion(kind);
+  const known = currentVersion(kind);
   if (version > known) {
     throw new Error(
-      `It is of version ${version}, and this worker reads versions up to ${known}: start the worker that wrote it, or a later one`,
+      `It has version ${version}, and this worker reads versions up to ${known}: start the worker that wrote it, or a later one`,
     );
   }
   const migrated = kind.migrations
@@ -43,7 +43,7 @@ export function migrateRecord<Schema extends z.ZodObject>(
 }
 
 /**
- * Reads a record; undefined when there is no such file.
+ * Reads a record; undefined when it does not exist.
  *
  * @throws {Error} naming the file, when it cannot be read, or is of a later version.
  */
@@ -60,11 +60,11 @@ export async function readRecord<Schema extends z.ZodObject>(
   }
 }
 
-/** Replaces a record as a whole, in its present version. */
+/** Replaces a whole record, in the current version. */
 export async function writeRecord<Schema extends z.ZodObject>(
   path: string,
   kind: RecordKind<Schema>,
   record: z.infer<Schema>,
 ): Promise<void> {
-  await writeJsonFile(path, { version: presentVersion(kind), ...kind.schema.parse(record) });
+  await writeJsonFile(path, { version: currentVersion(kind), ...kind.schema.parse(record) });
 }

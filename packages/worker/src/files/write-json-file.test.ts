@@ -15,7 +15,7 @@ describe("writeJsonFile and readJsonFile", () => {
   });
   after(() => rm(directory, { recursive: true }));
 
-  test("what was written is read, also after it was replaced", async () => {
+  test("reads what was written, also after it was replaced", async () => {
     const path = join(directory, "a.json");
     await writeJsonFile(path, { count: 1 });
     await writeJsonFile(path, { count: 2 });
@@ -24,7 +24,7 @@ describe("writeJsonFile and readJsonFile", () => {
     assert.equal((await stat(path)).mode & 0o777, 0o600);
   });
 
-  test("a file that is not there is undefined", async () => {
+  test("a file that does not exist is undefined", async () => {
     assert.equal(await readJsonFile(join(directory, "none.json"), schema), undefined);
   });
 
@@ -36,7 +36,7 @@ describe("writeJsonFile and readJsonFile", () => {
     });
   }
 
-  test("a directory that is not there is an error and leaves nothing", async () => {
+  test("a directory that does not exist is an error, and no file is left", async () => {
     await assert.rejects(writeJsonFile(join(directory, "none/a.json"), {}), /ENOENT/);
   });
 });

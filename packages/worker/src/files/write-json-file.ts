@@ -2,11 +2,11 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { z } from "zod";
 import { hasCode } from "../process/process-identity.ts";
-import { syncPath } from "./sync-files.ts";
+import { syncPath } from "./durable-files.ts";
 
 /**
- * Writes a file as a whole: readers find the old content or the new. Once it
- * returns, that is the new one, also after a loss of power.
+ * Replaces a file atomically: readers find the old content or the new. Once it
+ * returns, they find the new content, even after a loss of power.
  */
 export async function writeJsonFile(path: string, value: unknown): Promise<void> {
   const temporaryPath = `${path}.new`;
@@ -27,7 +27,7 @@ export async function writeJsonFile(path: string, value: unknown): Promise<void>
 }
 
 /**
- * A JSON file's content; undefined when there is no such file.
+ * Reads a JSON file; undefined when it does not exist.
  *
  * @throws {Error} naming the file, when its content is not of the schema.
  */

@@ -1,14 +1,14 @@
 import { mkdir, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { guestLayout } from "@opencomputer/protocol";
+import { join } from "node:path";
+import { guestLayout } from "@opencomputer/protocol/wire";
 import type { Layers } from "../disks/create-layers.ts";
+import type { Image } from "../disks/import-image.ts";
+import { syncDirectoryFiles, syncPath } from "../files/durable-files.ts";
 import { writeRecord } from "../files/record-kind.ts";
-import { syncDirectoryFiles, syncPath } from "../files/sync-files.ts";
 import type { AgentClient } from "../guest/agent-client.ts";
-import type { Image } from "../images/import-image.ts";
-import type { BootMachine } from "../machines/boot-machine.ts";
+import { type BootParts, bootMachine } from "../machines/boot-machine.ts";
 import type { MachineShape } from "../vm/machine-shape.ts";
-import { goldenDigest } from "./golden-digest.ts";
+import { goldenDigest } from "./golden-fingerprint.ts";
 import {
   type GoldenSnapshot,
   goldenManifestKind,
@@ -19,7 +19,7 @@ import {
 const bootTimeoutSeconds = 180;
 const setUpTimeoutSeconds = 300;
 
-/** Run once as the user, so that their files are in the snapshot's memory already. */
+/** Run once as the user, so that the files of these programs are in the snapshot's memory. */
 const warmUpScripts = [
   "true; ls -la / >/dev/null; id >/dev/null; env >/dev/null; cat /etc/os-release >/dev/null",
   "python3 -c 'import json, os, re, ssl, subprocess, urllib.request'",
@@ -29,27 +29,29 @@ const warmUpScripts = [
 
 /**
  * Boots the image, makes its guest trust the installation's CA, warms it up
- * and saves it. A bake that is broken off leaves nothing that is taken for a
+ * and saves it. A bake that does not finish leaves nothing that is taken for a
  * snapshot.
  */
-export async function bakeGolden(options: {
-  goldenDirectory: string;
-  inputsFingerprint: string;
-  image: Image;
-  shape: MachineShape;
-  certificatePem: string;
-  machineFingerprint: string;
-  bootMachine: BootMachine;
-  makeEmptyLayer: Layers["makeEmpty"];
-  onStage: (stage: string) => void;
-}): Promise<GoldenSnapshot> {
+export async function bakeGolden(
+  boot: BootParts,
+  options: {
+    goldenDirectory: string;
+    inputsFingerprint: string;
+    image: Image;
+    shape: MachineShape;
+    certificatePem: string;
+    machineFingerprint: string;
+    makeEmptyLayer: Layers["makeEmpty"];
+    onStage: (stage: string) => void;
+  },
+): Promise<GoldenSnapshot> {
   const { goldenDirectory, inputsFingerprint, image, shape, onStage } = options;
   const temporaryDirectory = join(goldenDirectory, `${inputsFingerprint}.new`);
   const paths = goldenPaths(temporaryDirectory);
   await rm(temporaryDirectory, { recursive: true, force: true });
   await mkdir(temporaryDirectory, { recursive: true });
   onStage("booting the guest image");
-  const machine = await options.bootMachine({
+  const machine = await bootMachine(boot, {
     image,
     shape,
     diskPath: paths.diskPath,
@@ -89,23 +91,15 @@ export async function bakeGolden(options: {
   return golden;
 }
 
-/**
- * What `update-ca-certificates` would do for one more certificate, without its
- * minute of hashing all the others again under emulation. Running it later
- * changes nothing.
- */
 async function installAuthority(agent: AgentClient, certificatePem: string): Promise<void> {
-  const { installationAuthority, trustBundle } = guestLayout;
+  const { installationAuthority, trustProgram } = guestLayout;
   await agent.writeFile(installationAuthority, `${certificatePem.trim()}\n`);
-  const link = `${dirname(trustBundle)}/opencomputer.pem`;
   await runInGuest(
     agent,
     `set -e
 chown root:root ${installationAuthority}
 chmod 644 ${installationAuthority}
-cat ${installationAuthority} >> ${trustBundle}
-ln -sf ${installationAuthority} ${link}
-ln -sf ${basename(link)} "${dirname(trustBundle)}/$(openssl x509 -hash -noout -in ${link}).0"`,
+${trustProgram}`,
     true,
   );
 }

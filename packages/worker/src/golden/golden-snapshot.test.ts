@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { goldenDigest } from "./golden-digest.ts";
+import { goldenDigest } from "./golden-fingerprint.ts";
 import { isBakedFrom, listGoldens } from "./golden-snapshot.ts";
 import { removeUnusedGoldens } from "./remove-unused-goldens.ts";
 

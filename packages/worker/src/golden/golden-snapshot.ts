@@ -2,15 +2,17 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { type RecordKind, readRecord } from "../files/record-kind.ts";
+import type { Origin } from "../machines/origin.ts";
+import type { MachineShape } from "../vm/machine-shape.ts";
 
 const nameSchema = z.string().regex(/^[0-9a-f]{32}$/);
 
-/** `golden.json`, written last: without it a snapshot is not taken for one. */
+/** `golden.json`, written last: a directory without it is not a snapshot. */
 export const goldenManifestSchema = z.object({
   /** What it was baked from; null for one that is named by it. */
   inputsFingerprint: nameSchema.nullable(),
   imageFingerprint: z.string(),
-  /** Which QEMU can load it; see `machineFingerprint`. */
+  /** Identifies the machines that can load it; see `machineFingerprint`. */
   machineFingerprint: z.string(),
   baseMemoryMB: z.int().min(1),
   diskMB: z.int().min(1),
@@ -43,7 +45,7 @@ export function goldenPaths(directory: string) {
   };
 }
 
-/** A finished snapshot; undefined when there is none. @throws {Error} for one that cannot be read. */
+/** Reads a finished snapshot; undefined when there is none. @throws {Error} when it cannot be read. */
 export async function openGolden(
   goldenDirectory: string,
   fingerprint: string,
@@ -75,4 +77,24 @@ export async function listGoldens(
 /** Whether a snapshot was baked from these inputs. */
 export function isBakedFrom(golden: GoldenSnapshot, inputsFingerprint: string): boolean {
   return (golden.inputsFingerprint ?? golden.fingerprint) === inputsFingerprint;
+}
+
+/** A new machine, which begins where the snapshot was saved. */
+export function originOfGolden(golden: GoldenSnapshot, shape: MachineShape): Origin {
+  const { imageFingerprint, machineFingerprint } = golden;
+  return {
+    ...shape,
+    imageFingerprint,
+    disk: { goldenFingerprint: golden.fingerprint, layers: [], sizeMB: golden.diskMB },
+    emptyLayerPath: golden.overlayPath,
+    isFresh: true,
+    sandboxId: null,
+    lostBecause: null,
+    memory: {
+      directory: `golden/${golden.fingerprint}`,
+      machineFingerprint,
+      cpuCount: 1,
+      memoryMB: shape.baseMemoryMB,
+    },
+  };
 }

@@ -1,15 +1,15 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { removed, removeWhole } from "../files/set-aside.ts";
-import { openImage } from "../images/import-image.ts";
+import { openImage } from "../disks/import-image.ts";
+import { removed, removeWhole } from "../files/durable-files.ts";
 import { listGoldens } from "./golden-snapshot.ts";
 
 const unfinished = ".new";
 
 /**
  * Removes the snapshots that are not kept, the images that none of the kept
- * lies on, and what was not finished. What cannot be read, or has another
- * kind of name, stays; with the former every image, which may be its own.
+ * lies on, and what was not finished. What cannot be read, or has another kind
+ * of name, stays. While one cannot be read every image stays, since it may be needed.
  */
 export async function removeUnusedGoldens(
   directories: { golden: string; images: string },
@@ -19,7 +19,9 @@ export async function removeUnusedGoldens(
   for (const { fingerprint } of snapshots) {
     if (!kept.has(fingerprint)) await removeWhole(join(directories.golden, fingerprint));
   }
-  for (const directory of Object.values(directories)) await removeUnfinished(directory);
+  for (const directory of [directories.golden, directories.images]) {
+    await removeUnfinished(directory);
+  }
   if (unreadable.length > 0) return;
   const keptImages = new Set(
     snapshots.flatMap((each) => (kept.has(each.fingerprint) ? each.imageFingerprint : [])),
@@ -41,7 +43,7 @@ async function isImage(imagesDirectory: string, name: string): Promise<boolean> 
   try {
     return (await openImage(imagesDirectory, name)).fingerprint === name;
   } catch {
-    // What cannot be opened is not understood, and stays.
+    // A directory that cannot be opened may be of another version, and stays.
     return false;
   }
 }

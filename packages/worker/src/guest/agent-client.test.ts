@@ -5,10 +5,11 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
-import { limits, WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
+import { serviceLimits } from "@opencomputer/protocol/wire";
 import { seededRandom } from "../testing/seeded-random.ts";
 import { createAgentClient } from "./agent-client.ts";
-import { createByteBudget } from "./byte-budget.ts";
+import { createByteBudget } from "./guest-bounds.ts";
 
 const command = {
   command: ["/bin/true"],
@@ -19,12 +20,12 @@ const command = {
   asRoot: false,
 };
 
-/** An agent that answers as the test says: guests are hostile. */
+/** An agent that responds as the test defines: guests are untrusted. */
 async function scenario(
-  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  respond: (request: IncomingMessage, response: ServerResponse) => void,
   budgetBytes = 1024 * 1024,
 ) {
-  const server = createServer(answer);
+  const server = createServer(respond);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -59,14 +60,14 @@ describe("createAgentClient", () => {
     await end();
   });
 
-  const hostileAnswers: [string, string][] = [
-    ["no JSON", "hello"],
-    ["an empty answer", ""],
+  const hostileResponses: [string, string][] = [
+    ["a body that is not JSON", "hello"],
+    ["an empty response", ""],
     ["another form", '{"exitCode":"0","stdout":"","stderr":""}'],
     ["a fraction for an exit code", '{"exitCode":0.5,"stdout":"","stderr":""}'],
     ["an array", "[]"],
   ];
-  for (const [what, body] of hostileAnswers) {
+  for (const [what, body] of hostileResponses) {
     test(`run: ${what} is guest_failed`, async () => {
       const { agent, end } = await scenario((_, response) => response.end(body));
       await assert.rejects(agent.run(command), failsWith("guest_failed", /agent in the sandbox/));
@@ -74,17 +75,20 @@ describe("createAgentClient", () => {
     });
   }
 
-  test("run: an answer that breaks off is guest_failed", async () => {
+  test("run: an incomplete response is guest_failed", async () => {
     const { agent, end } = await scenario((_, response) => {
       response.writeHead(200, { "content-length": "1000" });
       response.write("{");
       setImmediate(() => response.destroy());
     });
-    await assert.rejects(agent.run(command), failsWith("guest_failed", /broke off its answer/));
+    await assert.rejects(
+      agent.run(command),
+      failsWith("guest_failed", /did not complete its response/),
+    );
     await end();
   });
 
-  test("run: an answer without end stops at the limits, and frees what it held", async () => {
+  test("run: an endless response stops at the limits, and frees the memory that it used", async () => {
     const { agent, budget, end } = await scenario((_, response) => {
       response.on("error", () => response.destroy());
       const fill = () => {
@@ -98,13 +102,13 @@ describe("createAgentClient", () => {
     await end();
   });
 
-  test("errors that a guest may give pass with their text; others become guest_failed", async () => {
+  test("errors that a guest may report are passed on with their text; others become guest_failed", async () => {
     const { agent, end } = await scenario((request, response) => {
       response.statusCode = 400;
       const code = new URL(request.url ?? "", "http://agent").searchParams.get("path");
       response.end(JSON.stringify({ error: "x".repeat(10_000), code }));
     });
-    const cut = new RegExp(`^x{${limits.agentErrorCharactersMax}}$`);
+    const cut = new RegExp(`^x{${serviceLimits.agentErrorCharactersMax}}$`);
     await assert.rejects(agent.removeFile("file_not_found"), failsWith("file_not_found", cut));
     for (const code of ["invalid_api_key", "sandbox_not_found", "no_such_code"]) {
       await assert.rejects(agent.removeFile(code), failsWith("guest_failed", cut));
@@ -112,12 +116,15 @@ describe("createAgentClient", () => {
     await end();
   });
 
-  test("close: what is under way fails, also waiting for the agent", async () => {
+  test("close: open calls fail, also waiting for the agent", async () => {
     const { agent, end } = await scenario(() => undefined);
-    const running = assert.rejects(agent.run(command), failsWith("guest_failed", /did not answer/));
+    const running = assert.rejects(
+      agent.run(command),
+      failsWith("guest_failed", /did not respond/),
+    );
     const waiting = assert.rejects(
       agent.waitUntilHealthy(60),
-      failsWith("guest_failed", /ended before it answered/),
+      failsWith("guest_failed", /ended before it responded/),
     );
     setImmediate(() => void agent.close());
     await Promise.all([running, waiting]);
@@ -129,25 +136,25 @@ describe("createAgentClient", () => {
     let ended: Promise<unknown> = Promise.resolve();
     const { agent, end } = await scenario((request) => {
       ended = once(request.socket, "close");
-      controller.abort(new Error("gone"));
+      controller.abort(new Error("closed"));
     });
     await assert.rejects(agent.run(command, controller.signal), WireError);
     await ended;
     await end();
   });
 
-  test("files: paths are encoded, content streams both ways, lengths that are none are dropped", async () => {
+  test("files: paths are encoded, content streams in both directions, invalid lengths are ignored", async () => {
     const seen: string[] = [];
     const { agent, end } = await scenario((request, response) => {
       const { pathname, searchParams } = new URL(request.url ?? "", "http://agent");
       seen.push(`${request.method} ${pathname} ${searchParams.get("path")}`);
-      if (request.method === "GET") response.write("octets");
+      if (request.method === "GET") response.write("bytes");
       request.resume().on("end", () => response.end());
     });
     await agent.writeFile("/a b/ü&?#.txt", Readable.from(["con", "tent"]));
     const file = await agent.readFile("/x", new AbortController().signal);
     assert.equal(file.sizeBytes, undefined);
-    assert.equal(await text(file.content), "octets");
+    assert.equal(await text(file.content), "bytes");
     await agent.makeDirectory("/d");
     assert.deepEqual(seen, [
       "PUT /v1/files /a b/ü&?#.txt",
@@ -158,7 +165,7 @@ describe("createAgentClient", () => {
   });
 
   for (const name of ["sync", "freeze"] as const) {
-    test(`${name}: returns at an answer without content, and tells of one that fails`, async () => {
+    test(`${name}: returns at a response without content, and throws at an error`, async () => {
       const seen: string[] = [];
       const { agent, end } = await scenario((request, response) => {
         seen.push(`${request.method} ${request.url}`);
@@ -166,13 +173,13 @@ describe("createAgentClient", () => {
         response.end();
       });
       await agent[name]();
-      await assert.rejects(agent[name](), failsWith("guest_failed", /no JSON/));
+      await assert.rejects(agent[name](), failsWith("guest_failed", /not JSON/));
       assert.deepEqual(seen, [`POST /v1/${name}`, `POST /v1/${name}`]);
       await end();
     });
   }
 
-  test("run: any answer is a result or a WireError, seed 1 to 300", async () => {
+  test("run: any response is a result or a WireError, seed 1 to 300", async () => {
     let body = Buffer.alloc(0);
     const { agent, end } = await scenario((_, response) => response.end(body));
     const valid = Buffer.from('{"exitCode":0,"stdout":"out","stderr":"err","truncated":true}');

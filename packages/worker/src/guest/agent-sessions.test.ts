@@ -5,9 +5,9 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
 import { describe, test } from "node:test";
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import { createAgentClient } from "./agent-client.ts";
-import { createByteBudget } from "./byte-budget.ts";
+import { createByteBudget } from "./guest-bounds.ts";
 
 const session = {
   id: "exec-1",
@@ -28,9 +28,9 @@ const request = {
   outputBytesMax: 0,
 };
 
-/** An agent that answers as the test says: guests are hostile. */
-async function scenario(answer: (request: IncomingMessage, response: ServerResponse) => void) {
-  const server = createServer(answer);
+/** An agent that responds as the test defines: guests are untrusted. */
+async function scenario(respond: (request: IncomingMessage, response: ServerResponse) => void) {
+  const server = createServer(respond);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -50,7 +50,7 @@ const isError = (code: string) => (error: unknown) =>
   error instanceof WireError && error.code === code;
 
 describe("createAgentSessions", () => {
-  test("asks in the agent's terms", async () => {
+  test("sends requests in the agent's form", async () => {
     const asked: string[] = [];
     const { sessions, end } = await scenario(async (incoming, response) => {
       asked.push(`${incoming.method} ${incoming.url} ${await text(incoming)}`);
@@ -64,25 +64,25 @@ describe("createAgentSessions", () => {
     assert.deepEqual(await sessions.get("exec-1"), session);
     await sessions.kill("exec-1", 15);
     await sessions.result("exec-1", { waitMilliseconds: 400, forget: true });
-    await sessions.input("exec-1", Readable.from(["octets"]), new AbortController().signal);
+    await sessions.input("exec-1", Readable.from(["bytes"]), new AbortController().signal);
     assert.deepEqual(asked, [
       `POST /v1/sessions? ${JSON.stringify({ ...request, asRoot: false })}`,
       "GET /v1/sessions? ",
       "GET /v1/sessions?id=exec-1 ",
       "POST /v1/sessions/kill?id=exec-1&signal=15 ",
       "GET /v1/sessions/result?id=exec-1&waitMilliseconds=400&forget=1 ",
-      "POST /v1/sessions/input?id=exec-1 octets",
+      "POST /v1/sessions/input?id=exec-1 bytes",
     ]);
     await end();
   });
 
-  test("hands the stream of a session on as it is, and an abort ends it", async () => {
+  test("passes the stream of a session on unchanged, and an abort ends it", async () => {
     const { sessions, end } = await scenario((incoming, response) => {
-      if (incoming.url?.endsWith("ended")) response.end("octets");
+      if (incoming.url?.endsWith("ended")) response.end("bytes");
       else response.write("begun");
     });
     const controller = new AbortController();
-    assert.equal(String(await buffer(await sessions.output("ended", controller.signal))), "octets");
+    assert.equal(String(await buffer(await sessions.output("ended", controller.signal))), "bytes");
     const open = await sessions.output("open", controller.signal);
     const [first] = await once(open, "data");
     assert.equal(String(first), "begun");
@@ -98,18 +98,16 @@ describe("createAgentSessions", () => {
     ["a negative count", { ...session, attachedClients: -1 }],
     ["a list", [session]],
   ];
-  for (const [what, answer] of hostile) {
+  for (const [what, body] of hostile) {
     test(`${what} from a guest is guest_failed`, async () => {
-      const { sessions, end } = await scenario((_, response) =>
-        response.end(JSON.stringify(answer)),
-      );
+      const { sessions, end } = await scenario((_, response) => response.end(JSON.stringify(body)));
       await assert.rejects(sessions.start(request), isError("guest_failed"));
       await assert.rejects(sessions.get("exec-1"), isError("guest_failed"));
       await end();
     });
   }
 
-  test("an answer without end is cut off", async () => {
+  test("an endless response is cut off", async () => {
     const { sessions, end } = await scenario((_, response) => {
       const write = () => {
         while (response.writable && response.write(" ".repeat(65_536)));
@@ -121,7 +119,7 @@ describe("createAgentSessions", () => {
     await end();
   });
 
-  test("session_not_found is the guest's to say; errors of others are not", async () => {
+  test("passes session_not_found of the guest on, but not errors that only other processes may report", async () => {
     let code = "session_not_found";
     const { sessions, end } = await scenario((_, response) => {
       response.writeHead(404).end(JSON.stringify({ error: "none", code }));

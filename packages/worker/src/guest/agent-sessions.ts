@@ -1,34 +1,29 @@
+import { type CommandProgress, killedSessionSchema } from "@opencomputer/protocol/api";
 import {
   type AgentSession,
   type AgentSessionRequest,
   agentSessionListSchema,
   agentSessionResultSchema,
   agentSessionSchema,
-  type CommandProgress,
-  killedSessionSchema,
-  limits,
-} from "@opencomputer/protocol";
-import {
-  type AgentCalls,
-  type AgentStreams,
-  createAgentStreams,
-  smallResponseBytesMax,
-} from "./agent-streams.ts";
+  serviceLimits,
+} from "@opencomputer/protocol/wire";
+import { type AgentCalls, smallResponseBytesMax } from "./agent-calls.ts";
+import { type AgentStreams, createAgentStreams } from "./agent-streams.ts";
 
-/** A guest has this long to answer a call that waits for nothing. */
+/** A guest has this long to respond to a call that waits for nothing. */
 const callTimeoutMilliseconds = 60_000;
 const listBytesMax = 64 * 1024 * 1024;
 
-/** The sessions of one guest. All that it answers is untrusted, so it is bounded and parsed. */
+/** The sessions of one guest. Its responses are untrusted, so each is bounded and parsed. */
 export interface AgentSessions extends AgentStreams {
   start(request: AgentSessionRequest): Promise<AgentSession>;
   list(): Promise<AgentSession[]>;
-  /** @throws {WireError} `session_not_found`, as all that take an id. */
+  /** @throws {WireError} `session_not_found`, like every method that takes an id. */
   get(sessionId: string): Promise<AgentSession>;
   kill(sessionId: string, signal: number): Promise<void>;
   /**
-   * The output so far, and the exit code once the command has ended, for
-   * which it waits. `forget` drops a session that has ended.
+   * Waits for the command to end, and returns the output so far and the exit
+   * code if it has ended. `forget` removes a session that has ended.
    */
   result(
     sessionId: string,
@@ -78,7 +73,7 @@ export function createAgentSessions(calls: AgentCalls): AgentSessions {
         path: path("/result", query),
         signal: within(callTimeoutMilliseconds + waitMilliseconds),
       });
-      return parse(response, agentSessionResultSchema, limits.agentAnswerBytesMax);
+      return parse(response, agentSessionResultSchema, serviceLimits.agentResponseBytesMax);
     },
     ...createAgentStreams(calls, path),
   };

@@ -1,30 +1,22 @@
 import type { Readable } from "node:stream";
-import type { Dispatcher } from "undici";
 import { z } from "zod";
+import { type AgentCalls, smallResponseBytesMax } from "./agent-calls.ts";
 
-/** How the parts of an agent's client send requests and read responses, each bounded and parsed. */
-export interface AgentCalls {
-  call(request: Omit<Dispatcher.RequestOptions, "origin">): Promise<Dispatcher.ResponseData>;
-  parse<Schema extends z.ZodType>(
-    response: Dispatcher.ResponseData,
-    schema: Schema,
-    bytesMax: number,
-  ): Promise<z.infer<Schema>>;
-}
-
-/** What clients read of a session or a terminal, and write to it. */
+/** The output and input of a session or a terminal. */
 export interface AgentStreams {
-  /** Attaches: the stream as the guest sends it. Aborting detaches. */
+  /** Attaches to the output, as the guest sends it. Aborting the signal detaches. */
   output(id: string, signal: AbortSignal): Promise<Readable>;
-  /** Passes bytes on. Their end is that of a command's input, and nothing to a terminal. */
+  /** Sends input. The end of the bytes ends the input of a command; a terminal ignores it. */
   input(id: string, bytes: Readable, signal: AbortSignal): Promise<void>;
 }
 
-/** What a call that returns no more than a confirmation, or one session, may take. */
-export const smallResponseBytesMax = 256 * 1024;
 const confirmationSchema = z.object({});
 
-/** @param pathOf The path of one of its routes. */
+/**
+ * Creates the streams of sessions or of terminals.
+ *
+ * @param pathOf Returns the path of one of their routes.
+ */
 export function createAgentStreams(
   { call, parse }: AgentCalls,
   pathOf: (route: string, query: Record<string, string>) => string,

@@ -1,30 +1,26 @@
+import { resizedTerminalSchema } from "@opencomputer/protocol/api";
 import {
   type AgentTerminal,
   type AgentTerminalRequest,
   type AgentTerminalSize,
   agentTerminalListSchema,
   agentTerminalSchema,
-  resizedTerminalSchema,
-} from "@opencomputer/protocol";
-import {
-  type AgentCalls,
-  type AgentStreams,
-  createAgentStreams,
-  smallResponseBytesMax,
-} from "./agent-streams.ts";
+} from "@opencomputer/protocol/wire";
+import { type AgentCalls, smallResponseBytesMax } from "./agent-calls.ts";
+import { type AgentStreams, createAgentStreams } from "./agent-streams.ts";
 
-/** A guest has this long for a call that waits for nothing, and for the end of a shell. */
+/** A guest has this long to respond to a call, also to one that waits for the end of a shell. */
 const callTimeoutMilliseconds = 60_000;
 const listBytesMax = 4 * 1024 * 1024;
 
-/** The terminals of one guest. All that it sends is untrusted, so it is bounded and parsed. */
+/** The terminals of one guest. Its responses are untrusted, so each is bounded and parsed. */
 export interface AgentTerminals extends AgentStreams {
   open(request: AgentTerminalRequest): Promise<AgentTerminal>;
   list(): Promise<AgentTerminal[]>;
-  /** @throws {WireError} `session_not_found`, as all that take an id. */
+  /** @throws {WireError} `session_not_found`, like every method that takes an id. */
   get(terminalId: string): Promise<AgentTerminal>;
   resize(terminalId: string, size: AgentTerminalSize): Promise<void>;
-  /** Ends the shell with SIGHUP, or SIGKILL when it ignores that, and forgets the terminal. */
+  /** Ends the shell with SIGHUP, or SIGKILL when it ignores that, and removes the terminal. */
   hangUp(terminalId: string): Promise<void>;
 }
 

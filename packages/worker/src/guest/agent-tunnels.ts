@@ -1,21 +1,22 @@
 import { type IncomingMessage, request } from "node:http";
 import type { Socket } from "node:net";
-import { limits, tunnelProtocol, WireError } from "@opencomputer/protocol";
-import { connectStraight } from "./connect-straight.ts";
-import { withDeadline } from "./with-deadline.ts";
+import { limits, WireError } from "@opencomputer/protocol/api";
+import { tunnelProtocol } from "@opencomputer/protocol/wire";
+import { connectDirectly } from "./connect-directly.ts";
+import { withDeadline } from "./guest-bounds.ts";
 
 /**
- * Connections to TCP ports of one guest. What comes through them is the guest's
- * alone. A server that listens on every address of the guest is reached at its
- * address; one that listens on the loopback alone by way of the agent, which
- * costs the guest several times as much.
+ * Connections to TCP ports of one guest. Their bytes are passed on as they are. A
+ * server that listens on every address of the guest is connected to directly;
+ * one that listens only on loopback through the agent, which costs the guest
+ * several times as much.
  */
 export interface AgentTunnels {
   /**
    * Connects to a port.
    *
    * @throws {WireError} `port_not_listening`, `too_many_requests`; `guest_failed`
-   * for an agent that does not respond in time or breaks the rules.
+   * for an agent that does not respond in time or violates the protocol.
    */
   open(port: number, signal: AbortSignal): Promise<Socket>;
   /** Ends every connection, and refuses new ones. */
@@ -24,9 +25,9 @@ export interface AgentTunnels {
 
 export function createAgentTunnels(options: {
   origin: string;
-  /** The guest's address; null when only the agent's way is to be taken. */
+  /** The guest's address, for direct connections; null to connect only through the agent. */
   guestAddress: string | null;
-  /** What the agent's error response stands for. */
+  /** Converts an error response of the agent. */
   toError(status: number, body: IncomingMessage): Promise<WireError>;
 }): AgentTunnels {
   const tunnels = new Set<Socket>();
@@ -35,12 +36,12 @@ export function createAgentTunnels(options: {
 
   async function connect(port: number, signal: AbortSignal): Promise<Socket> {
     const { guestAddress } = options;
-    const straight =
-      guestAddress === null ? undefined : await connectStraight(guestAddress, port, signal);
-    return straight ?? connectByAgent(port, signal);
+    const direct =
+      guestAddress === null ? undefined : await connectDirectly(guestAddress, port, signal);
+    return direct ?? connectThroughAgent(port, signal);
   }
 
-  function connectByAgent(port: number, signal: AbortSignal): Promise<Socket> {
+  function connectThroughAgent(port: number, signal: AbortSignal): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const upgrade = request(`${options.origin}/v1/tunnel?port=${port}`, {
         agent: false,
@@ -60,7 +61,7 @@ export function createAgentTunnels(options: {
         reject(
           new WireError(
             "guest_failed",
-            "The agent in the sandbox opened no connection to the port",
+            "The agent in the sandbox could not open a connection to the port",
             {
               cause: error,
             },
@@ -73,11 +74,11 @@ export function createAgentTunnels(options: {
 
   return {
     async open(port, signal) {
-      if (isClosed) throw new WireError("sandbox_not_running", "The sandbox does not run");
+      if (isClosed) throw new WireError("sandbox_not_running", "The sandbox is not running");
       if (tunnels.size + opening.size >= limits.tunnelsPerSandboxMax) {
         throw new WireError(
           "too_many_requests",
-          `The sandbox has ${limits.tunnelsPerSandboxMax} connections to its ports, the maximum: wait for some to end`,
+          `Connection limit reached: this sandbox has ${limits.tunnelsPerSandboxMax} of ${limits.tunnelsPerSandboxMax} connections to its ports. Wait for some to end.`,
         );
       }
       const controller = new AbortController();

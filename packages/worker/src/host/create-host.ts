@@ -4,14 +4,14 @@ import type { Logger } from "pino";
 import { createCgroups, readCgroupFiles } from "../cgroups/create-cgroups.ts";
 import { layerFileName } from "../disks/create-layers.ts";
 import { rebaseLayer } from "../disks/rebase-layer.ts";
-import { syncPath } from "../files/sync-files.ts";
+import { syncPath } from "../files/durable-files.ts";
+import { type HostPaths, hostPaths } from "../files/host-paths.ts";
+import type { Host } from "../host-calls/host.ts";
 import { createHostNetwork } from "../network/create-host-network.ts";
 import { createSlotHost } from "../network/create-slot-host.ts";
 import type { NetworkBlock } from "../network/network-block.ts";
 import { isMachineUser, slotAt } from "../network/slot.ts";
 import { hasCode } from "../process/process-identity.ts";
-import type { Host } from "./host.ts";
-import { type HostPaths, hostPaths } from "./host-paths.ts";
 import { createMachineProcesses } from "./machine-processes.ts";
 import { adoptFiles, type FileOwners, giveFile } from "./owned-files.ts";
 
@@ -26,12 +26,12 @@ export interface HostOptions {
   readonly networkBlock: NetworkBlock;
   readonly deniedRanges: readonly string[];
   readonly worker: { readonly userId: number; readonly groupId: number };
-  /** Whether machines may run where no control groups bound them. */
+  /** Whether machines may run without control groups that limit them. */
   readonly allowsUnlimited: boolean;
   readonly log: Pick<Logger, "warn">;
 }
 
-/** Makes the directories of the worker, and acts on the host as root. */
+/** Prepares the directories of the worker, and returns what acts on the host as root. */
 export async function createHost(options: HostOptions): Promise<Host> {
   const { installationId, networkBlock: block, deniedRanges, worker, dataDirectory } = options;
   const paths = hostPaths(options);
@@ -78,7 +78,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     },
     limitMachine: (machineId, limits) => cgroups.limit(machineId, limits).then(() => null),
     removeGroup: (machineId) => cgroups.remove(machineId).then(() => null),
-    removeGroupsBut: (kept) => cgroups.removeStrays(new Set(kept)).then(() => null),
+    removeGroupsBut: (kept) => cgroups.removeOrphans(new Set(kept)).then(() => null),
     tearDownGroups: () => cgroups.tearDown().then(() => null),
 
     async showLayers(machineId, layerIds) {
@@ -110,9 +110,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
 }
 
 /**
- * The worker's directories, with all in them that earlier versions left to
- * root. The one above them is root's, and sticky: the worker makes files in it,
- * and cannot put another directory in the place of the one that is root's.
+ * Prepares the worker's directories, and makes what earlier versions left to root
+ * the worker's. The directory above them is root's, and sticky: the worker can
+ * make files in it, but not replace the directory in it that is root's.
  */
 async function prepareDirectories(paths: HostPaths, owners: FileOwners): Promise<void> {
   const { disks, sockets, ...data } = paths;
@@ -136,13 +136,13 @@ async function makeRootDirectory(path: string): Promise<void> {
   const found = await lstat(path);
   if (found.isDirectory() && found.uid === 0) return;
   throw new Error(
-    `${path} must be a directory of root's: stop the service, move it away, and start again.`,
+    `${path} must be a directory that belongs to root: stop the service, move it away, and start again.`,
   );
 }
 
 /**
- * Lets every user open the device, as the rules of udev do: it gives nobody an
- * interface that is not theirs. Hosts without udev keep it to root.
+ * Lets every user open the device, as the rules of udev do: it only gives access
+ * to a user's own interfaces. On hosts without udev only root may open it.
  */
 async function openTunDevice(): Promise<void> {
   const { mode } = await stat(tunDevice);
@@ -150,7 +150,7 @@ async function openTunDevice(): Promise<void> {
   await chmod(tunDevice, everybodyReadsAndWrites);
 }
 
-/** Earlier versions kept the links beside the record. A process that finds them finds them still. */
+/** Moves the links that earlier versions kept beside the record. Running processes still find them. */
 async function moveFormerDisks({ machines, disks }: HostPaths): Promise<void> {
   for (const machineId of await readdir(machines)) {
     try {

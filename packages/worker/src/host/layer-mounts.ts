@@ -1,21 +1,21 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Mount } from "../confinement/confinement.ts";
+import type { Mount } from "../process/confinement.ts";
 
 /**
- * Where the process of a machine finds the layers of its disk: a directory of
- * hard links is mounted where all layers are, so that a layer that is added
- * shows at once. It may write to the newest. The others belong to other
- * machines too, and to saved ones: they are read-only whoever owns them, since
- * a slot's user is that of each machine that has had the slot, and whatever
- * their headers name.
+ * The mounts by which the process of a machine finds the layers of its disk: a
+ * directory of hard links is mounted where all layers are, so that an added layer
+ * appears at once. It may write to the newest. The others are shared with other
+ * and saved machines: they are mounted read-only, whatever their headers refer
+ * to and even if the process's user owns them, since each machine that gets a
+ * slot runs as that slot's user.
  */
 export async function layerMounts({
   linkDirectory,
   layersDirectory,
   newestName,
 }: {
-  /** Written by root alone. */
+  /** Only root can write to it. */
   linkDirectory: string;
   layersDirectory: string;
   newestName: string;
@@ -23,7 +23,7 @@ export async function layerMounts({
   const entries = await readdir(linkDirectory, { withFileTypes: true });
   return [
     { source: linkDirectory, target: layersDirectory, access: "write" },
-    // A link is of what the worker made, and a mount would follow a symbolic one on the host.
+    // The worker made the linked files, and a mount would follow a symbolic link on the host.
     ...entries
       .filter((entry) => entry.isFile() && entry.name !== newestName)
       .map(

@@ -5,17 +5,14 @@ import { type FileHandle, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  confined,
-  inPlace,
-  type ProgramUser,
-  parseProcessReport,
-} from "../confinement/confinement.ts";
 import { layerFileName } from "../disks/create-layers.ts";
+import { imagePaths } from "../disks/import-image.ts";
+import { type HostPaths, monitorSocketName } from "../files/host-paths.ts";
 import { goldenPaths } from "../golden/golden-snapshot.ts";
-import { imagePaths } from "../images/import-image.ts";
+import type { Host } from "../host-calls/host.ts";
 import type { NetworkBlock } from "../network/network-block.ts";
 import { slotAt } from "../network/slot.ts";
+import { confined, inPlace, type ProgramUser, parseProcessReport } from "../process/confinement.ts";
 import {
   hasCode,
   identifyProcess,
@@ -24,12 +21,10 @@ import {
   type ProcessIdentity,
   readProcFile,
 } from "../process/process-identity.ts";
-import { savedPaths } from "../saved-state/saved-machine.ts";
+import { savedPaths } from "../saved-machines/saved-machine.ts";
+import type { MachineStart } from "../vm/machine-start.ts";
 import { type QemuLaunch, qemuArguments } from "../vm/qemu-arguments.ts";
 import { type DiskFiles, qemuConfinement } from "../vm/qemu-confinement.ts";
-import type { Host } from "./host.ts";
-import { type HostPaths, monitorSocketName } from "./host-paths.ts";
-import type { MachineStart } from "./host-wire.ts";
 import { layerMounts } from "./layer-mounts.ts";
 import { type FileOwners, giveFile, openOwned } from "./owned-files.ts";
 
@@ -37,11 +32,13 @@ const program = "qemu-system-x86_64";
 /** File descriptor to which the id of QEMU's process is written. */
 const reportDescriptor = 4;
 const reportBytesMax = 4096;
-/** What a program's wrapper exits with when SIGKILL ended the program. */
+/** The exit code of a wrapper whose program was ended by SIGKILL. */
 const killedExitCode = 128 + 9;
-/** The parent of a process that has ended hears of it within this time. */
+/** The parent of a process that has ended is notified within this time. */
 const endMilliseconds = 200;
-/** Under memory pressure the host ends a sandbox before the processes that look after all of them. */
+/** Longest that a process may take to end once it no longer shows what it ran. */
+const endingMilliseconds = 10_000;
+/** Under memory pressure the host ends a sandbox before the processes of the service. */
 const outOfMemoryScore = "500";
 const kvmDevice = "/dev/kvm";
 
@@ -55,10 +52,10 @@ export function createMachineProcesses(deps: {
 }): Pick<Host, "startMachine" | "endMachine" | "endOtherMachines"> {
   const { installationId, block, paths, owners } = deps;
   const namePrefix = `opencomputer-${installationId}-`;
-  /** Those that this process started, by their process id. */
+  /** The wrappers of machines that this process started, by the process id of QEMU. */
   const wrappers = new Map<number, ChildProcess>();
 
-  /** Everything that the process of a machine is made of follows from ids. */
+  /** Derives everything about the process of a machine from ids. */
   async function describe(start: MachineStart) {
     const { machineId, disk, savedDirectory } = start;
     const slot = slotAt(installationId, block, start.slotIndex);
@@ -149,16 +146,23 @@ export function createMachineProcesses(deps: {
     },
 
     async endMachine(process) {
-      if (!(await isAlive(process))) {
-        const wrapper = wrappers.get(process.pid);
-        return { wasKilled: wrapper !== undefined && (await wasKilled(wrapper)) };
+      const deadline = Date.now() + endingMilliseconds;
+      while (await isAlive(process)) {
+        const name = await machineName(process.pid);
+        if (name?.startsWith(namePrefix) === true) {
+          await killProcess(process);
+          return { wasKilled: false };
+        }
+        // The kernel releases the command line of a process before the process has ended.
+        if (Date.now() > deadline) {
+          throw new Error(
+            `Process ${process.pid} is not a machine of this installation, or has not ended within ${endingMilliseconds / 1000} s`,
+          );
+        }
+        await delay(20);
       }
-      const name = await machineName(process.pid);
-      if (name?.startsWith(namePrefix) !== true) {
-        throw new Error(`Process ${process.pid} is no machine of this installation`);
-      }
-      await killProcess(process);
-      return { wasKilled: false };
+      const wrapper = wrappers.get(process.pid);
+      return { wasKilled: wrapper !== undefined && (await wasKilled(wrapper)) };
     },
 
     async endOtherMachines({ processIds, machineIds }) {
@@ -177,7 +181,7 @@ export function createMachineProcesses(deps: {
   };
 }
 
-/** Starts a process that is nobody's: its own session, so that nothing that this one gets reaches it. */
+/** Starts a process in a separate session, so that no signal to this one's group reaches it. */
 async function spawnDetached(
   command: readonly string[],
   { log, state }: { log: FileHandle; state: FileHandle | undefined },
@@ -193,7 +197,11 @@ async function spawnDetached(
   return child;
 }
 
-/** @throws {Error} when the program ended before it was confined. */
+/**
+ * Waits for the wrapper to report the process of QEMU.
+ *
+ * @throws {Error} when the program ended before it was confined.
+ */
 async function reportedProcess(wrapper: ChildProcess): Promise<ProcessIdentity> {
   const report = wrapper.stdio[reportDescriptor];
   if (!(report instanceof Readable)) throw new Error("The wrapper of QEMU has no report");
@@ -204,7 +212,7 @@ async function reportedProcess(wrapper: ChildProcess): Promise<ProcessIdentity> 
   }
   const identity = text === "" ? undefined : await identifyProcess(parseProcessReport(text));
   if (identity !== undefined) return identity;
-  // With the whole group: QEMU may have started without having been reported.
+  // The whole group: QEMU may have started without being reported.
   if (wrapper.exitCode === null && wrapper.signalCode === null && wrapper.pid !== undefined) {
     process.kill(-wrapper.pid, "SIGKILL");
   }
@@ -212,8 +220,8 @@ async function reportedProcess(wrapper: ChildProcess): Promise<ProcessIdentity> 
 }
 
 /**
- * Whether a process that has ended was killed, or its wrapper was. The wrapper
- * ends a moment later.
+ * Whether a process that has ended, or its wrapper, was killed. The wrapper ends
+ * a moment after the process.
  */
 async function wasKilled(wrapper: ChildProcess): Promise<boolean> {
   if (wrapper.exitCode === null && wrapper.signalCode === null) {

@@ -1,23 +1,54 @@
 import { chmod, chown, mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { cloudServiceRanges, exitCodes, readSettings, SettingsError } from "@opencomputer/protocol";
+import { openLogOutput } from "@opencomputer/process";
+import {
+  cloudServiceRanges,
+  exitCodes,
+  readSettings,
+  SettingsError,
+  settingSchemas,
+} from "@opencomputer/protocol/wire";
+import { pino } from "pino";
+import { z } from "zod";
 import { parseNetworkBlock } from "../network/network-block.ts";
 import { closeInheritedDescriptors } from "../process/close-inherited-descriptors.ts";
-import { openLog } from "../process/open-log.ts";
+import { workerSettingSchemas } from "../worker-settings.ts";
 import { createHost } from "./create-host.ts";
-import { hostSettingSchemas } from "./host-settings.ts";
 import { serveHost } from "./serve-host.ts";
 
-/** What it makes is root's and the worker's; QEMU makes its sockets with this mask too. */
+/** Its files are only for root and the worker; QEMU creates its sockets with this mask too. */
 const privateFiles = 0o007;
 const groupMayEnter = 0o750;
 const groupMayConnect = 0o660;
 
+const idSchema = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(2 ** 32 - 2);
+
+/** The environment of the process that acts on the host for the worker. */
+const hostSettingSchemas = {
+  OPENCOMPUTER_DATA_DIR: settingSchemas.OPENCOMPUTER_DATA_DIR,
+  OPENCOMPUTER_LOG_LEVEL: settingSchemas.OPENCOMPUTER_LOG_LEVEL,
+  OPENCOMPUTER_ALLOW_UNLIMITED: settingSchemas.OPENCOMPUTER_ALLOW_UNLIMITED,
+  OPENCOMPUTER_EGRESS_DENY: settingSchemas.OPENCOMPUTER_EGRESS_DENY,
+  OPENCOMPUTER_HOST_SOCKET: workerSettingSchemas.OPENCOMPUTER_HOST_SOCKET,
+  OPENCOMPUTER_RUNTIME_DIR: workerSettingSchemas.OPENCOMPUTER_RUNTIME_DIR,
+  OPENCOMPUTER_INSTALLATION_ID: workerSettingSchemas.OPENCOMPUTER_INSTALLATION_ID,
+  OPENCOMPUTER_NETWORK_BLOCK: workerSettingSchemas.OPENCOMPUTER_NETWORK_BLOCK,
+  /** The worker's user and group: no other one may connect. */
+  OPENCOMPUTER_WORKER_USER_ID: idSchema,
+  OPENCOMPUTER_WORKER_GROUP_ID: idSchema,
+} as const;
+
+const log = pino({ name: "host" }, openLogOutput());
+
 async function main(): Promise<void> {
   closeInheritedDescriptors();
-  const log = openLog("host");
   process.umask(privateFiles);
   const settings = readSettings(hostSettingSchemas, process.env);
+  log.level = settings.OPENCOMPUTER_LOG_LEVEL;
   const worker = {
     userId: settings.OPENCOMPUTER_WORKER_USER_ID,
     groupId: settings.OPENCOMPUTER_WORKER_GROUP_ID,
@@ -60,6 +91,6 @@ main().catch((error: unknown) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(exitCodes.configuration);
   }
-  openLog("host").fatal({ err: error }, "The host process could not start");
+  log.fatal({ err: error }, "The host process could not start");
   process.exit(exitCodes.failed);
 });

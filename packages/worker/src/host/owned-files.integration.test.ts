@@ -63,7 +63,7 @@ describe("files that root opens for the worker", () => {
     assert.ok(!(await isOpened(inner)));
   });
 
-  test("giveFile makes a file a machine's to write and the worker's to read, and no other one", async () => {
+  test("giveFile makes a file writable for a machine and readable for the worker, and no other file", async () => {
     const own = await place("own", worker.userId);
     await giveFile(own, machineUserId, owners);
     assert.deepEqual(await accessOf(own), [machineUserId, worker.groupId, "640"]);
@@ -78,7 +78,7 @@ describe("files that root opens for the worker", () => {
     }
   });
 
-  test("adoptFiles takes what root left, and leaves a machine's file to it", async () => {
+  test("adoptFiles makes files of root the worker's, and leaves files of machines to them", async () => {
     const inner = join(directory, "inner");
     await mkdir(inner, { mode: 0o700 });
     const files = {

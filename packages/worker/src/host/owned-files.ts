@@ -13,9 +13,8 @@ const groupEnters = 0o050;
 const permissionBits = 0o777;
 
 /**
- * Opens a regular file that belongs to the worker or to a machine, whatever
- * lies at the path: the worker decides what does, and root must open no other
- * file for it.
+ * Opens a regular file that belongs to the worker or to a machine. The worker
+ * decides what is at the path, and root must not open any other file for it.
  */
 export async function openOwned(
   path: string,
@@ -27,14 +26,16 @@ export async function openOwned(
     const { uid } = await file.stat();
     const isOwned = uid === owners.worker.userId || owners.isMachineUser(uid);
     if (isOwned && (await file.stat()).isFile()) return file;
-    throw new Error(`${path} must be a file of the worker or of a machine: it belongs to ${uid}`);
+    throw new Error(
+      `${path} must be a regular file of the worker or of a machine: it belongs to user ${uid}`,
+    );
   } catch (error) {
     await file.close();
     throw error;
   }
 }
 
-/** Makes a file a machine user's to write, and the worker's to read. */
+/** Makes a file writable for a machine's user, and readable for the worker. */
 export async function giveFile(path: string, userId: number, owners: FileOwners): Promise<void> {
   const file = await openOwned(path, constants.O_RDONLY, owners);
   try {
@@ -46,8 +47,8 @@ export async function giveFile(path: string, userId: number, owners: FileOwners)
 }
 
 /**
- * Makes everything below a directory the worker's that is root's, as earlier
- * versions left it. What is a machine's stays so; the worker may read it.
+ * Makes everything below a directory that earlier versions left to root the
+ * worker's. Files of machines keep their owner, and the worker may read them.
  */
 export async function adoptFiles(path: string, owners: FileOwners): Promise<void> {
   const found = await lstat(path);

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pino } from "pino";
 import { Pool } from "undici";
+import type { Host } from "../host-calls/host.ts";
+import { connectHost } from "../host-calls/host-client.ts";
+import { type HostCall, hostCalls } from "../host-calls/host-wire.ts";
 import { seededRandom } from "../testing/seeded-random.ts";
 import { newMachineShape } from "../vm/machine-shape.ts";
-import type { Host } from "./host.ts";
-import { connectHost } from "./host-client.ts";
-import { type HostCall, hostCalls } from "./host-wire.ts";
 import { serveHost } from "./serve-host.ts";
 
 const machineId = "00112233445566aa";
@@ -34,7 +34,7 @@ const calls: { [Call in HostCall]: { request: unknown[]; response: unknown } } =
   tearDownNetwork: { request: [], response: null },
   listSlots: { request: [], response: [0, 7] },
   openSlot: { request: [7], response: null },
-  setSlotMode: { request: [7, "allowlisted"], response: null },
+  setSlotMode: { request: [7, "allowlisted", [5432]], response: null },
   closeSlots: { request: [[7, 8]], response: null },
   startMachine: { request: [machine], response: process },
   endMachine: { request: [process], response: { wasKilled: true } },
@@ -53,13 +53,15 @@ const calls: { [Call in HostCall]: { request: unknown[]; response: unknown } } =
 };
 const names = Object.keys(hostCalls) as HostCall[];
 
-/** What a worker that is taken over might ask for. */
+/** Requests that a compromised worker might send. */
 const refused: [HostCall, unknown[]][] = [
   ["openSlot", [1024]],
   ["openSlot", [-1]],
   ["openSlot", [1.5]],
   ["openSlot", [7, 8]],
-  ["setSlotMode", [7, "everything"]],
+  ["setSlotMode", [7, "everything", []]],
+  ["setSlotMode", [7, "allowlisted", [0]]],
+  ["setSlotMode", [7, "allowlisted", ["22 } accept"]]],
   ["closeSlots", [Array.from({ length: 1025 }, () => 1)]],
   ["startMachine", [{ ...machine, machineId: "../../../etc/cron.d" }]],
   ["startMachine", [{ ...machine, imageFingerprint: "../../../../etc" }]],
@@ -125,7 +127,7 @@ describe("serveHost", () => {
   }
 
   for (const name of names) {
-    test(`${name} reaches the host as it was asked for, and its response comes back`, async () => {
+    test(`${name} reaches the host unchanged, and its response is returned`, async () => {
       const client = connectHost(socketPath);
       const call = client[name] as (...request: unknown[]) => Promise<unknown>;
       asked.length = 0;
@@ -143,7 +145,7 @@ describe("serveHost", () => {
     });
   }
 
-  test("a call that fails says why, with the causes", async () => {
+  test("a call that fails reports the error with its causes", async () => {
     failure = new Error("The slot could not be made", { cause: new Error("No such device") });
     const client = connectHost(socketPath);
     await assert.rejects(client.openSlot(1), /could not be made: No such device/);
@@ -151,7 +153,7 @@ describe("serveHost", () => {
     failure = undefined;
   });
 
-  test("what is no call is not found", async () => {
+  test("other paths are not found", async () => {
     assert.equal(await post("constructor", "[]"), 404);
     assert.equal(await post("__proto__", "[]"), 404);
   });

@@ -1,7 +1,7 @@
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import { ZodError, type z } from "zod";
-import type { Host } from "./host.ts";
-import { type HostCall, hostCalls } from "./host-wire.ts";
+import type { Host } from "../host-calls/host.ts";
+import { type HostCall, hostCalls } from "../host-calls/host-wire.ts";
 
 const bodyBytesMax = 256 * 1024;
 
@@ -33,7 +33,7 @@ function route<Call extends HostCall>(server: FastifyInstance, host: Host, name:
   });
 }
 
-/** With what caused it: the worker has no other way to hear of that. */
+/** The message with those of its causes, since the worker gets nothing else of the error. */
 function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** What a keyed command is known by, in the worker and in its guest. */
+/** Identifies a keyed command, in the worker and in its guest. */
 export interface CommandIdentity {
   readonly sandboxId: string;
   readonly key: string;
@@ -10,7 +10,7 @@ export interface CommandIdentity {
   readonly sessionId: string;
 }
 
-/** @param route Tells requests with the same body apart, such as `exec/run`. */
+/** @param route Distinguishes requests with the same body, such as `exec/run`. */
 export function identifyCommand(
   sandboxId: string,
   key: string,

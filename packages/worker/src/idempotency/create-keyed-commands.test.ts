@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import { identifyCommand } from "./command-identity.ts";
 import { createKeyedCommands } from "./create-keyed-commands.ts";
 
@@ -64,7 +64,7 @@ describe("createKeyedCommands", () => {
     assert.equal(lost.count(), 1);
   });
 
-  test("a command is aborted when its callers have gone, unless one comes back", async () => {
+  test("a command is aborted when all its callers have disconnected, unless one returns", async () => {
     const { run } = createKeyedCommands({ ...bounds, graceMilliseconds: 40 });
     const waiting = (signal: AbortSignal) =>
       new Promise<string>((resolve) => {

@@ -1,14 +1,14 @@
-import { limits, WireError } from "@opencomputer/protocol";
+import { limits, WireError } from "@opencomputer/protocol/api";
 import type { CommandIdentity } from "./command-identity.ts";
 
-/** Runs commands with an idempotency key once, and keeps what became of them. */
+/** Runs commands with an idempotency key once, and keeps their outcomes. */
 export interface KeyedCommands {
   /**
-   * What became of the command: begins it, joins it while it runs, or returns
-   * what is kept of it. A failure that began nothing is not kept.
+   * Returns the outcome of the command: runs it, joins it while it runs, or takes
+   * the outcome that is kept. A failure before the command began is not kept.
    *
-   * @param caller Aborts when the caller has gone. A command whose callers
-   * have all gone is aborted a moment later, unless one comes back; without
+   * @param caller Aborts when the caller disconnects. A command whose callers
+   * have all disconnected is aborted a moment later, unless one comes back; without
    * a signal it is not.
    * @throws {WireError} `idempotency_key_reused` for another command under the
    * same key; `outcome_unknown` for one whose output is no longer kept.
@@ -160,6 +160,6 @@ function keyReused(key: string): WireError {
 function outputDropped(key: string): WireError {
   return new WireError(
     "outcome_unknown",
-    `The command with idempotency key ${JSON.stringify(key)} has ended, and its output is no longer kept: have a command with much output write to a file`,
+    `The command with idempotency key ${JSON.stringify(key)} has ended, and its output is no longer kept. Redirect the output of a command that prints much to a file, and run it with a new key`,
   );
 }

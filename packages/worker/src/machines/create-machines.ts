@@ -2,80 +2,70 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, rm, stat, truncate } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
-import { agentPort, limits, WireError } from "@opencomputer/protocol";
+import { agentPort, WireError } from "@opencomputer/protocol/api";
+import { serviceLimits } from "@opencomputer/protocol/wire";
+import pLimit from "p-limit";
 import type { Layers } from "../disks/create-layers.ts";
+import { openImage } from "../disks/import-image.ts";
+import { syncPath } from "../files/durable-files.ts";
+import { monitorSocketName } from "../files/host-paths.ts";
 import { readRecord, writeRecord } from "../files/record-kind.ts";
-import { syncPath } from "../files/sync-files.ts";
-import { type AgentClient, createAgentClient } from "../guest/agent-client.ts";
-import type { ByteBudget } from "../guest/byte-budget.ts";
-import type { Host } from "../host/host.ts";
-import { monitorSocketName } from "../host/host-paths.ts";
-import { openImage } from "../images/import-image.ts";
+import { createAgentClient } from "../guest/agent-client.ts";
+import type { ByteBudget } from "../guest/guest-bounds.ts";
+import type { Host } from "../host-calls/host.ts";
 import type { Slots } from "../network/create-slots.ts";
 import type { Slot } from "../network/slot.ts";
-import { createLimiter } from "../pool/create-limiter.ts";
 import { hasCode } from "../process/process-identity.ts";
-import { type MachineShape, shapeOf } from "../vm/machine-shape.ts";
+import { type Accelerator, type MachineShape, shapeOf } from "../vm/machine-shape.ts";
 import type { MachineAccess } from "../vm/qemu-arguments.ts";
 import type { Hypervisor, MachineSize, VirtualMachine } from "../vm/virtual-machine.ts";
+import { layerOwnerOf, type Machine, makeSocketDirectory } from "./machine.ts";
 import { type MachineRecord, machineRecordKind } from "./machine-record.ts";
 import type { Origin } from "./origin.ts";
-import { createRunningDisk, layerOwnerOf, type RunningDisk, writesInto } from "./running-disk.ts";
-import { makeSocketDirectory } from "./socket-directory.ts";
-
-/** A machine with all that it holds of the host. */
-export interface Machine {
-  readonly id: string;
-  readonly slot: Slot;
-  /** Undefined for one that had ended before its worker came back. */
-  readonly vm: VirtualMachine | undefined;
-  readonly agent: AgentClient;
-  /** As it is on the disk. */
-  record: MachineRecord;
-}
+import { createRunningDisk, type RunningDisk, writesInto } from "./running-disk.ts";
 
 export interface AdoptedMachines {
   readonly machines: readonly Machine[];
-  /** Directories of those that cannot be taken over. */
+  /** Directories of those that cannot be adopted. */
   readonly unreadable: readonly string[];
 }
 
 export interface Machines extends RunningDisk {
   /**
-   * Makes a machine in a closed slot. It stands paused: where the saved one
-   * stood, or before it boots. One whose memory cannot be loaded boots.
+   * Makes a machine in a closed slot. It is paused: where the saved one was, or
+   * before it boots. One whose memory cannot be loaded boots.
    */
   make(origin: Origin): Promise<Machine>;
-  /** Replaces a machine's record. */
+  /** Replaces a machine's record on the disk. */
   save(machine: Machine, record: MachineRecord): Promise<void>;
-  /** Bounds what the machine takes of the host. */
+  /** Limits what the machine takes of the host. */
   limit(
     machine: Machine,
     /** `cpuPercent` of the CPUs' time, 100 for each; absent or null for all of it. */
     size: MachineSize & { cpuPercent?: number | null },
     isBackground: boolean,
   ): Promise<void>;
-  /** Ends a machine and removes all that it held. Done already is no error. */
+  /** Ends a machine and removes all that it held. One that was discarded already is no error. */
   discard(machine: Machine): Promise<void>;
   /** The end of what the machine's process printed. */
   lastMessages(machine: Machine): Promise<string>;
   /** Empties a log that has grown over its limit. */
   trimLog(machine: Machine): Promise<void>;
   /**
-   * The sandboxes' machines of an earlier worker, whether they still run or
-   * have ended. Everything else that the installation has on the host and
-   * that no sandbox owns is removed. The rules of their slots are loaded again.
-   * A machine that cannot be taken over, such as one whose record cannot be
-   * read, is left as it is, running or not, with all that may be its own.
+   * Adopts the sandboxes' machines of an earlier worker, whether they still run
+   * or have ended, and loads the rules of their slots again. Everything else that
+   * the installation has on the host and that no sandbox owns is removed.
+   * A machine that cannot be adopted, such as one whose record cannot be read,
+   * is left as it is, running or not, with everything that may belong to it.
    */
   adopt(): Promise<AdoptedMachines>;
-  /** Ends the processes of this installation's machines, but for these and for those that were left as they are. */
+  /** Ends the machines of this installation, except those with these process ids and those that were left as they are. */
   killOthers(kept: ReadonlySet<number>): Promise<void>;
 }
 
-/** What QEMU takes beside the guest's memory: its own, translated code, and disk pages in flight. */
+/** What QEMU needs besides the guest's memory: its own, translated code, and disk pages in flight. */
 const overheadMemoryMB = 512;
-/** CPU time beside the guest's CPUs, for disk and network. */
+/** CPU time besides the guest's CPUs, for disk and network. */
 const overheadCpuPercent = 50;
 
 export function createMachines(deps: {
@@ -88,6 +78,8 @@ export function createMachines(deps: {
   budget: ByteBudget;
   layers: Layers;
   fingerprintOf: (shape: MachineShape) => string;
+  /** What a machine that boots is given on this host. */
+  processorModelOf: (accelerator: Accelerator) => string;
   directories: { machines: string; images: string; sockets: string };
   log: {
     warn(details: object, message: string): void;
@@ -101,10 +93,10 @@ export function createMachines(deps: {
   const socketPath = (id: string) => join(socketDirectoryOf(id), monitorSocketName);
   const logPath = (id: string) => join(directoryOf(id), "qemu.log");
 
-  /** Machines that could not be taken over. */
+  /** Machines that could not be adopted. */
   const leftAlone = new Set<string>();
 
-  /** Calls to a machine that has ended fail at once: nobody is there to refuse them. */
+  /** Adds the client of its agent, which is closed when the machine ends: nothing would refuse a call then. */
   function machineOf(parts: Omit<Machine, "agent">): Machine {
     const agent = createAgentClient({
       origin: `http://${parts.slot.slotAddress}:${agentPort}`,
@@ -114,7 +106,7 @@ export function createMachines(deps: {
     return { ...parts, agent };
   }
 
-  /** Why it has to boot although it had a memory; null when nothing is known against loading it. */
+  /** Why it has to boot although its memory was saved; null when its memory may be loaded. */
   function reasonToBoot(origin: Origin): string | null {
     if (origin.memory === null) return origin.lostBecause;
     const known = deps.fingerprintOf(origin);
@@ -123,7 +115,7 @@ export function createMachines(deps: {
       : "its memory was saved by another version of QEMU, or on another processor";
   }
 
-  /** Starts a machine whose layer is there; with its memory, or to boot. */
+  /** Starts a machine whose newest layer exists; with its memory, or to boot. */
   async function launch(
     id: string,
     slot: Slot,
@@ -152,9 +144,11 @@ export function createMachines(deps: {
     });
   }
 
-  /** With its memory when that can be loaded, else to boot, and why. */
+  /** Starts it with its memory when that can be loaded; otherwise boots it, and returns why. */
   async function launchAnyhow(id: string, slot: Slot, origin: Origin, layerId: string) {
-    const toBoot = { ...origin, memory: null };
+    // Only memory needs the processor that it was saved with; this host may lack features of it.
+    const processorModel = deps.processorModelOf(origin.accelerator);
+    const toBoot = { ...origin, memory: null, processorModel };
     const reason = reasonToBoot(origin);
     if (reason !== null) {
       return { vm: await launch(id, slot, toBoot, layerId), origin: toBoot, lostBecause: reason };
@@ -162,9 +156,12 @@ export function createMachines(deps: {
     try {
       return { vm: await launch(id, slot, origin, layerId), origin, lostBecause: null };
     } catch (error) {
-      // One that was killed says nothing of its memory, which is there for the next try.
+      // That it was killed does not mean that its memory cannot be loaded: the next try may load it.
       if (origin.memory === null || error instanceof WireError) throw error;
-      deps.log.warn({ machineId: id, err: error }, "A saved memory cannot be loaded; it boots");
+      deps.log.warn(
+        { machineId: id, err: error },
+        "A saved memory cannot be loaded; the machine boots",
+      );
       const vm = await launch(id, slot, toBoot, layerId);
       return { vm, origin: toBoot, lostBecause: "its saved memory could not be loaded" };
     }
@@ -184,7 +181,7 @@ export function createMachines(deps: {
     await rm(directoryOf(id), { recursive: true, force: true });
   }
 
-  /** One whose process lives is kept, even while its monitor does not answer. */
+  /** Connects to a machine of an earlier worker, also while its monitor does not respond. */
   async function attach(record: MachineRecord, access: MachineAccess, layerPath: string) {
     const vm = await hypervisor.attach({ process: record.process, access });
     if (vm === undefined) return { vm, isAhead: false };
@@ -192,12 +189,12 @@ export function createMachines(deps: {
       return { vm, isAhead: !(await writesInto(vm, layerPath)) };
     } catch (error) {
       // An empty layer that is listed and was not added changes nothing.
-      deps.log.warn({ machineId: record.id, err: error }, "A machine's monitor does not answer");
+      deps.log.warn({ machineId: record.id, err: error }, "A machine's monitor does not respond");
       return { vm, isAhead: false };
     }
   }
 
-  /** A machine that an earlier version started has its socket beside the directories of the others. */
+  /** Finds the socket of a machine: earlier versions made it beside the directories of the others. */
   async function presentSocketPath(id: string): Promise<string> {
     const former = `${socketDirectoryOf(id)}.qmp`;
     return (await readdir(directories.sockets)).includes(basename(former))
@@ -223,8 +220,11 @@ export function createMachines(deps: {
         await save(machine, { ...record, disk: { ...record.disk, layers: older } });
         await layers.hold(layerOwnerOf(id), older);
       } catch (error) {
-        // The layer is empty and lies over what the machine writes: as it is, nothing is lost.
-        deps.log.warn({ machineId: id, err: error }, "A layer that was not added stays");
+        // The layer is empty, over the one that the machine writes: nothing is lost.
+        deps.log.warn(
+          { machineId: id, err: error },
+          "A layer that was not added is left in the record",
+        );
       }
     }
     return machine;
@@ -237,7 +237,8 @@ export function createMachines(deps: {
   async function renewRules({ id, slot, vm, record }: Machine): Promise<void> {
     if (vm === undefined || record.sandbox === null) return;
     try {
-      await slots.setMode(slot, record.sandbox.egressMode);
+      const { egressMode, egressPorts } = record.sandbox;
+      await slots.setMode(slot, egressMode, egressPorts);
     } catch (error) {
       // Both sides keep what they had; where the host's has no mode, nothing passes.
       deps.log.warn({ machineId: id, err: error }, "The rules of a slot could not be renewed");
@@ -256,7 +257,7 @@ export function createMachines(deps: {
   return {
     async make(origin) {
       const id = randomBytes(8).toString("hex");
-      // Before anything else can happen: whoever had the layers may give them up meanwhile.
+      // First of all: their present owner may release the layers at any moment.
       const holding = layers.hold(layerOwnerOf(id), origin.disk.layers);
       const slot = await holding
         .then(() => mkdir(directoryOf(id), { recursive: true }))
@@ -336,7 +337,7 @@ export function createMachines(deps: {
 
     async trimLog(machine) {
       const { size } = await stat(logPath(machine.id));
-      if (size > limits.machineLogBytesMax) await truncate(logPath(machine.id));
+      if (size > serviceLimits.machineLogBytesMax) await truncate(logPath(machine.id));
     },
 
     async adopt() {
@@ -350,15 +351,18 @@ export function createMachines(deps: {
           const machine = await adoptOne(id);
           if (machine !== undefined) adopted.set(id, machine);
         } catch (error) {
-          deps.log.error({ machineId: id, err: error }, "A machine cannot be taken over; it stays");
+          deps.log.error(
+            { machineId: id, err: error },
+            "A machine cannot be adopted; it is left as it is",
+          );
           leftAlone.add(id);
         }
       }
       const machines = [...adopted.values()];
       const kept = new Set([...adopted.keys(), ...leftAlone]);
       await killOthers(new Set(machines.flatMap((machine) => machine.vm?.process.pid ?? [])));
-      if (leftAlone.size === 0) await slots.closeStrays();
-      else await slots.avoidStrays();
+      if (leftAlone.size === 0) await slots.closeOrphans();
+      else await slots.avoidOrphans();
       await host.removeGroupsBut([...kept]);
       for (const id of ids.filter((found) => !kept.has(found))) {
         await host.hideLayers(id);
@@ -368,7 +372,7 @@ export function createMachines(deps: {
       for (const name of sockets.filter((found) => !kept.has(found.split(".")[0] ?? ""))) {
         await rm(join(directories.sockets, name), { recursive: true, force: true });
       }
-      const renewing = createLimiter(availableParallelism());
+      const renewing = pLimit(availableParallelism());
       await Promise.all(machines.map((machine) => renewing(() => renewRules(machine))));
       return { machines, unreadable: [...leftAlone].map(directoryOf) };
     },

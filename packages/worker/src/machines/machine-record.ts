@@ -1,4 +1,4 @@
-import { prepareSandboxRequestSchema } from "@opencomputer/protocol";
+import { prepareSandboxRequestSchema } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import { diskSchema } from "../disks/create-layers.ts";
 import type { RecordKind } from "../files/record-kind.ts";
@@ -6,16 +6,16 @@ import { processIdentitySchema } from "../process/process-identity.ts";
 import { addFirstShape, machineShapeSchema } from "../vm/machine-shape.ts";
 
 /**
- * How far a machine has come. `prepared`: nothing of it has run as a sandbox's.
+ * How far a machine has come. `prepared`: it has not run for a sandbox.
  * `released`: it may run. `started`: its guest is configured.
  */
 export const machinePhaseSchema = z.enum(["prepared", "released", "started"]);
 
 /**
- * `machine.json`: all that a restarted worker needs to take a machine over.
+ * `machine.json`: all that a restarted worker needs to adopt a machine.
  * `sandbox` is null while it waits in the pool. `cpuCount`, `memoryMB`
  * and `diskMB` are what it had when it was made; `hasMemory` is false for one that
- * boots, and `lostBecause` says why, when it had some.
+ * boots, and `lostBecause` is why, when it had some.
  */
 export const machineRecordSchema = machineShapeSchema.extend({
   id: z.string().regex(/^[0-9a-f]{16}$/),
@@ -26,7 +26,7 @@ export const machineRecordSchema = machineShapeSchema.extend({
   memoryMB: z.int().min(1),
   diskMB: z.int().min(1),
   hasMemory: z.boolean(),
-  /** Nobody has used it before. */
+  /** No sandbox has used it before. */
   isFresh: z.boolean(),
   /** It continues a hibernated machine, which no other does. False for one of an older worker. */
   isContinuation: z.boolean(),

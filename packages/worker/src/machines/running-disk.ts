@@ -1,34 +1,31 @@
 import { basename } from "node:path";
 import type { Layers } from "../disks/create-layers.ts";
-import type { Host } from "../host/host.ts";
+import type { Host } from "../host-calls/host.ts";
 import type { VirtualMachine } from "../vm/virtual-machine.ts";
-import type { Machine } from "./create-machines.ts";
+import { layerOwnerOf, type Machine } from "./machine.ts";
 import type { MachineRecord } from "./machine-record.ts";
 
 /**
- * What happens to the disk of a machine that runs. The record is written
- * first: whatever ends in between, all that the machine reads from is held.
+ * Changes the disk of a running machine. The record is written first: if the
+ * worker ends in between, all that the machine reads from is held.
  */
 export interface RunningDisk {
   /**
-   * Has a machine write into a new layer over its disk. `pause` leaves it
-   * paused; all that takes time has happened by then. When it fails, the
-   * machine writes where it did.
+   * Makes a machine write into a new layer over its disk. `pause` pauses it, once
+   * everything that takes time is done. When it fails, the machine writes where it
+   * did before.
    */
   addLayer(machine: Machine, emptyLayerPath: string, pause: () => Promise<void>): Promise<void>;
   /**
-   * Makes one layer of all those under the one that a machine writes into. The
-   * exchange at the end happens within `inTurn`, and not at all when the
-   * machine has got another layer meanwhile.
+   * Merges all layers under the one that a machine writes into. The exchange at
+   * the end runs within `exclusively`, and is left out when the machine was given
+   * another layer meanwhile.
    */
   flatten(
     machine: Machine,
-    inTurn: (exchange: () => Promise<void>) => Promise<void>,
+    exclusively: (exchange: () => Promise<void>) => Promise<void>,
   ): Promise<void>;
 }
-
-/** Who holds the layers of a machine. */
-export const layerOwnerOf = (machineId: string) => `machine ${machineId}`;
 
 export async function writesInto(vm: VirtualMachine, layerPath: string): Promise<boolean> {
   return (await vm.diskPath()).endsWith(basename(layerPath));
@@ -41,7 +38,7 @@ export function createRunningDisk(deps: {
 }): RunningDisk {
   const { layers, host } = deps;
 
-  /** As QEMU finds a layer that it opens while it runs. */
+  /** Gives a running QEMU access to a layer, and returns the path that it finds it at. */
   async function opened({ id, slot, record }: Machine, layerId: string): Promise<string> {
     await host.giveLayer(layerId, slot.index);
     await host.showLayers(id, [layerId, ...record.disk.layers]);
@@ -65,7 +62,7 @@ export function createRunningDisk(deps: {
       basePath: layers.basePathOf(machine.record.disk),
       replaced: older.map(layers.pathOf),
     });
-    // Its header names the flat layer now: it has to last before the record says so, and the others go.
+    // Its header names the flat layer now. It has to be durable before the record says so and the others are removed.
     await layers.sync([newest]);
     await saveLayers(machine, [newest, flat]);
     await host.showLayers(machine.id, [newest, flat]);
@@ -84,7 +81,7 @@ export function createRunningDisk(deps: {
         await pause();
         await vm.writeInto(path);
       } catch (error) {
-        // Where a machine writes that does not answer nobody knows: the layer, empty or not, stays.
+        // It is unknown where a machine writes that does not respond: the layer, empty or not, stays.
         if (await writesInto(vm, layers.pathOf(layerId)).catch(() => true)) throw error;
         await deps.save(machine, record);
         await host.showLayers(machine.id, record.disk.layers);
@@ -93,16 +90,16 @@ export function createRunningDisk(deps: {
       }
     },
 
-    async flatten(machine, inTurn) {
+    async flatten(machine, exclusively) {
       const { vm, record } = machine;
       if (vm === undefined) throw new Error("The machine has ended");
       const [newest, ...older] = record.disk.layers;
       const owner = `flat disk of ${layerOwnerOf(machine.id)}`;
       try {
-        // Of its own too: the machine may be discarded while they are read.
+        // Held for this work too: the machine may be discarded while they are read.
         await layers.hold(owner, older);
         const flat = await layers.flatten(owner, { ...record.disk, layers: older });
-        await inTurn(async () => {
+        await exclusively(async () => {
           if (machine.record.disk.layers[0] === newest) await exchangeUnder(machine, vm, flat);
         });
       } finally {

@@ -1,8 +1,8 @@
-import { isErrorCode, limits, WireError, type WorkerSandbox } from "@opencomputer/protocol";
+import { isErrorCode, limits, WireError } from "@opencomputer/protocol/api";
+import type { WorkerSandbox } from "@opencomputer/protocol/wire";
 import { z } from "zod";
-import type { RunningSandbox } from "../sandboxes/sandboxes.ts";
+import type { RunningSandbox, Sandboxes } from "../sandboxes/sandboxes.ts";
 import { guestLimitsOf, guestMemoryMBMax, scalingOf } from "../scaling/sandbox-size.ts";
-import type { ScaleSandboxes } from "../scaling/scale-sandboxes.ts";
 
 const mebi = 1024 * 1024;
 const template = "base";
@@ -23,11 +23,11 @@ export interface MetadataResponse {
 }
 
 /**
- * What the metadata service responds to a sandbox: its own data, and a change of
- * its own size up to its own maximum. Nothing of the request says whose.
+ * The response of the metadata service to a sandbox: its own data, or a change of
+ * its own size up to its own maximum. Nothing in the request names the sandbox.
  */
 export async function metadataResponse(
-  deps: { scale: ScaleSandboxes["scale"]; now: () => number },
+  deps: { scale: Sandboxes["scale"]; now: () => number },
   sandbox: Omit<RunningSandbox, "agent">,
   request: MetadataRequest,
 ): Promise<MetadataResponse> {

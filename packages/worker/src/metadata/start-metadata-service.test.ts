@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { initialScaling, limits, WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
+import { initialScaling, serviceLimits } from "@opencomputer/protocol/wire";
 import { createFakeMachines, createJournal, sandboxSpec } from "../testing/fake-machines.ts";
 import { seededRandom } from "../testing/seeded-random.ts";
 import { startMetadataService } from "./start-metadata-service.ts";
@@ -42,7 +43,7 @@ beforeEach(() => {
   scales.length = 0;
 });
 
-/** Sends bytes from an address of this host and returns all that comes back. */
+/** Sends bytes from an address of this host and returns the whole response. */
 async function send(text: string | Buffer, localAddress = "127.0.0.1"): Promise<string> {
   const socket = connect({ host: "127.0.0.1", port: service.port, localAddress });
   const chunks: Buffer[] = [];
@@ -79,7 +80,7 @@ describe("metadata service", () => {
     assert.equal(body, '{"region":"local","template":"base"}');
   });
 
-  test("another address is another sandbox, whatever the request says", async () => {
+  test("another address is another sandbox, whatever the request contains", async () => {
     const claims = `/v1/status?sandboxId=${mine.sandboxId}`;
     const { body } = await call("GET", claims, "", "127.0.0.3");
     assert.equal(JSON.parse(body).sandboxId, other.sandboxId);
@@ -106,7 +107,7 @@ describe("metadata service", () => {
     ["POST", "/v1/scale", '{"memoryMB":"512"}', 400],
     ["POST", "/v1/scale", '{"memoryMB":255}', 400],
     ["POST", "/v1/scale", '{"memoryMB":1e99}', 400],
-    ["POST", "/v1/scale", " ".repeat(limits.metadataBodyBytesMax + 1), 413],
+    ["POST", "/v1/scale", " ".repeat(serviceLimits.metadataBodyBytesMax + 1), 413],
     ["GET", "/", "", 404],
     ["PUT", "/v1/scale", "", 404],
     ["GET", "/v1/scale", "", 404],
@@ -121,8 +122,8 @@ describe("metadata service", () => {
     });
   }
 
-  test("more requests in a second than there may be are 429, those of others are served", async () => {
-    for (let count = 0; count < limits.metadataRequestsPerSecondMax; count += 1) {
+  test("more requests in a second than allowed get 429, those of others are served", async () => {
+    for (let count = 0; count < serviceLimits.metadataRequestsPerSecondMax; count += 1) {
       assert.equal((await call("GET", "/v1/metadata")).status, 200);
     }
     assert.equal((await call("GET", "/v1/metadata")).status, 429);
@@ -132,7 +133,7 @@ describe("metadata service", () => {
   });
 
   test("connections over the limit of one sandbox are closed, those of others are served", async () => {
-    const open = Array.from({ length: limits.metadataConnectionsPerSandboxMax }, () =>
+    const open = Array.from({ length: serviceLimits.metadataConnectionsPerSandboxMax }, () =>
       connect({ host: "127.0.0.1", port: service.port, localAddress: "127.0.0.1" }),
     );
     await Promise.all(open.map((socket) => once(socket, "connect")));

@@ -1,23 +1,22 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { limits, metadataService, WireError } from "@opencomputer/protocol";
-import type { RunningSandbox } from "../sandboxes/sandboxes.ts";
-import type { ScaleSandboxes } from "../scaling/scale-sandboxes.ts";
+import { WireError } from "@opencomputer/protocol/api";
+import { metadataService, serviceLimits } from "@opencomputer/protocol/wire";
+import type { RunningSandbox, Sandboxes } from "../sandboxes/sandboxes.ts";
 import { type MetadataResponse, metadataResponse } from "./metadata-response.ts";
 
 const headBytesMax = 8 * 1024;
 
 /**
- * The service that guests reach at http://169.254.169.254. A sandbox is known
- * by the address that its slot gives its packets, and by nothing else; an
- * address that no running sandbox has gets no response. Each connection serves
- * one request.
+ * Starts the service that guests reach at http://169.254.169.254. A sandbox is
+ * identified only by the address that its slot gives its packets; an address of
+ * no running sandbox gets no response. Each connection serves one request.
  */
 export async function startMetadataService(options: {
   address: string;
   port?: number;
   listRunning: () => RunningSandbox[];
-  scale: ScaleSandboxes["scale"];
+  scale: Sandboxes["scale"];
   now: () => number;
   log: { warn(details: object, message: string): void };
 }): Promise<{ port: number; close(): Promise<void> }> {
@@ -36,7 +35,7 @@ export async function startMetadataService(options: {
     }
     const count = (requestCounts.get(sourceAddress)?.count ?? 0) + 1;
     requestCounts.set(sourceAddress, { second, count });
-    return count > limits.metadataRequestsPerSecondMax;
+    return count > serviceLimits.metadataRequestsPerSecondMax;
   }
 
   async function respond(request: IncomingMessage): Promise<MetadataResponse | undefined> {
@@ -45,14 +44,14 @@ export async function startMetadataService(options: {
     if (isTooFast(sourceAddress)) return tooMany("requests in a second");
     const body = await readBody(request);
     if (body === undefined) {
-      const message = `The body must be at most ${limits.metadataBodyBytesMax} bytes`;
+      const message = `The body must be at most ${serviceLimits.metadataBodyBytesMax} bytes`;
       return failure(new WireError("body_too_large", message));
     }
     const { method = "" } = request;
     const [path = ""] = (request.url ?? "").split("?");
     const isChange = method !== "GET";
     if (isChange && scaling.has(sourceAddress)) return tooMany("changes of the size at once");
-    // The address may have become another sandbox's while the body arrived.
+    // Another sandbox may have got the address while the body arrived.
     const sandbox = find(sourceAddress);
     if (sandbox === undefined) return undefined;
     if (isChange) scaling.add(sourceAddress);
@@ -82,8 +81,8 @@ export async function startMetadataService(options: {
   const server = createServer(
     {
       maxHeaderSize: headBytesMax,
-      headersTimeout: limits.metadataRequestTimeoutSeconds * 1000,
-      requestTimeout: limits.metadataRequestTimeoutSeconds * 1000,
+      headersTimeout: serviceLimits.metadataRequestTimeoutSeconds * 1000,
+      requestTimeout: serviceLimits.metadataRequestTimeoutSeconds * 1000,
       connectionsCheckingInterval: 1000,
     },
     (request, response) => {
@@ -103,7 +102,7 @@ export async function startMetadataService(options: {
       if (left > 0) connectionCounts.set(address, left);
       else connectionCounts.delete(address);
     });
-    const isOver = count > limits.metadataConnectionsPerSandboxMax;
+    const isOver = count > serviceLimits.metadataConnectionsPerSandboxMax;
     if (isOver || find(address) === undefined) socket.destroy();
   });
   server.listen({ host: options.address, port: options.port ?? metadataService.port });
@@ -119,14 +118,14 @@ export async function startMetadataService(options: {
   };
 }
 
-/** Undefined when it is larger than it may be. */
+/** Reads the body; undefined when it is too large. */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     const buffer = Buffer.from(chunk);
     bytes += buffer.length;
-    if (bytes > limits.metadataBodyBytesMax) return undefined;
+    if (bytes > serviceLimits.metadataBodyBytesMax) return undefined;
     chunks.push(buffer);
   }
   return Buffer.concat(chunks).toString("utf8");

@@ -1,37 +1,44 @@
 import { readdir } from "node:fs/promises";
-import { guestNetwork } from "@opencomputer/protocol";
+import { guestNetwork } from "@opencomputer/protocol/wire";
+import pLimit from "p-limit";
 import { z } from "zod";
-import type { Host } from "../host/host.ts";
 import { hasCode } from "../process/process-identity.ts";
 import { runProgram } from "../process/run-program.ts";
-import { createTurns } from "../turns.ts";
 import { hostInterfaceGroups } from "./host-rules.ts";
 import type { NetworkBlock } from "./network-block.ts";
 import { type Slot, slotAt, slotInterfaces, slotNamePrefix } from "./slot.ts";
-import { slotRules } from "./slot-rules.ts";
+import { type SlotMode, slotRules } from "./slot-rules.ts";
 
-/** The gateway's own hardware address, the same in every slot: a restored guest knows it already. */
+/** The hardware address of the gateway, the same in every slot: a restored guest has it in its neighbor table. */
 const gatewayMacAddress = "02:6f:63:00:00:01";
 const namespaceDirectory = "/run/netns";
 const linksSchema = z.array(z.object({ ifname: z.string() }));
 
-export type SlotHost = Pick<Host, "listSlots" | "openSlot" | "setSlotMode" | "closeSlots">;
+/** The slots of the installation that exist on the host, by their index. */
+export interface SlotHost {
+  listSlots(): Promise<number[]>;
+  /** Creates a slot in mode `closed`, and replaces one that exists. */
+  openSlot(index: number): Promise<null>;
+  setSlotMode(index: number, mode: SlotMode, ports: number[]): Promise<null>;
+  /** Removes slots. A slot that does not exist is no error. */
+  closeSlots(indexes: number[]): Promise<null>;
+}
 
-/** Slots as they are made on the host, by root. */
+/** Creates and removes slots on the host, as root. */
 export function createSlotHost(options: {
   installationId: string;
   block: NetworkBlock;
-  /** Ranges that no guest reaches, besides the special ones. */
+  /** Ranges that no guest may reach, besides the special ones. */
   deniedRanges: readonly string[];
 }): SlotHost {
   const { installationId, block, deniedRanges } = options;
-  // Interfaces appear and vanish under the kernel's one lock: doing it one at a time is no slower.
-  const changes = createTurns();
+  // The kernel changes interfaces under a single lock, so one change at a time is no slower.
+  const changes = pLimit(1);
 
   function slotOf(index: number): Slot {
     if (index < block.slotCount) return slotAt(installationId, block, index);
     throw new RangeError(
-      `There is no slot ${index}: ${block.cidr} has the slots 0 to ${block.slotCount - 1}`,
+      `Slot ${index} does not exist: ${block.cidr} has the slots 0 to ${block.slotCount - 1}`,
     );
   }
 
@@ -46,23 +53,23 @@ export function createSlotHost(options: {
     async openSlot(index) {
       const slot = slotOf(index);
       try {
-        await changes.take(async () => {
+        await changes(async () => {
           await removeFromHost([slot.name]);
           await addToHost(slot);
         });
         return null;
       } catch (error) {
-        await changes.take(() => removeFromHost([slot.name]));
-        throw new Error(`Network slot ${slot.name} could not be made`, { cause: error });
+        await changes(() => removeFromHost([slot.name]));
+        throw new Error(`Network slot ${slot.name} could not be created`, { cause: error });
       }
     },
-    async setSlotMode(index, mode) {
+    async setSlotMode(index, mode, ports) {
       const slot = slotOf(index);
       const namespace = `--net=${namespaceDirectory}/${slot.name}`;
       const group = String(hostInterfaceGroups[mode]);
       await Promise.all([
         runProgram("nsenter", [namespace, "nft", "-f", "-"], {
-          input: slotRules(slot, mode, deniedRanges),
+          input: slotRules(slot, mode, deniedRanges, ports),
         }),
         runProgram("ip", ["link", "set", "dev", slot.name, "group", group]),
       ]);
@@ -70,7 +77,7 @@ export function createSlotHost(options: {
     },
     async closeSlots(indexes) {
       const names = indexes.map((index) => slotOf(index).name);
-      await changes.take(() => removeFromHost(names));
+      await changes(() => removeFromHost(names));
       return null;
     },
   };
@@ -91,9 +98,9 @@ link set ${slot.name} up
 }
 
 /**
- * Rules come first: no interface is up before they hold. A segment that is out
- * of its connection's window is that connection's matter: called invalid, it
- * would be answered by a reset.
+ * The script that sets up a slot's namespace. Rules are loaded first: no
+ * interface is up without them. A segment outside of its connection's window is
+ * left to that connection: counted as invalid, it would be rejected with a reset.
  */
 function namespaceScript(slot: Slot): string {
   return `nft -f - <<'END'

@@ -5,22 +5,25 @@ import type { SlotMode } from "./slot-rules.ts";
 
 /** The network slots of an installation on this host. */
 export interface Slots {
-  /** Makes a slot in mode `closed`. @throws {Error} when every index is taken. */
+  /** How many indexes are in use. */
+  readonly takenCount: number;
+  /** Creates a slot in mode `closed`. @throws {Error} when every index is in use. */
   open(): Promise<Slot>;
-  /** Takes the slot of a machine that runs already. Its rules stay as they are until `setMode`. */
+  /** Takes over the slot of a machine that already runs. Its rules stay as they are until `setMode`. */
   adopt(index: number): Slot;
   /**
-   * Replaces the rules of a slot, and the mode that the host holds it to. Each
-   * side changes at once, and both have to let a packet pass: while they differ,
-   * nothing passes that one of the two modes refuses.
+   * Replaces the rules of a slot, and the mode that the host enforces for it. Each
+   * side changes atomically, and both have to let a packet pass: while they
+   * differ, only packets pass that both modes allow. `ports` are those besides 443
+   * and 80 that an allowlist opens.
    */
-  setMode(slot: Slot, mode: SlotMode): Promise<void>;
-  /** Removes the slot from the host; its index becomes free. Done already is no error. */
+  setMode(slot: Slot, mode: SlotMode, ports?: readonly number[]): Promise<void>;
+  /** Removes the slot from the host; its index becomes free. Idempotent. */
   close(slot: Slot): Promise<void>;
   /** Removes every slot of the installation that is not open here. */
-  closeStrays(): Promise<void>;
-  /** Leaves those slots as they are, and opens none in their place. */
-  avoidStrays(): Promise<void>;
+  closeOrphans(): Promise<void>;
+  /** Leaves those slots as they are, and does not use their indexes. */
+  avoidOrphans(): Promise<void>;
 }
 
 export function createSlots(options: {
@@ -38,11 +41,14 @@ export function createSlots(options: {
       return index;
     }
     throw new Error(
-      `All ${block.slotCount} network slots of ${block.cidr} are taken: kill sandboxes or give the installation a larger block`,
+      `Network slot limit reached: ${block.slotCount} of ${block.slotCount} slots of ${block.cidr} are in use. Kill sandboxes, or give the installation a larger block.`,
     );
   }
 
   return {
+    get takenCount() {
+      return taken.size;
+    },
     async open() {
       const slot = slotAt(installationId, block, takeFreeIndex());
       try {
@@ -57,17 +63,17 @@ export function createSlots(options: {
       taken.add(index);
       return slotAt(installationId, block, index);
     },
-    async setMode({ index }, mode) {
-      await host.setSlotMode(index, mode);
+    async setMode({ index }, mode, ports = []) {
+      await host.setSlotMode(index, mode, [...ports]);
     },
     async close(slot) {
       await host.closeSlots([slot.index]);
       taken.delete(slot.index);
     },
-    async closeStrays() {
+    async closeOrphans() {
       await host.closeSlots((await host.listSlots()).filter((index) => !taken.has(index)));
     },
-    async avoidStrays() {
+    async avoidOrphans() {
       for (const index of await host.listSlots()) taken.add(index);
     },
   };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { egressPorts } from "@opencomputer/protocol";
+import { egressPorts } from "@opencomputer/protocol/wire";
 import { runProgram } from "../process/run-program.ts";
 import {
   hostGroupOf,
@@ -16,8 +16,8 @@ import {
   attachStandInGuest,
   serveAsProxy,
   serveInNamespace,
+  testInstallation,
 } from "../testing/network-scene.ts";
-import { testInstallation } from "../testing/test-installation.ts";
 import { createHostNetwork } from "./create-host-network.ts";
 import { createSlotHost } from "./create-slot-host.ts";
 import { createSlots } from "./create-slots.ts";
@@ -34,9 +34,12 @@ const scene = randomInt(256);
 const hostAddress = `44.132.${scene}.1`;
 const publicAddress = `44.134.${scene}.9`;
 const privateAddress = `10.78.${scene}.9`;
-/** Of the range of metadata services, without being one's own address. */
+/** In the range of metadata services, but not the address of the own service. */
 const linkLocalAddress = `169.254.${128 + (scene % 32)}.9`;
 const agentAddress = block.slotAddresses(1).slotAddress;
+const hostService = createServer((socket) => socket.end()).listen(0, "0.0.0.0");
+await once(hostService, "listening");
+const { port: hostServicePort } = hostService.address() as AddressInfo;
 
 const modes = ["closed", "allowlisted", "intercepted", "open"] as const;
 const toProxy = ["allowlisted", "intercepted", "open"] as const;
@@ -82,7 +85,7 @@ const targets: (Target & { what: string; passesHost: readonly SlotMode[] })[] = 
     { what, protocol: "icmp" as const, address, passesHost: [] },
   ]),
   ...[block.egressAddress, hostAddress, block.slotAddresses(0).hostAddress].map((address) => ({
-    ...{ what: "a service of the host", protocol: "tcp" as const, address, port: 9999 },
+    ...{ what: "a service of the host", protocol: "tcp" as const, address, port: hostServicePort },
     passesHost: [],
   })),
   {
@@ -101,7 +104,6 @@ describe("a process of QEMU's user in a slot", () => {
     block,
     markerPath: `/run/opencomputer-${installationId}-forwarding`,
   });
-  const hostService = createServer((socket) => socket.end());
   const closing: (() => Promise<void> | void)[] = [];
   let slot: Slot;
 
@@ -119,7 +121,7 @@ describe("a process of QEMU's user in a slot", () => {
     const addresses = [publicAddress, privateAddress, linkLocalAddress];
     const internet = await attachInternet(internetName, hostAddress, addresses);
     closing.push(internet.close);
-    // Replies find their way back also without the host's translation of addresses.
+    // Replies are routed back also without the host's address translation.
     const route = ["route", "add", block.cidr, "via", hostAddress];
     await runProgram("ip", ["-n", internetName, ...route]);
     const places = addresses.flatMap((address) =>
@@ -127,8 +129,6 @@ describe("a process of QEMU's user in a slot", () => {
     );
     closing.push((await serveInNamespace(internetName, places)).close);
     closing.push((await serveAsProxy(block.egressAddress)).close);
-    hostService.listen(9999, "0.0.0.0");
-    await once(hostService, "listening");
     closing.push(() => void hostService.close());
     slot = await slots.open();
     const neighbour = await slots.open();
@@ -178,7 +178,7 @@ describe("a process of QEMU's user in a slot", () => {
     });
   }
 
-  test("a mode ends with its slot: the next one of the same index is closed on both sides", async () => {
+  test("a mode is removed with its slot: the next one of the same index is closed on both sides", async () => {
     await slots.setMode(slot, "open");
     assert.equal(await hostGroupOf(slot), hostInterfaceGroups.open);
     const { index } = slot;
@@ -197,7 +197,7 @@ describe("a process of QEMU's user in a slot", () => {
     assert.deepEqual(await reached(), []);
   });
 
-  test("a guest whose slot has no rules reaches nothing: its address is none of the host's", async () => {
+  test("a guest whose slot has no rules reaches nothing: the host does not route its address", async () => {
     await slots.setMode(slot, "open");
     const guest = await attachStandInGuest(slot);
     try {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { hostInterfaceGroups, hostRules } from "./host-rules.ts";
+import { hostInterfaceGroups, hostRules, streamMark } from "./host-rules.ts";
 import { parseNetworkBlock } from "./network-block.ts";
 
 const rules = hostRules({
@@ -11,7 +11,7 @@ const rules = hostRules({
 });
 const { open, intercepted, allowlisted } = hostInterfaceGroups;
 
-/** The rules of a chain, without what declares it. */
+/** The rules of a chain, without its declaration. */
 function chain(name: string): string[] {
   const body = new RegExp(`chain ${name} \\{\\n([^}]*(?:\\{[^}\\n]*\\}[^}]*)*)\\n {2}\\}`).exec(
     rules,
@@ -20,17 +20,17 @@ function chain(name: string): string[] {
 }
 
 describe("hostRules", () => {
-  test("an interface that nobody gave a mode is of a closed slot", () => {
+  test("an interface without a mode counts as one of a closed slot", () => {
     assert.equal(hostInterfaceGroups.closed, 0);
     assert.equal(new Set(Object.values(hostInterfaceGroups)).size, 4);
   });
 
-  test("the mode is asked before whether a connection is known", () => {
+  test("the mode is checked before the state of the connection", () => {
     assert.match(chain("input")[1] ?? "", /^iifname "oc00c0ffee-\*" goto input_from_slot$/);
     assert.match(chain("forward")[2] ?? "", /^iifname "oc00c0ffee-\*" goto forward_from_slot$/);
   });
 
-  test("what no rule names is dropped, in the host and beyond it", () => {
+  test("packets that no rule accepts are dropped, to the host and beyond it", () => {
     assert.equal(chain("input_from_slot").at(-1), "drop");
     assert.equal(chain("forward_from_slot").at(-1), "drop");
   });
@@ -38,8 +38,21 @@ describe("hostRules", () => {
   test("a slot reaches the proxy in each mode but closed", () => {
     assert.deepEqual(chain("input_from_slot").slice(0, -1), [
       "ct direction reply ct state established,related accept",
+      `iifgroup ${allowlisted} meta mark ${streamMark("00c0ffee")} meta l4proto tcp accept`,
+      `iifgroup ${allowlisted} ip daddr != 198.18.4.1 tcp flags & (syn | ack) == syn limit rate 50/second burst 100 packets log group 65518 snaplen 64`,
       `iifgroup { ${open}, ${intercepted}, ${allowlisted} } goto to_proxy`,
     ]);
+  });
+
+  test("TCP of an allowlisted slot alone goes to the proxy with its address, and none to a special range", () => {
+    const [, rule = ""] = chain("other_ports");
+    assert.match(
+      rule,
+      new RegExp(
+        `^iifgroup ${allowlisted} iifname "oc00c0ffee-\\*" ip daddr != \\{ .*10\\.0\\.0\\.0/8.* \\} meta l4proto tcp tproxy ip to 198\\.18\\.4\\.1:8444`,
+      ),
+    );
+    assert.equal(chain("other_ports").length, 2);
   });
 
   test("nothing of an allowlisted slot is forwarded", () => {
@@ -54,7 +67,7 @@ describe("hostRules", () => {
     assert.equal(first, `iifgroup ${open} accept`);
   });
 
-  test("replaces the rules before in the same transaction", () => {
+  test("replaces earlier rules in the same transaction", () => {
     const table = "table inet opencomputer_00c0ffee";
     assert.ok(rules.startsWith(`${table}\ndelete ${table}\n${table} {`));
   });

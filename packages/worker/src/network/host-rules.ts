@@ -1,19 +1,19 @@
-import { egressPorts, metadataService } from "@opencomputer/protocol";
+import { egressPorts, metadataService, refusalLogGroup } from "@opencomputer/protocol/wire";
 import type { NetworkBlock } from "./network-block.ts";
 import { slotNamePrefix } from "./slot.ts";
 import type { SlotMode } from "./slot-rules.ts";
-import { ipv4Only, specialRanges } from "./special-ranges.ts";
+import { closedToStreams, ipv4Only, specialRanges } from "./special-ranges.ts";
 
-/** Name of the installation's table on the host. */
+/** The name of the installation's nftables table on the host. */
 export function hostTableName(installationId: string): string {
   return `opencomputer_${installationId}`;
 }
 
 /**
- * Group of the host's end of a slot's veth pair: how the host's rules know the
- * slot's mode. It is a property of the interface, changed by one call of the
- * kernel. It stays when the rules are loaded again or the worker restarts, and
- * ends with the slot: an interface is made in group 0, which is `closed`.
+ * Group of the host's end of a slot's veth pair, from which the host's rules know
+ * the slot's mode. It is a property of the interface, changed by one system
+ * call. It stays when the rules are loaded again or the worker restarts, and is
+ * removed with the slot: a new interface is in group 0, which is `closed`.
  */
 export const hostInterfaceGroups: Readonly<Record<SlotMode, number>> = {
   closed: 0,
@@ -23,12 +23,24 @@ export const hostInterfaceGroups: Readonly<Record<SlotMode, number>> = {
 };
 
 /**
- * The host's side of the slots' rules. It holds every packet that comes from a
- * slot to the mode of that slot, as the slot's own rules do, so that a flaw in
- * one side is caught by the other: whoever sends it, the guest or code that
- * broke out into QEMU. In no mode do packets reach another slot, or a service
- * of the host other than the proxy and the metadata service. Only the worker may connect to
- * guests. Loading the rules replaces the ones before in one transaction.
+ * Mark of packets that go to the proxy with the address that their guest chose, and the
+ * number of the routing table that delivers them on the host.
+ */
+export function streamMark(installationId: string): number {
+  // Tables below are the system's.
+  return 0x1_0000 + (Number.parseInt(installationId, 16) % 2 ** 31);
+}
+
+/**
+ * The host's side of the slots' rules. They enforce the mode of a slot for every
+ * packet that comes from it, as the slot's own rules do, so that one side makes
+ * up for a flaw in the other: for packets of the guest, and for those of code
+ * that broke out of it into QEMU. In no mode do packets reach another slot, or a
+ * service of the host other than the proxy and the metadata service. Only the
+ * worker may connect to guests. Under an allowlist the slot passes connections to open
+ * ports on with their address, and `tproxy` gives them to the proxy: none is
+ * forwarded. A rejected connection is reported to the proxy. Loading the rules replaces earlier ones in one
+ * transaction.
  */
 export function hostRules({
   installationId,
@@ -44,6 +56,7 @@ export function hostRules({
   const table = hostTableName(installationId);
   const slots = `"${slotNamePrefix(installationId)}*"`;
   const egress = block.egressAddress;
+  const mark = streamMark(installationId);
   const { open, intercepted, allowlisted } = hostInterfaceGroups;
   return `table inet ${table}
 delete table inet ${table}
@@ -54,6 +67,10 @@ table inet ${table} {
     iifname ${slots} fib saddr . iif oif missing drop
     iifname != { ${slots}, "lo" } ip daddr ${block.cidr} ip saddr ${block.cidr} drop
   }
+  chain other_ports {
+    type filter hook prerouting priority mangle; policy accept;
+    iifgroup ${allowlisted} iifname ${slots} ip daddr != { ${closedToStreams.join(", ")} } meta l4proto tcp tproxy ip to ${egress}:${egressPorts.streams} meta mark set ${mark} accept
+  }
   chain input {
     type filter hook input priority filter - 10; policy accept;
     iifname ${slots} goto input_from_slot
@@ -61,6 +78,8 @@ table inet ${table} {
   }
   chain input_from_slot {
     ct direction reply ct state established,related accept
+    iifgroup ${allowlisted} meta mark ${mark} meta l4proto tcp accept
+    iifgroup ${allowlisted} ip daddr != ${egress} tcp flags & (syn | ack) == syn limit rate 50/second burst 100 packets log group ${refusalLogGroup(installationId)} snaplen 64
     iifgroup { ${open}, ${intercepted}, ${allowlisted} } goto to_proxy
     drop
   }

@@ -1,11 +1,11 @@
 /** The addresses of one slot: a /30 whose two usable addresses are the ends of its veth pair. */
 export interface SlotAddresses {
   readonly hostAddress: string;
-  /** What the slot gives the guest's packets: the identity of the sandbox. */
+  /** The source address that the slot gives the guest's packets, which identifies the sandbox. */
   readonly slotAddress: string;
 }
 
-/** An installation's own part of 198.18.0.0/15: the egress address, then one /30 a slot. */
+/** An installation's part of 198.18.0.0/15: the egress address, then one /30 for each slot. */
 export interface NetworkBlock {
   readonly cidr: string;
   /** First usable address of the block, where the egress proxy listens. */
@@ -15,7 +15,7 @@ export interface NetworkBlock {
   slotAddresses(index: number): SlotAddresses;
 }
 
-/** Most slots that fit the three digits of an interface name. */
+/** An interface name has three digits for the slot. */
 const slotCountMax = 1000;
 
 /**

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
+import { serviceLimits } from "@opencomputer/protocol/wire";
 import { runProgram } from "../process/run-program.ts";
 import {
   attachInternet,
@@ -15,9 +16,9 @@ import {
   serveAsProxy,
   serveInNamespace,
   standInGuestName,
+  testInstallation,
   unplugStandInGuest,
 } from "../testing/network-scene.ts";
-import { testInstallation } from "../testing/test-installation.ts";
 import { createHostNetwork } from "./create-host-network.ts";
 import { createSlotHost } from "./create-slot-host.ts";
 import { createSlots } from "./create-slots.ts";
@@ -37,15 +38,18 @@ const privateAddress = `10.77.${scene}.9`;
 const deniedAddress = `44.131.${scene}.9`;
 const deniedRanges = [`44.131.${scene}.0/24`, "2001:db8::/32"];
 const echoPort = 8023;
+const hostService = createServer((socket) => socket.end()).listen(0, "0.0.0.0");
+await once(hostService, "listening");
+const { port: hostServicePort } = hostService.address() as AddressInfo;
 
-/** What a guest can reach in each mode. A deny must be a refusal: silence would hang its programs. */
+/** What a guest can reach in each mode. Denied packets must be rejected: dropping them would hang programs. */
 const table: {
   what: string;
   protocol: "tcp" | "udp";
   address: string;
   port: number;
   reached: readonly SlotMode[];
-  /** Reached at the proxy, not at the address that was asked for. */
+  /** Reached at the proxy, not at the requested address. */
   atProxy?: readonly SlotMode[];
 }[] = [
   {
@@ -138,7 +142,7 @@ const table: {
     what: "another service at the egress address",
     protocol: "tcp",
     address: block.egressAddress,
-    port: 9999,
+    port: hostServicePort,
     reached: [],
   },
   {
@@ -152,7 +156,7 @@ const table: {
     what: "the host's public address",
     protocol: "tcp",
     address: hostAddress,
-    port: 9999,
+    port: hostServicePort,
     reached: [],
   },
   {
@@ -188,7 +192,6 @@ describe("network slots", () => {
   let otherSlot: Slot;
   let guest: StandInGuest;
   let otherGuest: StandInGuest;
-  const hostService = createServer((socket) => socket.end());
   let forwardingBefore: string;
 
   before(async () => {
@@ -208,8 +211,6 @@ describe("network slots", () => {
       `${publicAddress}:${echoPort}:echo`,
     ]);
     proxy = await serveAsProxy(block.egressAddress);
-    hostService.listen(9999, "0.0.0.0");
-    await once(hostService, "listening");
     slot = await slots.open();
     otherSlot = await slots.open();
     guest = await attachStandInGuest(slot);
@@ -256,13 +257,13 @@ describe("network slots", () => {
    * What a machine does on a connection that it had before it was saved: its
    * slot is a new one of the same addresses, and the host still knows the flow.
    */
-  const lost: { what: string; port: number; sent: "octets" | "end"; modes: SlotMode[] }[] = [
-    { what: "octets", port: echoPort, sent: "octets", modes: ["open", "intercepted"] },
+  const lost: { what: string; port: number; sent: "bytes" | "end"; modes: SlotMode[] }[] = [
+    { what: "bytes", port: echoPort, sent: "bytes", modes: ["open", "intercepted"] },
     { what: "an end", port: echoPort, sent: "end", modes: ["open", "intercepted"] },
     {
-      what: "octets for the proxy",
+      what: "bytes for the proxy",
       port: 443,
-      sent: "octets",
+      sent: "bytes",
       modes: ["intercepted", "allowlisted"],
     },
   ];
@@ -279,7 +280,7 @@ describe("network slots", () => {
 
   for (const { what, port, sent, modes } of lost) {
     for (const mode of modes) {
-      test(`${mode}: ${what} on a connection of before the restore is answered by a reset`, async () => {
+      test(`${mode}: ${what} on a connection from before the restore is rejected with a reset`, async () => {
         await slots.setMode(slot, mode);
         const connection = await holdConnection(slot, publicAddress, port);
         await moveToNewSlot(mode);
@@ -293,22 +294,22 @@ describe("network slots", () => {
     ["closed", "silent"],
     ["allowlisted", "reset"],
   ] as const) {
-    test(`${mode}: octets on a connection of before, when more was open, meet ${reply === "reset" ? "a reset" : "silence"}`, async () => {
+    test(`${mode}: bytes on a connection from a more open mode are ${reply === "reset" ? "rejected with a reset" : "dropped"}`, async () => {
       await slots.setMode(slot, "open");
       const connection = await holdConnection(slot, publicAddress, echoPort);
       await moveToNewSlot(mode);
-      assert.equal(await connection.send("octets"), reply);
+      assert.equal(await connection.send("bytes"), reply);
     });
   }
 
-  test("a connection of the same slot goes on, also when its rules are loaded again", async () => {
+  test("a connection of the same slot continues, also when its rules are loaded again", async () => {
     await slots.setMode(slot, "open");
     const [first, second] = [
       await holdConnection(slot, publicAddress, echoPort),
       await holdConnection(slot, publicAddress, echoPort),
     ];
     await slots.setMode(slot, "open");
-    assert.equal(await first.send("octets"), "echoed");
+    assert.equal(await first.send("bytes"), "echoed");
     assert.equal(await second.send("end"), "ended");
   });
 
@@ -318,7 +319,7 @@ describe("network slots", () => {
     assert.equal((await runIn(slot.name, script)).trim(), "1");
   });
 
-  test("the gateway replies to its guest's pings, and reports a packet that hopped too often", async () => {
+  test("the gateway replies to its guest's pings, and reports a packet whose TTL is exceeded", async () => {
     await slots.setMode(slot, "allowlisted");
     const name = standInGuestName(slot);
     const ping = (...more: string[]) =>
@@ -331,7 +332,7 @@ describe("network slots", () => {
     assert.match(await traced, /^ 1 {2}169\.254\.0\.1 /m);
   });
 
-  test("a guest that takes another address is not heard", async () => {
+  test("packets of a guest that uses another address are dropped", async () => {
     await slots.setMode(slot, "open");
     const name = standInGuestName(slot);
     await runProgram("ip", ["-n", name, "addr", "add", "172.20.0.9/32", "dev", "eth0"]);
@@ -370,21 +371,45 @@ describe("network slots", () => {
     );
   });
 
-  test("root of the host reaches the ports of the guest; no other user and nobody beyond does", async () => {
+  test("connections to the proxy beyond a rate are reset, and those of another sandbox are not", async () => {
+    const burst = serviceLimits.egressNewConnectionsBurstMax;
+    const flood = runIn(
+      standInGuestName(slot),
+      `const net = require("node:net");
+let reached = 0;
+const next = () => {
+  const socket = net.connect({ host: "${publicAddress}", port: 443 });
+  socket.once("connect", () => { reached += 1; socket.destroy(); next(); });
+  socket.once("error", () => { console.log(reached); process.exit(); });
+};
+for (let atOnce = 0; atOnce < 100; atOnce += 1) next();
+setTimeout(() => console.log("no reset after", reached), 30_000).unref();`,
+    );
+    const other = await otherGuest.tcp(publicAddress, 443);
+    const reached = Number(await flood);
+    assert.equal(other, "reached");
+    assert.ok(
+      reached >= burst,
+      `${reached} were reached before one was reset, of ${burst} at once`,
+    );
+    proxy.takeCallers();
+  });
+
+  test("root of the host reaches the ports of the guest; other users and other hosts do not", async () => {
     const places = ["169.254.0.2:7070", "169.254.0.2:7071"];
     const agent = await serveInNamespace(standInGuestName(slot), places);
     try {
-      const answer = (port: number, user?: number) =>
+      const connectFrom = (port: number, user?: number) =>
         runProgram("setpriv", [
           ...(user === undefined ? [] : [`--reuid=${user}`, `--regid=${user}`, "--clear-groups"]),
           process.execPath,
           "-e",
-          `require("node:net").connect(${port}, "${slot.slotAddress}").on("data", (d) => { console.log("answered"); process.exit(); }).on("error", () => { console.log("refused"); process.exit(); }); setTimeout(() => { console.log("silent"); process.exit(); }, 1500)`,
+          `require("node:net").connect(${port}, "${slot.slotAddress}").on("data", (d) => { console.log("connected"); process.exit(); }).on("error", () => { console.log("refused"); process.exit(); }); setTimeout(() => { console.log("silent"); process.exit(); }, 1500)`,
         ]);
-      assert.equal((await answer(7070)).trim(), "answered");
-      assert.equal((await answer(7071)).trim(), "answered");
+      assert.equal((await connectFrom(7070)).trim(), "connected");
+      assert.equal((await connectFrom(7071)).trim(), "connected");
       for (const port of [7070, 7071]) {
-        assert.notEqual((await answer(port, 65534)).trim(), "answered");
+        assert.notEqual((await connectFrom(port, 65534)).trim(), "connected");
       }
       const route = ["route", "add", `${slot.slotAddress}/32`, "via", hostAddress];
       await runProgram("ip", ["-n", internetName, ...route]);
@@ -415,22 +440,22 @@ describe("network slots", () => {
     assert.equal(outside.trim(), "");
   });
 
-  test("strays of the installation are removed, and what is open is kept", async () => {
+  test("orphans of the installation are removed, and open slots are kept", async () => {
     const earlier = createSlots({ installationId, block, host });
     earlier.adopt(slot.index);
     earlier.adopt(otherSlot.index);
-    const stray = await earlier.open();
-    await slots.closeStrays();
+    const orphan = await earlier.open();
+    await slots.closeOrphans();
     const namespaces = await runProgram("ip", ["netns", "list"]);
     const links = await runProgram("ip", ["-brief", "link"]);
     for (const text of [namespaces, links]) {
       assert.ok(text.includes(slot.name));
       assert.ok(text.includes(otherSlot.name));
-      assert.ok(!text.includes(stray.name));
+      assert.ok(!text.includes(orphan.name));
     }
   });
 
-  test("tearing down leaves nothing on the host", async () => {
+  test("tearDown leaves nothing on the host", async () => {
     const other = await testInstallation();
     const network = createHostNetwork({
       clientUserId: 0,

@@ -6,7 +6,7 @@ import { type SlotMode, slotRules } from "./slot-rules.ts";
 
 const slot = slotAt("00c0ffee", parseNetworkBlock("198.18.4.0/22"), 3);
 
-/** Which statements each mode has. All that a mode lacks falls to the last rule, which refuses. */
+/** Which statements each mode has. What a mode lacks reaches the last rule, which rejects it. */
 const statements: Record<string, { text: string; modes: readonly SlotMode[] }> = {
   "HTTP to the metadata address goes to the worker's service": {
     text: 'iifname "tap0" ip daddr 169.254.169.254 tcp dport 80 dnat ip to 198.18.4.1:8254',
@@ -44,8 +44,24 @@ const statements: Record<string, { text: string; modes: readonly SlotMode[] }> =
     text: 'iifname "tap0" ip daddr 9.9.9.0/24 jump refuse',
     modes: ["open", "intercepted"],
   },
+  "connections to the proxy that are opened too fast are refused": {
+    text: 'iifname "tap0" ct state new ip daddr 198.18.4.1 meta l4proto tcp limit rate over 500/second burst 1000 packets jump refuse',
+    modes: ["closed", "open", "intercepted", "allowlisted"],
+  },
+  "an open port keeps its address": {
+    text: '169.254.128.0/17 } tcp dport { 5432 } accept\n    iifname "tap0" meta l4proto tcp dnat ip to',
+    modes: ["allowlisted"],
+  },
+  "an open port is forwarded, at the same rate": {
+    text: "169.254.128.0/17 } tcp dport { 5432 } ct state new limit rate over 500/second burst 1000 packets jump refuse",
+    modes: ["allowlisted"],
+  },
+  "other ports go to the host, which rejects and reports them": {
+    text: 'iifname "tap0" meta l4proto tcp dnat ip to 198.18.4.17\n',
+    modes: ["allowlisted"],
+  },
   "QUIC is refused": { text: 'iifname "tap0" udp dport 443 jump refuse', modes: ["intercepted"] },
-  "a refusal is told": {
+  "a rejection is sent": {
     text: "chain refuse {\n    meta l4proto tcp reject with tcp reset\n    reject with icmp",
     modes: ["open", "intercepted", "allowlisted"],
   },
@@ -89,7 +105,7 @@ describe("slotRules", () => {
     for (const [meaning, { text, modes }] of Object.entries(statements)) {
       const expected = modes.includes(mode);
       test(`${mode}: ${expected ? "" : "not: "}${meaning}`, () => {
-        assert.equal(slotRules(slot, mode, ["9.9.9.0/24"]).includes(text), expected);
+        assert.equal(slotRules(slot, mode, ["9.9.9.0/24"], [5432]).includes(text), expected);
       });
     }
   }
@@ -102,10 +118,16 @@ describe("slotRules", () => {
     }
   });
 
-  test("replaces the rules before in the same transaction", () => {
+  test("replaces earlier rules in the same transaction", () => {
     assert.match(
       slotRules(slot, "open", []),
       /^table inet slot\ndelete table inet slot\ntable inet slot \{/,
     );
+  });
+
+  test("ports that the proxy serves already, and no ports, open nothing", () => {
+    const without = slotRules(slot, "allowlisted", []);
+    assert.equal(slotRules(slot, "allowlisted", [], [443, 80, 53]), without);
+    assert.ok(!without.includes("} tcp dport {"));
   });
 });

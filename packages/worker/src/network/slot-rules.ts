@@ -2,44 +2,54 @@ import {
   type EgressMode,
   egressPorts,
   guestNetwork,
-  limits,
   metadataService,
-} from "@opencomputer/protocol";
+  serviceLimits,
+} from "@opencomputer/protocol/wire";
 import type { Slot } from "./slot.ts";
 import { slotInterfaces } from "./slot.ts";
-import { ipv4Only, specialRanges } from "./special-ranges.ts";
+import { closedToStreams, ipv4Only, specialRanges } from "./special-ranges.ts";
 
 /**
- * `closed`: no sandbox owns the slot, and nothing leaves it, not even a question
- * to the resolver. What is sent is lost, not refused: who sends it may do so
- * again when the slot is a sandbox's.
+ * `closed`: no sandbox owns the slot, and nothing leaves it, not even a query to
+ * the resolver. Packets are dropped, not rejected: their sender may send them
+ * again when a sandbox owns the slot.
  */
 export type SlotMode = EgressMode | "closed";
 
+const newConnectionRate = `${serviceLimits.egressNewConnectionsPerSecondMax}/second burst ${serviceLimits.egressNewConnectionsBurstMax} packets`;
 const guest = `iifname "${slotInterfaces.guest}"`;
 const toGuest = `oifname "${slotInterfaces.guest}"`;
 
 /**
- * The nftables rules inside a slot's namespace: where the packets of its guest
- * may go. The host holds them to the same mode once more, see `hostRules`.
- * Loading them replaces the ones before in one transaction, so there is no
- * moment without rules.
+ * The nftables rules inside a slot's namespace, which decide where the packets of
+ * its guest may go. The host enforces the same mode again, see `hostRules`.
+ * Loading them replaces earlier ones in one transaction, so there is no moment
+ * without rules.
  *
  * A restored guest may send on connections that it had in another slot. The
- * host may still know their flow, and the server may still wait: picked up
- * in their middle (Linux does so) they would go on, in each of several forks.
- * So a segment of TCP that neither opens a connection nor belongs to one of
- * this slot is answered by a reset, once the slot is a sandbox's.
+ * host may still track them, and the server may still wait: picked up in the
+ * middle, as Linux does, they would continue in each of several forks. So a TCP
+ * segment that neither opens a connection nor belongs to one of this slot is
+ * rejected with a reset, once a sandbox owns the slot.
+ *
+ * Connections to the proxy have a rate, because accepting and resetting one costs
+ * the proxy time that other sandboxes wait for.
  *
  * The host's end of the slot reaches every TCP port of the guest: the agent,
  * and servers that a preview shows.
  *
- * What the slot itself sends goes to its guest alone: replies, resets and
- * refusals. Those of a packet that belongs to no connection belong to none
- * either. Code that broke out of the guest runs here, as QEMU's user; its
- * packets are nobody's replies, and none of them leaves by the host's side.
+ * The slot itself may send only to its guest: replies, resets and rejections.
+ * A rejection of a packet of no connection belongs to no connection either.
+ * Code that broke out of the guest runs here, as QEMU's user; its packets are
+ * not replies, and none of them leaves through the host's side.
  */
-export function slotRules(slot: Slot, mode: SlotMode, deniedRanges: readonly string[]): string {
+export function slotRules(
+  slot: Slot,
+  mode: SlotMode,
+  deniedRanges: readonly string[],
+  ports: readonly number[] = [],
+): string {
+  const opened = mode === "allowlisted" ? ports.filter((port) => !proxiedPorts.has(port)) : [];
   return `table inet slot
 delete table inet slot
 table inet slot {
@@ -51,7 +61,7 @@ table inet slot {
   chain translate_destination {
     type nat hook prerouting priority dstnat; policy accept;
     iifname "${slotInterfaces.host}" ip saddr ${slot.hostAddress} ip daddr ${slot.slotAddress} meta l4proto tcp dnat ip to ${guestNetwork.guestAddress}
-${indent(redirections(slot.egressAddress, mode))}
+${indent(redirections(slot, mode, opened))}
   }
   chain forward {
     type filter hook forward priority filter; policy drop;
@@ -59,8 +69,9 @@ ${indent(redirections(slot.egressAddress, mode))}
     iifname "${slotInterfaces.host}" ct status dnat ip saddr ${slot.hostAddress} ip daddr ${guestNetwork.guestAddress} meta l4proto tcp accept
     ${guest} ct state invalid jump refuse
     ${guest} ct state new tcp flags & (fin | syn | rst | ack) != syn jump refuse
-    ${guest} ct state new ct count over ${limits.networkConnectionsPerSandboxMax} jump refuse
-${indent(openings(slot.egressAddress, mode, deniedRanges))}
+    ${guest} ct state new ct count over ${serviceLimits.networkConnectionsPerSandboxMax} jump refuse
+    ${guest} ct state new ip daddr ${slot.egressAddress} meta l4proto tcp limit rate over ${newConnectionRate} jump refuse
+${indent(openings(slot, mode, deniedRanges, opened))}
     ${guest} jump refuse
   }
   chain refuse {
@@ -88,7 +99,14 @@ ${indent(mode === "closed" ? ["drop"] : refusals)}
 
 const refusals = ["meta l4proto tcp reject with tcp reset", "reject with icmp admin-prohibited"];
 
-function redirections(egressAddress: string, mode: SlotMode): string[] {
+/** What a rule of its own sends to the proxy. */
+const proxiedPorts: ReadonlySet<number> = new Set([443, 80, 53]);
+
+function redirections(
+  { egressAddress, hostAddress }: Slot,
+  mode: SlotMode,
+  opened: readonly number[],
+): string[] {
   if (mode === "closed") return [];
   const only = mode === "open" ? `ip daddr ${guestNetwork.gatewayAddress} ` : "";
   return [
@@ -97,25 +115,54 @@ function redirections(egressAddress: string, mode: SlotMode): string[] {
     `${guest} tcp dport 53 dnat ip to ${egressAddress}:${egressPorts.dns}`,
     `${guest} ${only}tcp dport 443 dnat ip to ${egressAddress}:${egressPorts.tls}`,
     `${guest} ${only}tcp dport 80 dnat ip to ${egressAddress}:${egressPorts.http}`,
+    ...(mode === "allowlisted" ? otherPorts(hostAddress, opened) : []),
   ];
 }
 
+/**
+ * Open ports keep their address, by which the proxy knows what is meant: the host gives
+ * it each such connection. All others go to the host's end of the slot, which
+ * rejects and reports them.
+ */
+function otherPorts(hostAddress: string, opened: readonly number[]): string[] {
+  return [
+    ...(opened.length === 0 ? [] : [`${toOpenPort(opened)} accept`]),
+    `${guest} meta l4proto tcp dnat ip to ${hostAddress}`,
+  ];
+}
+
+function toOpenPort(opened: readonly number[]): string {
+  return `${guest} ip daddr != { ${closedToStreams.join(", ")} } tcp dport { ${opened.join(", ")} }`;
+}
+
 function openings(
-  egressAddress: string,
+  { egressAddress, hostAddress }: Slot,
   mode: SlotMode,
   deniedRanges: readonly string[],
+  opened: readonly number[],
 ): string[] {
   if (mode === "closed") return [];
   const toProxy = [
     `${guest} ct status dnat ip daddr ${egressAddress} udp dport ${egressPorts.dns} accept`,
     `${guest} ct status dnat ip daddr ${egressAddress} tcp dport { ${egressPorts.tls}, ${egressPorts.http}, ${egressPorts.dns}, ${metadataService.port} } accept`,
   ];
-  if (mode === "allowlisted") return toProxy;
+  if (mode === "allowlisted") {
+    return [
+      ...toProxy,
+      `${guest} ct status dnat ip daddr ${hostAddress} meta l4proto tcp accept`,
+      ...(opened.length === 0
+        ? []
+        : [
+            `${toOpenPort(opened)} ct state new limit rate over ${newConnectionRate} jump refuse`,
+            `${toOpenPort(opened)} accept`,
+          ]),
+    ];
+  }
   return [
     ...toProxy,
     `${guest} ip daddr { ${specialRanges.join(", ")} } jump refuse`,
     ...ipv4Only(deniedRanges).map((range) => `${guest} ip daddr ${range} jump refuse`),
-    // QUIC would carry HTTPS past the proxy: clients fall back to TCP once it is refused.
+    // QUIC would bypass the proxy: clients fall back to TCP when it is rejected.
     ...(mode === "intercepted" ? [`${guest} udp dport 443 jump refuse`] : []),
     `${guest} accept`,
   ];

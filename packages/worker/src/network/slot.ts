@@ -1,6 +1,6 @@
 import type { NetworkBlock } from "./network-block.ts";
 
-/** A place for one virtual machine on the network of its host. Everything follows from the index. */
+/** A place for one virtual machine on the network of its host. Everything is derived from the index. */
 export interface Slot {
   readonly index: number;
   /** Name of the network namespace and of the host's end of its veth pair: at most 15 characters. */
@@ -8,7 +8,7 @@ export interface Slot {
   readonly hostAddress: string;
   readonly slotAddress: string;
   readonly egressAddress: string;
-  /** The unprivileged user and group that QEMU becomes; of this slot and installation only. */
+  /** The unprivileged user and group that QEMU runs as, only for this slot of this installation. */
   readonly userId: number;
 }
 
@@ -19,11 +19,12 @@ const userIdBase = 0x2000_0000;
 const installationsOfUserIds = 2 ** 18;
 const userIdsPerInstallation = 1024;
 
-/** What every slot, and every name on the host, of an installation starts with. */
+/** The prefix of the names of an installation's slots on the host. */
 export function slotNamePrefix(installationId: string): string {
   return `oc${installationId}-`;
 }
 
+/** Derives the slot of an index. */
 export function slotAt(installationId: string, block: NetworkBlock, index: number): Slot {
   return {
     index,
@@ -34,7 +35,7 @@ export function slotAt(installationId: string, block: NetworkBlock, index: numbe
   };
 }
 
-/** Whether a user is one of the installation's slots, whatever their number is now. */
+/** Whether a user id belongs to a slot of the installation, even if its block has fewer slots now. */
 export function isMachineUser(installationId: string, userId: number): boolean {
   const first = firstUserId(installationId);
   return userId >= first && userId < first + userIdsPerInstallation;

@@ -1,6 +1,6 @@
 /**
  * IPv4 ranges that are not the public internet (RFC 6890, RFC 5771 and
- * RFC 1112 section 4): no guest reaches them by NAT.
+ * RFC 1112 section 4): no guest may reach them.
  */
 export const specialRanges = [
   "0.0.0.0/8",
@@ -20,7 +20,18 @@ export const specialRanges = [
   "240.0.0.0/4",
 ] as const;
 
-/** The ranges that rules for guests can name: guests have no IPv6, all of it is dropped. */
+/**
+ * Where no connection to an open port of an allowlist leads: the special ranges but
+ * 169.254.1.0 to 169.254.127.255, of which the proxy's resolver gives addresses to
+ * names that have none of their own.
+ */
+export const closedToStreams = [
+  ...specialRanges.filter((range) => range !== "169.254.0.0/16"),
+  "169.254.0.0/24",
+  "169.254.128.0/17",
+] as const;
+
+/** The IPv4 ranges: rules for guests need no others, since all IPv6 of guests is dropped. */
 export function ipv4Only(ranges: readonly string[]): string[] {
   return ranges.filter((range) => !range.includes(":"));
 }

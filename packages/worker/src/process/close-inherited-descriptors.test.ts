@@ -11,7 +11,7 @@ import { closeInheritedDescriptors } from "${module}";
 const closed = ${statement};
 const listed = spawnSync("ls", ["-l", "/proc/self/fd"], { encoding: "utf8" });
 console.log(JSON.stringify({ own: closed.length, programs: listed.stdout }));`;
-  const node = [process.execPath, "--conditions=source", "--import", "tsx"];
+  const node = [process.execPath, "--conditions=source"];
   const output = await runProgram("bash", [
     ...["-c", 'exec 9<"$0" 20<"$0" 200<"$0"; exec "$@"', import.meta.filename],
     ...[...node, "--input-type=module", "-e", script],

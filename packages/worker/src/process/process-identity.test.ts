@@ -13,7 +13,7 @@ describe("parseProcessStat", () => {
     });
   });
 
-  test("takes a zombie for gone", () => {
+  test("treats a zombie as ended", () => {
     assert.equal(parseProcessStat(42, `42 (qemu) Z ${rest}`), undefined);
   });
 
@@ -34,7 +34,7 @@ describe("killProcess", () => {
     await killProcess(identity);
   });
 
-  test("spares a process that only has the same number", async () => {
+  test("warmMachines a process that only has the same number", async () => {
     const child = spawn("sleep", ["1000"]);
     const identity = await identifyProcess(child.pid ?? 0);
     assert.ok(identity !== undefined);

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 
 /**
- * A process, told apart from a later one with the same number: `startTicks`
+ * A process, distinguished from a later one with the same id: `startTicks`
  * is its start in clock ticks since boot, field 22 of `/proc/<pid>/stat`.
  */
 export const processIdentitySchema = z.object({

@@ -11,7 +11,7 @@ export class ProgramError extends Error {
 }
 
 /**
- * Runs a program to its end and gives its standard output.
+ * Runs a program to its end and returns its standard output.
  *
  * `input` becomes its standard input. It is killed after `timeoutSeconds`,
  * 60 by default. An error calls it `name`, by default the program's.
@@ -43,7 +43,7 @@ export function runProgram(
       },
     );
     child.stdin?.on("error", (error) => {
-      // A program that ends before it has read its input closes the pipe: its exit code tells why.
+      // A program that ends before it has read its input closes the pipe: its exit code shows why.
       if (!hasCode(error, "EPIPE")) reject(error);
     });
     child.stdin?.end(options.input ?? "");

@@ -35,7 +35,7 @@ describe("createSandboxes: adopt", () => {
     });
   }
 
-  test("saved, and prepared by a wake: prepared; what was saved is there until it runs", async () => {
+  test("saved, and prepared by a wake: prepared; what was saved is kept until it runs", async () => {
     const { sandboxes, hibernated, machines } = sandboxesScenario();
     hibernated.put(sandboxId, { sandbox: spec() });
     await sandboxes.adopt([machines.fake(inPhase("prepared"))]);
@@ -78,7 +78,7 @@ describe("createSandboxes: adopt", () => {
     assert.ok(events.includes("discard machine-0"));
   });
 
-  test("a machine that ends just before it is taken over: hibernated, with its disk", async () => {
+  test("a machine that ends just before it is adopted: hibernated, with its disk", async () => {
     const { sandboxes, machines, hibernated } = sandboxesScenario();
     const machine = machines.fake(inPhase("started"));
     machines.end(machine.id);
@@ -137,7 +137,7 @@ describe("createSandboxes: adopt", () => {
     assert.deepEqual(sandboxes.list(), []);
   });
 
-  test("golden snapshots of machines and of what was saved are in use; processes are told", async () => {
+  test("golden snapshots of machines and of what was saved are in use; processes are returned", async () => {
     const { sandboxes, machines, hibernated } = sandboxesScenario();
     const disk = { goldenFingerprint: "golden-2", layers: [], sizeMB: 8192 };
     hibernated.put("sb-bbbbbbbbbbbbbbbbbbbb", {
@@ -146,6 +146,6 @@ describe("createSandboxes: adopt", () => {
     });
     await sandboxes.adopt([machines.fake(inPhase("started"))]);
     assert.deepEqual(sandboxes.goldenFingerprints().sort(), ["golden-1", "golden-2"]);
-    assert.deepEqual([...(await sandboxes.settle())], [100]);
+    assert.deepEqual([...(await sandboxes.whenIdle())], [100]);
   });
 });

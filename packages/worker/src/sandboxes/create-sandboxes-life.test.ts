@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { initialScaling } from "@opencomputer/protocol";
+import { initialScaling } from "@opencomputer/protocol/wire";
 import { sandboxSpec as spec } from "../testing/fake-machines.ts";
 import { failsWith, sandboxesScenario } from "../testing/sandboxes-scenario.ts";
 
@@ -25,7 +25,7 @@ async function hibernated() {
 }
 
 describe("createSandboxes: hibernate", () => {
-  test("what runs is saved, then its machine goes; again it answers the same", async () => {
+  test("a running sandbox is saved, then its machine is discarded; again it returns the same", async () => {
     const { sandboxes, events } = await running();
     const saved = await sandboxes.hibernate(sandboxId);
     assert.equal(saved.sizeBytes, 4096);
@@ -43,7 +43,7 @@ describe("createSandboxes: hibernate", () => {
     assert.equal(events.length, 3);
   });
 
-  test("what cannot be saved runs on", async () => {
+  test("a sandbox that cannot be saved keeps running", async () => {
     const { sandboxes, events, fail } = await running();
     fail("save sandbox");
     await assert.rejects(sandboxes.hibernate(sandboxId), /failed/);
@@ -63,7 +63,7 @@ describe("createSandboxes: hibernate", () => {
     assert.ok(!events.includes("save sandbox"));
   });
 
-  test("a machine that was prepared by a wake is given up, and what was saved holds", async () => {
+  test("a machine that was prepared by a wake is discarded, and what was saved is kept", async () => {
     const { sandboxes, events } = await hibernated();
     await sandboxes.wake(sandboxId, policy);
     events.length = 0;
@@ -72,7 +72,7 @@ describe("createSandboxes: hibernate", () => {
     assert.equal(sandboxes.get(sandboxId).memory, "kept");
   });
 
-  test("a machine that ends while it is saved is told of, and its disk is kept", async () => {
+  test("a machine that ends while it is saved is reported, and its disk is kept", async () => {
     const { sandboxes, machines, events, reached, hold, fail } = await running();
     const mend = fail("save sandbox");
     const release = hold("save sandbox");
@@ -82,7 +82,7 @@ describe("createSandboxes: hibernate", () => {
     release();
     await assert.rejects(hibernating, failsWith("sandbox_not_running"));
     mend();
-    await sandboxes.settle();
+    await sandboxes.whenIdle();
     await sandboxes.wake(sandboxId, policy);
     assert.equal(sandboxes.get(sandboxId).lostBecause, "its machine ended by itself");
     assert.equal(sandboxes.get(sandboxId).memory, "lost");
@@ -110,7 +110,7 @@ describe("createSandboxes: wake", () => {
     assert.equal(saved.get(sandboxId), undefined);
   });
 
-  test("each machine of a sandbox has an id of its own: prepared, woken, restored", async () => {
+  test("each machine of a sandbox has its own id: prepared, woken, restored", async () => {
     const { sandboxes, checkpoints } = sandboxesScenario();
     const ids = [(await sandboxes.prepare(spec())).machineId];
     assert.equal((await sandboxes.start(sandboxId)).machineId, ids[0]);
@@ -176,7 +176,7 @@ describe("createSandboxes: wake", () => {
     const { sandboxes, machines, events } = await hibernated();
     await sandboxes.wake(sandboxId, policy);
     machines.end("machine-1");
-    await sandboxes.settle();
+    await sandboxes.whenIdle();
     const { state, memory } = sandboxes.get(sandboxId);
     assert.deepEqual([state, memory], ["hibernated", "kept"]);
     assert.ok(!events.includes("save sandbox"));
@@ -188,7 +188,7 @@ describe("createSandboxes: the end of a machine", () => {
   test("leaves the sandbox hibernated, with its disk alone, and why", async () => {
     const { sandboxes, machines, events, hibernated: saved } = await running();
     machines.end("machine-0");
-    await sandboxes.settle();
+    await sandboxes.whenIdle();
     const { state, memory, lostBecause } = sandboxes.get(sandboxId);
     assert.deepEqual(
       [state, memory, lostBecause],
@@ -196,7 +196,7 @@ describe("createSandboxes: the end of a machine", () => {
     );
     assert.equal(saved.get(sandboxId)?.kind, "disk_only");
     assert.deepEqual(events, [
-      "A sandbox's machine has ended by itself",
+      "A sandbox's machine has ended unexpectedly",
       "save sandbox",
       "discard machine-0",
     ]);
@@ -208,7 +208,7 @@ describe("createSandboxes: the end of a machine", () => {
     const { sandboxes, machines, events, fail } = await running();
     const mend = fail("save sandbox");
     machines.end("machine-0");
-    await sandboxes.settle();
+    await sandboxes.whenIdle();
     assert.throws(() => sandboxes.agentOf(sandboxId), failsWith("sandbox_not_running"));
     await assert.rejects(sandboxes.wake(sandboxId, policy), /save sandbox failed/);
     assert.ok(!events.includes("discard machine-0"));
@@ -217,7 +217,7 @@ describe("createSandboxes: the end of a machine", () => {
     assert.ok(events.includes("discard machine-0"));
   });
 
-  test("a machine that stands still on a full disk takes no calls", async () => {
+  test("a machine that is paused on a full disk takes no calls", async () => {
     const { sandboxes, machines } = sandboxesScenario();
     machines.lackStorage(true);
     await sandboxes.prepare(spec());
@@ -230,7 +230,7 @@ describe("createSandboxes: the end of a machine", () => {
 });
 
 describe("createSandboxes: checkpoints", () => {
-  test("a running sandbox runs on; again it answers the same", async () => {
+  test("a running sandbox keeps running; again it returns the same", async () => {
     const { sandboxes, events } = await running();
     const made = await sandboxes.makeCheckpoint(checkpointId, checkpoint);
     assert.deepEqual(await sandboxes.makeCheckpoint(checkpointId, checkpoint), made);
@@ -246,7 +246,7 @@ describe("createSandboxes: checkpoints", () => {
     assert.equal(sandboxes.get(sandboxId).state, "running");
   });
 
-  test("one whose machine ends meanwhile says so", async () => {
+  test("one whose machine ends meanwhile reports it", async () => {
     const { sandboxes, machines, reached, hold, fail } = await running();
     fail("save checkpoint");
     const release = hold("save checkpoint");
@@ -255,7 +255,7 @@ describe("createSandboxes: checkpoints", () => {
     machines.end("machine-0");
     release();
     await assert.rejects(making, failsWith("sandbox_not_running"));
-    await sandboxes.settle();
+    await sandboxes.whenIdle();
     assert.equal(sandboxes.get(sandboxId).state, "hibernated");
   });
 
@@ -267,7 +267,7 @@ describe("createSandboxes: checkpoints", () => {
     );
   });
 
-  test("forks are machines of it; of one that is not there, none is made", async () => {
+  test("forks are machines of it; of one that does not exist, none is made", async () => {
     const { sandboxes, checkpoints, events } = sandboxesScenario();
     const fork = spec({ checkpointId });
     await assert.rejects(sandboxes.prepare(fork), failsWith("checkpoint_not_found"));
@@ -308,7 +308,7 @@ describe("createSandboxes: restore", () => {
     assert.equal((await sandboxes.start(sandboxId)).state, "running");
   });
 
-  test("a hibernated sandbox gives up what was saved", async () => {
+  test("for a hibernated sandbox, what was saved is removed", async () => {
     const { sandboxes, checkpoints, events, hibernated: saved } = await hibernated();
     checkpoints.put(checkpointId);
     await sandboxes.restore(sandboxId, { ...policy, checkpointId });
@@ -317,7 +317,7 @@ describe("createSandboxes: restore", () => {
   });
 
   for (const failOn of ["make fork", "mode open", "record prepared", "limit"]) {
-    test(`when ${failOn} fails the sandbox runs on as it was`, async () => {
+    test(`when ${failOn} fails the sandbox keeps running as before`, async () => {
       const { sandboxes, checkpoints, events, fail } = await running();
       checkpoints.put(checkpointId);
       const before = sandboxes.get(sandboxId);
@@ -329,7 +329,7 @@ describe("createSandboxes: restore", () => {
     });
   }
 
-  test("of a checkpoint that is not there nothing is given up", async () => {
+  test("for a checkpoint that does not exist nothing is discarded", async () => {
     const { sandboxes, events } = await running();
     await assert.rejects(
       sandboxes.restore(sandboxId, { ...policy, checkpointId }),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { initialScaling } from "@opencomputer/protocol";
+import { initialScaling } from "@opencomputer/protocol/wire";
 import { sandboxSpec as spec } from "../testing/fake-machines.ts";
 import { failsWith, sandboxesScenario } from "../testing/sandboxes-scenario.ts";
 
@@ -48,11 +48,11 @@ describe("createSandboxes", () => {
     ]);
   });
 
-  test("a request that comes again is answered again, at the same time too", async () => {
+  test("a repeated request returns the same, at the same time too", async () => {
     const { sandboxes, events } = scenario();
-    const answers = await Promise.all([sandboxes.prepare(spec()), sandboxes.prepare(spec())]);
-    assert.deepEqual(answers[0], answers[1]);
-    assert.deepEqual(await sandboxes.prepare(spec()), answers[0]);
+    const responses = await Promise.all([sandboxes.prepare(spec()), sandboxes.prepare(spec())]);
+    assert.deepEqual(responses[0], responses[1]);
+    assert.deepEqual(await sandboxes.prepare(spec()), responses[0]);
     await Promise.all([sandboxes.start(sandboxId), sandboxes.start(sandboxId)]);
     await sandboxes.start(sandboxId);
     assert.equal(events.filter((event) => event === "resume").length, 1);
@@ -97,7 +97,7 @@ describe("createSandboxes", () => {
     assert.ok(sandboxes.agentOf(sandboxId));
     machines.end("machine-0");
     assert.throws(() => sandboxes.agentOf(sandboxId), failsWith("sandbox_not_running"));
-    await sandboxes.settle();
+    await sandboxes.whenIdle();
     assert.equal(sandboxes.get(sandboxId).state, "hibernated");
     assert.throws(() => sandboxes.agentOf(sandboxId), failsWith("sandbox_not_running"));
     await assert.rejects(sandboxes.start(sandboxId), failsWith("sandbox_not_running"));
@@ -105,14 +105,14 @@ describe("createSandboxes", () => {
     assert.throws(() => sandboxes.get(sandboxId), failsWith("sandbox_not_found"));
   });
 
-  test("remove: once for all callers, then it is not there; its end is no failure", async () => {
+  test("remove: once for all callers, then it does not exist; its end is no failure", async () => {
     const { sandboxes, machines, events } = scenario();
     await sandboxes.prepare(spec());
     const removals = [sandboxes.remove(sandboxId), sandboxes.remove(sandboxId)];
     machines.end("machine-0");
     await Promise.all(removals);
     assert.equal(events.filter((event) => event.startsWith("discard")).length, 1);
-    assert.ok(!events.some((event) => event.includes("ended by itself")));
+    assert.ok(!events.some((event) => event.includes("ended unexpectedly")));
     await assert.rejects(sandboxes.remove(sandboxId), failsWith("sandbox_not_found"));
   });
 

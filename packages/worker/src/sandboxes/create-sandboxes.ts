@@ -1,22 +1,31 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { type PrepareSandboxRequest, WireError } from "@opencomputer/protocol";
-import type { Machine, Machines } from "../machines/create-machines.ts";
-import type { Spares } from "../machines/create-spares.ts";
+import { WireError } from "@opencomputer/protocol/api";
+import type { PrepareSandboxRequest } from "@opencomputer/protocol/wire";
+import { asStorageError } from "../files/durable-files.ts";
+import type { Machines } from "../machines/create-machines.ts";
+import type { Machine } from "../machines/machine.ts";
 import type { Slots } from "../network/create-slots.ts";
-import type { SavedMachines } from "../saved-state/create-saved-machines.ts";
-import { describeCheckpoint } from "../saved-state/describe-checkpoint.ts";
-import type { MakeSaved } from "../saved-state/save-machine.ts";
-import type { SavedMachine } from "../saved-state/saved-machine.ts";
-import { asStorageError } from "../saved-state/storage-error.ts";
+import type { SavedMachines } from "../saved-machines/create-saved-machines.ts";
+import type { SaveOptions } from "../saved-machines/save-machine.ts";
+import type { SavedMachine } from "../saved-machines/saved-machine.ts";
+import { describeCheckpoint } from "../saved-machines/saved-machine.ts";
 import { enlarged, hostSizeOf } from "../scaling/sandbox-size.ts";
-import { createScaleSandboxes } from "../scaling/scale-sandboxes.ts";
-import { createTurns } from "../turns.ts";
+import type { WarmMachines } from "../warm-pool/create-warm-machines.ts";
+import { adoptSandboxes } from "./adopt-sandboxes.ts";
 import { endMachine } from "./end-machine.ts";
-import { createRestoreMachines } from "./restore-machines.ts";
+import {
+  findCheckpoint,
+  machineOfCheckpoint,
+  machineOfHibernated,
+  warmUpForFork,
+  warmUpForWake,
+} from "./restore-machines.ts";
 import { createRunningDisks } from "./running-disks.ts";
-import { describeSandbox, notRunning, runningMachine, type Sandbox, stateOf } from "./sandbox.ts";
+import { notRunning, runningMachine, type Sandbox, stateOf } from "./sandbox.ts";
+import { createSandboxRegistry, type SaveMachine } from "./sandbox-registry.ts";
 import type { Sandboxes } from "./sandboxes.ts";
+import { scaleSandbox, setAutoscale, setScalingLock } from "./scale-sandboxes.ts";
 import { startGuest } from "./start-guest.ts";
 
 export function createSandboxes(deps: {
@@ -24,8 +33,8 @@ export function createSandboxes(deps: {
   slots: Slots;
   hibernated: SavedMachines;
   checkpoints: SavedMachines;
-  saveMachine: MakeSaved;
-  spares: Spares;
+  saveMachine: SaveMachine;
+  warmMachines: WarmMachines;
   /** A paused machine of the current golden snapshot, from the pool or a new one. */
   takeMachine: () => Promise<Machine>;
   checkSize: (spec: PrepareSandboxRequest) => void;
@@ -35,92 +44,18 @@ export function createSandboxes(deps: {
     error(details: object, message: string): void;
   };
 }): Sandboxes {
-  const { machines, slots, hibernated, checkpoints, spares, log } = deps;
-  const restored = createRestoreMachines(deps);
-  const sandboxes = new Map<string, Sandbox>();
+  const { machines, slots, hibernated, checkpoints, warmMachines, log } = deps;
+  const registry = createSandboxRegistry(deps);
+  const { find, change, describe } = registry;
+  const runningDisks = createRunningDisks({ machines, change, log });
+  const parts = { ...deps, registry };
   const preparing = new Map<string, { spec: PrepareSandboxRequest; done: Promise<Sandbox> }>();
 
-  function find(sandboxId: string): Sandbox {
-    const sandbox = sandboxes.get(sandboxId);
-    if (sandbox === undefined) {
-      throw new WireError("sandbox_not_found", `There is no sandbox ${sandboxId} on this host`);
-    }
-    return sandbox;
-  }
-
-  /** Runs a change when those before it are done, unless the sandbox has gone meanwhile. */
-  function change<Result>(sandboxId: string, work: (sandbox: Sandbox) => Promise<Result>) {
-    const sandbox = find(sandboxId);
-    return sandbox.turns.take(async () => {
-      if (sandbox.isRemoved) find(sandboxId);
-      await settleEnded(sandbox);
-      return work(sandbox);
-    });
-  }
-
-  const describe = (sandbox: Sandbox) =>
-    describeSandbox(sandbox, hibernated.get(sandbox.spec.sandboxId));
-
-  const runningDisks = createRunningDisks({ machines, change, log });
-  const scaling = createScaleSandboxes({ ...deps, change, describe });
-
-  function add(spec: PrepareSandboxRequest, machine?: Machine): Sandbox {
-    const sandbox: Sandbox = {
-      spec,
-      machine: undefined,
-      hasEnded: false,
-      isRemoved: false,
-      turns: createTurns(),
-    };
-    sandboxes.set(spec.sandboxId, sandbox);
-    if (machine !== undefined) giveMachine(sandbox, machine);
-    return sandbox;
-  }
-
-  function giveMachine(sandbox: Sandbox, machine: Machine): void {
-    sandbox.machine = machine;
-    sandbox.hasEnded = false;
-    machine.vm?.onEnd(() => {
-      if (sandbox.machine !== machine || sandbox.isRemoved) return;
-      sandbox.hasEnded = true;
-      sandbox.turns
-        .take(() => settleEnded(sandbox))
-        .catch((error: unknown) => {
-          const { sandboxId } = sandbox.spec;
-          log.error({ sandboxId, err: error }, "A sandbox whose machine has ended cannot be kept");
-        });
-    });
-  }
-
-  /**
-   * When its machine has ended by itself, what was saved holds, else its disk
-   * is all that is left. What fails, as on a full disk, is tried again by the
-   * next one who wants something of the sandbox.
-   */
-  async function settleEnded(sandbox: Sandbox): Promise<void> {
-    const { machine } = sandbox;
-    if (machine === undefined || !sandbox.hasEnded || sandbox.isRemoved) return;
-    const { sandboxId } = sandbox.spec;
-    const messages = await machines
-      .lastMessages(machine)
-      .catch((error: unknown) => `its messages cannot be read: ${String(error)}`);
-    log.error({ sandboxId, messages }, "A sandbox's machine has ended by itself");
-    if (hibernated.get(sandboxId) === undefined) {
-      await deps.saveMachine(hibernated, sandboxId, machine, {
-        kind: "disk_only",
-        sandbox: sandbox.spec,
-        lostBecause: "its machine ended by itself",
-      });
-    }
-    sandbox.machine = undefined;
-    await machines.discard(machine);
-  }
-
-  /** Its record, its rules and its limits are in place before anything of it runs. */
+  /** Puts record, rules and limits in place before anything of the machine runs. */
   async function assign(machine: Machine, spec: PrepareSandboxRequest): Promise<void> {
     await Promise.all([
       machines.save(machine, { ...machine.record, sandbox: spec, machineId: randomUUID() }),
-      slots.setMode(machine.slot, spec.egressMode),
+      slots.setMode(machine.slot, spec.egressMode, spec.egressPorts),
       machines.limit(machine, hostSizeOf(spec), false),
     ]);
   }
@@ -141,9 +76,9 @@ export function createSandboxes(deps: {
   async function makeSandbox(spec: PrepareSandboxRequest): Promise<Sandbox> {
     const { checkpointId } = spec;
     const machine = await makeFor(spec, () =>
-      checkpointId === null ? deps.takeMachine() : restored.ofCheckpoint(checkpointId),
+      checkpointId === null ? deps.takeMachine() : machineOfCheckpoint(deps, checkpointId),
     );
-    return add(spec, machine);
+    return registry.add(spec, machine);
   }
 
   async function startMachine(sandbox: Sandbox, restartSessions: readonly string[]): Promise<void> {
@@ -151,7 +86,7 @@ export function createSandboxes(deps: {
     if (machine?.vm === undefined) throw notRunning(sandbox);
     const { record } = machine;
     const sizeMB = Math.max(spec.diskMB ?? 0, record.disk.sizeMB);
-    // What was saved is over once the machine may run: its disk moves on.
+    // What was saved is outdated once the machine may run: its disk changes.
     if (record.phase === "prepared") {
       await machines.save(machine, {
         ...record,
@@ -174,7 +109,7 @@ export function createSandboxes(deps: {
   }
 
   async function forgetSaved(sandboxId: string): Promise<void> {
-    await spares.drop(sandboxId);
+    await warmMachines.drop(sandboxId);
     await hibernated.remove(sandboxId);
   }
 
@@ -182,7 +117,7 @@ export function createSandboxes(deps: {
     sandbox: Sandbox,
     into: SavedMachines,
     id: string,
-    options: Parameters<MakeSaved>[3],
+    options: SaveOptions,
   ): Promise<SavedMachine> {
     try {
       return await deps.saveMachine(into, id, runningMachine(sandbox), options);
@@ -196,11 +131,11 @@ export function createSandboxes(deps: {
   return {
     async prepare(spec) {
       const { sandboxId } = spec;
-      const known = preparing.get(sandboxId)?.spec ?? sandboxes.get(sandboxId)?.spec;
+      const known = preparing.get(sandboxId)?.spec ?? registry.get(sandboxId)?.spec;
       if (known !== undefined && !isDeepStrictEqual(known, spec)) {
-        throw new WireError("name_in_use", `Sandbox ${sandboxId} is here with other options`);
+        throw new WireError("name_in_use", `Sandbox ${sandboxId} exists with other options`);
       }
-      const present = sandboxes.get(sandboxId);
+      const present = registry.get(sandboxId);
       if (present !== undefined) return describe(present);
       deps.checkSize(spec);
       let entry = preparing.get(sandboxId);
@@ -223,7 +158,7 @@ export function createSandboxes(deps: {
       return change(sandboxId, async (sandbox) => {
         const present = hibernated.get(sandboxId);
         if (present !== undefined && stateOf(sandbox) !== "running") {
-          // Of a machine that was prepared nothing has run: what was saved is what there is.
+          // Nothing of a prepared machine has run: what was saved is still current.
           const { machine: prepared } = sandbox;
           sandbox.machine = undefined;
           if (prepared !== undefined) await machines.discard(prepared);
@@ -237,21 +172,21 @@ export function createSandboxes(deps: {
         });
         sandbox.machine = undefined;
         await machines.discard(machine);
-        log.info({ sandboxId, sizeBytes: saved.sizeBytes }, "A sandbox hibernates");
-        void restored.standReadyToWake(sandboxId);
+        log.info({ sandboxId, sizeBytes: saved.sizeBytes }, "A sandbox was hibernated");
+        void warmUpForWake(deps, sandboxId);
         return saved;
       });
     },
 
-    wake: (sandboxId, { egressMode, envs }) =>
+    wake: (sandboxId, { egressMode, egressPorts, envs }) =>
       change(sandboxId, async (sandbox) => {
         const { machine } = sandbox;
         const saved = hibernated.get(sandboxId);
         if (machine !== undefined || saved === undefined) return describe(sandbox);
-        const spec = { ...sandbox.spec, egressMode, envs };
-        const woken = await makeFor(spec, () => restored.ofHibernated(saved));
+        const spec = { ...sandbox.spec, egressMode, egressPorts, envs };
+        const woken = await makeFor(spec, () => machineOfHibernated(deps, saved));
         sandbox.spec = spec;
-        giveMachine(sandbox, woken);
+        registry.giveMachine(sandbox, woken);
         return describe(sandbox);
       }),
 
@@ -268,27 +203,27 @@ export function createSandboxes(deps: {
         runningDisks.flattenDeep(sandbox);
         return made;
       });
-      void restored.standReadyToFork(checkpointId);
+      void warmUpForFork(deps, checkpointId);
       return describeCheckpoint(saved);
     },
 
     async removeCheckpoint(checkpointId) {
-      const { id } = restored.findCheckpoint(checkpointId);
-      await spares.drop(id);
+      const { id } = findCheckpoint(checkpoints, checkpointId);
+      await warmMachines.drop(id);
       await checkpoints.remove(id);
     },
 
-    restore: (sandboxId, { checkpointId, egressMode, envs }) =>
+    restore: (sandboxId, { checkpointId, egressMode, egressPorts, envs }) =>
       change(sandboxId, async (sandbox) => {
-        const { kind, memoryMB } = restored.findCheckpoint(checkpointId);
+        const { kind, memoryMB } = findCheckpoint(checkpoints, checkpointId);
         // The processes in its memory may need all that they had.
         const isLarger = kind === "full" && memoryMB > sandbox.spec.memoryMB;
         const size = isLarger ? enlarged(sandbox.spec, memoryMB) : {};
-        const spec = { ...sandbox.spec, egressMode, envs, ...size };
-        const replacement = await makeFor(spec, () => restored.ofCheckpoint(checkpointId));
+        const spec = { ...sandbox.spec, egressMode, egressPorts, envs, ...size };
+        const replacement = await makeFor(spec, () => machineOfCheckpoint(deps, checkpointId));
         const { machine } = sandbox;
         sandbox.spec = spec;
-        giveMachine(sandbox, replacement);
+        registry.giveMachine(sandbox, replacement);
         if (machine !== undefined) await machines.discard(machine);
         await forgetSaved(sandboxId);
         return describe(sandbox);
@@ -307,15 +242,17 @@ export function createSandboxes(deps: {
         sandbox.machine = undefined;
         await machines.discard(machine);
         if (sandbox.isRemoved) find(sandboxId);
-        giveMachine(sandbox, await makeFor(spec, () => restored.ofHibernated(saved)));
-        log.info({ sandboxId, orderly }, "A sandbox is rebooted");
+        registry.giveMachine(sandbox, await makeFor(spec, () => machineOfHibernated(deps, saved)));
+        log.info({ sandboxId, orderly }, "A sandbox was rebooted");
         return describe(sandbox);
       }),
 
-    ...scaling,
+    scale: (sandboxId, request, requester) => scaleSandbox(parts, sandboxId, request, requester),
+    setAutoscale: (sandboxId, request) => setAutoscale(parts, sandboxId, request),
+    setScalingLock: (sandboxId, locked) => setScalingLock(parts, sandboxId, locked),
 
     listRunning: () =>
-      [...sandboxes.values()].flatMap(({ spec, machine, hasEnded, isRemoved }) => {
+      registry.list().flatMap(({ spec, machine, hasEnded, isRemoved }) => {
         if (machine === undefined || machine.record.phase !== "started") return [];
         if (hasEnded || isRemoved) return [];
         const { agent, slot, record } = machine;
@@ -324,24 +261,24 @@ export function createSandboxes(deps: {
       }),
 
     get: (sandboxId) => describe(find(sandboxId)),
-    list: () => [...sandboxes.values()].map((sandbox) => describe(sandbox)),
+    list: () => registry.list().map((sandbox) => describe(sandbox)),
 
     async remove(sandboxId) {
       const pending = preparing.get(sandboxId);
       if (pending !== undefined) {
-        // Its own caller hears why it could not be prepared.
+        // A failure is reported to the caller of `prepare`.
         await Promise.allSettled([pending.done]);
       }
       const sandbox = find(sandboxId);
       sandbox.isRemoved = true;
-      // Whatever waits for the guest is over with it.
+      // Ends everything that waits for the guest.
       await sandbox.machine?.vm?.kill();
-      await sandbox.turns.take(async () => {
-        // Another caller may have done it, and the id may be in use again.
-        if (sandboxes.get(sandboxId) !== sandbox) return;
+      await sandbox.mutex(async () => {
+        // Another caller may have removed it, and the id may be in use again.
+        if (registry.get(sandboxId) !== sandbox) return;
         if (sandbox.machine !== undefined) await machines.discard(sandbox.machine);
         await forgetSaved(sandboxId);
-        sandboxes.delete(sandboxId);
+        registry.delete(sandboxId);
       });
     },
 
@@ -351,90 +288,41 @@ export function createSandboxes(deps: {
       return runningMachine(sandbox).agent;
     },
 
-    async adopt(adopted) {
-      for (const saved of hibernated.list()) {
-        if (saved.sandbox !== null) add(saved.sandbox);
-      }
-      // Of two machines of one sandbox, the one that has started is the sandbox's.
-      const started = adopted.filter(({ record }) => record.phase !== "prepared");
-      const prepared = adopted.filter(({ record }) => record.phase === "prepared");
-      for (const machine of [...started, ...prepared]) await adoptMachine(machine);
-    },
+    adopt: (adopted) => adoptSandboxes(parts, adopted),
 
     processes: () =>
-      [...sandboxes.entries()].flatMap(([sandboxId, sandbox]) => {
+      registry.list().flatMap((sandbox) => {
         const process = sandbox.machine?.vm?.process;
         return process === undefined || stateOf(sandbox) !== "running"
           ? []
-          : [{ sandboxId, process }];
+          : [{ sandboxId: sandbox.spec.sandboxId, process }];
       }),
 
     goldenFingerprints: () =>
       [
-        ...[...sandboxes.values()].flatMap(({ machine }) => machine?.record ?? []),
+        ...registry.list().flatMap(({ machine }) => machine?.record ?? []),
         ...hibernated.list(),
       ].map(({ disk }) => disk.goldenFingerprint),
 
     async trimLogs() {
-      const present = [...sandboxes.values()].flatMap(({ machine, isRemoved }) =>
-        machine === undefined || isRemoved ? [] : [machine],
-      );
+      const present = registry
+        .list()
+        .flatMap(({ machine, isRemoved }) => (machine === undefined || isRemoved ? [] : [machine]));
       await Promise.all(present.map((machine) => machines.trimLog(machine)));
     },
 
-    async settle() {
-      // Whoever asked for a sandbox that cannot be prepared hears of it.
+    async whenIdle() {
+      // A failure is reported to the caller of `prepare`.
       await Promise.allSettled([...preparing.values()].map(({ done }) => done));
-      await Promise.all([...sandboxes.values()].map(({ turns }) => turns.settle()));
-      return new Set(
-        [...sandboxes.values()].flatMap(({ machine }) => machine?.vm?.process.pid ?? []),
-      );
+      await Promise.all(registry.list().map(({ mutex }) => mutex(() => undefined)));
+      return new Set(registry.list().flatMap(({ machine }) => machine?.vm?.process.pid ?? []));
     },
 
     async release() {
-      for (const { machine } of sandboxes.values()) {
+      for (const { machine } of registry.list()) {
         machine?.vm?.release();
         await machine?.agent.close();
       }
     },
   };
-
-  async function adoptMachine(machine: Machine): Promise<void> {
-    const { sandbox: spec, phase } = machine.record;
-    if (spec === null) return;
-    const { sandboxId } = spec;
-    const present = sandboxes.get(sandboxId);
-    const isOver =
-      present?.machine !== undefined || (present !== undefined && phase !== "prepared");
-    if (isOver) {
-      // It was replaced, or saved, and its worker ended before it could be discarded.
-      log.info({ sandboxId, machineId: machine.id }, "A machine that is over is discarded");
-      return machines.discard(machine);
-    }
-    const sandbox = present ?? add(spec);
-    sandbox.spec = spec;
-    await ensureMachineId(machine);
-    giveMachine(sandbox, machine);
-    if (machine.vm === undefined) sandbox.hasEnded = true;
-    try {
-      await settleEnded(sandbox);
-      if (phase === "started") await machine.vm?.resume();
-    } catch (error) {
-      // One sandbox keeps no other from being taken over.
-      log.error({ sandboxId, err: error }, "A sandbox could not be brought to what it was");
-    }
-    log.info({ sandboxId, state: stateOf(sandbox) }, "A sandbox was taken over");
-  }
-
-  /** A record of an older worker has none. A full disk only means that the next worker mints another. */
-  async function ensureMachineId(machine: Machine): Promise<void> {
-    if (machine.record.machineId !== null) return;
-    const record = { ...machine.record, machineId: randomUUID() };
-    try {
-      await machines.save(machine, record);
-    } catch (error) {
-      log.warn({ machineId: machine.id, err: error }, "The id of a machine could not be stored");
-      machine.record = record;
-    }
-  }
 }

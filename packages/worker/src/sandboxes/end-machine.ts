@@ -1,14 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Machine } from "../machines/create-machines.ts";
+import type { Machine } from "../machines/machine.ts";
 
-/** A guest ends its processes, writes its disk out and turns off within this time. */
+/** Time in which a guest ends its processes, writes its disk and turns off. */
 const shutDownTimeoutMilliseconds = 20_000;
 const orderTimeoutMilliseconds = 5_000;
 
 /**
- * Ends a machine whose disk is kept. Orderly: the guest ends its processes and
- * writes its disk out first; one that does not respond is ended at once, as
- * all are otherwise.
+ * Ends a machine whose disk is kept. With `orderly` the guest first ends its
+ * processes and writes its disk; otherwise, and when it does not respond, the
+ * machine is killed at once.
  */
 export async function endMachine(
   { agent, vm }: Pick<Machine, "agent" | "vm">,
@@ -20,12 +20,12 @@ export async function endMachine(
     const isOrdered = await orderShutDown(agent);
     const timeOut = delay(shutDownTimeoutMilliseconds, false);
     if (isOrdered && (await Promise.race([ended, timeOut]))) return vm.kill();
-    log.warn({}, "A guest did not turn off when it was told to; its machine is ended");
+    log.warn({}, "A guest did not shut down in time; its machine is killed");
   }
   await vm?.kill();
 }
 
-/** Whether the guest may be turning off: its agent can end before it has responded. */
+/** Returns whether the guest may be shutting down: its agent can end before it has responded. */
 async function orderShutDown(agent: Machine["agent"]): Promise<boolean> {
   // What was written is on the disk, even when the rest fails.
   await agent.sync().catch(() => undefined);
@@ -40,7 +40,7 @@ async function orderShutDown(agent: Machine["agent"]): Promise<boolean> {
   try {
     return (await ordering).exitCode === 0;
   } catch {
-    // The time-out bounds what is waited for in vain.
+    // The agent may have ended before it responded; the time-out bounds the wait.
     return true;
   }
 }

@@ -1,85 +1,89 @@
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import { isDeep } from "../disks/create-layers.ts";
-import type { Machine, Machines } from "../machines/create-machines.ts";
-import type { SpareOrigin, Spares } from "../machines/create-spares.ts";
-import type { SavedMachines } from "../saved-state/create-saved-machines.ts";
-import { originOf, type SavedMachine } from "../saved-state/saved-machine.ts";
+import type { Machines } from "../machines/create-machines.ts";
+import type { Machine } from "../machines/machine.ts";
+import type { Origin } from "../machines/origin.ts";
+import type { SavedMachines } from "../saved-machines/create-saved-machines.ts";
+import { originOf, type SavedMachine } from "../saved-machines/saved-machine.ts";
+import type { WarmMachines, WarmOrigin } from "../warm-pool/create-warm-machines.ts";
 
-/** Machines made of what was saved, and those that stand ready for it. */
-export interface RestoreMachines {
-  /** @throws {WireError} `checkpoint_not_found` */
-  findCheckpoint(checkpointId: string): SavedMachine;
-  /** A new machine that begins where the checkpoint was made. */
-  ofCheckpoint(checkpointId: string): Promise<Machine>;
-  /** The hibernated machine again. */
-  ofHibernated(saved: SavedMachine): Promise<Machine>;
-  /** Has a machine stand ready for the next fork. Never rejects. */
-  standReadyToFork(checkpointId: string): Promise<void>;
-  /** Has a machine stand ready for the wake. Never rejects. */
-  standReadyToWake(sandboxId: string): Promise<void>;
+/** What machines are made from, and where warm ones are taken. */
+export interface RestoreParts {
+  readonly machines: Machines;
+  readonly hibernated: SavedMachines;
+  readonly checkpoints: SavedMachines;
+  readonly warmMachines: WarmMachines;
 }
 
-export function createRestoreMachines(deps: {
-  machines: Machines;
-  hibernated: SavedMachines;
-  checkpoints: SavedMachines;
-  spares: Spares;
-}): RestoreMachines {
-  const { machines, hibernated, checkpoints, spares } = deps;
+/** @throws {WireError} `checkpoint_not_found` */
+export function findCheckpoint(checkpoints: SavedMachines, checkpointId: string): SavedMachine {
+  const checkpoint = checkpoints.get(checkpointId);
+  if (checkpoint !== undefined) return checkpoint;
+  throw new WireError(
+    "checkpoint_not_found",
+    `There is no checkpoint ${checkpointId} on this host`,
+  );
+}
 
-  function findCheckpoint(checkpointId: string): SavedMachine {
-    const checkpoint = checkpoints.get(checkpointId);
-    if (checkpoint !== undefined) return checkpoint;
-    throw new WireError(
-      "checkpoint_not_found",
-      `There is no checkpoint ${checkpointId} on this host`,
-    );
+/** Makes a machine that begins where the checkpoint was made. @throws {WireError} `checkpoint_not_found` */
+export async function machineOfCheckpoint(
+  { machines, checkpoints, warmMachines }: RestoreParts,
+  checkpointId: string,
+): Promise<Machine> {
+  const machine = await warmMachines
+    .take(checkpointId, fork(checkpoints, checkpointId))
+    .catch((error: unknown) => {
+      findCheckpoint(checkpoints, checkpointId);
+      throw error;
+    });
+  const isDeleted = checkpoints.get(checkpointId) === undefined;
+  // It was deleted before its memory could be read.
+  if (isDeleted && machine.record.lostBecause !== null) {
+    await machines.discard(machine);
+    findCheckpoint(checkpoints, checkpointId);
   }
+  return machine;
+}
 
-  const fork = (checkpointId: string) => () => originOf(findCheckpoint(checkpointId));
+/** Makes the machine that continues a hibernated one. */
+export async function machineOfHibernated(
+  { machines, hibernated, warmMachines }: RestoreParts,
+  saved: SavedMachine,
+): Promise<Machine> {
+  const warm = await warmMachines.takeLast(saved.id);
+  return warm ?? machines.make(originOf(hibernated.get(saved.id) ?? saved));
+}
 
-  /** What a hibernated sandbox goes on in, should it be woken. */
-  const continuation =
-    (sandboxId: string): SpareOrigin =>
-    () => {
-      const saved = hibernated.get(sandboxId);
-      return saved === undefined ? undefined : originOf(saved);
-    };
+/** Has a warm machine made for the next fork. Never rejects. */
+export function warmUpForFork(parts: RestoreParts, checkpointId: string): Promise<void> {
+  const { checkpoints } = parts;
+  return warmUp(parts, checkpoints, checkpointId, fork(checkpoints, checkpointId));
+}
 
-  /** A deep disk is flattened first: with each machine that was made of it, it would be deeper. */
-  async function standReady(from: SavedMachines, id: string, origin: SpareOrigin): Promise<void> {
-    const flattened = from.flattenDeep();
-    const before = from.get(id);
-    if (before !== undefined && isDeep(before.disk)) await flattened;
-    const saved = from.get(id);
-    if (saved !== undefined && !isDeep(saved.disk)) spares.prepare(id, origin);
-  }
-
-  return {
-    findCheckpoint,
-
-    async ofCheckpoint(checkpointId) {
-      const machine = await spares
-        .take(checkpointId, fork(checkpointId))
-        .catch((error: unknown) => {
-          findCheckpoint(checkpointId);
-          throw error;
-        });
-      const isDeleted = checkpoints.get(checkpointId) === undefined;
-      // It was deleted before its memory could be read.
-      if (isDeleted && machine.record.lostBecause !== null) {
-        await machines.discard(machine);
-        findCheckpoint(checkpointId);
-      }
-      return machine;
-    },
-
-    async ofHibernated(saved) {
-      const ready = await spares.takeLast(saved.id);
-      return ready ?? machines.make(originOf(hibernated.get(saved.id) ?? saved));
-    },
-
-    standReadyToFork: (checkpointId) => standReady(checkpoints, checkpointId, fork(checkpointId)),
-    standReadyToWake: (sandboxId) => standReady(hibernated, sandboxId, continuation(sandboxId)),
+/** Has a warm machine made for the wake. Never rejects. */
+export function warmUpForWake(parts: RestoreParts, sandboxId: string): Promise<void> {
+  const { hibernated } = parts;
+  const continuation = () => {
+    const saved = hibernated.get(sandboxId);
+    return saved === undefined ? undefined : originOf(saved);
   };
+  return warmUp(parts, hibernated, sandboxId, continuation);
+}
+
+function fork(checkpoints: SavedMachines, checkpointId: string): () => Origin {
+  return () => originOf(findCheckpoint(checkpoints, checkpointId));
+}
+
+/** Flattens a deep disk first: each machine that is made of it makes it deeper. */
+async function warmUp(
+  { warmMachines }: RestoreParts,
+  from: SavedMachines,
+  id: string,
+  origin: WarmOrigin,
+): Promise<void> {
+  const flattened = from.flattenDeep();
+  const before = from.get(id);
+  if (before !== undefined && isDeep(before.disk)) await flattened;
+  const saved = from.get(id);
+  if (saved !== undefined && !isDeep(saved.disk)) warmMachines.prepare(id, origin);
 }

@@ -28,7 +28,7 @@ describe("the disk of a running sandbox", () => {
     const { machine, checkpoint, events, reached, sandboxes } = await running(deepLayers);
     await checkpoint();
     await reached("exchange layers");
-    await sandboxes.settle();
+    await sandboxes.whenIdle();
     assert.deepEqual(machine.record.disk.layers, ["newest", "flat"]);
     assert.ok(!events.includes("pause"));
   });
@@ -36,7 +36,7 @@ describe("the disk of a running sandbox", () => {
   test("stays as it is until it is deep", async () => {
     const { machine, checkpoint, events, reached, sandboxes } = await running(deepLayers.slice(1));
     await checkpoint(0);
-    await sandboxes.settle();
+    await sandboxes.whenIdle();
     assert.ok(!events.includes("flatten machine"));
     machine.record = { ...machine.record, disk: { ...machine.record.disk, layers: deepLayers } };
     await checkpoint(1);
@@ -51,14 +51,14 @@ describe("the disk of a running sandbox", () => {
       await reached("flatten machine");
       await sandboxes[end](sandboxId);
       release();
-      await sandboxes.settle();
+      await sandboxes.whenIdle();
       await new Promise(setImmediate);
       assert.ok(!events.includes("exchange layers"), end);
       assert.ok(!events.includes("A running disk could not be flattened"), end);
     }
   });
 
-  test("that cannot be flattened is told of; the next checkpoint tries again", async () => {
+  test("that cannot be flattened is reported; the next checkpoint tries again", async () => {
     const { machine, checkpoint, fail, reached } = await running(deepLayers);
     const mend = fail("flatten machine");
     await checkpoint(0);

@@ -1,16 +1,17 @@
 import { isDeep } from "../disks/create-layers.ts";
-import type { Machine, Machines } from "../machines/create-machines.ts";
+import type { Machines } from "../machines/create-machines.ts";
+import type { Machine } from "../machines/machine.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 /** Keeps the disks of running sandboxes shallow, which each checkpoint makes deeper by a layer. */
 export interface RunningDisks {
-  /** Has a sandbox's disk flattened, if it is deep, while it runs. */
+  /** Flattens the disk of a running sandbox in the background, if it is deep. */
   flattenDeep(sandbox: Sandbox): void;
   /** Returns when the disk may become deeper: at once, unless flattening cannot keep up. */
   mayDeepen(sandbox: Sandbox): Promise<void>;
 }
 
-/** What a disk may grow to while it is flattened. */
+/** Layers that a disk may have while it is flattened. */
 const layersMaxMeanwhile = 24;
 
 export function createRunningDisks(deps: {
@@ -24,18 +25,19 @@ export function createRunningDisks(deps: {
 
   async function flatten(sandbox: Sandbox, machine: Machine): Promise<void> {
     const { sandboxId } = sandbox.spec;
-    const isOver = () => sandbox.isRemoved || sandbox.machine !== machine;
+    const isOutdated = () => sandbox.isRemoved || sandbox.machine !== machine;
     try {
-      // A layer that came meanwhile has it begin anew.
-      while (!isOver() && isDeep(machine.record.disk)) {
+      // A layer that was added meanwhile makes another pass necessary.
+      while (!isOutdated() && isDeep(machine.record.disk)) {
         await machines.flatten(machine, (exchange) =>
           change(sandboxId, async () => {
-            if (!isOver()) await exchange();
+            if (!isOutdated()) await exchange();
           }),
         );
       }
     } catch (error) {
-      if (!isOver()) log.warn({ sandboxId, err: error }, "A running disk could not be flattened");
+      if (!isOutdated())
+        log.warn({ sandboxId, err: error }, "A running disk could not be flattened");
     }
   }
 

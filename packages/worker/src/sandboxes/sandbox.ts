@@ -1,8 +1,10 @@
-import { type PrepareSandboxRequest, WireError, type WorkerSandbox } from "@opencomputer/protocol";
-import type { Machine } from "../machines/create-machines.ts";
-import type { SavedMachine } from "../saved-state/saved-machine.ts";
+import { WireError } from "@opencomputer/protocol/api";
+import type { PrepareSandboxRequest, WorkerSandbox } from "@opencomputer/protocol/wire";
+import type { LimitFunction } from "p-limit";
+import { storageRemediation } from "../files/durable-files.ts";
+import type { Machine } from "../machines/machine.ts";
+import type { SavedMachine } from "../saved-machines/saved-machine.ts";
 import { sizeOf } from "../scaling/sandbox-size.ts";
-import type { Turns } from "../turns.ts";
 
 /**
  * A sandbox has a machine, or is saved, or both: between a wake and the
@@ -11,11 +13,11 @@ import type { Turns } from "../turns.ts";
 export interface Sandbox {
   spec: PrepareSandboxRequest;
   machine: Machine | undefined;
-  /** Its machine has ended by itself, and what is left of it was not saved yet. */
+  /** Its machine has ended without being asked to, and its disk is not saved yet. */
   hasEnded: boolean;
   isRemoved: boolean;
-  /** What changes it comes one after the other. */
-  readonly turns: Turns;
+  /** Changes of the sandbox run one after the other. */
+  readonly mutex: LimitFunction;
 }
 
 export function stateOf({ machine }: Sandbox): WorkerSandbox["state"] {
@@ -23,7 +25,7 @@ export function stateOf({ machine }: Sandbox): WorkerSandbox["state"] {
   return machine.record.phase === "started" ? "running" : "prepared";
 }
 
-/** `saved` is what it was saved as, if it was. */
+/** Describes a sandbox to the control plane. `saved` is its saved machine, if it has one. */
 export function describeSandbox(sandbox: Sandbox, saved: SavedMachine | undefined): WorkerSandbox {
   const { spec, machine } = sandbox;
   const hookError = machine?.record.hookError ?? null;
@@ -48,12 +50,14 @@ export function runningMachine(sandbox: Sandbox): Machine {
   if (!machine.vm.lacksStorage()) return machine;
   throw new WireError(
     "host_storage_full",
-    `Sandbox ${sandbox.spec.sandboxId} stands still: it wrote to its disk and the host's is full; it goes on when there is space in the data directory`,
+    `Sandbox ${sandbox.spec.sandboxId} is paused: it wrote to its disk, and the host's disk is full. It resumes once there is space in the data directory`,
+    { remediation: storageRemediation },
   );
 }
 
 export function notRunning(sandbox: Sandbox): WireError {
   const { sandboxId } = sandbox.spec;
+  const state = stateOf(sandbox);
   const reasons = {
     prepared: "it was prepared and not started yet",
     running: "its machine has ended, or is being removed",
@@ -61,6 +65,7 @@ export function notRunning(sandbox: Sandbox): WireError {
   };
   return new WireError(
     "sandbox_not_running",
-    `Sandbox ${sandboxId} does not run: ${reasons[stateOf(sandbox)]}`,
+    `Sandbox ${sandboxId} is not running: ${reasons[state]}`,
+    state === "hibernated" ? { remediation: `oc sandbox wake ${sandboxId}` } : {},
   );
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type ConfigureGuestRequest, WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
+import type { ConfigureGuestRequest } from "@opencomputer/protocol/wire";
 import { createFakeMachines, createJournal, sandboxSpec } from "../testing/fake-machines.ts";
 import { type MachineAtHand, startGuest } from "./start-guest.ts";
 
@@ -72,7 +73,7 @@ describe("startGuest", () => {
     await assert.rejects(startWithHooks({ isFresh: false }, new TypeError("a bug")), TypeError);
   });
 
-  test("a machine of a memory that others begin in has a generation of its own, one for all attempts", async () => {
+  test("a machine of a memory that others begin in has its own generation, one for all attempts", async () => {
     const [first, second] = await configured({ isContinuation: false });
     assert.match(first?.generation ?? "", /^[0-9a-f]{32}$/);
     assert.equal(first?.generation, second?.generation);

@@ -1,17 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type PrepareSandboxRequest, WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
+import type { PrepareSandboxRequest } from "@opencomputer/protocol/wire";
 import type { AgentClient } from "../guest/agent-client.ts";
+import { guestIdentity, newGeneration } from "../guest/guest-identity.ts";
+import { fitGuestMemory } from "../scaling/fit-guest-memory.ts";
 import { assertApplied } from "../scaling/resize-machine.ts";
 import { guestLimitsOf } from "../scaling/sandbox-size.ts";
 import type { VirtualMachine } from "../vm/virtual-machine.ts";
-import { fitGuestMemory } from "./fit-guest-memory.ts";
-import { guestIdentity, newGeneration } from "./guest-identity.ts";
 
-/** A guest has this long to take the CPUs and the memory that were plugged. */
+/** Time that a guest has to take the CPUs and the memory that were plugged. */
 const plugTimeoutSeconds = 20;
 const bootTimeoutSeconds = 180;
 
-/** What a machine has before it is given what its sandbox is to have. */
+/** What a machine has before it gets what its sandbox is to have. */
 export interface MachineAtHand {
   readonly baseMemoryMB: number;
   readonly cpuCount: number;
@@ -19,18 +20,18 @@ export interface MachineAtHand {
   readonly diskMB: number;
   /** False for one that boots. */
   readonly hasMemory: boolean;
-  /** Nobody has used it before, so that it has no connections that are lost now. */
+  /** No sandbox has used it before, so that it has no connections that are lost now. */
   readonly isFresh: boolean;
-  /** No other machine begins where it does. */
+  /** It continues a hibernated machine, which no other does. */
   readonly isContinuation: boolean;
 }
 
 /**
- * Lets a paused machine run and makes it the sandbox that was asked for:
- * CPUs, memory, disk, identity and environment. Doing it again is no error.
- * The hooks of its user run last; that one fails is returned, and keeps nothing from starting.
+ * Lets a paused machine run and makes it the requested sandbox: CPUs, memory,
+ * disk, identity and environment. Doing it again is no error. The hooks of its user
+ * run last; the failure of one is returned, and does not keep the sandbox from starting.
  *
- * @throws {WireError} `guest_failed` when the guest does not follow, `oom_floor`
+ * @throws {WireError} `guest_failed` when the guest does not comply, `oom_floor`
  * when the memory that it was saved with has more in use than the sandbox is to have.
  */
 export async function startGuest(options: {

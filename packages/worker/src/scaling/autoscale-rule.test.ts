@@ -52,7 +52,7 @@ describe("autoscale", () => {
     assert.deepEqual([sizes[28], sizes[29], sizes[58], sizes[59]], [4096, 2048, 2048, 1024]);
   });
 
-  test("one reading above 30 % begins the minute anew", () => {
+  test("one reading above 30 % restarts the minute", () => {
     const readings = [...repeat({ part: 0.1 }, 29), { part: 0.4 }, ...repeat({ part: 0.1 }, 29)];
     assert.equal(run({ memoryMB: 4096, readings }).at(-1), 4096);
   });
@@ -80,7 +80,7 @@ describe("autoscale", () => {
     );
   });
 
-  test("whatever a guest says, the size stays within the bounds", () => {
+  test("whatever a guest reports, the size stays within the bounds", () => {
     for (const usedMB of [-1, 1e12, Number.MAX_SAFE_INTEGER / mebi]) {
       for (const memoryMB of run({ memoryMB: 1024, readings: repeat({ usedMB }, 100) })) {
         assert.ok(memoryMB >= bounds.minMemoryMB && memoryMB <= bounds.maxMemoryMB);

@@ -20,11 +20,11 @@ export const noEvidence: AutoscaleEvidence = { high: 0, low: 0 };
  * The rule of autoscale. It doubles the memory when more than 80 % is used in
  * two readings in a row, and halves it when less than 30 % is in each reading
  * of a minute, one step at a time between the bounds. After a step it starts
- * counting anew. What is halved is at most 60 % full afterwards, so that a
- * steady use never causes both steps by turns. A size outside of the bounds moves to
+ * counting again. What is halved is at most 60 % full afterwards, so that a
+ * steady use never causes both steps in alternation. A size outside of the bounds moves to
  * the nearer one at once, as far as the use permits.
  *
- * `memoryUsedBytes` is the guest's word; whatever it is, the result is within
+ * `memoryUsedBytes` is reported by the guest; whatever it is, the result is within
  * the bounds.
  */
 export function autoscale(

@@ -1,12 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type PrepareSandboxRequest, WireError } from "@opencomputer/protocol";
-import type { Machine, Machines } from "../machines/create-machines.ts";
-import { fitGuestMemory } from "../sandboxes/fit-guest-memory.ts";
+import { WireError } from "@opencomputer/protocol/api";
+import type { PrepareSandboxRequest } from "@opencomputer/protocol/wire";
+import type { Machines } from "../machines/create-machines.ts";
+import type { Machine } from "../machines/machine.ts";
 import type { VirtualMachine } from "../vm/virtual-machine.ts";
+import { fitGuestMemory } from "./fit-guest-memory.ts";
 import { guestLimitsOf, hostSizeOf, smallestMemoryMB } from "./sandbox-size.ts";
 
 const growTimeoutMilliseconds = 20_000;
-/** A guest gives memory back in its own time; its commands are held to the new size meanwhile. */
+/** A guest may take longer to give memory back; its commands are limited to the new size meanwhile. */
 const shrinkTimeoutMilliseconds = 3_000;
 const pollMilliseconds = 10;
 
@@ -50,7 +52,10 @@ async function grow({ machines, machine, vm, from, to, log }: Resizing): Promise
     );
   } catch (error) {
     await shrink({ machines, machine, vm, from: to, to: from, log }).catch((cause: unknown) =>
-      log.warn({ machineId: machine.id, err: cause }, "A machine could not be given its size back"),
+      log.warn(
+        { machineId: machine.id, err: cause },
+        "A machine could not be resized back to its former size",
+      ),
     );
     throw error;
   }
@@ -106,6 +111,7 @@ export function assertApplied(
     "oom_floor",
     `Sandbox ${sandboxId} cannot have ${memoryMB} MB: its commands use ${Math.ceil(memoryUsedBytes / 1024 / 1024)} MB, which takes a sandbox of at least ${smallest} MB. Free memory in it, or choose a larger size`,
     {
+      remediation: `oc sandbox scale ${sandboxId} ${smallest}`,
       details: {
         memoryUsedBytes,
         requestedMemoryMB: memoryMB,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { initialScaling } from "@opencomputer/protocol";
+import { initialScaling } from "@opencomputer/protocol/wire";
 import { guestLimitsOf, guestMemoryMBMax, smallestMemoryMB } from "./sandbox-size.ts";
 
 const mebi = 1024 * 1024;

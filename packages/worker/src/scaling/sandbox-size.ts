@@ -1,11 +1,11 @@
+import { limits } from "@opencomputer/protocol/api";
 import {
   type GuestLimits,
   initialScaling,
-  limits,
   type PrepareSandboxRequest,
   type SandboxScaling,
   type SandboxSize,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/wire";
 
 const mebi = 1024 * 1024;
 /** One part in so many of the memory is left to the guest's kernel and its agent. */
@@ -52,7 +52,7 @@ export function smallestMemoryMB(memoryUsedBytes: number): number {
 }
 
 /**
- * The most that a guest may ask for by itself: what its owner chose, or the
+ * The most that a guest may request for itself: what its owner chose, or the
  * upper bound of autoscale while that is enabled and higher.
  */
 export function guestMemoryMBMax(spec: SizedSpec): number {

@@ -1,6 +1,6 @@
-import type { PrepareSandboxRequest } from "@opencomputer/protocol";
+import type { PrepareSandboxRequest, WorkerScaleRequest } from "@opencomputer/protocol/wire";
+import pLimit from "p-limit";
 import type { AgentClient } from "../guest/agent-client.ts";
-import { createLimiter } from "../pool/create-limiter.ts";
 import {
   type AutoscaleEvidence,
   autoscale,
@@ -8,7 +8,6 @@ import {
   readingIntervalMilliseconds,
 } from "./autoscale-rule.ts";
 import { scalingOf } from "./sandbox-size.ts";
-import type { ScaleSandboxes } from "./scale-sandboxes.ts";
 
 /** A running sandbox with its agent. */
 export interface AutoscaledSandbox {
@@ -21,17 +20,21 @@ const readingsMax = 16;
 
 /**
  * Follows the use of the sandboxes that have autoscale enabled until it is
- * stopped. A reading that fails counts as none.
+ * closed. A reading that fails counts as none.
  */
 export function startAutoscaler(deps: {
   listRunning: () => AutoscaledSandbox[];
-  scale: ScaleSandboxes["scale"];
+  scale: (
+    sandboxId: string,
+    request: WorkerScaleRequest,
+    requester: "autoscale",
+  ) => Promise<unknown>;
   log: { warn(details: object, message: string): void };
   intervalMilliseconds?: number;
-}): { stop(): void } {
+}): { close(): void } {
   const evidences = new Map<string, AutoscaleEvidence>();
   const busy = new Set<string>();
-  const limitReadings = createLimiter(readingsMax);
+  const limitReadings = pLimit(readingsMax);
 
   async function follow({ spec, agent }: AutoscaledSandbox): Promise<void> {
     const { sandboxId, memoryMB } = spec;
@@ -70,5 +73,5 @@ export function startAutoscaler(deps: {
 
   const timer = setInterval(tick, deps.intervalMilliseconds ?? readingIntervalMilliseconds);
   timer.unref();
-  return { stop: () => clearInterval(timer) };
+  return { close: () => clearInterval(timer) };
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Confinement, confined } from "../confinement/confinement.ts";
+import { type Confinement, confined } from "../process/confinement.ts";
 import { runProgram } from "../process/run-program.ts";
 
 /** What a probe is asked to try. */

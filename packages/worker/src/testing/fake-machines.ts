@@ -1,7 +1,8 @@
 import { setImmediate } from "node:timers/promises";
-import type { PrepareSandboxRequest } from "@opencomputer/protocol";
+import type { PrepareSandboxRequest } from "@opencomputer/protocol/wire";
 import type { AgentClient } from "../guest/agent-client.ts";
-import type { Machine, Machines } from "../machines/create-machines.ts";
+import type { Machines } from "../machines/create-machines.ts";
+import type { Machine } from "../machines/machine.ts";
 import type { Origin } from "../machines/origin.ts";
 import { parseNetworkBlock } from "../network/network-block.ts";
 import { slotAt } from "../network/slot.ts";
@@ -62,7 +63,7 @@ const block = parseNetworkBlock("198.18.4.0/22");
 
 /**
  * Machines that only write down what happens to them, `machine-0` first.
- * Guests answer with `cpusOnline` CPUs, one call after the other, then with all.
+ * Guests report `cpusOnline` CPUs, one call after the other, then all.
  */
 export function createFakeMachines(
   { note, events }: Journal,
@@ -243,7 +244,7 @@ function fakeAgent(note: Journal["note"], cpusOnline: number[]): AgentClient {
   };
 }
 
-/** What a sandbox is asked for with, changed as told. */
+/** A request for a sandbox, with some changes. */
 export function sandboxSpec(change: Partial<PrepareSandboxRequest> = {}): PrepareSandboxRequest {
   return {
     sandboxId: "sb-aaaaaaaaaaaaaaaaaaaa",

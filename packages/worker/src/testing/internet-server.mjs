@@ -11,7 +11,7 @@ for (const [address, port, manner] of process.argv.slice(2).map((text) => text.s
   });
   server.listen(Number(port), address);
   const echo = createSocket("udp4");
-  echo.on("message", (octets, from) => echo.send(octets, from.port, from.address));
+  echo.on("message", (bytes, from) => echo.send(bytes, from.port, from.address));
   echo.bind(Number(port), address);
 }
 process.stdin.on("end", () => process.exit());

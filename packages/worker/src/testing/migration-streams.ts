@@ -1,11 +1,11 @@
-import { pageBytes } from "../saved-state/migration-stream.ts";
+import { pageBytes } from "../save-memory/migration-stream.ts";
 
 export interface StreamPage {
   readonly block: string;
   readonly offset: number;
   /** Undefined for zeros. */
-  readonly octets: Buffer | undefined;
-  /** The block's name stands there although the page before is of the same. */
+  readonly bytes: Buffer | undefined;
+  /** The block's name is written although the page before is of the same block. */
   readonly isNamed?: boolean;
 }
 
@@ -26,29 +26,29 @@ export const streamDevices = Buffer.concat([
 ]);
 
 export function u32(value: number): Buffer {
-  const octets = Buffer.alloc(4);
-  octets.writeUInt32BE(value);
-  return octets;
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
 }
 
 export function u64(value: number): Buffer {
-  const octets = Buffer.alloc(8);
-  octets.writeBigUInt64BE(BigInt(value));
-  return octets;
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(value));
+  return bytes;
 }
 
 export function named(name: string): Buffer {
   return Buffer.concat([Buffer.from([name.length]), Buffer.from(name)]);
 }
 
-/** A page as it stands in a stream, after one of the block `before`. */
+/** A page as it is encoded in a stream, after one of the block `before`. */
 export function encodePage(page: StreamPage, before: string | undefined): Buffer {
   const isSame = before === page.block && page.isNamed !== true;
-  const flags = (page.octets === undefined ? 0x02 : 0x08) | (isSame ? 0x20 : 0);
+  const flags = (page.bytes === undefined ? 0x02 : 0x08) | (isSame ? 0x20 : 0);
   return Buffer.concat([
     u64(page.offset + flags),
     isSame ? Buffer.alloc(0) : named(page.block),
-    page.octets ?? Buffer.from([0]),
+    page.bytes ?? Buffer.from([0]),
   ]);
 }
 

@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
+import { randomBytes, randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { createInterface } from "node:readline";
-import { egressPorts, guestNetwork, metadataService } from "@opencomputer/protocol";
+import { egressPorts, guestNetwork, metadataService } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import type { Slot } from "../network/slot.ts";
 import { runProgram } from "../process/run-program.ts";
@@ -42,7 +43,7 @@ export async function attachStandInGuest(slot: Slot): Promise<StandInGuest> {
   };
 }
 
-/** Takes a stand-in guest from its slot; its processes and connections go on. */
+/** Takes a stand-in guest from its slot; its processes and connections continue. */
 export async function unplugStandInGuest(slot: Slot): Promise<void> {
   await runProgram("ip", ["-n", slot.name, "link", "del", "tap0"]);
 }
@@ -69,13 +70,13 @@ route add default via ${gatewayAddress}
   });
 }
 
-/** How a connection answered to what its guest did: its octets came back, it ended, or was reset. */
+/** What happened to a connection after its guest sent: its bytes came back, it ended, or was reset. */
 const replySchema = z.enum(["echoed", "ended", "reset", "silent"]);
 
 /** A TCP connection of a process in a stand-in guest. */
 export interface HeldConnection {
-  /** Sends `octets`, or the `end` of them, and tells what came of it. Only once. */
-  send(what: "octets" | "end"): Promise<z.infer<typeof replySchema>>;
+  /** Sends `bytes`, or the `end` of the stream, and returns what happened. Only once. */
+  send(what: "bytes" | "end"): Promise<z.infer<typeof replySchema>>;
 }
 
 /** Connects from a stand-in guest and holds the connection until something is sent on it. */
@@ -89,7 +90,7 @@ const end = (reply) => { console.log(reply); process.exit(); };
 let sent = false;
 socket.on("connect", () => console.log("connected"));
 socket.on("error", (error) => end(error.code === "ECONNRESET" ? "reset" : "silent"));
-socket.on("data", (octets) => { if (sent && String(octets) === "echo?") end("echoed"); });
+socket.on("data", (bytes) => { if (sent && String(bytes) === "echo?") end("echoed"); });
 socket.on("end", () => { if (sent) end("ended"); });
 process.stdin.on("data", (what) => {
   sent = true;
@@ -138,7 +139,7 @@ socket.connect(${port}, "${address}", () => socket.send("?"));
 setTimeout(() => end("silent"), ${silenceMilliseconds});`;
 }
 
-/** Echoes on the proxy's ports, and tells who called. */
+/** Echoes on the proxy's ports, and reports the caller. */
 export async function serveAsProxy(egressAddress: string) {
   const callers: string[] = [];
   const servers: Server[] = [];
@@ -171,7 +172,35 @@ export async function serveAsProxy(egressAddress: string) {
   };
 }
 
-/** A namespace beyond the host with public and private addresses, which answers on every port tried. */
+/**
+ * Accepts connections to any address, as the proxy does for open ports, and reports
+ * where each was meant to go. Only a privileged program may open such a socket.
+ */
+export async function serveStreams(egressAddress: string) {
+  const open = `use Socket; $^F = 9;
+socket $s, PF_INET, SOCK_STREAM, 0 or die; setsockopt $s, SOL_SOCKET, SO_REUSEADDR, 1;
+setsockopt $s, 0, 19, 1 or die; bind $s, sockaddr_in(shift, inet_aton(shift)) or die;
+listen $s, 9 or die; exec @ARGV, fileno $s;`;
+  const serve = `const server = require("node:net").createServer((socket) => {
+  console.log(socket.localAddress + ":" + socket.localPort + " from " + socket.remoteAddress);
+  socket.on("error", () => socket.destroy());
+  socket.end("hello");
+});
+server.listen({ fd: Number(process.argv.at(-1)) }, () => console.log("ready"));`;
+  const server = spawn(
+    "perl",
+    ["-e", open, String(egressPorts.streams), egressAddress, process.execPath, "-e", serve, "--"],
+    { stdio: ["pipe", "pipe", "inherit"] },
+  );
+  const lines = createInterface(server.stdout)[Symbol.asyncIterator]();
+  await lines.next();
+  return {
+    nextCaller: async (): Promise<string> => z.string().parse((await lines.next()).value),
+    close: () => void server.kill(),
+  };
+}
+
+/** A namespace beyond the host with public and private addresses, which responds on every port tried. */
 export async function attachInternet(
   name: string,
   hostAddress: string,
@@ -216,4 +245,14 @@ export async function serveInNamespace(namespace: string, places: readonly strin
   );
   await once(server.stdout, "data");
   return { close: () => void server.kill() };
+}
+
+/** An id and a network block that nothing else on this host has: test runs may overlap. */
+export async function testInstallation(): Promise<{ installationId: string; block: string }> {
+  const addresses = await runProgram("ip", ["-brief", "addr"]);
+  for (;;) {
+    const block = `198.19.${randomInt(64) * 4}.0`;
+    if (addresses.includes(block.replace(/\.0$/, "."))) continue;
+    return { installationId: randomBytes(4).toString("hex"), block: `${block}/22` };
+  }
 }

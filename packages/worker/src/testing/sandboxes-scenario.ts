@@ -1,11 +1,11 @@
-import { WireError } from "@opencomputer/protocol";
-import { createSpares } from "../machines/create-spares.ts";
+import { WireError } from "@opencomputer/protocol/api";
 import { parseNetworkBlock } from "../network/network-block.ts";
 import { slotAt } from "../network/slot.ts";
 import { createSandboxes } from "../sandboxes/create-sandboxes.ts";
-import type { SavedMachines } from "../saved-state/create-saved-machines.ts";
-import type { SavedMachine, SavedManifest } from "../saved-state/saved-machine.ts";
+import type { SavedMachines } from "../saved-machines/create-saved-machines.ts";
+import type { SavedMachine, SavedManifest } from "../saved-machines/saved-machine.ts";
 import { newMachineShape, shapeOf } from "../vm/machine-shape.ts";
+import { createWarmMachines } from "../warm-pool/create-warm-machines.ts";
 import { createFakeMachines, createJournal, type Journal } from "./fake-machines.ts";
 
 const block = parseNetworkBlock("198.18.4.0/22");
@@ -75,12 +75,13 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
   const sandboxes = createSandboxes({
     machines,
     slots: {
+      takenCount: 0,
       open: () => Promise.reject(new Error("not here")),
       adopt: (index) => slotAt("00c0ffee", block, index),
       setMode: (_, mode) => note(`mode ${mode}`),
       close: () => note("close slot"),
-      closeStrays: () => note("close strays"),
-      avoidStrays: () => note("avoid strays"),
+      closeOrphans: () => note("close orphans"),
+      avoidOrphans: () => note("avoid orphans"),
     },
     hibernated,
     checkpoints,
@@ -91,7 +92,7 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
         const rest = { machineFingerprint: "fingerprint-1", sizeBytes: 4096, pauseMilliseconds: 0 };
         return { ...shape, ...rest, kind, sandbox, lostBecause };
       }),
-    spares: createSpares({ machines, isEnabled: false, log }),
+    warmMachines: createWarmMachines({ machines, isEnabled: false, log }),
     takeMachine: async () => machines.fake(),
     checkSize: ({ memoryMB }) => {
       if (memoryMB > 8192) throw new WireError("unsupported_option", "too much");

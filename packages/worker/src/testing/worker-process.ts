@@ -6,24 +6,24 @@ import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { type CommandResult, commandResultSchema } from "@opencomputer/protocol/api";
 import {
-  type CommandResult,
-  commandResultSchema,
   type PrepareSandboxRequest,
   type WorkerStatus,
   workerStatusSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/wire";
 import { Pool } from "undici";
 import { readRecord } from "../files/record-kind.ts";
 import { type MachineRecord, machineRecordKind } from "../machines/machine-record.ts";
 import { runProgram } from "../process/run-program.ts";
+import { findBakedInstallation } from "./baked-installation.ts";
 
 const readyTimeoutSeconds = 300;
 /** A user that nothing else on the host is. */
-export const workerUserId = 60_990;
+const ownUser = { userId: 60_990, groupId: 60_990 };
 const idAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
-export interface Answer {
+export interface WorkerResponse {
   readonly status: number;
   readonly body: unknown;
 }
@@ -34,18 +34,23 @@ export async function startWorkerScene(options: {
   block: string;
   /** A command that executes the worker's command, which follows it. */
   launcher?: readonly string[];
+  /** Starts with the golden snapshot of the end-to-end tests, where there is one. */
+  isBaked?: boolean;
 }) {
-  const { installationId, block, launcher = [] } = options;
-  const dataDirectory = await mkdtemp(join(tmpdir(), "worker-data-"));
+  const { installationId, block, launcher = [], isBaked = false } = options;
+  const baked = isBaked ? await findBakedInstallation() : undefined;
+  const { userId, groupId } = baked ?? ownUser;
+  const dataDirectory = await mkdtemp(join(baked?.parentDirectory ?? tmpdir(), "worker-data-"));
   const runtimeDirectory = `/run/opencomputer-${installationId}`;
   const socketPath = join(runtimeDirectory, "worker/worker.sock");
   const hostSocketPath = join(runtimeDirectory, "host/host.sock");
   const logPath = join(dataDirectory, "worker.log");
   await mkdir(dirname(socketPath), { recursive: true });
-  await chown(dirname(socketPath), workerUserId, workerUserId);
+  await chown(dirname(socketPath), userId, groupId);
   await mkdir(join(dataDirectory, "data"));
+  await baked?.linkInto(join(dataDirectory, "data"));
   await chmod(dataDirectory, 0o711);
-  const authority = await makeCertificate(dataDirectory);
+  const authority = baked?.certificatePem ?? (await makeCertificate(dataDirectory));
   const pool = new Pool("http://worker", { socketPath, headersTimeout: 0, bodyTimeout: 0 });
   let child: ChildProcess | undefined;
   let host: ChildProcess | undefined;
@@ -74,7 +79,7 @@ export async function startWorkerScene(options: {
   function launch(mainFile: string, asUser: readonly string[], environment: object): ChildProcess {
     const log = createWriteStream(logPath, { flags: "a" });
     const path = new URL(mainFile, import.meta.url).pathname;
-    const node = [process.execPath, "--conditions=source", "--import", "tsx", path];
+    const node = [process.execPath, "--conditions=source", path];
     const [command = "", ...rest] = [...launcher, ...asUser, ...node];
     const launched = spawn(command, rest, {
       stdio: ["ignore", "pipe", "pipe"],
@@ -98,14 +103,14 @@ export async function startWorkerScene(options: {
     // The service mounts its directories into the worker's root; here it is let through to them.
     await chmod(join(dataDirectory, "data"), 0o711);
     host = launch("../host/main.ts", [], {
-      OPENCOMPUTER_WORKER_USER_ID: String(workerUserId),
-      OPENCOMPUTER_WORKER_GROUP_ID: String(workerUserId),
+      OPENCOMPUTER_WORKER_USER_ID: String(userId),
+      OPENCOMPUTER_WORKER_GROUP_ID: String(groupId),
     });
     await until("the host process listens", async () => {
       if (host?.exitCode !== null) throw new Error(await readFile(logPath, "utf8"));
       return existsSync(hostSocketPath);
     });
-    const asWorker = ["setpriv", `--reuid=${workerUserId}`, `--regid=${workerUserId}`];
+    const asWorker = ["setpriv", `--reuid=${userId}`, `--regid=${groupId}`];
     const privileges = ["--clear-groups", "--no-new-privs", "--bounding-set=-all"];
     child = launch("../main.ts", [...asWorker, ...privileges, "--inh-caps=-all"], {
       OPENCOMPUTER_ACCEL: process.env["OPENCOMPUTER_ACCEL"],
@@ -124,8 +129,8 @@ export async function startWorkerScene(options: {
   }
 
   async function trust(): Promise<void> {
-    const answer = await call("PUT", "/v1/trust", { certificatePem: authority });
-    if (answer.status !== 204) throw new Error(JSON.stringify(answer));
+    const response = await call("PUT", "/v1/trust", { certificatePem: authority });
+    if (response.status !== 204) throw new Error(JSON.stringify(response));
     await until("the worker is ready", async () => {
       const { ready, failure } = await status();
       if (failure !== null) throw new Error(failure);
@@ -158,22 +163,22 @@ export async function startWorkerScene(options: {
 
     async prepare(overrides: Partial<PrepareSandboxRequest> = {}): Promise<PrepareSandboxRequest> {
       const spec = { ...specOf(newSandboxId()), ...overrides };
-      const answer = await call("POST", "/v1/sandboxes", spec);
-      if (answer.status !== 201) throw new Error(JSON.stringify(answer));
+      const response = await call("POST", "/v1/sandboxes", spec);
+      if (response.status !== 201) throw new Error(JSON.stringify(response));
       return spec;
     },
 
     async create(overrides: Partial<PrepareSandboxRequest> = {}): Promise<string> {
       const { sandboxId } = await this.prepare(overrides);
-      const answer = await call("POST", `/v1/sandboxes/${sandboxId}/start`);
-      if (answer.status !== 200) throw new Error(JSON.stringify(answer));
+      const response = await call("POST", `/v1/sandboxes/${sandboxId}/start`);
+      if (response.status !== 200) throw new Error(JSON.stringify(response));
       return sandboxId;
     },
 
     async run(sandboxId: string, cmd: string, more: object = {}): Promise<CommandResult> {
-      const answer = await call("POST", `/v1/sandboxes/${sandboxId}/exec/run`, { cmd, ...more });
-      if (answer.status !== 200) throw new Error(JSON.stringify(answer));
-      return commandResultSchema.parse(answer.body);
+      const response = await call("POST", `/v1/sandboxes/${sandboxId}/exec/run`, { cmd, ...more });
+      if (response.status !== 200) throw new Error(JSON.stringify(response));
+      return commandResultSchema.parse(response.body);
     },
 
     /** The machine of a sandbox, from its record. */

@@ -1,10 +1,10 @@
-/** What passes bytes, such as a socket. */
+/** Anything that carries bytes, such as a socket. */
 export interface Connection {
   readonly bytesRead: number;
   readonly bytesWritten: number;
 }
 
-/** What of a sandbox's use passed this worker since it started. */
+/** The use of a sandbox that this worker has seen since it started. */
 export interface SandboxUse {
   /** Undefined when there was none. */
   readonly lastUsedAt: Date | undefined;
@@ -13,14 +13,14 @@ export interface SandboxUse {
 }
 
 /**
- * Counts the use of sandboxes by those who call them: commands and files while
- * they are under way, and connections that stay open (sessions, terminals,
- * previews) while bytes pass.
+ * Records the use of sandboxes by their callers: commands and files while they
+ * are under way, and open connections (sessions, terminals, previews) while they
+ * carry bytes.
  */
 export interface UseWatch {
-  /** Begins an operation; the function that is returned ends it. */
+  /** Begins an operation; the returned function ends it. */
   begin(sandboxId: string): () => void;
-  /** Watches a connection, until the function that is returned is called. */
+  /** Watches a connection until the returned function is called. */
   watch(sandboxId: string, connection: Connection): () => void;
   useOf(sandboxId: string): SandboxUse;
   /** Forgets a sandbox that was removed. */

@@ -1,12 +1,11 @@
 import { open, readFile, rm } from "node:fs/promises";
-import { WireError } from "@opencomputer/protocol";
-import type { Host } from "../host/host.ts";
-import type { MachineEnd } from "../host/host-wire.ts";
+import { WireError } from "@opencomputer/protocol/api";
 import { isAlive, type ProcessIdentity } from "../process/process-identity.ts";
 import { runProgram } from "../process/run-program.ts";
-import { monitorProcess } from "./process-monitor.ts";
+import { monitorProcess } from "../qmp/process-monitor.ts";
+import { connectQmp } from "../qmp/qmp-client.ts";
+import type { MachineEnd, MachineProcesses } from "./machine-start.ts";
 import { qemuMachine } from "./qemu-machine.ts";
-import { connectQmp } from "./qmp-client.ts";
 import type { Hypervisor, VirtualMachine } from "./virtual-machine.ts";
 
 const program = "qemu-system-x86_64";
@@ -14,7 +13,7 @@ const program = "qemu-system-x86_64";
 const stateDescriptor = 3;
 
 export function createQemu(deps: {
-  host: Pick<Host, "startMachine" | "endMachine" | "endOtherMachines">;
+  host: MachineProcesses;
   log: { warn(details: object, message: string): void };
 }): Hypervisor {
   const { host } = deps;
@@ -38,7 +37,7 @@ export function createQemu(deps: {
         const { wasKilled } = process === undefined ? { wasKilled: false } : await end(process);
         await rm(socketPath, { force: true });
         if (wasKilled) {
-          const message = "The machine was killed while it was started: try again";
+          const message = "The machine was killed while it was starting: try again";
           throw new WireError("guest_failed", message, { cause: error });
         }
         const messages = (await readFile(logPath, "utf8")).trim().slice(-1000);

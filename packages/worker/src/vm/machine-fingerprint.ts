@@ -1,23 +1,35 @@
 import { createHash } from "node:crypto";
+import type { HostProcessor } from "./host-processor.ts";
 import type { MachineShape } from "./machine-shape.ts";
 import { kernelArguments, machineArguments } from "./qemu-arguments.ts";
 
 /**
- * Tells machines apart by what their saved memory depends on: one that was
- * saved loads only into a machine of the same fingerprint. 32 hexadecimal digits.
+ * Identifies what saved memory depends on: it loads only into a machine of the
+ * same fingerprint. 32 hexadecimal digits.
  */
 export function machineFingerprint(inputs: {
   readonly shape: MachineShape;
   readonly hypervisorVersion: string;
-  /** Under KVM a guest sees the host's processor. */
-  readonly processor: string;
+  readonly processor: Pick<HostProcessor, "name" | "vendor">;
 }): string {
   const { shape, hypervisorVersion, processor } = inputs;
   const text = JSON.stringify([
     hypervisorVersion,
-    shape.accelerator === "kvm" ? processor : "",
+    processorOf(shape, processor),
     ...machineArguments(shape),
     kernelArguments,
   ]);
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+
+/**
+ * What the guest sees of the host's processor: nothing when it is emulated, all of it in machines
+ * of earlier versions with KVM, which have no named model, and otherwise what depends on its vendor.
+ */
+function processorOf(
+  { accelerator, processorModel }: MachineShape,
+  { name, vendor }: Pick<HostProcessor, "name" | "vendor">,
+): string {
+  if (accelerator === "tcg") return "";
+  return processorModel === "host" ? name : vendor;
 }

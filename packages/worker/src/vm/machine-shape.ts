@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { StoredRecord } from "../files/record-kind.ts";
+import { processorModel } from "./processor-model.ts";
 
 export const acceleratorSchema = z.enum(["kvm", "tcg"]);
 export type Accelerator = z.infer<typeof acceleratorSchema>;
@@ -19,13 +20,22 @@ export const machineShapeSchema = z.object({
 });
 export type MachineShape = z.infer<typeof machineShapeSchema>;
 
-/** `erms` says that copying bytes is fastest, which it is in hardware. Emulated, it takes five times as long. */
-const processorModels = { kvm: "host", tcg: "max,erms=off" } as const;
-
-/** The shape of new machines. */
-export function newMachineShape(accelerator: Accelerator, baseMemoryMB: number): MachineShape {
-  const processorModel = processorModels[accelerator];
-  return { accelerator, baseMemoryMB, machineType: "pc-q35-7.2", processorModel };
+/**
+ * The shape of new machines.
+ *
+ * @param hostFlags The features of the host's processor, of which machines with KVM have some.
+ */
+export function newMachineShape(
+  accelerator: Accelerator,
+  baseMemoryMB: number,
+  hostFlags: ReadonlySet<string> = new Set(),
+): MachineShape {
+  return {
+    accelerator,
+    baseMemoryMB,
+    machineType: "pc-q35-7.2",
+    processorModel: processorModel(accelerator, hostFlags),
+  };
 }
 
 /** What machines were given while records had no shape. */

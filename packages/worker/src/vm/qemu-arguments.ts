@@ -1,14 +1,15 @@
-import { guestNetwork, limits } from "@opencomputer/protocol";
+import { limits } from "@opencomputer/protocol/api";
+import { guestNetwork } from "@opencomputer/protocol/wire";
 import { slotInterfaces } from "../network/slot.ts";
 import type { Accelerator, MachineShape } from "./machine-shape.ts";
 
-/** What it takes to speak with the QEMU process of a machine. */
+/** What is needed to reach the QEMU process of a machine. */
 export interface MachineAccess {
   readonly shape: MachineShape;
   readonly qmpSocketPath: string;
 }
 
-/** One QEMU process: which files and interfaces stand behind the machine. */
+/** One QEMU process: the files and interfaces of its machine. */
 export interface QemuLaunch extends MachineAccess {
   readonly name: string;
   readonly kernel: { readonly path: string; readonly commandLine: string };
@@ -24,11 +25,11 @@ export interface QemuLaunch extends MachineAccess {
   readonly consoleLogPath?: string;
 }
 
-/** Octets of translated code that a software-emulated machine may keep. */
+/** Size of translated code that a software-emulated machine may keep. */
 const translationCacheMB = 128;
 /**
  * Added to the image's kernel command line, so that small sandboxes can give
- * memory back: the kernel lies at the bottom, and keeps its own allocations,
+ * memory back: the kernel is at the bottom, and keeps its own allocations,
  * which cannot move, within the first three blocks of 128 MB. It counts without
  * holes and rounds up to 4 MB, hence 382; a block across the border would stay.
  */
@@ -105,7 +106,7 @@ export function qemuArguments(launch: QemuLaunch): string[] {
     "none",
     "-sandbox",
     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-    // The CPUs stand still until they are told to run, also when they ran while they were saved.
+    // The CPUs are paused until `cont`, also when they ran while they were saved.
     "-S",
     "-object",
     JSON.stringify({
@@ -141,7 +142,7 @@ export function qemuArguments(launch: QemuLaunch): string[] {
   ];
 }
 
-/** QEMU's option lists end a value at a comma; a doubled one stands for itself. */
+/** QEMU's option lists end a value at a comma; a doubled comma is a literal one. */
 function escapeCommas(text: string): string {
   return text.replaceAll(",", ",,");
 }

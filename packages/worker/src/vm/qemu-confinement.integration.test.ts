@@ -6,15 +6,15 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { confined } from "../confinement/confinement.ts";
 import { layerMounts } from "../host/layer-mounts.ts";
 import { createSlotHost } from "../network/create-slot-host.ts";
 import { createSlots } from "../network/create-slots.ts";
 import { parseNetworkBlock } from "../network/network-block.ts";
 import { type Slot, slotInterfaces } from "../network/slot.ts";
+import { confined } from "../process/confinement.ts";
 import { runProgram } from "../process/run-program.ts";
 import { listConfined, probeConfined, probeHost } from "../testing/confined-probe.ts";
-import { testInstallation } from "../testing/test-installation.ts";
+import { testInstallation } from "../testing/network-scene.ts";
 import { newMachineShape } from "./machine-shape.ts";
 import type { QemuLaunch } from "./qemu-arguments.ts";
 import { type DiskFiles, qemuConfinement } from "./qemu-confinement.ts";
@@ -22,7 +22,7 @@ import { type DiskFiles, qemuConfinement } from "./qemu-confinement.ts";
 const { installationId, block } = await testInstallation();
 const workerGroupId = 60_990;
 
-/** A probe stands where QEMU would, as code does that broke out of a guest. */
+/** A probe runs in the place of QEMU, as code would that broke out of a guest. */
 describe("what QEMU is confined to", () => {
   const parsedBlock = parseNetworkBlock(block);
   const host = createSlotHost({ installationId, block: parsedBlock, deniedRanges: [] });
@@ -178,7 +178,7 @@ describe("what QEMU is confined to", () => {
     );
   });
 
-  test("a layer that its disk gives up is gone at once, though it is mounted", async () => {
+  test("a layer that its disk no longer needs disappears at once, although it is mounted", async () => {
     const options = { ...confinement(), endsWithCaller: true, reportDescriptor: null };
     const [program = "", ...programArguments] = confined(["cat"], options);
     const running = spawn(program, programArguments, { stdio: ["pipe", "pipe", "inherit"] });

@@ -1,12 +1,7 @@
 import { access } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  type Confinement,
-  inPlace,
-  type Mount,
-  type ProgramUser,
-} from "../confinement/confinement.ts";
+import { type Confinement, inPlace, type Mount, type ProgramUser } from "../process/confinement.ts";
 import type { QemuLaunch } from "./qemu-arguments.ts";
 
 /** The files of a machine's disk, where QEMU looks for them. */
@@ -21,17 +16,17 @@ const readOnlyMemoryLibrary = fileURLToPath(
   new URL("../../native/build/open-memory-read-only.so", import.meta.url),
 );
 const firmwareDirectories = ["/usr/share/qemu", "/usr/share/seabios"];
-/** Tells QEMU whether it may leave memory unreserved. All it has of `/proc`. */
+/** Where QEMU reads whether it may leave memory unreserved: its only file of `/proc`. */
 const overcommitSetting = "/proc/sys/vm/overcommit_memory";
 const devices = ["/dev/null", "/dev/urandom", "/dev/net/tun"];
 
 /**
- * What QEMU has of the host: its program and firmware, the files of one
- * machine, its network namespace. The memory and the layers under the newest
- * one are shared by machines: QEMU finds them, and cannot write to them.
+ * Confines QEMU to its program and firmware, the files of one machine, and its
+ * network namespace. The memory and the layers under the newest one are shared
+ * by machines: QEMU can read them, and cannot write to them.
  *
  * It is its slot's user, and in the groups that let it read what is the worker's
- * and use `/dev/kvm`. Of the worker's files it finds only those listed here.
+ * and use `/dev/kvm`. Of the worker's files it sees only those listed here.
  */
 export function qemuConfinement(options: {
   launch: QemuLaunch;

@@ -1,7 +1,7 @@
 import { basename, extname } from "node:path";
 import { z } from "zod";
+import { type QmpClient, QmpRefusal } from "../qmp/qmp-client.ts";
 import { qemuNames } from "./qemu-arguments.ts";
-import { type QmpClient, QmpRefusal } from "./qmp-client.ts";
 import type { VirtualMachine } from "./virtual-machine.ts";
 
 const blockDevicesSchema = z.array(
@@ -35,7 +35,7 @@ export function qemuDisk(
   const listNodes = () => qmp.execute("query-named-block-nodes", { flat: true }, blockNodesSchema);
   const remove = (node: string) => qmp.execute("blockdev-del", { "node-name": node }, z.unknown());
 
-  /** Adds a node for a file; what cannot be done with it then leaves no node. */
+  /** Adds a node for a file, and removes it again when QEMU refuses its use. */
   async function withNode(
     path: string,
     options: { backing: string | null; "read-only": boolean },
@@ -93,7 +93,7 @@ export function qemuDisk(
         { device: node, "image-node-name": node, "backing-file": basename(path) },
         z.unknown(),
       );
-      // Each holds those under it. The one that the machine was started with has a name of its own.
+      // Each node holds those under it. The one that the machine was started with has another kind of name.
       const present = new Set((await listNodes()).map((found) => found["node-name"]));
       for (const former of [...replaced.map(nodeOf), qemuNames.disk]) {
         if (former !== node && present.has(former)) await remove(former);
@@ -109,7 +109,7 @@ function fileNode(node: string, path: string) {
   return { driver: "file", "node-name": fileNodeName(node), filename: path, discard: "unmap" };
 }
 
-/** QEMU resets each option that it is not told again. */
+/** All options of a node: QEMU resets those that are left out. */
 function nodeOptions(node: string, file: string | ReturnType<typeof fileNode>) {
   return { driver: "qcow2", "node-name": node, discard: "unmap", file };
 }

@@ -1,14 +1,14 @@
-import type { KeptMachines, MachineStart } from "../host/host-wire.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
+import type { KeptMachines, MachineStart } from "./machine-start.ts";
 import type { MachineAccess } from "./qemu-arguments.ts";
 
-/** What a machine has beyond its shape, plugged in while it stands or runs. */
+/** What a machine has beyond its shape: it is plugged in while the machine is paused or runs. */
 export interface MachineSize {
   readonly cpuCount: number;
   readonly memoryMB: number;
 }
 
-/** Where a machine is saved: its base memory, of the same size, and the rest. */
+/** Where a machine is saved: a file of its base memory, and one of the rest. */
 export interface SavedFiles {
   readonly memoryPath: string;
   readonly statePath: string;
@@ -17,29 +17,29 @@ export interface SavedFiles {
 /** A running virtual machine. It outlives the worker; `attach` finds it again. */
 export interface VirtualMachine {
   readonly process: ProcessIdentity;
-  /** Stops its CPUs; done already is no error. */
+  /** Stops its CPUs. A machine that is paused already is no error. */
   pause(): Promise<void>;
-  /** Lets its CPUs run; done already is no error. */
+  /** Lets its CPUs run. A machine that runs already is no error. */
   resume(): Promise<void>;
-  /** Whether it stands still because the host's disk is full. It goes on by itself when it is not. */
+  /** Whether it is paused because the host's disk is full. It resumes once there is space. */
   lacksStorage(): boolean;
   /**
    * Saves its base memory and the rest of its state into two new files. A
-   * running machine runs on until nearly all is saved. Afterwards it stands
-   * paused, and may resume.
+   * running machine keeps running until nearly all is saved. It is paused
+   * afterwards, and may be resumed.
    *
-   * @throws {Error} when it cannot be saved: it then is as it was.
+   * @throws {Error} when it cannot be saved: its state is then as before.
    */
   save(files: SavedFiles): Promise<void>;
-  /** How long it stood still altogether when it was last paused, or saved. */
+  /** Total time that it was paused when it was last paused or saved. */
   lastPauseMilliseconds(): number;
   /** The file that takes what its guest writes to the disk. */
   diskPath(): Promise<string>;
-  /** From now on it writes into an empty layer over its disk. */
+  /** Makes it write into an empty layer over its disk from now on. */
   writeInto(layerPath: string): Promise<void>;
   /**
    * Puts a layer under the one that it writes into, in the place of those that
-   * together have the same content; it runs on. `replaced` lists them, the
+   * together have the same content, while it runs. `replaced` lists them, the
    * newest first; both forms lie on `basePath`.
    */
   replaceUnder(layers: {
@@ -55,26 +55,26 @@ export interface VirtualMachine {
   currentMemoryMB(): Promise<number>;
   growDisk(diskMB: number): Promise<void>;
   /**
-   * Calls back when the machine's process has ended, by itself or killed, and
-   * for nothing else. At once when it has already.
+   * Calls back when the machine's process has ended, for whatever reason, and
+   * only then; at once when it has ended already.
    */
   onEnd(callback: () => void): void;
-  /** Ends it at once, and returns when nothing of it runs. Done already is no error. */
+  /** Ends it at once, and returns when nothing of it runs. One that has ended already is no error. */
   kill(): Promise<void>;
-  /** Lets go of it; it goes on. */
+  /** Closes the connection to it; it keeps running. */
   release(): void;
 }
 
-/** The seam to what runs virtual machines. */
+/** The interface to the program that runs virtual machines. */
 export interface Hypervisor {
-  /** What the installed program calls itself, for instance `7.2.22 (Debian 1:7.2+dfsg-7)`. */
+  /** The version that the installed program reports, for instance `7.2.22 (Debian 1:7.2+dfsg-7)`. */
   version(): Promise<string>;
   /**
    * Starts a machine in a slot's network namespace, with nothing else of the
-   * host but its files. The directory of its monitor's socket is its own. It
-   * is paused: where the saved machine was, or before its first instruction.
+   * host than its files. The directory of its monitor's socket belongs to it alone.
+   * The machine is paused: where the saved one was, or before its first instruction.
    *
-   * @throws {WireError} `guest_failed` when somebody killed it meanwhile.
+   * @throws {WireError} `guest_failed` when it was killed meanwhile.
    * @throws {Error} with the end of the program's own messages.
    */
   start(options: {
@@ -84,8 +84,8 @@ export interface Hypervisor {
     logPath: string;
   }): Promise<VirtualMachine>;
   /**
-   * Finds a machine of an earlier worker again, also one whose monitor does not
-   * answer now; undefined when its process has ended.
+   * Connects to a machine of an earlier worker again, also when its monitor does
+   * not respond now. Returns undefined when its process has ended.
    */
   attach(options: {
     process: ProcessIdentity;

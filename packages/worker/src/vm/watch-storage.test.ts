@@ -30,7 +30,7 @@ describe("watchStorage", () => {
       },
       () => options.mayRun ?? true,
     );
-    const tell = (data: unknown) => {
+    const report = (data: unknown) => {
       for (const listener of listeners) listener(data);
     };
     const close = () => {
@@ -40,18 +40,18 @@ describe("watchStorage", () => {
       for (const reconnection of reconnections) reconnection();
       await Promise.resolve();
     };
-    return { storage, commands, tell, close, reconnect };
+    return { storage, commands, report, close, reconnect };
   }
 
-  test("a machine that was stopped on a full disk is told to go on, and lacks storage until it does", () => {
-    const { storage, commands, tell } = scenario();
+  test("a machine that was stopped on a full disk is resumed, and lacks storage until it runs", () => {
+    const { storage, commands, report } = scenario();
     assert.equal(storage.isLacking(), false);
-    tell(full);
+    report(full);
     assert.equal(storage.isLacking(), true);
     assert.deepEqual(commands, []);
     mock.timers.tick(2000);
     assert.deepEqual(commands, ["cont"]);
-    tell(full);
+    report(full);
     mock.timers.tick(600);
     assert.equal(storage.isLacking(), true, "it was stopped again");
     mock.timers.tick(1400);
@@ -72,8 +72,8 @@ describe("watchStorage", () => {
   ];
   for (const data of others) {
     test(`${JSON.stringify(data)} is nothing of the kind`, () => {
-      const { storage, commands, tell } = scenario();
-      tell(data);
+      const { storage, commands, report } = scenario();
+      report(data);
       mock.timers.tick(60_000);
       assert.equal(storage.isLacking(), false);
       assert.deepEqual(commands, []);
@@ -81,20 +81,20 @@ describe("watchStorage", () => {
   }
 
   test("a machine that somebody else paused is left alone", () => {
-    const { storage, commands, tell } = scenario({ mayRun: false });
-    tell(full);
+    const { storage, commands, report } = scenario({ mayRun: false });
+    report(full);
     for (const milliseconds of [2000, 500, 60_000]) mock.timers.tick(milliseconds);
     assert.deepEqual(commands, []);
     assert.equal(storage.isLacking(), false);
   });
 
   test("a refusal is tried again; nothing is when the machine has ended", async () => {
-    const { storage, commands, tell, close } = scenario({ refuse: true });
-    tell(full);
-    for (let turn = 1; turn <= 3; turn += 1) {
+    const { storage, commands, report, close } = scenario({ refuse: true });
+    report(full);
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
       mock.timers.tick(2000);
       await new Promise((resolve) => setImmediate(resolve));
-      assert.equal(commands.length, turn);
+      assert.equal(commands.length, attempt);
     }
     close();
     mock.timers.tick(60_000);
@@ -102,7 +102,7 @@ describe("watchStorage", () => {
     assert.equal(storage.isLacking(), false);
   });
 
-  test("one that was stopped while nobody was connected is told to go on, and no other", async () => {
+  test("one that was stopped while there was no connection is resumed, and no other", async () => {
     const stopped = scenario({ status: "io-error" });
     await stopped.reconnect();
     assert.ok(stopped.storage.isLacking());

@@ -1,17 +1,17 @@
 import { z } from "zod";
-import type { ProcessMonitor } from "./process-monitor.ts";
+import type { ProcessMonitor } from "../qmp/process-monitor.ts";
 
 const retryMilliseconds = 2000;
 /** A write that fails again does so within this time. */
-const settleMilliseconds = 500;
+const retriedWriteMilliseconds = 500;
 const statusSchema = z.object({ status: z.string() });
 const blockErrorSchema = z.object({ action: z.string(), nospace: z.boolean().optional() });
 
 /**
- * A machine that writes to a full disk of the host is stopped by QEMU, with
- * the write still to be done. Told to go on, QEMU tries the write anew, and
- * stops the machine anew when there is still no space: so it is told again and
- * again, as long as it `mayRun`.
+ * Resumes a machine that QEMU stopped because the host's disk is full. The
+ * write that failed is still pending: each resume makes QEMU try it again, and
+ * stop the machine again while there is no space, so the machine is resumed
+ * repeatedly, as long as it `mayRun`.
  */
 export function watchStorage(
   qmp: Pick<ProcessMonitor, "execute" | "onEvent" | "onClose" | "onReconnect">,
@@ -27,10 +27,10 @@ export function watchStorage(
   }
 
   function retry(): void {
-    wait(settleMilliseconds, () => {
+    wait(retriedWriteMilliseconds, () => {
       isLacking = false;
     });
-    // Whoever stopped it lets it run again.
+    // Its pause was asked for: the next `resume` lets it run again.
     if (!mayRun()) return;
     qmp.execute("cont", {}, z.unknown()).catch(() => wait(retryMilliseconds, retry));
   }
@@ -48,7 +48,7 @@ export function watchStorage(
         isLacking = true;
         wait(retryMilliseconds, retry);
       },
-      // The connection was lost again, and the next one asks again.
+      // The connection was lost again; the next one queries again.
       () => undefined,
     );
   });

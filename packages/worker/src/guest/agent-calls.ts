@@ -1,0 +1,126 @@
+import type { Readable } from "node:stream";
+import {
+  type ErrorCode,
+  errorBodySchema,
+  isErrorCode,
+  limits,
+  WireError,
+} from "@opencomputer/protocol/api";
+import { serviceLimits } from "@opencomputer/protocol/wire";
+import { type Dispatcher, Pool } from "undici";
+import type { z } from "zod";
+import { type ByteBudget, readBounded } from "./guest-bounds.ts";
+
+/** The errors of a guest that are passed on. A guest is untrusted: any other becomes `guest_failed`. */
+const errorsOfGuests: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "invalid_request",
+  "limit_exceeded",
+  "command_not_found",
+  "working_directory_not_found",
+  "not_a_file",
+  "not_a_directory",
+  "file_not_found",
+  "file_exists",
+  "session_not_found",
+  "forbidden",
+  "directory_too_large",
+  "too_many_requests",
+  "guest_storage_full",
+  "idempotency_key_reused",
+  "port_not_listening",
+]);
+
+/** For responses that are a confirmation or one session. */
+export const smallResponseBytesMax = 256 * 1024;
+
+/** Sends requests to the agent of one guest and reads its responses, each bounded and parsed. */
+export interface AgentCalls {
+  call(request: Omit<Dispatcher.RequestOptions, "origin">): Promise<Dispatcher.ResponseData>;
+  read(response: { body: Readable }, bytesMax: number): Promise<string>;
+  parse<Schema extends z.ZodType>(
+    response: Dispatcher.ResponseData,
+    schema: Schema,
+    bytesMax: number,
+  ): Promise<z.infer<Schema>>;
+}
+
+/** The connections of one agent's client. */
+export interface AgentConnections extends AgentCalls {
+  /** Converts an error response. */
+  toError(status: number, body: Readable): Promise<WireError>;
+  isClosed(): boolean;
+  /** Ends every call. Idempotent. */
+  close(): Promise<void>;
+}
+
+export function openAgentConnections(options: {
+  origin: string;
+  budget: ByteBudget;
+}): AgentConnections {
+  const pool = new Pool(options.origin, {
+    connections: limits.commandsPerSandboxMax + 2 * limits.attachedClientsMax + 16,
+    pipelining: 1,
+    keepAliveTimeout: 30_000,
+    connect: { timeout: 15_000 },
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    maxHeaderSize: 16 * 1024,
+  });
+
+  async function toError(status: number, body: Readable): Promise<WireError> {
+    const text = await read({ body }, smallResponseBytesMax);
+    const parsed = errorBodySchema.safeParse(parseJson(text));
+    if (!parsed.success) return guestFailure(`responded with status ${status}`, undefined);
+    const { code, error } = parsed.data;
+    const message = error.slice(0, serviceLimits.agentErrorCharactersMax);
+    return isErrorCode(code) && errorsOfGuests.has(code)
+      ? new WireError(code, message)
+      : new WireError("guest_failed", message);
+  }
+
+  async function read(response: { body: Readable }, bytesMax: number): Promise<string> {
+    try {
+      return await readBounded(response.body, { bytesMax, budget: options.budget });
+    } catch (error) {
+      if (error instanceof WireError) throw error;
+      throw guestFailure("did not complete its response", error);
+    }
+  }
+
+  return {
+    toError,
+    read,
+    async call(request) {
+      let response: Dispatcher.ResponseData;
+      try {
+        response = await pool.request(request);
+      } catch (error) {
+        throw guestFailure("did not respond", error);
+      }
+      if (response.statusCode >= 200 && response.statusCode < 300) return response;
+      throw await toError(response.statusCode, response.body);
+    },
+    async parse(response, schema, bytesMax) {
+      const parsed = schema.safeParse(parseJson(await read(response, bytesMax)));
+      if (parsed.success) return parsed.data;
+      throw guestFailure("sent a response of an unknown form", parsed.error);
+    },
+    isClosed: () => pool.destroyed,
+    async close() {
+      if (!pool.destroyed) await pool.destroy();
+    },
+  };
+}
+
+/** An error of the agent itself, as opposed to one that it reports. */
+export function guestFailure(what: string, cause: unknown): WireError {
+  return new WireError("guest_failed", `The agent in the sandbox ${what}`, { cause });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw guestFailure("sent a response that is not JSON", error);
+  }
+}

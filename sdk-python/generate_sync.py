@@ -1,7 +1,7 @@
 """Generates ``opencomputer.sync`` from ``opencomputer._async``.
 
 hatchling runs it before it builds; ``python generate_sync.py`` does the same in a source tree.
-What the two packages cannot share is in ``opencomputer/_platform``.
+The differences between the two are in ``opencomputer/_platform``.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class SyncGenerator(BuildHookInterface[Any]):
 
 
 def generate(package: Path) -> None:
-    """Writes the files that differ from what they should be, and removes those of no source."""
+    """Writes the files that changed, and removes those without a source."""
     target = package / "sync"
     target.mkdir(exist_ok=True)
     sources = {path.name: path for path in sorted((package / "_async").glob("*.py"))}
-    # The door of the package is that of its twin, with other rooms behind it.
+    # Both packages export the same names.
     sources["__init__.py"] = package / "__init__.py"
     for name, source in sources.items():
         header = HEADER.format(source=source.relative_to(package.parent).as_posix())

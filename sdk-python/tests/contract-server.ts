@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline";
-import { errorStatuses, recommendPlacement, wellKnownServices } from "@opencomputer/protocol";
+import { errorStatuses, recommendPlacement, wellKnownServices } from "@opencomputer/protocol/api";
 import { type Interception, startContractServer } from "@opencomputer/sdk/testing";
 import { z } from "zod";
 
@@ -29,6 +29,7 @@ const taskSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("forget requests") }),
   z.object({ do: z.literal("aborted") }),
   z.object({ do: z.literal("drop sockets") }),
+  z.object({ do: z.literal("drop event streams") }),
   z.object({ do: z.literal("recommend"), name: z.string(), hosts: z.array(z.string()) }),
 ]);
 type Task = z.infer<typeof taskSchema>;
@@ -53,6 +54,7 @@ function perform(task: Task): unknown {
   if (task.do === "lose response") server.loseNextResponse(task.part);
   if (task.do === "forget requests") server.requests.length = 0;
   if (task.do === "drop sockets") server.dropSockets();
+  if (task.do === "drop event streams") server.events.dropStreams();
   if (task.do === "requests") return server.requests;
   if (task.do === "aborted") return aborted;
   if (task.do === "recommend") return recommendPlacement(task.name, task.hosts) ?? null;

@@ -1,4 +1,4 @@
-"""The server that responds as the HTTP contract says, which the tests of both SDKs share."""
+"""The contract server, which the tests of both SDKs share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ContractServer:
 
     @property
     def connection(self) -> dict[str, Any]:
-        """Keywords that lead the SDK to this server."""
+        """Connection options for this server."""
         return {"api_url": self.url, "api_key": self.api_key}
 
     @property
@@ -50,7 +50,7 @@ class ContractServer:
         headers: dict[str, str] | None = None,
         broken: bool = False,
     ) -> None:
-        """The next request whose line holds ``part`` gets this and meets no route."""
+        """Responds with this to the next request whose line contains ``part``."""
         response = {"kind": "response", "status": status, "body": body, "broken": broken}
         response["headers"] = headers or {}
         self._do({"do": "intercept", "part": part, "with": response})
@@ -67,7 +67,7 @@ class ContractServer:
 
     @property
     def aborted(self) -> int:
-        """How many requests met silence and were given up by their client."""
+        """Number of requests without a response that their client aborted."""
         count: int = self._do({"do": "aborted"})
         return count
 
@@ -80,6 +80,9 @@ class ContractServer:
 
     def drop_sockets(self) -> None:
         self._do({"do": "drop sockets"})
+
+    def drop_event_streams(self) -> None:
+        self._do({"do": "drop event streams"})
 
     def __enter__(self) -> ContractServer:
         return self

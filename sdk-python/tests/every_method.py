@@ -7,6 +7,7 @@ what each sent and got.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import json
 import sys
@@ -16,8 +17,18 @@ from typing import Any
 
 import httpx
 
-from opencomputer import ApiKey, Image, Project, Sandbox, SecretStore, Snapshots
+from opencomputer import (
+    ApiKey,
+    Events,
+    Image,
+    Project,
+    Sandbox,
+    SecretStore,
+    Snapshots,
+    Webhook,
+)
 from opencomputer._async.commands import Commands
+from opencomputer._async.egress_log import EgressLog
 from opencomputer._async.files import Files
 from opencomputer._async.terminals import Terminals
 
@@ -38,6 +49,8 @@ class World:
     terminal_id: str = "pty-0"
     checkpoint_id: str = ABSENT
     patch_id: str = ABSENT
+    webhook_id: str = ABSENT
+    delivery_id: str = ABSENT
 
 
 Call = Callable[[World], Awaitable[Any]]
@@ -50,6 +63,25 @@ def call(name: str) -> Callable[[Call], Call]:
         return function
 
     return add
+
+
+@call("Webhook.create")
+async def _(w: World) -> None:
+    # First, so that it gets events.
+    w.webhook_id = (await Webhook.create(url="http://127.0.0.1:1/hook", **w.connection))["id"]
+
+
+CALLS |= {
+    "Webhook.list": lambda w: Webhook.list(**w.connection),
+    "Webhook.get": lambda w: Webhook.get(w.webhook_id, **w.connection),
+    "Webhook.update": lambda w: Webhook.update(
+        w.webhook_id,
+        url="http://127.0.0.1:1/renamed",
+        event_types="all",
+        enabled=True,
+        **w.connection,
+    ),
+}
 
 
 @call("SecretStore.create")
@@ -111,6 +143,13 @@ CALLS |= {
     "sandbox.get_info": lambda w: w.sandbox.get_info(),
     "sandbox.is_running": lambda w: w.sandbox.is_running(),
     "sandbox.set_timeout": lambda w: w.sandbox.set_timeout(300),
+    "sandbox.egress.list": lambda w: w.sandbox.egress.list(
+        order="desc", limit=5, refused=True, host="*.example.com"
+    ),
+    "sandbox.egress.explain": lambda w: w.sandbox.egress.explain(
+        "https://api.example.com/v1", method="POST"
+    ),
+    "sandbox.egress.suggest": lambda w: w.sandbox.egress.suggest(),
     "sandbox.allowed_hosts": lambda w: w.sandbox.allowed_hosts(),
     "sandbox.set_tags": lambda w: w.sandbox.set_tags({"team": "sdk"}),
     "sandbox.get_tags": lambda w: w.sandbox.get_tags(),
@@ -306,6 +345,35 @@ CALLS |= {
 }
 
 
+@call("sandbox.egress.follow")
+async def _(w: World) -> None:
+    entries = w.sandbox.egress.follow(cursor="0")
+    # A sandbox that has used no network has no entry, which it would wait for.
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(anext(entries), 0.5)
+    await entries.aclose()  # type: ignore[attr-defined]
+
+
+@call("Webhook.list_deliveries")
+async def _(w: World) -> None:
+    deliveries = await Webhook.list_deliveries(w.webhook_id, limit=5, **w.connection)
+    w.delivery_id = deliveries[0]["id"]
+
+
+CALLS |= {
+    "Webhook.resend": lambda w: Webhook.resend(w.webhook_id, w.delivery_id, **w.connection),
+    "Webhook.delete": lambda w: Webhook.delete(w.webhook_id, **w.connection),
+}
+CALLS["Events.list"] = lambda w: Events.list(order="desc", limit=5, **w.connection)
+
+
+@call("Events.follow")
+async def _(w: World) -> None:
+    events = Events.follow(cursor="0-0", **w.connection)
+    await anext(events)
+    await events.aclose()  # type: ignore[attr-defined]
+
+
 @call("ApiKey.create")
 async def _(w: World) -> None:
     w.key_id = (await ApiKey.create(name="every", **w.connection))["id"]
@@ -320,8 +388,9 @@ CALLS |= {
 def method_names() -> list[str]:
     """The methods that the SDK really has, under the names of ``CALLS``."""
     owners: dict[str, type] = {"SecretStore": SecretStore, "Project": Project, "ApiKey": ApiKey}
-    owners |= {"snapshots": Snapshots, "sandbox.exec": Commands, "sandbox.files": Files}
-    owners |= {"sandbox.pty": Terminals}
+    owners |= {"Events": Events, "Webhook": Webhook, "snapshots": Snapshots}
+    owners |= {"sandbox.exec": Commands, "sandbox.files": Files, "sandbox.pty": Terminals}
+    owners |= {"sandbox.egress": EgressLog}
     names = [f"{owner}.{name}" for owner, kind in owners.items() for name in _methods(kind)]
     for name in _methods(Sandbox):
         is_static = isinstance(inspect.getattr_static(Sandbox, name), staticmethod)

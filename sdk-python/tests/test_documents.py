@@ -17,7 +17,7 @@ def test_the_readme_has_examples() -> None:
 
 
 @pytest.mark.parametrize("text", FENCES)
-def test_an_example_of_the_readme_names_what_exists(text: str) -> None:
+def test_an_example_of_the_readme_uses_existing_names(text: str) -> None:
     compile(text, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     owners = {
         "Sandbox": opencomputer.Sandbox,

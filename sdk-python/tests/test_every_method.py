@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from unittest.mock import AsyncMock
 
 import pytest
@@ -26,19 +27,20 @@ async def test_all_of_them_work_in_their_order(world: World) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_it_carries_the_code_the_status_and_the_details_of_the_service(
+async def test_it_carries_all_that_the_error_of_the_service_has(
     name: str, world: World, server: ContractServer
 ) -> None:
-    server.respond_next(409, '{"error":"not now","code":"some_conflict","details":{"n":1}}')
+    body = {"error": "not now", "code": "some_conflict", "details": {"n": 1}}
+    server.respond_next(409, json.dumps({**body, "remediation": "oc ls"}))
     with pytest.raises(OpenComputerError) as caught:
         await CALLS[name](world)
     error = caught.value
     assert (error.code, error.status, str(error)) == ("some_conflict", 409, "not now")
-    assert error.details == {"n": 1}
+    assert (error.details, error.remediation) == ({"n": 1}, "oc ls")
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_cancelling_the_task_gives_the_request_up(
+async def test_cancelling_the_task_aborts_the_request(
     name: str, world: World, server: ContractServer
 ) -> None:
     aborted = server.aborted

@@ -37,7 +37,7 @@ async def test_text_and_bytes(sandbox: Sandbox) -> None:
     assert exist == [False, True, True]
 
 
-async def test_a_path_may_hold_anything(sandbox: Sandbox) -> None:
+async def test_a_path_may_contain_any_character(sandbox: Sandbox) -> None:
     path = "dir/a b&c=d?e#f%2F+\u00fc\u2028"
     await sandbox.files.write(path, "x")
     assert await sandbox.files.read(path) == "x"
@@ -76,7 +76,7 @@ async def test_streams_of_every_kind(
     assert await sandbox.files.read_bytes("again") == received
 
 
-async def test_streams_hold_little_in_memory(sandbox: Sandbox) -> None:
+async def test_streams_use_little_memory(sandbox: Sandbox) -> None:
     size = 100_000_000
     tracemalloc.start()
     try:
@@ -91,7 +91,7 @@ async def test_streams_hold_little_in_memory(sandbox: Sandbox) -> None:
     assert peak < size / 5
 
 
-async def test_what_a_source_raises_passes_through_and_closes_it(
+async def test_an_exception_of_a_source_is_raised_and_closes_it(
     sandbox: Sandbox, server: ContractServer
 ) -> None:
     closed = []
@@ -112,9 +112,7 @@ async def test_what_a_source_raises_passes_through_and_closes_it(
     assert closed == [True, True]
 
 
-async def test_an_upload_stream_is_never_sent_twice(
-    sandbox: Sandbox, server: ContractServer
-) -> None:
+async def test_an_upload_stream_is_never_repeated(sandbox: Sandbox, server: ContractServer) -> None:
     closed = []
 
     async def source() -> AsyncIterator[bytes]:
@@ -137,7 +135,7 @@ async def test_an_upload_stream_is_never_sent_twice(
 
 
 @pytest.mark.parametrize("wrong", [5, [1, 2], ["text"], io.StringIO("text"), None])
-async def test_what_is_no_source_is_refused(wrong: object, sandbox: Sandbox) -> None:
+async def test_a_value_that_is_not_a_source_is_refused(wrong: object, sandbox: Sandbox) -> None:
     with pytest.raises(TypeError):
         await sandbox.files.write_stream("x", wrong)  # type: ignore[arg-type]
 
@@ -151,7 +149,7 @@ async def test_a_broken_download_is_an_error(sandbox: Sandbox, server: ContractS
     assert caught.value.code == "connection_failed"
 
 
-async def test_a_download_that_is_left_gives_its_connection_up(sandbox: Sandbox) -> None:
+async def test_an_abandoned_download_releases_its_connection(sandbox: Sandbox) -> None:
     await sandbox.files.write("big", bytes(50_000_000))
     for _ in range(3):
         stream = sandbox.files.read_stream("big")

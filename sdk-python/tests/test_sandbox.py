@@ -8,7 +8,7 @@ from contract import ContractServer
 from opencomputer import NotFoundError, OpenComputerError, Sandbox, SecretStore
 
 
-async def test_a_block_kills_its_sandbox_at_its_end(server: ContractServer) -> None:
+async def test_a_with_block_kills_its_sandbox(server: ContractServer) -> None:
     async with await Sandbox.create() as sandbox:
         assert await sandbox.is_running()
     assert not await sandbox.is_running()
@@ -18,7 +18,7 @@ async def test_a_block_kills_its_sandbox_at_its_end(server: ContractServer) -> N
     assert not await failing.is_running()
 
 
-async def test_a_block_may_have_killed_it_itself(server: ContractServer) -> None:
+async def test_a_with_block_accepts_a_killed_sandbox(server: ContractServer) -> None:
     async with await Sandbox.create() as sandbox:
         await sandbox.kill()
         server.respond_next(404, '{"error":"gone","code":"sandbox_not_found"}', part="DELETE")

@@ -51,7 +51,7 @@ def test_an_image_is_its_steps() -> None:
 @pytest.mark.parametrize(
     "wrong", [{}, {"base": "other", "steps": []}, {"base": "base", "steps": [1]}]
 )
-def test_what_is_no_manifest_is_refused(wrong: dict[str, object]) -> None:
+def test_a_malformed_manifest_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(OpenComputerError, match="manifest") as caught:
         Image.from_dict(wrong)
     assert caught.value.code == "invalid_request"
@@ -106,7 +106,7 @@ async def test_a_failed_build_is_an_error_with_its_status(server: ContractServer
     assert (caught.value.code, caught.value.status) == ("image_build_failed", 422)
 
 
-async def test_what_a_log_callback_raises_passes_through(server: ContractServer) -> None:
+async def test_an_exception_of_a_log_callback_is_raised(server: ContractServer) -> None:
     def stop(_event: BuildLogEvent) -> None:
         raise ValueError("enough")
 
@@ -134,7 +134,7 @@ async def test_other_ends_of_a_build(body: str, code: str, server: ContractServe
     assert caught.value.code == code
 
 
-async def test_events_are_read_whatever_their_parts() -> None:
+async def test_events_are_read_at_any_split() -> None:
     text = (
         b"\xef\xbb\xbf"[3:]
         + ": c\n\nevent: a\r\ndata: 1\r\ndata:2\r\n\r\ndata: \u2028\x0b\nid: 7\n\n".encode()

@@ -22,7 +22,7 @@ async def test_limits_are_memory_cpu_time_or_both(sandbox: Sandbox) -> None:
     assert (scaled["memoryMB"], scaled["cpuPercent"]) == (1024, 50)
 
 
-async def test_a_locked_size_is_an_exception_of_its_own(sandbox: Sandbox) -> None:
+async def test_a_locked_size_raises_scaling_locked_error(sandbox: Sandbox) -> None:
     assert (await sandbox.set_scaling_lock(True))["locked"] is True
     assert (await sandbox.get_scaling_lock())["locked"] is True
     with pytest.raises(ScalingLockedError) as caught:
@@ -32,7 +32,7 @@ async def test_a_locked_size_is_an_exception_of_its_own(sandbox: Sandbox) -> Non
     await sandbox.scale(2048)
 
 
-async def test_what_is_in_use_comes_as_details(sandbox: Sandbox) -> None:
+async def test_memory_in_use_is_in_the_details(sandbox: Sandbox) -> None:
     with pytest.raises(OpenComputerError) as caught:
         await sandbox.scale(256)
     assert caught.value.code == "oom_floor"

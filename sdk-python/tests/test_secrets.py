@@ -5,7 +5,14 @@ import warnings
 import pytest
 from contract import ContractServer
 
-from opencomputer import OpenComputerError, Project, Sandbox, SecretStore, SecretWarning
+from opencomputer import (
+    AwsCredentials,
+    OpenComputerError,
+    Project,
+    Sandbox,
+    SecretStore,
+    SecretWarning,
+)
 
 STRONG = "jQ7vX2mT9wLr4KzB8nYd3HpC"
 
@@ -24,8 +31,8 @@ async def test_a_project_as_its_page_prints_it(server: ContractServer) -> None:
     await Project.set_secret(project_id, "DATABASE_URL", STRONG)
     assert await Project.list_secrets(project_id) == ["ANTHROPIC_API_KEY", "DATABASE_URL"]
     sandbox = await Sandbox.create(project="my-agent", timeout=600)
-    sealed = await sandbox.commands.run("echo $ANTHROPIC_API_KEY")
-    assert sealed.stdout.startswith("osb_sealed_")
+    printed = await sandbox.commands.run("echo $ANTHROPIC_API_KEY")
+    assert printed.stdout.startswith("osb_sealed_")
     await Project.delete_secret(project_id, "DATABASE_URL")
     assert await Project.list_secrets(project_id) == ["ANTHROPIC_API_KEY"]
     await Project.delete(project_id)
@@ -49,6 +56,21 @@ async def test_a_revoked_secret_is_listed_with_its_time(server: ContractServer) 
     project_id = (await Project.create(name="leaked"))["id"]
     await Project.set_secret(project_id, "KEY", STRONG)
     assert (await Project.revoke_secret(project_id, "KEY"))["status"] == "revoked"
+
+
+async def test_aws_credentials_are_set_and_listed_with_their_kind(server: ContractServer) -> None:
+    store_id = (await SecretStore.create(name="aws"))["id"]
+    credentials = AwsCredentials("AKIAEXAMPLE", STRONG, session_token=STRONG)
+    assert repr(credentials) == "AwsCredentials()"
+    await SecretStore.set_secret(store_id, "AWS", credentials)
+    (entry,) = await SecretStore.list_secrets(store_id)
+    assert (entry["name"], entry.get("kind")) == ("AWS", "aws")
+    assert entry["allowedHosts"] == ["*.amazonaws.com"]
+    project_id = (await Project.create(name="aws"))["id"]
+    await Project.set_secret(project_id, "AWS", AwsCredentials("AKIAEXAMPLE", STRONG))
+    with pytest.raises(OpenComputerError) as refused:
+        await SecretStore.set_secret(store_id, "AWS", AwsCredentials("", STRONG))
+    assert refused.value.status == 400
 
 
 async def test_a_store_keeps_what_is_not_given(server: ContractServer) -> None:
@@ -85,7 +107,7 @@ async def test_a_value_that_can_be_guessed_warns(server: ContractServer) -> None
     assert heard == ["it can be guessed"]
 
 
-async def test_no_error_holds_the_value(server: ContractServer) -> None:
+async def test_no_error_contains_the_value(server: ContractServer) -> None:
     store = await SecretStore.create(name="two")
     with pytest.raises(OpenComputerError) as caught:
         await SecretStore.set_secret(store["id"], "KEY", STRONG, substitute_in=["nowhere"])
@@ -99,7 +121,7 @@ async def test_no_error_holds_the_value(server: ContractServer) -> None:
     await SecretStore.delete(store["id"])
 
 
-async def test_one_text_in_the_place_of_a_list_is_refused(server: ContractServer) -> None:
+async def test_a_string_instead_of_a_list_is_refused(server: ContractServer) -> None:
     with pytest.raises(TypeError, match="list of hosts"):
         await SecretStore.create(name="x", egress_allowlist="api.example.com")
     with pytest.raises(TypeError, match="list of placements"):
@@ -107,7 +129,7 @@ async def test_one_text_in_the_place_of_a_list_is_refused(server: ContractServer
     assert server.requests == []
 
 
-async def test_text_that_has_no_utf_8_reaches_the_service_as_it_is(server: ContractServer) -> None:
+async def test_invalid_unicode_is_sent_escaped(server: ContractServer) -> None:
     with pytest.raises(OpenComputerError, match="well-formed") as caught:
         await SecretStore.create(name="\ud800")
     assert caught.value.status == 400

@@ -10,7 +10,7 @@ from opencomputer import CommandSession, NotFoundError, OpenComputerError, Sandb
 from opencomputer._async.session_socket import SessionSocket
 
 
-async def test_callbacks_get_both_streams_as_they_come(sandbox: Sandbox) -> None:
+async def test_callbacks_receive_both_streams_as_they_arrive(sandbox: Sandbox) -> None:
     said: list[str] = []
 
     async def on_stderr(text: str) -> None:
@@ -45,7 +45,7 @@ async def test_iteration_gives_the_output_in_order_and_ends_with_it(sandbox: San
     assert await session.wait() == 0
 
 
-async def test_a_character_that_is_split_over_frames_arrives_whole(sandbox: Sandbox) -> None:
+async def test_a_character_that_spans_frames_is_decoded(sandbox: Sandbox) -> None:
     script = "printf 'a\\342\\202'; sleep 0.1; printf '\\254 \\303'; sleep 0.1; printf '\\274\\360'"
     texts: list[str] = []
     session = await sandbox.exec.start(script, on_stdout=texts.append)
@@ -56,12 +56,12 @@ async def test_a_character_that_is_split_over_frames_arrives_whole(sandbox: Sand
     assert b"".join(chunk["data"] for chunk in chunks) == b"a\xe2\x82\xac \xc3\xbc\xf0"
 
 
-async def test_wait_drops_output_that_nobody_takes(sandbox: Sandbox) -> None:
+async def test_wait_drops_unread_output(sandbox: Sandbox) -> None:
     session = await sandbox.exec.start("head -c 5000000 /dev/zero; exit 2")
     assert await session.wait() == 2
 
 
-async def test_wait_leaves_the_output_to_an_iteration_beside_it(sandbox: Sandbox) -> None:
+async def test_wait_leaves_the_output_to_a_concurrent_iteration(sandbox: Sandbox) -> None:
     for _ in range(5):
         session = await sandbox.exec.start("for i in $(seq 200); do echo $i; done; exit 4")
         text, code = await asyncio.gather(_text_of(session), session.wait())
@@ -69,7 +69,7 @@ async def test_wait_leaves_the_output_to_an_iteration_beside_it(sandbox: Sandbox
         assert code == 4
 
 
-async def test_wait_after_an_iteration_that_was_left(sandbox: Sandbox) -> None:
+async def test_wait_after_an_abandoned_iteration(sandbox: Sandbox) -> None:
     session = await sandbox.exec.start("echo ready; sleep 0.1; echo more; exit 5")
     async for chunk in session:
         assert chunk["text"] == "ready\n"
@@ -86,7 +86,7 @@ async def test_input_reaches_the_command(sandbox: Sandbox) -> None:
     assert (await _text_of(session)).strip() == "300006"
 
 
-async def test_a_slow_callback_gets_all_of_it_one_piece_at_a_time(sandbox: Sandbox) -> None:
+async def test_a_slow_callback_receives_all_output_in_order(sandbox: Sandbox) -> None:
     total = inside = 0
 
     async def on_stdout(text: str) -> None:
@@ -102,7 +102,7 @@ async def test_a_slow_callback_gets_all_of_it_one_piece_at_a_time(sandbox: Sandb
     assert total == 8_000_000
 
 
-async def test_what_is_not_taken_is_not_fetched(sandbox: Sandbox) -> None:
+async def test_unread_output_is_not_fetched(sandbox: Sandbox) -> None:
     session = await sandbox.exec.start("head -c 50000000 /dev/zero")
     await asyncio.sleep(0.3)
     frames = session._socket._connection.recv_messages.frames
@@ -110,7 +110,7 @@ async def test_what_is_not_taken_is_not_fetched(sandbox: Sandbox) -> None:
     assert await session.wait() == 0
 
 
-async def test_what_a_callback_raises_is_what_wait_raises(sandbox: Sandbox) -> None:
+async def test_wait_raises_the_exception_of_a_callback(sandbox: Sandbox) -> None:
     failure = ValueError("no room")
 
     def on_stdout(_text: str) -> None:
@@ -160,14 +160,14 @@ async def test_attach_replays_and_continues(sandbox: Sandbox) -> None:
     assert said == ["before\n", "|", "after input\n"]
 
 
-async def test_a_lost_connection_names_the_way_back(
+async def test_a_lost_connection_states_how_to_attach_again(
     sandbox: Sandbox, server: ContractServer
 ) -> None:
     session = await sandbox.exec.start("sleep 60")
     waiting = asyncio.ensure_future(session.wait())
     await asyncio.sleep(0.05)
     server.drop_sockets()
-    with pytest.raises(OpenComputerError, match="runs on: attach to it again") as caught:
+    with pytest.raises(OpenComputerError, match="keeps running: attach to it again") as caught:
         await waiting
     assert caught.value.code == "connection_failed"
     with pytest.raises(OpenComputerError, match="attach to it again"):
@@ -184,7 +184,7 @@ async def test_cancelling_wait_leaves_the_session_alone(sandbox: Sandbox) -> Non
         assert await session.wait() == 3
 
 
-async def test_the_client_says_that_it_listens(
+async def test_the_client_sends_keep_alive_messages(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("opencomputer._async.session_socket.KEEPALIVE_SECONDS", 0.02)
@@ -294,7 +294,7 @@ async def test_a_command_whose_response_was_lost_runs_once(
         assert (await sandbox.exec.run(f"cat {folder}/log")).stdout == "ran\n" * count
 
 
-async def test_a_key_of_the_callers_has_one_result(sandbox: Sandbox) -> None:
+async def test_an_idempotency_key_has_one_result(sandbox: Sandbox) -> None:
     first = await sandbox.exec.run("date +%N", idempotency_key="deploy-1")
     assert await sandbox.exec.run("date +%N", idempotency_key="deploy-1") == first
     with pytest.raises(OpenComputerError) as caught:

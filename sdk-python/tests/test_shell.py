@@ -40,7 +40,7 @@ async def test_a_syntax_error_is_a_result(shell: Shell, wrong: str) -> None:
     assert (await shell.run("echo fine")).stdout == "fine\n"
 
 
-async def test_callbacks_get_output_as_it_comes(shell: Shell) -> None:
+async def test_callbacks_receive_output_as_it_arrives(shell: Shell) -> None:
     said: list[str] = []
 
     async def on_stderr(text: str) -> None:
@@ -55,7 +55,7 @@ async def test_callbacks_get_output_as_it_comes(shell: Shell) -> None:
     assert said == ["out:one\n", "err:two\n"]
 
 
-async def test_what_a_callback_raises_is_the_runs(shell: Shell) -> None:
+async def test_run_raises_the_exception_of_a_callback(shell: Shell) -> None:
     def fail(_text: str) -> None:
         raise ValueError("no room")
 
@@ -134,7 +134,7 @@ async def test_a_command_that_ignores_the_interrupt(
         await shell.run("true")
 
 
-async def test_close_kills_what_runs(sandbox: Sandbox) -> None:
+async def test_close_kills_the_running_command(sandbox: Sandbox) -> None:
     shell = await sandbox.exec.shell()
     running = asyncio.ensure_future(shell.run("sleep 60"))
     await asyncio.sleep(0.1)
@@ -145,7 +145,9 @@ async def test_close_kills_what_runs(sandbox: Sandbox) -> None:
         await shell.run("true")
 
 
-async def test_a_lost_connection_leads_back(sandbox: Sandbox, server: ContractServer) -> None:
+async def test_a_shell_can_be_reattached_after_a_lost_connection(
+    sandbox: Sandbox, server: ContractServer
+) -> None:
     lost = await sandbox.exec.shell()
     await lost.run("here=still")
     running = asyncio.ensure_future(lost.run("sleep 0.3; before=done"))
@@ -167,7 +169,7 @@ async def test_only_bash_is_a_shell(sandbox: Sandbox) -> None:
     assert caught.value.code == "invalid_request"
 
 
-def test_the_output_is_found_wherever_the_stream_is_cut() -> None:
+def test_the_output_is_found_at_any_split_of_the_stream() -> None:
     for seed in range(300):
         chance = random.Random(seed)
         markers = CommandMarkers.create()

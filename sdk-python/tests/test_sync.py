@@ -64,7 +64,7 @@ def test_sessions_with_callbacks_and_as_iterators(sync_sandbox: Sandbox) -> None
         assert again.wait() == 7
 
 
-def test_what_a_callback_raises_is_what_wait_raises(sync_sandbox: Sandbox) -> None:
+def test_wait_raises_the_exception_of_a_callback(sync_sandbox: Sandbox) -> None:
     def on_stdout(_text: str) -> None:
         raise ValueError("no room")
 
@@ -74,7 +74,9 @@ def test_what_a_callback_raises_is_what_wait_raises(sync_sandbox: Sandbox) -> No
     session.kill()
 
 
-def test_a_session_can_be_left_and_closed(sync_sandbox: Sandbox, server: ContractServer) -> None:
+def test_an_iteration_can_be_abandoned_and_closed(
+    sync_sandbox: Sandbox, server: ContractServer
+) -> None:
     session = sync_sandbox.exec.start("echo ready; sleep 60")
     for chunk in session:
         assert chunk["text"] == "ready\n"

@@ -9,7 +9,7 @@ import opencomputer.sync
 from opencomputer import NotFoundError, OpenComputerError, Sandbox
 
 
-async def test_the_callback_gets_what_is_typed_and_printed(sandbox: Sandbox) -> None:
+async def test_the_callback_receives_echo_and_output(sandbox: Sandbox) -> None:
     shown: list[str] = []
     terminal = await sandbox.pty.create(cols=80, rows=24, on_output=shown.append)
     await terminal.send("echo $TERM\r")
@@ -33,7 +33,7 @@ async def test_an_iteration_ends_with_the_shell_and_an_attach_replays(sandbox: S
     assert (info["running"], info["exitCode"]) == (False, 3)
 
 
-async def test_a_character_that_is_cut_arrives_whole(sandbox: Sandbox) -> None:
+async def test_a_split_character_is_decoded(sandbox: Sandbox) -> None:
     shown: list[str] = []
     script = "printf '\\303'; sleep 0.2; printf '\\274|'; exit\n"
     terminal = await sandbox.pty.create(cols=80, rows=24, shell="sh", on_output=shown.append)
@@ -52,12 +52,12 @@ async def test_detaching_and_a_lost_connection(sandbox: Sandbox, server: Contrac
     again = await sandbox.pty.attach(terminal.session_id)
     waiting = asyncio.ensure_future(again.wait())
     server.drop_sockets()
-    with pytest.raises(OpenComputerError, match="its shell runs on"):
+    with pytest.raises(OpenComputerError, match="its shell keeps running"):
         await waiting
     assert [one["running"] for one in await sandbox.pty.list()] == [True]
 
 
-async def test_resize_kill_and_what_is_refused(sandbox: Sandbox) -> None:
+async def test_resize_kill_and_refusals(sandbox: Sandbox) -> None:
     terminal = await sandbox.pty.create(cols=80, rows=24)
     await terminal.resize(100, 30)
     info = await sandbox.pty.get(terminal.session_id)

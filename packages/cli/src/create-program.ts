@@ -4,13 +4,13 @@ import type { CliContext } from "./cli-context.ts";
 import { type CommandLoader, commandLoaders } from "./commands/command-loaders.ts";
 
 export interface ProgramOutcome {
-  /** Exit code of a command that was run in a sandbox. */
+  /** Receives the exit code of a command that ran in a sandbox. */
   onExitCode(exitCode: number): void;
-  /** What commander has to say of a malformed command line. */
+  /** Receives commander's message about a malformed command line. */
   onUsageText(text: string): void;
 }
 
-/** The command line with all of its commands, or with those of `loaders` alone. */
+/** Creates the program with all commands, or only with those of `loaders`. */
 export async function createProgram(
   context: CliContext,
   outcome: ProgramOutcome,
@@ -34,8 +34,8 @@ export async function createProgram(
         "  $ oc secret set <store-id> ANTHROPIC_API_KEY --from-stdin < key-file",
         "  $ oc create --secret-store my-agent-secrets",
         "  $ oc exec <sandbox-id> -- echo '$ANTHROPIC_API_KEY'",
-        "\nExit codes: 0 done, 1 local error, 3 refused (4xx), 4 conflict (409), 5 service failed (5xx);",
-        "`oc exec` and `oc shell` end with the command's own.",
+        "\nExit codes: 0 success, 1 local error, 3 request refused (4xx), 4 conflict (409), 5 service error (5xx);",
+        "`oc exec` and `oc shell` exit with the exit code of the command or the shell.",
       ].join("\n"),
     );
   for (const { load } of loaders) {

@@ -6,15 +6,23 @@ import type { Command } from "commander";
 import { createProgram } from "./create-program.ts";
 import { type Oc, startOc } from "./testing/start-oc.ts";
 
-/** The secret that `oc secret set` keeps here, for none of the others to tell. */
+/** The secret that `oc secret set` stores, and that no command may print. */
 const canary = "sk-canary-jQ7vX2mT9wLr4KzB8nYd3HpC";
 
 /** A file for `oc patch create`. */
 const scriptFile = fileURLToPath(new URL("./main.ts", import.meta.url));
 
-/** Ids of what the command lines before made. */
+/** Ids of the objects that earlier command lines created. */
 type Made = Record<
-  "store" | "project" | "sandbox" | "key" | "checkpoint" | "patch" | "session",
+  | "store"
+  | "project"
+  | "sandbox"
+  | "key"
+  | "checkpoint"
+  | "patch"
+  | "session"
+  | "webhook"
+  | "delivery",
   string
 >;
 
@@ -23,6 +31,7 @@ const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
   "oc config set": () => ["api-url", "http://127.0.0.1:8080"],
   "oc config show": () => [],
   "oc completion": () => ["bash"],
+  "oc mcp": () => [],
   "oc secret-store create": () => ["--name", "store", "--egress-allowlist", "api.example.com"],
   "oc secret-store list": () => [],
   "oc secret-store get": ({ store }) => [store],
@@ -35,6 +44,10 @@ const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
   "oc secret list": ({ project }) => [project],
   "oc secret revoke": ({ project }) => [project, "KEY"],
   "oc secret delete": ({ project }) => [project, "KEY"],
+  // Before the first sandbox, so that it gets events.
+  "oc webhook create": () => ["--url", "https://receiver.example.com/"],
+  "oc webhook list": () => [],
+  "oc webhook update": ({ webhook }) => [webhook, "--enable"],
   "oc create": () => ["--project", "project", "--secret-store", "renamed"],
   "oc ls": () => [],
   "oc get": ({ sandbox }) => [sandbox],
@@ -48,6 +61,8 @@ const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
   "oc sandbox unlock": ({ sandbox }) => [sandbox],
   "oc sandbox reboot": ({ sandbox }) => [sandbox],
   "oc sandbox power-cycle": ({ sandbox }) => [sandbox],
+  "oc egress": ({ sandbox }) => [sandbox, "--refused"],
+  "oc explain": ({ sandbox }) => [sandbox, "https://api.example.com/"],
   "oc sandbox hibernate": ({ sandbox }) => [sandbox],
   "oc sandbox wake": ({ sandbox }) => [sandbox],
   "oc preview create": ({ sandbox }) => [sandbox, "--port", "3000"],
@@ -78,9 +93,18 @@ const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
   "oc sandbox kill": ({ sandbox }) => [sandbox],
   "oc project delete": ({ project }) => [project],
   "oc secret-store delete": ({ store }) => [store],
+  "oc events": () => ["--type", "sandbox.killed", "--limit", "3"],
+  "oc webhook deliveries": ({ webhook }) => [webhook, "--limit", "3"],
+  "oc webhook resend": ({ webhook, delivery }) => [webhook, delivery],
+  "oc webhook delete": ({ webhook }) => [webhook],
   "oc key create": () => ["--name", "ci"],
   "oc key list": () => [],
   "oc key revoke": ({ key }) => [key],
+};
+
+/** What a command reads from stdin, which most do not read. */
+const inputs: Readonly<Record<string, string>> = {
+  "oc mcp": `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" })}\n`,
 };
 
 /** The commands that work on the session of the one before them. */
@@ -106,8 +130,11 @@ describe("every command", () => {
   const environment = { ...process.env };
   beforeEach(async () => {
     oc = await startOc();
-    made = { store: "", project: "", sandbox: "", key: "", checkpoint: "", patch: "", session: "" };
-    // Where these say that there is no terminal, the spinner believes them.
+    made = {
+      ...{ store: "", project: "", sandbox: "", key: "", checkpoint: "", patch: "", session: "" },
+      ...{ webhook: "", delivery: "" },
+    };
+    // ora reads these variables and would treat the stream as no terminal.
     delete process.env["CI"];
     process.env["TERM"] = "xterm";
   });
@@ -116,9 +143,11 @@ describe("every command", () => {
     await oc.end();
   });
 
-  /** Puts the object of the server that the command has just made where the next find it. */
+  /** Records the newest objects of the server for later commands. */
   const remember = () => {
-    const { secrets, sandboxes, checkpoints } = oc.server;
+    const { secrets, sandboxes, checkpoints, webhooks } = oc.server;
+    made.webhook = [...webhooks.keys()].at(-1) ?? "";
+    made.delivery = webhooks.get(made.webhook)?.deliveries[0]?.id ?? "";
     made.checkpoint = [...checkpoints.keys()].at(-1) ?? "";
     made.patch = checkpoints.get(made.checkpoint)?.patches.at(-1)?.id ?? "";
     made.store = [...secrets.stores.keys()].at(-1) ?? "";
@@ -157,7 +186,7 @@ describe("every command", () => {
   test("prints JSON alone with --json, on a terminal too, and no secret", async () => {
     for (const [place, line] of Object.entries(commandLines)) {
       const words = insertFlag(wordsOf(place, line), "--json");
-      const result = await oc.run(words, { input: canary, columns: 80 });
+      const result = await oc.run(words, { input: inputs[place] ?? canary, columns: 80 });
       assert.deepEqual([result.exitCode, result.stderr], [0, ""], place);
       assert.ok(showsInput(place) || !result.stdout.includes(canary), place);
       const value: unknown = JSON.parse(result.stdout);
@@ -188,7 +217,7 @@ describe("every command", () => {
     assert.equal(listed.stderr, "");
   });
 
-  test("tells on a terminal what it waits for, whichever request takes long", async (context) => {
+  test("shows on a terminal what it waits for, whichever request is slow", async (context) => {
     context.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
     let shown = "";
     let silent: string[] = [];
@@ -200,7 +229,7 @@ describe("every command", () => {
     for (const [place, line] of Object.entries(commandLines)) {
       silent = [];
       const result = await oc.run(wordsOf(place, line), {
-        input: canary,
+        input: inputs[place] ?? canary,
         columns: 80,
         onStderr: (text) => {
           shown += text;

@@ -4,13 +4,13 @@ import { Readable } from "node:stream";
 import { arrayBuffer, text } from "node:stream/consumers";
 import type { Fetch, FetchInit, FetchResponse } from "@opencomputer/sdk";
 
-/** Without time-outs: a command may run for hours before its response. The SDK keeps the deadlines. */
+/** No time-outs: a command may run for hours before its response. The SDK enforces the deadlines. */
 const plainAgent = new Agent({ keepAlive: true });
 let tlsAgent: TlsAgent | undefined;
 
 /**
- * Sends a request with Node's HTTP client, which is loaded in a tenth of the
- * time of a whole `fetch`; the SDK's would be most of what `oc ls` takes.
+ * Sends a request with Node's HTTP client. It loads in a tenth of the time of
+ * `fetch`, which would be most of the run time of `oc ls`.
  *
  * @throws the system's error, with its `code`, when there is no response.
  */

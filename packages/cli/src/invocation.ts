@@ -2,33 +2,33 @@ import type { BuildLogEvent, ConnectionOptions } from "@opencomputer/sdk";
 import type { Command } from "commander";
 import { globalOptionsSchema, readOptions } from "./arguments/define-command.ts";
 import type { CliContext } from "./cli-context.ts";
-import { CliError } from "./cli-error.ts";
+import { CliError } from "./cli-context.ts";
 import { resolveSettings } from "./config/connection-settings.ts";
 import { httpFetch } from "./http-fetch.ts";
 import { formatTable } from "./output/table.ts";
 import { withBuildLog } from "./output/with-build-log.ts";
 import { withProgress } from "./output/with-progress.ts";
 
-/** One run of a command: how it prints and whom it talks to. */
+/** One run of a command: its output and its connection to the service. */
 export interface Invocation {
   json: boolean;
-  /** The connection of the flags, the environment and the file. @throws {CliError} without a key. */
-  connection(): Promise<ConnectionOptions>;
-  /** Prints a result: `text` for people, `value` with `--json`. */
+  /** Connection options from the flags, the environment and the file. @throws {CliError} without a key. */
+  connection(): Promise<ConnectionOptions & { apiKey: string }>;
+  /** Prints a result: `text`, or `value` with `--json`. */
   print(text: string, value: unknown): void;
-  /** As `print`, for rows, which a terminal's width bounds. No rows print nothing. */
+  /** Prints a table, cut to the width of a terminal. Without rows it prints nothing. */
   printTable(
     head: readonly string[],
     rows: readonly (readonly string[])[],
     value: readonly unknown[],
   ): void;
-  /** Says something that is no result, on stderr; left out with `--json`. */
+  /** Writes a note to stderr, except with `--json`. */
   note(text: string): void;
-  /** Warns on stderr, with `--json` as `{"warning"}`. */
+  /** Writes a warning to stderr, with `--json` as `{"warning"}`. */
   warn(text: string): void;
-  /** Waits for work; a terminal shows what for, except with `--json`. */
+  /** Waits for `work`; a terminal shows `text` meanwhile, except with `--json`. */
   progress<Result>(text: string, work: Promise<Result>): Promise<Result>;
-  /** Waits for work that may build an image, and shows the log; except with `--json`. */
+  /** Waits for `work` that may build an image, and shows the build log, except with `--json`. */
   build<Result>(
     text: string,
     work: (onBuildLog: (event: BuildLogEvent) => void) => Promise<Result>,
@@ -49,7 +49,7 @@ export function openInvocation(context: CliContext, command: Command): Invocatio
   }
 
   let shownProgress: string | undefined;
-  /** Shows each step of a start once, in the place of the spinner's line. */
+  /** Shows each step of the service's start once, in place of the spinner's line. */
   function onStarting(progress: string): void {
     if (flags.json || progress === shownProgress) return;
     shownProgress = progress;
@@ -64,7 +64,7 @@ export function openInvocation(context: CliContext, command: Command): Invocatio
       const { apiKey, apiUrl } = await resolveSettings(context, flags);
       if (flags.apiKey !== undefined) {
         warn(
-          "an API key on the command line is seen by other processes and kept in your shell's history; prefer OPENCOMPUTER_API_KEY or `oc config set api-key --from-stdin`",
+          "an API key on the command line is visible to other processes and saved in your shell's history: use OPENCOMPUTER_API_KEY or `oc config set api-key --from-stdin` instead",
         );
       }
       if (apiKey.value === undefined) {
@@ -83,9 +83,7 @@ export function openInvocation(context: CliContext, command: Command): Invocatio
     note(text) {
       if (!flags.json) stderr.write(`${text}\n`);
     },
-    warn(text) {
-      stderr.write(flags.json ? `${JSON.stringify({ warning: text })}\n` : `warning: ${text}\n`);
-    },
+    warn,
     progress: (text, work) => (flags.json ? work : withProgress(stderr, text, work)),
     build: (text, work) => (flags.json ? work(() => undefined) : withBuildLog(stderr, text, work)),
   };

@@ -16,7 +16,7 @@ describe("the oc process", () => {
 
   /** Runs the real process; `shell` may follow it with `| …`. */
   async function oc(words: string, options: { input?: string; shell?: string } = {}) {
-    const command = `"$NODE" --conditions=source --import tsx "$PROGRAM" ${words} ${options.shell ?? ""}`;
+    const command = `"$NODE" --conditions=source "$PROGRAM" ${words} ${options.shell ?? ""}`;
     const child = spawn("/bin/bash", ["-c", `set -o pipefail; ${command}`], {
       cwd: fileURLToPath(new URL("..", import.meta.url)),
       env: {

@@ -13,7 +13,7 @@ describe("runCli", () => {
   });
   after(() => oc.end());
 
-  test("without a key says how to get one, before any request", async () => {
+  test("without a key prints how to set one, before any request", async () => {
     const environment = { OPENCOMPUTER_API_KEY: "" };
     const result = await oc.run(["ls", "--json"], { environment });
     assert.equal(result.exitCode, 1);
@@ -45,7 +45,17 @@ describe("runCli", () => {
     assert.deepEqual(JSON.parse(result.stderr), { error: "it broke", code: "internal_error" });
   });
 
-  test("with no service says where it looked and how to start one", async () => {
+  test("prints what helps in a line of its own, and in JSON as a field", async () => {
+    const body = { error: "full", code: "limit_reached", remediation: "oc kill <id>" };
+    const refuse = () =>
+      oc.server.interceptNext((_, response) => response.writeHead(409).end(JSON.stringify(body)));
+    refuse();
+    assert.equal((await oc.run(["ls"])).stderr, "error: full\ntry: oc kill <id>\n");
+    refuse();
+    assert.deepEqual(JSON.parse((await oc.run(["ls", "--json"])).stderr), body);
+  });
+
+  test("without a service prints the URL and how to start one", async () => {
     const result = await oc.run(["ls", "--api-url", "http://127.0.0.1:1"]);
     assert.equal(result.exitCode, 1);
     assert.match(result.stderr, /http:\/\/127\.0\.0\.1:1\/api.*npm run serve/);

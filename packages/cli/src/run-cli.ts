@@ -30,7 +30,7 @@ export async function runCli(words: readonly string[], context: CliContext): Pro
   }
 }
 
-/** Told from the words themselves, because they may be what is malformed. */
+/** Searches the words themselves, because commander may have refused them. */
 function asksForJson(words: readonly string[]): boolean {
   const end = words.indexOf("--");
   return words.slice(0, end === -1 ? undefined : end).includes("--json");

@@ -13,7 +13,7 @@ describe("ApiKey", () => {
   });
   after(() => server.close());
 
-  test("create tells the key once, list never, revoke takes it away", async () => {
+  test("create returns the value of the key, list never, revoke removes the key", async () => {
     const created = await ApiKey.create({ name: "ci", ...connection });
     assert.match(created.key, /^osb_[0-9a-f]{64}$/);
     const listed = await ApiKey.list(connection);

@@ -3,13 +3,13 @@ import {
   apiKeyEntrySchema,
   type CreatedApiKey,
   createdApiKeySchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import { type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
 export interface CreateApiKeyOptions extends ConnectionOptions {
-  /** For people to tell keys apart, at most 128 characters. */
+  /** By which people recognize the key; at most 128 characters. */
   name: string;
 }
 
@@ -18,7 +18,7 @@ export interface CreateApiKeyOptions extends ConnectionOptions {
  * throws {@link OpenComputerError}.
  */
 export const ApiKey = {
-  /** Creates a key. Its value is in this answer and never to be had again. */
+  /** Creates a key. Its value is returned only here. */
   async create(options: CreateApiKeyOptions): Promise<CreatedApiKey> {
     const { name } = options;
     return await requestJson(

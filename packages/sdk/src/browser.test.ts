@@ -90,7 +90,7 @@ describe("the bundle for browsers", () => {
     assert.equal(output, "from a page|got input\n3|done\n");
   });
 
-  test("describes images, and says what of them a browser cannot do", () => {
+  test("describes images, and names what a browser cannot do with them", () => {
     const page = createContext({ ...webGlobals, btoa });
     runInContext(code, page);
     const refused = (call: string): unknown =>
@@ -105,7 +105,7 @@ describe("the bundle for browsers", () => {
     }
   });
 
-  test("without a key says so, as there is no environment to take it from", async () => {
+  test("reports a missing key, as a browser has no environment", async () => {
     const page = createContext({ ...webGlobals, apiUrl: server.url });
     runInContext(code, page);
     const failure: unknown = await runInContext(

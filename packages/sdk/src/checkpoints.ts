@@ -11,7 +11,7 @@ import {
   type RestoredCheckpoint,
   type RetentionPolicy,
   restoredCheckpointSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import type { CallOptions } from "./files/files.ts";
 import { OpenComputerError } from "./open-computer-error.ts";
@@ -21,26 +21,26 @@ import { requestDeletion, requestJson } from "./request/send-request.ts";
 
 export interface CreateCheckpointOptions extends CallOptions {
   /**
-   * `full`, the default, carries memory: processes go on in a fork.
-   * `disk_only` carries the disk; a fork boots from it.
+   * `full`, the default, includes memory: processes continue in a fork.
+   * `disk_only` has the disk alone; a fork boots from it.
    */
   kind?: CheckpointKind | undefined;
   /** What happens at the limit: 10 `full` and 100 `disk_only` of one sandbox. */
   retentionPolicy?: RetentionPolicy | undefined;
   /**
    * Waits until the checkpoint is ready, and rejects with `checkpoint_failed`
-   * if it could not be made. Default: `false`.
+   * if it fails. Default: `false`.
    */
   wait?: boolean | undefined;
 }
 
-/** Options of {@link Sandbox.createFromCheckpoint}. What is absent is the parent's. */
+/** Options of {@link Sandbox.createFromCheckpoint}. Absent ones have the parent's values. */
 export interface ForkOptions extends ConnectionOptions {
-  /** Name of a secret store, laid over the secrets of the checkpoint. */
+  /** Name of a secret store whose secrets are added to those of the checkpoint and override them. */
   secretStore?: string | undefined;
   /** Idle time-out in seconds; 0 is never. */
   timeout?: number | undefined;
-  /** What counts as use, as at a create. */
+  /** What counts as use, as when a sandbox is created. */
   idle?: IdleRule | undefined;
   /** Plain variables, added to the parent's. */
   envs?: Readonly<Record<string, string>> | undefined;
@@ -48,8 +48,8 @@ export interface ForkOptions extends ConnectionOptions {
   /** Memory in MB, 256–16384. */
   memoryMB?: number | undefined;
   /**
-   * Ids of command sessions. Their commands are killed before they run on in the fork, and
-   * started again under the same ids, with the fork's variables. At most 16.
+   * Ids of command sessions, at most 16. Their commands are killed before anything runs in the
+   * fork, and started again under the same ids, with the fork's variables.
    */
   restartSessions?: readonly string[] | undefined;
 }
@@ -173,7 +173,7 @@ async function awaitReady(
     }
     if (checkpoint.status === "ready") return checkpoint;
     if (checkpoint.status === "failed") {
-      const message = `Checkpoint ${checkpointId} could not be made: ${checkpoint.failure ?? "the service's log says why"}`;
+      const message = `Checkpoint ${checkpointId} failed: ${checkpoint.failure ?? "the service's log states the reason"}`;
       throw new OpenComputerError("checkpoint_failed", message, { status: 409 });
     }
     await delay(pollMilliseconds, connection.signal);

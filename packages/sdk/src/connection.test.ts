@@ -11,7 +11,7 @@ describe("resolveConnection", () => {
     process.env = { ...before };
   });
 
-  test("adds /api to the URL unless it is there, after trimming slashes", () => {
+  test("adds /api to the URL unless it has it, after trimming slashes", () => {
     for (const [given, expected] of [
       ["http://host:1", "http://host:1/api"],
       ["http://host:1///", "http://host:1/api"],

@@ -5,28 +5,28 @@ import type { Fetch } from "./platform/fetch.ts";
 /** Where the service of `npm run serve` listens. */
 export const defaultApiUrl = "http://127.0.0.1:8080";
 
-/** How to reach the service. Every call takes these; what is absent comes from the environment. */
+/** How to reach the service. Every call accepts these; absent ones come from the environment. */
 export interface ConnectionOptions {
   /** API key, `osb_…`. Default: `OPENCOMPUTER_API_KEY`. */
   apiKey?: string | undefined;
   /**
    * Address of the service. Default: `OPENCOMPUTER_API_URL`, then
    * `http://127.0.0.1:8080`. A trailing `/` is dropped and `/api` is added
-   * unless it is there.
+   * unless the address has it.
    */
   apiUrl?: string | undefined;
   /** Aborts the call, which then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** Sends the requests instead of the platform's `fetch`. */
+  /** Used instead of the platform's `fetch`. */
   fetch?: Fetch | undefined;
   /**
-   * Called with what the service is doing, each time that a call waits because
-   * the service is still starting. A call waits for at most 10 minutes.
+   * Called with the progress of the service's start each time that a call waits
+   * for it. A call waits for at most 10 minutes.
    */
   onStarting?: ((progress: string) => void) | undefined;
 }
 
-/** A connection whose parts are known to be usable. */
+/** A validated connection. */
 export interface Connection {
   apiKey: string;
   /** Ends in `/api`. */
@@ -63,7 +63,7 @@ function resolveApiKey(given: string | undefined): string {
   if (!/^[\x21-\x7e]+$/.test(apiKey)) {
     throw new OpenComputerError(
       "invalid_api_key",
-      "The API key holds characters that no key has: expected osb_ and 64 hexadecimal digits",
+      "The API key has invalid characters: expected osb_ and 64 hexadecimal digits",
     );
   }
   return apiKey;

@@ -22,6 +22,8 @@ describe("every method", () => {
       terminalId: "pty-0",
       checkpointId: id,
       patchId: id,
+      webhookId: id,
+      deliveryId: id,
     };
     world = { connection, sandbox, ...ids };
   });

@@ -3,6 +3,7 @@ export type {
   ApiKeyEntry,
   AsyncCommand,
   Autoscale,
+  AwsCredentials,
   BuildLogEvent,
   CheckpointKind,
   CheckpointRecord,
@@ -12,8 +13,19 @@ export type {
   CommandSession as CommandSessionInfo,
   CreatedApiKey,
   CreatedSandbox,
+  CreatedWebhook,
   DirectoryEntry,
-  HibernatedSandboxAnswer,
+  EgressEntry,
+  EgressExplanation,
+  EgressPage,
+  EgressProtocol,
+  EgressSecrets,
+  EgressSuggestion,
+  EventType,
+  ExplainedSecret,
+  HibernateResponse,
+  // Its former name.
+  HibernateResponse as HibernatedSandboxAnswer,
   IdleRule,
   ImageManifest,
   PatchRecord,
@@ -22,6 +34,9 @@ export type {
   PreviewLink,
   PreviewRecord,
   ProjectRecord,
+  // What a program receives of each.
+  ReceivedEvent as EventRecord,
+  ReceivedEventPage as EventPage,
   RestoredCheckpoint,
   RetentionPolicy,
   RevokeSecretResponse,
@@ -40,17 +55,21 @@ export type {
   TagKey,
   Terminal as TerminalInfo,
   TerminalSize,
+  WebhookDelivery,
+  WebhookRecord,
+  WithheldReason,
   WokenSandbox,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 /** Every bound that a caller can run into, and what applies to what is not passed. */
 export {
   defaults,
   environmentNamePattern,
+  eventTypeSchema,
   limits,
   PlacementError,
   parsePlacement,
   recommendPlacement,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 export { ApiKey, type CreateApiKeyOptions } from "./api-key.ts";
 export type {
   CreateCheckpointOptions,
@@ -64,6 +83,14 @@ export type { OutputChunk } from "./commands/session-output.ts";
 export type { Shell, ShellOptions, ShellRunOptions } from "./commands/shell.ts";
 export { ShellBusyError, ShellClosedError } from "./commands/shell-errors.ts";
 export { type ConnectionOptions, defaultApiUrl } from "./connection.ts";
+export {
+  type EgressFilter,
+  EgressLog,
+  type ExplainEgressOptions,
+  type FollowEgressOptions,
+  type ListEgressOptions,
+} from "./egress-log.ts";
+export { Events, type FollowEventsOptions, type ListEventsOptions } from "./events.ts";
 export type { CallOptions, FileContent, Files, SignedUrlOptions } from "./files/files.ts";
 export type { StreamSource } from "./files/upload-source.ts";
 export { Image } from "./image/image.ts";
@@ -96,9 +123,13 @@ export {
   SecretStore,
   type UpdateSecretStoreOptions,
 } from "./secret-store.ts";
-export type { Terminal } from "./terminals/terminal.ts";
-export type {
-  AttachTerminalOptions,
-  CreateTerminalOptions,
-  Terminals,
-} from "./terminals/terminals.ts";
+export type { AttachTerminalOptions, Terminal } from "./terminals/terminal.ts";
+export type { CreateTerminalOptions, Terminals } from "./terminals/terminals.ts";
+export {
+  type CreateWebhookOptions,
+  type ListDeliveriesOptions,
+  type ListWebhooksOptions,
+  type UpdateWebhookOptions,
+  Webhook,
+  type WebhookOptions,
+} from "./webhook.ts";

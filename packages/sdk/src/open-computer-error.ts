@@ -1,12 +1,12 @@
-import type { ErrorCode } from "@opencomputer/protocol";
+import type { ErrorCode } from "@opencomputer/protocol/api";
 
 /**
- * What went wrong before or instead of an answer of the service.
+ * Errors that occur before or instead of a response of the service.
  *
  * - `missing_api_key`, `invalid_api_key`, `invalid_api_url`, `invalid_request`:
  *   refused before anything was sent.
  * - `connection_failed`: the service was not reached, or the connection broke.
- * - `request_timed_out`: no answer came within the SDK's own deadline.
+ * - `request_timed_out`: no response arrived within the SDK's own deadline.
  * - `unexpected_response`: something responded, but not as OpenComputer does.
  * - `shell_busy`, `shell_closed`: a persistent shell could not take the command.
  */
@@ -29,14 +29,16 @@ export type OpenComputerErrorCode = ErrorCode | ClientErrorCode | (string & {});
  * `signal` rejects with its reason, a failing upload source with its error.
  *
  * `message` names the thing, what was expected and what was found. It never
- * holds an API key or the value of a secret.
+ * contains an API key or the value of a secret.
  */
 export class OpenComputerError extends Error {
-  /** A word that programs may compare, such as `sandbox_not_found`. */
+  /** The code that programs may compare, such as `sandbox_not_found`. */
   readonly code: OpenComputerErrorCode;
-  /** HTTP status of the answer; undefined when there was none. */
+  /** HTTP status of the response; undefined when there was none. */
   readonly status: number | undefined;
-  /** What the service adds for programs; undefined when it adds nothing. */
+  /** The command or the setting that helps, in the words of an operator; undefined when there is none. */
+  readonly remediation: string | undefined;
+  /** Further data of the error for programs; undefined when there is none. */
   readonly details: Record<string, unknown> | undefined;
 
   constructor(
@@ -44,6 +46,7 @@ export class OpenComputerError extends Error {
     message: string,
     options: {
       status?: number | undefined;
+      remediation?: string | undefined;
       details?: Record<string, unknown> | undefined;
       cause?: unknown;
     } = {},
@@ -52,6 +55,7 @@ export class OpenComputerError extends Error {
     this.name = "OpenComputerError";
     this.code = code;
     this.status = options.status;
+    this.remediation = options.remediation;
     this.details = options.details;
   }
 }
@@ -61,7 +65,7 @@ export class ScalingLockedError extends OpenComputerError {
   override readonly name = "ScalingLockedError";
 }
 
-/** The error for what the service responded with. */
+/** The error for an error response of the service. */
 export function serviceError(
   code: string,
   message: string,

@@ -5,18 +5,18 @@ import {
   previewRecordSchema,
   type RotatedPreviewAuth,
   rotatedPreviewAuthSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Connection } from "./connection.ts";
 import type { CallOptions } from "./files/files.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
 /** Options of {@link Sandbox.createPreviewURL}. */
 export interface CreatePreviewOptions extends CallOptions {
-  /** TCP port that a server in the sandbox listens on, 1–65535; one on the loopback alone will do. */
+  /** TCP port that a server in the sandbox listens on, 1–65535; the loopback address is enough. */
   port: number;
-  /** A host name of your own, which has to lead to the service, besides the preview's own. */
+  /** Another host name for the preview, which has to resolve to the service. */
   domain?: string | undefined;
-  /** Kept with the preview and returned as it is. */
+  /** Stored with the preview and returned unchanged. */
   authConfig?: Readonly<Record<string, unknown>> | undefined;
 }
 

@@ -1,18 +1,19 @@
 import {
+  type AwsCredentials,
   type ProjectRecord,
   projectSchema,
   projectSecretNamesSchema,
   type RevokeSecretResponse,
   type SetSecretResponse,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import { type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { putSecret, removeSecret, type SetSecretOptions, withdrawSecret } from "./named-secrets.ts";
 import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
-/** What a sandbox of the project gets unless it is created with a value of its own. */
+/** Defaults for the sandboxes of the project. */
 export interface ProjectDefaults {
-  /** Template; the platform's when absent. */
+  /** Template. Default: the platform's. */
   template?: string | undefined;
   /** Virtual CPUs, 1–8. */
   cpuCount?: number | undefined;
@@ -35,7 +36,7 @@ export interface UpdateProjectOptions extends ConnectionOptions, ProjectDefaults
 }
 
 /**
- * Projects group sandboxes: they hold defaults for them and encrypted secrets.
+ * Projects group sandboxes: they have defaults and encrypted secrets for them.
  * Every call throws {@link OpenComputerError}.
  */
 export const Project = {
@@ -90,15 +91,17 @@ export const Project = {
   /**
    * Sets a secret of the project, or replaces its value.
    *
-   * @param name Environment variable that holds the token in a sandbox.
-   * @param value 1 byte to 64 KiB.
+   * @param name Environment variable that holds the token in a sandbox. Of AWS credentials the
+   *   beginning of three: `AWS` gives `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
+   * @param value 1 byte to 64 KiB; or AWS credentials, which requests are signed with.
    * @returns With a `warning` when the value can be guessed, so that responses are not searched for it.
-   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`; `invalid_request` for a malformed placement.
+   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`; `invalid_request` for a malformed placement;
+   *   `name_in_use` when the name is that of a text and the value is AWS credentials, or the other way round.
    */
   async setSecret(
     projectId: string,
     name: string,
-    value: string,
+    value: string | AwsCredentials,
     options: SetSecretOptions = {},
   ): Promise<SetSecretResponse> {
     return await putSecret(projectPath(projectId), name, value, options);
@@ -114,8 +117,8 @@ export const Project = {
   },
 
   /**
-   * Takes the value of a secret away from every sandbox and checkpoint that has
-   * it, at once. They keep its token, which no request substitutes until the
+   * Revokes the value of a secret at once, for every sandbox and checkpoint that
+   * has it. They keep its token, which is not replaced in any request until the
    * secret is set again. Revoking it again changes nothing.
    *
    * @throws `not_found`; `enforcement_pending` when a running sandbox may still use the value: call again.
@@ -142,7 +145,7 @@ function projectPath(projectId: string): string {
   return apiPath`/projects/${projectId}`;
 }
 
-/** The part of the options that goes over the wire. */
+/** The part of the options that is sent. */
 function projectFields(options: ProjectDefaults & { name?: string | undefined }) {
   const { name, template, cpuCount, memoryMB, timeoutSec, egressAllowlist } = options;
   return { name, template, cpuCount, memoryMB, timeoutSec, egressAllowlist };

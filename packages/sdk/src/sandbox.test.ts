@@ -57,7 +57,7 @@ describe("Sandbox", () => {
     await assert.rejects(Sandbox.connect("sb-absent", connection), { code: "sandbox_not_found" });
   });
 
-  test("list and get tell what create made", async () => {
+  test("list and get return what create made", async () => {
     const { sandboxId } = await Sandbox.create({ cpuCount: 4, ...connection });
     const listed = (await Sandbox.list(connection)).find((row) => row.sandboxID === sandboxId);
     assert.equal(listed?.cpuCount, 4);
@@ -89,7 +89,7 @@ describe("Sandbox", () => {
     await assert.rejects(SecretStore.get(id, connection), { status: 404 });
   });
 
-  test("connect refuses a killed sandbox, of which get still tells", async () => {
+  test("connect refuses a killed sandbox, which get still returns", async () => {
     const { sandboxId } = await Sandbox.create(connection);
     await Sandbox.kill(sandboxId, connection);
     assert.equal((await Sandbox.get(sandboxId, connection)).status, "stopped");

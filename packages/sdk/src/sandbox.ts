@@ -6,8 +6,8 @@ import {
   type CheckpointRecord,
   type CreatedSandbox,
   createdSandboxSchema,
-  type HibernatedSandboxAnswer,
-  hibernatedSandboxAnswerSchema,
+  type HibernateResponse,
+  hibernateResponseSchema,
   type IdleRule,
   type PatchRecord,
   type PreviewAuth,
@@ -28,7 +28,7 @@ import {
   tagKeysSchema,
   type WokenSandbox,
   wokenSandboxSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import {
   type CreateCheckpointOptions,
   type CreateCheckpointPatchOptions,
@@ -38,6 +38,7 @@ import {
 } from "./checkpoints.ts";
 import { type Commands, createCommands } from "./commands/commands.ts";
 import { type Connection, type ConnectionOptions, resolveConnection } from "./connection.ts";
+import { EgressLog } from "./egress-log.ts";
 import { type CallOptions, createFiles, type Files } from "./files/files.ts";
 import type { Image } from "./image/image.ts";
 import { OpenComputerError } from "./open-computer-error.ts";
@@ -52,6 +53,7 @@ import {
   scalingCalls,
 } from "./scaling.ts";
 import { createTerminals, type Terminals } from "./terminals/terminals.ts";
+import type { WebhookOptions } from "./webhook.ts";
 
 /** Options of {@link Sandbox.kill}. */
 export interface KillOptions {
@@ -62,13 +64,13 @@ export interface KillOptions {
   deleteSecretStore?: boolean;
 }
 
-/** Options of {@link Sandbox.create}. What is absent falls to the project's, then to the platform's. */
+/** Options of {@link Sandbox.create}. Absent ones have the project's value, or else the platform's. */
 export interface CreateSandboxOptions extends ConnectionOptions {
   /** Name of the secret store whose secrets the sandbox gets, as sealed tokens. */
   secretStore?: string | undefined;
   /** Name of the project whose defaults and secrets the sandbox gets. */
   project?: string | undefined;
-  /** Idle time-out in seconds; 0 is never. Platform default 300. Each use of the sandbox starts it anew. */
+  /** Idle time-out in seconds; 0 is never. Platform default 300. Each use of the sandbox restarts it. */
   timeout?: number | undefined;
   /**
    * What counts as use. `requests`, the default: commands, files and every
@@ -77,7 +79,7 @@ export interface CreateSandboxOptions extends ConnectionOptions {
    * background keeps it awake.
    */
   idle?: IdleRule | undefined;
-  /** Plain variables of every command. One of a secret's name replaces that secret. */
+  /** Plain variables of every command. A variable with a secret's name replaces that secret. */
   envs?: Readonly<Record<string, string>> | undefined;
   /** Labels for your own use; the sandbox does not see them. */
   metadata?: Readonly<Record<string, string>> | undefined;
@@ -85,26 +87,31 @@ export interface CreateSandboxOptions extends ConnectionOptions {
   cpuCount?: number | undefined;
   /** Memory in MB, 256–16384. Platform default 1024. */
   memoryMB?: number | undefined;
-  /** Disk in MB, 20480–262144. Platform default 20480; it takes space of the host as it is written to. */
+  /** Disk in MB, 20480–262144. Platform default 20480; it takes disk space of the host as it is written to. */
   diskMB?: number | undefined;
   /** Template; `base` is the platform's. */
   templateID?: string | undefined;
-  /** What to start from in the place of the base image. It is built unless it is there already. */
+  /** The image to start from instead of the base image. It is built unless it exists. */
   image?: Image | undefined;
   /** Name of the snapshot to start from. Not together with `image`. */
   snapshot?: string | undefined;
   /**
-   * Has the sandbox's previews need a bearer token: `auto`, which the service
+   * Makes the sandbox's previews require a bearer token: `auto`, which the service
    * makes, or your own of at least 16 characters. It is `sandbox.info.previewAuthToken`
-   * of the created sandbox, and shown nowhere else.
+   * of the created sandbox, and returned nowhere else.
    */
   previewAuth?: PreviewAuth | undefined;
-  /** Hears each line of the build of `image`, or of a snapshot that is being built. */
+  /**
+   * Webhooks that get the events of this sandbox and end with it, at most 5. They
+   * are `sandbox.info.webhooks` of the created sandbox, with their secrets.
+   */
+  webhooks?: readonly WebhookOptions[] | undefined;
+  /** Called with each line of the build of `image`, or of a snapshot that is being built. */
   onBuildLog?: ((event: BuildLogEvent) => void) | undefined;
 }
 
 export interface WakeOptions extends CallOptions {
-  /** Idle time-out from now on, in seconds; 0 is never. The one it had when absent. */
+  /** Idle time-out from now on, in seconds; 0 is never. Absent: the earlier one. */
   timeout?: number | undefined;
 }
 
@@ -114,11 +121,11 @@ export interface ListSandboxesOptions extends ConnectionOptions {
 }
 
 /**
- * A virtual machine of your own. Make one with {@link Sandbox.create}, find a
- * running one again with {@link Sandbox.connect}.
+ * A virtual machine. {@link Sandbox.create} makes one, {@link Sandbox.connect}
+ * finds one by its id.
  */
 export class Sandbox {
-  /** `sb-…`; whoever has it and the API key can connect. */
+  /** `sb-…`; with it and the API key, any program can connect. */
   readonly sandboxId: string;
   /** Runs commands. */
   readonly exec: Commands;
@@ -128,7 +135,9 @@ export class Sandbox {
   readonly files: Files;
   /** Opens terminals. */
   readonly pty: Terminals;
-  /** What the service said of the sandbox when this object was made. */
+  /** What it exchanged with the network, and what it could. */
+  readonly egress: EgressLog;
+  /** The state of the sandbox when this object was made. */
   readonly info: CreatedSandbox;
   readonly #connection: Connection;
   readonly #path: string;
@@ -142,6 +151,8 @@ export class Sandbox {
     this.commands = this.exec;
     this.files = createFiles(this.#connection, info.sandboxID);
     this.pty = createTerminals(this.#connection, info.sandboxID);
+    const { apiKey, baseUrl: apiUrl, fetch, onStarting } = connection;
+    this.egress = new EgressLog(info.sandboxID, { apiKey, apiUrl, fetch, onStarting });
   }
 
   /** The same as {@link sandboxId}. */
@@ -150,8 +161,8 @@ export class Sandbox {
   }
 
   /**
-   * Creates a sandbox; resolves when it takes commands. It is never sent
-   * twice, because a sandbox may have come to be although the answer was lost.
+   * Creates a sandbox; resolves when it accepts commands. The request is never
+   * sent twice, because a sandbox may have been created although the response was lost.
    *
    * @throws {OpenComputerError} `secret_store_not_found`, `project_not_found`,
    * `snapshot_not_found`, `image_build_failed`, `invalid_request`, `capacity_exhausted`.
@@ -159,7 +170,8 @@ export class Sandbox {
   static async create(options: CreateSandboxOptions = {}): Promise<Sandbox> {
     const connection = resolveConnection(options);
     const { secretStore, project, timeout, idle, envs, metadata } = options;
-    const { cpuCount, memoryMB, diskMB, templateID, image, snapshot, previewAuth } = options;
+    const { cpuCount, memoryMB, diskMB, templateID, image, snapshot, previewAuth, webhooks } =
+      options;
     const request: ApiRequest = {
       method: "POST",
       path: "/sandboxes",
@@ -167,7 +179,7 @@ export class Sandbox {
         kind: "json",
         value: {
           ...{ secretStore, project, timeout, idle, envs, metadata },
-          ...{ cpuCount, memoryMB, diskMB, templateID, image, snapshot, previewAuth },
+          ...{ cpuCount, memoryMB, diskMB, templateID, image, snapshot, previewAuth, webhooks },
         },
       },
     };
@@ -179,9 +191,9 @@ export class Sandbox {
   }
 
   /**
-   * Creates a sandbox from a checkpoint: a fork, which goes on where the
-   * checkpoint was made and shares nothing with its parent from then on. A
-   * checkpoint that is still being made is waited for, up to 30 s.
+   * Creates a sandbox from a checkpoint: a fork, which continues from the
+   * moment of the checkpoint and shares nothing with its parent. The service
+   * waits up to 30 s for a checkpoint that is still being made.
    *
    * @throws {OpenComputerError} `checkpoint_not_found`, `checkpoint_not_ready`,
    * `checkpoint_failed`, `secret_store_not_found`.
@@ -203,7 +215,7 @@ export class Sandbox {
   }
 
   /**
-   * Deletes a checkpoint of a sandbox, also of one that was killed. Its forks run on.
+   * Deletes a checkpoint of a sandbox, also of one that was killed. Its forks keep running.
    *
    * @throws {OpenComputerError} `checkpoint_not_found`.
    */
@@ -217,8 +229,8 @@ export class Sandbox {
 
   /**
    * Adds a script to a checkpoint. Each later fork runs the scripts in their
-   * order before it takes commands; the first that fails ends them, and shows
-   * as `patchError` of that sandbox.
+   * order before it accepts commands; after the first that fails no further one
+   * runs, and `patchError` of that sandbox states the failure.
    *
    * @throws {OpenComputerError} `checkpoint_not_found`.
    */
@@ -247,8 +259,8 @@ export class Sandbox {
   }
 
   /**
-   * Finds a sandbox by its id. One that was killed is not found, also while
-   * {@link Sandbox.get} still tells of it.
+   * Finds a sandbox by its id. One that was killed is not found, even while
+   * {@link Sandbox.get} still returns it.
    *
    * @throws {OpenComputerError} `sandbox_not_found`.
    */
@@ -264,7 +276,7 @@ export class Sandbox {
     return new Sandbox(resolveConnection(options), info);
   }
 
-  /** What the service knows of a sandbox. @throws {OpenComputerError} `sandbox_not_found`. */
+  /** The state of a sandbox. @throws {OpenComputerError} `sandbox_not_found`. */
   static async get(sandboxId: string, options: ConnectionOptions = {}): Promise<SandboxDetail> {
     return await requestJson(
       resolveConnection(options),
@@ -282,14 +294,14 @@ export class Sandbox {
     );
   }
 
-  /** The tag keys in use on the org's running sandboxes, with how often each is. */
+  /** The tag keys in use on the org's running sandboxes, with the number of sandboxes of each. */
   static async listTagKeys(options: ConnectionOptions = {}): Promise<TagKey[]> {
     const request = { method: "GET", path: "/tags" } as const;
     return (await requestJson(resolveConnection(options), request, tagKeysSchema)).keys;
   }
 
   /**
-   * Ends a sandbox by its id and removes all it held.
+   * Kills a sandbox by its id and removes all that it had.
    *
    * @throws {OpenComputerError} `sandbox_not_found`, `secret_store_in_use`.
    */
@@ -301,7 +313,7 @@ export class Sandbox {
   }
 
   /**
-   * Ends this sandbox and removes all it held.
+   * Kills this sandbox and removes all that it had.
    *
    * @throws {OpenComputerError} `sandbox_not_found`, `secret_store_in_use`.
    */
@@ -309,7 +321,7 @@ export class Sandbox {
     await killSandbox(this.#at(options), this.#path, options);
   }
 
-  /** Whether the sandbox runs now; false once it is hibernated, stopped or gone. */
+  /** Whether the sandbox is running; false once it is hibernated, stopped or removed. */
   async isRunning(options?: CallOptions): Promise<boolean> {
     try {
       return (await this.getInfo(options)).status === "running";
@@ -319,7 +331,7 @@ export class Sandbox {
     }
   }
 
-  /** What the service knows of this sandbox now. @throws {OpenComputerError} `sandbox_not_found`. */
+  /** The present state of this sandbox. @throws {OpenComputerError} `sandbox_not_found`. */
   async getInfo(options?: CallOptions): Promise<SandboxDetail> {
     const request = { method: "GET", path: this.#path } as const;
     return await requestJson(this.#at(options), request, sandboxDetailSchema);
@@ -336,18 +348,18 @@ export class Sandbox {
   }
 
   /**
-   * Saves the sandbox with its memory and frees what it holds of the host.
-   * Its next use wakes it, where it left off.
+   * Saves the sandbox with its memory, and frees its CPU and memory of the host.
+   * Its next use wakes it, and it continues.
    */
-  async hibernate(options?: CallOptions): Promise<HibernatedSandboxAnswer> {
+  async hibernate(options?: CallOptions): Promise<HibernateResponse> {
     return await requestJson(
       this.#at(options),
       { method: "POST", path: `${this.#path}/hibernate`, idempotent: true, deadlineSeconds: 900 },
-      hibernatedSandboxAnswerSchema,
+      hibernateResponseSchema,
     );
   }
 
-  /** Wakes the sandbox; one that runs already stays as it is. */
+  /** Wakes the sandbox; one that is running is not changed. */
   async wake(options: WakeOptions = {}): Promise<WokenSandbox> {
     return await requestJson(
       this.#at(options),
@@ -362,8 +374,8 @@ export class Sandbox {
   }
 
   /**
-   * Changes the sandbox's memory while it runs; the memory is there when this
-   * resolves. Disables autoscale. One that is hibernated is woken.
+   * Changes the sandbox's memory while it runs; resolves when the memory is
+   * available. Disables autoscale. One that is hibernated is woken.
    *
    * @throws {ScalingLockedError} `scaling_locked`.
    * @throws {OpenComputerError} `oom_floor` when its commands use more: `details`
@@ -379,7 +391,8 @@ export class Sandbox {
   }
 
   /**
-   * Has the memory follow its use between two bounds, or not any more.
+   * Enables or disables autoscale, in which the memory follows its use between
+   * two bounds.
    *
    * @throws {ScalingLockedError} `scaling_locked`, when it is to be enabled.
    */
@@ -387,7 +400,7 @@ export class Sandbox {
     return await scalingCalls.setAutoscale(this.#at(options), this.#path, options);
   }
 
-  /** Whether the memory follows its use, and between which bounds. */
+  /** Whether autoscale is enabled, and its bounds. */
   async getAutoscale(options?: CallOptions): Promise<Autoscale> {
     return await scalingCalls.getAutoscale(this.#at(options), this.#path);
   }
@@ -419,10 +432,9 @@ export class Sandbox {
   }
 
   /**
-   * Makes a checkpoint of the sandbox, which runs on. It is of a moment before
+   * Makes a checkpoint of the sandbox, which keeps running. Its moment is before
    * the call resolves: nothing that the sandbox does afterwards is in it. The
-   * record that it resolves to is `processing`; with `wait` it is the one of
-   * the checkpoint once that is `ready`.
+   * returned record is `processing`, or with `wait`, `ready`.
    *
    * @param name Unique among the sandbox's checkpoints.
    * @throws {OpenComputerError} `name_in_use`, `limit_reached`, `outcome_unknown`
@@ -442,8 +454,8 @@ export class Sandbox {
   }
 
   /**
-   * Takes the sandbox back to one of its checkpoints, in place. What it did
-   * since is lost; the checkpoint is checked before that.
+   * Restores the sandbox to one of its checkpoints, in place. Its state since
+   * then is lost; the checkpoint is checked before that.
    *
    * @throws {OpenComputerError} `checkpoint_not_found`, `checkpoint_not_ready`, `checkpoint_failed`.
    */
@@ -454,12 +466,12 @@ export class Sandbox {
     return await checkpointCalls.restore(this.#at(options), this.#path, checkpointId);
   }
 
-  /** Deletes a checkpoint. Its forks run on. @throws {OpenComputerError} `checkpoint_not_found`. */
+  /** Deletes a checkpoint. Its forks keep running. @throws {OpenComputerError} `checkpoint_not_found`. */
   async deleteCheckpoint(checkpointId: string, options?: CallOptions): Promise<void> {
     await checkpointCalls.delete(this.#at(options), this.#path, checkpointId);
   }
 
-  /** The hosts that the proxy allows this sandbox, and those that each secret may go to. */
+  /** The hosts that the sandbox may reach, and those that each secret may be sent to. */
   async allowedHosts(options?: CallOptions): Promise<AllowedHosts> {
     const request = { method: "GET", path: `${this.#path}/allowed-hosts` } as const;
     return await requestJson(this.#at(options), request, allowedHostsSchema);
@@ -490,7 +502,7 @@ export class Sandbox {
 
   /**
    * Creates a preview: HTTP requests for its `url` reach the server on this
-   * port, and wake the sandbox. For a port that has one, it returns that one.
+   * port, and wake the sandbox. For a port that has a preview, returns that one.
    *
    * @throws {OpenComputerError} `invalid_request`, `limit_exceeded`; `name_in_use`
    * for a domain of another preview.
@@ -510,17 +522,17 @@ export class Sandbox {
   }
 
   /**
-   * Gives all previews of the sandbox a new token, which is shown this once.
-   * The old one ends at once, with the connections that it had opened.
-   * Previews that needed no token need this one from now on.
+   * Replaces the token of all previews of the sandbox; the new one is returned
+   * only here. The old one is invalid at once, and connections that it opened are
+   * closed. Previews that required no token require this one from now on.
    */
   async rotatePreviewAuth(options?: CallOptions): Promise<RotatedPreviewAuth> {
     return await previewCalls.rotate(this.#at(options), this.#path);
   }
 
   /**
-   * A link that opens a preview in a browser. Where previews need a token, it
-   * works once, within five minutes.
+   * Makes a link that opens a preview in a browser. Where previews require a
+   * token, it works once, within five minutes.
    *
    * @throws {OpenComputerError} `preview_not_found`.
    */

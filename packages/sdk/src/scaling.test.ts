@@ -12,7 +12,7 @@ describe("the size of a sandbox", () => {
   });
   after(() => server.close());
 
-  test("scale resolves to the size, and says that autoscale is off", async () => {
+  test("scale resolves to the size, and reports that autoscale is off", async () => {
     const bounds = { enabled: true, minMemoryMB: 512, maxMemoryMB: 4096 };
     const sandboxID = sandbox.id;
     assert.deepEqual(await sandbox.setAutoscale(bounds), { sandboxID, ...bounds });

@@ -6,7 +6,7 @@ import {
   type ScalingLock,
   scaledSandboxSchema,
   scalingLockSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Connection } from "./connection.ts";
 import { requestJson, requestNothing } from "./request/send-request.ts";
 
@@ -27,9 +27,9 @@ export interface SandboxLimits {
 /** Options of `sandbox.setAutoscale`. */
 export interface AutoscaleOptions {
   enabled: boolean;
-  /** Least memory, in MB, 256–16384. Needed to enable it; kept when absent otherwise. */
+  /** Least memory, in MB, 256–16384. Required to enable autoscale; absent otherwise keeps it. */
   minMemoryMB?: number | undefined;
-  /** Most memory, in MB, 256–16384. Needed to enable it; kept when absent otherwise. */
+  /** Most memory, in MB, 256–16384. Required to enable autoscale; absent otherwise keeps it. */
   maxMemoryMB?: number | undefined;
 }
 

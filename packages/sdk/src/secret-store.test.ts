@@ -55,6 +55,27 @@ describe("SecretStore", () => {
     assert.deepEqual(await limitsOf(), []);
   });
 
+  test("setSecret takes AWS credentials, which listSecrets has with their kind", async () => {
+    const store = await SecretStore.create({ name: "aws", ...connection });
+    const credentials = { accessKeyId: "AKIAEXAMPLE", secretAccessKey: "wJalrXUtnFEMI" };
+    await SecretStore.setSecret(store.id, "AWS", credentials, connection);
+    await SecretStore.setSecret(store.id, "KEY", "value", connection);
+    const secrets = await SecretStore.listSecrets(store.id, connection);
+    assert.deepEqual(
+      secrets.map(({ name, kind, allowedHosts }) => [name, kind, allowedHosts]),
+      [
+        ["AWS", "aws", ["*.amazonaws.com"]],
+        ["KEY", "value", []],
+      ],
+    );
+    const kept = server.secrets.stores.get(store.id)?.secrets.get("AWS")?.value ?? "";
+    assert.deepEqual(JSON.parse(kept), { kind: "aws", ...credentials });
+    await assert.rejects(
+      SecretStore.setSecret(store.id, "AWS", { ...credentials, accessKeyId: "" }, connection),
+      { code: "invalid_request" },
+    );
+  });
+
   test("setSecret keeps placements that it does not name; a store's come before the default", async () => {
     const store = await SecretStore.create({ name: "placements", ...connection });
     const set = async (substituteIn?: string[]) => {

@@ -1,11 +1,12 @@
 import {
+  type AwsCredentials,
   type RevokeSecretResponse,
   type SecretEntry,
   type SecretStoreRecord,
   type SetSecretResponse,
   secretEntrySchema,
   secretStoreSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import { type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { putSecret, removeSecret, type SetSecretOptions, withdrawSecret } from "./named-secrets.ts";
 import { apiPath } from "./request/api-request.ts";
@@ -32,9 +33,9 @@ export interface UpdateSecretStoreOptions extends ConnectionOptions {
 /**
  * Named sets of encrypted secrets, with the hosts that a sandbox may reach.
  *
- * Values go in and never come out: in a sandbox each secret is a sealed token
- * that becomes the value only in requests to an allowed host, and there only
- * where one of the secret's placements is.
+ * Values are never returned. In a sandbox each secret is a sealed token, which
+ * is replaced by the value only in requests to an allowed host, and there only
+ * in the secret's placements.
  * Every call throws {@link OpenComputerError}.
  */
 export const SecretStore = {
@@ -96,21 +97,23 @@ export const SecretStore = {
    * Sets a secret, or replaces its value: running sandboxes then use the new
    * value under the same token.
    *
-   * @param name Environment variable that holds the token in a sandbox.
-   * @param value 1 byte to 64 KiB.
+   * @param name Environment variable that holds the token in a sandbox. Of AWS credentials the
+   *   beginning of three: `AWS` gives `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
+   * @param value 1 byte to 64 KiB; or AWS credentials, which requests are signed with.
    * @returns With a `warning` when the value can be guessed, so that responses are not searched for it.
-   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`; `invalid_request` for a malformed placement.
+   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`; `invalid_request` for a malformed placement;
+   *   `name_in_use` when the name is that of a text and the value is AWS credentials, or the other way round.
    */
   async setSecret(
     storeId: string,
     name: string,
-    value: string,
+    value: string | AwsCredentials,
     options: SetSecretOptions = {},
   ): Promise<SetSecretResponse> {
     return await putSecret(storePath(storeId), name, value, options);
   },
 
-  /** What is known of a store's secrets: everything but their values; `substituteIn` is what applies. @throws `not_found`. */
+  /** The secrets of a store without their values; `substituteIn` has the placements that apply. @throws `not_found`. */
   async listSecrets(storeId: string, options: ConnectionOptions = {}): Promise<SecretEntry[]> {
     return await requestJson(
       resolveConnection(options),
@@ -120,8 +123,8 @@ export const SecretStore = {
   },
 
   /**
-   * Takes the value of a secret away from every sandbox and checkpoint that has
-   * it, at once. They keep its token, which no request substitutes until the
+   * Revokes the value of a secret at once, for every sandbox and checkpoint that
+   * has it. They keep its token, which is not replaced in any request until the
    * secret is set again. Revoking it again changes nothing.
    *
    * @throws `not_found`; `enforcement_pending` when a running sandbox may still use the value: call again.

@@ -3,6 +3,8 @@
 from opencomputer._async.api_key import ApiKey
 from opencomputer._async.commands import Commands
 from opencomputer._async.connection import DEFAULT_API_URL, ConnectionOptions
+from opencomputer._async.egress_log import EgressLog
+from opencomputer._async.events import Events
 from opencomputer._async.files import Files
 from opencomputer._async.project import Project
 from opencomputer._async.sandbox import Sandbox
@@ -13,6 +15,8 @@ from opencomputer._async.snapshots import Snapshots
 from opencomputer._async.terminal import Terminal
 from opencomputer._async.terminals import Terminals
 from opencomputer._async.upload_source import StreamSource
+from opencomputer._async.webhook import Webhook
+from opencomputer.aws_credentials import AwsCredentials
 from opencomputer.errors import (
     NotFoundError,
     OpenComputerError,
@@ -35,7 +39,17 @@ from opencomputer.records import (
     CommandResult,
     CreatedApiKey,
     CreatedSandbox,
+    CreatedWebhook,
     DirectoryEntry,
+    EgressEntry,
+    EgressExplanation,
+    EgressPage,
+    EgressProtocol,
+    EgressSecrets,
+    EgressSuggestion,
+    EventPage,
+    EventRecord,
+    ExplainedSecret,
     HibernatedSandbox,
     IdleRule,
     ImageManifest,
@@ -64,6 +78,9 @@ from opencomputer.records import (
     SnapshotRecord,
     TagKey,
     TerminalInfo,
+    WebhookDelivery,
+    WebhookOptions,
+    WebhookRecord,
     WokenSandbox,
 )
 
@@ -73,6 +90,7 @@ __all__ = [
     "ApiKey",
     "ApiKeyEntry",
     "Autoscale",
+    "AwsCredentials",
     "BackgroundCommand",
     "BuildLogEvent",
     "CheckpointKind",
@@ -84,7 +102,19 @@ __all__ = [
     "ConnectionOptions",
     "CreatedApiKey",
     "CreatedSandbox",
+    "CreatedWebhook",
     "DirectoryEntry",
+    "EgressEntry",
+    "EgressExplanation",
+    "EgressLog",
+    "EgressPage",
+    "EgressProtocol",
+    "EgressSecrets",
+    "EgressSuggestion",
+    "EventPage",
+    "EventRecord",
+    "Events",
+    "ExplainedSecret",
     "Files",
     "HibernatedSandbox",
     "IdleRule",
@@ -130,6 +160,10 @@ __all__ = [
     "Terminal",
     "TerminalInfo",
     "Terminals",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookOptions",
+    "WebhookRecord",
     "WokenSandbox",
     "recommend_placement",
 ]

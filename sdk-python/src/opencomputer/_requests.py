@@ -1,4 +1,4 @@
-"""What a request is before it meets a connection, and what a response means."""
+"""Requests before they are sent, and the meaning of responses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START_SECONDS_MAX = 600.0
 """A first start prepares the guest image, which takes minutes where guests are emulated."""
 RETRY_AFTER_SECONDS_MAX = 30.0
 RETRIED_STATUSES = frozenset({502, 503, 504})
-"""A gateway or the service says that it has not acted."""
+"""A gateway or the service reports that the request was not carried out."""
 
 Shape = TypeVar("Shape")
 
@@ -30,20 +30,20 @@ Shape = TypeVar("Shape")
 class ApiRequest:
     """One call of the HTTP API."""
 
-    method: Literal["GET", "POST", "PUT", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     """Below ``/api``, made with ``api_path``."""
     query: Mapping[str, str | None] = field(default_factory=dict)
     json: object = None
     content: bytes | AsyncIterable[bytes] | Iterable[bytes] | None = None
-    """A body of bytes; one that is no ``bytes`` is streamed and never sent twice."""
+    """A body of bytes; one that is not ``bytes`` is streamed and never repeated."""
     idempotent: bool | None = None
-    """Whether twice is the same as once. None: all but POST."""
+    """Whether the request may be repeated. None: every method but POST."""
     idempotency_key: str | None = None
-    """Makes a POST one that may be sent again: the service does it once."""
+    """Allows a POST to be repeated: the service carries it out once."""
     accept: str = "application/json"
     deadline_seconds: float | None = DEADLINE_SECONDS
-    """How long to wait for the next bytes of the response; None waits for ever."""
+    """How long to wait for the next bytes of the response; None: no limit."""
 
     @property
     def is_streamed(self) -> bool:
@@ -82,7 +82,7 @@ class ApiRequest:
 
 
 def api_path(*segments: str) -> str:
-    """A path whose segments cannot step out of their place.
+    """A path of escaped segments.
 
     Raises:
         OpenComputerError: ``invalid_request`` for an empty segment, ``.`` and ``..``.
@@ -99,12 +99,12 @@ def api_path(*segments: str) -> str:
 
 
 def without_none(**fields: object) -> dict[str, object]:
-    """The fields that were given: what is absent falls to the project's or the platform's value."""
+    """The fields that are not None; defaults of project or platform apply to the others."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def to_json(value: object) -> bytes:
-    """JSON as bytes. Text that has no UTF-8 is escaped, for the service to refuse by name."""
+    """JSON as bytes. Text that is not valid Unicode is escaped, so that the service reports it."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
@@ -112,7 +112,7 @@ def to_json(value: object) -> bytes:
 
 
 def parse_json(text: str | bytes | bytearray) -> object:
-    """The value that a text has as JSON; None when it has none."""
+    """The value of a JSON text; None when it is not JSON."""
     try:
         return json.loads(text)
     except ValueError:
@@ -135,11 +135,9 @@ def parse_response(request: ApiRequest, response: httpx.Response, shape: type[Sh
 def response_error(request: ApiRequest, response: httpx.Response) -> OpenComputerError:
     """The error of a response that is not 2xx and whose body was read."""
     match parse_json(response.content):
-        case {"error": str(message), "code": str(code), "details": dict(details)}:
-            return service_error(code, message, status=response.status_code, details=details)
-        case {"error": str(message), "code": str(code)}:
-            return service_error(code, message, status=response.status_code)
-    return _unexpected_response(request, response, "it is no error of the service")
+        case {"error": str(message), "code": str(code), **others}:
+            return service_error(code, message, others, status=response.status_code)
+    return _unexpected_response(request, response, "it is not an error of the service")
 
 
 def _unexpected_response(
@@ -156,7 +154,7 @@ def _unexpected_response(
 
 
 def connection_error(base_url: str, request: ApiRequest, error: Exception) -> OpenComputerError:
-    """The error for a request that got no complete response."""
+    """The error for a request without a complete response."""
     reason = str(error) or type(error).__name__
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
         return unreachable(base_url, reason)
@@ -170,7 +168,7 @@ def connection_error(base_url: str, request: ApiRequest, error: Exception) -> Op
     advice = (
         "try again"
         if request.method == "GET"
-        else "it may have been carried out; look before you repeat it"
+        else "it may have been carried out; check before you repeat it"
     )
     return OpenComputerError(
         "connection_failed",
@@ -180,7 +178,7 @@ def connection_error(base_url: str, request: ApiRequest, error: Exception) -> Op
 
 
 def unreachable(base_url: str, reason: str) -> OpenComputerError:
-    """The error for a connection that was never made, so that nothing can have been done."""
+    """The error for a connection that was not established, so that nothing was carried out."""
     return OpenComputerError(
         "connection_failed",
         f"Cannot reach OpenComputer at {base_url} ({reason}): start it with `npm run serve`, or "
@@ -196,7 +194,7 @@ def is_retried(request: ApiRequest, error: OpenComputerError) -> bool:
 
 
 def retry_after_seconds(error: OpenComputerError) -> float | None:
-    """When a service that is starting asks to be called again; None for every other error."""
+    """Seconds until a starting service is to be called again; None for every other error."""
     if error.code != "worker_unavailable" or error.details is None:
         return None
     seconds = error.details.get("retryAfterSeconds")

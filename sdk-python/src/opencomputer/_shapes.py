@@ -1,4 +1,4 @@
-"""Compares JSON with the shapes of the records, so that what the SDK returns is what it says."""
+"""Validates JSON against the types of the records that the SDK returns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 
 def find_fault(shape: Any, value: object, place: str = "it") -> str | None:
-    """What is wrong with a value, or None. Keys that a shape does not name are ignored."""
+    """Describes why a value does not have a shape, or returns None. Unknown keys are ignored."""
     origin = get_origin(shape)
     if is_typeddict(shape):
         fault = _find_fault_in_record(shape, value, place)
@@ -30,7 +30,9 @@ def find_fault(shape: Any, value: object, place: str = "it") -> str | None:
 def _find_fault_in_scalar(shape: Any, value: object, place: str) -> str | None:
     if shape is Any or shape is object:
         return None
-    matches = isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
+    # JSON writes a float without decimals as an integer.
+    kinds = (int, float) if shape is float else shape
+    matches = isinstance(value, kinds) and (shape is bool or not isinstance(value, bool))
     return None if matches else _fault(place, shape.__name__, value)
 
 
@@ -67,5 +69,5 @@ def _fields(shape: Any) -> dict[str, Any]:
 
 
 def _fault(place: str, expected: str, value: object) -> str:
-    # The kind alone: the value may be one that belongs in no message.
+    # Only the type: the value may be a secret.
     return f"{place} is {type(value).__name__}, expected {expected}"

@@ -1,4 +1,4 @@
-"""What a persistent shell is sent, and how the output of its commands is found.
+"""The input of a persistent shell, and the parser of its output.
 
 Bash reads this from its input, line by line. The shell is interactive, because only such a shell
 gives a command up when it is interrupted and reads on. Its own streams, which get the prompts,
@@ -25,7 +25,7 @@ SHELL_PROLOGUE = (
 """Sent once. Any program but bash ends here."""
 
 OUTPUT_CHARACTERS_MAX = 32 * 1024 * 1024
-"""What is kept of one stream of one command."""
+"""Limit of the kept output of one stream of one command."""
 
 _STATUS = re.compile(r" (\d{1,3})\n")
 _STATUS_CHARACTERS_MAX = 16
@@ -33,16 +33,16 @@ _STATUS_CHARACTERS_MAX = 16
 
 @dataclass(frozen=True)
 class CommandMarkers:
-    """What is before and behind the output of one command, on both streams."""
+    """Markers before and after the output of one command, on both streams."""
 
     start: str
     end: str
 
     @classmethod
     def create(cls) -> CommandMarkers:
-        """Markers that nobody can guess, so that no output is taken for one.
+        """Creates random markers, so that no output is mistaken for one.
 
-        They begin with a character that text does not have.
+        They begin with a control character.
         """
         return cls("\x01" + secrets.token_hex(16), "\x01" + secrets.token_hex(16))
 

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NOT_FOUND = 404
 
 
 class OpenComputerError(Exception):
-    """The one exception of the SDK; a callback's and an upload source's own pass through it.
+    """The base class of the SDK's exceptions. Those of callbacks and sources are not wrapped.
 
-    ``str(error)`` names the thing, what was expected and what was found. It never holds an API
-    key or the value of a secret. The service's codes are listed in its API documentation; the
+    ``str(error)`` states what failed and what was expected. It never contains an API key or the
+    value of a secret. The service's codes are listed in its API documentation; the
     SDK's own, which come without a ``status`` unless there was a response, are:
 
     - ``missing_api_key``, ``invalid_api_key``, ``invalid_api_url``, ``invalid_request``: refused
       before anything was sent
     - ``connection_failed``: the service was not reached, or the connection broke
     - ``request_timed_out``: no response came within the SDK's own deadline
-    - ``unexpected_response``: something responded, but not as OpenComputer does
-    - ``shell_busy``, ``shell_closed``: a persistent shell could not take the command
+    - ``unexpected_response``: the response is not one of OpenComputer
+    - ``shell_busy``, ``shell_closed``: a persistent shell could not run the command
 
     Attributes:
         code: A word that programs may compare, such as ``sandbox_not_found``.
         status: HTTP status of the response; None when there was none.
-        details: What the service adds for programs; None when it adds nothing.
+        remediation: The command or the setting that helps; None when there is none.
+        details: Further fields of the service's error; None when there are none.
     """
 
     def __init__(
@@ -34,12 +38,14 @@ class OpenComputerError(Exception):
         *,
         status: int | None = None,
         details: dict[str, Any] | None = None,
+        remediation: str | None = None,
     ) -> None:
-        # Both are arguments, so that a copy and a pickle of the exception can be made.
+        # Both are arguments, so that the exception can be copied and pickled.
         super().__init__(code, message)
         self.code = code
         self.status = status
         self.details = details
+        self.remediation = remediation
 
     def __str__(self) -> str:
         return str(self.args[1])
@@ -50,11 +56,11 @@ class NotFoundError(OpenComputerError):
 
 
 class ShellBusyError(OpenComputerError):
-    """A second command for a shell that still runs one (``shell_busy``). Nothing was sent."""
+    """The shell is still running a command (``shell_busy``). Nothing was sent."""
 
 
 class ShellClosedError(OpenComputerError):
-    """A command for a shell that ended, was closed or was lost (``shell_closed``)."""
+    """The shell has ended, was closed, or its connection was lost (``shell_closed``)."""
 
 
 class ScalingLockedError(OpenComputerError):
@@ -66,12 +72,20 @@ class SecretWarning(UserWarning):
 
 
 def service_error(
-    code: str, message: str, *, status: int | None, details: dict[str, Any] | None = None
+    code: str, message: str, others: Mapping[object, object], *, status: int | None
 ) -> OpenComputerError:
-    """The exception for an error that the service responded with."""
+    """The exception for the body of an error that the service responded with, in its members."""
     kind = OpenComputerError
     if status == NOT_FOUND:
         kind = NotFoundError
     elif code == "scaling_locked":
         kind = ScalingLockedError
-    return kind(code, message, status=status, details=details)
+    details = others.get("details")
+    remediation = others.get("remediation")
+    return kind(
+        code,
+        message,
+        status=status,
+        details=details if isinstance(details, dict) else None,
+        remediation=remediation if isinstance(remediation, str) else None,
+    )

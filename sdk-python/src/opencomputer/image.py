@@ -41,11 +41,13 @@ class Image:
         """The image of a manifest, as ``to_dict`` returns it.
 
         Raises:
-            OpenComputerError: ``invalid_request`` when it is none.
+            OpenComputerError: ``invalid_request`` when it is malformed.
         """
         fault = find_fault(ImageManifest, manifest, "manifest")
         if fault is not None:
-            raise OpenComputerError("invalid_request", f"This is no manifest of an image: {fault}")
+            raise OpenComputerError(
+                "invalid_request", f"The manifest of the image is malformed: {fault}"
+            )
         return cls(manifest["steps"], manifest.get("builderMemoryMB") or None)
 
     def apt_install(self, packages: Sequence[str]) -> Image:
@@ -57,29 +59,29 @@ class Image:
         return self._with("pip_install", packages=_listed(packages, "packages"))
 
     def run_commands(self, *commands: str | Sequence[str]) -> Image:
-        """Runs commands of the shell, each by itself; the first that fails ends the build."""
+        """Runs shell commands separately, in order; the first failure ends the build."""
         texts: list[str] = []
         for command in commands:
             texts.extend([command] if isinstance(command, str) else command)
         return self._with("run", commands=texts)
 
     def env(self, variables: Mapping[str, str]) -> Image:
-        """Sets plain variables. Secrets and the ``envs`` of a sandbox win over them."""
+        """Sets plain variables. Secrets and the ``envs`` of a sandbox override them."""
         return self._with("env", vars=dict(sorted(variables.items())))
 
     def workdir(self, path: str) -> Image:
-        """Sets the working directory, which is made when it does not exist."""
+        """Sets the working directory, which is created if it does not exist."""
         return self._with("workdir", path=path)
 
     def add_file(self, remote_path: str, content: str | bytes) -> Image:
-        """Adds a file; text is written as UTF-8. It belongs to the owner of its directory."""
+        """Adds a file; text is written as UTF-8. Its owner is that of its directory."""
         data = content.encode() if isinstance(content, str) else content
         return self._with(
             "add_file", path=remote_path, content=b64encode(data).decode(), encoding="base64"
         )
 
     def add_local_file(self, local_path: str | Path, remote_path: str) -> Image:
-        """Adds a file of this machine, as it is now.
+        """Adds a local file with its current content.
 
         Raises:
             OpenComputerError: ``invalid_request`` when it cannot be read.
@@ -87,9 +89,9 @@ class Image:
         return self.add_file(remote_path, _read(Path(local_path)))
 
     def add_local_dir(self, local_path: str | Path, remote_path: str) -> Image:
-        """Adds all files below a directory of this machine, as they are now.
+        """Adds all files below a local directory with their current content.
 
-        Links to files are followed; execute bits are not kept.
+        Links to files are followed; execute bits are not preserved.
 
         Raises:
             OpenComputerError: ``invalid_request`` when one cannot be read.
@@ -101,18 +103,18 @@ class Image:
         return self._with("add_dir", path=remote_path, files=files)
 
     def builder_memory(self, memory_mb: int) -> Image:
-        """Memory of the sandbox that builds the image, in MB. Default 1024. Not part of it."""
+        """Sets the memory of the build sandbox in MB. Default 1024. Not part of the image."""
         return Image(self._steps, memory_mb)
 
     def to_dict(self) -> ImageManifest:
-        """What goes to the service."""
+        """The manifest, as it is sent to the service."""
         manifest: ImageManifest = {"base": "base", "steps": list(self._steps)}
         if self._builder_memory_mb is not None:
             manifest["builderMemoryMB"] = self._builder_memory_mb
         return manifest
 
     def cache_key(self) -> str:
-        """What the service knows the image by: the SHA-256 of its base and steps, hexadecimal.
+        """Identifies the image in the service: the hexadecimal SHA-256 of its base and steps.
 
         The same steps with the same files have the same key.
         """
@@ -138,7 +140,7 @@ def _read(path: Path) -> bytes:
 def _files_below(directory: Path) -> list[tuple[str, Path]]:
     if not directory.is_dir():
         raise OpenComputerError(
-            "invalid_request", f"Cannot read {directory}: expected a directory of this machine"
+            "invalid_request", f"Cannot read {directory}: expected a local directory"
         )
     found = [
         (path.relative_to(directory).as_posix(), path)

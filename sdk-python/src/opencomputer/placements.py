@@ -1,4 +1,4 @@
-"""Recommended placements: where in a request a secret's token should become its value."""
+"""Recommended placements: where in a request a token should be replaced by its value."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def recommend_placement(
 
     Args:
         name: Name of the secret, such as ``GITHUB_TOKEN``.
-        allowed_hosts: Its host limits; none when it has none.
+        allowed_hosts: Its host limits; empty when it has none.
 
     Returns:
-        None when the name and the hosts are not known, or one of the limits is not: that host may
-        take the value elsewhere.
+        None when neither name nor hosts are known, or one of the limits is unknown, because that
+        host may expect the value elsewhere.
     """
     named = [service for service in well_known_services if name in service.variables]
     if not allowed_hosts:
@@ -40,7 +40,7 @@ def recommend_placement(
     by_name = [_within(service, allowed_hosts) for service in named]
     if _all_have_hosts(by_name, allowed_hosts):
         return _recommend(by_name)
-    # A wildcard alone does not say which of the services below it is meant.
+    # A wildcard alone does not identify one of the services below it.
     exact = [
         replace(service, hosts=tuple(host for host in service.hosts if host in allowed_hosts))
         for service in well_known_services
@@ -70,7 +70,7 @@ def _recommend(candidates: Sequence[WellKnownService]) -> PlacementRecommendatio
 
 
 def _matches(pattern: str, host: str) -> bool:
-    """``*.example.com`` covers every host below ``example.com``, and not that itself."""
+    """``*.example.com`` matches every host below ``example.com``, but not ``example.com``."""
     if not pattern.startswith("*."):
         return pattern == host
     return len(host) > len(pattern) - 1 and host.endswith(pattern[1:])

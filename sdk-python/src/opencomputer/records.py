@@ -1,4 +1,4 @@
-"""The shapes of what the service returns, with the names that they have in its API.
+"""Types of the records that the service returns, with the field names of its API.
 
 Times are ISO 8601 in UTC. A key that is documented as absent in some case is to be read with
 ``get``.
@@ -34,18 +34,18 @@ class CreatedSandbox(_CreatedSandbox, total=False):
     ``token`` opens the routes of this one sandbox without an API key. ``fromCheckpointId`` is
     present in a fork, ``patchError`` when a patch of its checkpoint failed in it, ``hookError``
     when a hook of its own did.
-    ``previewAuthToken`` is the token that its previews need, and shown nowhere else.
+    ``previewAuthToken`` is the token that its previews need, and shown nowhere else; so are the
+    secrets of ``webhooks``, which are those that it was created with.
     """
 
     fromCheckpointId: str
     patchError: str
     hookError: str
     previewAuthToken: str
+    webhooks: list[CreatedWebhook]
 
 
-class SandboxSummary(TypedDict):
-    """One row of ``Sandbox.list``."""
-
+class _SandboxSummary(TypedDict):
     sandboxID: str
     templateID: str
     template: str
@@ -58,6 +58,12 @@ class SandboxSummary(TypedDict):
     tags: dict[str, str]
 
 
+class SandboxSummary(_SandboxSummary, total=False):
+    """One row of ``Sandbox.list``. ``fromCheckpointId`` is present in a fork."""
+
+    fromCheckpointId: str
+
+
 class _SandboxDetail(SandboxSummary):
     sandboxDomain: str
     token: str
@@ -65,7 +71,7 @@ class _SandboxDetail(SandboxSummary):
 
 
 class SandboxDetail(_SandboxDetail, total=False):
-    """What the service knows of a sandbox.
+    """The record of a sandbox.
 
     ``secretStore``, ``baseSecretStore`` and ``project`` are present when it has one.
     ``patchError`` says which patch of its checkpoint failed in it, ``hookError`` which of its
@@ -81,7 +87,7 @@ class SandboxDetail(_SandboxDetail, total=False):
 
 
 class HibernatedSandbox(TypedDict):
-    """A sandbox that was hibernated. ``sizeBytes`` is what it takes on the disk."""
+    """A sandbox that was hibernated. ``sizeBytes`` is its size on disk."""
 
     sandboxID: str
     status: Literal["hibernated"]
@@ -115,7 +121,7 @@ class ScaledSandbox(TypedDict):
 
 
 class Autoscale(TypedDict):
-    """Whether the memory of a sandbox follows its use. The bounds are 0 until they were set."""
+    """Whether autoscale is enabled for a sandbox. The bounds are 0 until they are set."""
 
     sandboxID: str
     enabled: bool
@@ -192,7 +198,7 @@ class PreviewRecord(_PreviewRecord, total=False):
 
 
 class RotatedPreviewAuth(TypedDict):
-    """The new token of a sandbox's previews, which is shown this once."""
+    """The new token of a sandbox's previews, which is not shown again."""
 
     previewAuthToken: str
     scheme: Literal["bearer"]
@@ -220,7 +226,7 @@ class TagKeys(TypedDict):
 
 
 class ProjectRecord(TypedDict):
-    """A project. Zero and the empty string leave the choice to the platform."""
+    """A project. Zero and the empty string mean the default of the platform."""
 
     id: str
     orgId: str
@@ -244,7 +250,7 @@ class _SecretStoreRecord(TypedDict):
 
 
 class SecretStoreRecord(_SecretStoreRecord, total=False):
-    """A secret store. ``substituteIn`` is absent when the store names no placements."""
+    """A secret store. ``substituteIn`` is absent when the store has no placements."""
 
     substituteIn: list[str]
 
@@ -260,16 +266,18 @@ class _SecretEntry(TypedDict):
 
 
 class SecretEntry(_SecretEntry, total=False):
-    """What is known of a secret: everything but its value. ``substituteIn`` is what applies.
+    """A secret without its value. ``substituteIn`` are the placements that apply.
 
-    ``revokedAt`` is present from a revocation until the secret is set again.
+    ``kind`` is ``value`` for a text. ``revokedAt`` is present from a revocation until the secret
+    is set again.
     """
 
+    kind: Literal["value", "aws"]
     revokedAt: str
 
 
 class RevokeSecretResponse(TypedDict):
-    """The value is used nowhere; the token stays in sandboxes."""
+    """A revoked secret: its value is not used, and sandboxes keep its token."""
 
     name: str
     status: Literal["revoked"]
@@ -294,7 +302,7 @@ class _ApiKeyEntry(TypedDict):
 
 
 class ApiKeyEntry(_ApiKeyEntry, total=False):
-    """What is known of an API key. ``prefix`` is its beginning, to tell keys apart.
+    """An API key without its value. ``prefix`` is the beginning of the value.
 
     ``lastUsedAt`` is exact to about a minute and absent for a key that was never used.
     """
@@ -303,7 +311,7 @@ class ApiKeyEntry(_ApiKeyEntry, total=False):
 
 
 class CreatedApiKey(ApiKeyEntry):
-    """A new API key. ``key`` is in no other response."""
+    """A new API key. No other response contains ``key``."""
 
     key: str
 
@@ -368,7 +376,7 @@ class CommandResult:
     """A command that has ended."""
 
     exit_code: int
-    """-1 after a time-out, which ``stderr`` says at its end; 128 + n after signal n."""
+    """-1 after a time-out, which the end of ``stderr`` reports; 128 + n after signal n."""
     stdout: str
     stderr: str
     truncated: bool = False
@@ -377,7 +385,7 @@ class CommandResult:
 
 @dataclass(frozen=True)
 class CommandProgress:
-    """What a background command has written so far."""
+    """The output of a background command so far."""
 
     running: bool
     stdout: str
@@ -426,7 +434,7 @@ class _RetentionPolicy(TypedDict):
 
 
 class RetentionPolicy(_RetentionPolicy, total=False):
-    """What happens at the limit of checkpoints: ``none`` refuses, ``delete_oldest`` makes room.
+    """What happens at the limit of checkpoints: an error, or the oldest one is deleted.
 
     ``maxCount`` lowers the limit for this call.
     """
@@ -443,7 +451,7 @@ class _SandboxConfig(TypedDict):
 
 
 class SandboxConfig(_SandboxConfig, total=False):
-    """What a fork starts with."""
+    """The settings that a fork starts with."""
 
     secretStore: str
     baseSecretStore: str
@@ -463,13 +471,13 @@ class _CheckpointRecord(TypedDict):
 
 
 class CheckpointRecord(_CheckpointRecord, total=False):
-    """A checkpoint. ``sizeBytes`` is 0 until it is ready; ``failure`` says why it failed."""
+    """A checkpoint. ``sizeBytes`` is 0 until it is ready; ``failure`` is its error."""
 
     failure: str
 
 
 class RestoredCheckpoint(TypedDict):
-    """A sandbox that is being taken back to a checkpoint."""
+    """A sandbox that is being restored to a checkpoint."""
 
     sandboxId: str
     checkpointId: str
@@ -495,7 +503,7 @@ class CreatedPatch(TypedDict):
 
 
 class ImageStep(TypedDict):
-    """One step of an image, as it goes to the service."""
+    """One step of an image, as it is sent to the service."""
 
     type: Literal["apt_install", "pip_install", "run", "env", "workdir", "add_file", "add_dir"]
     args: dict[str, Any]
@@ -507,7 +515,7 @@ class _ImageManifest(TypedDict):
 
 
 class ImageManifest(_ImageManifest, total=False):
-    """What an image is made of."""
+    """The definition of an image."""
 
     builderMemoryMB: int | None
 
@@ -524,7 +532,7 @@ class _SnapshotRecord(TypedDict):
 
 
 class SnapshotRecord(_SnapshotRecord, total=False):
-    """A snapshot. ``contentHash`` is its image's cache key; ``failure`` says what failed."""
+    """A snapshot. ``contentHash`` is its image's cache key; ``failure`` is its error."""
 
     failure: str
 
@@ -540,3 +548,202 @@ class BuildLogEvent(TypedDict):
     step: int
     type: str
     message: str
+
+
+class EventRecord(TypedDict):
+    """Something that has happened.
+
+    ``id`` is unique, also when an event is received twice. ``cursor`` is its place in the order
+    of the events. ``nodeId`` names the installation. ``sandboxId`` is None for an event that
+    belongs to no sandbox. ``data`` depends on ``type``.
+    """
+
+    id: str
+    cursor: str
+    nodeId: str
+    sandboxId: str | None
+    time: str
+    type: str
+    data: dict[str, Any]
+
+
+class EventPage(TypedDict):
+    """Some events. ``cursor`` is where the next page starts, ``hasMore`` whether it has any yet."""
+
+    events: list[EventRecord]
+    cursor: str
+    hasMore: bool
+
+
+EgressProtocol = Literal["https", "http", "websocket", "grpc", "tls", "tcp", "dns"]
+WithheldReason = Literal["host", "placement", "plain_http", "signature", "revoked"]
+
+
+class SubstitutedSecret(TypedDict):
+    """A secret whose token became its value, with where it did."""
+
+    name: str
+    places: list[str]
+
+
+class WithheldSecret(TypedDict):
+    """A secret whose token was sent as it is. ``reason`` is None in the sum of exchanges."""
+
+    name: str
+    place: str
+    reason: WithheldReason | None
+
+
+class RedactedSecret(TypedDict):
+    """A secret whose value became a token again in a response, with how often."""
+
+    name: str
+    count: int
+
+
+class EgressSecrets(TypedDict):
+    """What became of the secrets of an exchange, by their names. It has no values.
+
+    ``leaked`` names those whose value the sandbox sent in plaintext. ``foreignTokens`` counts
+    tokens that stand for no secret of the sandbox.
+    """
+
+    substituted: list[SubstitutedSecret]
+    withheld: list[WithheldSecret]
+    redacted: list[RedactedSecret]
+    leaked: list[str]
+    foreignTokens: int
+
+
+class EgressEntry(TypedDict):
+    """An exchange of a sandbox with the network.
+
+    ``id`` is unique. ``cursor`` is its place in the log. ``path`` has no query. ``reason`` states
+    why it was refused, failed, or was not searched. ``leftOut`` is 0, or how many exchanges the
+    entry stands for that were too many to be kept one by one.
+    """
+
+    id: str
+    cursor: str
+    time: str
+    protocol: EgressProtocol
+    host: str | None
+    port: int | None
+    method: str | None
+    path: str | None
+    decision: Literal["allowed", "refused"]
+    reason: str | None
+    secrets: EgressSecrets
+    status: int | None
+    requestBytes: int
+    responseBytes: int
+    durationMilliseconds: float
+    leftOut: int
+
+
+class EgressPage(TypedDict):
+    """Some entries. ``cursor`` is where the next page starts, ``hasMore`` whether it has any."""
+
+    entries: list[EgressEntry]
+    cursor: str
+    hasMore: bool
+
+
+class ExplainedSecret(TypedDict):
+    """What would become of a secret's token. ``withheld`` is None when it has placements."""
+
+    name: str
+    substituteIn: list[str]
+    withheld: WithheldReason | None
+    allowedHosts: list[str]
+
+
+class EgressExplanation(TypedDict):
+    """What would happen to a request. ``entry`` is that of the allowlist which allows it."""
+
+    decision: Literal["allowed", "refused"]
+    rule: str
+    entry: str | None
+    reason: str
+    protocol: Literal["https", "http", "tcp"]
+    host: str
+    port: int
+    method: str | None
+    secrets: list[ExplainedSecret]
+
+
+class RefusedEntry(TypedDict):
+    """An entry that would allow what was refused, with how often it was."""
+
+    entry: str
+    count: int
+
+
+class EgressSuggestion(TypedDict):
+    """The smallest allowlist for what a sandbox did.
+
+    ``isIncomplete`` is whether exchanges were left out of the log, so that hosts may be missing.
+    """
+
+    egressAllowlist: list[str]
+    perSecretAllowedHosts: dict[str, list[str]]
+    refused: list[RefusedEntry]
+    exchangeCount: int
+    since: str | None
+    isIncomplete: bool
+
+
+class _WebhookOptions(TypedDict):
+    url: str
+
+
+class WebhookOptions(_WebhookOptions, total=False):
+    """A webhook that a sandbox is created with. Without ``eventTypes`` it gets all events."""
+
+    secret: str
+    eventTypes: list[str]
+
+
+class WebhookRecord(TypedDict):
+    """A webhook without its secret.
+
+    ``sandboxId`` is None for one of the organization, ``eventTypes`` for all. ``disabledReason``
+    is ``requested``, ``gone`` or ``failing``. ``failingSince`` is since when every delivery has
+    failed.
+    """
+
+    id: str
+    sandboxId: str | None
+    url: str
+    eventTypes: list[str] | None
+    enabled: bool
+    disabledReason: str | None
+    failingSince: str | None
+    createdAt: str
+    updatedAt: str
+
+
+class CreatedWebhook(WebhookRecord):
+    """A new webhook, with its signing secret."""
+
+    secret: str
+
+
+class WebhookDelivery(TypedDict):
+    """The delivery of an event to a webhook.
+
+    One that is ``pending`` is sent at ``nextAttemptAt``; one that has ``failed`` is not sent any
+    more. ``responseStatus`` and ``error`` are those of the last attempt.
+    """
+
+    id: str
+    webhookId: str
+    eventId: str
+    eventType: str
+    state: Literal["pending", "delivered", "failed"]
+    attempts: int
+    createdAt: str
+    lastAttemptAt: str | None
+    nextAttemptAt: str | None
+    responseStatus: int | None
+    error: str | None

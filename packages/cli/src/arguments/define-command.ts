@@ -16,27 +16,31 @@ export function defineCommand(parent: Command, usage: string, text: CommandText)
     .addHelpText("after", `\nExamples:\n${examples}`);
 }
 
-/** Adds a command that only holds others. */
+/** Adds a command that only groups subcommands. */
 export function defineGroup(parent: Command, name: string, text: CommandText): Command {
   return defineCommand(parent, name, text).enablePositionalOptions();
 }
 
-const globalHeading = "Options of every command:";
+const globalHeading = "Global options:";
 
-/** The flag that shows help, to be set before commands are added. */
+/** The help option. Set it before subcommands are added, because they copy it. */
 export function helpOption(): Option {
   return new Option("-h, --help", "show this help").helpGroup(globalHeading);
 }
 
-/** Gives a command and all below it the flags that stand anywhere on the line. */
+/** Adds the global options to a command and its subcommands, so that they are accepted anywhere. */
 export function addGlobalOptions(command: Command): void {
   command
-    .addOption(new Option("--json", "print JSON, errors too").helpGroup(globalHeading))
+    .addOption(new Option("--json", "print results and errors as JSON").helpGroup(globalHeading))
     .addOption(
-      new Option("--api-key <key>", "instead of OPENCOMPUTER_API_KEY").helpGroup(globalHeading),
+      new Option("--api-key <key>", "API key; overrides OPENCOMPUTER_API_KEY").helpGroup(
+        globalHeading,
+      ),
     )
     .addOption(
-      new Option("--api-url <url>", "instead of OPENCOMPUTER_API_URL").helpGroup(globalHeading),
+      new Option("--api-url <url>", "URL of the service; overrides OPENCOMPUTER_API_URL").helpGroup(
+        globalHeading,
+      ),
     );
   for (const child of command.commands) addGlobalOptions(child);
 }
@@ -47,7 +51,7 @@ export const globalOptionsSchema = z.object({
   apiUrl: z.string().optional(),
 });
 
-/** The flags of a command and of those above it, in the shape the command expects. */
+/** Parses the options of a command and its parents by the schema of the command. */
 export function readOptions<Schema extends z.ZodType>(
   command: Command,
   schema: Schema,

@@ -1,7 +1,7 @@
 import { environmentNamePattern } from "@opencomputer/sdk";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
-/** A whole number of at least 0. */
+/** Parses a whole number of at least 0. */
 export function wholeNumber(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
@@ -10,18 +10,18 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
-/** Seconds of at least 0, parts of one allowed. */
+/** Parses a number of seconds of at least 0, with or without decimals. */
 export function seconds(text: string): number {
   if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError("Expected a number of seconds.");
   return Number(text);
 }
 
-/** Each use of the flag adds one entry, which is taken as it is: commas do not split it. */
+/** Collects the values of a repeatable option. A comma does not separate values. */
 export function collect(text: string, earlier: string[] | undefined): string[] {
   return [...(earlier ?? []), text];
 }
 
-/** Each use of the flag adds one `KEY=VALUE`; the value may hold further `=`. */
+/** Collects the `KEY=VALUE` pairs of a repeatable option. The value may contain `=`. */
 export function collectPairs(
   text: string,
   earlier: Record<string, string> | undefined,
@@ -31,14 +31,24 @@ export function collectPairs(
   return { ...earlier, [text.slice(0, end)]: text.slice(end + 1) };
 }
 
-/** As {@link collectPairs}, for names that a shell can export. */
+/** Collects the `NAME=VALUE` pairs of a repeatable option, with names that a shell can export. */
 export function collectVariables(
   text: string,
   earlier: Record<string, string> | undefined,
 ): Record<string, string> {
   const name = text.split("=", 1)[0] ?? "";
   if (!environmentNamePattern.test(name)) {
-    throw new InvalidArgumentError("Expected NAME=VALUE with a name of letters, digits and _.");
+    throw new InvalidArgumentError(
+      "Expected NAME=VALUE, with a name of letters, digits and underscores.",
+    );
   }
   return collectPairs(text, earlier);
+}
+
+export const idleRules = ["requests", "cpu"] as const;
+
+/** The `--idle` option of commands that create a sandbox. */
+export function createIdleOption(defaultText: string): Option {
+  const text = `what keeps the sandbox awake: requests alone, or "cpu" for requests and CPU use (default: ${defaultText})`;
+  return new Option("--idle <rule>", text).choices(idleRules);
 }

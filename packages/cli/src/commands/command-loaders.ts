@@ -32,15 +32,23 @@ export const commandLoaders: readonly CommandLoader[] = [
   { names: ["sandbox"], load: async () => (await import("./sandbox/sandbox.ts")).addSandbox },
   {
     names: ["checkpoint", "cp"],
-    load: async () => (await import("./checkpoint.ts")).addCheckpoint,
+    load: async () => (await import("./checkpoint/checkpoint.ts")).addCheckpoint,
   },
   { names: ["preview"], load: async () => (await import("./preview.ts")).addPreview },
-  { names: ["patch"], load: async () => (await import("./patch.ts")).addPatch },
+  { names: ["patch"], load: async () => (await import("./checkpoint/patch.ts")).addPatch },
   { names: ["snapshot"], load: async () => (await import("./snapshot/snapshot.ts")).addSnapshot },
-  { names: ["project"], load: async () => (await import("./project.ts")).addProject },
-  { names: ["secret-store"], load: async () => (await import("./secret-store.ts")).addSecretStore },
+  { names: ["project"], load: async () => (await import("./secret-owner/project.ts")).addProject },
+  {
+    names: ["secret-store"],
+    load: async () => (await import("./secret-owner/secret-store.ts")).addSecretStore,
+  },
   { names: ["secret"], load: async () => (await import("./secret/secret.ts")).addSecret },
+  { names: ["egress"], load: async () => (await import("./egress/egress.ts")).addEgress },
+  { names: ["explain"], load: async () => (await import("./egress/explain.ts")).addExplain },
+  { names: ["events"], load: async () => (await import("./events.ts")).addEvents },
+  { names: ["webhook"], load: async () => (await import("./webhook.ts")).addWebhook },
   { names: ["key"], load: async () => (await import("./key.ts")).addKey },
+  { names: ["mcp"], load: async () => (await import("./mcp/mcp.ts")).addMcp },
   { names: ["config"], load: async () => (await import("./config.ts")).addConfig },
   {
     names: ["completion"],
@@ -49,9 +57,9 @@ export const commandLoaders: readonly CommandLoader[] = [
 ];
 
 /**
- * The loaders that a command line needs: that of the command in its first
- * word. All of them where another word is first, such as `--help` or a
- * mistyped name, and for `completion`, which describes every command.
+ * Chooses the loaders that a command line needs: that of the command in its
+ * first word, or all of them if the first word is none, such as `--help` or a
+ * mistyped name, or is `completion`, which describes every command.
  */
 export function chooseLoaders(words: readonly string[]): readonly CommandLoader[] {
   const [first = ""] = words;

@@ -7,7 +7,7 @@ import {
   readOptions,
 } from "../arguments/define-command.ts";
 import type { CliContext } from "../cli-context.ts";
-import { CliError } from "../cli-error.ts";
+import { CliError } from "../cli-context.ts";
 import { type ConfigKey, configKeys, readConfig, writeConfig } from "../config/config-file.ts";
 import { resolveSettings } from "../config/connection-settings.ts";
 import { openInvocation } from "../invocation.ts";
@@ -19,7 +19,7 @@ const setOptionsSchema = z.object({ fromStdin: z.boolean().default(false) });
 /** `oc config`: the settings of this user, in a file of mode 0600. */
 export function addConfig(program: Command, context: CliContext): void {
   const group = defineGroup(program, "config", {
-    summary: "Keep the API key and URL in ~/.oc/config.json",
+    summary: "Save the API key and URL in ~/.oc/config.json",
     examples: ["oc config set api-url http://127.0.0.1:8080", "oc config show"],
   });
   addSet(group, context);
@@ -36,7 +36,7 @@ function addSet(group: Command, context: CliContext): void {
   })
     .addArgument(new Argument("<key>", "what to set").choices([...configKeys]))
     .argument("[value]", "its value")
-    .option("--from-stdin", "take the value from stdin")
+    .option("--from-stdin", "read the value from stdin")
     .action(
       async (key: ConfigKey, given: string | undefined, _options: unknown, command: Command) => {
         const invocation = openInvocation(context, command);
@@ -49,7 +49,7 @@ function addSet(group: Command, context: CliContext): void {
         }
         if (given !== undefined && key === "api-key") {
           invocation.warn(
-            "a key on the command line is seen by other processes and kept in your shell's history; prefer --from-stdin",
+            "a key on the command line is visible to other processes and saved in your shell's history: use --from-stdin instead",
           );
         }
         const value = given ?? (await readSecret(context));
@@ -62,7 +62,7 @@ function addSet(group: Command, context: CliContext): void {
 
 function addShow(group: Command, context: CliContext): void {
   defineCommand(group, "show", {
-    summary: "Show the settings in force and where they come from",
+    summary: "Show the current settings and their sources",
     examples: ["oc config show", "oc config show --json"],
   }).action(async (_options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
@@ -82,7 +82,7 @@ function addShow(group: Command, context: CliContext): void {
   });
 }
 
-/** Enough of a key to tell it from another, too little to use it. */
+/** The ends of a key: enough to identify it, too little to use it. */
 function maskKey(key: string): string {
   return key.length < 20 ? "…" : `${key.slice(0, 4)}…${key.slice(-4)}`;
 }

@@ -12,7 +12,7 @@ describe("oc key", () => {
   test("create prints the key alone, so that a script can take it", async () => {
     const created = await oc.run(["key", "create", "--name", "ci"]);
     assert.match(created.stdout, /^osb_[0-9a-f]{64}\n$/);
-    assert.match(created.stderr, /shown this once/);
+    assert.match(created.stderr, /shown only once/);
     assert.equal((await oc.run(["key", "create"])).exitCode, 1);
   });
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { defineCommand, defineGroup, readOptions } from "../arguments/define-command.ts";
 import type { CliContext } from "../cli-context.ts";
 import { openInvocation } from "../invocation.ts";
-import { formatAge } from "../output/age.ts";
+import { formatAge } from "../output/format.ts";
 
 const createOptionsSchema = z.object({ name: z.string() });
 
@@ -21,23 +21,23 @@ export function addKey(program: Command, context: CliContext): void {
 
 function addCreate(group: Command, context: CliContext): void {
   defineCommand(group, "create", {
-    summary: "Create an API key and print it, this once",
+    summary: "Create an API key and print it; it is not shown again",
     examples: ["oc key create --name ci", "oc key create --name ci > ci-key"],
   })
-    .requiredOption("--name <name>", "name, to tell keys apart")
+    .requiredOption("--name <name>", "name that identifies the key in lists")
     .action(async (_options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const { name } = readOptions(command, createOptionsSchema);
       const creating = ApiKey.create({ ...(await invocation.connection()), name });
       const created = await invocation.progress("Creating the key", creating);
-      invocation.note(`Key ${created.id} is shown this once: keep it safe.`);
+      invocation.note(`Key ${created.id} is shown only once: store it safely.`);
       invocation.print(created.key, created);
     });
 }
 
 function addList(group: Command, context: CliContext): void {
   defineCommand(group, "list", {
-    summary: "List API keys; their values are never shown again",
+    summary: "List API keys, without their values",
     examples: ["oc key list", "oc key list --json"],
   }).action(async (_options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
@@ -57,7 +57,7 @@ function addList(group: Command, context: CliContext): void {
 
 function addRevoke(group: Command, context: CliContext): void {
   defineCommand(group, "revoke <key-id>", {
-    summary: "Revoke an API key; it opens nothing from then on",
+    summary: "Revoke an API key; requests with it are refused at once",
     examples: ["oc key revoke <key-id>"],
   }).action(async (id: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);

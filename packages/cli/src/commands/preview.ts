@@ -9,7 +9,7 @@ import { openInvocation } from "../invocation.ts";
 const createOptionsSchema = z.object({ port: z.number(), domain: z.string().optional() });
 const openOptionsSchema = z.object({ port: z.number() });
 
-/** `oc preview`: ports of sandboxes that are reached from outside. */
+/** Adds `oc preview`: access to ports of sandboxes by URL. */
 export function addPreview(program: Command, context: CliContext): void {
   const group = defineGroup(program, "preview", {
     summary: "Reach servers in sandboxes by URL",
@@ -35,7 +35,7 @@ function addCreate(group: Command, context: CliContext): void {
     ],
   })
     .requiredOption("--port <port>", "port that a server in the sandbox listens on", wholeNumber)
-    .option("--domain <name>", "a host name of your own that leads to the service")
+    .option("--domain <name>", "your own host name that resolves to the service")
     .action(async (id: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const options = readOptions(command, createOptionsSchema);
@@ -57,7 +57,7 @@ function addList(group: Command, context: CliContext): void {
     const listing = async () => (await Sandbox.connect(id, connection)).listPreviewURLs();
     const previews = await invocation.progress("Listing previews", listing());
     if (previews.length === 0) {
-      invocation.note(`No previews. Make one with: oc preview create ${id} --port PORT`);
+      invocation.note(`No previews. Create one with: oc preview create ${id} --port PORT`);
     }
     const rows = previews.map((preview: PreviewRecord) => [
       String(preview.port),
@@ -85,21 +85,23 @@ function addDelete(group: Command, context: CliContext): void {
 
 function addRotateAuth(group: Command, context: CliContext): void {
   defineCommand(group, "rotate-auth <sandbox-id>", {
-    summary: "Give all previews of a sandbox a new token and print it; the old one ends at once",
+    summary:
+      "Replace the preview token of a sandbox and print the new one; the old one is refused at once",
     examples: ["oc preview rotate-auth sb-abc123", "TOKEN=$(oc preview rotate-auth sb-abc123)"],
   }).action(async (id: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
     const connection = await invocation.connection();
     const rotating = async () => (await Sandbox.connect(id, connection)).rotatePreviewAuth();
     const rotated = await invocation.progress("Rotating the preview token", rotating());
-    invocation.note("The new preview token, shown this once:");
+    invocation.note("New preview token, shown only once:");
     invocation.print(rotated.previewAuthToken, rotated);
   });
 }
 
 function addOpen(group: Command, context: CliContext): void {
   defineCommand(group, "open <sandbox-id>", {
-    summary: "Print a link that opens a preview in a browser, once where it needs a token",
+    summary:
+      "Print a link that opens a preview in a browser; it works once if the preview needs a token",
     examples: ["oc preview open sb-abc123 --port 3000"],
   })
     .requiredOption("--port <port>", "port of the preview", wholeNumber)
@@ -108,7 +110,7 @@ function addOpen(group: Command, context: CliContext): void {
       const { port } = readOptions(command, openOptionsSchema);
       const connection = await invocation.connection();
       const opening = async () => (await Sandbox.connect(id, connection)).createPreviewLink(port);
-      const link = await invocation.progress("Making the link", opening());
+      const link = await invocation.progress("Creating the link", opening());
       if (link.expiresAt !== null) {
         invocation.note(`The link works once, until ${link.expiresAt}:`);
       }

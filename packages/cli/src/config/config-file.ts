@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
-import { CliError } from "../cli-error.ts";
+import { CliError } from "../cli-context.ts";
 
 export const configKeys = ["api-key", "api-url"] as const;
 export type ConfigKey = (typeof configKeys)[number];
@@ -13,7 +13,7 @@ const configSchema = z.object({
 });
 export type Config = z.infer<typeof configSchema>;
 
-/** The settings of a file; none when there is no file. */
+/** Reads the settings; they are empty if the file does not exist. */
 export async function readConfig(path: string): Promise<Config> {
   let text: string;
   try {
@@ -28,11 +28,11 @@ export async function readConfig(path: string): Promise<Config> {
   if (parsed.success) return parsed.data;
   throw new CliError(
     "config_malformed",
-    `${path} is malformed: expected a JSON object with the strings api-key and api-url; mend it or delete it`,
+    `${path} is malformed: expected a JSON object with the strings api-key and api-url; correct or delete it`,
   );
 }
 
-/** Writes settings that only this user can read; a reader sees the old file or the new one. */
+/** Replaces the file atomically, with mode 0600. */
 export async function writeConfig(path: string, config: Config): Promise<void> {
   const temporary = `${path}.${randomUUID()}`;
   try {

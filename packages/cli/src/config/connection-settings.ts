@@ -2,7 +2,7 @@ import { defaultApiUrl } from "@opencomputer/sdk";
 import type { CliContext } from "../cli-context.ts";
 import { readConfig } from "./config-file.ts";
 
-/** A setting and where it comes from, for `oc config show`. */
+/** A setting and its source, as `oc config show` prints them. */
 export interface Setting {
   value: string | undefined;
   source: string;
@@ -13,7 +13,7 @@ export interface ConnectionFlags {
   apiUrl?: string | undefined;
 }
 
-/** The key and the URL in force: flag, then environment, then file, then default. */
+/** Resolves key and URL: from the flag, else the environment, else the file, else the default. */
 export async function resolveSettings(
   context: CliContext,
   flags: ConnectionFlags,
@@ -22,13 +22,13 @@ export async function resolveSettings(
   const choose = (
     flag: { name: string; value: string | undefined },
     variable: string,
-    inFile: string | undefined,
+    fileValue: string | undefined,
     fallback: string | undefined,
   ): Setting => {
     const inEnvironment = context.environment[variable];
     if (flag.value !== undefined) return { value: flag.value, source: flag.name };
     if (inEnvironment) return { value: inEnvironment, source: variable };
-    if (inFile) return { value: inFile, source: context.configPath };
+    if (fileValue) return { value: fileValue, source: context.configPath };
     return { value: fallback, source: fallback === undefined ? "not set" : "default" };
   };
   return {

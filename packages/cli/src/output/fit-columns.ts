@@ -1,9 +1,9 @@
-/** A column that is cut shows at least this much, and its head. */
+/** Least width of a cut column, unless its head is wider. */
 const narrowestWidth = 6;
 
 /**
- * Widths that together are at most `available`: the widest column gives way
- * first, the first one never. Wider than that when even the narrowest are.
+ * Column widths whose sum is at most `available`, or as close to it as the least
+ * widths permit. The widest column is cut first, the first column never.
  */
 export function fitColumns(
   natural: readonly number[],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import stringWidth from "string-width";
-import { formatAge } from "./age.ts";
+import { formatAge } from "./format.ts";
 import { formatFields, formatTable } from "./table.ts";
 
 describe("formatTable", () => {

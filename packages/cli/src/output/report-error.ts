@@ -1,16 +1,23 @@
 import type { Writable } from "node:stream";
 import { OpenComputerError } from "@opencomputer/sdk";
 import { CommanderError } from "commander";
-import { CliError } from "../cli-error.ts";
+import { CliError } from "../cli-context.ts";
 
-/** Writes an error for people, or as `{"error","code"}` for programs; returns the exit code. */
+/**
+ * Writes an error as text, with the command or setting that helps in a line of
+ * its own, or as `{"error","code","remediation"}` with `--json`; returns the exit code.
+ */
 export function reportError(stderr: Writable, error: unknown, asJson: boolean): number {
-  const { message, code } = describe(error);
-  stderr.write(asJson ? `${JSON.stringify({ error: message, code })}\n` : `error: ${message}\n`);
+  const { message, code, remediation } = describe(error);
+  stderr.write(
+    asJson
+      ? `${JSON.stringify({ error: message, code, remediation })}\n`
+      : `error: ${message}\n${remediation === undefined ? "" : `try: ${remediation}\n`}`,
+  );
   return exitCodeOf(error);
 }
 
-/** 1 local, 3 a 4xx, 4 a 409, 5 a 5xx. */
+/** The exit code of an error: 1 if it is local, 4 for a 409, 3 for another 4xx, 5 for a 5xx. */
 export function exitCodeOf(error: unknown): number {
   const status = error instanceof OpenComputerError ? error.status : undefined;
   if (status === undefined) return 1;
@@ -19,7 +26,11 @@ export function exitCodeOf(error: unknown): number {
   return status >= 400 ? 3 : 1;
 }
 
-function describe(error: unknown): { message: string; code: string } {
+function describe(error: unknown): {
+  message: string;
+  code: string;
+  remediation?: string | undefined;
+} {
   if (error instanceof OpenComputerError || error instanceof CliError) return error;
   if (error instanceof CommanderError) {
     return { message: error.message.replace(/^error: /, ""), code: "invalid_usage" };

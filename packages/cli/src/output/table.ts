@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import stringWidth from "string-width";
 import { fitColumns } from "./fit-columns.ts";
-import { printable } from "./printable.ts";
+import { printable } from "./format.ts";
 
 const columnGap = "  ";
 const noBorders = {
@@ -12,10 +12,9 @@ const noBorders = {
 };
 
 /**
- * Rows in aligned columns, two spaces apart, below their heads; no borders, no
- * trailing space. When `columns` is given, long cells are cut so that lines
- * are not longer; those of the first column never are, because it names the
- * row.
+ * Rows in aligned columns, two spaces apart, below their heads, without borders
+ * and trailing spaces. `columns` limits the width of lines: longer cells are cut,
+ * except those of the first column, which names the row.
  */
 export function formatTable(
   head: readonly string[],

@@ -1,15 +1,15 @@
 import type { BuildLogEvent } from "@opencomputer/sdk";
-import { loadOra } from "./load-ora.ts";
-import { printable } from "./printable.ts";
+import { printable } from "./format.ts";
 import type { TerminalStream } from "./with-progress.ts";
+import { loadOra } from "./with-progress.ts";
 
-/** Shorter waits show nothing, so that an image that is there already does not flicker. */
-const patienceMilliseconds = 500;
+/** Shorter waits show nothing, so that the output does not flicker if the image exists. */
+const spinnerDelayMilliseconds = 500;
 
 /**
- * Waits for the build of an image. A terminal shows the step under way with
- * the last line it printed, and keeps a line for each step that is done;
- * elsewhere the whole log is written, line by line.
+ * Waits for the build of an image. A terminal shows the running step with the
+ * last line of its output, and one line for each completed step. Any other
+ * stream receives the whole log, line by line.
  */
 export async function withBuildLog<Result>(
   stderr: TerminalStream,
@@ -25,7 +25,7 @@ export async function withBuildLog<Result>(
       .join("");
   const ora = await loadOra();
   const spinner = ora({ text, stream: stderr, discardStdin: false });
-  const timer = setTimeout(() => spinner.start(), patienceMilliseconds);
+  const timer = setTimeout(() => spinner.start(), spinnerDelayMilliseconds);
   let title = text;
   try {
     return await work(({ type, message }) => {

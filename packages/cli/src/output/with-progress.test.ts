@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { before, describe, test } from "node:test";
-import { loadOra } from "./load-ora.ts";
-import { withProgress } from "./with-progress.ts";
+import { loadOra, withProgress } from "./with-progress.ts";
 
 function terminal(isTTY: boolean, columns = 80) {
   let text = "";

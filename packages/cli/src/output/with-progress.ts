@@ -1,11 +1,10 @@
 import type { Writable } from "node:stream";
 import type { Ora } from "ora";
-import { withOra } from "./load-ora.ts";
 
 /** Shorter waits show nothing, so that quick commands do not flicker. */
-const patienceMilliseconds = 500;
+const spinnerDelayMilliseconds = 500;
 
-/** What a stream tells when it is a terminal. */
+/** A stream, with the properties of a terminal if it is one. */
 export interface TerminalStream extends Writable {
   isTTY?: boolean;
   columns?: number;
@@ -13,9 +12,9 @@ export interface TerminalStream extends Writable {
 }
 
 /**
- * Waits for work, and says so on stderr when that is a terminal and it takes
- * longer. A terminal without a width (as `script` and some runners make) gets
- * no spinner: ora cannot tell how many lines to clear there, and never ends.
+ * Waits for `work`. If it takes longer than the delay, a spinner is shown on
+ * stderr, provided that this is a terminal with a width: without one, as under
+ * `script` and some CI runners, ora never finishes clearing its lines.
  */
 export async function withProgress<Result>(
   stderr: TerminalStream,
@@ -29,7 +28,7 @@ export async function withProgress<Result>(
     withOra((ora) => {
       if (!isDone) spinner = ora({ text, stream: stderr, discardStdin: false }).start();
     });
-  const timer = setTimeout(show, patienceMilliseconds);
+  const timer = setTimeout(show, spinnerDelayMilliseconds);
   try {
     return await work;
   } finally {
@@ -37,4 +36,20 @@ export async function withProgress<Result>(
     clearTimeout(timer);
     spinner?.stop();
   }
+}
+
+type CreateSpinner = typeof import("ora").default;
+
+let loaded: CreateSpinner | undefined;
+
+/** Loads ora, which quick commands and output to files never need. */
+export async function loadOra(): Promise<CreateSpinner> {
+  loaded ??= (await import("ora")).default;
+  return loaded;
+}
+
+/** Calls `use` with ora: at once if it is loaded, otherwise when it is. */
+function withOra(use: (ora: CreateSpinner) => void): void {
+  if (loaded !== undefined) use(loaded);
+  else void loadOra().then(use);
 }

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { type ContractServer, startContractServer } from "@opencomputer/sdk/testing";
 import type { CliContext } from "../cli-context.ts";
-import { loadOra } from "../output/load-ora.ts";
 import type { TerminalStream } from "../output/with-progress.ts";
+import { loadOra } from "../output/with-progress.ts";
 import { runCli } from "../run-cli.ts";
 
 export interface OcResult {
@@ -15,14 +15,14 @@ export interface OcResult {
   stderr: string;
 }
 
-/** The command line in this process, against a server that speaks the contract. */
+/** The CLI in this process, connected to a contract server. */
 export interface Oc {
   server: ContractServer;
   configPath: string;
   /**
    * Runs one command line. `environment` is added to the URL and the key of
    * the server; with `columns`, stdout and stderr are terminals of that width.
-   * `onStderr` hears of what is written there.
+   * `onStderr` receives the text that is written to stderr.
    */
   run(
     words: readonly string[],
@@ -31,7 +31,7 @@ export interface Oc {
       environment?: Record<string, string>;
       columns?: number;
       onStderr?: (text: string) => void;
-      /** Where the command line hears of signals. */
+      /** Emits the signals that the CLI receives. */
       signals?: EventEmitter;
       /** Instead of `input`. */
       stdin?: CliContext["stdin"];
@@ -45,7 +45,7 @@ export interface Oc {
 
 export async function startOc(): Promise<Oc> {
   const server = await startContractServer();
-  // Loaded, a spinner starts with its timer, which tests mock.
+  // A loaded spinner starts at once when its timer fires, which tests mock.
   await loadOra();
   const folder = await mkdtemp(join(tmpdir(), "oc-test-"));
   const configPath = join(folder, ".oc", "config.json");

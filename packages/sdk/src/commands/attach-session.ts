@@ -2,7 +2,7 @@ import {
   type CommandSession as SessionInfo,
   sessionCloses,
   sessionFrames,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Connection } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
 import { apiPath } from "../request/api-request.ts";
@@ -10,15 +10,15 @@ import { type CommandSession, createCommandSession } from "./command-session.ts"
 import { openAttachment } from "./open-attachment.ts";
 import type { SessionNews } from "./session-output.ts";
 
-/** What becomes of a session's output. */
+/** Options of {@link Commands.attach}. */
 export interface AttachOptions {
-  /** Gets what the command writes. Until a promise that it returns resolves, nothing more is fetched. */
+  /** Called with the output of the command. Until a promise that it returns resolves, nothing more is read. */
   onStdout?: ((data: Uint8Array) => void | Promise<void>) | undefined;
   /** As `onStdout`, for the other stream. */
   onStderr?: ((data: Uint8Array) => void | Promise<void>) | undefined;
-  /** Called when all output from before the attaching has been handed on. */
+  /** Called when the output from before this client attached has been delivered. */
   onReplayEnd?: (() => void | Promise<void>) | undefined;
-  /** Detaches; what waits for the session then rejects with the signal's reason. */
+  /** Detaches; promises that wait for the session then reject with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
@@ -48,7 +48,7 @@ export async function attachSession(
       const why = reason === "" || code === sessionCloses.completed.code ? `code ${code}` : reason;
       return new OpenComputerError(
         "connection_failed",
-        `The connection to session ${info.sessionID} was lost (${why}); the command runs on: attach to it again`,
+        `The connection to session ${info.sessionID} was lost (${why}); the command keeps running: attach to it again`,
       );
     },
     signal: options.signal,

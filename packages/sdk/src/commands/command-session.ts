@@ -2,7 +2,7 @@ import {
   killedSessionSchema,
   type CommandSession as SessionInfo,
   sessionFrames,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Connection } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
 import type { Socket } from "../platform/socket.ts";
@@ -10,21 +10,21 @@ import { requestJson } from "../request/send-request.ts";
 import type { OutputChunk, SessionOutput } from "./session-output.ts";
 
 /**
- * A command that this client is attached to. It runs on when the client goes
- * away: `exec.attach` leads back to it.
+ * A command that this client is attached to. It continues when the client
+ * disconnects: `exec.attach` attaches to it again.
  *
- * Its output goes to `onStdout` and `onStderr`, or else to whoever iterates:
+ * Its output goes to `onStdout` and `onStderr`, or else to the program that iterates:
  * `for await (const { stream, data } of session)`. A client that does not
- * take the output makes the command wait.
+ * read the output makes the command wait.
  */
 export interface CommandSession extends AsyncIterable<OutputChunk> {
-  /** Leads to the session again, from anywhere. */
+  /** The id by which any client can attach to the session. */
   readonly sessionId: string;
-  /** What the service said of it when it was attached to. */
+  /** The state of the session when this client attached. */
   readonly info: SessionInfo;
   /**
-   * The exit code, once the command has ended and its output is handed on: -1
-   * after a time-out, 128 + n after signal n. Output that nobody takes is
+   * The exit code, once the command has ended and its output was delivered:
+   * -1 after a time-out, 128 + n after signal n. Output that is not read is
    * dropped.
    *
    * @throws {OpenComputerError} `connection_failed` when the connection is lost.
@@ -38,7 +38,7 @@ export interface CommandSession extends AsyncIterable<OutputChunk> {
   endStdin(): Promise<void>;
   /** Sends a signal to the command's process group. Default 9. */
   kill(signal?: number): Promise<void>;
-  /** Detaches: the command runs on, and what waits for it rejects. */
+  /** Detaches: the command keeps running, and promises that wait for it reject. */
   close(): void;
 }
 
@@ -61,10 +61,10 @@ export function createCommandSession({
   exited: Promise<number>;
   fail: (error: unknown) => void;
 }): CommandSession {
-  const send = async (octets: Uint8Array): Promise<void> => {
-    const message = new Uint8Array(1 + octets.length);
+  const send = async (bytes: Uint8Array): Promise<void> => {
+    const message = new Uint8Array(1 + bytes.length);
     message[0] = sessionFrames.stdin;
-    message.set(octets, 1);
+    message.set(bytes, 1);
     try {
       await socket.send(message);
     } catch (cause) {
@@ -85,9 +85,9 @@ export function createCommandSession({
       return wait();
     },
     async sendStdin(data) {
-      const octets = typeof data === "string" ? new TextEncoder().encode(data) : data;
-      for (let start = 0; start < octets.length; start += messageBytesMax) {
-        await send(octets.subarray(start, start + messageBytesMax));
+      const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+      for (let start = 0; start < bytes.length; start += messageBytesMax) {
+        await send(bytes.subarray(start, start + messageBytesMax));
       }
     },
     endStdin: () => send(new Uint8Array(0)),
@@ -100,7 +100,10 @@ export function createCommandSession({
     },
     close() {
       fail(
-        new OpenComputerError("connection_failed", `Session ${info.sessionID} was detached from`),
+        new OpenComputerError(
+          "connection_failed",
+          `This client detached from session ${info.sessionID}`,
+        ),
       );
     },
     [Symbol.asyncIterator]: () => output.iterate(),

@@ -10,7 +10,7 @@ import {
   defaults,
   killedSessionSchema,
   type CommandSession as SessionInfo,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Connection } from "../connection.ts";
 import { type ApiRequest, apiPath } from "../request/api-request.ts";
 import { requestJson } from "../request/send-request.ts";
@@ -30,9 +30,9 @@ export interface RunOptions {
    * without them `cmd` is a script for the sandbox's shell.
    */
   args?: readonly string[] | undefined;
-  /** Variables of this command; they win over the sandbox's. */
+  /** Variables of this command; they override the sandbox's. */
   envs?: Readonly<Record<string, string>> | undefined;
-  /** Another name of `envs`; where both have a variable, `envs` wins. */
+  /** Another name of `envs`; where both have a variable, that of `envs` applies. */
   env?: Readonly<Record<string, string>> | undefined;
   /** Working directory. Default `/home/sandbox`. */
   cwd?: string | undefined;
@@ -44,8 +44,8 @@ export interface RunOptions {
   timeout?: number | undefined;
   /**
    * 1 to 255 visible ASCII characters. The same command with the same key
-   * again runs nothing again: it is joined while it runs, and afterwards it
-   * has the same result, for ten minutes. Default: a random one, so that the
+   * again runs nothing: the call waits for the running one, and for ten minutes
+   * after its end gets the same result. Default: a random one, so that the
    * SDK may send the request again when its response was lost.
    */
   idempotencyKey?: string | undefined;
@@ -61,8 +61,8 @@ export interface StartOptions extends Omit<RunOptions, "timeout"> {
    */
   timeout?: number | undefined;
   /**
-   * Seconds that the command may run on after its last client has gone.
-   * Absent or 0: as long as it wants; at most 86400.
+   * Seconds that the command may run after its last client disconnected.
+   * Absent or 0: no limit; at most 86400.
    */
   maxRunAfterDisconnect?: number | undefined;
 }
@@ -70,8 +70,8 @@ export interface StartOptions extends Omit<RunOptions, "timeout"> {
 /** The commands of one sandbox. */
 export interface Commands {
   /**
-   * Runs a command to its end. A command that fails is a result like any
-   * other: look at `exitCode` (128 + n after signal n).
+   * Runs a command to its end. It also resolves when the command fails: see
+   * `exitCode` (128 + n after signal n).
    *
    * A request whose response was lost is sent once more, with its idempotency
    * key: the command runs once. After an abort, or when this program ends, it
@@ -83,36 +83,36 @@ export interface Commands {
    */
   run(cmd: string, options?: RunOptions): Promise<CommandResult>;
   /**
-   * Starts a command and attaches to it: output comes as it is written, input
-   * can be sent, and the command runs on when this client goes away.
+   * Starts a command and attaches to it: output is delivered as it is written,
+   * input can be sent, and the command continues when this client disconnects.
    *
    * @throws {OpenComputerError} as {@link run}; `too_many_requests`.
    */
   start(cmd: string, options?: StartOptions & AttachOptions): Promise<CommandSession>;
-  /** Starts a command that nobody is attached to. Its `sessionID` leads to it. */
+  /** Starts a command without attaching to it. Its `sessionID` identifies it. */
   startDetached(cmd: string, options?: StartOptions): Promise<SessionInfo>;
   /**
-   * Attaches to a command, also to one that has ended: first comes the last
-   * MiB of its output.
+   * Attaches to a command, also to one that has ended: the last MiB of its
+   * output is replayed.
    *
    * @throws {OpenComputerError} `session_not_found`.
    */
   attach(sessionId: string, options?: AttachOptions): Promise<CommandSession>;
   /**
-   * Opens a persistent shell: what one command does to the working directory,
-   * variables and functions holds for those after it.
+   * Opens a persistent shell: changes that a command makes to the working
+   * directory, variables and functions apply to later commands.
    *
    * @throws {OpenComputerError} as {@link start}; `invalid_request` for a shell that is not bash.
    */
   shell(options?: ShellOptions): Promise<Shell>;
   /**
-   * Attaches to a shell again. While it still runs a command of another
-   * client, this waits for the end of that.
+   * Attaches to a shell again. While it runs a command of another client, this
+   * waits for the end of that command.
    *
    * @throws {OpenComputerError} `session_not_found`.
    */
   reattachShell(sessionId: string, options?: CallOptions): Promise<Shell>;
-  /** The commands that run, and the last of those that have ended. */
+  /** The running commands, and the last of those that have ended. */
   list(options?: CallOptions): Promise<SessionInfo[]>;
   /** @throws {OpenComputerError} `session_not_found`. */
   get(sessionId: string, options?: CallOptions): Promise<SessionInfo>;
@@ -123,20 +123,20 @@ export interface Commands {
    */
   kill(sessionId: string, signal?: number, options?: CallOptions): Promise<void>;
   /**
-   * Runs a command in the background. `running` false is the whole result, of
-   * one that ended at once; else {@link result} tells it by its `execId`.
+   * Runs a command in the background. When it ended at once, `running` is false
+   * and the result complete; otherwise {@link result} returns it by its `execId`.
    */
   runAsync(cmd: string, options?: RunOptions): Promise<AsyncCommand>;
   /**
-   * What a background command has written so far, after waiting half a second
-   * at most for its end.
+   * Returns what a background command has written so far, after waiting at most
+   * half a second for its end.
    *
    * @throws {OpenComputerError} `session_not_found`.
    */
   result(execId: string, options?: CallOptions): Promise<CommandProgress>;
 }
 
-/** Beyond a command's own time-out: for a wake of the sandbox, and for the answer's way. */
+/** Added to a command's time-out, for the wake of the sandbox and the transfer of the response. */
 const answerGraceSeconds = 120;
 
 export function createCommands(connection: Connection, sandboxId: string): Commands {
@@ -232,7 +232,7 @@ export function createCommands(connection: Connection, sandboxId: string): Comma
   };
 }
 
-/** A key of its own for each command, so that a retry is told from the same command again. */
+/** A random key for each command, which distinguishes a retry from the same command run again. */
 function keyOf({ idempotencyKey }: RunOptions): string {
   return idempotencyKey ?? randomHex(16);
 }
@@ -243,7 +243,7 @@ function commandBody(cmd: string, options: RunOptions) {
   return { cmd, args, envs: both, cwd, timeout };
 }
 
-/** Attaches to a session. WebSockets are loaded with the first one: most programs need none. */
+/** Attaches to a session. WebSockets are loaded on first use: most programs need none. */
 async function attach(
   connection: Connection,
   info: SessionInfo,

@@ -1,11 +1,11 @@
-/** A promise and what settles it: `Promise.withResolvers`, which Node has from 22 on. */
+/** A promise with its functions, as `Promise.withResolvers` returns it, which Node 20 does not have. */
 export interface Deferred<Value> {
   readonly promise: Promise<Value>;
   resolve(value: Value): void;
   reject(error: unknown): void;
 }
 
-/** A rejection that nobody waits for is none of the process's. */
+/** Keeps a rejection that nothing waits for from ending the process. */
 export function createDeferred<Value>(): Deferred<Value> {
   let settle: Pick<Deferred<Value>, "resolve" | "reject"> | undefined;
   const promise = new Promise<Value>((resolve, reject) => {

@@ -6,12 +6,12 @@ const statusBytesMax = 16;
 
 /** Finds the output of one command in a stream, between its markers. */
 export interface MarkedStream {
-  /** Takes what has arrived, and hands on what of it is the command's output. */
+  /** Reads a chunk of the stream, and passes the command's output in it to `handle`. */
   push(data: Uint8Array): void;
-  /** No more arrives: what was held back as the possible beginning of a marker is output. */
+  /** Ends the stream: what was buffered as the possible start of a marker is output. */
   flush(): void;
   hasEnded(): boolean;
-  /** The exit code behind the end marker; undefined until then, and on stderr. */
+  /** The exit code after the end marker; undefined until then, and on stderr. */
   exitCode(): number | undefined;
 }
 
@@ -30,7 +30,7 @@ export function createMarkedStream(
     if (stage === "output" && data.length > 0) options.handle(data);
   }
 
-  /** Takes everything up to the marker; false when it has not arrived. */
+  /** Consumes everything up to the marker; false when it has not arrived. */
   function advance(marker: Uint8Array): boolean {
     const { index, isWhole } = findMarker(held, marker);
     handOn(held.subarray(0, index));

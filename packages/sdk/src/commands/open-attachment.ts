@@ -5,19 +5,19 @@ import type { Socket } from "../platform/socket.ts";
 import { createDeferred } from "./deferred.ts";
 import { createSessionOutput, type SessionNews, type SessionOutput } from "./session-output.ts";
 
-/** A client's part in a session or a terminal, whose WebSocket is open. */
+/** A client's open WebSocket to a session or a terminal. */
 export interface Attachment {
   readonly socket: Socket;
   readonly output: SessionOutput;
-  /** The exit code of the command or shell; rejects when the client loses it. */
+  /** The exit code of the command or shell; rejects when the connection is lost. */
   readonly exited: Promise<number>;
-  /** Ends the client's part; what waits for it rejects with the error. */
+  /** Closes the attachment; promises that wait for it reject with the error. */
   fail(error: unknown): void;
 }
 
 /**
- * How often the client reports that it is attached. Only traffic keeps the
- * sandbox from its idle time-out, so this is well below any that is of use.
+ * How often the client reports that it is attached. Only traffic restarts
+ * the sandbox's idle time-out, so this is well below any useful one.
  */
 const keepAliveMilliseconds = 3_000;
 
@@ -25,11 +25,11 @@ const keepAliveMilliseconds = 3_000;
 export async function openAttachment(options: {
   connection: Connection;
   path: string;
-  /** Gets the output; without it the output is iterated. */
+  /** Called with the output; without it the output is read by iterating. */
   handle: ((news: SessionNews) => void | Promise<void>) | undefined;
-  /** Reads a message, and returns the exit code when that is in it. */
+  /** Reads a message, and returns the exit code if it has one. */
   read: (message: Uint8Array, output: SessionOutput) => number | undefined;
-  /** The exit code that the end of the WebSocket tells. */
+  /** The exit code in the close frame of the WebSocket. */
   exitCodeOfEnd?: (code: number, reason: string) => number | undefined;
   /** The error of a WebSocket that ended before an exit code was known. */
   lost: (code: number, reason: string) => OpenComputerError;

@@ -1,33 +1,33 @@
 import { createDeferred } from "./deferred.ts";
 
-/** A stretch of output of one stream. */
+/** A chunk of output of one stream. */
 export interface OutputChunk {
   stream: "stdout" | "stderr";
   data: Uint8Array;
 }
 
-/** What is told of a session, in order. */
+/** The events of a session, in order. */
 export type SessionNews = OutputChunk | { stream: "replayEnd" };
 
 /** Above this the connection is paused until the reader has caught up. */
 const queuedBytesMax = 1024 * 1024;
 
 /**
- * Hands news on one after the other and lets no more of them pile up than a
+ * Delivers the events one after another, and buffers no more of them than a
  * limit, where the connection can be paused.
  */
 export interface SessionOutput {
   push(news: SessionNews): void;
-  /** Nothing more comes. What is queued is still handed on. */
+  /** Ends the output. What is queued is still delivered. */
   end(): void;
-  /** Resolves when all is handed on; rejects with what a handler threw. */
+  /** Resolves when all is delivered; rejects with what a handler threw. */
   readonly drained: Promise<void>;
-  /** Drops output from now on, unless somebody iterates. */
+  /** Drops output from now on, unless it is being iterated. */
   discard(): void;
   iterate(): AsyncGenerator<OutputChunk, void, undefined>;
 }
 
-/** @param handle Gets each news; absent, output is kept for whoever iterates. */
+/** @param handle Called with each event; absent, output is kept for iteration. */
 export function createSessionOutput(options: {
   handle: ((news: SessionNews) => void | Promise<void>) | undefined;
   pause(): void;

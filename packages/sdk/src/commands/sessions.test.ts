@@ -88,7 +88,7 @@ describe("command sessions", () => {
     await session.kill();
   });
 
-  test("attach replays, says so, and goes on; close leaves the command running", async () => {
+  test("attach replays, reports the end of the replay, and continues; close leaves the command running", async () => {
     const first = await sandbox.exec.start("echo before; read -r line; echo after $line");
     for await (const { data } of first) {
       assert.equal(decoder.decode(data), "before\n");
@@ -107,11 +107,11 @@ describe("command sessions", () => {
     assert.deepEqual(said, ["before\n", "|", "after input\n"]);
   });
 
-  test("a lost connection rejects and names the way back", async () => {
+  test("a lost connection rejects and states how to attach again", async () => {
     const session = await sandbox.exec.start("sleep 60");
     const rejected = assert.rejects(session.wait(), {
       code: "connection_failed",
-      message: /runs on: attach to it again/,
+      message: /keeps running: attach to it again/,
     });
     server.dropSockets();
     await rejected;
@@ -142,7 +142,7 @@ describe("command sessions", () => {
     await sandbox.exec.kill(info.sessionID);
   });
 
-  test("runAsync tells a quick result at once, and result that of a slow one", async () => {
+  test("runAsync returns a quick result at once, and result returns a slow one", async () => {
     const quick = await sandbox.exec.runAsync("echo quick; exit 3");
     assert.deepEqual(quick, { running: false, exitCode: 3, stdout: "quick\n", stderr: "" });
     const waiting = await sandbox.exec.runAsync("echo begun; sleep 60");

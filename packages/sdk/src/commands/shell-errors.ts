@@ -1,6 +1,6 @@
 import { OpenComputerError } from "../open-computer-error.ts";
 
-/** A second command for a shell that still runs one. Code `shell_busy`; nothing was sent. */
+/** A second command for a shell that is still running one. Code `shell_busy`; nothing was sent. */
 export class ShellBusyError extends OpenComputerError {
   constructor(sessionId: string) {
     super(

@@ -9,18 +9,18 @@ import {
 } from "./shell-script.ts";
 
 const interruptSignal = 2;
-/** A command may clean up for this long before it is interrupted again. */
+/** How long a command may clean up before it is interrupted again. */
 const cleanUpMilliseconds = 2_000;
-/** As long as the shell may take for an empty command before it is interrupted again. */
+/** How long the shell may take for an empty command before it is interrupted again. */
 const probeMilliseconds = 500;
 /** Then the command is killed with its shell. */
 const graceMilliseconds = 6_000;
 
 /** The end of a command by SIGINT, or by SIGKILL together with its shell. */
 export interface ShellInterruption {
-  /** Takes what arrives on a stream of the session meanwhile. */
+  /** Reads a chunk that arrives on a stream of the session meanwhile. */
   take(stream: "stdout" | "stderr", data: Uint8Array): void;
-  /** Resolves when the shell takes commands again; never when it has to be killed for the end. */
+  /** Resolves when the shell accepts commands again; never when it has to be killed. */
   readonly done: Promise<void>;
   /** Sends nothing more. */
   giveUp(): void;
@@ -86,5 +86,5 @@ export function interruptShell(
 }
 
 function ignore(): void {
-  // An empty command has no output, and what jobs in the background write then is nobody's.
+  // An empty command has no output, and what background jobs write meanwhile is dropped.
 }

@@ -1,4 +1,4 @@
-import { limits } from "@opencomputer/protocol";
+import { limits } from "@opencomputer/protocol/api";
 
 /** What one stream of a command has written, up to a limit. */
 export interface ShellOutput {

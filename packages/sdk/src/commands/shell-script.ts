@@ -1,10 +1,11 @@
 import { randomHex } from "./random-hex.ts";
 
 /**
- * What a persistent shell is sent. Bash reads it from its input, line by line.
+ * The scripts that are sent to a persistent shell. Bash reads them from its
+ * input, line by line.
  *
- * The shell is interactive, because only such a shell gives a command up when
- * it is interrupted and reads on. Its own streams, which get the prompts, are
+ * The shell is interactive, because only such a shell aborts a command when
+ * it is interrupted, and reads the next one. Its own streams, which get the prompts, are
  * `/dev/null`. Those of the session are kept on high descriptors and lent to
  * each command, so that the markers arrive whatever a command does to its own.
  */
@@ -20,13 +21,13 @@ export const shellPrologue =
   `exec ${descriptors.stdout}>&1 ${descriptors.stderr}>&2 >/dev/null 2>&1; ` +
   "PS1= PS2=; set +o history +H; unset HISTFILE; shopt -u expand_aliases\n";
 
-/** What stands before and behind the output of one command, on both streams. */
+/** The markers before and after the output of one command, on both streams. */
 export interface CommandMarkers {
   readonly start: string;
   readonly end: string;
 }
 
-/** Nobody can guess them, so no output is taken for one. */
+/** They cannot be guessed, so that no output is mistaken for one. */
 export function createCommandMarkers(): CommandMarkers {
   return { start: markerOf(randomHex(nonceBytes)), end: markerOf(randomHex(nonceBytes)) };
 }
@@ -39,8 +40,8 @@ function markerOf(nonce: string): string {
 /**
  * A command between its markers. The text is sourced as it is, from a here
  * document that ends at a nonce: a syntax error in it ends nothing else, and
- * a command that reads its input finds `/dev/null`. Behind the end marker on
- * stdout stand a space, the exit code and a newline.
+ * a command that reads its input finds `/dev/null`. The end marker on stdout
+ * is followed by a space, the exit code and a newline.
  *
  * A marker is printed in two halves, so that no trace of the shell shows it.
  */

@@ -120,7 +120,7 @@ echo "250>&1 \\001" '`;
     }
   });
 
-  test("an aborted signal interrupts the command, and the shell goes on", async () => {
+  test("an aborted signal interrupts the command, and the shell continues", async () => {
     const controller = new AbortController();
     const reason = new Error("enough");
     const running = shell.run("echo begun; sleep 60", {
@@ -146,7 +146,7 @@ echo "250>&1 \\001" '`;
     assert.doesNotMatch(left.stdout, /sleep 60/);
   });
 
-  test("what a callback throws is the run's, and the shell goes on", async () => {
+  test("what a callback throws is the run's, and the shell continues", async () => {
     const failure = new Error("no room");
     for (const onStdout of [() => Promise.reject(failure), () => assert.fail(failure)]) {
       await assert.rejects(shell.run("echo one; echo two", { onStdout }), failure);
@@ -181,7 +181,7 @@ echo "250>&1 \\001" '`;
     }
   });
 
-  test("a command that ignores the interrupt is killed with the shell, and the result says so", async () => {
+  test("a command that ignores the interrupt is killed with the shell, and the result states it", async () => {
     const stubborn = await sandbox.exec.shell();
     const result = await stubborn.run("trap '' INT; sleep 60", { timeout: 0.1 });
     assert.equal(result.exitCode, -1);

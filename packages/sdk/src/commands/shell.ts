@@ -1,4 +1,4 @@
-import type { CommandResult } from "@opencomputer/protocol";
+import type { CommandResult } from "@opencomputer/protocol/api";
 import { OpenComputerError } from "../open-computer-error.ts";
 import type { AttachOptions } from "./attach-session.ts";
 import type { CommandSession } from "./command-session.ts";
@@ -13,13 +13,13 @@ import { createCommandMarkers, shellPrologue, shellScript } from "./shell-script
 export interface ShellOptions {
   /** Path of the bash to run. Default `/bin/bash`. */
   shell?: string | undefined;
-  /** Working directory to begin in. Default `/home/sandbox`. */
+  /** Initial working directory. Default `/home/sandbox`. */
   cwd?: string | undefined;
-  /** Variables to begin with; they win over the sandbox's. */
+  /** Initial variables; they override the sandbox's. */
   envs?: Readonly<Record<string, string>> | undefined;
-  /** Another name of `envs`; where both have a variable, `envs` wins. */
+  /** Another name of `envs`; where both have a variable, that of `envs` applies. */
   env?: Readonly<Record<string, string>> | undefined;
-  /** Aborts the opening; of a shell that is open it detaches. */
+  /** Aborts the opening, or detaches from the shell once it is open. */
   signal?: AbortSignal | undefined;
 }
 
@@ -28,10 +28,10 @@ export interface ShellRunOptions {
    * Seconds until the command is interrupted, as by Ctrl-C; the result then
    * has `exitCode` -1 and `stderr` ends with `Process timed out`. A command
    * that still runs is interrupted again after 2 s and 4 s, and killed
-   * together with the shell after 6 s, and `stderr` says so. Absent or 0: never.
+   * together with the shell after 6 s, which `stderr` states. Absent or 0: never.
    */
   timeout?: number | undefined;
-  /** Gets what the command writes. Until a promise that it returns resolves, nothing more is fetched. */
+  /** Called with the output of the command. Until a promise that it returns resolves, nothing more is read. */
   onStdout?: ((data: Uint8Array) => void | Promise<void>) | undefined;
   /** As `onStdout`, for the other stream. */
   onStderr?: ((data: Uint8Array) => void | Promise<void>) | undefined;
@@ -40,23 +40,23 @@ export interface ShellRunOptions {
 }
 
 /**
- * A bash that stays between commands: what one does to the working directory,
- * variables, functions and options holds for those after it. One command at a
- * time. It is a command session: `exec.list` shows it, and it runs on when
- * this client goes away.
+ * A bash that persists between commands: changes that one makes to the working
+ * directory, variables, functions and options apply to later ones. It runs one
+ * command at a time. It is a command session: `exec.list` lists it, and it
+ * continues when this client disconnects.
  */
 export interface Shell {
-  /** Leads to the shell again, with `exec.reattachShell`. */
+  /** The id by which `exec.reattachShell` attaches to the shell again. */
   readonly sessionId: string;
   /** The exit code of the shell itself; undefined while it runs. */
   readonly exitCode: number | undefined;
   /**
    * Runs a command, of any number of lines, to its end. It reads its input
-   * from `/dev/null`, and what `exec` redirects in it is so for that command
+   * from `/dev/null`, and redirections by `exec` apply to that command
    * alone. One that ends the shell, as `exit 3` does, or any
    * failure after `set -e`, gives the shell's exit code; the shell is then
-   * closed. What jobs in the background write belongs to the command that
-   * runs meanwhile, and is dropped when none does. Each stream is kept up to
+   * closed. Output of background jobs belongs to the command that runs at
+   * that time, and is dropped when none does. Each stream is kept up to
    * 32 MiB; `truncated` is true when there was more.
    *
    * @throws {ShellBusyError} while another command runs.
@@ -67,12 +67,12 @@ export interface Shell {
   run(cmd: string, options?: ShellRunOptions): Promise<CommandResult>;
   /**
    * Ends the shell. A command that still runs is killed, with all that the
-   * shell has started; else jobs in the background run on. Done already is no error.
+   * shell has started; otherwise background jobs keep running. Closing a closed shell is no error.
    */
   close(): Promise<void>;
 }
 
-/** One command under way. */
+/** The command that is running. */
 interface Run {
   readonly take: Record<"stdout" | "stderr", (data: Uint8Array) => void | Promise<void>>;
   endWithShell(exitCode: number): void;
@@ -80,7 +80,7 @@ interface Run {
 }
 
 /**
- * Makes a shell of a session whose command is bash.
+ * Makes a shell from a session whose command is bash.
  *
  * @param attach Attaches with these handlers.
  * @param isNew False for one that was prepared before: it is waited for until
@@ -192,7 +192,7 @@ function createRun(session: CommandSession, cmd: string, options: ShellRunOption
   }
   const streams = { stdout: createStream("stdout"), stderr: createStream("stderr") };
 
-  /** The shell goes on whatever a callback throws; the caller hears of it at the end. */
+  /** The shell continues when a callback throws; the call rejects with that error at the end. */
   async function settleCallbacks(): Promise<void> {
     const promises = pending;
     pending = [];

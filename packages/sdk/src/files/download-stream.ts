@@ -1,6 +1,6 @@
 /**
- * The body of an answer, read only as fast as its reader takes it. A broken
- * connection errors the stream with what `explain` makes of it.
+ * The body of a response, read only as fast as its reader takes it. A broken
+ * connection errors the stream with the error that `explain` returns.
  */
 export function downloadStream(
   body: ReadableStream<Uint8Array> | null,

@@ -13,16 +13,16 @@ describe("files", () => {
   });
   after(() => server.close());
 
-  test("write and read text, octets, buffers and blobs as they are", async () => {
-    const octets = Uint8Array.from({ length: 256 }, (_, index) => index);
+  test("write and read text, bytes, buffers and blobs unchanged", async () => {
+    const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
     await sandbox.files.write("notes.txt", "grüße\n");
     assert.equal(await sandbox.files.read("notes.txt"), "grüße\n");
-    for (const content of [octets, octets.buffer, new Blob([octets]), octets.subarray(0)]) {
-      await sandbox.files.write("/data/octets", content);
-      assert.deepEqual(await sandbox.files.readBytes("/data/octets"), octets);
+    for (const content of [bytes, bytes.buffer, new Blob([bytes]), bytes.subarray(0)]) {
+      await sandbox.files.write("/data/bytes", content);
+      assert.deepEqual(await sandbox.files.readBytes("/data/bytes"), bytes);
     }
-    await sandbox.files.write("/data/part", octets.subarray(10, 20));
-    assert.deepEqual(await sandbox.files.readBytes("/data/part"), octets.slice(10, 20));
+    await sandbox.files.write("/data/part", bytes.subarray(10, 20));
+    assert.deepEqual(await sandbox.files.readBytes("/data/part"), bytes.slice(10, 20));
     await sandbox.files.write("/data/empty", "");
     assert.equal(await sandbox.files.read("/data/empty"), "");
   });
@@ -146,7 +146,7 @@ describe("files", () => {
     }
   });
 
-  test("list, makeDir, remove and exists tell the same story", async () => {
+  test("list, makeDir, remove and exists agree", async () => {
     await sandbox.files.makeDir("/tree/branch");
     await sandbox.files.write("/tree/leaf", "12345");
     const entries = await sandbox.files.list("/tree");

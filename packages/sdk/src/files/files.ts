@@ -3,7 +3,7 @@ import {
   directoryListingSchema,
   type SignedUrl,
   signedUrlSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Connection } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
 import { type ApiRequest, type ApiRequestBody, apiPath } from "../request/api-request.ts";
@@ -38,19 +38,18 @@ export interface Files {
   /** A file's bytes. @throws {OpenComputerError} `file_not_found`. */
   readBytes(path: string, options?: CallOptions): Promise<Uint8Array>;
   /**
-   * A file as a stream that holds little in memory, whatever the file's size.
-   * Read it to its end or cancel it. It errors with `connection_failed` when
-   * the connection breaks.
+   * A file as a stream, which buffers little of it. Read it to its end or cancel
+   * it. It errors with `connection_failed` when the connection breaks.
    *
    * @throws {OpenComputerError} `file_not_found`.
    */
   readStream(path: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>>;
-  /** Writes a file, over an older one of the path; a stream goes to {@link writeStream}. */
+  /** Writes a file, replacing an existing one; for streams there is {@link writeStream}. */
   write(path: string, content: FileContent | StreamSource, options?: CallOptions): Promise<void>;
   /**
    * Writes a file from a web stream or an async iterable (a Node stream is
-   * one), taking from it only as fast as the sandbox stores. An error of the
-   * source rejects with that error. It is never sent twice.
+   * one), reading it only as fast as the sandbox stores it. Rejects with an
+   * error of the source. The request is never sent twice.
    *
    * Of browsers, only those with streamed request bodies can do this (over
    * HTTP/2 or later); elsewhere pass a `Blob` to {@link write}.
@@ -58,15 +57,15 @@ export interface Files {
   writeStream(path: string, source: StreamSource, options?: CallOptions): Promise<void>;
   /** The entries of a directory; `size` is in bytes. */
   list(path: string, options?: CallOptions): Promise<DirectoryEntry[]>;
-  /** Makes a directory and those above it. */
+  /** Makes a directory, and its parents where they are missing. */
   makeDir(path: string, options?: CallOptions): Promise<void>;
-  /** Removes a file, or a directory with all it holds. */
+  /** Removes a file, or a directory with its contents. */
   remove(path: string, options?: CallOptions): Promise<void>;
-  /** Whether there is a file or a directory at the path. */
+  /** Whether a file or a directory exists at the path. */
   exists(path: string, options?: CallOptions): Promise<boolean>;
   /**
    * A URL from which anyone who has it can GET the file, without a key, until
-   * it expires. The file need not be there yet.
+   * it expires. The file need not exist yet.
    */
   downloadUrl(path: string, options?: SignedUrlOptions): Promise<SignedUrl>;
   /** As {@link downloadUrl}: a URL to which anyone who has it can PUT the file's content. */
@@ -168,8 +167,8 @@ export function createFiles(connection: Connection, sandboxId: string): Files {
     },
     async write(path, content, options) {
       if (isStreamSource(content)) return await writeStream(path, content, options);
-      const value = content instanceof Blob ? content : octetsOf(content);
-      await upload(path, { kind: "octets", value }, options);
+      const value = content instanceof Blob ? content : bytesOf(content);
+      await upload(path, { kind: "bytes", value }, options);
     },
     async list(path, options) {
       const request: ApiRequest = { method: "GET", path: `${base}/list`, query: { path } };
@@ -193,8 +192,8 @@ function isStreamSource(content: FileContent | StreamSource): content is StreamS
   );
 }
 
-/** The content's bytes, without a copy where `fetch` can take them as they are. */
-function octetsOf(content: string | Uint8Array | ArrayBuffer): Uint8Array<ArrayBuffer> {
+/** The content's bytes, copied only where `fetch` cannot send them directly. */
+function bytesOf(content: string | Uint8Array | ArrayBuffer): Uint8Array<ArrayBuffer> {
   if (typeof content === "string") return new TextEncoder().encode(content);
   if (content instanceof ArrayBuffer) return new Uint8Array(content);
   const { buffer, byteOffset, byteLength } = content;

@@ -1,4 +1,4 @@
-/** What a file can be written from without holding it in memory. */
+/** What a file can be written from without buffering all of it. */
 export type StreamSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** A source as a web stream that is read only as fast as the connection takes it. */
@@ -7,8 +7,8 @@ export interface UploadStream {
   /** The source's own error, once it has failed. */
   failure(): { error: unknown } | undefined;
   /**
-   * Ends the reading of the source, to be called when the request is over:
-   * undici goes on reading a body whose request was aborted.
+   * Stops reading the source. Call it when the request has ended: undici
+   * continues to read a body whose request was aborted.
    */
   stop(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { imageManifestSchema } from "@opencomputer/protocol";
+import { imageManifestSchema } from "@opencomputer/protocol/api";
 import { OpenComputerError } from "../open-computer-error.ts";
 import { Image } from "./image.ts";
 

@@ -1,14 +1,18 @@
-import { type ImageManifest, type ImageStep, imageManifestSchema } from "@opencomputer/protocol";
+import {
+  type ImageManifest,
+  type ImageStep,
+  imageManifestSchema,
+} from "@opencomputer/protocol/api";
 import { listLocalFiles, readLocalFile, sha256Hex } from "#platform";
 import { OpenComputerError } from "../open-computer-error.ts";
 
 /**
  * What a sandbox starts from, as steps on top of the base image. An image is
- * never changed: each method returns a new one with a step more, which runs
- * after those before it. The service builds it at its first use and keeps it.
+ * immutable: each method returns a new one with one more step. The service
+ * builds it at its first use and caches it.
  *
  * Steps run as root. The variables and the working directory that they set
- * hold for the steps after them and for every command in a sandbox. Relative
+ * apply to later steps and to every command in a sandbox. Relative
  * paths start at the working directory, at first `/home/sandbox`.
  */
 export class Image {
@@ -26,9 +30,9 @@ export class Image {
   }
 
   /**
-   * The image of a manifest, as {@link Image.toJSON} gives it.
+   * The image of a manifest, as {@link Image.toJSON} returns it.
    *
-   * @throws {OpenComputerError} `invalid_request` when it is none.
+   * @throws {OpenComputerError} `invalid_request` for a malformed manifest.
    */
   static fromJSON(manifest: unknown): Image {
     const parsed = imageManifestSchema.safeParse(manifest);
@@ -38,7 +42,7 @@ export class Image {
     const [issue] = parsed.error.issues;
     throw new OpenComputerError(
       "invalid_request",
-      `This is no manifest of an image: ${issue?.path.join(".") || "it"}: ${issue?.message}`,
+      `The manifest of the image is malformed: ${issue?.path.join(".") || "it"}: ${issue?.message}`,
     );
   }
 
@@ -52,28 +56,28 @@ export class Image {
     return this.#with({ type: "pip_install", args: { packages: [...packages] } });
   }
 
-  /** Runs commands of the shell, each by itself; the first that fails ends the build. */
+  /** Runs shell commands one after another; the first that fails ends the build. */
   runCommands(...commands: readonly (string | readonly string[])[]): Image {
     return this.#with({ type: "run", args: { commands: commands.flat() } });
   }
 
-  /** Sets plain variables. Secrets and the `envs` of a sandbox win over them. */
+  /** Sets plain variables. Secrets and the `envs` of a sandbox override them. */
   env(variables: Readonly<Record<string, string>>): Image {
     const entries = Object.entries(variables).sort(([one], [other]) => (one < other ? -1 : 1));
     return this.#with({ type: "env", args: { vars: Object.fromEntries(entries) } });
   }
 
-  /** Sets the working directory, which is made when it is not there. */
+  /** Sets the working directory, which is made if it does not exist. */
   workdir(path: string): Image {
     return this.#with({ type: "workdir", args: { path } });
   }
 
-  /** Adds a file. It belongs to the owner of the directory it lies in. */
+  /** Adds a file. It belongs to the owner of its directory. */
   addFile(remotePath: string, content: string | Uint8Array): Image {
-    const octets = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     return this.#with({
       type: "add_file",
-      args: { path: remotePath, content: toBase64(octets), encoding: "base64" },
+      args: { path: remotePath, content: toBase64(bytes), encoding: "base64" },
     });
   }
 
@@ -100,12 +104,12 @@ export class Image {
     return this.#with({ type: "add_dir", args: { path: remotePath, files } });
   }
 
-  /** Memory of the sandbox that builds the image, in MB. Default 1024. It is no part of the image. */
+  /** Memory of the sandbox that builds the image, in MB. Default 1024. It does not affect the image. */
   builderMemory(memoryMB: number): Image {
     return new Image(this.#steps, memoryMB);
   }
 
-  /** What goes to the service. */
+  /** The manifest that is sent to the service. */
   toJSON(): ImageManifest {
     const manifest: ImageManifest = { base: "base", steps: [...this.#steps] };
     if (this.#builderMemoryMB !== undefined) manifest.builderMemoryMB = this.#builderMemoryMB;
@@ -113,8 +117,8 @@ export class Image {
   }
 
   /**
-   * What the service knows the image by: the SHA-256, hexadecimal, of its base
-   * and steps. The same steps with the same files have the same key. Needs
+   * The key under which the service caches the image: the SHA-256, hexadecimal,
+   * of its base and steps. The same steps with the same files have the same key. Needs
    * Node.js.
    */
   cacheKey(): string {
@@ -126,13 +130,13 @@ export class Image {
   }
 }
 
-/** As many octets as a function can take as arguments everywhere. */
+/** As many bytes as a function accepts as arguments in every engine. */
 const chunkBytes = 0x8000;
 
-function toBase64(octets: Uint8Array): string {
+function toBase64(bytes: Uint8Array): string {
   let text = "";
-  for (let from = 0; from < octets.length; from += chunkBytes) {
-    text += String.fromCharCode(...octets.subarray(from, from + chunkBytes));
+  for (let from = 0; from < bytes.length; from += chunkBytes) {
+    text += String.fromCharCode(...bytes.subarray(from, from + chunkBytes));
   }
   return btoa(text);
 }

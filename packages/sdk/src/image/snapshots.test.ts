@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { after, before, describe, test } from "node:test";
-import type { BuildLogEvent } from "@opencomputer/protocol";
+import type { BuildLogEvent } from "@opencomputer/protocol/api";
 import { OpenComputerError } from "../open-computer-error.ts";
 import { Sandbox } from "../sandbox.ts";
 import { type ContractServer, startContractServer } from "../testing/start-contract-server.ts";
@@ -21,7 +21,7 @@ describe("Snapshots", () => {
 
   const image = Image.base().aptInstall(["python3-pip"]).pipInstall(["pandas"]);
 
-  test("create hears the log and resolves with the row, which has the image's cache key", async () => {
+  test("create reports the log and resolves to the record, which has the image's cache key", async () => {
     const events: BuildLogEvent[] = [];
     const onBuildLog = (event: BuildLogEvent) => void events.push(event);
     const row = await snapshots.create({ name: "data-pipeline", image, onBuildLog });
@@ -77,11 +77,11 @@ describe("Snapshots", () => {
     const { status: _status, ...rest } = await snapshots.get("data-pipeline");
     const row = { ...rest, status: "ready" };
     const text = `: hello\r\nevent: build_log\r\ndata: {"step":1,"type":"run","message":"é"}\r\n\r\nevent: other\ndata: 1\n\nevent:result\ndata:${JSON.stringify(row)}\n\n`;
-    const octets = Buffer.from(text);
+    const bytes = Buffer.from(text);
     for (const size of [1, 7, 1000]) {
       server.interceptNext((request, response) => {
         request.resume();
-        void writeInParts(response, octets, size);
+        void writeInParts(response, bytes, size);
       });
       const messages: string[] = [];
       const onBuildLog = ({ message }: BuildLogEvent) => void messages.push(message);
@@ -118,10 +118,10 @@ describe("Snapshots", () => {
   });
 });
 
-async function writeInParts(response: ServerResponse, octets: Buffer, size: number): Promise<void> {
+async function writeInParts(response: ServerResponse, bytes: Buffer, size: number): Promise<void> {
   response.writeHead(200, { "content-type": "text/event-stream" });
-  for (let from = 0; from < octets.length; from += size) {
-    await new Promise((resolve) => response.write(octets.subarray(from, from + size), resolve));
+  for (let from = 0; from < bytes.length; from += size) {
+    await new Promise((resolve) => response.write(bytes.subarray(from, from + size), resolve));
   }
   response.end();
 }

@@ -2,7 +2,7 @@ import {
   type BuildLogEvent,
   type SnapshotRecord,
   snapshotRecordSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import { type ConnectionOptions, resolveConnection } from "../connection.ts";
 import type { CallOptions } from "../files/files.ts";
 import { apiPath } from "../request/api-request.ts";
@@ -11,14 +11,14 @@ import { requestDeletion, requestJson } from "../request/send-request.ts";
 import type { Image } from "./image.ts";
 
 export interface CreateSnapshotOptions extends CallOptions {
-  /** Unique in the org, at most 128 characters. {@link Sandbox.create} takes it as `snapshot`. */
+  /** Unique in the org, at most 128 characters. {@link Sandbox.create} accepts it as `snapshot`. */
   name: string;
   image: Image;
-  /** Hears each line of the build as it comes. */
+  /** Called with each line of the build as it is printed. */
   onBuildLog?: ((event: BuildLogEvent) => void) | undefined;
 }
 
-/** Images with a name, built ahead of the sandboxes that start from them. */
+/** Named images, built before the sandboxes that start from them. */
 export class Snapshots {
   readonly #options: ConnectionOptions;
 
@@ -27,9 +27,9 @@ export class Snapshots {
   }
 
   /**
-   * Builds an image and gives it a name; resolves when it can be used. An
-   * image that is there already is not built again. The build goes on when
-   * the call is aborted.
+   * Builds an image and names it; resolves when it can be used. An image that
+   * exists already is not built again. The build continues when the call is
+   * aborted.
    *
    * @throws {OpenComputerError} `name_in_use`; `image_build_failed` with the
    * step, its command and the end of its output.
@@ -56,7 +56,7 @@ export class Snapshots {
     return await requestJson(this.#at(options), request, snapshotRecordSchema);
   }
 
-  /** Deletes a snapshot. Sandboxes made from it run on. @throws {OpenComputerError} `not_found`. */
+  /** Deletes a snapshot. Sandboxes made from it keep running. @throws {OpenComputerError} `not_found`. */
   async delete(name: string, options?: CallOptions): Promise<void> {
     const request = { method: "DELETE", path: apiPath`/snapshots/${name}` } as const;
     await requestDeletion(this.#at(options), request);

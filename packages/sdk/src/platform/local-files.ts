@@ -3,13 +3,13 @@ import { join, relative, sep } from "node:path";
 import { OpenComputerError } from "../open-computer-error.ts";
 import type { LocalFile } from "./local-file.ts";
 
-/** The content of a file of this machine. @throws {OpenComputerError} `invalid_request`. */
+/** Reads a file of this machine. @throws {OpenComputerError} `invalid_request`. */
 export function readLocalFile(path: string): Uint8Array {
   return explained(path, () => readFileSync(path));
 }
 
 /**
- * All files below a directory of this machine, in an order that is the same everywhere.
+ * All files below a directory of this machine, in the same order on every machine.
  *
  * @throws {OpenComputerError} `invalid_request`
  */

@@ -1,7 +1,7 @@
 import { WebSocket } from "ws";
 import type { OpenSocket } from "./socket.ts";
 
-/** The other side has this long to take part in the end. */
+/** How long the other side has to complete the closing handshake. */
 const closeMilliseconds = 1_000;
 
 /**
@@ -32,7 +32,7 @@ export const openSocket: OpenSocket = (url, apiKey, handlers) => {
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     close() {
-      // The other side's part in the end cannot be read while paused.
+      // The other side's close frame cannot be read while paused.
       socket.resume();
       socket.close(1000);
       setTimeout(() => socket.terminate(), closeMilliseconds).unref();

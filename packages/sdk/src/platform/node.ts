@@ -6,10 +6,10 @@ let loadedUndici: ReturnType<typeof loadUndici> | undefined;
 /**
  * Loads undici with the first request: it takes longer than the rest of the SDK.
  *
- * Node's own fetch gives up when an answer's head, or the next part of its
- * body, takes 300 s. A command may run for hours before it answers, so the
- * SDK keeps its own deadlines and the agent has none. TCP keep-alive still
- * finds a host that has gone; idle connections do not keep the process alive.
+ * Node's own fetch fails when the head of a response, or the next part of its
+ * body, takes 300 s. A command may run for hours before its response, so the
+ * SDK has its own deadlines and undici's agent has none. TCP keep-alive still
+ * detects a host that is down; idle connections do not keep the process alive.
  */
 async function loadUndici() {
   const { Agent, fetch } = await import("undici");

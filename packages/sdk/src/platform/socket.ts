@@ -1,8 +1,8 @@
-/** What the SDK asks of a WebSocket. */
+/** The part of a WebSocket that the SDK uses. */
 export interface Socket {
-  /** Resolves when the message is on its way, so that a sender can wait for it. */
+  /** Resolves when the message was passed to the system, so that a sender can wait for it. */
   send(message: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Stops messages from coming, where the platform can; the other side then waits. */
+  /** Stops the delivery of messages, where the platform can; the other side then waits. */
   pause(): void;
   resume(): void;
   close(): void;

@@ -6,7 +6,7 @@ export { openSocket } from "./web-socket.ts";
 
 export const platformFetch: Fetch = (url, init) => globalThis.fetch(url, init);
 
-/** A browser has no environment: the key and the URL are passed as options. */
+/** Returns nothing: in a browser the key and the URL are passed as options. */
 export function readEnvironment(_name: string): string | undefined {
   return undefined;
 }
@@ -19,7 +19,7 @@ export function listLocalFiles(directory: string): LocalFile[] {
   throw needsNode(`read the local directory ${directory}: pass its files to addFile`);
 }
 
-/** A browser has the digest only as a promise. */
+/** Throws: a browser computes digests only asynchronously. */
 export function sha256Hex(_text: string): string {
   throw needsNode("compute a cache key: a snapshot's contentHash is the same");
 }

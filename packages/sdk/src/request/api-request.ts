@@ -1,32 +1,32 @@
 import { OpenComputerError } from "../open-computer-error.ts";
 
-/** One call of the HTTP API, before it meets a connection. */
+/** One call of the HTTP API, independent of a connection. */
 export interface ApiRequest {
-  method: "GET" | "POST" | "PUT" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Below `/api`, made with {@link apiPath}. */
   path: string;
   query?: Record<string, string | undefined>;
   body?: ApiRequestBody;
   /**
-   * Whether doing it twice is the same as doing it once, so that it may be
+   * Whether carrying it out twice has the effect of once, so that it may be
    * sent again after a failure. Default: all but POST and streamed bodies.
    */
   idempotent?: boolean;
-  /** Makes a POST one that may be sent again: the service does it once. */
+  /** Lets a POST be sent again: the service carries it out once. */
   idempotencyKey?: string | undefined;
-  /** The form of the answer. Default JSON. */
+  /** The media type of the response. Default JSON. */
   accept?: "text/event-stream";
-  /** How long to wait for the answer; null waits for ever. Default 300. */
+  /** How long to wait for the response; null for no time-out. Default 300. */
   deadlineSeconds?: number | null;
 }
 
 export type ApiRequestBody =
   | { kind: "json"; value: unknown }
-  | { kind: "octets"; value: Uint8Array<ArrayBuffer> | Blob }
+  | { kind: "bytes"; value: Uint8Array<ArrayBuffer> | Blob }
   | { kind: "stream"; value: ReadableStream<Uint8Array> };
 
 /**
- * A path whose parameters cannot step out of their segment.
+ * A path whose parameters stay within their segments.
  *
  * @throws {OpenComputerError} `invalid_request` for an empty parameter, `.` and `..`.
  */

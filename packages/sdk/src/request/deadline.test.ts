@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { delay, startDeadline } from "./deadline.ts";
 
 describe("startDeadline", () => {
-  test("aborts after its time and says so", (context) => {
+  test("aborts after its time and reports it", (context) => {
     context.mock.timers.enable({ apis: ["setTimeout"] });
     const deadline = startDeadline(300, undefined);
     context.mock.timers.tick(299_999);

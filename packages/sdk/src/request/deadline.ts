@@ -1,6 +1,6 @@
 /** Aborts after a time unless it is released first; null never aborts. */
 export interface Deadline {
-  /** Joined with the caller's own signal, when there is one. */
+  /** Combined with the caller's signal, if there is one. */
   signal: AbortSignal;
   hasPassed(): boolean;
   release(): void;

@@ -1,7 +1,7 @@
 import { OpenComputerError } from "../open-computer-error.ts";
 import type { ApiRequest } from "./api-request.ts";
 
-/** System errors that occur before a connection stands, so nothing can have been done. */
+/** System errors that occur before a connection is established, so nothing can have been carried out. */
 const unreachableCodes = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -12,7 +12,7 @@ const unreachableCodes = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** The error for a request that got no whole answer. */
+/** The error for a request without a complete response. */
 export function networkFailure(
   baseUrl: string,
   request: ApiRequest,
@@ -24,13 +24,13 @@ export function networkFailure(
       ? `The connection to OpenComputer at ${baseUrl} broke during ${request.method} ${request.path} (${reason})` +
         (request.method === "GET"
           ? ": try again"
-          : ": it may have been carried out; look before you repeat it")
+          : ": it may have been carried out; check before you repeat it")
       : `Cannot reach OpenComputer at ${baseUrl}${reason === undefined ? "" : ` (${reason})`}: ` +
         "start it with `npm run serve`, or set OPENCOMPUTER_API_URL to where it runs";
   return new OpenComputerError("connection_failed", message, { cause });
 }
 
-/** The system's word for a failure, from the chain of causes that `fetch` gives it. */
+/** The system's error code, from the chain of causes of an error of `fetch`. */
 function systemReason(error: unknown): string | undefined {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; depth += 1) {
     if ("code" in cause && typeof cause.code === "string") return cause.code;

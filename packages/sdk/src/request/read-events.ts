@@ -4,26 +4,25 @@ import {
   errorBodySchema,
   errorStatuses,
   isErrorCode,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Connection } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
 import type { FetchResponse } from "../platform/fetch.ts";
-import { type AnswerSchema, readJson } from "./answer.ts";
 import type { ApiRequest } from "./api-request.ts";
 import { parseJson } from "./parse-json.ts";
+import { type ResponseSchema, readJson } from "./read-response.ts";
 import { sendRequest } from "./send-request.ts";
 
 /**
- * Sends a request whose answer comes as events: the log of a build, and at
- * last its result. It may take as long as it takes; the connection is kept
- * alive by the service.
+ * Sends a request whose response consists of events: the log of a build, then
+ * its result. There is no time-out: the service keeps the connection alive.
  */
-export async function requestWithLog<Answer>(
+export async function requestWithLog<Body>(
   connection: Connection,
   request: ApiRequest,
-  schema: AnswerSchema<Answer>,
+  schema: ResponseSchema<Body>,
   onBuildLog: ((event: BuildLogEvent) => void) | undefined,
-): Promise<Answer> {
+): Promise<Body> {
   const withEvents = { ...request, accept: "text/event-stream", deadlineSeconds: null } as const;
   return await sendRequest(connection, withEvents, async (response) => {
     const type = response.headers.get("content-type") ?? "";
@@ -37,30 +36,31 @@ export async function requestWithLog<Answer>(
       if (name === "result") {
         const parsed = schema.safeParse(value);
         if (parsed.success) return parsed.data;
-        throw unexpected(request, response, parsed.error);
+        throw unexpectedEvent(request, response, parsed.error);
       }
       if (name === "error") throw errorFrom(request, response, value);
     }
     throw new OpenComputerError(
       "connection_failed",
-      `The connection to OpenComputer at ${connection.baseUrl} ended during ${request.method} ${request.path}: it may have been carried out; look before you repeat it`,
+      `The connection to OpenComputer at ${connection.baseUrl} ended during ${request.method} ${request.path}: it may have been carried out; check before you repeat it`,
     );
   });
 }
 
-/** The status is the one that the same error has without events. */
+/** The error of an `error` event, with the status that it has as a plain response. */
 function errorFrom(request: ApiRequest, response: FetchResponse, value: unknown): unknown {
   const body = errorBodySchema.partial({ code: true }).safeParse(value);
-  if (!body.success) return unexpected(request, response, body.error);
-  const { error, code = "image_build_failed", details } = body.data;
+  if (!body.success) return unexpectedEvent(request, response, body.error);
+  const { error, code = "image_build_failed", remediation, details } = body.data;
   const status = isErrorCode(code) ? errorStatuses[code] : undefined;
-  return new OpenComputerError(code, error, { status, details });
+  return new OpenComputerError(code, error, { status, remediation, details });
 }
 
-function unexpected(request: ApiRequest, response: FetchResponse, cause: unknown) {
+/** The error for an event that is none of the protocol's. */
+export function unexpectedEvent(request: ApiRequest, response: FetchResponse, cause: unknown) {
   return new OpenComputerError(
     "unexpected_response",
-    `${request.method} ${request.path} was answered with an event that this SDK does not know: is the service of this SDK's version?`,
+    `The response to ${request.method} ${request.path} has an event that this SDK cannot read: use the SDK of the service's version`,
     { status: response.status, cause },
   );
 }
@@ -70,8 +70,14 @@ interface ServerSentEvent {
   data: string;
 }
 
-/** The events of an answer. HTML, section 9.2.6, without what reconnecting needs. */
-async function* readEvents(response: FetchResponse): AsyncGenerator<ServerSentEvent> {
+/**
+ * The events of a response, as HTML, section 9.2.6, defines them, without reconnection.
+ * They end when nothing, not even a comment, has come for `silenceSecondsMax`.
+ */
+export async function* readEvents(
+  response: FetchResponse,
+  silenceSecondsMax = Number.POSITIVE_INFINITY,
+): AsyncGenerator<ServerSentEvent> {
   const decoder = new TextDecoder();
   const reader = response.body?.getReader();
   let name = "message";
@@ -79,7 +85,7 @@ async function* readEvents(response: FetchResponse): AsyncGenerator<ServerSentEv
   let rest = "";
   try {
     for (;;) {
-      const part = await reader?.read();
+      const part = await withSilenceLimit(reader, silenceSecondsMax);
       if (part === undefined || part.done) return;
       const lines = (rest + decoder.decode(part.value, { stream: true })).split(/\r?\n/);
       rest = lines.pop() ?? "";
@@ -98,5 +104,20 @@ async function* readEvents(response: FetchResponse): AsyncGenerator<ServerSentEv
     }
   } finally {
     await reader?.cancel();
+  }
+}
+
+/** The next bytes of a body; none when they do not come in time. */
+async function withSilenceLimit(
+  reader: ReadableStreamDefaultReader<Uint8Array> | undefined,
+  secondsMax: number,
+): Promise<{ done: boolean; value?: Uint8Array | undefined } | undefined> {
+  if (secondsMax === Number.POSITIVE_INFINITY) return reader?.read();
+  // A read that is under way ends as if the body did.
+  const timer = setTimeout(() => void reader?.cancel().catch(() => undefined), secondsMax * 1000);
+  try {
+    return await reader?.read();
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -73,7 +73,7 @@ describe("sendRequest", () => {
     await assert.rejects(Sandbox.create({ ...connection, onStarting }), {
       code: "worker_unavailable",
     });
-    assert.equal(progress.length, 2, "one that does not say when to retry is not waited for");
+    assert.equal(progress.length, 2, "a response without a time to retry after is not waited for");
 
     starting({ retryAfterSeconds: 30 });
     const controller = new AbortController();
@@ -85,13 +85,13 @@ describe("sendRequest", () => {
     await sandbox.kill();
   });
 
-  test("does not repeat after an answer that a repetition cannot change", async () => {
+  test("does not repeat after a response that a repetition cannot change", async () => {
     server.interceptNext((_, response) => response.writeHead(500).end("{}"));
     await assert.rejects(SecretStore.list(connection), { status: 500 });
     assert.equal(server.requests.length, 1);
   });
 
-  test("takes a lost answer to a deletion and then a 404 as done", async () => {
+  test("takes a lost response to a deletion and then a 404 as success", async () => {
     const store = await SecretStore.create({ name: "lost", ...connection });
     server.interceptNext((request) => {
       server.secrets.stores.delete(store.id);
@@ -107,18 +107,21 @@ describe("sendRequest", () => {
   });
 
   test("carries the service's code, status, text and details", async () => {
-    const body = { error: "the guest uses more", code: "oom_floor", details: { floorMB: 512 } };
+    const body = {
+      ...{ error: "the guest uses more", code: "oom_floor" },
+      ...{ remediation: "oc sandbox scale sb-a 512", details: { floorMB: 512 } },
+    };
     server.interceptNext((_, response) => response.writeHead(409).end(JSON.stringify(body)));
     await assert.rejects(SecretStore.list(connection), (error) => {
       assert.ok(error instanceof OpenComputerError);
-      const { code, status, message, details } = error;
-      assert.deepEqual({ error: message, code, details }, body);
+      const { code, status, message, remediation, details } = error;
+      assert.deepEqual({ error: message, code, remediation, details }, body);
       assert.equal(status, 409);
       return true;
     });
   });
 
-  test("says so when something else than OpenComputer answers", async () => {
+  test("reports a response that is not one of OpenComputer", async () => {
     for (const [status, body] of [
       [200, "<html>hello</html>"],
       [200, '[{"id":1}]'],
@@ -153,13 +156,13 @@ describe("sendRequest", () => {
       return platformFetch(url, init);
     };
     const { files } = await Sandbox.create({ ...connection, fetch });
-    await files.writeStream("/f", new Blob(["octets"]).stream());
+    await files.writeStream("/f", new Blob(["bytes"]).stream());
     const { redirect, window, duplex } = inits.at(-1) ?? {};
     assert.deepEqual(
       { redirect, window, duplex },
       { redirect: "error", window: null, duplex: "half" },
     );
-    assert.equal(await files.read("/f"), "octets");
+    assert.equal(await files.read("/f"), "bytes");
   });
 
   test("rejects with the reason of the caller's signal", async () => {

@@ -1,55 +1,55 @@
-import { idempotencyKeyHeader } from "@opencomputer/protocol";
+import { idempotencyKeyHeader } from "@opencomputer/protocol/api";
 import type { Connection } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
 import type { FetchInit, FetchResponse } from "../platform/fetch.ts";
-import { type AnswerSchema, readError, readJson } from "./answer.ts";
 import { type ApiRequest, requestUrl } from "./api-request.ts";
 import { delay, startDeadline } from "./deadline.ts";
 import { networkFailure } from "./network-failure.ts";
+import { type ResponseSchema, readError, readJson } from "./read-response.ts";
 
 const defaultDeadlineSeconds = 300;
 const retryDelayMilliseconds = 250;
 /** The first start of a service prepares its guest image, which takes minutes where it is emulated. */
 const startSecondsMax = 600;
 const retryAfterSecondsMax = 30;
-/** A gateway or the service says that it has not acted. */
+/** Statuses of a gateway or the service that has not carried out the request. */
 const retriedStatuses = new Set([502, 503, 504]);
 
-/** Sends a request and parses its JSON answer. */
-export function requestJson<Answer>(
+/** Sends a request and parses its JSON response. */
+export function requestJson<Body>(
   connection: Connection,
   request: ApiRequest,
-  schema: AnswerSchema<Answer>,
-): Promise<Answer> {
+  schema: ResponseSchema<Body>,
+): Promise<Body> {
   return sendRequest(connection, request, (response) => readJson(request, response, schema));
 }
 
-/** Sends a request whose answer has no body. */
+/** Sends a request whose response has no body. */
 export async function requestNothing(connection: Connection, request: ApiRequest): Promise<void> {
   await sendRequest(connection, request, discardBody);
 }
 
 /**
- * Deletes an object. When the first answer was lost on the way and the second
- * says 404, the first request has done it.
+ * Deletes an object. When the first response was lost and the second is 404,
+ * the first request has deleted it.
  */
 export async function requestDeletion(
   connection: Connection,
   request: ApiRequest & { method: "DELETE" },
 ): Promise<void> {
-  let answerWasLost = false;
+  let responseWasLost = false;
   try {
     await attempt(connection, request, discardBody);
     return;
   } catch (error) {
     if (!isRetried(request, error)) throw error;
-    answerWasLost = error instanceof OpenComputerError && error.status === undefined;
+    responseWasLost = error instanceof OpenComputerError && error.status === undefined;
   }
   await delay(retryDelayMilliseconds, connection.signal);
   try {
     await attempt(connection, request, discardBody);
   } catch (error) {
-    if (answerWasLost && error instanceof OpenComputerError && error.status === 404) return;
+    if (responseWasLost && error instanceof OpenComputerError && error.status === 404) return;
     throw error;
   }
 }
@@ -60,7 +60,7 @@ export async function requestDeletion(
  * status is 502, 503 or 504. Any request is sent again while the service
  * reports that it is starting, because it has then not acted.
  *
- * @throws {OpenComputerError} for every other answer and every failure; the
+ * @throws {OpenComputerError} for every other response and every failure; the
  * reason of the caller's signal when that was aborted.
  */
 export async function sendRequest<Result>(
@@ -128,7 +128,7 @@ async function attempt<Result>(
     if (deadline.hasPassed()) {
       throw new OpenComputerError(
         "request_timed_out",
-        `${request.method} ${request.path} was not answered within ${seconds} s: ` +
+        `${request.method} ${request.path} had no response within ${seconds} s: ` +
           "the service at the API URL may hang; it may still carry the request out",
         { cause: error },
       );
@@ -171,6 +171,6 @@ function fetchInit(connection: Connection, request: ApiRequest): FetchInit {
   if (body === undefined) return init;
   headers["content-type"] = body.kind === "json" ? "application/json" : "application/octet-stream";
   if (body.kind === "json") return { ...init, body: JSON.stringify(body.value) };
-  if (body.kind === "octets") return { ...init, body: body.value };
+  if (body.kind === "bytes") return { ...init, body: body.value };
   return { ...init, body: body.value, duplex: "half", redirect: "error", window: null };
 }

@@ -1,10 +1,9 @@
-import { exitCodeOfClose } from "@opencomputer/protocol";
+import { exitCodeOfClose, type TerminalSize } from "@opencomputer/protocol/api";
 import { openAttachment } from "../commands/open-attachment.ts";
 import type { Connection } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
 import { apiPath } from "../request/api-request.ts";
-import type { Terminal } from "./terminal.ts";
-import type { AttachTerminalOptions, Terminals } from "./terminals.ts";
+import type { AttachTerminalOptions, Terminal } from "./terminal.ts";
 
 const messageBytesMax = 64 * 1024;
 
@@ -17,7 +16,10 @@ export async function attachTerminal(
     sessionId,
   }: {
     connection: Connection;
-    terminals: Pick<Terminals, "resize" | "kill">;
+    terminals: {
+      resize(sessionId: string, size: TerminalSize): Promise<void>;
+      kill(sessionId: string): Promise<void>;
+    };
     sandboxId: string;
     sessionId: string;
   },
@@ -38,7 +40,7 @@ export async function attachTerminal(
     lost: (code, reason) =>
       new OpenComputerError(
         "connection_failed",
-        `The connection to terminal ${sessionId} was lost (${reason || `code ${code}`}); its shell runs on: attach to it again`,
+        `The connection to terminal ${sessionId} was lost (${reason || `code ${code}`}); its shell keeps running: attach to it again`,
       ),
     signal,
   });
@@ -63,7 +65,12 @@ export async function attachTerminal(
     resize: (cols, rows) => terminals.resize(sessionId, { cols, rows }),
     kill: () => terminals.kill(sessionId),
     close() {
-      fail(new OpenComputerError("connection_failed", `Terminal ${sessionId} was detached from`));
+      fail(
+        new OpenComputerError(
+          "connection_failed",
+          `This client detached from terminal ${sessionId}`,
+        ),
+      );
     },
     get exited() {
       return wait();

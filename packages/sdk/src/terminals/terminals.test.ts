@@ -51,13 +51,13 @@ describe("terminals", () => {
     assert.deepEqual([running, exitCode], [false, 3]);
   });
 
-  test("close and a lost connection leave the terminal, and name the way back", async () => {
+  test("close and a lost connection leave the terminal running, and name how to attach again", async () => {
     const first = await sandbox.pty.create(size);
     first.close();
     await assert.rejects(first.exited, { code: "connection_failed", message: /detached/ });
     await assert.rejects(first.send("x"), { code: "connection_failed" });
     const second = await sandbox.pty.attach(first.sessionId);
-    const lost = assert.rejects(second.exited, { message: /runs on: attach to it again/ });
+    const lost = assert.rejects(second.exited, { message: /keeps running: attach to it again/ });
     server.dropSockets();
     await lost;
     const listed = await sandbox.pty.list();

@@ -5,25 +5,14 @@ import {
   type TerminalSize,
   terminalListSchema,
   terminalSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Connection } from "../connection.ts";
 import { apiPath } from "../request/api-request.ts";
 import { requestDeletion, requestJson } from "../request/send-request.ts";
-import type { Terminal } from "./terminal.ts";
+import type { AttachTerminalOptions, Terminal } from "./terminal.ts";
 
 interface CallOptions {
   /** Aborts the call, which then rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-}
-
-/** What becomes of a terminal's output. */
-export interface AttachTerminalOptions {
-  /**
-   * Gets what the terminal shows, raw, as a terminal emulator takes it. Until a promise that it
-   * returns resolves, nothing more is fetched. Absent, the output is for whoever iterates.
-   */
-  onOutput?: ((data: Uint8Array) => void | Promise<void>) | undefined;
-  /** Detaches; what waits for the terminal then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
@@ -40,29 +29,29 @@ export interface CreateTerminalOptions extends AttachTerminalOptions {
 export interface Terminals {
   /**
    * Opens a terminal and attaches to it. Its login shell runs as the user `sandbox`, with the
-   * sandbox's variables and sealed tokens, until it ends: not when this client goes away.
+   * sandbox's variables and sealed tokens, until it ends, also when this client disconnects.
    *
    * @throws {OpenComputerError} `command_not_found` for a shell that does not exist;
    * `invalid_request`, `too_many_requests`, `sandbox_not_found`.
    */
   create(options: CreateTerminalOptions): Promise<Terminal>;
   /**
-   * Attaches to a terminal, also to one that has ended: first comes the last output, 256 KiB at
-   * most. A program that fills the screen draws it again when the terminal is resized, also to
-   * the size that it has.
+   * Attaches to a terminal, also to one that has ended: its last output, at most 256 KiB,
+   * is replayed. A full-screen program redraws when the terminal is resized, also to the size
+   * that it has.
    *
    * @throws {OpenComputerError} `session_not_found`.
    */
   attach(sessionId: string, options?: AttachTerminalOptions): Promise<Terminal>;
-  /** The terminals that run, and the last of those that have ended. */
+  /** The running terminals, and the last of those that have ended. */
   list(options?: CallOptions): Promise<TerminalInfo[]>;
   /** @throws {OpenComputerError} `session_not_found`. */
   get(sessionId: string, options?: CallOptions): Promise<TerminalInfo>;
-  /** Gives a terminal another size. @throws {OpenComputerError} `session_not_found`. */
+  /** Resizes a terminal. @throws {OpenComputerError} `session_not_found`. */
   resize(sessionId: string, size: TerminalSize, options?: CallOptions): Promise<void>;
   /**
    * Ends a terminal as closing its window does: its shell and what runs in the foreground get
-   * SIGHUP. The terminal is forgotten.
+   * SIGHUP. The terminal is then no longer listed.
    *
    * @throws {OpenComputerError} `session_not_found`.
    */
@@ -73,7 +62,7 @@ export function createTerminals(connection: Connection, sandboxId: string): Term
   const path = apiPath`/sandboxes/${sandboxId}/pty`;
   const at = (signal: AbortSignal | undefined): Connection => ({ ...connection, signal });
 
-  /** WebSockets are loaded with the first one: most programs need none. */
+  /** WebSockets are loaded on first use: most programs need none. */
   async function attachTo(sessionId: string, options: AttachTerminalOptions): Promise<Terminal> {
     const { attachTerminal } = await import("./attach-terminal.ts");
     return await attachTerminal({ connection, terminals, sandboxId, sessionId }, options);

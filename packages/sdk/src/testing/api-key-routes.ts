@@ -5,10 +5,10 @@ import {
   createApiKeyRequestSchema,
   createdApiKeySchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Route } from "./route.ts";
 
-/** Keys of the contract server, which itself goes on taking its first key only. */
+/** Keys of the contract server, which itself accepts its first key only. */
 export function apiKeyRoutes(firstKey: string): Route[] {
   const entries = new Map<string, ApiKeyEntry>();
   const add = (name: string, key: string) => {
@@ -30,13 +30,13 @@ export function apiKeyRoutes(firstKey: string): Route[] {
       async handle(exchange) {
         const { name } = await exchange.body(createApiKeyRequestSchema);
         const key = `osb_${randomBytes(32).toString("hex")}`;
-        await exchange.answer(201, createdApiKeySchema, { ...add(name, key), key });
+        await exchange.respond(201, createdApiKeySchema, { ...add(name, key), key });
       },
     },
     {
       method: "GET",
       path: "/keys",
-      handle: (exchange) => exchange.answer(200, apiKeyEntrySchema.array(), [...entries.values()]),
+      handle: (exchange) => exchange.respond(200, apiKeyEntrySchema.array(), [...entries.values()]),
     },
     {
       method: "DELETE",

@@ -8,14 +8,14 @@ import {
   createPatchRequestSchema,
   defaults,
   forkRequestSchema,
-  hibernatedSandboxAnswerSchema,
+  hibernateResponseSchema,
   type PatchRecord,
   patchRecordSchema,
   restoredCheckpointSchema,
   WireError,
   wakeSandboxBodySchema,
   wokenSandboxSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Exchange, Route } from "./route.ts";
 import { type FakeSandbox, findKnownSandbox, type SandboxState } from "./sandbox-routes.ts";
 
@@ -57,8 +57,8 @@ export function checkpointRoutes(
         const { detail } = findPresent(sandboxes, exchange);
         detail.status = "hibernated";
         const { sandboxID } = detail;
-        const answer = { sandboxID, status: "hibernated" as const, sizeBytes: 300 * 1024 * 1024 };
-        await exchange.answer(200, hibernatedSandboxAnswerSchema, answer);
+        const body = { sandboxID, status: "hibernated" as const, sizeBytes: 300 * 1024 * 1024 };
+        await exchange.respond(200, hibernateResponseSchema, body);
       },
     },
     {
@@ -72,8 +72,8 @@ export function checkpointRoutes(
         }
         detail.status = "running";
         const { sandboxID, sandboxDomain, token } = detail;
-        const answer = { sandboxID, status: "running" as const, sandboxDomain, token };
-        await exchange.answer(200, wokenSandboxSchema, answer);
+        const body = { sandboxID, status: "running" as const, sandboxDomain, token };
+        await exchange.respond(200, wokenSandboxSchema, body);
       },
     },
     {
@@ -93,7 +93,7 @@ export function checkpointRoutes(
           ...{ status: "processing", sizeBytes: 0, isPublic: false },
           createdAt: new Date().toISOString(),
         };
-        await exchange.answer(201, checkpointRecordSchema, row);
+        await exchange.respond(201, checkpointRecordSchema, row);
         const ready: CheckpointRecord = { ...row, status: "ready", sizeBytes: 4096 };
         checkpoints.set(row.id, { row: ready, sandbox: structuredClone(sandbox), patches: [] });
       },
@@ -104,7 +104,7 @@ export function checkpointRoutes(
       async handle(exchange) {
         findKnownSandbox(sandboxes, exchange);
         const rows = ofSandbox(exchange).map(({ row }) => row);
-        await exchange.answer(200, checkpointRecordSchema.array(), rows);
+        await exchange.respond(200, checkpointRecordSchema.array(), rows);
       },
     },
     {
@@ -113,8 +113,8 @@ export function checkpointRoutes(
       async handle(exchange) {
         const { detail } = findPresent(sandboxes, exchange);
         const { row } = find(exchange);
-        const answer = { sandboxId: detail.sandboxID, checkpointId: row.id, status: "restoring" };
-        await exchange.answer(200, restoredCheckpointSchema, { ...answer, status: "restoring" });
+        const body = { sandboxId: detail.sandboxID, checkpointId: row.id, status: "restoring" };
+        await exchange.respond(200, restoredCheckpointSchema, { ...body, status: "restoring" });
       },
     },
     {
@@ -133,7 +133,7 @@ export function checkpointRoutes(
         const request = await exchange.body(forkRequestSchema);
         const unknown = request.restartSessions?.find((id) => !sessionIds().includes(id));
         if (unknown !== undefined) throw new WireError("session_not_found", `no ${unknown}`);
-        const sandboxID = `sb-${randomBytes(20).map((octet) => 97 + (octet % 26))}`;
+        const sandboxID = `sb-${randomBytes(20).map((byte) => 97 + (byte % 26))}`;
         const fork = structuredClone(sandbox);
         Object.assign(fork.environment, request.envs);
         Object.assign(fork.detail, {
@@ -145,8 +145,8 @@ export function checkpointRoutes(
         });
         fork.allowedHosts.sandboxID = sandboxID;
         sandboxes.set(sandboxID, fork);
-        const answer = { ...fork.detail, fromCheckpointId: row.id };
-        await exchange.answer(201, createdSandboxSchema, answer);
+        const body = { ...fork.detail, fromCheckpointId: row.id };
+        await exchange.respond(201, createdSandboxSchema, body);
       },
     },
     {
@@ -161,14 +161,14 @@ export function checkpointRoutes(
           createdAt: new Date().toISOString(),
         };
         patches.push(patch);
-        await exchange.answer(201, createdPatchSchema, { patch });
+        await exchange.respond(201, createdPatchSchema, { patch });
       },
     },
     {
       method: "GET",
       path: "/sandboxes/checkpoints/:cid/patches",
       async handle(exchange) {
-        await exchange.answer(200, patchRecordSchema.array(), find(exchange).patches);
+        await exchange.respond(200, patchRecordSchema.array(), find(exchange).patches);
       },
     },
     {

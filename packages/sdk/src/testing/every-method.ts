@@ -1,10 +1,13 @@
 import { ApiKey } from "../api-key.ts";
 import type { ConnectionOptions } from "../connection.ts";
+import { EgressLog } from "../egress-log.ts";
+import { Events } from "../events.ts";
 import { Image } from "../image/image.ts";
 import { Snapshots } from "../image/snapshots.ts";
 import { Project } from "../project.ts";
 import { Sandbox } from "../sandbox.ts";
 import { SecretStore } from "../secret-store.ts";
+import { Webhook } from "../webhook.ts";
 
 /** What the calls work on. Those that create an object put it here for those after them. */
 export interface MethodWorld {
@@ -18,16 +21,32 @@ export interface MethodWorld {
   terminalId: string;
   checkpointId: string;
   patchId: string;
+  webhookId: string;
+  deliveryId: string;
 }
 
 export type MethodCall = (world: MethodWorld, signal?: AbortSignal) => Promise<unknown>;
 
 /**
  * A call of every method of the SDK, under the name that its users write. In
- * this order each finds what it needs: {@link methodNames} tells whether one
+ * this order each finds what it needs: {@link methodNames} shows whether one
  * is missing.
  */
 export const everyMethod: Readonly<Record<string, MethodCall>> = {
+  // First, so that it gets events.
+  "Webhook.create": async (world, signal) => {
+    const options = { ...world.connection, signal, url: "http://127.0.0.1:1/hook" };
+    world.webhookId = (await Webhook.create(options)).id;
+  },
+  "Webhook.list": ({ connection }, signal) => Webhook.list({ ...connection, signal }),
+  "Webhook.get": ({ connection, webhookId }, signal) =>
+    Webhook.get(webhookId, { ...connection, signal }),
+  "Webhook.update": ({ connection, webhookId }, signal) =>
+    Webhook.update(webhookId, {
+      ...{ ...connection, signal, url: "http://127.0.0.1:1/renamed" },
+      ...{ eventTypes: null, enabled: true },
+    }),
+
   "SecretStore.create": async (world, signal) => {
     const egressAllowlist = ["api.example.com"];
     const options = { ...world.connection, signal, name: "every-method", egressAllowlist };
@@ -82,6 +101,21 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
   "sandbox.getInfo": ({ sandbox }, signal) => sandbox.getInfo({ signal }),
   "sandbox.isRunning": ({ sandbox }, signal) => sandbox.isRunning({ signal }),
   "sandbox.setTimeout": ({ sandbox }, signal) => sandbox.setTimeout(300, { signal }),
+  "sandbox.egress.list": ({ sandbox }, signal) =>
+    sandbox.egress.list({ signal, order: "desc", limit: 5, refused: true, host: "*.example.com" }),
+  "sandbox.egress.follow": async ({ sandbox }, signal) => {
+    // A sandbox that has used no network has no entry, which it would wait for.
+    const moment = AbortSignal.timeout(500);
+    const either = signal === undefined ? moment : AbortSignal.any([signal, moment]);
+    try {
+      for await (const _ of sandbox.egress.follow({ cursor: "0", signal: either })) return;
+    } catch (error) {
+      if (error !== moment.reason) throw error;
+    }
+  },
+  "sandbox.egress.explain": ({ sandbox }, signal) =>
+    sandbox.egress.explain("https://api.example.com/v1", { signal, method: "POST" }),
+  "sandbox.egress.suggest": ({ sandbox }, signal) => sandbox.egress.suggest({ signal }),
   "sandbox.allowedHosts": ({ sandbox }, signal) => sandbox.allowedHosts({ signal }),
   "sandbox.setTags": ({ sandbox }, signal) => sandbox.setTags({ team: "sdk" }, { signal }),
   "sandbox.getTags": ({ sandbox }, signal) => sandbox.getTags({ signal }),
@@ -205,6 +239,23 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
   "Sandbox.kill": ({ connection, sandbox }, signal) =>
     Sandbox.kill(sandbox.id, { ...connection, signal }),
 
+  "Events.list": ({ connection }, signal) =>
+    Events.list({ ...connection, signal, order: "desc", limit: 5, types: ["sandbox.killed"] }),
+  "Events.follow": async ({ connection }, signal) => {
+    // The first event that was kept ends it; without any it waits for one.
+    for await (const _ of Events.follow({ ...connection, signal, cursor: "0-0" })) return;
+  },
+
+  "Webhook.listDeliveries": async (world, signal) => {
+    const options = { ...world.connection, signal, limit: 5 };
+    const [delivery] = await Webhook.listDeliveries(world.webhookId, options);
+    world.deliveryId = delivery?.id ?? world.deliveryId;
+  },
+  "Webhook.resend": ({ connection, webhookId, deliveryId }, signal) =>
+    Webhook.resend(webhookId, deliveryId, { ...connection, signal }),
+  "Webhook.delete": ({ connection, webhookId }, signal) =>
+    Webhook.delete(webhookId, { ...connection, signal }),
+
   "Project.revokeSecret": ({ connection, projectId }, signal) =>
     Project.revokeSecret(projectId, "PROJECT_KEY", { ...connection, signal }),
   "SecretStore.revokeSecret": ({ connection, storeId }, signal) =>
@@ -233,9 +284,12 @@ export function methodNames(sandbox: Sandbox): string[] {
     ...functionsOf("SecretStore", SecretStore),
     ...functionsOf("Project", Project),
     ...functionsOf("ApiKey", ApiKey),
+    ...functionsOf("Events", Events),
+    ...functionsOf("Webhook", Webhook),
     ...functionsOf("snapshots", Snapshots.prototype),
     ...functionsOf("Sandbox", Sandbox),
     ...functionsOf("sandbox", Sandbox.prototype),
+    ...functionsOf("sandbox.egress", EgressLog.prototype),
     ...functionsOf("sandbox.exec", sandbox.exec),
     ...functionsOf("sandbox.files", sandbox.files),
     ...functionsOf("sandbox.pty", sandbox.pty),

@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { directoryListingSchema, filePathQuerySchema, WireError } from "@opencomputer/protocol";
+import { directoryListingSchema, filePathQuerySchema, WireError } from "@opencomputer/protocol/api";
 import { type Exchange, parseOrRefuse, type Route } from "./route.ts";
 import { findSandbox, type SandboxState } from "./sandbox-routes.ts";
 
@@ -59,7 +59,7 @@ export function guestRoutes(sandboxes: SandboxState, folder: string): Route[] {
           const found = await stat(join(host, name));
           return { name, path: join(guest, name), isDir: found.isDirectory(), size: found.size };
         });
-        await exchange.answer(200, directoryListingSchema, await Promise.all(entries));
+        await exchange.respond(200, directoryListingSchema, await Promise.all(entries));
       },
     },
     {

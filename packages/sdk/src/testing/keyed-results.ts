@@ -1,7 +1,11 @@
-import { idempotencyKeyHeader, idempotentHeadersSchema, WireError } from "@opencomputer/protocol";
+import {
+  idempotencyKeyHeader,
+  idempotentHeadersSchema,
+  WireError,
+} from "@opencomputer/protocol/api";
 import { type Exchange, parseOrRefuse } from "./route.ts";
 
-/** Does what requests with an idempotency key ask for once, as the contract says. */
+/** Carries out requests with the same idempotency key once, as the contract requires. */
 export function createKeyedResults() {
   const results = new Map<string, { fingerprint: string; result: Promise<unknown> }>();
   return async <Result>(

@@ -7,7 +7,7 @@ import {
   sessionCloses,
   sessionFrames,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { WebSocket } from "ws";
 
 /** A session of the contract server: a process group on this machine, and its clients. */

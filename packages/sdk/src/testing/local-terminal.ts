@@ -7,7 +7,7 @@ import {
   type TerminalSize,
   terminalCloses,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { WebSocket } from "ws";
 
 /** A terminal of the contract server: a shell on this machine, which thinks its input a file. */

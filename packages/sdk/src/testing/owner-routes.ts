@@ -1,15 +1,16 @@
 import { randomUUID } from "node:crypto";
 import {
+  awsHosts,
   type projectSchema,
   revokeSecretResponseSchema,
   type SecretEntry,
-  searchedParts,
   secretNameSchema,
   type secretStoreSchema,
   setSecretRequestSchema,
   setSecretResponseSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
+import { searchedParts } from "@opencomputer/protocol/wire";
 import { type Exchange, parseOrRefuse, type Route } from "./route.ts";
 
 /** A secret; its placements are undefined until it is given some. */
@@ -42,14 +43,14 @@ export function ownerRoutes<Row extends { id: string; name: string }>(
       async handle(exchange) {
         const rows = [...owners.values()].map((owner) => schema.parse(owner.row));
         rows.sort((one, other) => one.name.localeCompare(other.name));
-        await exchange.answer(200, schema.array(), rows);
+        await exchange.respond(200, schema.array(), rows);
       },
     },
     {
       method: "GET",
       path: `${path}/:id`,
       async handle(exchange) {
-        await exchange.answer(200, schema, schema.parse(find(owners, exchange, kind).row));
+        await exchange.respond(200, schema, schema.parse(find(owners, exchange, kind).row));
       },
     },
     {
@@ -69,18 +70,22 @@ export function ownerRoutes<Row extends { id: string; name: string }>(
         const name = parseOrRefuse(secretNameSchema, exchange.parameter("name"));
         const fields = await exchange.body(setSecretRequestSchema);
         const earlier = secrets.get(name);
+        const secretKind = fields.kind ?? "value";
+        const hosts = secretKind === "aws" ? [...awsHosts] : [];
+        const value = fields.kind === "aws" ? JSON.stringify(fields) : fields.value;
         const entry = {
           id: randomUUID(),
           storeId: row.id,
           name,
-          allowedHosts: fields.allowedHosts ?? earlier?.entry.allowedHosts ?? [],
+          kind: secretKind,
+          allowedHosts: fields.allowedHosts ?? earlier?.entry.allowedHosts ?? hosts,
           createdAt: new Date().toISOString(),
           updatedAt: new Date().toISOString(),
         };
         const substituteIn = fields.substituteIn ?? earlier?.substituteIn;
-        secrets.set(name, { value: fields.value, substituteIn, entry });
-        const warning = searchedParts(fields.value).length === 0 ? guessableWarning : undefined;
-        await exchange.answer(200, setSecretResponseSchema, { name, status: "set", warning });
+        secrets.set(name, { value, substituteIn, entry });
+        const warning = searchedParts(value).length === 0 ? guessableWarning : undefined;
+        await exchange.respond(200, setSecretResponseSchema, { name, status: "set", warning });
       },
     },
     {
@@ -95,7 +100,7 @@ export function ownerRoutes<Row extends { id: string; name: string }>(
         }
         secret.value = "";
         secret.entry.revokedAt ??= new Date().toISOString();
-        await exchange.answer(200, revokeSecretResponseSchema, { name, status: "revoked" });
+        await exchange.respond(200, revokeSecretResponseSchema, { name, status: "revoked" });
       },
     },
     {

@@ -3,12 +3,12 @@ import {
   createPreviewRequestSchema,
   defaults,
   type PreviewRecord,
-  previewHostname,
   previewLinkSchema,
   previewRecordSchema,
   rotatedPreviewAuthSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
+import { previewHostname } from "@opencomputer/protocol/wire";
 import type { Exchange, Route } from "./route.ts";
 import { findSandbox, type SandboxState } from "./sandbox-routes.ts";
 
@@ -44,7 +44,7 @@ export function previewRoutes(sandboxes: SandboxState): Route[] {
           createdAt: new Date().toISOString(),
         };
         previews.set(nameOf(sandboxId, port), preview);
-        await exchange.answer(present === undefined ? 201 : 200, previewRecordSchema, preview);
+        await exchange.respond(present === undefined ? 201 : 200, previewRecordSchema, preview);
       },
     },
     {
@@ -53,7 +53,7 @@ export function previewRoutes(sandboxes: SandboxState): Route[] {
       async handle(exchange) {
         const { sandboxID } = findSandbox(sandboxes, exchange).detail;
         const own = [...previews.values()].filter(({ sandboxId }) => sandboxId === sandboxID);
-        await exchange.answer(200, previewRecordSchema.array(), own);
+        await exchange.respond(200, previewRecordSchema.array(), own);
       },
     },
     {
@@ -62,7 +62,7 @@ export function previewRoutes(sandboxes: SandboxState): Route[] {
       async handle(exchange) {
         findSandbox(sandboxes, exchange);
         const previewAuthToken = randomBytes(32).toString("base64url");
-        await exchange.answer(200, rotatedPreviewAuthSchema, {
+        await exchange.respond(200, rotatedPreviewAuthSchema, {
           previewAuthToken,
           scheme: "bearer",
         });
@@ -82,7 +82,7 @@ export function previewRoutes(sandboxes: SandboxState): Route[] {
       path: "/sandboxes/:id/preview/:port/link",
       async handle(exchange) {
         const { url } = findPreview(exchange);
-        await exchange.answer(200, previewLinkSchema, { url, expiresAt: null });
+        await exchange.respond(200, previewLinkSchema, { url, expiresAt: null });
       },
     },
   ];

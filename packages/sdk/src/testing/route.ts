@@ -1,23 +1,23 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { WireError } from "@opencomputer/protocol";
+import { WireError } from "@opencomputer/protocol/api";
 import type { z } from "zod";
 
 /** One request as a route sees it. */
 export interface Exchange {
-  /** What stands at `:name` in the route's path, decoded. */
+  /** The value of `:name` in the route's path, decoded. */
   parameter(name: string): string;
   query: URLSearchParams;
   request: IncomingMessage;
   response: ServerResponse;
   /** The JSON body, refused unless the protocol's schema takes it. */
   body<Schema extends z.ZodType>(schema: Schema): Promise<z.output<Schema>>;
-  /** Sends an answer, which must be what the protocol's schema says. */
-  answer<Schema extends z.ZodType>(
+  /** Sends a response, which must match the protocol's schema. */
+  respond<Schema extends z.ZodType>(
     status: number,
     schema: Schema,
     value: z.input<Schema>,
   ): Promise<void>;
-  /** Answers 204. */
+  /** Responds with 204. */
   done(): void;
 }
 

@@ -8,14 +8,16 @@ import {
   type SandboxDetail,
   sandboxDetailSchema,
   sandboxSummarySchema,
-  sealedTokenFrom,
   setTimeoutRequestSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
+import { sealedTokenFrom } from "@opencomputer/protocol/wire";
+import type { EventState } from "./event-routes.ts";
 import type { Owner } from "./owner-routes.ts";
 import type { Exchange, Route } from "./route.ts";
 import type { SecretState } from "./secret-routes.ts";
-import { answerBuild, findSnapshot, type SnapshotState } from "./snapshot-routes.ts";
+import { findSnapshot, respondWithBuild, type SnapshotState } from "./snapshot-routes.ts";
+import type { WebhookState } from "./webhook-routes.ts";
 
 /** A sandbox of the contract server: a folder and variables on this machine. */
 export interface FakeSandbox {
@@ -31,6 +33,7 @@ export function sandboxRoutes(
   sandboxes: SandboxState,
   secrets: SecretState,
   snapshots: SnapshotState,
+  { events, webhooks }: { events: Pick<EventState, "add">; webhooks: Pick<WebhookState, "create"> },
 ): Route[] {
   return [
     {
@@ -52,7 +55,7 @@ export function sandboxRoutes(
         const image = request.snapshot
           ? findSnapshot(snapshots, request.snapshot, "snapshot_not_found").manifest
           : request.image;
-        const sandboxID = `sb-${randomBytes(20).map((octet) => 97 + (octet % 26))}`;
+        const sandboxID = `sb-${randomBytes(20).map((byte) => 97 + (byte % 26))}`;
         const timeout = request.timeout ?? (project?.row.timeoutSec || defaults.idleTimeoutSeconds);
         const now = Date.now();
         const detail: SandboxDetail = {
@@ -100,14 +103,24 @@ export function sandboxRoutes(
               : { secretsForAllHosts: unlimited.map(([name]) => name) }),
           },
         });
+        const ofSandbox = (request.webhooks ?? []).map((webhook) =>
+          webhooks.create(sandboxID, webhook),
+        );
+        const { cpuCount, memoryMB } = detail;
+        events.add(sandboxID, { type: "sandbox.created", data: { cpuCount, memoryMB } });
+        events.add(sandboxID, { type: "sandbox.ready", data: {} });
         const { previewAuth } = request;
         const token =
           previewAuth?.token === "auto"
             ? randomBytes(32).toString("base64url")
             : previewAuth?.token;
-        const created = { ...detail, ...(token === undefined ? {} : { previewAuthToken: token }) };
-        if (image) await answerBuild(exchange, image, createdSandboxSchema, () => created);
-        else await exchange.answer(201, createdSandboxSchema, created);
+        const created = {
+          ...detail,
+          ...(token === undefined ? {} : { previewAuthToken: token }),
+          ...(ofSandbox.length === 0 ? {} : { webhooks: ofSandbox }),
+        };
+        if (image) await respondWithBuild(exchange, image, createdSandboxSchema, () => created);
+        else await exchange.respond(201, createdSandboxSchema, created);
       },
     },
     {
@@ -119,7 +132,7 @@ export function sandboxRoutes(
         const kept = rows.filter((row) =>
           status ? row.status === status : row.status !== "stopped",
         );
-        await exchange.answer(200, sandboxSummarySchema.array(), kept);
+        await exchange.respond(200, sandboxSummarySchema.array(), kept);
       },
     },
     {
@@ -127,7 +140,7 @@ export function sandboxRoutes(
       path: "/sandboxes/:id",
       async handle(exchange) {
         const { detail } = findKnownSandbox(sandboxes, exchange);
-        await exchange.answer(200, sandboxDetailSchema, detail);
+        await exchange.respond(200, sandboxDetailSchema, detail);
       },
     },
     {
@@ -139,6 +152,7 @@ export function sandboxRoutes(
           deleteUnusedStore(sandboxes, secrets, detail);
         }
         detail.status = "stopped";
+        events.add(detail.sandboxID, { type: "sandbox.killed", data: { reason: "requested" } });
         exchange.done();
       },
     },
@@ -157,7 +171,7 @@ export function sandboxRoutes(
       path: "/sandboxes/:id/allowed-hosts",
       async handle(exchange) {
         const { allowedHosts } = findSandbox(sandboxes, exchange);
-        await exchange.answer(200, allowedHostsSchema, allowedHosts);
+        await exchange.respond(200, allowedHostsSchema, allowedHosts);
       },
     },
   ];
@@ -171,7 +185,7 @@ export function findSandbox(sandboxes: SandboxState, exchange: Exchange): FakeSa
   throw new WireError("sandbox_not_running", `Sandbox ${sandboxID} is ${status}`);
 }
 
-/** A sandbox that runs or ran: the service tells of a killed one for some time. */
+/** A sandbox that runs or ran: the service returns a killed one for some time. */
 export function findKnownSandbox(sandboxes: SandboxState, exchange: Exchange): FakeSandbox {
   const id = exchange.parameter("id");
   const sandbox = sandboxes.get(id);

@@ -8,7 +8,7 @@ import {
   setLimitsRequestSchema,
   setScalingLockRequestSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Exchange, Route } from "./route.ts";
 import { findSandbox, type SandboxState } from "./sandbox-routes.ts";
 
@@ -73,7 +73,7 @@ export function scalingRoutes(sandboxes: SandboxState): Route[] {
       path: "/sandboxes/:id/scale",
       async handle(exchange) {
         const { memoryMB } = await exchange.body(scaleRequestSchema);
-        await exchange.answer(200, scaledSandboxSchema, scale(exchange, memoryMB));
+        await exchange.respond(200, scaledSandboxSchema, scale(exchange, memoryMB));
       },
     },
     {
@@ -84,7 +84,7 @@ export function scalingRoutes(sandboxes: SandboxState): Route[] {
         scale(exchange, memoryMB);
         const { scaling } = find(exchange);
         scaling.cpuPercent = cpuPercent ?? scaling.cpuPercent;
-        await exchange.answer(200, limitsSetSchema, { ok: true });
+        await exchange.respond(200, limitsSetSchema, { ok: true });
       },
     },
     {
@@ -97,14 +97,14 @@ export function scalingRoutes(sandboxes: SandboxState): Route[] {
         found.scaling.enabled = wanted.enabled;
         found.scaling.minMemoryMB = wanted.minMemoryMB || found.scaling.minMemoryMB;
         found.scaling.maxMemoryMB = wanted.maxMemoryMB || found.scaling.maxMemoryMB;
-        await exchange.answer(200, autoscaleSchema, autoscaleOf(found));
+        await exchange.respond(200, autoscaleSchema, autoscaleOf(found));
       },
     },
     {
       method: "GET",
       path: "/sandboxes/:id/autoscale",
       async handle(exchange) {
-        await exchange.answer(200, autoscaleSchema, autoscaleOf(find(exchange)));
+        await exchange.respond(200, autoscaleSchema, autoscaleOf(find(exchange)));
       },
     },
     {
@@ -115,7 +115,7 @@ export function scalingRoutes(sandboxes: SandboxState): Route[] {
         const { locked } = await exchange.body(setScalingLockRequestSchema);
         scaling.locked = locked;
         if (locked) scaling.enabled = false;
-        await exchange.answer(200, scalingLockSchema, { sandboxID: detail.sandboxID, locked });
+        await exchange.respond(200, scalingLockSchema, { sandboxID: detail.sandboxID, locked });
       },
     },
     {
@@ -124,7 +124,7 @@ export function scalingRoutes(sandboxes: SandboxState): Route[] {
       async handle(exchange) {
         const { detail, scaling } = find(exchange);
         const { locked } = scaling;
-        await exchange.answer(200, scalingLockSchema, { sandboxID: detail.sandboxID, locked });
+        await exchange.respond(200, scalingLockSchema, { sandboxID: detail.sandboxID, locked });
       },
     },
     ...["reboot", "power-cycle"].map((route) => ({

@@ -12,7 +12,7 @@ import {
   updateProjectRequestSchema,
   updateSecretStoreRequestSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import { find, type Owner, ownerRoutes } from "./owner-routes.ts";
 import type { Route } from "./route.ts";
 
@@ -39,7 +39,7 @@ export function secretRoutes({ stores, projects }: SecretState): Route[] {
           substituteIn: fields.substituteIn ?? undefined,
         };
         stores.set(row.id, { row, secrets: new Map() });
-        await exchange.answer(201, secretStoreSchema, row);
+        await exchange.respond(201, secretStoreSchema, row);
       },
     },
     {
@@ -53,7 +53,7 @@ export function secretRoutes({ stores, projects }: SecretState): Route[] {
         owner.row.egressAllowlist = egressAllowlist ?? owner.row.egressAllowlist;
         const placements = substituteIn ?? owner.row.substituteIn ?? [];
         owner.row.substituteIn = placements.length === 0 ? undefined : placements;
-        await exchange.answer(200, secretStoreSchema, owner.row);
+        await exchange.respond(200, secretStoreSchema, owner.row);
       },
     },
     {
@@ -65,7 +65,7 @@ export function secretRoutes({ stores, projects }: SecretState): Route[] {
           ...entry,
           substituteIn: substituteIn ?? row.substituteIn ?? [...defaultPlacements],
         }));
-        await exchange.answer(200, secretEntrySchema.array(), entries);
+        await exchange.respond(200, secretEntrySchema.array(), entries);
       },
     },
     {
@@ -84,7 +84,7 @@ export function secretRoutes({ stores, projects }: SecretState): Route[] {
           egressAllowlist: fields.egressAllowlist ?? [],
         };
         projects.set(row.id, { row, secrets: new Map() });
-        await exchange.answer(201, projectSchema, row);
+        await exchange.respond(201, projectSchema, row);
       },
     },
     {
@@ -102,7 +102,7 @@ export function secretRoutes({ stores, projects }: SecretState): Route[] {
           timeoutSec: fields.timeoutSec || owner.row.timeoutSec,
           egressAllowlist: fields.egressAllowlist ?? owner.row.egressAllowlist,
         };
-        await exchange.answer(200, projectSchema, owner.row);
+        await exchange.respond(200, projectSchema, owner.row);
       },
     },
     {
@@ -110,7 +110,7 @@ export function secretRoutes({ stores, projects }: SecretState): Route[] {
       path: "/projects/:id/secrets",
       async handle(exchange) {
         const { secrets } = find(projects, exchange, "project");
-        await exchange.answer(200, projectSecretNamesSchema, [...secrets.keys()].sort());
+        await exchange.respond(200, projectSecretNamesSchema, [...secrets.keys()].sort());
       },
     },
     ...ownerRoutes("/secret-stores", "secret store", secretStoreSchema, stores),

@@ -16,7 +16,7 @@ import {
   type StartSessionRequest,
   startSessionRequestSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import { type WebSocket, WebSocketServer } from "ws";
 import { createKeyedResults } from "./keyed-results.ts";
 import { type LocalSession, startLocalSession } from "./local-session.ts";
@@ -80,7 +80,7 @@ export function createSessionRoutes(
           return started;
         });
         const { exitCode = -1 } = session.info();
-        await exchange.answer(200, commandResultSchema, { exitCode, ...session.output() });
+        await exchange.respond(200, commandResultSchema, { exitCode, ...session.output() });
       },
     },
     {
@@ -91,7 +91,7 @@ export function createSessionRoutes(
         const timeoutSeconds = request.timeout ?? 0;
         const options = { input: "pipe", timeoutSeconds } as const;
         const session = await keyed(exchange, request, () => start(exchange, request, options));
-        await exchange.answer(201, commandSessionSchema, session.info());
+        await exchange.respond(201, commandSessionSchema, session.info());
       },
     },
     {
@@ -101,14 +101,14 @@ export function createSessionRoutes(
         const { sandboxID } = findSandbox(sandboxes, exchange).detail;
         const all = [...sessions.values()].map((session) => session.info());
         const own = all.filter((info) => info.sandboxID === sandboxID);
-        await exchange.answer(200, commandSessionListSchema, own);
+        await exchange.respond(200, commandSessionListSchema, own);
       },
     },
     {
       method: "GET",
       path: "/sandboxes/:id/exec/:sessionID",
       async handle(exchange) {
-        await exchange.answer(200, commandSessionSchema, find(exchange).info());
+        await exchange.respond(200, commandSessionSchema, find(exchange).info());
       },
     },
     {
@@ -121,11 +121,11 @@ export function createSessionRoutes(
         const session = await keyed(exchange, request, () => start(exchange, request, options));
         const progress = await progressOf(session, asyncCommandWaits.startMilliseconds);
         const { sessionID: execId, startedAt } = session.info();
-        const answer = progress.running ? { execId, running: true, startedAt } : progress;
-        await exchange.answer(
+        const body = progress.running ? { execId, running: true, startedAt } : progress;
+        await exchange.respond(
           progress.running ? 202 : 200,
           asyncCommandSchema,
-          asyncCommandSchema.parse(answer),
+          asyncCommandSchema.parse(body),
         );
       },
     },
@@ -134,7 +134,7 @@ export function createSessionRoutes(
       path: "/sandboxes/:id/exec/:sessionID/result",
       async handle(exchange) {
         const progress = await progressOf(find(exchange), asyncCommandWaits.resultMilliseconds);
-        await exchange.answer(200, commandProgressSchema, progress);
+        await exchange.respond(200, commandProgressSchema, progress);
       },
     },
     {
@@ -143,7 +143,7 @@ export function createSessionRoutes(
       async handle(exchange) {
         const { signal } = await exchange.body(killSessionRequestSchema);
         find(exchange).signal(signal ?? constants.signals.SIGKILL);
-        await exchange.answer(200, killedSessionSchema, {});
+        await exchange.respond(200, killedSessionSchema, {});
       },
     },
   ];

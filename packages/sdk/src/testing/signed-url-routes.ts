@@ -8,7 +8,7 @@ import {
   signedUrlRequestSchema,
   signedUrlSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { Exchange, Route } from "./route.ts";
 import { findSandbox, type SandboxState } from "./sandbox-routes.ts";
 
@@ -27,7 +27,7 @@ export function signedUrlRoutes(sandboxes: SandboxState, folder: string): Route[
       const expires = Math.ceil(Date.now() / 1000) + (expiresIn ?? defaults.signedUrlSeconds);
       const query = new URLSearchParams({ path, expires: String(expires), signature });
       const target = `/api/sandboxes/${sandboxID}/files/${kind}`;
-      await exchange.answer(200, signedUrlSchema, {
+      await exchange.respond(200, signedUrlSchema, {
         url: `http://${exchange.request.headers.host}${target}?${query}`,
         expiresAt: new Date(expires * 1000).toISOString(),
       });

@@ -6,7 +6,7 @@ import {
   type SnapshotRecord,
   snapshotRecordSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { z } from "zod";
 import type { Exchange, Route } from "./route.ts";
 
@@ -15,7 +15,7 @@ const orgId = randomUUID();
 export type SnapshotState = Map<string, SnapshotRecord>;
 
 /**
- * Snapshots whose builds only say what they would do. A `run` step with the
+ * Snapshots whose builds only log what they would do. A `run` step with the
  * command `false` fails.
  */
 export function snapshotRoutes(snapshots: SnapshotState): Route[] {
@@ -30,7 +30,7 @@ export function snapshotRoutes(snapshots: SnapshotState): Route[] {
         if (snapshots.has(name)) {
           throw new WireError("name_in_use", `A snapshot named ${JSON.stringify(name)} exists`);
         }
-        await answerBuild(exchange, image, snapshotRecordSchema, () => {
+        await respondWithBuild(exchange, image, snapshotRecordSchema, () => {
           const { base, steps } = image;
           const row: SnapshotRecord = {
             ...{ id: randomUUID(), orgId, name, manifest: image, status: "ready" },
@@ -46,14 +46,14 @@ export function snapshotRoutes(snapshots: SnapshotState): Route[] {
       method: "GET",
       path: "/snapshots",
       async handle(exchange) {
-        await exchange.answer(200, snapshotRecordSchema.array(), [...snapshots.values()]);
+        await exchange.respond(200, snapshotRecordSchema.array(), [...snapshots.values()]);
       },
     },
     {
       method: "GET",
       path: "/snapshots/:name",
       async handle(exchange) {
-        await exchange.answer(200, snapshotRecordSchema, find(exchange));
+        await exchange.respond(200, snapshotRecordSchema, find(exchange));
       },
     },
     {
@@ -77,8 +77,8 @@ export function findSnapshot(
   throw new WireError(code, `snapshot not found: ${name}`);
 }
 
-/** Answers as the service does when an image is built: with events when they are asked for. */
-export async function answerBuild<Schema extends z.ZodType>(
+/** Responds as the service does when an image is built: with events when they are requested. */
+export async function respondWithBuild<Schema extends z.ZodType>(
   exchange: Exchange,
   manifest: ImageManifest,
   schema: Schema,
@@ -97,7 +97,7 @@ export async function answerBuild<Schema extends z.ZodType>(
         );
   if (request.headers.accept !== "text/event-stream") {
     if (failure !== undefined) throw failure;
-    await exchange.answer(201, schema, finish());
+    await exchange.respond(201, schema, finish());
     return;
   }
   response.writeHead(200, { "content-type": "text/event-stream" });

@@ -4,9 +4,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
-import { errorBodySchema, limits, WireError } from "@opencomputer/protocol";
+import { errorBodySchema, limits, WireError } from "@opencomputer/protocol/api";
 import { apiKeyRoutes } from "./api-key-routes.ts";
 import { type CheckpointState, checkpointRoutes } from "./checkpoint-routes.ts";
+import { egressRoutes } from "./egress-routes.ts";
+import { createEventRoutes, type EventState } from "./event-routes.ts";
 import { guestRoutes } from "./guest-routes.ts";
 import { previewRoutes } from "./preview-routes.ts";
 import { type Exchange, matchRoute, parseOrRefuse, type Route } from "./route.ts";
@@ -18,8 +20,9 @@ import { signedUrlRoutes } from "./signed-url-routes.ts";
 import { type SnapshotState, snapshotRoutes } from "./snapshot-routes.ts";
 import { tagRoutes } from "./tag-routes.ts";
 import { createTerminalRoutes } from "./terminal-routes.ts";
+import { createWebhookRoutes, type WebhookState } from "./webhook-routes.ts";
 
-/** Answers a request in the place of the contract, to show a client a failure. */
+/** Responds instead of the contract server, to simulate a failure. */
 export type Interception = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** A server that speaks the HTTP contract from memory, for the tests of its clients. */
@@ -32,6 +35,8 @@ export interface ContractServer {
   secrets: SecretState;
   sandboxes: SandboxState;
   checkpoints: CheckpointState;
+  events: Omit<EventState, "routes">;
+  webhooks: WebhookState["webhooks"];
   /**
    * The next request meets this and no route; several wait in line. With
    * `part`, the next one whose request line holds that text.
@@ -39,7 +44,7 @@ export interface ContractServer {
   interceptNext(interception: Interception, part?: string): void;
   /** The next request whose line holds `part` is served, but its response never arrives. */
   loseNextResponse(part: string, watcher?: (request: IncomingMessage) => void): void;
-  /** Hears of every request from now on, with its line, before it is answered. */
+  /** Called with the line of every later request, before the response. */
   watch(watcher: (line: string) => void): void;
   /** Ids of the command sessions, in the order of their start. */
   sessionIds(): string[];
@@ -57,18 +62,23 @@ export async function startContractServer(): Promise<ContractServer> {
   const sandboxes: SandboxState = new Map();
   const snapshots: SnapshotState = new Map();
   const checkpoints: CheckpointState = new Map();
+  const webhooks = createWebhookRoutes();
+  const events = createEventRoutes(webhooks.deliver);
   const terminalRoutes = createTerminalRoutes(sandboxes, folder);
   const sessionRoutes = createSessionRoutes(sandboxes, folder, terminalRoutes);
   const routes = [
     ...secretRoutes(secrets),
-    ...sandboxRoutes(sandboxes, secrets, snapshots),
+    ...sandboxRoutes(sandboxes, secrets, snapshots, { events, webhooks }),
     ...checkpointRoutes(sandboxes, checkpoints, sessionRoutes.ids),
     ...snapshotRoutes(snapshots),
     ...tagRoutes(sandboxes),
+    ...egressRoutes(sandboxes),
     ...previewRoutes(sandboxes),
     ...scalingRoutes(sandboxes),
     ...signedUrlRoutes(sandboxes, folder),
     ...apiKeyRoutes(apiKey),
+    ...events.routes,
+    ...webhooks.routes,
     ...guestRoutes(sandboxes, folder),
     ...sessionRoutes.routes,
     ...terminalRoutes.routes,
@@ -101,6 +111,8 @@ export async function startContractServer(): Promise<ContractServer> {
     secrets,
     sandboxes,
     checkpoints,
+    events,
+    webhooks: webhooks.webhooks,
     watch: (watcher) => void watchers.push(watcher),
     interceptNext: (interception, part = "") => void interceptions.push({ interception, part }),
     loseNextResponse(part, watcher = () => undefined) {
@@ -172,7 +184,7 @@ function createExchange(
       }
       return parseOrRefuse(schema, await json(request));
     },
-    async answer(status, schema, value) {
+    async respond(status, schema, value) {
       sendJson(response, status, schema.parse(value));
     },
     done() {

@@ -1,4 +1,4 @@
-import { sandboxTagsSchema, tagKeysSchema, tagsSchema } from "@opencomputer/protocol";
+import { sandboxTagsSchema, tagKeysSchema, tagsSchema } from "@opencomputer/protocol/api";
 import type { Route } from "./route.ts";
 import { findSandbox, type SandboxState } from "./sandbox-routes.ts";
 
@@ -14,7 +14,7 @@ export function tagRoutes(sandboxes: SandboxState): Route[] {
         detail.tags = await exchange.body(tagsSchema);
         const now = new Date().toISOString();
         changed.set(detail.sandboxID, now);
-        await exchange.answer(200, sandboxTagsSchema, {
+        await exchange.respond(200, sandboxTagsSchema, {
           tags: detail.tags,
           tagsLastUpdatedAt: now,
         });
@@ -25,7 +25,7 @@ export function tagRoutes(sandboxes: SandboxState): Route[] {
       path: "/sandboxes/:id/tags",
       async handle(exchange) {
         const { tags, sandboxID } = findSandbox(sandboxes, exchange).detail;
-        await exchange.answer(200, sandboxTagsSchema, {
+        await exchange.respond(200, sandboxTagsSchema, {
           tags,
           tagsLastUpdatedAt: changed.get(sandboxID) ?? null,
         });
@@ -47,7 +47,7 @@ export function tagRoutes(sandboxes: SandboxState): Route[] {
           sandboxCount: found.length,
           valueCount: new Set(found).size,
         }));
-        await exchange.answer(200, tagKeysSchema, { keys });
+        await exchange.respond(200, tagKeysSchema, { keys });
       },
     },
   ];

@@ -7,7 +7,7 @@ import {
   terminalSchema,
   terminalSizeSchema,
   WireError,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
 import type { WebSocket } from "ws";
 import { type LocalTerminal, startLocalTerminal } from "./local-terminal.ts";
 import type { Exchange, Route } from "./route.ts";
@@ -35,7 +35,7 @@ export function createTerminalRoutes(sandboxes: SandboxState, folder: string) {
         const terminal = await startLocalTerminal(request, { sandboxID, environment, folder });
         const { sessionID } = terminal.info();
         terminals.set(sessionID, terminal);
-        await exchange.answer(201, openedTerminalSchema, { sessionID, sandboxID });
+        await exchange.respond(201, openedTerminalSchema, { sessionID, sandboxID });
       },
     },
     {
@@ -45,14 +45,14 @@ export function createTerminalRoutes(sandboxes: SandboxState, folder: string) {
         const { sandboxID } = findSandbox(sandboxes, exchange).detail;
         const all = [...terminals.values()].map((terminal) => terminal.info());
         const own = all.filter((info) => info.sandboxID === sandboxID);
-        await exchange.answer(200, terminalListSchema, own);
+        await exchange.respond(200, terminalListSchema, own);
       },
     },
     {
       method: "GET",
       path: "/sandboxes/:id/pty/:sessionID",
       async handle(exchange) {
-        await exchange.answer(200, terminalSchema, find(exchange).info());
+        await exchange.respond(200, terminalSchema, find(exchange).info());
       },
     },
     {
@@ -61,7 +61,7 @@ export function createTerminalRoutes(sandboxes: SandboxState, folder: string) {
       async handle(exchange) {
         const size = await exchange.body(terminalSizeSchema);
         find(exchange).resize(size);
-        await exchange.answer(200, resizedTerminalSchema, {});
+        await exchange.respond(200, resizedTerminalSchema, {});
       },
     },
     {

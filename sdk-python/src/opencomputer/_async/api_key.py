@@ -22,10 +22,10 @@ class ApiKey:
 
     @staticmethod
     async def create(*, name: str, **connection: Unpack[ConnectionOptions]) -> CreatedApiKey:
-        """Creates a key. Its value is in this response and in no other.
+        """Creates a key. No other response contains its value.
 
         Args:
-            name: For people to tell keys apart, at most 128 characters.
+            name: Identifies the key in lists, at most 128 characters.
             **connection: Key and address of the service.
         """
         request = ApiRequest("POST", "/keys", json={"name": name})

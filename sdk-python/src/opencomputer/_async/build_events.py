@@ -1,4 +1,4 @@
-"""Reads the log of a build as it comes, and its result."""
+"""Reads the log of a build as it arrives, and its result."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ async def request_with_log(
     shape: type[Result],
     on_build_log: Callable[[BuildLogEvent], Any] | None,
 ) -> Result:
-    """Sends a request whose response comes as events: the log of a build, and at last its result.
+    """Sends a request whose response is a stream of events: a build log, and the result at its end.
 
-    It may take as long as it takes; the service keeps the connection alive.
+    It has no time-out; the service keeps the connection alive.
     """
     request = replace(request, accept="text/event-stream", deadline_seconds=None)
 
@@ -52,7 +52,7 @@ async def request_with_log(
         raise OpenComputerError(
             "connection_failed",
             f"The connection to OpenComputer at {connection.base_url} ended during "
-            f"{request.method} {request.path}: it may have been carried out; look before you "
+            f"{request.method} {request.path}: it may have been carried out; check before you "
             "repeat it",
         )
 
@@ -60,9 +60,9 @@ async def request_with_log(
 
 
 async def read_events(parts: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, bytes]]:
-    """Name and data of each server-sent event, without what only reconnecting needs.
+    """Yields name and data of each server-sent event, without the fields for reconnecting.
 
-    Lines end with LF or CR LF alone: the JSON in them may hold other separators of lines.
+    Lines end with LF or CR LF alone: the JSON in them may contain other line separators.
     """
     name = "message"
     data: list[bytes] = []
@@ -89,12 +89,10 @@ async def read_events(parts: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, b
 
 def _build_error(request: ApiRequest, value: Any) -> OpenComputerError:
     match value:
-        case {"error": str(message)}:
-            code = str(value.get("code", "image_build_failed"))
-            # The status is the one that the same error has without events.
-            return service_error(
-                code, message, status=error_statuses.get(code), details=value.get("details")
-            )
+        case {"error": str(message), **others}:
+            code = str(others.get("code", "image_build_failed"))
+            # The status of the same error in a plain response.
+            return service_error(code, message, others, status=error_statuses.get(code))
     return _unexpected_event(request, "it is no error of the service")
 
 

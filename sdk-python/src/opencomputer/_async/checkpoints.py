@@ -13,13 +13,13 @@ POLL_SECONDS = 0.25
 
 
 async def list_checkpoints(connection: Connection, sandbox_id: str) -> list[CheckpointRecord]:
-    """The checkpoints of a sandbox, also of one that was killed."""
+    """The checkpoints of a sandbox, even of one that was killed."""
     request = ApiRequest("GET", api_path("sandboxes", sandbox_id, "checkpoints"))
     return await request_record(connection, request, list[CheckpointRecord])
 
 
 async def delete_checkpoint(connection: Connection, sandbox_id: str, checkpoint_id: str) -> None:
-    """Deletes a checkpoint of a sandbox, also of one that was killed."""
+    """Deletes a checkpoint of a sandbox, even of one that was killed."""
     path = api_path("sandboxes", sandbox_id, "checkpoints", checkpoint_id)
     await request_deletion(connection, ApiRequest("DELETE", path))
 
@@ -46,10 +46,10 @@ async def wait_until_ready(
         if checkpoint["status"] == "ready":
             return checkpoint
         if checkpoint["status"] == "failed":
-            reason = checkpoint.get("failure", "the service's log says why")
+            reason = checkpoint.get("failure", "the service's log states the reason")
             raise OpenComputerError(
                 "checkpoint_failed",
-                f"Checkpoint {checkpoint_id} could not be made: {reason}",
+                f"Checkpoint {checkpoint_id} failed: {reason}",
                 status=409,
             )
         await sleep(POLL_SECONDS)

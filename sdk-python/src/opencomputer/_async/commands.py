@@ -28,7 +28,7 @@ from opencomputer.records import (
 COMMAND_SECONDS = 60.0
 KEY_BYTES = 16
 RESPONSE_GRACE_SECONDS = 120.0
-"""Beyond a command's own time-out: for a wake of the sandbox, and for the response's way."""
+"""Added to the time-out of a command, for waking the sandbox and for the network."""
 
 
 class _Result(TypedDict):
@@ -62,25 +62,24 @@ class Commands:
     ) -> CommandResult:
         """Runs a command to its end.
 
-        A command that fails is a result like any other: look at ``exit_code``. A request whose
-        response was lost is sent once more, with its idempotency key: the command runs once.
-        After a cancellation of the call, or when this program ends, it is killed within five
-        seconds.
+        A failed command raises nothing: check ``exit_code``. A request whose response was lost is
+        sent once more with the same idempotency key, so that the command runs only once. If the
+        call is cancelled, or this program ends, the command is killed within five seconds.
 
         Args:
             cmd: A script for the sandbox's shell; with ``args`` a program, and nothing is
                 interpreted.
             args: Arguments of the program.
-            envs: Variables of this command; they win over the sandbox's.
-            env: Another name of ``envs``; where both have a variable, ``envs`` wins.
+            envs: Variables of this command; they override the sandbox's.
+            env: An alias of ``envs``, which takes precedence.
             cwd: Working directory. Default ``/home/sandbox``.
             timeout: Seconds until the command's process group is killed; the result then has
                 ``exit_code`` -1 and ``stderr`` ends with ``Process timed out``. None or 0: 60;
                 at most 86400.
             idempotency_key: 1 to 255 visible ASCII characters. The same command with the same key
-                again runs nothing again: it is joined while it runs, and afterwards it has the
-                same result, for ten minutes. Default: a random one, so that the SDK may send the
-                request again.
+                again does not run again: the call waits for the running command, or returns its
+                result within ten minutes after its end. Default: a random key, so that the SDK
+                can repeat the request.
 
         Raises:
             OpenComputerError: ``command_not_found`` and ``working_directory_not_found`` when it
@@ -113,8 +112,8 @@ class Commands:
     ) -> CommandSession:
         """Starts a command and attaches to it.
 
-        Output comes as it is written, input can be sent, and the command runs on when this
-        client goes away.
+        Output arrives as it is written, input can be sent, and the command keeps running when
+        this client disconnects.
 
         Args:
             cmd: As of ``run``.
@@ -124,13 +123,13 @@ class Commands:
             cwd: As of ``run``.
             timeout: Seconds until the command's process group is killed; the exit code is then
                 -1. None or 0: never; at most 86400.
-            max_run_after_disconnect: Seconds that the command may run on after its last client
-                has gone. None or 0: as long as it wants; at most 86400.
+            max_run_after_disconnect: Seconds that the command may run after its last client
+                disconnected. None or 0: no limit; at most 86400.
             idempotency_key: As of ``run``.
-            on_stdout: Gets what the command writes, as text: a function or a coroutine function.
-                Until it returns, nothing more is fetched. For bytes, iterate over the session.
+            on_stdout: Receives the output as text: a function or a coroutine function.
+                No more output is read until it returns. For bytes, iterate over the session.
             on_stderr: As ``on_stdout``, for the other stream.
-            on_replay_end: Called when all output from before the attaching was handed on.
+            on_replay_end: Called after all output from before the attach was passed on.
 
         Raises:
             OpenComputerError: As ``run``; ``too_many_requests``.
@@ -160,7 +159,7 @@ class Commands:
         max_run_after_disconnect: float | None = None,
         idempotency_key: str | None = None,
     ) -> SessionInfo:
-        """Starts a command that nobody is attached to. Its ``sessionID`` leads to it.
+        """Starts a command without attaching to it. ``attach`` takes its ``sessionID``.
 
         The options are those of ``start``.
 
@@ -181,9 +180,9 @@ class Commands:
         on_stderr: OutputCallback | None = None,
         on_replay_end: Callable[[], Any] | None = None,
     ) -> CommandSession:
-        """Attaches to a command, also to one that has ended.
+        """Attaches to a command, even to one that has ended.
 
-        First comes the last MiB of its output. The callbacks are those of ``start``.
+        The last MiB of its earlier output is sent first. The callbacks are those of ``start``.
 
         Raises:
             NotFoundError: ``session_not_found``.
@@ -202,14 +201,13 @@ class Commands:
     ) -> Shell:
         """Opens a persistent shell.
 
-        What one command does to the working directory, variables and functions holds for those
-        after it.
+        Changes to the working directory, variables and functions apply to later commands.
 
         Args:
             shell: Path of the bash to run.
-            cwd: Working directory to begin in. Default ``/home/sandbox``.
-            envs: Variables to begin with; they win over the sandbox's.
-            env: Another name of ``envs``; where both have a variable, ``envs`` wins.
+            cwd: Initial working directory. Default ``/home/sandbox``.
+            envs: Initial variables; they override the sandbox's.
+            env: An alias of ``envs``, which takes precedence.
 
         Raises:
             OpenComputerError: As ``start``; ``invalid_request`` for a shell that is not bash.
@@ -220,7 +218,7 @@ class Commands:
     async def reattach_shell(self, session_id: str) -> Shell:
         """Attaches to a shell again.
 
-        While it still runs a command of another client, this waits for the end of that.
+        This waits for the end of a command that another client runs in it.
 
         Raises:
             NotFoundError: ``session_not_found``.
@@ -235,7 +233,7 @@ class Commands:
         return await open_shell(attach, is_new=is_new)
 
     async def list(self) -> builtins.list[SessionInfo]:
-        """The commands that run, and the last of those that have ended."""
+        """The running commands, and those that ended last."""
         request = ApiRequest("GET", self._path)
         return await request_record(self._connection, request, builtins.list[SessionInfo])
 
@@ -249,7 +247,7 @@ class Commands:
         return await request_record(self._connection, request, SessionInfo)
 
     async def kill(self, session_id: str, signal: int | None = None) -> None:
-        """Sends a signal to a command's process group. Default 9. One that has ended is no error.
+        """Sends a signal to a command's process group. Default 9. An ended command is ignored.
 
         Raises:
             NotFoundError: ``session_not_found``.
@@ -269,8 +267,8 @@ class Commands:
     ) -> BackgroundCommand:
         """Runs a command in the background.
 
-        One that ends within 0.4 s is the whole result; otherwise ``result`` returns it by its
-        ``exec_id``. The options are those of ``run``.
+        If it ends within 0.4 s, this returns the whole result; otherwise ``result`` returns it
+        by its ``exec_id``. The options are those of ``run``.
 
         Raises:
             OpenComputerError: As ``run``.
@@ -293,7 +291,7 @@ class Commands:
         )
 
     async def result(self, exec_id: str) -> CommandProgress:
-        """What a background command has written so far, after at most 0.5 s of waiting for its end.
+        """The output of a background command so far, after waiting at most 0.5 s for its end.
 
         Raises:
             NotFoundError: ``session_not_found``.

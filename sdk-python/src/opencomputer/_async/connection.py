@@ -18,16 +18,15 @@ DEFAULT_API_URL = "http://127.0.0.1:8080"
 
 
 class ConnectionOptions(TypedDict, total=False):
-    """Keywords of every call that is not on an object which has them already.
+    """Keywords of every call that is not a method of a connected object.
 
     - ``api_key``: ``osb_…``. Default: the environment's ``OPENCOMPUTER_API_KEY``.
     - ``api_url``: address of the service. Default: ``OPENCOMPUTER_API_URL``, then
       ``http://127.0.0.1:8080``. A trailing ``/`` is dropped; ``/api`` is added unless present.
     - ``http_client``: sends the requests, with its own proxies and certificates. Default: a
       client that all calls share. Command sessions make their own connections.
-    - ``on_starting``: gets what the service is doing, each time that a call waits because the
-      service is still starting: a function or a coroutine function. A call waits for at most 10
-      minutes.
+    - ``on_starting``: receives the progress of the service each time that a call waits for its
+      start: a function or a coroutine function. A call waits for at most 10 minutes.
     """
 
     api_key: str | None
@@ -38,7 +37,7 @@ class ConnectionOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, repr=False)
 class Connection:
-    """A connection whose parts are known to be usable. ``base_url`` ends in ``/api``."""
+    """A validated connection. ``base_url`` ends in ``/api``."""
 
     api_key: str
     base_url: str
@@ -80,7 +79,7 @@ def _resolve_api_key(given: str | None) -> str:
     if re.fullmatch(r"[\x21-\x7e]+", api_key) is None:
         raise OpenComputerError(
             "invalid_api_key",
-            "The API key holds characters that no key has: expected osb_ and 64 hexadecimal digits",
+            "The API key has invalid characters: expected osb_ and 64 hexadecimal digits",
         )
     return api_key
 

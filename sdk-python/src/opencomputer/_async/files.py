@@ -36,7 +36,7 @@ class Files:
         self._path = api_path("sandboxes", sandbox_id, "files")
 
     async def read(self, path: str) -> str:
-        """A file's content as UTF-8 text; bytes that are none become U+FFFD.
+        """A file's content as UTF-8 text; invalid bytes become U+FFFD.
 
         Raises:
             NotFoundError: ``file_not_found``.
@@ -56,7 +56,7 @@ class Files:
         return await send_request(self._connection, self._content_of(path), read)
 
     async def read_stream(self, path: str) -> AsyncIterator[bytes]:
-        """A file in parts, of which one at a time is in memory, whatever the file's size.
+        """A file in parts, one of which is in memory at a time.
 
         The request is sent when the iteration begins. Iterate to the end, or close the iterator.
 
@@ -69,9 +69,9 @@ class Files:
                 yield part
 
     async def write(self, path: str, content: str | Part | StreamSource) -> None:
-        """Writes a file, over an older one of the path. Text is written as UTF-8.
+        """Writes a file, replacing an existing one. Text is written as UTF-8.
 
-        What is no text and no bytes goes to ``write_stream``.
+        Content other than text and bytes is passed to ``write_stream``.
         """
         if isinstance(content, str):
             content = content.encode()
@@ -83,8 +83,8 @@ class Files:
     async def write_stream(self, path: str, source: StreamSource) -> None:
         """Writes a file from an open file or an iterable of bytes.
 
-        It holds one part at a time and takes the next only as fast as the sandbox stores. What
-        the source raises passes through. It is never sent twice.
+        One part is in memory at a time, and the next is read only as fast as the sandbox stores
+        it. Exceptions of the source are raised unchanged. The request is never repeated.
         """
         if not is_source(source):
             raise TypeError(f"expected an open file or an iterable of bytes, got {source!r}")
@@ -109,12 +109,12 @@ class Files:
         return await request_record(self._connection, request, builtins.list[DirectoryEntry])
 
     async def make_dir(self, path: str) -> None:
-        """Makes a directory and those above it."""
+        """Creates a directory and its parents."""
         request = ApiRequest("POST", f"{self._path}/mkdir", {"path": path}, idempotent=True)
         await request_nothing(self._connection, request)
 
     async def remove(self, path: str) -> None:
-        """Removes a file, or a directory with all it holds.
+        """Removes a file, or a directory with its contents.
 
         Raises:
             NotFoundError: ``file_not_found``.

@@ -1,4 +1,4 @@
-"""Secrets of stores and projects, which both keep them under their own path."""
+"""Requests for the secrets of a store or a project, below the path of either."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from opencomputer._async.connection import Connection
 from opencomputer._async.send import request_deletion, request_record
 from opencomputer._platform.asynchronous import call
 from opencomputer._requests import ApiRequest, api_path, without_none
+from opencomputer.aws_credentials import AwsCredentials
 from opencomputer.errors import SecretWarning
 from opencomputer.records import RevokeSecretResponse, SetSecretResponse
 
@@ -18,7 +19,7 @@ async def put_secret(
     connection: Connection,
     owner_path: str,
     name: str,
-    value: str,
+    value: str | AwsCredentials,
     *,
     allowed_hosts: Sequence[str] | None,
     substitute_in: Sequence[str] | None,
@@ -26,7 +27,7 @@ async def put_secret(
 ) -> None:
     """Sets a secret, or replaces its value."""
     body = without_none(
-        value=value,
+        **_value_fields(value),
         allowedHosts=listed(allowed_hosts, "hosts"),
         substituteIn=listed(substitute_in, "placements"),
     )
@@ -42,10 +43,21 @@ async def put_secret(
         warnings.warn(f"Secret {name}: {warning}", SecretWarning, stacklevel=3)
 
 
+def _value_fields(value: str | AwsCredentials) -> dict[str, str | None]:
+    if isinstance(value, str):
+        return {"value": value}
+    return {
+        "kind": "aws",
+        "accessKeyId": value.access_key_id,
+        "secretAccessKey": value.secret_access_key,
+        "sessionToken": value.session_token,
+    }
+
+
 async def withdraw_secret(
     connection: Connection, owner_path: str, name: str
 ) -> RevokeSecretResponse:
-    """Takes the value of a secret away from everything that has it."""
+    """Withdraws the value of a secret from everything that has it."""
     path = owner_path + api_path("secrets", name, "revoke")
     request = ApiRequest("POST", path, idempotent=True)
     return await request_record(connection, request, RevokeSecretResponse)
@@ -61,7 +73,7 @@ def listed(texts: Sequence[str] | None, what: str) -> list[str] | None:
     """A list for JSON.
 
     Raises:
-        TypeError: For one text, which is a sequence of characters.
+        TypeError: For a string, which is a sequence of characters.
     """
     if isinstance(texts, str):
         raise TypeError(f"expected a list of {what}, got the text {texts!r}")

@@ -10,6 +10,7 @@ from opencomputer._async.connection import ConnectionOptions, resolve_connection
 from opencomputer._async.named_secrets import listed, put_secret, remove_secret, withdraw_secret
 from opencomputer._async.send import request_deletion, request_record
 from opencomputer._requests import ApiRequest, api_path, without_none
+from opencomputer.aws_credentials import AwsCredentials
 from opencomputer.records import ProjectRecord, RevokeSecretResponse
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Project:
         egress_allowlist: Sequence[str] | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> ProjectRecord:
-        """Creates a project. Empty and 0 leave a default to the platform.
+        """Creates a project. Empty and 0 select the default of the platform.
 
         Args:
             name: Unique in the organization, at most 128 characters.
@@ -105,7 +106,7 @@ class Project:
     async def set_secret(
         project_id: str,
         name: str,
-        value: str,
+        value: str | AwsCredentials,
         *,
         allowed_hosts: Sequence[str] | None = None,
         substitute_in: Sequence[str] | None = None,
@@ -118,8 +119,11 @@ class Project:
 
         Args:
             project_id: UUID of the project.
-            name: Environment variable that holds the token in a sandbox.
-            value: 1 byte to 64 KiB. It is encrypted and never returned.
+            name: Environment variable that holds the token in a sandbox. Of AWS credentials the
+                beginning of three: ``AWS`` gives ``AWS_ACCESS_KEY_ID``,
+                ``AWS_SECRET_ACCESS_KEY`` and ``AWS_SESSION_TOKEN``.
+            value: 1 byte to 64 KiB, or AWS credentials, which requests are signed with. It is
+                encrypted and never returned.
             allowed_hosts: As of ``SecretStore.set_secret``.
             substitute_in: As of ``SecretStore.set_secret``.
             on_warning: As of ``SecretStore.set_secret``.
@@ -156,10 +160,10 @@ class Project:
     async def revoke_secret(
         project_id: str, name: str, **connection: Unpack[ConnectionOptions]
     ) -> RevokeSecretResponse:
-        """Takes the value of a secret away from every sandbox and checkpoint that has it, at once.
+        """Withdraws the value of a secret from every sandbox and checkpoint, at once.
 
-        They keep its token, which no request substitutes until the secret is set again. Revoking
-        it again changes nothing.
+        They keep its token, which is not replaced in any request until the secret is set again.
+        Revoking it again changes nothing.
 
         Raises:
             OpenComputerError: ``not_found``; ``enforcement_pending`` when a running sandbox may
@@ -189,7 +193,7 @@ def _fields(
     timeout_sec: int,
     egress_allowlist: Sequence[str] | None,
 ) -> dict[str, object]:
-    """What goes over the wire: the service takes empty and 0 as not given, too."""
+    """The fields of the request. The service treats empty and 0 as absent."""
     return without_none(
         name=name,
         template=template,

@@ -15,6 +15,7 @@ from opencomputer._async.checkpoints import (
 )
 from opencomputer._async.commands import Commands
 from opencomputer._async.connection import Connection, ConnectionOptions, resolve_connection
+from opencomputer._async.egress_log import EgressLog
 from opencomputer._async.files import Files
 from opencomputer._async.send import request_deletion, request_nothing, request_record
 from opencomputer._async.terminals import Terminals
@@ -47,6 +48,7 @@ from opencomputer.records import (
     ScalingLock,
     TagKey,
     TagKeys,
+    WebhookOptions,
     WokenSandbox,
 )
 
@@ -57,21 +59,22 @@ HIBERNATE_SECONDS = 900.0
 
 
 class Sandbox:
-    """A virtual machine of your own.
+    """A virtual machine.
 
-    Make one with ``Sandbox.create``, find one again with ``Sandbox.connect``. As a context
-    manager it is killed at the end::
+    ``Sandbox.create`` creates one, ``Sandbox.connect`` connects to an existing one. A context
+    manager kills it at the end::
 
         async with await Sandbox.create() as sandbox:
             result = await sandbox.exec.run("uname -a")
 
     Attributes:
-        sandbox_id: ``sb-…``; whoever has it and the API key can connect.
-        info: What the service said of the sandbox when this object was made.
+        sandbox_id: ``sb-…``, for ``Sandbox.connect``.
+        info: The record of the sandbox when this object was created.
         exec: Runs commands.
         commands: The same as ``exec``.
         files: Reads and writes files.
         pty: Opens terminals.
+        egress: What it exchanged with the network, and what it could.
     """
 
     def __init__(self, connection: Connection, info: CreatedSandbox | SandboxDetail) -> None:
@@ -81,6 +84,13 @@ class Sandbox:
         self.commands = self.exec
         self.files = Files(connection, self.sandbox_id)
         self.pty = Terminals(connection, self.sandbox_id)
+        self.egress = EgressLog(
+            self.sandbox_id,
+            api_key=connection.api_key,
+            api_url=connection.base_url,
+            http_client=connection.http_client,
+            on_starting=connection.on_starting,
+        )
         self._connection = connection
 
     @property
@@ -121,6 +131,7 @@ class Sandbox:
         disk_mb: int | None = None,
         template: str | None = None,
         preview_auth: PreviewAuth | None = None,
+        webhooks: Sequence[WebhookOptions] | None = None,
         on_build_log: Callable[[BuildLogEvent], Any] | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> Sandbox:
@@ -150,6 +161,8 @@ class Sandbox:
             preview_auth: Has the sandbox's previews need a bearer token: ``{"token": "auto"}``, or
                 one of your own of at least 16 characters. It is ``info["previewAuthToken"]`` of
                 the created sandbox, and shown nowhere else.
+            webhooks: URLs that get the events of this sandbox and end with it, at most 5. With
+                their secrets they are ``info["webhooks"]`` of the created sandbox.
             on_build_log: Gets each line of the build of ``image``, or of a snapshot that is being
                 built: a function or a coroutine function.
             **connection: Key and address of the service.
@@ -174,6 +187,7 @@ class Sandbox:
             diskMB=disk_mb,
             templateID=template,
             previewAuth=preview_auth,
+            webhooks=None if webhooks is None else [*webhooks],
         )
         request = ApiRequest("POST", "/sandboxes", json=body)
         if image is None and not snapshot:
@@ -295,7 +309,7 @@ class Sandbox:
     async def list_checkpoints_by_id(
         sandbox_id: str, **connection: Unpack[ConnectionOptions]
     ) -> builtins.list[CheckpointRecord]:
-        """The checkpoints of a sandbox, also of one that was killed.
+        """The checkpoints of a sandbox, even of one that was killed.
 
         Raises:
             NotFoundError: ``sandbox_not_found``.
@@ -306,7 +320,7 @@ class Sandbox:
     async def delete_checkpoint_by_id(
         sandbox_id: str, checkpoint_id: str, **connection: Unpack[ConnectionOptions]
     ) -> None:
-        """Deletes a checkpoint of a sandbox, also of one that was killed. Its forks run on.
+        """Deletes a checkpoint, even of a killed sandbox. Its forks keep running.
 
         Raises:
             NotFoundError: ``checkpoint_not_found``.
@@ -323,8 +337,8 @@ class Sandbox:
     ) -> PatchRecord:
         """Adds a script for bash to a checkpoint.
 
-        Each later fork runs the scripts in their order before it takes commands; the first that
-        fails ends them and shows as ``patchError`` of that sandbox.
+        Each later fork runs the scripts in order before it accepts commands. The first failure
+        skips the others and is reported as ``patchError`` of the fork.
 
         Raises:
             NotFoundError: ``checkpoint_not_found``.
@@ -351,7 +365,7 @@ class Sandbox:
     async def delete_checkpoint_patch(
         checkpoint_id: str, patch_id: str, **connection: Unpack[ConnectionOptions]
     ) -> None:
-        """Removes a script from a checkpoint.
+        """Deletes a script of a checkpoint.
 
         Raises:
             NotFoundError: ``patch_not_found``.
@@ -360,11 +374,11 @@ class Sandbox:
         await request_deletion(resolve_connection(**connection), request)
 
     async def kill(self, *, delete_secret_store: bool = False) -> None:
-        """Ends this sandbox and removes all it held.
+        """Stops this sandbox and deletes its memory and disk.
 
         Args:
-            delete_secret_store: Deletes the secret store that it was created with, too. When
-                another sandbox or a checkpoint uses the store, nothing is done and the error is
+            delete_secret_store: Also deletes the secret store that it was created with. If another
+                sandbox or a checkpoint uses the store, nothing is done and the error is
                 ``secret_store_in_use``.
 
         Raises:
@@ -374,14 +388,14 @@ class Sandbox:
         await _kill(self._connection, self.sandbox_id, delete_secret_store)
 
     async def is_running(self) -> bool:
-        """Whether the sandbox runs now; False once it is hibernated, stopped or gone."""
+        """Whether the sandbox is running: False if it is hibernated, stopped or deleted."""
         try:
             return (await self.get_info())["status"] == "running"
         except NotFoundError:
             return False
 
     async def get_info(self) -> SandboxDetail:
-        """What the service knows of this sandbox now.
+        """The current record of this sandbox.
 
         Raises:
             NotFoundError: ``sandbox_not_found``.
@@ -389,7 +403,7 @@ class Sandbox:
         return await request_record(self._connection, self._request("GET"), SandboxDetail)
 
     async def set_timeout(self, seconds: int) -> None:
-        """Sets the idle time-out, in seconds from now; 0 is never.
+        """Sets the idle time-out, in seconds from now; 0 disables it.
 
         Raises:
             OpenComputerError: ``invalid_request``.
@@ -398,9 +412,9 @@ class Sandbox:
         await request_nothing(self._connection, request)
 
     async def hibernate(self) -> HibernatedSandbox:
-        """Saves the sandbox with its memory and frees what it holds of the host.
+        """Saves the sandbox with its memory and frees its resources on the host.
 
-        Its next use wakes it, where it left off.
+        Its next use wakes it, and its processes continue.
         """
         request = self._request(
             "POST", "hibernate", idempotent=True, deadline_seconds=HIBERNATE_SECONDS
@@ -408,22 +422,22 @@ class Sandbox:
         return await request_record(self._connection, request, HibernatedSandbox)
 
     async def wake(self, *, timeout: int | None = None) -> WokenSandbox:
-        """Wakes the sandbox; one that runs already stays as it is.
+        """Wakes the sandbox, if it is hibernated.
 
         Args:
-            timeout: Idle time-out from now on, in seconds; 0 is never. None: the one it had.
+            timeout: New idle time-out in seconds; 0 disables it. None leaves it unchanged.
         """
         body = without_none(timeout=timeout)
         request = self._request("POST", "wake", json=body, idempotent=True)
         return await request_record(self._connection, request, WokenSandbox)
 
     async def scale(self, memory_mb: int) -> ScaledSandbox:
-        """Changes the sandbox's memory while it runs; it is there when this returns.
+        """Changes the memory of the running sandbox, and returns when it is available.
 
-        Disables autoscale. A sandbox that is hibernated is woken.
+        Disables autoscale, and wakes a hibernated sandbox.
 
         Args:
-            memory_mb: Memory from now on, in MB, 256-16384.
+            memory_mb: New memory in MB, 256-16384.
 
         Raises:
             ScalingLockedError: ``scaling_locked``.
@@ -436,10 +450,10 @@ class Sandbox:
     async def set_limits(
         self, *, memory_mb: int | None = None, cpu_percent: int | None = None
     ) -> None:
-        """As :meth:`scale`, for memory, CPU time or both.
+        """Changes memory, CPU time or both, as :meth:`scale` does.
 
         Args:
-            memory_mb: Memory from now on, in MB, 256-16384.
+            memory_mb: New memory in MB, 256-16384.
             cpu_percent: CPU time of all commands together, 100 for each CPU of the sandbox;
                 at least 5.
         """
@@ -454,26 +468,26 @@ class Sandbox:
         min_memory_mb: int | None = None,
         max_memory_mb: int | None = None,
     ) -> Autoscale:
-        """Has the memory follow its use between two bounds, or not any more.
+        """Enables or disables autoscale, which adjusts the memory to its use between two bounds.
 
         Args:
-            enabled: Whether it follows.
-            min_memory_mb: Least memory, in MB. Needed to enable it.
-            max_memory_mb: Most memory, in MB. Needed to enable it.
+            enabled: Whether to enable it.
+            min_memory_mb: Least memory in MB. Required to enable it.
+            max_memory_mb: Most memory in MB. Required to enable it.
 
         Raises:
-            ScalingLockedError: ``scaling_locked``, when it is to be enabled.
+            ScalingLockedError: ``scaling_locked``, when enabling it.
         """
         body = without_none(enabled=enabled, minMemoryMB=min_memory_mb, maxMemoryMB=max_memory_mb)
         request = self._request("PUT", "autoscale", json=body)
         return await request_record(self._connection, request, Autoscale)
 
     async def get_autoscale(self) -> Autoscale:
-        """Whether the memory follows its use, and between which bounds."""
+        """Whether autoscale is enabled, and its bounds."""
         return await request_record(self._connection, self._request("GET", "autoscale"), Autoscale)
 
     async def set_scaling_lock(self, locked: bool) -> ScalingLock:
-        """Locks the size, so that neither a call nor the sandbox itself changes it, or unlocks it.
+        """Locks or unlocks the size against changes by calls and by the sandbox itself.
 
         Locking disables autoscale; unlocking does not enable it again.
         """
@@ -486,14 +500,14 @@ class Sandbox:
         return await request_record(self._connection, request, ScalingLock)
 
     async def reboot(self) -> None:
-        """Boots the sandbox from its disk, after its processes were ended.
+        """Ends the sandbox's processes, and boots it from its disk.
 
-        Sessions end; files, tokens and policy stay.
+        Sessions end; files, tokens and policy are kept.
         """
         await request_nothing(self._connection, self._request("POST", "reboot"))
 
     async def power_cycle(self) -> None:
-        """As :meth:`reboot`, but ends the sandbox at once, as by a loss of power."""
+        """Powers the sandbox off without ending its processes, and boots it from its disk."""
         await request_nothing(self._connection, self._request("POST", "power-cycle"))
 
     async def create_checkpoint(
@@ -504,19 +518,18 @@ class Sandbox:
         retention_policy: RetentionPolicy | None = None,
         wait: bool = False,
     ) -> CheckpointRecord:
-        """Makes a checkpoint of the sandbox, which runs on.
+        """Creates a checkpoint of the sandbox, which keeps running.
 
-        It is of a moment before the call returns: nothing that the sandbox does afterwards
-        is in it.
+        It contains the state at a moment before the call returns, and no later change.
 
         Args:
             name: Unique among the sandbox's checkpoints.
-            kind: ``full``, the default, carries memory: processes continue in a fork.
-                ``disk_only`` carries the disk; a fork boots from it.
+            kind: ``full``, the default, includes memory: processes continue in a fork.
+                ``disk_only`` includes the disk alone; a fork boots from it.
             retention_policy: What happens at the limit of 10 ``full`` and 100 ``disk_only`` ones:
                 ``{"mode": "delete_oldest"}`` makes room.
-            wait: Returns when the checkpoint is ready. Without it, the record that is
-                returned is ``processing``, and ``create_from_checkpoint`` waits for it.
+            wait: Whether to wait until the checkpoint is ready. Otherwise the returned record is
+                ``processing``, and ``create_from_checkpoint`` waits for it.
 
         Raises:
             OpenComputerError: ``name_in_use``, ``limit_reached``, ``outcome_unknown`` when the
@@ -534,9 +547,9 @@ class Sandbox:
         return await list_checkpoints(self._connection, self.sandbox_id)
 
     async def restore_checkpoint(self, checkpoint_id: str) -> RestoredCheckpoint:
-        """Takes the sandbox back to one of its checkpoints, in place.
+        """Restores the sandbox to one of its checkpoints, in place.
 
-        What it did since is lost; the checkpoint is checked before that.
+        Later changes are lost. The checkpoint is verified first.
 
         Raises:
             OpenComputerError: ``checkpoint_not_found``, ``checkpoint_not_ready``,
@@ -546,7 +559,7 @@ class Sandbox:
         return await request_record(self._connection, request, RestoredCheckpoint)
 
     async def delete_checkpoint(self, checkpoint_id: str) -> None:
-        """Deletes a checkpoint. Its forks run on.
+        """Deletes a checkpoint. Its forks keep running.
 
         Raises:
             NotFoundError: ``checkpoint_not_found``.
@@ -554,7 +567,7 @@ class Sandbox:
         await delete_checkpoint(self._connection, self.sandbox_id, checkpoint_id)
 
     async def allowed_hosts(self) -> AllowedHosts:
-        """The hosts that the proxy allows this sandbox, and those that each secret may go to."""
+        """The hosts that this sandbox may reach, and those that each secret may be sent to."""
         request = self._request("GET", "allowed-hosts")
         return await request_record(self._connection, request, AllowedHosts)
 
@@ -584,13 +597,13 @@ class Sandbox:
     ) -> PreviewRecord:
         """Creates a preview: HTTP requests for its ``url`` reach the server on this port.
 
-        They wake the sandbox. For a port that has a preview, it returns that one.
+        Requests wake the sandbox. If the port has a preview, it is returned.
 
         Args:
-            port: TCP port that a server in the sandbox listens on, 1-65535; one on the loopback
-                alone will do.
-            domain: A host name of your own, which has to lead to the service.
-            auth_config: Kept with the preview and returned as it is.
+            port: TCP port of a server in the sandbox, 1-65535; it may listen on the loopback
+                address alone.
+            domain: Your own host name, which must resolve to the service.
+            auth_config: Stored with the preview and returned unchanged.
 
         Raises:
             OpenComputerError: ``invalid_request``, ``limit_exceeded``; ``name_in_use`` for a domain
@@ -616,18 +629,18 @@ class Sandbox:
         await request_deletion(self._connection, self._request("DELETE", "preview", str(port)))
 
     async def rotate_preview_auth(self) -> RotatedPreviewAuth:
-        """Gives all previews of the sandbox a new token, which is shown this once.
+        """Replaces the token of all previews, and returns the new one, which is not shown again.
 
-        The old one ends at once, with the connections that it had opened. Previews that needed no
-        token need this one from now on.
+        The old token is refused at once, and connections that used it are closed. Previews
+        without a token require this one from now on.
         """
         request = self._request("POST", "preview", "rotate")
         return await request_record(self._connection, request, RotatedPreviewAuth)
 
     async def create_preview_link(self, port: int) -> PreviewLink:
-        """A link that opens a preview in a browser.
+        """Creates a link that opens a preview in a browser.
 
-        Where previews need a token, it works once, within five minutes.
+        If previews need a token, the link works once, within five minutes.
 
         Raises:
             NotFoundError: ``preview_not_found``.

@@ -10,6 +10,7 @@ from opencomputer._async.connection import ConnectionOptions, resolve_connection
 from opencomputer._async.named_secrets import listed, put_secret, remove_secret, withdraw_secret
 from opencomputer._async.send import request_deletion, request_record
 from opencomputer._requests import ApiRequest, api_path, without_none
+from opencomputer.aws_credentials import AwsCredentials
 from opencomputer.records import RevokeSecretResponse, SecretEntry, SecretStoreRecord
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 class SecretStore:
     """Named sets of encrypted secrets, with the hosts that a sandbox may reach.
 
-    Values go in and never come out: in a sandbox each secret is a sealed token that becomes the
-    value only in requests to an allowed host, and there only in the secret's placements.
+    Values are never returned. In a sandbox each secret is a sealed token, which is replaced by
+    the value only in requests to an allowed host, and there only in the secret's placements.
     Every call takes the keywords of ``ConnectionOptions`` and raises ``OpenComputerError``.
     """
 
@@ -38,8 +39,8 @@ class SecretStore:
             name: Unique in the organization, at most 128 characters.
             egress_allowlist: Hosts that a sandbox may reach: ``api.example.com``,
                 ``*.example.com``. Empty or None: all hosts.
-            substitute_in: Placements of the store's secrets that name none: ``header``,
-                ``query``, … None: the operator's default.
+            substitute_in: Placements of the store's secrets that have none of their own:
+                ``header``, ``query``, … None: the operator's default.
             **connection: Key and address of the service.
 
         Raises:
@@ -82,8 +83,8 @@ class SecretStore:
             store_id: UUID of the store.
             name: New name. None and empty keep it.
             egress_allowlist: New allowed hosts. None keeps them; ``[]`` allows all hosts.
-            substitute_in: New placements of secrets that name none. None keeps them; ``[]``
-                applies the operator's default.
+            substitute_in: New placements of secrets that have none of their own. None keeps them;
+                ``[]`` applies the operator's default.
             **connection: Key and address of the service.
 
         Raises:
@@ -107,7 +108,7 @@ class SecretStore:
     async def set_secret(
         store_id: str,
         name: str,
-        value: str,
+        value: str | AwsCredentials,
         *,
         allowed_hosts: Sequence[str] | None = None,
         substitute_in: Sequence[str] | None = None,
@@ -120,17 +121,20 @@ class SecretStore:
 
         Args:
             store_id: UUID of the store.
-            name: Environment variable that holds the token in a sandbox.
-            value: 1 byte to 64 KiB. It is encrypted and never returned.
+            name: Environment variable that holds the token in a sandbox. Of AWS credentials the
+                beginning of three: ``AWS`` gives ``AWS_ACCESS_KEY_ID``,
+                ``AWS_SECRET_ACCESS_KEY`` and ``AWS_SESSION_TOKEN``.
+            value: 1 byte to 64 KiB, or AWS credentials, which requests are signed with. It is
+                encrypted and never returned.
             allowed_hosts: Hosts that the value may be sent to: ``api.example.com``,
                 ``*.example.com``. None keeps the limits set earlier (none for a new secret);
                 ``[]`` lifts them, so that every host the sandbox may reach receives the value.
-            substitute_in: Where in a request the token becomes the value: ``header``,
+            substitute_in: Where in a request the token is replaced by the value: ``header``,
                 ``header:NAME``, ``body``, ``body:FIELD`` (a form field or a JSON pointer),
                 ``query``, ``path``. None keeps the placements set earlier; a secret that never
                 had any has its store's, or the operator's, or header and body.
-            on_warning: Gets the text of the service's warning that the value can be guessed, so
-                that responses are not searched for it. None: a Python warning, ``SecretWarning``.
+            on_warning: Receives the service's warning that the value can be guessed, so that
+                responses are not searched for it. None: a Python warning, ``SecretWarning``.
             **connection: Key and address of the service.
 
         Raises:
@@ -151,7 +155,7 @@ class SecretStore:
     async def list_secrets(
         store_id: str, **connection: Unpack[ConnectionOptions]
     ) -> builtins.list[SecretEntry]:
-        """What is known of a store's secrets: everything but their values.
+        """The secrets of a store, without their values.
 
         Raises:
             NotFoundError: ``not_found``.
@@ -164,10 +168,10 @@ class SecretStore:
     async def revoke_secret(
         store_id: str, name: str, **connection: Unpack[ConnectionOptions]
     ) -> RevokeSecretResponse:
-        """Takes the value of a secret away from every sandbox and checkpoint that has it, at once.
+        """Withdraws the value of a secret from every sandbox and checkpoint, at once.
 
-        They keep its token, which no request substitutes until the secret is set again. Revoking
-        it again changes nothing.
+        They keep its token, which is not replaced in any request until the secret is set again.
+        Revoking it again changes nothing.
 
         Raises:
             OpenComputerError: ``not_found``; ``enforcement_pending`` when a running sandbox may

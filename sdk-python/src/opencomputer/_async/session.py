@@ -5,9 +5,9 @@ from __future__ import annotations
 import codecs
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from types import TracebackType
 from typing import Any, Literal
 
+from opencomputer._async.closing import Closing
 from opencomputer._async.connection import Connection
 from opencomputer._async.send import request_record
 from opencomputer._async.session_socket import SessionSocket
@@ -26,22 +26,22 @@ INPUT_MESSAGE_BYTES = 64 * 1024
 OutputCallback = Callable[[str], Any]
 
 
-class CommandSession:
+class CommandSession(Closing):
     """A command that this client is attached to.
 
-    It runs on when the client goes away: ``sandbox.exec.attach`` leads back to it.
+    It keeps running when the client disconnects; ``sandbox.exec.attach`` attaches to it again.
 
-    Its output goes to ``on_stdout`` and ``on_stderr``, or else to whoever iterates::
+    ``on_stdout`` and ``on_stderr`` receive the output. Without them, an iteration yields it::
 
         async for chunk in session:
             print(chunk["stream"], chunk["text"])
 
-    A client that does not take the output makes the command wait. ``async with session:``
+    While the client does not read the output, the command waits. ``async with session:``
     detaches at the end.
 
     Attributes:
-        session_id: Leads to the session again, from anywhere.
-        info: What the service said of it when it was attached to.
+        session_id: Identifies the session, to attach to it again.
+        info: The record of the session at the time of attaching.
     """
 
     def __init__(
@@ -68,29 +68,29 @@ class CommandSession:
         self._exit_code: int | None = None
         self._failure: BaseException | None = None
         self._is_over = False
-        # One of those who take output receives at a time. What `wait` received while an
-        # iteration began is kept for the iteration.
+        # One reader receives at a time. What `wait` receives while an iteration begins is kept
+        # for the iteration.
         self._receiving = Lock()
         self._kept: deque[OutputChunk] = deque()
         self._iterations = 0
         self._not_iterated = Event()
         self._not_iterated.set()
-        self._handing_on: Task | None = None
+        self._forwarding: Task | None = None
         if on_stdout is not None or on_stderr is not None:
-            self._handing_on = start(self._hand_on)
+            self._forwarding = start(self._forward)
 
     async def wait(self) -> int:
         """Waits for the end of the command and returns its exit code.
 
-        The code is -1 after a time-out and 128 + n after signal n. Output that nobody takes is
-        dropped; while somebody iterates, the wait leaves it to them.
+        The code is -1 after a time-out and 128 + n after signal n. Output that is not
+        read otherwise is dropped; during an iteration, it is left to the iteration.
 
         Raises:
             OpenComputerError: ``connection_failed`` when the connection is lost; attach again.
-            Exception: What a callback raised.
+            Exception: The exception of a callback.
         """
-        if self._handing_on is not None:
-            await self._handing_on.join()
+        if self._forwarding is not None:
+            await self._forwarding.join()
         else:
             await self._drop_output()
         if self._exit_code is not None and self._failure is None:
@@ -99,10 +99,8 @@ class CommandSession:
 
     async def __aiter__(self) -> AsyncIterator[OutputChunk]:
         """The output of both streams in order, until the command ends or the session is closed."""
-        if self._handing_on is not None:
-            raise RuntimeError(
-                "The session's output goes to on_stdout and on_stderr: iterate without them"
-            )
+        if self._forwarding is not None:
+            raise RuntimeError("on_stdout and on_stderr receive the output: omit both to iterate")
         self._iterations += 1
         self._not_iterated.clear()
         try:
@@ -130,26 +128,15 @@ class CommandSession:
         await kill_session(self._connection, self.info["sandboxID"], self.session_id, signal)
 
     async def close(self) -> None:
-        """Detaches: the command runs on, and what waits for it raises."""
+        """Detaches: the command keeps running, and calls that wait for it raise."""
         if not self._is_over and self._failure is None:
             self._failure = self._detached()
         await self._socket.close()
-        if self._handing_on is not None:
-            await self._handing_on.join()
+        if self._forwarding is not None:
+            await self._forwarding.join()
 
-    async def __aenter__(self) -> CommandSession:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def _hand_on(self) -> None:
-        """Gives the output to the callbacks, one piece after the other."""
+    async def _forward(self) -> None:
+        """Passes the output to the callbacks, in order."""
         try:
             while (chunk := await self._receive()) is not None:
                 callback = self._on_stdout if chunk["stream"] == "stdout" else self._on_stderr
@@ -178,7 +165,7 @@ class CommandSession:
             return await self._receive()
 
     async def _receive(self) -> OutputChunk | None:
-        """The next piece of output; None at the end of the session or of this client's part."""
+        """The next piece of output; None after the end of the session or a detach."""
         while not self._is_over:
             message = await self._socket.receive()
             if message is None:
@@ -200,7 +187,7 @@ class CommandSession:
         return {"stream": stream, "data": data, "text": self._decoders[stream].decode(data)}
 
     def _last_chunk(self) -> OutputChunk | None:
-        """What is left of a character that the command did not complete."""
+        """The incomplete character at the end of a stream, if there is one."""
         streams: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
         for stream in streams:
             text = self._decoders[stream].decode(b"", final=True)
@@ -224,19 +211,19 @@ class CommandSession:
         return OpenComputerError(
             "connection_failed",
             f"The connection to session {self.session_id} was lost "
-            f"({self._socket.describe_end()}); the command runs on: attach to it again",
+            f"({self._socket.describe_end()}); the command keeps running: attach to it again",
         )
 
     def _detached(self) -> OpenComputerError:
         return OpenComputerError(
-            "connection_failed", f"Session {self.session_id} was detached from"
+            "connection_failed", f"This client detached from session {self.session_id}"
         )
 
 
 async def attach_session(
     connection: Connection, info: SessionInfo, callbacks: dict[str, Any]
 ) -> CommandSession:
-    """Attaches to a session that exists."""
+    """Attaches to an existing session."""
     path = api_path("sandboxes", info["sandboxID"], "exec", info["sessionID"])
     socket = await SessionSocket.open(connection, path)
     return CommandSession(connection, info, socket, **callbacks)

@@ -20,20 +20,19 @@ from opencomputer._version import user_agent
 from opencomputer.errors import OpenComputerError, service_error
 
 KEEPALIVE_SECONDS = 3.0
-"""How often the client says that it listens.
+"""Interval of keep-alive messages.
 
-Only traffic keeps the sandbox from its idle time-out, so this is well below any that is of use.
-Pings of the protocol are no traffic of the session.
+Only session traffic resets the idle time-out of the sandbox, and WebSocket pings are none.
 """
 CLOSE_SECONDS = 1.0
 QUEUED_MESSAGES_MAX = 16
-"""Above this nothing more is read from the connection, so that the command waits."""
+"""At this number of messages the connection is not read, so that the command waits."""
 
 
 class _Upgrade(ClientConnection):
-    """Turns a refusal into the service's own error.
+    """A connection that raises the service's own error for a refused handshake.
 
-    A redirect is a refusal like any other: to follow one would carry the API key elsewhere.
+    A redirect is refused too, because following it would send the API key to another host.
     """
 
     async def handshake(self, *args: Any, **kwargs: Any) -> None:
@@ -44,7 +43,7 @@ class _Upgrade(ClientConnection):
 
 
 class SessionSocket:
-    """An open WebSocket that says every 3 seconds that its client listens."""
+    """An open WebSocket that sends a keep-alive message every 3 seconds."""
 
     def __init__(self, connection: ClientConnection, stack: AsyncExitStack) -> None:
         self._connection = connection
@@ -84,7 +83,7 @@ class SessionSocket:
         raise AssertionError("the block above returns or raises")
 
     async def receive(self) -> bytes | None:
-        """The next message; None when the connection has ended."""
+        """The next message; None after the end of the connection."""
         try:
             message = await self._connection.recv(decode=False)
         except ConnectionClosed:
@@ -92,7 +91,7 @@ class SessionSocket:
         return message
 
     async def send(self, message: bytes) -> bool:
-        """Sends a message, waiting while the other side takes no more; False when it has gone."""
+        """Sends a message, waiting while the peer reads none; False after the connection ended."""
         try:
             await self._connection.send(message)
         except ConnectionClosed:
@@ -109,7 +108,7 @@ class SessionSocket:
         return reason if reason and code != 1000 else f"code {code}"
 
     async def close(self) -> None:
-        """Closes the connection; what waits for a message then gets None."""
+        """Closes the connection; a pending ``receive`` returns None."""
         self._is_closed.set()
         await self._stack.aclose()
 
@@ -122,8 +121,8 @@ class SessionSocket:
 def _refusal(error: InvalidStatus) -> OpenComputerError:
     response = error.response
     match parse_json(response.body or b""):
-        case {"error": str(message), "code": str(code)}:
-            return service_error(code, message, status=response.status_code)
+        case {"error": str(message), "code": str(code), **others}:
+            return service_error(code, message, others, status=response.status_code)
     return OpenComputerError(
         "unexpected_response",
         f"The WebSocket of the session was refused with {response.status_code}: does the API URL "

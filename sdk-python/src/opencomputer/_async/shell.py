@@ -1,12 +1,12 @@
-"""Persistent shells: bash sessions whose state stays between commands."""
+"""Persistent shells: bash sessions that keep their state between commands."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from types import TracebackType
 from typing import Literal
 
+from opencomputer._async.closing import Closing
 from opencomputer._async.session import CommandSession, OutputCallback
 from opencomputer._platform.asynchronous import Event, call, is_set_within, start
 from opencomputer._shell_script import (
@@ -24,24 +24,24 @@ INTERRUPT_SIGNAL = 2
 CLEAN_UP_SECONDS = 2.0
 """A command may clean up for this long before it is interrupted again."""
 PROBE_SECONDS = 0.5
-"""As long as the shell may take for an empty command before it is interrupted again."""
+"""Time in which the shell has to run an empty command before it is interrupted again."""
 GRACE_SECONDS = 6.0
-"""Then the command is killed with its shell."""
+"""After this time the command is killed, with its shell."""
 SECONDS_MAX = 10.0 * 365 * 24 * 3600
-SAID_CHARACTERS_MAX = 2000
+ERROR_CHARACTERS_MAX = 2000
 
 Stream = Literal["stdout", "stderr"]
 
 
-class Shell:
-    """A bash that stays between commands.
+class Shell(Closing):
+    """A persistent bash, which runs one command at a time.
 
-    What one command does to the working directory, variables, functions and options holds for
-    those after it. One command at a time. It is a command session: ``sandbox.exec.list`` shows
-    it, and it runs on when this client goes away. ``async with shell:`` closes it at the end.
+    Changes to the working directory, variables, functions and options apply to later commands.
+    It is a command session: ``sandbox.exec.list`` includes it, and it keeps running when this
+    client disconnects. ``async with shell:`` closes it at the end.
 
     Attributes:
-        session_id: Leads to the shell again, with ``sandbox.exec.reattach_shell``.
+        session_id: Identifies the shell, for ``sandbox.exec.reattach_shell``.
         exit_code: The exit code of the shell itself; None while it runs.
     """
 
@@ -53,7 +53,7 @@ class Shell:
         self._closed_because: str | None = None
         self._loss: BaseException | None = None
         self._has_ended = Event()
-        self._said = ""
+        self._stderr_start = ""
 
     async def run(
         self,
@@ -65,28 +65,27 @@ class Shell:
     ) -> CommandResult:
         """Runs a command, of any number of lines, to its end.
 
-        It reads its input from ``/dev/null``, and what ``exec`` redirects in it is so for that
-        command alone. One that ends the shell, as ``exit 3`` does, or any failure after
-        ``set -e``, gives the shell's exit code; the shell is then closed. What jobs in the
-        background write belongs to the command that runs meanwhile, and is dropped when none
-        does. Each stream is kept up to a limit; ``truncated`` is True when there was more.
-        Cancelling the call interrupts the command.
+        Its input is ``/dev/null``, and redirections by ``exec`` apply to this command alone. If
+        it ends the shell, as ``exit 3`` does, or any failure after ``set -e``, the result has the
+        exit code of the shell, which is then closed. Output of background jobs is added to the
+        command that runs at that time, or dropped if none does. Each stream is kept up to 32 MiB;
+        ``truncated`` is True when there was more. Cancelling the call interrupts the command.
 
         Args:
             cmd: The command, or a script of several lines.
             timeout: Seconds until the command is interrupted, as by Ctrl-C; the result then has
                 ``exit_code`` -1 and ``stderr`` ends with ``Process timed out``. A command that
                 still runs is interrupted again after 2 s and 4 s, and killed together with the
-                shell after 6 s, and ``stderr`` says so. None or 0: never.
-            on_stdout: Gets what the command writes, as text: a function or a coroutine function.
-                Until it returns, nothing more is fetched.
+                shell after 6 s, which ``stderr`` reports. None or 0: no time-out.
+            on_stdout: Receives the output as text: a function or a coroutine function.
+                No more output is read until it returns.
             on_stderr: As ``on_stdout``, for the other stream.
 
         Raises:
             ShellBusyError: While another command runs.
             ShellClosedError: After the end of the shell, ``close``, or the loss of the connection.
             OpenComputerError: ``connection_failed`` when the connection is lost meanwhile.
-            Exception: What a callback raised, once the command has ended.
+            Exception: The exception of a callback, after the end of the command.
         """
         if "\0" in cmd:
             raise OpenComputerError(
@@ -117,10 +116,10 @@ class Shell:
         return run.result()
 
     async def close(self) -> None:
-        """Ends the shell. Done already is no error.
+        """Ends the shell, unless it has ended.
 
-        A command that still runs is killed, with all that the shell has started; otherwise jobs
-        in the background run on.
+        A running command is killed with everything that the shell started; otherwise background
+        jobs keep running.
         """
         if self._closed_because is None:
             self._closed_because = "was closed: open another one"
@@ -129,17 +128,6 @@ class Shell:
             else:
                 await self._session.kill()
         await self._has_ended.wait()
-
-    async def __aenter__(self) -> Shell:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     async def _begin(self, session: CommandSession, *, is_new: bool) -> None:
         self._session = session
@@ -158,7 +146,7 @@ class Shell:
             raise OpenComputerError(
                 "invalid_request",
                 f"Cannot open a shell: expected {session.info['command']} to be bash, and it "
-                f"ended with exit code {self.exit_code}: {self._said.strip()}",
+                f"ended with exit code {self.exit_code}: {self._stderr_start.strip()}",
             )
 
     async def _interrupt(self, run: _Run) -> None:
@@ -195,7 +183,7 @@ class Shell:
         try:
             await self._interrupt(run)
         except OpenComputerError as error:
-            # The caller has gone: whoever uses the shell next hears of a connection that is lost.
+            # The caller was cancelled. The next use of the shell raises the error.
             run.fail(error)
         self._run = None
 
@@ -205,8 +193,8 @@ class Shell:
             self.exit_code = await self._session.wait()
         except Exception as error:  # noqa: BLE001 - the run, and every later one, raises it
             self._loss = error
-            way = "attach to it again with exec.reattach_shell"
-            self._closed_because = self._closed_because or f"was lost: {way}"
+            advice = "attach to it again with exec.reattach_shell"
+            self._closed_because = self._closed_because or f"was lost: {advice}"
             if self._run is not None:
                 self._run.fail(error)
         else:
@@ -222,7 +210,7 @@ class Shell:
             await self._run.take("stdout", text)
 
     async def _take_stderr(self, text: str) -> None:
-        self._said += text[: SAID_CHARACTERS_MAX - len(self._said)]
+        self._stderr_start += text[: ERROR_CHARACTERS_MAX - len(self._stderr_start)]
         if self._run is not None:
             await self._run.take("stderr", text)
 
@@ -230,12 +218,12 @@ class Shell:
 async def open_shell(
     attach: Callable[[OutputCallback, OutputCallback], Awaitable[CommandSession]], *, is_new: bool
 ) -> Shell:
-    """Makes a shell of a session whose command is bash.
+    """Creates a shell from a session whose command is bash.
 
     Args:
         attach: Attaches with callbacks for stdout and stderr.
-        is_new: False for one that was prepared before: it is waited for until a command that it
-            still runs has ended.
+        is_new: False for a shell that was set up before; this waits for the end of a command
+            that it still runs.
 
     Raises:
         OpenComputerError: ``invalid_request`` for a program that is not bash.
@@ -247,7 +235,7 @@ async def open_shell(
 
 
 class _Run:
-    """One command under way."""
+    """A running command."""
 
     def __init__(self, callbacks: dict[Stream, OutputCallback | None]) -> None:
         self.markers = CommandMarkers.create()
@@ -265,7 +253,7 @@ class _Run:
     async def take(self, stream: Stream, text: str) -> None:
         if self.has_ended.is_set():
             return
-        await self._hand_on(stream, self._streams[stream].push(text))
+        await self._forward(stream, self._streams[stream].push(text))
         probe = self._probe
         if probe is not None:
             probe[stream].push(text)
@@ -293,7 +281,7 @@ class _Run:
             return
         streams: tuple[Stream, ...] = ("stdout", "stderr")
         for stream in streams:
-            await self._hand_on(stream, self._streams[stream].flush())
+            await self._forward(stream, self._streams[stream].flush())
         self._exit_code = exit_code
         self._ended_with_shell = True
         self.has_ended.set()
@@ -316,7 +304,7 @@ class _Run:
             truncated=any(kept.is_truncated for kept in self._kept.values()),
         )
 
-    async def _hand_on(self, stream: Stream, text: str) -> None:
+    async def _forward(self, stream: Stream, text: str) -> None:
         if text == "":
             return
         self._kept[stream].add(text)
@@ -325,7 +313,7 @@ class _Run:
             return
         try:
             await call(callback, text)
-        except Exception as error:  # noqa: BLE001 - the shell goes on, and `run` raises it
+        except Exception as error:  # noqa: BLE001 - the shell keeps running, and `run` raises it
             self._failure = error
 
 

@@ -70,7 +70,7 @@ class Snapshots:
         return await request_record(resolve_connection(**self._options), request, SnapshotRecord)
 
     async def delete(self, name: str) -> None:
-        """Deletes a snapshot. Sandboxes made from it run on.
+        """Deletes a snapshot. Sandboxes created from it keep running.
 
         Raises:
             NotFoundError: ``not_found``.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from types import TracebackType
 from typing import Any
 
+from opencomputer._async.closing import Closing
 from opencomputer._async.session_socket import SessionSocket
 from opencomputer._platform.asynchronous import Lock, Task, call, start
 from opencomputer.errors import OpenComputerError
@@ -15,21 +15,21 @@ from opencomputer.errors import OpenComputerError
 INPUT_MESSAGE_BYTES = 64 * 1024
 
 
-class Terminal:
+class Terminal(Closing):
     """A terminal that this client is attached to.
 
-    It goes on when the client goes away: ``sandbox.pty.attach`` leads back to it.
+    It keeps running when the client disconnects; ``sandbox.pty.attach`` attaches to it again.
 
-    Its output goes to ``on_output`` as text, or else as bytes to whoever iterates::
+    ``on_output`` receives the output as text. Without it, an iteration yields bytes::
 
         async for data in terminal:
             sys.stdout.buffer.write(data)
 
-    A client that does not take the output makes the program wait. ``async with terminal:``
+    While the client does not read the output, the program waits. ``async with terminal:``
     detaches at the end.
 
     Attributes:
-        session_id: Leads to the terminal again, from anywhere.
+        session_id: Identifies the terminal, to attach to it again.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class Terminal:
         self._failure: BaseException | None = None
         self._is_over = False
         self._receiving = Lock()
-        self._handing_on: Task | None = None
+        self._forwarding: Task | None = None
         if on_output is not None:
-            self._handing_on = start(self._hand_on)
+            self._forwarding = start(self._forward)
 
     async def send(self, data: str | bytes) -> None:
-        r"""Types text, as UTF-8, or bytes; returns when more may be sent.
+        r"""Sends input, text as UTF-8 or bytes; returns when more may be sent.
 
         ``"ls\n"`` runs a command, ``"\x03"`` is Ctrl-C.
         """
@@ -69,24 +69,24 @@ class Terminal:
                 )
 
     async def resize(self, cols: int, rows: int) -> None:
-        """Gives the terminal another size in characters, 1-1000 each."""
+        """Changes the size of the terminal, in characters, 1-1000 each."""
         await self._resize(cols, rows)
 
     async def kill(self) -> None:
-        """Ends the terminal as closing its window does; the exit code is then 129 as a rule."""
+        """Ends the terminal by SIGHUP, as closing a window does; the exit code is usually 129."""
         await self._kill()
 
     async def wait(self) -> int:
         """Waits for the end of the shell and returns its exit code, 128 + n after signal n.
 
-        Output that nobody takes is dropped.
+        Output that is not read otherwise is dropped.
 
         Raises:
             OpenComputerError: ``connection_failed`` when the connection is lost; attach again.
-            Exception: What the callback raised.
+            Exception: The exception of the callback.
         """
-        if self._handing_on is not None:
-            await self._handing_on.join()
+        if self._forwarding is not None:
+            await self._forwarding.join()
         else:
             while await self._next() is not None:
                 pass
@@ -96,34 +96,23 @@ class Terminal:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """The output, until the shell ends or the terminal is closed."""
-        if self._handing_on is not None:
-            raise RuntimeError("The terminal's output goes to on_output: iterate without it")
+        if self._forwarding is not None:
+            raise RuntimeError("on_output receives the output: omit it to iterate")
         while (data := await self._next()) is not None:
             yield data
         if self._failure is not None:
             raise self._failure
 
     async def close(self) -> None:
-        """Detaches: the shell runs on, and what waits for it raises."""
+        """Detaches: the shell keeps running, and calls that wait for it raise."""
         if not self._is_over and self._failure is None:
             self._failure = self._detached()
         await self._socket.close()
-        if self._handing_on is not None:
-            await self._handing_on.join()
+        if self._forwarding is not None:
+            await self._forwarding.join()
 
-    async def __aenter__(self) -> Terminal:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def _hand_on(self) -> None:
-        """Gives the output to the callback, one piece after the other."""
+    async def _forward(self) -> None:
+        """Passes the output to the callback, in order."""
         try:
             while (data := await self._next()) is not None:
                 await self._show(self._decoder.decode(data))
@@ -137,7 +126,7 @@ class Terminal:
             await call(self._on_output, text)
 
     async def _next(self) -> bytes | None:
-        """The next output; None at the end of the shell or of this client's part."""
+        """The next output; None after the end of the shell or a detach."""
         async with self._receiving:
             while not self._is_over:
                 message = await self._socket.receive()
@@ -161,10 +150,10 @@ class Terminal:
         return OpenComputerError(
             "connection_failed",
             f"The connection to terminal {self.session_id} was lost "
-            f"({self._socket.describe_end()}); its shell runs on: attach to it again",
+            f"({self._socket.describe_end()}); its shell keeps running: attach to it again",
         )
 
     def _detached(self) -> OpenComputerError:
         return OpenComputerError(
-            "connection_failed", f"Terminal {self.session_id} was detached from"
+            "connection_failed", f"This client detached from terminal {self.session_id}"
         )

@@ -40,8 +40,8 @@ class Terminals:
             rows: Height in characters, 1-1000.
             shell: Path of the shell in the sandbox, or a name in its ``PATH``. Default
                 ``/bin/bash``.
-            on_output: Gets what the terminal shows, as text: a function or a coroutine function.
-                Until it returns, nothing more is fetched. For bytes, iterate over the terminal.
+            on_output: Receives the output as text: a function or a coroutine function.
+                No more output is read until it returns. For bytes, iterate over the terminal.
 
         Raises:
             OpenComputerError: ``command_not_found`` for a shell that does not exist;
@@ -53,10 +53,10 @@ class Terminals:
         return await self._attach_to(opened["sessionID"], on_output)
 
     async def attach(self, session_id: str, *, on_output: OutputCallback | None = None) -> Terminal:
-        """Attaches to a terminal, also to one that has ended.
+        """Attaches to a terminal, even to one that has ended.
 
-        First comes its last output, 256 KiB at most. A program that fills the screen draws it
-        again when the terminal is resized, also to the size that it has.
+        The last 256 KiB of its earlier output are sent first. A full-screen program redraws when
+        the terminal is resized, even to its current size.
 
         Raises:
             NotFoundError: ``session_not_found``.
@@ -65,7 +65,7 @@ class Terminals:
         return await self._attach_to(session_id, on_output)
 
     async def list(self) -> builtins.list[TerminalInfo]:
-        """The terminals that run, and the last of those that have ended."""
+        """The running terminals, and those that ended last."""
         request = ApiRequest("GET", self._path)
         return await request_record(self._connection, request, builtins.list[TerminalInfo])
 
@@ -79,7 +79,7 @@ class Terminals:
         return await request_record(self._connection, request, TerminalInfo)
 
     async def resize(self, session_id: str, *, cols: int, rows: int) -> None:
-        """Gives a terminal another size in characters, 1-1000 each.
+        """Changes the size of a terminal, in characters, 1-1000 each.
 
         Raises:
             NotFoundError: ``session_not_found``.
@@ -89,9 +89,9 @@ class Terminals:
         await request_record(self._connection, request, dict[str, object])
 
     async def kill(self, session_id: str) -> None:
-        """Ends a terminal as closing its window does.
+        """Ends a terminal, as closing a window does.
 
-        Its shell and what runs in the foreground get SIGHUP. The terminal is forgotten.
+        Its shell and foreground process receive SIGHUP. It is not listed any more.
 
         Raises:
             NotFoundError: ``session_not_found``.

@@ -1,4 +1,4 @@
-"""What a file can be written from without holding it in memory."""
+"""Sources that a file is written from without holding it in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BinaryFile(Protocol):
 
 Part: TypeAlias = bytes | bytearray | memoryview
 StreamSource: TypeAlias = BinaryFile | AsyncIterable[Part] | Iterable[Part]
-"""An open file, or parts in order. The SDK takes from it only as fast as the sandbox stores."""
+"""An open file, or parts in order. The SDK reads it only as fast as the sandbox stores it."""
 
 
 def is_source(content: object) -> bool:
@@ -28,7 +28,7 @@ def is_source(content: object) -> bool:
 
 
 class SourceError(Exception):
-    """Carries what a source raised past httpx, which would take its own kinds as the request's."""
+    """Wraps the exception of a source, which httpx could otherwise mistake for its own."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
@@ -58,7 +58,7 @@ async def read_parts(source: StreamSource) -> AsyncIterator[bytes]:
 
 
 def _as_bytes(part: Part) -> bytes:
-    # Of a number, `bytes` would make that many zeros.
+    # For a number, `bytes` would return that many zeros.
     return part if isinstance(part, bytes) else bytes(memoryview(part))
 
 

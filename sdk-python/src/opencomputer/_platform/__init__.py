@@ -1,4 +1,4 @@
-"""What the asynchronous and the blocking SDK do differently, in two modules of the same names.
+"""The differences between the asynchronous and the blocking SDK, in two modules.
 
 Everything else of ``opencomputer.sync`` is generated from ``opencomputer._async``.
 """

@@ -1,4 +1,4 @@
-"""The differences, for asyncio."""
+"""The platform of the SDK for asyncio."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _clients: WeakKeyDictionary[
 async def shared_client() -> httpx.AsyncClient:
     """The client of the running event loop, whose connections all calls share.
 
-    It holds no key and no URL: each request has its own. It is closed when the loop ends.
+    Keys and URLs are part of each request. The client is closed when the loop ends.
     """
     loop = asyncio.get_running_loop()
     client, _ = _clients.get(loop, (None, None))
@@ -66,12 +66,12 @@ async def call(callback: Callable[..., Any], *args: object) -> None:
 
 
 async def run_blocking(function: Callable[..., Result], *args: Any) -> Result:
-    """Runs what would block the event loop, such as a read of a file, in a thread."""
+    """Runs a blocking function, such as a read of a file, in a thread."""
     return await asyncio.to_thread(function, *args)
 
 
 async def close_iterator(source: object) -> None:
-    """Closes a generator that nobody iterates over any more."""
+    """Closes a generator after the last iteration."""
     if inspect.isasyncgen(source):
         await source.aclose()
     elif inspect.isgenerator(source):
@@ -79,7 +79,7 @@ async def close_iterator(source: object) -> None:
 
 
 async def is_set_within(event: Event, seconds: float) -> bool:
-    """Whether an event is set before the time is over."""
+    """Waits for an event; False if the time ends first."""
     try:
         return await asyncio.wait_for(event.wait(), seconds)
     except asyncio.TimeoutError:
@@ -93,7 +93,7 @@ class Task:
         self._task = asyncio.create_task(work)
 
     async def join(self) -> None:
-        """Waits for the end; returns at once to the work itself. Cancelling leaves it alone."""
+        """Waits for the end, except in the work itself. A cancelled wait does not cancel it."""
         if self._task is not asyncio.current_task():
             await asyncio.wait([self._task])
 

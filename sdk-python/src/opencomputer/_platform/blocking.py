@@ -1,4 +1,4 @@
-"""The differences, for threads."""
+"""The platform of the SDK for threads."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _clients_lock = threading.Lock()
 def shared_client() -> httpx.Client:
     """The client of this process, whose connections all calls share.
 
-    It holds no key and no URL: each request has its own. A process that was forked has its own.
+    Keys and URLs are part of each request. A forked process has its own client.
     """
     with _clients_lock:
         client = _clients.get(os.getpid())
@@ -54,18 +54,18 @@ def call(callback: Callable[..., Any], *args: object) -> None:
 
 
 def run_blocking(function: Callable[..., Result], *args: Any) -> Result:
-    """Runs a function: here everything blocks."""
+    """Runs a function in this thread."""
     return function(*args)
 
 
 def close_iterator(source: object) -> None:
-    """Closes a generator that nobody iterates over any more."""
+    """Closes a generator after the last iteration."""
     if inspect.isgenerator(source):
         source.close()
 
 
 def is_set_within(event: Event, seconds: float) -> bool:
-    """Whether an event is set before the time is over."""
+    """Waits for an event; False if the time ends first."""
     return event.wait(seconds)
 
 
@@ -73,12 +73,12 @@ class Task:
     """Work in the background of a session."""
 
     def __init__(self, work: Callable[[], None]) -> None:
-        # As a daemon it does not keep a program alive that has ended.
+        # A daemon thread does not keep the program alive.
         self._thread = threading.Thread(target=work, name="opencomputer-session", daemon=True)
         self._thread.start()
 
     def join(self) -> None:
-        """Waits for the end; returns at once to the work itself."""
+        """Waits for the end, except in the work itself."""
         if self._thread is not threading.current_thread():
             self._thread.join()
 

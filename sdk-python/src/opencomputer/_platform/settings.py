@@ -1,4 +1,4 @@
-"""What the HTTP clients of both platforms are made with."""
+"""Settings of the HTTP clients of both platforms."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ PROBE_AFTER_SECONDS = 60
 
 
 def client_settings(transport: Callable[..., Any]) -> dict[str, Any]:
-    """Arguments of a client that has no time-outs and no bound on connections of its own.
+    """Arguments of a client without time-outs and without a limit of connections.
 
-    A command may run for hours before its response comes. TCP keep-alive finds a host that has
-    gone in the meantime.
+    A command may run for hours before its response. TCP keep-alive detects a host that is gone.
     """
     limits = httpx.Limits(
         max_connections=None,
@@ -38,5 +37,5 @@ def client_settings(transport: Callable[..., Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _ssl_context() -> ssl.SSLContext:
-    """One for all clients: to load the root certificates takes tens of milliseconds."""
+    """The context of all clients: loading the root certificates takes tens of milliseconds."""
     return httpx.create_ssl_context()

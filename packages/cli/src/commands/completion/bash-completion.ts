@@ -1,10 +1,9 @@
 import { type CommandLevel, listValuedOptions } from "./command-levels.ts";
-import { quoteWord } from "./quote-word.ts";
-import { stepOverWord } from "./step-over-word.ts";
+import { quoteWord, stepOverWord } from "./posix-shell.ts";
 
 /**
- * The completion script for bash. It holds all words itself, so that a key
- * press starts no process. Bash splits a line at `=`, too.
+ * The completion script for bash. It contains all words, so that a key press
+ * starts no process. Bash also splits a line at `=`.
  */
 export function bashCompletion(levels: readonly CommandLevel[]): string {
   const valued = listValuedOptions(levels);

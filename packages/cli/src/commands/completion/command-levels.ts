@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-/** A word that may stand on a command line, with what it means. */
+/** A word that is valid at a place of the command line, with its summary. */
 export interface CompletionWord {
   word: string;
   summary: string;
@@ -10,7 +10,7 @@ export interface CompletionOption {
   /** `--env`, or `-h` and `--help`. */
   names: readonly string[];
   summary: string;
-  /** What may follow it; undefined for a flag that takes no value. */
+  /** Its value; undefined for a flag. */
   value: OptionValue | undefined;
 }
 
@@ -20,16 +20,16 @@ export interface OptionValue {
   isFile: boolean;
 }
 
-/** One place in the tree of commands, and what may stand there. */
+/** A place in the tree of commands, with the words and options that are valid there. */
 export interface CommandLevel {
-  /** `oc sandbox create`. */
+  /** Words that lead to it, such as `oc sandbox create`. */
   place: string;
-  /** Commands below it, and the choices of its first argument. */
+  /** Its subcommands and the choices of its first argument. */
   words: readonly CompletionWord[];
   options: readonly CompletionOption[];
 }
 
-/** Every place of a command line, under each of its names, from the top. */
+/** Lists the places of a command tree under each name and alias, parents first. */
 export function listCommandLevels(command: Command, place = command.name()): CommandLevel[] {
   const below = command.commands.flatMap((child) =>
     namesOf(child).map((name) => ({ child, name, summary: child.description() })),
@@ -64,7 +64,7 @@ function namesOf(command: Command): string[] {
   return [command.name(), ...command.aliases()];
 }
 
-/** Places and options that take a value, as `oc ls --status`. */
+/** Lists the options that take a value, each with its place, such as `oc ls --status`. */
 export function listValuedOptions(
   levels: readonly CommandLevel[],
 ): { placeAndOption: string; value: OptionValue }[] {

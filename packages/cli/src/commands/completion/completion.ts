@@ -10,7 +10,7 @@ import { zshCompletion } from "./zsh-completion.ts";
 const shells = ["bash", "zsh", "fish"] as const;
 const scripts = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion };
 
-/** `oc completion`: the script that lets a shell complete commands, flags and choices. */
+/** Adds `oc completion`, which prints the script with which a shell completes command lines. */
 export function addCompletion(program: Command, context: CliContext): void {
   defineCommand(program, "completion", {
     summary: "Print the completion script of a shell",

@@ -1,6 +1,6 @@
 import { type CommandLevel, type CompletionOption, listValuedOptions } from "./command-levels.ts";
 
-/** The completion script for fish, with what each word means. It starts no process. */
+/** The completion script for fish, with summaries. It starts no process. */
 export function fishCompletion(levels: readonly CommandLevel[]): string {
   const lines = levels.flatMap(({ place, words, options }) => {
     const here = `complete -c oc -n ${quote(`__oc_is_at ${quote(place)}`)}`;

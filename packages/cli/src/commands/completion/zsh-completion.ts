@@ -1,8 +1,7 @@
 import { type CommandLevel, listValuedOptions } from "./command-levels.ts";
-import { quoteWord } from "./quote-word.ts";
-import { stepOverWord } from "./step-over-word.ts";
+import { quoteWord, stepOverWord } from "./posix-shell.ts";
 
-/** The completion script for zsh, with what each word means. It starts no process. */
+/** The completion script for zsh, with summaries. It starts no process. */
 export function zshCompletion(levels: readonly CommandLevel[]): string {
   const valued = listValuedOptions(levels);
   const cases = levels.map(({ place, words, options }) => {

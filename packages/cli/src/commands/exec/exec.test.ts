@@ -145,13 +145,13 @@ describe("oc exec", () => {
       onStdout: () => void signals.emit("SIGINT"),
     });
     assert.deepEqual(attached, {
-      ...{ exitCode: 0, stdout: "ready\n", stderr: "Detached; the command runs on.\n" },
+      ...{ exitCode: 0, stdout: "ready\n", stderr: "Detached; the command keeps running.\n" },
     });
     assert.match(await oc.done(["exec", "list", id]), new RegExp(`${session} +running`));
     await oc.done(["exec", "kill", id, session]);
   });
 
-  test("a lost connection names the way back", async () => {
+  test("a lost connection prints how to attach again", async () => {
     const result = await oc.run(["exec", id, "--", "echo ready; sleep 600"], {
       onStdout: () => oc.server.dropSockets(),
     });

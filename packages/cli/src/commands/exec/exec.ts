@@ -5,10 +5,9 @@ import { defineCommand, readOptions } from "../../arguments/define-command.ts";
 import { collectVariables, seconds } from "../../arguments/option-parsers.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { type Invocation, openInvocation } from "../../invocation.ts";
-import { interruptedExitCode, timedOutExitCode, toExitCode } from "./exit-code.ts";
 import { addSessionCommands } from "./session-commands.ts";
 import { shellCommand } from "./shell-command.ts";
-import { signalNumber } from "./signal-option.ts";
+import { interruptedExitCode, signalNumber, timedOutExitCode, toExitCode } from "./signals.ts";
 import { type OnInterrupt, streamSession } from "./stream-session.ts";
 
 const optionsSchema = z.object({
@@ -21,8 +20,7 @@ const optionsSchema = z.object({
 type ExecOptions = z.output<typeof optionsSchema>;
 
 /**
- * Adds `oc exec`. It ends with the command's exit code, which it keeps in
- * `onExitCode`.
+ * Adds `oc exec`, which passes the command's exit code to `onExitCode`.
  */
 export function addExec(
   parent: Command,
@@ -30,13 +28,13 @@ export function addExec(
   onExitCode: (exitCode: number) => void,
 ): void {
   const exec = defineCommand(parent, "exec <id> <command...>", {
-    summary: "Run a command in a sandbox and end with its exit code",
+    summary: "Run a command in a sandbox and exit with its exit code",
     examples: [
       "oc exec sb-abc123 -- 'cd /workspace && npm test | tail'    # one argument: a shell script",
       "oc exec sb-abc123 -- ls -la /workspace                     # several: a program and its arguments",
       "oc exec sb-abc123 -- echo '$ANTHROPIC_API_KEY'             # $NAME is expanded inside the sandbox",
       "oc exec sb-abc123 --cwd /workspace --env CI=1 --timeout 900 -- npm test",
-      "oc exec sb-abc123 -- tar -xz < files.tar.gz                # input that is no terminal is passed on",
+      "oc exec sb-abc123 -- tar -xz < files.tar.gz                # stdin is forwarded unless it is a terminal",
       "oc exec sb-abc123 --detach -- npm start                    # prints a session id: see oc exec attach",
     ],
   })
@@ -48,12 +46,12 @@ export function addExec(
     )
     .option(
       "--timeout <seconds>",
-      `end the command after this time, with exit code ${timedOutExitCode} (default: it may run on)`,
+      `end the command after this time and exit with ${timedOutExitCode} (default: no limit)`,
       seconds,
     )
     .option(
       "--idempotency-key <key>",
-      "run the command once, however often it is sent with this key",
+      "run the command only once, even if it is sent again with the same key",
     )
     .option("--detach", "do not wait: print the id of a session to attach to")
     .option("--wait", "wait for the command to end (the default)")
@@ -92,7 +90,7 @@ async function printResult({ sandbox, invocation, options, script }: Run): Promi
   const result = await sandbox.exec.run(script, { cwd, env, timeout, idempotencyKey });
   invocation.print("", result);
   if (result.truncated === true) {
-    invocation.warn("the output was longer than the service keeps: its end is missing");
+    invocation.warn("the output exceeded the limit of the service: its end is missing");
   }
   return toExitCode(result.exitCode);
 }
@@ -109,17 +107,17 @@ async function stream(
       const starting = sandbox.exec.start(script, { ...command, ...attach });
       return invocation.progress("Starting", starting);
     },
-    { input: "whole", onInterrupt: passOn },
+    { input: "whole", onInterrupt: forwardInterrupt },
   );
-  if (end.kind === "left") return interruptedExitCode;
+  if (end.kind === "detached") return interruptedExitCode;
   if (end.exitCode === -1) context.stderr.write("\n");
   return toExitCode(end.exitCode);
 }
 
-/** The command gets the first interrupt, is killed by the second, and left behind by the third. */
-const passOn: OnInterrupt = (session, name, count) => {
-  if (count > 2) return "leave";
-  // A command that has ended by then has no use for it.
+/** Forwards the first interrupt, kills the command at the second, and detaches at the third. */
+const forwardInterrupt: OnInterrupt = (session, name, count) => {
+  if (count > 2) return "detach";
+  // The signal fails if the command has ended, which the wait reports.
   session.kill(signalNumber(count === 1 ? name : "KILL")).catch(() => undefined);
-  return "stay";
+  return "wait";
 };

@@ -4,14 +4,13 @@ import { z } from "zod";
 import { defineCommand, readOptions } from "../../arguments/define-command.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
-import { formatAge } from "../../output/age.ts";
-import { toExitCode } from "./exit-code.ts";
-import { signalNumber } from "./signal-option.ts";
+import { formatAge } from "../../output/format.ts";
+import { signalNumber, toExitCode } from "./signals.ts";
 import { streamSession } from "./stream-session.ts";
 
 const killOptionsSchema = z.object({ signal: z.number().optional() });
 
-/** Adds `oc exec list|attach|kill`: commands that run without a client. */
+/** Adds `oc exec list`, `attach` and `kill`, for commands that are already running. */
 export function addSessionCommands(
   exec: Command,
   context: CliContext,
@@ -24,7 +23,7 @@ export function addSessionCommands(
 
 function addList(exec: Command, context: CliContext): void {
   defineCommand(exec, "list <id>", {
-    summary: "List the commands of a sandbox that run, and the last that ended",
+    summary: "List the running commands of a sandbox and the last that ended",
     examples: ["oc exec list sb-abc123"],
   }).action(async (id: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
@@ -49,7 +48,7 @@ function addAttach(
   onExitCode: (exitCode: number) => void,
 ): void {
   defineCommand(exec, "attach <id> <session-id>", {
-    summary: "Follow a command and end with its exit code; an interrupt leaves it running",
+    summary: "Follow a command and exit with its exit code; an interrupt detaches from it",
     examples: [
       "oc exec attach sb-abc123 exec-0123",
       "echo yes | oc exec attach sb-abc123 exec-0123",
@@ -72,14 +71,14 @@ function addAttach(
     const end = await streamSession(
       context,
       (options) => invocation.progress("Attaching", commands.attach(sessionId, options)),
-      { input: "part", onInterrupt: () => "leave" },
+      { input: "part", onInterrupt: () => "detach" },
     );
-    if (end.kind === "left") invocation.note("Detached; the command runs on.");
+    if (end.kind === "detached") invocation.note("Detached; the command keeps running.");
     else onExitCode(toExitCode(end.exitCode));
   });
 }
 
-/** Each stream as text; a character that is cut between two pieces is whole in the second. */
+/** Decodes each stream; a character that spans two pieces is part of the second. */
 async function* textOf(
   session: AsyncIterable<{ stream: "stdout" | "stderr"; data: Uint8Array }>,
 ): AsyncGenerator<{ stream: "stdout" | "stderr"; text: string }> {
@@ -100,7 +99,7 @@ function addKill(exec: Command, context: CliContext): void {
       "oc exec kill sb-abc123 exec-0123 --signal TERM",
     ],
   })
-    .option("--signal <signal>", "number or name (default: KILL)", signalNumber)
+    .option("--signal <signal>", "number or name of the signal (default: KILL)", signalNumber)
     .action(async (id: string, sessionId: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const { signal } = readOptions(command, killOptionsSchema);
@@ -108,7 +107,7 @@ function addKill(exec: Command, context: CliContext): void {
       const killing = Sandbox.connect(id, connection).then((sandbox) =>
         sandbox.exec.kill(sessionId, signal),
       );
-      await invocation.progress("Killing", killing);
+      await invocation.progress("Sending the signal", killing);
       invocation.print(`Killed ${sessionId}`, { sessionID: sessionId, signal: signal ?? 9 });
     });
 }

@@ -3,11 +3,10 @@ const variablePattern = /\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*
 /**
  * The script that the sandbox's shell runs for the words after `--`.
  *
- * One word is a script as it stands. Several are a program and its arguments:
- * `$NAME` and `${NAME}` in them become the sandbox's variables, each within
- * its own word, and nothing else means anything to the shell (POSIX.1-2017,
- * Shell Command Language, section 2.2). `exec` takes the place of the shell,
- * so what runs is a program and never a builtin.
+ * A single word is a script. Several words are a program and its arguments:
+ * `$NAME` and `${NAME}` in them are expanded to the sandbox's variables without
+ * word splitting, and the shell interprets nothing else (POSIX.1-2017, Shell
+ * Command Language, section 2.2). `exec` runs programs, never builtins.
  */
 export function shellCommand(words: readonly string[]): string {
   const [script] = words;

@@ -3,17 +3,17 @@ import type { Command } from "commander";
 import { defineCommand } from "../../arguments/define-command.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
-import { printable } from "../../output/printable.ts";
+import { printable } from "../../output/format.ts";
 
 export function addAllowedHosts(parent: Command, context: CliContext): void {
   defineCommand(parent, "allowed-hosts <id>", {
-    summary: "Show the hosts that the secrets proxy allows a sandbox",
+    summary: "Show the hosts that a sandbox may reach, and where its secrets may be sent",
     examples: ["oc sandbox allowed-hosts sb-abc123", "oc sandbox allowed-hosts sb-abc123 --json"],
   }).action(async (id: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
     const finding = Sandbox.connect(id, await invocation.connection());
-    const asking = finding.then((sandbox) => sandbox.allowedHosts());
-    const allowed = await invocation.progress("Asking the proxy", asking);
+    const getting = finding.then((sandbox) => sandbox.allowedHosts());
+    const allowed = await invocation.progress("Getting the allowed hosts", getting);
     invocation.print(formatAllowedHosts(allowed), allowed);
   });
 }
@@ -46,7 +46,7 @@ export function formatAllowedHosts(allowed: AllowedHosts): string {
 function originOf({ project, secretStore, baseSecretStore }: AllowedHosts): string {
   const parts = project === undefined ? [] : [`project: ${printable(project)}`];
   if (secretStore !== undefined) {
-    // A project is itself the base of a store that is laid over it.
+    // A secret store on top of a project has the project as its base.
     const base = baseSecretStore === project ? undefined : baseSecretStore;
     const onTop = base === undefined ? "" : `, on top of ${printable(base)}`;
     parts.push(`secret store: ${printable(secretStore)}${onTop}`);

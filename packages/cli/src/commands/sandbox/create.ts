@@ -2,8 +2,13 @@ import { defaults, Sandbox } from "@opencomputer/sdk";
 import type { Command } from "commander";
 import { z } from "zod";
 import { defineCommand, readOptions } from "../../arguments/define-command.ts";
-import { createIdleOption, idleRules } from "../../arguments/idle-option.ts";
-import { collectPairs, collectVariables, wholeNumber } from "../../arguments/option-parsers.ts";
+import {
+  collectPairs,
+  collectVariables,
+  createIdleOption,
+  idleRules,
+  wholeNumber,
+} from "../../arguments/option-parsers.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
 
@@ -30,7 +35,7 @@ export function addCreate(parent: Command, context: CliContext): void {
       "oc create",
       "oc create --timeout 600 --cpu 2 --memory 1024 --env NODE_ENV=production",
       "oc create --secret-store my-agent-secrets",
-      "oc create --idle cpu                  # work in the background keeps it awake",
+      "oc create --idle cpu                  # background work keeps it awake",
       "oc create --snapshot data-pipeline --secret-store worker-1-keys",
       "oc create --preview-auth",
       "oc create --project my-agent          # size, time-out and secrets of the project",
@@ -39,11 +44,11 @@ export function addCreate(parent: Command, context: CliContext): void {
   })
     .option(
       "--timeout <seconds>",
-      "idle time-out; 0 is never; a project's own applies when left out",
+      "idle time-out; 0 disables it; with --project, that of the project unless given",
       wholeNumber,
       defaults.idleTimeoutSeconds,
     )
-    .addOption(createIdleOption("default: requests"))
+    .addOption(createIdleOption("requests"))
     .option("--cpu <count>", "CPU cores (0 = platform default)", wholeNumber, 0)
     .option("--memory <MB>", "memory in MB (0 = platform default)", wholeNumber, 0)
     .option("--disk <MB>", "disk in MB, 20480 to 262144 (0 = platform default)", wholeNumber, 0)
@@ -51,12 +56,15 @@ export function addCreate(parent: Command, context: CliContext): void {
     .option("--env <NAME=VALUE>", "environment variable (repeatable)", collectVariables)
     .option("--metadata <KEY=VALUE>", "metadata (repeatable)", collectPairs)
     .option("--project <name>", "project to inherit settings and secrets from")
-    .option("--secret-store <name>", "secret store whose secrets the sandbox gets, sealed")
+    .option(
+      "--secret-store <name>",
+      "secret store whose secrets the sandbox gets, as sealed tokens",
+    )
     .option("--snapshot <name>", "snapshot to start from")
-    .option("--preview-auth", "have previews need a token, which is printed once")
+    .option("--preview-auth", "require a token for previews, which is printed once")
     .option(
       "--preview-auth-token <token>",
-      "your own token for previews, at least 16 characters (implies --preview-auth)",
+      "token for previews, at least 16 characters (implies --preview-auth)",
     )
     .action(async (_options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
@@ -85,7 +93,7 @@ export function addCreate(parent: Command, context: CliContext): void {
               Sandbox.create({ ...create, onBuildLog }),
             );
       if (info.previewAuthToken !== undefined && options.previewAuthToken === undefined) {
-        invocation.note(`Preview token, shown this once: ${info.previewAuthToken}`);
+        invocation.note(`Preview token, shown only once: ${info.previewAuthToken}`);
       }
       invocation.print(info.sandboxID, info);
     });

@@ -9,7 +9,7 @@ const optionsSchema = z.object({ deleteSecretStore: z.boolean().optional() });
 
 export function addKill(parent: Command, context: CliContext): void {
   defineCommand(parent, "kill <id>", {
-    summary: "End a sandbox and remove all it held",
+    summary: "Stop a sandbox and delete its memory and disk",
     examples: [
       "oc kill sb-abc123",
       "oc sandbox delete sb-abc123",
@@ -19,14 +19,14 @@ export function addKill(parent: Command, context: CliContext): void {
     .alias("delete")
     .option(
       "--delete-secret-store",
-      "also delete the secret store it was created with; refused while something else uses it",
+      "also delete the secret store that it was created with; refused while it is used elsewhere",
     )
     .action(async (id: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const { deleteSecretStore = false } = readOptions(command, optionsSchema);
       const connection = await invocation.connection();
       const killing = Sandbox.kill(id, { ...connection, deleteSecretStore });
-      await invocation.progress("Ending the sandbox", killing);
+      await invocation.progress("Killing the sandbox", killing);
       invocation.print(`Killed ${id}`, { sandboxID: id, status: "stopped" });
     });
 }

@@ -4,10 +4,10 @@ import { defineCommand } from "../../arguments/define-command.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
 
-/** `reboot` and `power-cycle`: orderly, and at once. */
+/** Adds `reboot`, which ends processes first, and `power-cycle`, which does not. */
 export function addReboot(parent: Command, context: CliContext): void {
   defineCommand(parent, "reboot <id>", {
-    summary: "Boot a sandbox from its disk, after its processes were ended",
+    summary: "End the processes of a sandbox, and boot it from its disk",
     examples: ["oc sandbox reboot sb-abc123"],
   }).action(async (id: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
@@ -18,7 +18,7 @@ export function addReboot(parent: Command, context: CliContext): void {
   });
 
   defineCommand(parent, "power-cycle <id>", {
-    summary: "End a sandbox at once, as by a loss of power, and boot it from its disk",
+    summary: "Power off a sandbox without ending its processes, and boot it from its disk",
     examples: ["oc sandbox power-cycle sb-abc123"],
   }).action(async (id: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);

@@ -5,15 +5,14 @@ import { addExec } from "../exec/exec.ts";
 import { addAllowedHosts } from "./allowed-hosts.ts";
 import { addCreate } from "./create.ts";
 import { addGet } from "./get.ts";
-import { addHibernate } from "./hibernate.ts";
+import { addHibernate, addWake } from "./hibernate-and-wake.ts";
 import { addKill } from "./kill.ts";
 import { addList } from "./list.ts";
 import { addReboot } from "./reboot.ts";
 import { addScaling } from "./scaling.ts";
 import { addSetTimeout } from "./set-timeout.ts";
-import { addWake } from "./wake.ts";
 
-/** `oc sandbox`: every command of one sandbox, those that have a short form too. */
+/** Adds `oc sandbox`: all commands of sandboxes, including those with a short form. */
 export function addSandbox(
   program: Command,
   context: CliContext,

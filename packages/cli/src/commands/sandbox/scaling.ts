@@ -4,10 +4,10 @@ import { z } from "zod";
 import { defineCommand, readOptions } from "../../arguments/define-command.ts";
 import { wholeNumber } from "../../arguments/option-parsers.ts";
 import type { CliContext } from "../../cli-context.ts";
-import { CliError } from "../../cli-error.ts";
+import { CliError } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
 
-/** `scale`, `autoscale`, `lock`, `unlock` and `lock-status`: the size of a sandbox. */
+/** Adds `scale`, `autoscale`, `lock`, `unlock` and `lock-status`. */
 export function addScaling(parent: Command, context: CliContext): void {
   addScale(parent, context);
   addAutoscale(parent, context);
@@ -46,15 +46,15 @@ const autoscaleOptionsSchema = z.object({
 
 function addAutoscale(parent: Command, context: CliContext): void {
   defineCommand(parent, "autoscale <id>", {
-    summary: "Have the memory of a sandbox follow its use, or show whether it does",
+    summary: "Scale the memory of a sandbox with its use, or show whether this is enabled",
     examples: [
       "oc sandbox autoscale sb-abc123                             # show",
       "oc sandbox autoscale sb-abc123 --on --min 1024 --max 8192",
       "oc sandbox autoscale sb-abc123 --off",
     ],
   })
-    .addOption(new Option("--on", "enable it; needs --min and --max").conflicts("off"))
-    .option("--off", "disable it")
+    .addOption(new Option("--on", "enable autoscale; requires --min and --max").conflicts("off"))
+    .option("--off", "disable autoscale")
     .option("--min <mb>", "least memory in MB", wholeNumber)
     .option("--max <mb>", "most memory in MB", wholeNumber)
     .action(async (id: string, _options: unknown, command: Command) => {
@@ -64,11 +64,11 @@ function addAutoscale(parent: Command, context: CliContext): void {
       if (on === true && !hasBounds) {
         throw new CliError(
           "invalid_usage",
-          "--on needs --min and --max: the least and the most memory in MB.",
+          "--on requires --min and --max, the least and the most memory in MB.",
         );
       }
       if (on !== true && (min ?? max) !== undefined) {
-        throw new CliError("invalid_usage", "--min and --max are for --on.");
+        throw new CliError("invalid_usage", "--min and --max require --on.");
       }
       const connection = await invocation.connection();
       const working = Sandbox.connect(id, connection).then((sandbox) => {
@@ -77,7 +77,7 @@ function addAutoscale(parent: Command, context: CliContext): void {
         }
         return off === true ? sandbox.setAutoscale({ enabled: false }) : sandbox.getAutoscale();
       });
-      const autoscale = await invocation.progress("Asking for autoscale", working);
+      const autoscale = await invocation.progress("Requesting autoscale", working);
       invocation.print(describeAutoscale(id, autoscale), autoscale);
     });
 }
@@ -100,7 +100,7 @@ function addLocks(parent: Command, context: CliContext): void {
     }).action(async (id: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const working = Sandbox.connect(id, await invocation.connection()).then(work);
-      const lock = await invocation.progress("Asking for the lock", working);
+      const lock = await invocation.progress("Requesting the lock", working);
       invocation.print(`The size of ${id} is ${lock.locked ? "locked" : "not locked"}`, lock);
     });
   define("lock", "Lock the size of a sandbox; disables autoscale", (sandbox) =>

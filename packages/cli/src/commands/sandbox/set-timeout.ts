@@ -10,13 +10,14 @@ export function addSetTimeout(parent: Command, context: CliContext): void {
     summary: "Set the idle time-out of a running sandbox",
     examples: [
       "oc sandbox set-timeout sb-abc123 600",
-      "oc sandbox set-timeout sb-abc123 0     # never",
+      "oc sandbox set-timeout sb-abc123 0     # no time-out",
     ],
   })
     .addArgument(
-      new Argument("<seconds>", "from now, and again from each use; 0 is never").argParser(
-        wholeNumber,
-      ),
+      new Argument(
+        "<seconds>",
+        "idle time-out, from now and again from each use; 0 disables it",
+      ).argParser(wholeNumber),
     )
     .action(async (id: string, seconds: number, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);

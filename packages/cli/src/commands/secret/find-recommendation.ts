@@ -6,15 +6,15 @@ import {
 } from "@opencomputer/sdk";
 import type { SecretOwner } from "./secret-owner.ts";
 
-/** The limits of a secret that its caller named; undefined where earlier ones stay. */
+/** The limits that the caller passed for a secret; undefined leaves one unchanged. */
 export interface ChosenLimits {
   allowedHosts: readonly string[] | undefined;
   substituteIn: readonly string[] | undefined;
 }
 
 /**
- * Recommends flags for a secret that was just set and that is less limited
- * than its well-known service needs. Never one that its caller passed.
+ * Recommends flags that limit a secret, which was just set, to what its
+ * well-known service needs. It never recommends a flag that the caller passed.
  */
 export async function findRecommendation(
   owner: SecretOwner,
@@ -59,7 +59,7 @@ async function findEntry(
       (secret): secret is SecretEntry => typeof secret !== "string" && secret.name === name,
     );
   } catch (error) {
-    // The secret is set, which a failure here must not hide; what the caller chose is known.
+    // The secret was set, which a failure here must not hide.
     if (error instanceof OpenComputerError) return undefined;
     throw error;
   }

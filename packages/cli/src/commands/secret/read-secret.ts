@@ -1,19 +1,18 @@
-import type { Readable } from "node:stream";
+import { createInterface } from "node:readline";
+import { type Readable, Writable } from "node:stream";
 import { limits } from "@opencomputer/sdk";
 import type { CliContext } from "../../cli-context.ts";
-import { CliError } from "../../cli-error.ts";
-import { askSecret } from "./ask-secret.ts";
+import { CliError } from "../../cli-context.ts";
 
-/** The value for `--from-stdin`: piped in, or typed unseen where stdin is a terminal. */
+/** Reads the value for `--from-stdin`: piped, or typed without echo if stdin is a terminal. */
 export async function readSecret({ stdin, stderr }: CliContext): Promise<string> {
   return stdin.isTTY === true ? await askSecret(stdin, stderr) : await readWhole(stdin);
 }
 
 /**
- * A secret from the whole of an input, without the newline that ends it.
+ * Reads a secret from a whole stream, without a newline at its end.
  *
- * @throws {CliError} when it is empty, too long, or no UTF-8: what cannot be
- * kept exactly is not kept at all.
+ * @throws {CliError} when it is empty, too long, or not UTF-8.
  */
 async function readWhole(stdin: Readable): Promise<string> {
   const parts: Uint8Array[] = [];
@@ -45,5 +44,23 @@ function decode(bytes: Uint8Array): string {
       "The value on stdin is not UTF-8 text: encode it first, for instance with base64",
       { cause },
     );
+  }
+}
+
+/** Prompts on a terminal for one line, without echo. */
+export async function askSecret(stdin: Readable, stderr: Writable): Promise<string> {
+  const nowhere = new Writable({ write: (_part, _encoding, done) => done() });
+  const prompt = createInterface({ input: stdin, output: nowhere, terminal: true });
+  stderr.write("Value (one line, not shown): ");
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      const giveUp = () => reject(new CliError("interrupted", "No value was entered"));
+      prompt.once("line", (line) => (line === "" ? giveUp() : resolve(line)));
+      prompt.once("SIGINT", giveUp);
+      prompt.once("close", giveUp);
+    });
+  } finally {
+    prompt.close();
+    stderr.write("\n");
   }
 }

@@ -10,10 +10,10 @@ import type { CliContext } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
 import { findSecretOwner } from "./secret-owner.ts";
 
-/** `oc secret revoke`: takes a value away from everything that has it. */
+/** Adds `oc secret revoke`, which withdraws a value from everything that has it. */
 export function addRevokeSecret(group: Command, context: CliContext): void {
   defineCommand(group, "revoke <id> <name>", {
-    summary: "Take a secret's value away from all that runs, is hibernated or saved",
+    summary: "Withdraw the value of a secret from running and hibernated sandboxes and checkpoints",
     examples: [
       "oc secret revoke <id> ANTHROPIC_API_KEY",
       "oc secret revoke <id> ANTHROPIC_API_KEY --json",
@@ -27,7 +27,7 @@ export function addRevokeSecret(group: Command, context: CliContext): void {
     );
     invocation.print(`Revoked ${name}`, revoked);
     invocation.note(
-      `Its token stays in sandboxes and works again after: oc secret set ${id} ${name}`,
+      `Sandboxes keep its token, which works again after: oc secret set ${id} ${name}`,
     );
   });
 }
@@ -38,18 +38,18 @@ async function revokeSecret(
   name: string,
   connection: ConnectionOptions,
 ): Promise<RevokeSecretResponse> {
-  let isUnknown: OpenComputerError | undefined;
+  let unknown: OpenComputerError | undefined;
   try {
     const owner = await findSecretOwner(id, connection);
     return await owner.revokeSecret(id, name, connection);
   } catch (error) {
     if (!(error instanceof OpenComputerError) || error.status !== 404) throw error;
-    isUnknown = error;
+    unknown = error;
   }
   try {
     return await SecretStore.revokeSecret(id, name, connection);
   } catch (error) {
-    if (error instanceof OpenComputerError && error.status === 404) throw isUnknown;
+    if (error instanceof OpenComputerError && error.status === 404) throw unknown;
     throw error;
   }
 }

@@ -1,11 +1,11 @@
 import { type ConnectionOptions, OpenComputerError, Project, SecretStore } from "@opencomputer/sdk";
 
-/** The calls on secrets that a project and a store have in common. */
+/** The methods for secrets that projects and secret stores share. */
 export type SecretOwner =
   | Pick<typeof SecretStore, "setSecret" | "listSecrets" | "revokeSecret" | "deleteSecret">
   | Pick<typeof Project, "setSecret" | "listSecrets" | "revokeSecret" | "deleteSecret">;
 
-/** What an id names: a store or a project. @throws {OpenComputerError} `not_found`. */
+/** Finds the secret store or project with an id. @throws {OpenComputerError} `not_found`. */
 export async function findSecretOwner(
   id: string,
   connection: ConnectionOptions,
@@ -14,7 +14,7 @@ export async function findSecretOwner(
   if (await exists(Project.get(id, connection))) return Project;
   throw new OpenComputerError(
     "not_found",
-    `There is no project and no secret store with the id ${id}: \`oc project list\` and \`oc secret-store list\` show the ids`,
+    `There is no project or secret store with the id ${id}: list ids with \`oc project list\` and \`oc secret-store list\``,
     { status: 404 },
   );
 }

@@ -31,7 +31,7 @@ describe("oc secret", () => {
       { input: canary },
     );
     assert.equal(unknown.exitCode, 3);
-    assert.match(unknown.stderr, /no project and no secret store/);
+    assert.match(unknown.stderr, /no project or secret store/);
   });
 
   test("set --from-stdin keeps the whole input but one newline at its end", async () => {
@@ -70,6 +70,51 @@ describe("oc secret", () => {
     for (const { stdout, stderr } of [result, json, refused, piped]) {
       assert.doesNotMatch(stdout + stderr, /canary/);
     }
+  });
+
+  const awsCanaries = {
+    AccessKeyId: "AKIAQ7Z2XK9MV4TR8WLP",
+    SecretAccessKey: "canary-q7Z2xK9mV4tR8wLpB3nYd5HcJ6fGs1Tu",
+    SessionToken: "canary-FwoGZXIvYXdzEJr0q7Z2xK9mV4tR8wLp",
+  };
+  const awsKept = (name: string) => JSON.parse(kept(store, name)?.value ?? "");
+
+  test("set --kind aws takes what the AWS CLI prints, or the environment", async () => {
+    const { AccessKeyId, SecretAccessKey, SessionToken } = awsCanaries;
+    const expected = {
+      kind: "aws",
+      ...{ accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken },
+    };
+    const set = ["secret", "set", store, "AWS", "--kind", "aws"];
+    for (const printed of [{ Version: 1, ...awsCanaries }, { Credentials: awsCanaries }]) {
+      await oc.done([...set, "--from-stdin"], JSON.stringify(printed));
+      assert.deepEqual(awsKept("AWS"), expected);
+    }
+    const environment = { AWS_ACCESS_KEY_ID: "AKIAX", AWS_SECRET_ACCESS_KEY: "own" };
+    const result = await oc.run([...set, "--from-env"], { environment });
+    assert.deepEqual([result.exitCode, result.stdout], [0, "Set AWS\n"]);
+    const own = { kind: "aws", accessKeyId: "AKIAX", secretAccessKey: "own" };
+    assert.deepEqual(awsKept("AWS"), own);
+    assert.match(await oc.done(["secret", "list", store]), /^AWS \(aws\) +\*\.amazonaws\.com +/m);
+  });
+
+  test("set --kind aws refuses what is incomplete, and never echoes it", async () => {
+    const set = ["secret", "set", store, "BAD", "--kind", "aws"];
+    const { SessionToken: _, SecretAccessKey } = awsCanaries;
+    const runs = [
+      await oc.run([...set, "--from-stdin"], { input: JSON.stringify({ SecretAccessKey }) }),
+      await oc.run([...set, "--from-stdin"], { input: `{${SecretAccessKey}` }),
+      await oc.run([...set, "--from-env"], { environment: { AWS_SECRET_ACCESS_KEY: "canary" } }),
+      await oc.run([...set, "--from-env", "--from-stdin"]),
+      await oc.run([...set, SecretAccessKey]),
+      await oc.run(set),
+      await oc.run(["secret", "set", store, "BAD", "--from-env"]),
+    ];
+    for (const { exitCode, stdout, stderr } of runs) {
+      assert.equal(exitCode, 1);
+      assert.doesNotMatch(stdout + stderr, /canary/);
+    }
+    assert.equal(kept(store, "BAD"), undefined);
   });
 
   test("set wants the value exactly once", async () => {
@@ -164,7 +209,7 @@ PLAIN    all hosts        header, body
     }
   });
 
-  test("delete takes a secret away; a second time exits with 3", async () => {
+  test("delete removes a secret; a second time exits with 3", async () => {
     await oc.done(["secret", "delete", project, "DATABASE_URL"]);
     assert.equal(await oc.done(["secret", "list", project]), "KEY\n");
     assert.equal((await oc.run(["secret", "delete", project, "DATABASE_URL"])).exitCode, 3);
@@ -178,7 +223,7 @@ describe("oc secret revoke", () => {
   });
   after(() => oc.end());
 
-  test("says what it revoked, and how the token comes back; an unknown id is a 404", async () => {
+  test("reports what it revoked and how to use the token again; an unknown id is a 404", async () => {
     const store = (await oc.done(["secret-store", "create", "--name", "leaked"])).trim();
     await oc.run(["secret", "set", store, "KEY", "--from-stdin"], {
       input: "jQ7vX2mT9wLr4KzB8nYd3HpC",

@@ -1,11 +1,11 @@
 import type { SecretEntry } from "@opencomputer/sdk";
 import type { Command } from "commander";
 import { defineCommand, defineGroup } from "../../arguments/define-command.ts";
+import { formatEgressAllowlist } from "../../arguments/egress-allowlist-options.ts";
+import { formatPlacements } from "../../arguments/placement-options.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
-import { printable } from "../../output/printable.ts";
-import { formatEgressAllowlist } from "../egress-allowlist.ts";
-import { formatPlacements } from "../placements.ts";
+import { printable } from "../../output/format.ts";
 import { addRevokeSecret } from "./revoke-secret.ts";
 import { findSecretOwner } from "./secret-owner.ts";
 import { addSetSecret } from "./set-secret.ts";
@@ -46,8 +46,8 @@ function addList(group: Command, context: CliContext): void {
     const rows = secrets
       .filter((secret) => typeof secret !== "string")
       .toSorted((one, other) => (one.name < other.name ? -1 : 1))
-      .map(({ name, allowedHosts, substituteIn, revokedAt }) => [
-        name,
+      .map(({ name, kind, allowedHosts, substituteIn, revokedAt }) => [
+        kind === "value" ? name : `${name} (${kind})`,
         formatEgressAllowlist(allowedHosts),
         revokedAt === undefined ? formatPlacements(substituteIn) : "none (revoked)",
       ]);

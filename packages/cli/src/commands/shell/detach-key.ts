@@ -3,14 +3,14 @@ const tilde = "~".charCodeAt(0);
 const dot = ".".charCodeAt(0);
 
 /**
- * Looks for `~.` at the beginning of a line, the escape of ssh(1): it detaches
- * instead of being typed. `~~` there types one `~`.
+ * Detects `~.` at the beginning of a line, the escape sequence of ssh(1), which
+ * detaches. `~~` there types one `~`.
  */
 export function createDetachKey() {
   let isAtLineStart = true;
   let isEscaped = false;
   return {
-    /** What of these keys is typed, and whether the user detached. */
+    /** Returns which of these keys to send, and whether the user detached. */
     take(keys: Buffer): { typed: Buffer; isDetached: boolean } {
       const typed: number[] = [];
       for (const key of keys) {

@@ -1,23 +1,22 @@
-import { once } from "node:events";
 import { type AttachTerminalOptions, OpenComputerError, type Terminal } from "@opencomputer/sdk";
 import type { CliContext } from "../../cli-context.ts";
-import { CliError } from "../../cli-error.ts";
+import { CliError } from "../../cli-context.ts";
+import { createOutput, OutputClosedError } from "../../output/create-output.ts";
 import { createDetachKey } from "./detach-key.ts";
-import { holdTerminal } from "./hold-terminal.ts";
 
 export type TerminalSession = Pick<
   Terminal,
   "sessionId" | "send" | "resize" | "kill" | "close" | "exited"
 >;
 
-/** Signals that end `oc`; the shell runs on. 128 + n is the exit code. */
+/** Signals at which `oc` detaches and exits with 128 + n. */
 const endingSignals = { SIGHUP: 1, SIGTERM: 15 } as const;
-/** Ends the line, and at its beginning the input. */
+/** Ctrl-D: ends the input at the beginning of a line. */
 const endOfInput = "\u0004";
 
 /**
  * Connects this terminal to one in a sandbox until its shell ends or the user
- * detaches; returns the exit code. Whatever happens, the terminal is as it was.
+ * detaches; returns the exit code. The terminal's mode is always restored.
  */
 export async function runTerminal(
   context: Pick<CliContext, "stdin" | "stdout" | "stderr" | "signals"> & {
@@ -30,37 +29,40 @@ export async function runTerminal(
   }: { sandboxId: string; sizeOf: () => { cols: number; rows: number } | undefined },
 ): Promise<number> {
   const { stdin, stdout, stderr, signals } = context;
-  const write = context.write ?? ((data) => writeOut(stdout, data));
-  const leave = new AbortController();
+  const output = createOutput(stdout);
+  const write = context.write ?? output.write;
+  const detach = new AbortController();
   let ending: number | undefined;
   const listeners = Object.entries(endingSignals).map(([name, number]) => {
     const listener = (): void => {
       ending = 128 + number;
-      leave.abort();
+      detach.abort();
     };
     signals.on(name, listener);
     return () => void signals.off(name, listener);
   });
   let session: TerminalSession | undefined;
   let release = (): void => undefined;
-  const wayBack = () => `Go on with: oc shell ${sandboxId} --attach ${session?.sessionId}`;
+  const attachCommand = () =>
+    `Attach again with: oc shell ${sandboxId} --attach ${session?.sessionId}`;
   try {
-    const opened = await open({ onOutput: write, signal: leave.signal });
+    const opened = await open({ onOutput: write, signal: detach.signal });
     session = opened;
-    release = holdTerminal(stdin);
+    release = setRawMode(stdin);
     const resize = (): void => {
       const size = sizeOf();
-      // A connection that is lost is reported by the wait for the end.
+      // The wait for the end reports a lost connection.
       if (size !== undefined) opened.resize(size.cols, size.rows).catch(() => undefined);
     };
     stdout.on("resize", resize);
     listeners.push(() => void stdout.off("resize", resize));
-    typeInput(stdin, opened, () => leave.abort()).catch(() => undefined);
+    typeInput(stdin, opened, () => detach.abort()).catch(() => undefined);
     return await opened.exited;
   } catch (error) {
     release();
-    if (leave.signal.aborted) {
-      if (session !== undefined) stderr.write(`\r\nDetached; the shell runs on. ${wayBack()}\n`);
+    if (detach.signal.aborted) {
+      if (session !== undefined)
+        stderr.write(`\r\nDetached; the shell keeps running. ${attachCommand()}\n`);
       return ending ?? 0;
     }
     if (error instanceof OutputClosedError && session !== undefined) {
@@ -70,7 +72,7 @@ export async function runTerminal(
     if (error instanceof OpenComputerError && error.code === "connection_failed" && session) {
       throw new CliError(
         "connection_failed",
-        `The connection was lost; the shell runs on. ${wayBack()}`,
+        `The connection was lost; the shell keeps running. ${attachCommand()}`,
       );
     }
     throw error;
@@ -78,7 +80,7 @@ export async function runTerminal(
     release();
     // An idle input would keep the process alive.
     stdin.destroy();
-    for (const end of listeners) end();
+    for (const end of [...listeners, output.release]) end();
   }
 }
 
@@ -100,15 +102,21 @@ async function typeInput(
   if (stdin.isTTY !== true) await session.send(endOfInput);
 }
 
-/** Whoever reads the output wants no more of it. */
-class OutputClosedError extends Error {}
-
-async function writeOut(stdout: CliContext["stdout"], data: Uint8Array): Promise<void> {
-  if (stdout.destroyed) throw new OutputClosedError("The output is closed");
-  if (stdout.write(data)) return;
-  try {
-    await once(stdout, "drain");
-  } catch (cause) {
-    throw new OutputClosedError("The output is closed", { cause });
-  }
+/**
+ * Puts a terminal into raw mode (termios(3)), so that every key is sent to the
+ * sandbox, until the returned function is called or the process exits.
+ */
+function setRawMode(stdin: CliContext["stdin"]): () => void {
+  if (stdin.isTTY !== true || stdin.setRawMode === undefined) return () => undefined;
+  let isRaw = true;
+  const release = (): void => {
+    if (!isRaw) return;
+    isRaw = false;
+    process.off("exit", release);
+    stdin.setRawMode?.(false);
+  };
+  // Uncaught errors and process.exit come here, too.
+  process.once("exit", release);
+  stdin.setRawMode(true);
+  return release;
 }

@@ -29,7 +29,7 @@ describe("oc shell", () => {
     assert.equal(ended.exitCode, 1);
   });
 
-  test("is raw while it runs, sends resizes, and restores the terminal", async () => {
+  test("is in raw mode while it runs, sends resizes, and restores the terminal", async () => {
     const { modes, stdin } = openTerminal();
     const running = oc.run(["shell", id], {
       stdin,
@@ -44,7 +44,7 @@ describe("oc shell", () => {
     assert.ok(stdin.destroyed);
   });
 
-  test("~. detaches, SIGTERM ends oc, a lost connection fails: each names the way back", async () => {
+  test("~. detaches, SIGTERM ends oc, a lost connection fails: each prints how to attach again", async () => {
     const loses: [string, number, (stdin: PassThrough, signals: EventEmitter) => void][] = [
       ["~.", 0, (stdin) => void stdin.write("~.")],
       ["SIGTERM", 143, (_stdin, signals) => void signals.emit("SIGTERM")],

@@ -3,38 +3,38 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { defineCommand, readOptions } from "../../arguments/define-command.ts";
 import type { CliContext } from "../../cli-context.ts";
-import { CliError } from "../../cli-error.ts";
+import { CliError } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
 import { runTerminal, type TerminalSession } from "./run-terminal.ts";
 
 const optionsSchema = z.object({ shell: z.string().optional(), attach: z.string().optional() });
-/** Of an output that is no terminal, or one that does not report its size. */
+/** Size for an output that is not a terminal or does not report its size. */
 const defaultSize = { cols: 80, rows: 24 };
 
-/** Adds `oc shell`. It ends with the shell's exit code, which it keeps in `onExitCode`. */
+/** Adds `oc shell`, which passes the shell's exit code to `onExitCode`. */
 export function addShell(
   parent: Command,
   context: CliContext,
   onExitCode: (exitCode: number) => void,
 ): void {
   defineCommand(parent, "shell <id>", {
-    summary: "Open a terminal in a sandbox and end with its shell's exit code",
+    summary: "Open a terminal in a sandbox and exit with its shell's exit code",
     examples: [
       "oc shell sb-abc123",
       "oc shell sb-abc123 --shell zsh",
       "oc shell sb-abc123 --attach pty-0123   # after ~. at the beginning of a line, or a lost connection",
-      "echo 'make test; exit' | oc shell sb-abc123   # input that is no terminal is typed",
+      "echo 'make test; exit' | oc shell sb-abc123   # piped input is typed",
     ],
   })
     .option("--shell <shell>", "path of the shell, or its name (default: /bin/bash)")
-    .option("--attach <session-id>", "go on with a terminal that is open")
+    .option("--attach <session-id>", "attach again to an open terminal")
     .action(async (id: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const { shell, attach } = readOptions(command, optionsSchema);
       if (shell !== undefined && attach !== undefined) {
         throw new CliError(
           "invalid_usage",
-          "--attach goes on with a terminal that has its shell: leave out --shell",
+          "--attach opens a terminal whose shell is running: leave out --shell",
         );
       }
       const connecting = Sandbox.connect(id, await invocation.connection());
@@ -43,7 +43,7 @@ export function addShell(
       const open = async (options: AttachTerminalOptions): Promise<TerminalSession> => {
         if (attach === undefined) return await sandbox.pty.create({ ...size, shell, ...options });
         const terminal = await sandbox.pty.attach(attach, options);
-        // It has a program that fills the screen draw it again.
+        // A resize makes a full-screen program redraw.
         terminal.resize(size.cols, size.rows).catch(() => undefined);
         return terminal;
       };

@@ -2,11 +2,11 @@ import { statSync } from "node:fs";
 import { Image } from "@opencomputer/sdk";
 import { type Command, InvalidArgumentError } from "commander";
 import { collectVariables } from "../../arguments/option-parsers.ts";
+import { readText } from "../../arguments/read-text.ts";
 import type { CliContext } from "../../cli-context.ts";
-import { CliError } from "../../cli-error.ts";
-import { readText } from "../read-text.ts";
+import { CliError } from "../../cli-context.ts";
 
-/** One flag of the command line, to be done after those before it. */
+/** An image flag; flags are applied in the order of the command line. */
 type ImageFlag =
   | { kind: "apt" | "pip"; packages: string[] }
   | { kind: "step"; apply: (image: Image) => Image };
@@ -15,7 +15,7 @@ type ImageFlag =
  * Adds the flags that describe an image. They may be repeated and mixed, and
  * their order is the order of the steps.
  *
- * @returns what reads the image that the flags, or the manifest, describe.
+ * @returns a function that creates the image from the flags or the manifest.
  */
 export function addImageOptions(
   command: Command,
@@ -26,7 +26,7 @@ export function addImageOptions(
     flags.push({ kind: "step", apply });
     return true;
   };
-  /** Packages that are named one after the other are installed together. */
+  /** Consecutive packages are installed in one step. */
   const addPackage = (kind: "apt" | "pip") => (name: string) => {
     const last = flags.at(-1);
     if (last?.kind === kind) last.packages.push(name);
@@ -40,16 +40,18 @@ export function addImageOptions(
     .option("--run <command>", "run a shell command as root", (text: string) =>
       step((image) => image.runCommands(text)),
     )
-    .option("--env <NAME=VALUE>", "set a variable of every later command", (text: string) => {
-      const variables = collectVariables(text, undefined);
-      return step((image) => image.env(variables));
-    })
     .option(
-      "--workdir <path>",
-      "set the working directory of every later command",
-      (path: string) => step((image) => image.workdir(path)),
+      "--env <NAME=VALUE>",
+      "set an environment variable for later commands",
+      (text: string) => {
+        const variables = collectVariables(text, undefined);
+        return step((image) => image.env(variables));
+      },
     )
-    .option("--add <local:remote>", "add a file or directory of this machine", (text: string) => {
+    .option("--workdir <path>", "set the working directory for later commands", (path: string) =>
+      step((image) => image.workdir(path)),
+    )
+    .option("--add <local:remote>", "add a local file or directory", (text: string) => {
       const { local, remote } = /^(?<local>.+):(?<remote>[^:]+)$/.exec(text)?.groups ?? {};
       if (local === undefined || remote === undefined) {
         throw new InvalidArgumentError("Expected LOCAL-PATH:PATH-IN-THE-IMAGE.");
@@ -58,12 +60,15 @@ export function addImageOptions(
         isDirectory(local) ? image.addLocalDir(local, remote) : image.addLocalFile(local, remote),
       );
     })
-    .option("--manifest <file>", "take the whole image from its JSON; - reads it from stdin");
+    .option("--manifest <file>", "read the whole image from a JSON file; - reads it from stdin");
 
   return async (manifest) => {
     if (manifest === undefined) return flags.reduce(applyFlag, Image.base());
     if (flags.length > 0) {
-      throw new CliError("invalid_usage", "--manifest has all the steps: pass no others with it");
+      throw new CliError(
+        "invalid_usage",
+        "--manifest describes the whole image: pass no other image flags",
+      );
     }
     return Image.fromJSON(parseJson(manifest, await readText(context, manifest)));
   };

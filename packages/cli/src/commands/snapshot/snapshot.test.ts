@@ -58,9 +58,13 @@ describe("oc snapshot", () => {
       assert.equal(result.exitCode, 1);
       assert.match(result.stderr, reason);
     };
-    await refused(["--manifest", path, "--run", "true"], "", /pass no others/);
+    await refused(["--manifest", path, "--run", "true"], "", /pass no other image flags/);
     await refused(["--manifest", "-"], "{", /- is not JSON/);
-    await refused(["--manifest", "-"], '{"base":"other","steps":[]}', /no manifest.*base/);
+    await refused(
+      ["--manifest", "-"],
+      '{"base":"other","steps":[]}',
+      /manifest .* is malformed: base/,
+    );
     await refused(["--add", "nothing"], "", /LOCAL-PATH:PATH/);
     await refused(["--add", `${folder}/none:/x`], "", /Cannot read .*none/);
   });

@@ -5,7 +5,7 @@ import { defineCommand, defineGroup, readOptions } from "../../arguments/define-
 import { wholeNumber } from "../../arguments/option-parsers.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
-import { formatAge } from "../../output/age.ts";
+import { formatAge } from "../../output/format.ts";
 import { formatFields } from "../../output/table.ts";
 import { addImageOptions } from "./image-options.ts";
 
@@ -15,7 +15,7 @@ const createOptionsSchema = z.object({
   builderMemory: z.number().optional(),
 });
 
-/** `oc snapshot`: images with a name, which sandboxes start from. */
+/** Adds `oc snapshot`: named images that sandboxes start from. */
 export function addSnapshot(program: Command, context: CliContext): void {
   const group = defineGroup(program, "snapshot", {
     summary: "Build images that sandboxes start from",
@@ -42,7 +42,7 @@ function addCreate(group: Command, context: CliContext): void {
   }).requiredOption("--name <name>", "name, unique in the organization");
   const readImage = addImageOptions(command, context);
   command
-    .option("--builder-memory <MB>", "memory of the sandbox that builds it", wholeNumber)
+    .option("--builder-memory <MB>", "memory in MB of the sandbox that builds it", wholeNumber)
     .action(async (_options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const { name, manifest, builderMemory } = readOptions(command, createOptionsSchema);
@@ -68,7 +68,7 @@ function addList(group: Command, context: CliContext): void {
     const snapshots = new Snapshots(await invocation.connection());
     const listed = await invocation.progress("Listing snapshots", snapshots.list());
     if (listed.length === 0) {
-      invocation.note("No snapshots. Make one with: oc snapshot create --name NAME");
+      invocation.note("No snapshots. Create one with: oc snapshot create --name NAME");
     }
     const rows = listed.map(({ name, status, manifest, lastUsedAt, createdAt }) => [
       name,
@@ -95,7 +95,7 @@ function addGet(group: Command, context: CliContext): void {
 
 function addDelete(group: Command, context: CliContext): void {
   defineCommand(group, "delete <name>", {
-    summary: "Delete a snapshot; sandboxes made from it run on",
+    summary: "Delete a snapshot; sandboxes created from it keep running",
     examples: ["oc snapshot delete data-pipeline"],
   }).action(async (name: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);

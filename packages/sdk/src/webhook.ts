@@ -1,0 +1,130 @@
+import {
+  type CreatedWebhook,
+  createdWebhookSchema,
+  type EventType,
+  type WebhookDelivery,
+  type WebhookRecord,
+  webhookDeliverySchema,
+  webhookRecordSchema,
+} from "@opencomputer/protocol/api";
+import { type ConnectionOptions, resolveConnection } from "./connection.ts";
+import { apiPath } from "./request/api-request.ts";
+import { requestDeletion, requestJson } from "./request/send-request.ts";
+
+/** What a webhook is made of. */
+export interface WebhookOptions {
+  /** An `https` or `http` URL without user, password and fragment. */
+  url: string;
+  /** `whsec_` and the base64 of 24 to 64 bytes. Default: the service makes one. */
+  secret?: string | undefined;
+  /** Default: all. */
+  eventTypes?: readonly EventType[] | undefined;
+}
+
+export interface CreateWebhookOptions extends ConnectionOptions, WebhookOptions {}
+
+export interface ListWebhooksOptions extends ConnectionOptions {
+  /** Those of this sandbox. Default: those of the org. */
+  sandboxId?: string | undefined;
+}
+
+/** Absent fields keep what is. */
+export interface UpdateWebhookOptions extends ConnectionOptions {
+  url?: string | undefined;
+  /** Null for all. */
+  eventTypes?: readonly EventType[] | null | undefined;
+  /** `true` has a disabled webhook get events again, from then on. */
+  enabled?: boolean | undefined;
+}
+
+export interface ListDeliveriesOptions extends ConnectionOptions {
+  state?: WebhookDelivery["state"] | undefined;
+  /** At most 1000. Default 100. */
+  limit?: number | undefined;
+}
+
+/**
+ * URLs that events are sent to. Every call throws {@link OpenComputerError}, with
+ * `not_found` for a webhook that does not exist.
+ */
+export const Webhook = {
+  /** Creates a webhook of the org. Its secret is returned only here. @throws `limit_exceeded`. */
+  async create(options: CreateWebhookOptions): Promise<CreatedWebhook> {
+    const { url, secret, eventTypes } = options;
+    return await requestJson(
+      resolveConnection(options),
+      {
+        method: "POST",
+        path: "/webhooks",
+        body: { kind: "json", value: { url, secret, eventTypes } },
+      },
+      createdWebhookSchema,
+    );
+  },
+
+  /** The oldest first, without their secrets. */
+  async list(options: ListWebhooksOptions = {}): Promise<WebhookRecord[]> {
+    return await requestJson(
+      resolveConnection(options),
+      { method: "GET", path: "/webhooks", query: { sandboxId: options.sandboxId } },
+      webhookRecordSchema.array(),
+    );
+  },
+
+  async get(webhookId: string, options: ConnectionOptions = {}): Promise<WebhookRecord> {
+    return await requestJson(
+      resolveConnection(options),
+      { method: "GET", path: apiPath`/webhooks/${webhookId}` },
+      webhookRecordSchema,
+    );
+  },
+
+  async update(webhookId: string, options: UpdateWebhookOptions): Promise<WebhookRecord> {
+    const { url, eventTypes, enabled } = options;
+    return await requestJson(
+      resolveConnection(options),
+      {
+        method: "PATCH",
+        path: apiPath`/webhooks/${webhookId}`,
+        body: { kind: "json", value: { url, eventTypes, enabled } },
+      },
+      webhookRecordSchema,
+    );
+  },
+
+  /** Deletes a webhook, with what was not sent yet. */
+  async delete(webhookId: string, options: ConnectionOptions = {}): Promise<void> {
+    await requestDeletion(resolveConnection(options), {
+      method: "DELETE",
+      path: apiPath`/webhooks/${webhookId}`,
+    });
+  },
+
+  /** What was and is to be sent, the newest first. */
+  async listDeliveries(
+    webhookId: string,
+    options: ListDeliveriesOptions = {},
+  ): Promise<WebhookDelivery[]> {
+    const { state, limit } = options;
+    const query = { state, limit: limit === undefined ? undefined : String(limit) };
+    return await requestJson(
+      resolveConnection(options),
+      { method: "GET", path: apiPath`/webhooks/${webhookId}/deliveries`, query },
+      webhookDeliverySchema.array(),
+    );
+  },
+
+  /** Sends the event of a delivery again, as a new one. @throws `invalid_request` while the webhook is disabled. */
+  async resend(
+    webhookId: string,
+    deliveryId: string,
+    options: ConnectionOptions = {},
+  ): Promise<WebhookDelivery> {
+    const path = apiPath`/webhooks/${webhookId}/deliveries/${deliveryId}/resend`;
+    return await requestJson(
+      resolveConnection(options),
+      { method: "POST", path },
+      webhookDeliverySchema,
+    );
+  },
+};

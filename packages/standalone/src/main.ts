@@ -1,13 +1,16 @@
 import { existsSync } from "node:fs";
-import { exitCodes, SettingsError } from "@opencomputer/protocol";
-import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
-import { describeInstallation } from "./installation.ts";
-import { loadInstallationRecord } from "./installation-record.ts";
+import { exitCodes, SettingsError } from "@opencomputer/protocol/wire";
+import { apiOrigin } from "./api-endpoint.ts";
+import { openInspectors } from "./development/inspector.ts";
+import { describeInstallation } from "./installation/installation.ts";
+import { loadInstallationRecord } from "./installation/installation-record.ts";
+import { checkoutDirectory, runsFromSource } from "./installation/program-files.ts";
+import { closeInheritedDescriptors } from "./process/inherited-descriptors.ts";
+import { ServiceFailure } from "./process/process-set.ts";
 import { createProgressLine } from "./progress-line.ts";
-import { takeSecrets } from "./secret-settings.ts";
-import { apiOrigin, ServiceFailure, startService } from "./service.ts";
+import { readServeSettings, takeSecrets } from "./serve-settings.ts";
+import { type Service, startService } from "./service.ts";
 import { connectServiceManager } from "./service-manager.ts";
-import { readServeSettings } from "./settings.ts";
 
 closeInheritedDescriptors();
 try {
@@ -26,6 +29,8 @@ function exitCodeFor(error: Error): number {
 async function serve(): Promise<void> {
   const secrets = takeSecrets(process.env);
   const settings = readServeSettings({ ...process.env, ...secrets });
+  const onNote = (text: string) => void process.stderr.write(`${text}\n`);
+  openInspectors(settings.OPENCOMPUTER_INSPECT, onNote);
   const dataDirectory = settings.OPENCOMPUTER_DATA_DIR;
   const record = await loadInstallationRecord(dataDirectory);
   const installation = describeInstallation(dataDirectory, record);
@@ -38,21 +43,33 @@ async function serve(): Promise<void> {
     environment: process.env,
     secrets,
     onStage: (stage) => progress.show(stage),
-    onNote: (text) => process.stderr.write(`${text}\n`),
+    onNote,
   });
 
   const manager = connectServiceManager({
     environment: process.env,
     isAlive: service.isAlive,
-    onNote: (text) => process.stderr.write(`${text}\n`),
+    onNote,
   });
+  const endWatch = runsFromSource ? await restartOnChange(service, onNote) : undefined;
   let stopping: Promise<void> | undefined;
   const stop = () => {
-    stopping ??= manager.stopping().then(() => service.stop());
+    stopping ??= manager.stopping().then(async () => {
+      await endWatch?.();
+      await service.stop();
+    });
     return stopping;
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => void stop().then(() => process.exit(exitCodes.stopped)));
+    process.on(signal, () => {
+      stop().then(
+        () => process.exit(exitCodes.stopped),
+        (error: unknown) => {
+          onNote(`The service could not be stopped in order: ${String(error)}`);
+          process.exit(exitCodes.failed);
+        },
+      );
+    });
   }
 
   try {
@@ -86,4 +103,18 @@ ${presetKey ? "" : `  export OPENCOMPUTER_API_KEY=$(cat ${installation.apiKeyFil
 
 Ctrl-C stops the service. Sandboxes keep running and are found again at the next start.
 `);
+}
+
+/** Restarts the processes whose code is saved; the watcher is not loaded in production. */
+async function restartOnChange(
+  service: Service,
+  onNote: (text: string) => void,
+): Promise<() => Promise<void>> {
+  const { watchSources } = await import("./development/watch-sources.ts");
+  return watchSources(checkoutDirectory, (names) => {
+    onNote(`code changed: restarting ${names.join(", ")}`);
+    service.restart(names).catch((error: unknown) => {
+      onNote(`${names.join(", ")} could not be restarted: ${String(error)}`);
+    });
+  });
 }

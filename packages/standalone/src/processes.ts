@@ -1,29 +1,34 @@
 import { dirname } from "node:path";
-import type { Confinement } from "./confinement.ts";
-import { databaseUrlPaths } from "./database-url-paths.ts";
-import type { Installation } from "./installation.ts";
-import { egressAddressOf } from "./network-block.ts";
-import { guestImageDirectory, hostMainFile, mainFileOf, programPaths } from "./program-files.ts";
-import type { ServeSettings } from "./settings.ts";
+import { egressPorts, refusalLogGroup } from "@opencomputer/protocol/wire";
+import { inspectorOptions } from "./development/inspector.ts";
+import type { Installation } from "./installation/installation.ts";
+import { egressAddressOf } from "./installation/network-block.ts";
+import {
+  guestImageDirectory,
+  mainFileOf,
+  nodeOptions,
+  programPaths,
+} from "./installation/program-files.ts";
+import type { SystemUsers } from "./installation/system-users.ts";
+import type { Confinement } from "./process/confinement.ts";
+import { refusalDescriptor, streamDescriptor } from "./process/guest-sockets.ts";
 import {
   auditDescriptor,
   type ProcessDefinition,
   secretsDescriptor,
-} from "./supervised-process.ts";
-import type { SystemUsers } from "./system-users.ts";
+} from "./process/start-process.ts";
+import { databaseUrlPaths, type ServeSettings, secretSettingNames } from "./serve-settings.ts";
 
-/** Lower ones need a capability: ip(7). */
+/** Lower ports need a capability: ip(7). */
 const unprivilegedPortMin = 1024;
 
 /**
- * The processes in the order of their start, each with its own variables,
- * files and sockets, and no others: the worker never sees the encryption key,
- * nor the proxy the database.
+ * Defines the processes, each with its own variables, files and sockets, and no
+ * others: the worker never sees the encryption key, nor the proxy the database.
  */
 export function defineProcesses({
   settings,
   installation,
-  networkBlock,
   environment,
   databaseUrl,
   secrets,
@@ -31,7 +36,6 @@ export function defineProcesses({
 }: {
   settings: ServeSettings;
   installation: Installation;
-  networkBlock: string;
   environment: NodeJS.ProcessEnv;
   databaseUrl: string;
   secrets: Readonly<Record<string, string>>;
@@ -42,7 +46,14 @@ export function defineProcesses({
   egressProxy: ProcessDefinition;
   controlPlane: ProcessDefinition;
 } {
-  const pass = (names: readonly string[]) => pick(environment, ["PATH", "LANG", "TZ", ...names]);
+  const nodeCommand = (name: Parameters<typeof inspectorOptions>[0], mainFile: string) => [
+    process.execPath,
+    ...nodeOptions,
+    ...inspectorOptions(name, settings.OPENCOMPUTER_INSPECT),
+    mainFile,
+  ];
+  const pass = (names: readonly string[]) =>
+    pick(environment, ["PATH", "LANG", "TZ", "OPENCOMPUTER_LOG_LEVEL", ...names]);
   const confine = (
     own: Pick<Confinement, "user"> & Partial<Omit<Confinement, "mountPoint">>,
   ): Confinement => ({
@@ -56,25 +67,29 @@ export function defineProcesses({
   const workerSocketDirectory = dirname(installation.workerSocket);
   const egressProxySocketDirectory = dirname(installation.egressProxySocket);
   const databasePaths = databaseUrlPaths(databaseUrl);
-  const caFile = settings.OPENCOMPUTER_EGRESS_CA_FILE;
+  const ports = [settings.OPENCOMPUTER_PORT, settings.OPENCOMPUTER_METRICS_PORT ?? Infinity];
+  const egressFiles = [
+    settings.OPENCOMPUTER_EGRESS_CA_FILE,
+    settings.OPENCOMPUTER_EGRESS_RESOLV_CONF,
+  ].filter((path) => path !== undefined);
   return {
     host: {
       name: "host",
-      command: [process.execPath, "--enable-source-maps", hostMainFile],
+      command: nodeCommand("host", mainFileOf("worker", "host")),
       environment: {
         ...pass(["OPENCOMPUTER_ALLOW_UNLIMITED", "OPENCOMPUTER_EGRESS_DENY"]),
         OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
         OPENCOMPUTER_HOST_SOCKET: installation.hostSocket,
         OPENCOMPUTER_RUNTIME_DIR: installation.runtimeDirectory,
         OPENCOMPUTER_INSTALLATION_ID: installation.id,
-        OPENCOMPUTER_NETWORK_BLOCK: networkBlock,
+        OPENCOMPUTER_NETWORK_BLOCK: installation.networkBlock,
         OPENCOMPUTER_WORKER_USER_ID: String(users.worker.userId),
         OPENCOMPUTER_WORKER_GROUP_ID: String(users.worker.groupId),
       },
     },
     worker: {
       name: "worker",
-      command: nodeCommand("worker"),
+      command: nodeCommand("worker", mainFileOf("worker")),
       confinement: confine({
         user: users.worker,
         readOnlyPaths: [guestImageDirectory, dirname(installation.hostSocket)],
@@ -83,7 +98,7 @@ export function defineProcesses({
           installation.machineSocketDirectory,
           workerSocketDirectory,
         ],
-        // It watches those of its machines.
+        // It watches the processes of its machines.
         seesProcesses: true,
       }),
       environment: {
@@ -93,35 +108,46 @@ export function defineProcesses({
         OPENCOMPUTER_WORKER_SOCKET: installation.workerSocket,
         OPENCOMPUTER_RUNTIME_DIR: installation.runtimeDirectory,
         OPENCOMPUTER_INSTALLATION_ID: installation.id,
-        OPENCOMPUTER_NETWORK_BLOCK: networkBlock,
+        OPENCOMPUTER_NETWORK_BLOCK: installation.networkBlock,
         OPENCOMPUTER_GUEST_IMAGE_DIR: guestImageDirectory,
       },
     },
     egressProxy: {
       name: "egress-proxy",
-      command: nodeCommand("egress-proxy"),
+      command: nodeCommand("egress-proxy", mainFileOf("egress-proxy")),
       confinement: confine({
         user: users.egressProxy,
         writablePaths: [egressProxySocketDirectory],
-        copiedFiles: caFile === undefined ? [] : [caFile],
+        copiedFiles: egressFiles,
       }),
+      secrets: pick(secrets, secretSettingNames.egressProxy),
       environment: {
         ...pass([
           "OPENCOMPUTER_EGRESS_HOSTS",
           "OPENCOMPUTER_EGRESS_DENY",
           "OPENCOMPUTER_EGRESS_CA_FILE",
+          "OPENCOMPUTER_EGRESS_NO_PROXY",
+          "OPENCOMPUTER_EGRESS_RESOLV_CONF",
         ]),
+        OPENCOMPUTER_SECRETS_DESCRIPTOR: String(secretsDescriptor),
         OPENCOMPUTER_EGRESS_PROXY_SOCKET: installation.egressProxySocket,
-        OPENCOMPUTER_EGRESS_ADDRESS: egressAddressOf(networkBlock),
+        OPENCOMPUTER_EGRESS_ADDRESS: egressAddressOf(installation.networkBlock),
         OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: String(auditDescriptor),
+        OPENCOMPUTER_EGRESS_STREAM_DESCRIPTOR: String(streamDescriptor),
+        OPENCOMPUTER_EGRESS_REFUSAL_DESCRIPTOR: String(refusalDescriptor),
+      },
+      guestSockets: {
+        address: egressAddressOf(installation.networkBlock),
+        port: egressPorts.streams,
+        logGroup: refusalLogGroup(installation.id),
       },
     },
     controlPlane: {
       name: "control-plane",
-      command: nodeCommand("control-plane"),
+      command: nodeCommand("control-plane", mainFileOf("control-plane")),
       confinement: confine({
         user: users.controlPlane,
-        capabilities: settings.OPENCOMPUTER_PORT < unprivilegedPortMin ? ["net_bind_service"] : [],
+        capabilities: ports.some((port) => port < unprivilegedPortMin) ? ["net_bind_service"] : [],
         readOnlyPaths: [
           workerSocketDirectory,
           egressProxySocketDirectory,
@@ -130,17 +156,23 @@ export function defineProcesses({
         writablePaths: [installation.controlPlaneDirectory],
         copiedFiles: databasePaths.files,
       }),
-      secrets: { ...secrets, DATABASE_URL: databaseUrl },
+      secrets: { ...pick(secrets, secretSettingNames.controlPlane), DATABASE_URL: databaseUrl },
       environment: {
         ...pass([
+          "OPENCOMPUTER_METRICS_PORT",
           "OPENCOMPUTER_SANDBOXES_PER_ORG_MAX",
           "OPENCOMPUTER_DISK_MB_PER_ORG_MAX",
           "OPENCOMPUTER_SANDBOXES_PER_KEY_MAX",
+          "OPENCOMPUTER_EGRESS_LOG_DAYS_MAX",
           "OPENCOMPUTER_REQUESTS_PER_SECOND_MAX",
+          "OPENCOMPUTER_EVENTS_DAYS_MAX",
+          "OPENCOMPUTER_EVENTS_PER_ORG_MAX",
+          "OPENCOMPUTER_WEBHOOK_ADDRESSES",
           "OPENCOMPUTER_API_BODY_BYTES_MAX",
           "OPENCOMPUTER_API_HEADER_BYTES_MAX",
           "OPENCOMPUTER_PUBLIC_URL",
           "OPENCOMPUTER_ALLOWED_HOSTS",
+          "OPENCOMPUTER_CORS_ORIGINS",
           "OPENCOMPUTER_TRUST_FORWARDED",
           "OPENCOMPUTER_SUBSTITUTE_IN",
           "OPENCOMPUTER_APT_MIRROR",
@@ -159,11 +191,10 @@ export function defineProcesses({
   };
 }
 
-function nodeCommand(name: string): string[] {
-  return [process.execPath, "--enable-source-maps", mainFileOf(name)];
-}
-
-function pick(environment: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {
+function pick(
+  environment: Readonly<Record<string, string | undefined>>,
+  names: readonly string[],
+): Record<string, string> {
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = environment[name];

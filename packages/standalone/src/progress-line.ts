@@ -1,4 +1,4 @@
-/** One line that says what is going on: rewritten on a terminal, a new line per stage elsewhere. */
+/** One line that shows the current stage: rewritten on a terminal, a new line for each stage elsewhere. */
 export function createProgressLine(stream: NodeJS.WriteStream) {
   const startedAt = Date.now();
   let shown = "";

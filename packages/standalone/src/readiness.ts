@@ -1,16 +1,16 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { egressProxyStatusSchema, workerStatusSchema } from "@opencomputer/protocol";
+import { egressProxyStatusSchema, workerStatusSchema } from "@opencomputer/protocol/wire";
 import { Client } from "undici";
 import { z } from "zod";
-import type { Installation } from "./installation.ts";
+import type { Installation } from "./installation/installation.ts";
 
 const pollMilliseconds = 100;
 const requestMilliseconds = 5_000;
 const apiHealthSchema = z.object({ ready: z.boolean() });
 
-/** Waits until the process behind a Unix socket answers its status route. */
-export async function untilAnswering(socketPath: string, signal: AbortSignal): Promise<void> {
+/** Waits until the process behind a Unix socket responds on its status route. */
+export async function untilResponding(socketPath: string, signal: AbortSignal): Promise<void> {
   const schema = z.union([workerStatusSchema, egressProxyStatusSchema]);
   await poll(signal, async () => {
     const status = await readJson({ origin: "http://status", socketPath, path: "/v1/status" });
@@ -35,10 +35,10 @@ export async function untilListening(socketPath: string, signal: AbortSignal): P
 }
 
 /**
- * Waits until sandboxes can be made. `onStage` hears what the worker does
- * meanwhile.
+ * Waits until sandboxes can be made. `onStage` is called with what the worker
+ * does until then.
  *
- * @throws when the worker says that it can never become ready.
+ * @throws when the worker reports that it can never become ready.
  */
 export async function untilReady({
   installation,
@@ -70,7 +70,7 @@ export async function untilReady({
   });
 }
 
-/** Whether the API responds at all, ready or not. */
+/** Whether the API responds, ready or not. */
 export async function isApiResponding(apiOrigin: string): Promise<boolean> {
   const health = await readJson({ origin: apiOrigin, path: "/health" });
   return apiHealthSchema.safeParse(health).success;
@@ -83,7 +83,7 @@ async function poll(signal: AbortSignal, isDone: () => Promise<boolean>): Promis
   }
 }
 
-/** The JSON at a path; `undefined` while nothing answers there. */
+/** The JSON at a path; `undefined` while nothing responds. */
 async function readJson({
   origin,
   socketPath,

@@ -9,7 +9,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { connectServiceManager } from "./service-manager.ts";
 import { until } from "./testing/until.ts";
 
-/** A manager's socket; systemd-notify may send a descriptor to wait on with a message of its own. */
+/** A manager's socket; systemd-notify may send a descriptor to wait on in a separate message. */
 const managerProgram = `
 import socket, sys
 server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -53,7 +53,7 @@ describe("connectServiceManager", () => {
   const connect = (environment: NodeJS.ProcessEnv, isAlive = async () => true) =>
     connectServiceManager({ environment, isAlive, onNote: (text) => notes.push(text) });
 
-  test("says ready, then that it is alive, then that it stops; and no child inherits the socket", async () => {
+  test("reports ready, then alive, then stopping; and no child inherits the socket", async () => {
     const environment = { PATH: "/bin", NOTIFY_SOCKET: socketPath, WATCHDOG_USEC: "300000" };
     const service = connect(environment);
     assert.deepEqual(environment, { PATH: "/bin" });
@@ -65,7 +65,7 @@ describe("connectServiceManager", () => {
     assert.deepEqual(notes, []);
   });
 
-  test("a service whose API does not respond is not said to be alive", async () => {
+  test("does not report a service as alive whose API does not respond", async () => {
     const environment = { NOTIFY_SOCKET: socketPath, WATCHDOG_USEC: "60000" };
     const service = connect(environment, async () => false);
     await service.ready();
@@ -75,10 +75,10 @@ describe("connectServiceManager", () => {
     assert.deepEqual(lines(), ["READY=1", "STOPPING=1"]);
   });
 
-  test("without a manager nothing is sent; one that is gone is a note, not a failure", async () => {
+  test("without a manager nothing is sent; a manager that was removed is a note, not a failure", async () => {
     await connect({}).ready();
     assert.deepEqual(notes, []);
     await connect({ NOTIFY_SOCKET: join(directory, "absent") }).ready();
-    assert.match(notes[0] ?? "", /was not sent READY=1/);
+    assert.match(notes[0] ?? "", /READY=1 could not be sent/);
   });
 });

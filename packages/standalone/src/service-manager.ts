@@ -3,22 +3,22 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-/** Pings within the time that the manager allows between two. */
+/** Pings sent within the time that the manager allows between two. */
 const pingsPerPeriod = 3;
 const sendMilliseconds = 10_000;
 const variableNames = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] as const;
 
-/** The manager that started this process, such as systemd; one that does nothing where there is none. */
+/** The manager that started this process, such as systemd; without one, its methods do nothing. */
 export interface ServiceManager {
-  /** Says that the service is ready, and goes on to say that it is alive, for as long as it is. */
+  /** Reports that the service is ready, and from then on that it is alive, while it is. */
   ready(): Promise<void>;
   stopping(): Promise<void>;
 }
 
 /**
- * Speaks sd_notify(3) by systemd-notify(1), since Node has no datagram sockets
- * of Unix. The variables for it are taken out of the environment: nothing that
- * this process starts speaks for it.
+ * Connects to the manager by systemd-notify(1), since Node has no Unix datagram
+ * sockets for sd_notify(3). The variables for it are removed from the
+ * environment, so that no process that this one starts reports in its place.
  */
 export function connectServiceManager({
   environment,
@@ -26,7 +26,7 @@ export function connectServiceManager({
   onNote,
 }: {
   environment: NodeJS.ProcessEnv;
-  /** Asked before each ping of the watchdog. */
+  /** Called before each ping of the watchdog. */
   isAlive: () => Promise<boolean>;
   onNote: (text: string) => void;
 }): ServiceManager {
@@ -46,16 +46,16 @@ export function connectServiceManager({
       });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      onNote(`The service manager was not sent ${message}: ${reason.trim()}`);
+      onNote(`${message} could not be sent to the service manager: ${reason.trim()}`);
     }
   };
 
   const ping = async () => {
     while (!ending.signal.aborted) {
       if (await isAlive()) await send("WATCHDOG=1");
-      else onNote("The API does not respond; the service manager is not told that it is alive");
+      else onNote("The API does not respond: the service manager gets no keep-alive ping");
       await delay(periodMilliseconds / pingsPerPeriod, undefined, { signal: ending.signal }).catch(
-        // It is stopping, as the condition of the loop sees.
+        // It is stopping, which ends the loop.
         () => undefined,
       );
     }

@@ -1,73 +1,54 @@
 import { mkdir } from "node:fs/promises";
+import { apiOrigin, assertPortsAreFree } from "./api-endpoint.ts";
 import { AuditTrail } from "./audit/audit-trail.ts";
 import { carryOverFormerDatabase } from "./database/carry-over.ts";
-import { databaseUrlOf } from "./database/database-url.ts";
-import { preparePrivateDatabase } from "./database/private-database.ts";
-import { holdRuntimeDirectory, removeRuntimeDirectory } from "./holder.ts";
-import type { Installation } from "./installation.ts";
-import { assertPortIsFree } from "./port-check.ts";
-import { prepareDirectories } from "./prepare-directories.ts";
-import { openProcessLog } from "./process-log.ts";
+import { databaseUrlOf, preparePrivateDatabase } from "./database/private-database.ts";
+import type { Installation } from "./installation/installation.ts";
+import { prepareDirectories } from "./installation/prepare-directories.ts";
+import { assertProgramIsReadable } from "./installation/program-files.ts";
+import { holdRuntimeDirectory, removeRuntimeDirectory } from "./installation/runtime-directory.ts";
+import { holdInstallation } from "./installation/single-instance.ts";
+import { ensureSystemUsers, type SystemUsers } from "./installation/system-users.ts";
+import { ProcessSet } from "./process/process-set.ts";
+import type { ProcessStreams } from "./process/start-process.ts";
 import { defineProcesses } from "./processes.ts";
-import { assertProgramIsReadable } from "./program-files.ts";
-import { isApiResponding, untilAnswering, untilListening, untilReady } from "./readiness.ts";
-import type { ServeSettings } from "./settings.ts";
-import { holdInstallation } from "./single-instance.ts";
-import {
-  type ProcessDefinition,
-  type SupervisedProcess,
-  type SuperviseOptions,
-  superviseProcess,
-} from "./supervised-process.ts";
-import { ensureSystemUsers } from "./system-users.ts";
+import { isApiResponding, untilListening, untilReady, untilResponding } from "./readiness.ts";
+import type { ServeSettings } from "./serve-settings.ts";
 
 /** The whole service on one machine: database, worker, egress proxy and control plane. */
 export interface Service {
-  /** Resolves when sandboxes can be made; rejects when that cannot come to be. */
+  /** Resolves when sandboxes can be made; rejects when they never can. */
   readonly ready: Promise<void>;
   /**
-   * Whether the API responds, or its process is about to be started again: what
-   * that process lacks does not come by starting the whole service again.
+   * Whether the API responds, or its process is about to be started again:
+   * starting the whole service again would not give that process what it lacks.
    */
   isAlive(): Promise<boolean>;
+  /** Restarts the named processes, for those that run. Sandboxes keep running. */
+  restart(names: readonly string[]): Promise<void>;
   /** Stops every process, in the reverse order of their start. Sandboxes keep running. */
   stop(): Promise<void>;
 }
 
-/** Why the service cannot run, with the exit code for it. */
-export class ServiceFailure extends Error {
-  readonly exitCode: number;
-
-  constructor(message: string, exitCode: number) {
-    super(message);
-    this.name = "ServiceFailure";
-    this.exitCode = exitCode;
-  }
+interface ServiceOptions {
+  readonly settings: ServeSettings;
+  readonly installation: Installation;
+  readonly environment: NodeJS.ProcessEnv;
+  /** In no process's environment: each is for one process alone. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly onStage: (stage: string) => void;
+  readonly onNote: (text: string) => void;
 }
 
-export async function startService({
-  settings,
-  installation,
-  environment,
-  secrets,
-  onStage,
-  onNote,
-}: {
-  settings: ServeSettings;
-  installation: Installation;
-  environment: NodeJS.ProcessEnv;
-  /** For the control plane alone. */
-  secrets: Readonly<Record<string, string>>;
-  onStage: (stage: string) => void;
-  onNote: (text: string) => void;
-}): Promise<Service> {
+/** Prepares the host for an installation and begins to start its processes. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { settings, installation, environment, secrets, onNote } = options;
   const users = await ensureSystemUsers();
   await assertProgramIsReadable();
   await mkdir(installation.runtimeDirectory, { recursive: true, mode: 0o711 });
-  const { dataDirectory, runtimeDirectory, networkBlock } = installation;
   const release = await holdInstallation(installation);
   try {
-    await holdRuntimeDirectory(runtimeDirectory, dataDirectory);
+    await holdRuntimeDirectory(installation.runtimeDirectory, installation.dataDirectory);
   } catch (error) {
     await release();
     throw error;
@@ -75,56 +56,14 @@ export async function startService({
   await prepareDirectories(installation, users, {
     hasPresetApiKey: settings.OPENCOMPUTER_API_KEY !== undefined,
   });
-  await assertPortIsFree(settings.OPENCOMPUTER_HOST, settings.OPENCOMPUTER_PORT);
+  await assertPortsAreFree(settings);
   const databaseUrl = settings.DATABASE_URL ?? databaseUrlOf(installation.databaseSocketDirectory);
   const definitions = defineProcesses({
-    settings,
-    installation,
-    networkBlock,
-    environment,
-    databaseUrl,
-    secrets,
-    users,
+    ...{ settings, installation, environment, databaseUrl, secrets, users },
   });
-
-  const ending = new AbortController();
-  let hasBeenReady = false;
-  const running: SupervisedProcess[] = [];
-  const openLog = ({ name }: ProcessDefinition) =>
-    openProcessLog({ directory: installation.logDirectory, name, onNote });
-  const supervise = (
-    definition: ProcessDefinition,
-    options: Pick<SuperviseOptions, "log"> & Partial<Pick<SuperviseOptions, "readAudit">>,
-  ) => {
-    ending.signal.throwIfAborted();
-    running.push(
-      superviseProcess({
-        definition,
-        ...options,
-        onNote,
-        mayPersist: () => hasBeenReady,
-        onGiveUp: (reason, exitCode) =>
-          ending.abort(
-            new ServiceFailure(
-              `${reason}; see ${installation.logDirectory}/${definition.name}.log`,
-              exitCode,
-            ),
-          ),
-        onChange: reportState,
-      }),
-    );
-    reportState();
-  };
-  const reportState = () => {
-    const processes = running.map((supervised) => supervised.state());
-    for (const supervised of running) {
-      if (supervised.name === definitions.controlPlane.name) {
-        supervised.send({ type: "service-state", processes });
-      }
-    }
-  };
-
-  const egressProxyLog = openLog(definitions.egressProxy);
+  const controlPlaneName = definitions.controlPlane.name;
+  const processes = await ProcessSet.open({ installation, stateReader: controlPlaneName, onNote });
+  const egressProxyLog = processes.openLog(definitions.egressProxy);
   const auditTrail = await AuditTrail.open({
     directory: installation.auditDirectory,
     report(message) {
@@ -133,57 +72,17 @@ export async function startService({
     },
   });
 
-  const startDatabase = async () => {
-    const database = await preparePrivateDatabase({ installation, users, onStage, onNote });
-    onStage("starting the database");
-    supervise(database.definition, { log: openLog(database.definition) });
-    await database.untilAccepting(ending.signal);
-    const { dataDirectory } = installation;
-    const kept = await carryOverFormerDatabase({ dataDirectory, databaseUrl, onStage });
-    if (kept === undefined) return;
-    onNote(
-      `The database of a former version is now in PostgreSQL. Its files are kept in ${kept}: remove them when all is well.`,
-    );
-  };
-
-  const start = async () => {
-    if (settings.DATABASE_URL === undefined) await startDatabase();
-    onStage("starting the worker");
-    supervise(definitions.host, { log: openLog(definitions.host) });
-    await untilListening(installation.hostSocket, ending.signal);
-    // The worker has the address made that the proxy listens at.
-    supervise(definitions.worker, { log: openLog(definitions.worker) });
-    await untilAnswering(installation.workerSocket, ending.signal);
-    onStage("starting the egress proxy");
-    supervise(definitions.egressProxy, {
-      log: egressProxyLog,
-      readAudit: (stream) => auditTrail.read(stream),
-    });
-    await untilAnswering(installation.egressProxySocket, ending.signal);
-    onStage("starting the control plane");
-    supervise(definitions.controlPlane, { log: openLog(definitions.controlPlane) });
-    await untilReady({
-      installation,
-      apiOrigin: apiOrigin(settings),
-      onStage,
-      signal: ending.signal,
-    });
-    hasBeenReady = true;
-  };
-
   return {
-    ready: start(),
+    ready: startProcesses(options, {
+      ...{ definitions, processes, users, databaseUrl },
+      egressProxy: { log: egressProxyLog, readAudit: (stream) => auditTrail.read(stream) },
+    }),
     async isAlive() {
-      const isRestarting = running.some(
-        (supervised) =>
-          supervised.name === definitions.controlPlane.name &&
-          supervised.state().state === "restarting",
-      );
-      return isRestarting || isApiResponding(apiOrigin(settings));
+      return processes.isRestarting(controlPlaneName) || isApiResponding(apiOrigin(settings));
     },
+    restart: (names) => processes.replace(names),
     async stop() {
-      ending.abort(new Error("The service was stopped before it was ready"));
-      for (const supervised of running.reverse()) await supervised.stop();
+      await processes.stop();
       await auditTrail.close();
       await release();
       await removeRuntimeDirectory(installation.runtimeDirectory);
@@ -191,16 +90,49 @@ export async function startService({
   };
 }
 
-/** A line of a process log, as the processes write theirs. */
+/** Starts each process when what it needs is ready, and returns when sandboxes can be made. */
+async function startProcesses(
+  { settings, installation, onStage, onNote }: ServiceOptions,
+  deps: {
+    definitions: ReturnType<typeof defineProcesses>;
+    processes: ProcessSet;
+    users: SystemUsers;
+    databaseUrl: string;
+    egressProxy: Pick<ProcessStreams, "log" | "readAudit">;
+  },
+): Promise<void> {
+  const { definitions, processes, users, databaseUrl } = deps;
+  const signal = processes.ending;
+  if (settings.DATABASE_URL === undefined) {
+    const database = await preparePrivateDatabase({ installation, users, onStage, onNote });
+    onStage("starting the database");
+    await processes.start(database.definition);
+    await database.untilAccepting(signal);
+    const { dataDirectory } = installation;
+    const kept = await carryOverFormerDatabase({ dataDirectory, databaseUrl, onStage });
+    if (kept !== undefined) {
+      onNote(
+        `The database of an earlier version is now in PostgreSQL. Its files are kept in ${kept}: remove them when the service works as before.`,
+      );
+    }
+  }
+  onStage("starting the worker");
+  await processes.start(definitions.host);
+  await untilListening(installation.hostSocket, signal);
+  // The worker sets up the address at which the proxy listens.
+  await processes.start(definitions.worker);
+  await untilResponding(installation.workerSocket, signal);
+  onStage("starting the egress proxy");
+  await processes.start(definitions.egressProxy, deps.egressProxy);
+  await untilResponding(installation.egressProxySocket, signal);
+  onStage("starting the control plane");
+  await processes.start(definitions.controlPlane);
+  await untilReady({ installation, apiOrigin: apiOrigin(settings), onStage, signal });
+  processes.persist();
+}
+
+/** A line of a process log, in the form of the processes' own lines. */
 function errorLine(message: string): string {
   const entry = { level: 50, time: new Date().toISOString(), name: "supervisor", msg: message };
   return `${JSON.stringify(entry)}\n`;
-}
-
-/** Where the API listens, as a URL. */
-export function apiOrigin(settings: ServeSettings): string {
-  const host = settings.OPENCOMPUTER_HOST.includes(":")
-    ? `[${settings.OPENCOMPUTER_HOST}]`
-    : settings.OPENCOMPUTER_HOST;
-  return `http://${host}:${settings.OPENCOMPUTER_PORT}`;
 }

@@ -1,18 +1,18 @@
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { sandboxIdPattern } from "@opencomputer/protocol";
+import { sandboxIdPattern } from "@opencomputer/protocol/api";
 
 const ownerOnly = 0o600;
 const lineFeed = 0x0a;
 const withoutSandbox = "no-sandbox";
 const fileNamePattern = /^(?:sb-[a-z2-7]{20}|no-sandbox)(\.1)?\.jsonl$/;
 
-/** What a sandbox's audit files are named for. Only an id of the product's own form names a file. */
+/** The name of a sandbox's audit files. An id that is not of the product's own form names no file. */
 export function auditNameOf(sandboxId: string | null): string {
   return sandboxId !== null && sandboxIdPattern.test(sandboxId) ? sandboxId : withoutSandbox;
 }
 
-/** Which generation a file of this name is; undefined when it is no audit file. */
+/** The generation of an audit file, by its name; undefined for other files. */
 export function auditGenerationOf(fileName: string): "current" | "former" | undefined {
   const match = fileNamePattern.exec(fileName);
   if (match === null) return undefined;
@@ -21,10 +21,10 @@ export function auditGenerationOf(fileName: string): "current" | "former" | unde
 
 /**
  * Appends whole lines to the current file of a name. A file that would grow
- * beyond its bound becomes the former one, and what was the former is gone: of
- * two bounded files, a sandbox that writes much loses its own oldest lines.
+ * beyond its bound replaces the former one, so a sandbox that writes much loses
+ * its own oldest lines.
  *
- * A write that fails, on a full disk for instance, leaves no part of itself.
+ * A write that fails, on a full disk for instance, leaves no part of a line.
  */
 export async function appendAuditLines(
   directory: string,
@@ -48,7 +48,7 @@ export async function appendAuditLines(
   });
 }
 
-/** Whether a crash left a part of a line at the end: the next line must not join it. */
+/** Whether the file ends with a part of a line, as after a crash: the next line must not join it. */
 async function endsInsideLine(file: FileHandle, size: number): Promise<boolean> {
   if (size === 0) return false;
   const last = Buffer.alloc(1);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Duplex, PassThrough } from "node:stream";
 import { after, beforeEach, describe, test } from "node:test";
 import { promisify } from "node:util";
-import { type AuditLine, auditLineSchema, limits } from "@opencomputer/protocol";
+import { type AuditLine, auditLineSchema, serviceLimits } from "@opencomputer/protocol/wire";
 import { until } from "../testing/until.ts";
 import { AuditTrail, type AuditTrailOptions } from "./audit-trail.ts";
 
@@ -72,7 +72,7 @@ describe("AuditTrail", () => {
     return lines.map((line) => auditLineSchema.parse(JSON.parse(line)).path);
   };
 
-  test("keeps the lines of each sandbox in a file of its own, for its owner alone", async () => {
+  test("keeps the lines of each sandbox in a separate file, which only its owner can read", async () => {
     const { trail, reports } = await open();
     trail.write(text({ path: "/1" }));
     trail.write(text({ path: "/2", sandboxId: other }));
@@ -97,7 +97,7 @@ describe("AuditTrail", () => {
     });
   }
 
-  test("a flood of one sandbox takes its own oldest lines, and nothing of another's", async () => {
+  test("a flood of one sandbox displaces its own oldest lines, and none of another's", async () => {
     const fileBytesMax = 600_000;
     const { trail, reports } = await open({ fileBytesMax });
     trail.write(text({ sandboxId: other, path: "/kept" }));
@@ -124,7 +124,7 @@ describe("AuditTrail", () => {
     const stream = new PassThrough();
     trail.read(stream);
     stream.write(`${text({ path: "/1" })}\nnonsense\n{}\n`);
-    stream.write(`${"x".repeat(limits.auditLineBytesMax + 1)}\n${text({ path: "/2" })}\n`);
+    stream.write(`${"x".repeat(serviceLimits.auditLineBytesMax + 1)}\n${text({ path: "/2" })}\n`);
     stream.end(text({ path: "/cut off" }).slice(0, -10));
     await until("the stream ended", () => stream.readableEnded);
     await trail.close();
@@ -153,47 +153,47 @@ describe("AuditTrail", () => {
     assert.deepEqual(await pathsIn(`${other}.jsonl`), ["/another's"]);
   });
 
-  test("its writers hear of the first write that fails, and when none does any more", async () => {
+  test("reports the first write that fails, and the recovery, to the stream's other end", async () => {
     await mkdir(join(directory, `${one}.jsonl`), { recursive: true });
     const { trail } = await open();
     const early = createWriter();
     trail.read(early.stream);
     trail.write(text());
     trail.write(text({ sandboxId: other }));
-    await until("the failure is told", () => early.states.length > 0);
+    await until("the failure is reported", () => early.states.length > 0);
     const late = createWriter();
     trail.read(late.stream);
     assert.deepEqual(late.states, ['{"isWritable":false}\n']);
     await rm(join(directory, `${one}.jsonl`), { recursive: true });
-    await until("the recovery is told", () => early.states.length > 1);
+    await until("the recovery is reported", () => early.states.length > 1);
     assert.deepEqual(early.states, ['{"isWritable":false}\n', '{"isWritable":true}\n']);
     assert.deepEqual(late.states, early.states);
     await trail.close();
   });
 
-  test("its writers hear of a write that does not return, and of its end", async () => {
+  test("reports a write that does not return, and its end, to the stream's other end", async () => {
     await mkdir(directory);
     const path = join(directory, `${one}.jsonl`);
     await promisify(execFile)("mkfifo", [path]);
     const { trail, reports } = await open({ stallMilliseconds: 50 });
     const writer = createWriter();
     trail.read(writer.stream);
-    // More than a pipe takes that nobody reads.
+    // More than fits into a pipe that is not read.
     for (let index = 0; index < 60; index += 1) trail.write(text({ path: "a".repeat(2000) }));
-    await until("the stall is told", () => writer.states.length > 0);
+    await until("the stall is reported", () => writer.states.length > 0);
     assert.match(reports.join("\n"), /A write has taken 0\.05 s so far/);
     const reader = createReadStream(path).resume();
-    await until("its end is told", () => writer.states.length > 1);
+    await until("its end is reported", () => writer.states.length > 1);
     assert.deepEqual(writer.states, ['{"isWritable":false}\n', '{"isWritable":true}\n']);
     reader.destroy();
     await trail.close();
   });
 
-  test("lines of refused requests take less room than those of allowed ones", async () => {
+  test("lines of refused requests may take less memory than those of allowed ones", async () => {
     await mkdir(join(directory, `${one}.jsonl`), { recursive: true });
     const { trail, reports } = await open({ reportMilliseconds: 60_000 });
     const path = "a".repeat(2000);
-    const lines = Math.ceil(limits.auditPendingRefusalsBytesMax / 2000);
+    const lines = Math.ceil(serviceLimits.auditPendingRefusalsBytesMax / 2000);
     for (let index = 0; index < lines; index += 1) trail.write(text({ path, decision: "refused" }));
     trail.write(text({ path: "/allowed" }));
     await until("the failure is reported", () => reports.length > 0);
@@ -215,7 +215,7 @@ describe("AuditTrail", () => {
     assert.match(reports.join("\n"), new RegExp(`lost \\(${one}: 3\\)`));
   });
 
-  test("goes on where the trail of a former start ended, also inside a line", async () => {
+  test("continues where the trail of an earlier start ended, also inside a line", async () => {
     await mkdir(directory);
     await writeFile(join(directory, `${one}.jsonl`), '{"time":"2026');
     const { trail } = await open();

@@ -5,9 +5,9 @@ import {
   type AuditLine,
   type AuditTrailState,
   auditLineSchema,
-  limits,
-} from "@opencomputer/protocol";
-import { createLineSplitter } from "../line-splitter.ts";
+  serviceLimits,
+} from "@opencomputer/protocol/wire";
+import { createLineSplitter } from "../process/line-splitter.ts";
 import { appendAuditLines, auditNameOf } from "./audit-files.ts";
 import { collectAuditFiles } from "./collect-audit-files.ts";
 import { createProblemReport, type ProblemReport } from "./problem-report.ts";
@@ -22,7 +22,7 @@ interface Pending {
 
 export interface AuditTrailOptions {
   readonly directory: string;
-  /** Hears of lines that cannot be written or were lost. */
+  /** Called with a message about lines that cannot be written or were lost. */
   readonly report: (message: string) => void;
   readonly now?: () => number;
   readonly fileBytesMax?: number;
@@ -34,14 +34,14 @@ export interface AuditTrailOptions {
 
 /**
  * The audit trail on disk: two bounded files for each sandbox, and two for
- * lines without one. Nothing is shared between sandboxes, neither files nor
- * what waits for the disk, so none pushes another's lines out.
+ * lines without a sandbox. Sandboxes share neither files nor the memory for
+ * lines that are not written yet, so none displaces another's lines.
  *
- * The stream is always read: a disk that is slow must not pause the egress of
- * every sandbox. Lines wait in memory up to a bound for each sandbox. From the
- * first write that fails or stalls until none does, whoever writes to the
- * stream is told, so that no request is sent that may not be audited; lines
- * beyond the bound are counted and reported.
+ * The stream is always read: a slow disk must not pause the egress of every
+ * sandbox. Lines wait in memory, up to a bound for each sandbox; lines beyond
+ * it are counted and reported. While a write fails or stalls, this is reported
+ * to the other end of the stream, which then sends no request that could not
+ * be audited.
  */
 export class AuditTrail {
   readonly #options: AuditTrailOptions;
@@ -76,13 +76,13 @@ export class AuditTrail {
     return trail;
   }
 
-  /** Takes the lines of a stream until it ends, and writes back whether lines can be written. */
+  /** Reads the lines of a stream until it ends, and writes back whether lines can be written. */
   read(stream: Duplex): void {
     this.#streams.add(stream);
     stream.once("close", () => this.#streams.delete(stream));
     if (this.#failing.size > 0) writeState(stream, { isWritable: false });
     const splitter = createLineSplitter({
-      lineBytesMax: limits.auditLineBytesMax,
+      lineBytesMax: serviceLimits.auditLineBytesMax,
       onLine: (line) => this.write(line),
       onBrokenLine: () => this.#problems.lost(unreadable),
     });
@@ -91,7 +91,7 @@ export class AuditTrail {
     stream.on("error", (error) => this.#problems.failed(error));
   }
 
-  /** Takes one line, to be written soon. */
+  /** Accepts one line, which is written soon. */
   write(line: string): void {
     const parsed = parseAuditLine(line);
     if (parsed === undefined) {
@@ -112,7 +112,7 @@ export class AuditTrail {
     this.#work();
   }
 
-  /** Writes what waits; what the disk does not take now is reported as lost. */
+  /** Writes the lines that wait, and reports those that cannot be written as lost. */
   async close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#collecting);
@@ -132,7 +132,7 @@ export class AuditTrail {
     });
   }
 
-  /** One thing at a time: no file is deleted while a line is on its way into it. */
+  /** Does one thing at a time: no file is deleted while a line is written to it. */
   async #drain(): Promise<void> {
     for (;;) {
       try {
@@ -152,13 +152,13 @@ export class AuditTrail {
     this.#collectionIsDue = false;
     await collectAuditFiles(this.#options.directory, {
       nowMilliseconds: (this.#options.now ?? Date.now)(),
-      secondsMax: limits.auditSecondsMax,
-      bytesTotalMax: limits.auditBytesTotalMax,
+      secondsMax: serviceLimits.auditSecondsMax,
+      bytesTotalMax: serviceLimits.auditBytesTotalMax,
     });
   }
 
   async #append(name: string, batch: Pending): Promise<void> {
-    const { directory, fileBytesMax = limits.auditFileBytesMax } = this.#options;
+    const { directory, fileBytesMax = serviceLimits.auditFileBytesMax } = this.#options;
     this.#pending.delete(name);
     const stallMilliseconds = this.#options.stallMilliseconds ?? 5000;
     const stalled = setTimeout(() => {
@@ -193,7 +193,9 @@ export class AuditTrail {
 }
 
 function pendingBytesMax({ decision }: AuditLine): number {
-  return decision === "refused" ? limits.auditPendingRefusalsBytesMax : limits.auditPendingBytesMax;
+  return decision === "refused"
+    ? serviceLimits.auditPendingRefusalsBytesMax
+    : serviceLimits.auditPendingBytesMax;
 }
 
 function writeState(stream: Writable, state: AuditTrailState): void {
@@ -204,7 +206,7 @@ function parseAuditLine(line: string) {
   try {
     return auditLineSchema.safeParse(JSON.parse(line)).data;
   } catch (error) {
-    // No JSON: the same as a line of another shape.
+    // Not JSON: treated as a line of another shape.
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }

@@ -25,7 +25,7 @@ describe("collectAuditFiles", () => {
   const collect = (bytesTotalMax: number) =>
     collectAuditFiles(directory, { nowMilliseconds, secondsMax: 24 * hour, bytesTotalMax });
 
-  test("deletes what was kept for its time, and nothing but audit files", async () => {
+  test("deletes audit files that have expired, and no other files", async () => {
     await put(`${nameOf("a")}.jsonl`, 25 * hour);
     await put(`${nameOf("a")}.1.jsonl`, 26 * hour);
     await put(`${nameOf("b")}.jsonl`, 23 * hour);
@@ -35,7 +35,7 @@ describe("collectAuditFiles", () => {
     assert.deepEqual((await readdir(directory)).sort(), ["notes.txt", `${nameOf("b")}.jsonl`]);
   });
 
-  test("over the total, former files go first, and the current files at work never", async () => {
+  test("over the total, deletes former files first, and never the current files of active sandboxes", async () => {
     const [quiet, busy, idle] = [nameOf("a"), nameOf("b"), nameOf("c")];
     await put(`${quiet}.jsonl`, 5 * hour);
     await put(`${busy}.jsonl`, 0);

@@ -2,7 +2,7 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { auditGenerationOf } from "./audit-files.ts";
 
-/** A current file that was written in this time belongs to a sandbox that is at work. */
+/** A current file that was written to within this time belongs to an active sandbox. */
 const liveMilliseconds = 3600 * 1000;
 /** stat(2), `st_blocks`. */
 const blockBytes = 512;
@@ -10,16 +10,16 @@ const blockBytes = 512;
 interface AuditFile {
   readonly path: string;
   readonly isFormer: boolean;
-  /** What it takes on the disk. */
+  /** Disk space that it occupies. */
   readonly bytes: number;
   readonly writtenAtMilliseconds: number;
 }
 
 /**
- * Deletes audit files that were kept for their time, and as many others as
- * exceed the bound on all of them: former files first, the one written longest
- * ago before the others, then current ones in the same order. The current
- * file of a sandbox that is at work stays, so those alone can exceed the bound.
+ * Deletes audit files that have expired, and then others until the rest is
+ * within the bound on their total size: former files first, then current ones,
+ * in both cases those written longest ago first. The current file of an active
+ * sandbox is never deleted, so only these files can exceed the bound.
  */
 export async function collectAuditFiles(
   directory: string,

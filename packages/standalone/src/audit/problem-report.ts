@@ -3,15 +3,15 @@ const sandboxesNamedMax = 5;
 export interface ProblemReport {
   /** A write failed; the lines wait for the next attempt. */
   failed(error: unknown): void;
-  /** A line is lost. The name is what its file is named for. */
+  /** A line is lost. The name is that of its file. */
   lost(name: string): void;
-  /** Reports what was not reported yet. */
+  /** Reports what has not been reported yet. */
   flush(): void;
 }
 
 /**
- * Reports trouble of the audit trail: the first at once, further ones in sums
- * at an interval, so that a full disk is loud and the report of it bounded.
+ * Reports problems of the audit trail: the first at once, further ones as
+ * totals at an interval, so that a full disk is noticed without flooding the log.
  */
 export function createProblemReport(deps: {
   directory: string;
@@ -32,18 +32,18 @@ export function createProblemReport(deps: {
     deps.report(message);
     timer = setTimeout(flush, deps.intervalMilliseconds).unref();
   };
-  const noted = (): void => {
+  const reportSoon = (): void => {
     if (timer === undefined) flush();
   };
 
   return {
     failed(error) {
       failure = error instanceof Error ? error.message : String(error);
-      noted();
+      reportSoon();
     },
     lost(name) {
       lostLines.set(name, (lostLines.get(name) ?? 0) + 1);
-      noted();
+      reportSoon();
     },
     flush,
   };

@@ -10,7 +10,7 @@ import type { BackupPart } from "./backup-manifest.ts";
 const compression = "--use-compress-program=zstd -1 -T0";
 const errorCharactersKept = 2_000;
 
-/** Writes what a program prints to a file, with its digest. */
+/** Writes the output of a program to a file, and returns its size and digest. */
 export async function writeOutput(
   program: string,
   parameters: string[],
@@ -26,20 +26,24 @@ export async function writeOutput(
   return { bytes: (await stat(file)).size, sha256: hash.digest("hex") };
 }
 
-/** Archives files of a directory; holes of sparse ones take nothing. */
-export function writeArchive(root: string, paths: string[], file: string) {
+/** Archives a path of a directory; holes of sparse files take no space. */
+export function writeArchive(root: string, path: string, file: string) {
   const options = ["--create", "--sparse", "--numeric-owner", compression];
-  return writeOutput("tar", [...options, `--directory=${root}`, ...paths], file);
+  return writeOutput("tar", [...options, `--directory=${root}`, path], file);
 }
 
-/** Files become root's: users of one host may be others on the next. */
+/** Extracts an archive. The files become root's, since user ids differ between hosts. */
 export async function extractArchive(file: string, root: string): Promise<void> {
   const options = ["--extract", "--sparse", "--no-same-owner", compression];
   const parameters = [...options, `--directory=${root}`, `--file=${file}`];
   await untilDone(spawn("tar", parameters, { stdio: ["ignore", "ignore", "pipe"] }), "tar");
 }
 
-/** @throws when a file of a backup is not the one that was written. */
+/**
+ * Compares a file of a backup with its digest in the manifest.
+ *
+ * @throws when they differ.
+ */
 export async function assertIntact(directory: string, part: BackupPart): Promise<void> {
   const path = join(directory, part.file);
   const hash = createHash("sha256");

@@ -7,7 +7,7 @@ export const databaseDumpName = "database.dump";
 
 /** One archive of a backup: a part of the data directory, or the dump of the database. */
 const partSchema = z.strictObject({
-  /** Relative to the backup; only names of our own making can be one. */
+  /** Relative to the backup; only names that a backup gives its files. */
   file: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,120}$/),
   /** `null` for the dump of the database. */
   path: z
@@ -21,7 +21,7 @@ const partSchema = z.strictObject({
 });
 export type BackupPart = z.infer<typeof partSchema>;
 
-/** `backup.json`, which is written when everything else is on the disk. */
+/** `backup.json`, which is written after everything else is on the disk. */
 export const manifestSchema = z.strictObject({
   version: z.literal(1),
   createdAt: z.iso.datetime(),
@@ -30,14 +30,20 @@ export const manifestSchema = z.strictObject({
 });
 export type BackupManifest = z.infer<typeof manifestSchema>;
 
-/** @throws when the directory holds no complete backup of a known version. */
+/**
+ * Reads the manifest of a backup.
+ *
+ * @throws when the directory holds no complete backup of a known version.
+ */
 export async function readBackupManifest(directory: string): Promise<BackupManifest> {
   const path = join(directory, manifestName);
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new Error(`${directory} is no complete backup: ${path} cannot be read`, { cause: error });
+    throw new Error(`${directory} is not a complete backup: ${path} cannot be read`, {
+      cause: error,
+    });
   }
   const manifest = manifestSchema.safeParse(parseJson(text));
   if (manifest.success) return manifest.data;

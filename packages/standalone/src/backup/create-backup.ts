@@ -1,104 +1,54 @@
-import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { databaseName } from "../database/cluster-files.ts";
 import { findInstalledPostgres } from "../database/installed-postgres.ts";
-import type { Installation } from "../installation.ts";
-import { syncPath } from "../sync-path.ts";
-import { writeArchive, writeOutput } from "./archive.ts";
-import {
-  type BackupManifest,
-  type BackupPart,
-  databaseDumpName,
-  manifestName,
-} from "./backup-manifest.ts";
-import { layersOf, listSavedState, stateOf } from "./saved-state.ts";
+import { readFileOf, syncPath } from "../installation/file-access.ts";
+import type { Installation } from "../installation/installation.ts";
+import { ensureSystemUsers, type SystemUser } from "../installation/system-users.ts";
+import { writeOutput } from "./archive.ts";
+import { ArchivedState } from "./archived-state.ts";
+import { type BackupManifest, databaseDumpName, manifestName } from "./backup-manifest.ts";
 
-const attemptsMax = 3;
-const keyFiles = ["encryption-key", "encryption-key.previous", "api-key"];
+const keyFileNames = ["encryption-key", "encryption-key.previous", "api-key"];
+const keyFileBytesMax = 4096;
 
 /**
  * Copies database, keys and saved state of a service while it runs. Saved state
- * is copied before the dump and again after it, so that whatever a row of the
- * dump names is there: what was saved before, and what was saved meanwhile.
- * The manifest is written when all else is on the disk.
+ * is copied before the dump and again after it, so that everything that a row
+ * of the dump names is in the backup: what was saved before, and what was saved
+ * meanwhile. The manifest is written when everything else is on the disk.
  */
 export async function createBackup(
   installation: Installation,
   directory: string,
-  { onStage, onNote }: { onStage: (text: string) => void; onNote: (text: string) => void },
+  report: { onStage: (text: string) => void; onNote: (text: string) => void },
 ): Promise<BackupManifest> {
   const { dataDirectory } = installation;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   if ((await readdir(directory)).length > 0) {
-    throw new Error(`${directory} is not empty: name a directory for this backup alone.`);
+    throw new Error(`${directory} is not empty: name a new directory for the backup.`);
   }
-  const parts = new Map<string, BackupPart>();
-  const add = async (path: string, files: string[] = [path]) => {
-    const file = `${createHash("sha256").update(path).digest("hex").slice(0, 32)}.tar.zst`;
-    const target = join(directory, file);
-    await rm(target, { force: true });
-    parts.set(path, { file, path, ...(await writeArchive(dataDirectory, files, target)) });
-  };
+  const { controlPlane, worker } = await ensureSystemUsers();
+  const archives = new ArchivedState({ dataDirectory, backupDirectory: directory, worker });
 
-  /** Whether it was copied as it was saved. */
-  const addSaved = async (path: string): Promise<boolean> => {
-    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-      const before = await stateOf(dataDirectory, path);
-      if (before === undefined) return false;
-      const layers = await layersOf(dataDirectory, path);
-      const layersBefore = await Promise.all(layers.map((layer) => stateOf(dataDirectory, layer)));
-      for (const layer of layers) if (!parts.has(layer)) await add(layer);
-      await add(path);
-      const layersAfter = await Promise.all(layers.map((layer) => stateOf(dataDirectory, layer)));
-      const isSame =
-        before === (await stateOf(dataDirectory, path)) &&
-        layersBefore.every((state, index) => state !== undefined && state === layersAfter[index]);
-      if (isSame) return true;
-      for (const changed of [path, ...layers]) parts.delete(changed);
-    }
-    return false;
-  };
-  const addAllSaved = async () => {
-    for (const path of await listSavedState(dataDirectory)) {
-      if (parts.has(path)) continue;
-      onStage(path);
-      try {
-        if (await addSaved(path)) continue;
-      } catch (error) {
-        if (!(error instanceof Error)) throw error;
-        if ((await stateOf(dataDirectory, path)) !== undefined) throw error;
-      }
-      onNote(`${path} was woken or removed meanwhile, and is left out`);
-    }
-  };
-
-  onStage("keys");
-  const keysBefore = await readKeys(installation);
-  const keys = keyFiles.filter((name) =>
-    existsSync(join(installation.controlPlaneDirectory, name)),
-  );
-  if (keys.length > 0)
-    await add(
-      "control-plane",
-      keys.map((name) => `control-plane/${name}`),
-    );
-  await addAllSaved();
-  onStage("database");
+  report.onStage("keys");
+  const keys = await readKeys(controlPlane, installation);
+  if (keys.size > 0) await archives.addTexts("control-plane", keys);
+  await archives.addSavedState(report);
+  report.onStage("database");
   const dump = await dumpDatabase(installation, join(directory, databaseDumpName));
-  if ((await readKeys(installation)) !== keysBefore) {
-    throw new Error("The encryption key was rotated meanwhile: back up again.");
+  if (!haveSameKeys(keys, await readKeys(controlPlane, installation))) {
+    throw new Error("The encryption key was rotated during the backup: back up again.");
   }
-  await addAllSaved();
+  await archives.addSavedState(report);
 
   const manifest: BackupManifest = {
     version: 1,
     createdAt: new Date().toISOString(),
     installationId: installation.id,
-    parts: [{ file: databaseDumpName, path: null, ...dump }, ...parts.values()],
+    parts: [{ file: databaseDumpName, path: null, ...dump }, ...archives.parts()],
   };
-  onStage("syncing");
+  report.onStage("syncing");
   await removeOthers(directory, manifest);
   for (const { file } of manifest.parts) await syncPath(join(directory, file));
   await syncPath(directory);
@@ -106,11 +56,25 @@ export async function createBackup(
   return manifest;
 }
 
-/** One text that differs when any of the key files does. */
-async function readKeys({ controlPlaneDirectory }: Installation): Promise<string> {
-  const paths = keyFiles.map((name) => join(controlPlaneDirectory, name));
-  const texts = paths.map((path) => (existsSync(path) ? readFile(path, "utf8") : ""));
-  return JSON.stringify(await Promise.all(texts));
+/** The content of each key file that exists, by its name. */
+async function readKeys(
+  owner: SystemUser,
+  { controlPlaneDirectory }: Installation,
+): Promise<Map<string, string>> {
+  const keys = new Map<string, string>();
+  for (const name of keyFileNames) {
+    const path = join(controlPlaneDirectory, name);
+    const text = await readFileOf(owner, path, { bytesMax: keyFileBytesMax });
+    if (text !== undefined) keys.set(name, text);
+  }
+  return keys;
+}
+
+function haveSameKeys(
+  one: ReadonlyMap<string, string>,
+  other: ReadonlyMap<string, string>,
+): boolean {
+  return one.size === other.size && [...one].every(([name, text]) => other.get(name) === text);
 }
 
 async function dumpDatabase(installation: Installation, file: string) {

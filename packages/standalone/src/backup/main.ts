@@ -1,12 +1,11 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { SettingsError } from "@opencomputer/protocol";
-import { describeInstallation, type Installation } from "../installation.ts";
-import { loadInstallationRecord } from "../installation-record.ts";
+import { SettingsError } from "@opencomputer/protocol/wire";
+import { describeInstallation, type Installation } from "../installation/installation.ts";
+import { loadInstallationRecord } from "../installation/installation-record.ts";
+import { isListening } from "../installation/single-instance.ts";
 import { createProgressLine } from "../progress-line.ts";
-import { takeSecrets } from "../secret-settings.ts";
-import { readServeSettings } from "../settings.ts";
-import { answers } from "../single-instance.ts";
+import { readServeSettings, takeSecrets } from "../serve-settings.ts";
 import { createBackup } from "./create-backup.ts";
 import { restoreBackup } from "./restore-backup.ts";
 
@@ -34,7 +33,7 @@ async function run([action = "", directory = "", ...others]: string[]): Promise<
   };
   if (settings.DATABASE_URL !== undefined) {
     throw new SettingsError(
-      "DATABASE_URL is set, and this command knows the private database alone: back the server up with its own tools, and the data directory while the service is stopped.",
+      "DATABASE_URL is set, and this command can only back up the private database: back the server up with its own tools, and the data directory while the service is stopped.",
     );
   }
   const path = resolve(directory);
@@ -54,7 +53,7 @@ async function findRunning(dataDirectory: string): Promise<Installation> {
   if (existsSync(dataDirectory)) {
     const record = await loadInstallationRecord(dataDirectory);
     const installation = describeInstallation(dataDirectory, record);
-    if (await answers(installation.supervisorSocket)) return installation;
+    if (await isListening(installation.supervisorSocket)) return installation;
   }
   throw new Error(
     `No service runs on ${dataDirectory}: start it, or copy the directory as it is (cp --archive --sparse=always).`,

@@ -3,25 +3,24 @@ import { once } from "node:events";
 import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { confinedCommand } from "../confinement.ts";
 import { databaseName } from "../database/cluster-files.ts";
-import { findInstalledPostgres, listDirectory } from "../database/installed-postgres.ts";
+import { findInstalledPostgres } from "../database/installed-postgres.ts";
 import { preparePrivateDatabase } from "../database/private-database.ts";
-import { removeRuntimeDirectory } from "../holder.ts";
-import { describeInstallation, type Installation } from "../installation.ts";
-import { loadInstallationRecord } from "../installation-record.ts";
-import { prepareDirectories } from "../prepare-directories.ts";
-import { syncPath } from "../sync-path.ts";
-import { ensureSystemUsers } from "../system-users.ts";
+import { listDirectory, syncPath } from "../installation/file-access.ts";
+import { describeInstallation, type Installation } from "../installation/installation.ts";
+import { loadInstallationRecord } from "../installation/installation-record.ts";
+import { prepareDirectories } from "../installation/prepare-directories.ts";
+import { removeRuntimeDirectory } from "../installation/runtime-directory.ts";
+import { ensureSystemUsers } from "../installation/system-users.ts";
+import { confinedCommand } from "../process/confinement.ts";
 import { assertIntact, extractArchive } from "./archive.ts";
 import { databaseDumpName, readBackupManifest } from "./backup-manifest.ts";
 
 /**
- * Makes a data directory of a backup. It appears when it is complete; a
- * restore that was ended half way leaves only a directory that the next one
- * removes.
+ * Restores a backup to a new data directory, which gets its name when it is
+ * complete. An interrupted restore leaves a directory that the next one removes.
  *
- * @throws when the backup is damaged, or the data directory has something in it.
+ * @throws when the backup is damaged, or the data directory is not empty.
  */
 export async function restoreBackup(
   backupDirectory: string,
@@ -31,7 +30,7 @@ export async function restoreBackup(
   const manifest = await readBackupManifest(backupDirectory);
   if ((await listDirectory(dataDirectory)).length > 0) {
     throw new Error(
-      `${dataDirectory} is not empty: set OPENCOMPUTER_DATA_DIR to a directory that is to be made.`,
+      `${dataDirectory} is not empty: set OPENCOMPUTER_DATA_DIR to a directory that does not exist yet.`,
     );
   }
   onStage("checking the backup");
@@ -39,7 +38,7 @@ export async function restoreBackup(
 
   const unfinished = `${dataDirectory}.restoring`;
   await rm(unfinished, { recursive: true, force: true });
-  // An id of its own: it may be restored beside the installation that was backed up.
+  // A new id: it may be restored beside the installation that was backed up.
   const record = await loadInstallationRecord(unfinished);
   const installation = describeInstallation(unfinished, record);
   for (const { path, file } of manifest.parts) {
@@ -61,7 +60,7 @@ export async function restoreBackup(
   await syncPath(dirname(dataDirectory));
 }
 
-/** Loads the dump into a cluster that is made for it, and stops it again. */
+/** Loads the dump into a new cluster, and stops its server again. */
 async function loadDatabase(
   installation: Installation,
   dump: string,

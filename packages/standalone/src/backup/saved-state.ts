@@ -1,7 +1,8 @@
-import { readFile, stat } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { listDirectory } from "../database/installed-postgres.ts";
+import { hasCode, listDirectory, readFileOf } from "../installation/file-access.ts";
+import type { SystemUser } from "../installation/system-users.ts";
 
 /** Names of what is complete in each directory. */
 const kinds = [
@@ -11,12 +12,14 @@ const kinds = [
   ["worker/hibernated", /^[a-z0-9][a-z0-9-]*$/],
 ] as const;
 
+const savedFileBytesMax = 1024 * 1024;
+
 /** What the backup needs of the worker's `saved.json`. */
 const savedManifestSchema = z.object({
   disk: z.object({ layers: z.array(z.string().regex(/^[0-9a-f]{16}$/)) }),
 });
 
-/** Paths of everything saved, relative to the data directory: what others are made of comes first. */
+/** Lists the paths of everything saved, relative to the data directory; what others depend on comes first. */
 export async function listSavedState(dataDirectory: string): Promise<string[]> {
   const paths: string[] = [];
   for (const [directory, pattern] of kinds) {
@@ -27,25 +30,31 @@ export async function listSavedState(dataDirectory: string): Promise<string[]> {
   return paths;
 }
 
-/** The layers of a saved machine's disk; none of what has no disk of its own. */
-export async function layersOf(dataDirectory: string, path: string): Promise<string[]> {
+/** The layers of a saved machine's disk; empty for what has no disk layers. */
+export async function layersOf(
+  worker: Pick<SystemUser, "userId">,
+  dataDirectory: string,
+  path: string,
+): Promise<string[]> {
   if (!path.startsWith("worker/")) return [];
   const file = join(dataDirectory, path, "saved.json");
-  const { disk } = savedManifestSchema.parse(JSON.parse(await readFile(file, "utf8")));
+  const text = await readFileOf(worker, file, { bytesMax: savedFileBytesMax });
+  if (text === undefined) throw new Error(`${file} does not exist`);
+  const { disk } = savedManifestSchema.parse(JSON.parse(text));
   return disk.layers.map((layer) => `worker/layers/${layer}.qcow2`);
 }
 
 /**
- * What changes when a saved machine is woken, flattened or removed, or a layer
- * is written to. Undefined when it is absent.
+ * A text that changes when a saved machine is woken, flattened or removed, or
+ * a layer is written to. Undefined when it does not exist.
  */
 export async function stateOf(dataDirectory: string, path: string): Promise<string | undefined> {
   const file = path.endsWith(".qcow2") ? path : join(path, savedFileOf(path));
   try {
-    const { ino, mtimeMs, size } = await stat(join(dataDirectory, file));
+    const { ino, mtimeMs, size } = await lstat(join(dataDirectory, file));
     return `${ino} ${mtimeMs} ${size}`;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }

@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { createPrivateCluster, type PrivateCluster } from "../testing/private-cluster.ts";
 import { carryOverFormerDatabase } from "./carry-over.ts";
-import { databaseUrlOf } from "./database-url.ts";
+import { databaseUrlOf } from "./private-database.ts";
 
 const run = promisify(execFile);
 const fixture = fileURLToPath(
@@ -18,7 +18,7 @@ const fixture = fileURLToPath(
 /** Kills that are tried, at moments that spread over the whole of one run. */
 const killCount = 6;
 
-describe("a data directory of a former version", () => {
+describe("a data directory of an earlier version", () => {
   let cluster: PrivateCluster;
   let dataDirectory: string;
   before(async () => {
@@ -47,16 +47,16 @@ describe("a data directory of a former version", () => {
   const tableCount = () =>
     cluster.query("select count(*) from pg_tables where schemaname in ('public', 'drizzle')");
 
-  test("stays as it is when PostgreSQL cannot be reached", async () => {
+  test("stays unchanged when PostgreSQL cannot be reached", async () => {
     const before = await formerFiles();
     await assert.rejects(
       carryOver(databaseUrlOf("/nonexistent")),
-      /not carried over, and is as it was/,
+      /could not be copied to PostgreSQL, and is unchanged/,
     );
     assert.equal(await formerFiles(), before);
   });
 
-  test("stays as it is wherever the start is ended half way", async () => {
+  test("stays unchanged wherever the start is interrupted", async () => {
     const before = await formerFiles();
     const began = Date.now();
     for (let count = 0; count < killCount; count += 1) {
@@ -70,13 +70,13 @@ describe("a data directory of a former version", () => {
         });`;
       const child = spawn(
         process.execPath,
-        [...["--conditions=source", "--import", "tsx", "--input-type=module"], "--eval", script],
+        [...["--conditions=source", "--input-type=module"], "--eval", script],
         { detached: true, stdio: ["ignore", "pipe", "inherit"] },
       );
       assert.ok(child.pid !== undefined);
       const closed = once(child, "close");
       await once(child.stdout, "data");
-      // Each wait is longer than the one before: the last ones fall into the load of the rows.
+      // Each wait is longer than the one before, so that the last ones end during the load of the rows.
       await new Promise((resolve) => setTimeout(resolve, count * 400));
       if (child.exitCode === null) process.kill(-child.pid, "SIGKILL");
       await closed;
@@ -100,7 +100,7 @@ describe("a data directory of a former version", () => {
     assert.equal(await carryOver(), undefined, "the next start has nothing to do");
   });
 
-  test("is recognised as carried over when the start was ended before it set the files aside", async () => {
+  test("is recognised as carried over when the start was interrupted before it renamed the files", async () => {
     const kept = join(dataDirectory, "database-before-postgresql");
     await run("cp", ["--archive", kept, join(dataDirectory, "database")]);
     assert.equal(await carryOver(), `${kept}-2`);
@@ -114,7 +114,7 @@ describe("a data directory of a former version", () => {
     await run("cp", ["--archive", kept, join(dataDirectory, "database")]);
     await assert.rejects(
       carryOver(),
-      /has tables of its own(?=.*preview_links has 0 rows, not 1)(?=.*projects has rows that differ)/,
+      /has other tables(?=.*preview_links has 0 rows, not 1)(?=.*projects has rows that differ)/,
     );
     assert.ok(existsSync(join(dataDirectory, "database", "PG_VERSION")));
     assert.equal(await cluster.query("select name from projects"), "newer");

@@ -4,7 +4,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { syncPath } from "../sync-path.ts";
+import { syncPath } from "../installation/file-access.ts";
 
 const exportDirectory = fileURLToPath(new URL("../../../../setup/pglite-export", import.meta.url));
 const loadProgram = fileURLToPath(
@@ -12,19 +12,19 @@ const loadProgram = fileURLToPath(
 );
 const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 
-/** Where versions before PostgreSQL kept their database, and where its files stay. */
+/** Where versions without PostgreSQL kept their database, and what its files are renamed to. */
 const formerName = "database";
 const keptName = "database-before-postgresql";
 
 /**
- * Carries the PGlite database of a former version over to PostgreSQL, once:
- * its rows are read from a copy of its files, and the files are set aside when
- * PostgreSQL has committed rows of the same number and digest in every table.
+ * Copies the PGlite database of an earlier version to PostgreSQL, once. Its
+ * rows are read from a copy of its files, and the files are renamed when
+ * PostgreSQL has committed as many rows with the same digest in every table.
  * Until then nothing but the work directory is changed, so a start that is
- * ended half way is followed by one that begins anew.
+ * interrupted is followed by one that begins again.
  *
- * @returns where the former files are kept; undefined when there are none.
- * @throws when the rows cannot be read, or do not arrive as they were.
+ * @returns where the files are kept; undefined when there were none.
+ * @throws when the rows cannot be read, or are not the same in PostgreSQL.
  */
 export async function carryOverFormerDatabase({
   dataDirectory,
@@ -41,10 +41,10 @@ export async function carryOverFormerDatabase({
   if (!existsSync(join(former, "PG_VERSION"))) return undefined;
   if (!existsSync(join(exportDirectory, "node_modules"))) {
     throw new Error(
-      `${former} is the database of a former version, and the program that reads it is not installed: run \`npm ci --prefix ${exportDirectory}\`, and start again.`,
+      `${former} is the database of an earlier version, and the program that reads it is not installed: run \`npm ci --prefix ${exportDirectory}\`, and start again.`,
     );
   }
-  onStage("carrying the former database over to PostgreSQL");
+  onStage("copying the database of an earlier version to PostgreSQL");
   await mkdir(workDirectory, { mode: 0o700 });
   const copy = join(workDirectory, "database");
   const rowsFile = join(workDirectory, "rows.jsonl");
@@ -71,13 +71,13 @@ async function run(
   } catch (error) {
     if (!(error instanceof Error && "stderr" in error)) throw error;
     throw new Error(
-      `The former database was not carried over, and is as it was: ${String(error.stderr).trim() || error.message}`,
+      `The database of an earlier version could not be copied to PostgreSQL, and is unchanged: ${String(error.stderr).trim() || error.message}`,
       { cause: error },
     );
   }
 }
 
-/** The path, or the first of `path-2`, `path-3` … that nothing has. */
+/** The path, or the first of `path-2`, `path-3` … that does not exist. */
 function freePath(path: string): string {
   for (let count = 1; ; count += 1) {
     const candidate = count === 1 ? path : `${path}-${count}`;

@@ -1,13 +1,13 @@
 import { rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { syncPath } from "../sync-path.ts";
+import { syncPath } from "../installation/file-access.ts";
 
 /** Role and database of the control plane. */
 export const databaseName = "opencomputer";
-/** Role of administration. */
+/** Role that administers the cluster. */
 export const administrator = "postgres";
 
-/** What PostgreSQL reads instead of the files in its cluster: files of root, which its own user cannot change. */
+/** The files that PostgreSQL reads instead of those in its cluster. They are root's: its own user cannot change them. */
 export interface ClusterFiles {
   readonly configuration: string;
   readonly access: string;
@@ -22,14 +22,14 @@ export function clusterFilesIn(directory: string): ClusterFiles {
   };
 }
 
-/** Writes the configuration anew; nothing of it is kept from an earlier start. */
+/** Writes the configuration again at each start; nothing of an earlier one is kept. */
 export async function writeClusterFiles(
   files: ClusterFiles,
   { controlPlaneUser, databaseUser }: { controlPlaneUser: string; databaseUser: string },
 ): Promise<void> {
   await replaceFile(
     files.configuration,
-    "# The settings are on the server's command line, which outranks every file.\n",
+    "# The settings are on the server's command line, which overrides every file.\n",
   );
   await replaceFile(
     files.access,

@@ -30,7 +30,7 @@ describe("planCluster", () => {
     assert.deepEqual([action, to.major, setAside], ["run", 17, [15]]);
   });
 
-  test("names the package and the dump when the cluster's major is gone", () => {
+  test("names the package and the dump when the cluster's major is not installed", () => {
     assert.throws(() => plan([15], 17), {
       message:
         /\/data\/postgresql\/15 is of PostgreSQL 15, and PostgreSQL 17 is installed.*apt-get install postgresql-15.*pg_dumpall.*Nothing was changed/,

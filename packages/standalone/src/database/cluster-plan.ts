@@ -1,21 +1,21 @@
 import type { InstalledPostgres } from "./installed-postgres.ts";
 
-/** What a start does before the cluster of `to` runs. */
+/** What has to be done before the server of `to` can run. */
 export interface ClusterPlan {
   readonly action: "create" | "run" | "upgrade";
-  /** The major that the data is of; for an upgrade alone. */
+  /** The major of the data; only for an upgrade. */
   readonly from?: InstalledPostgres;
   readonly to: InstalledPostgres;
-  /** Clusters that an upgrade was made of and that still have their name. */
+  /** Majors of clusters that were upgraded but not renamed yet. */
   readonly setAside: readonly number[];
 }
 
 /**
- * Chooses by the majors that have data and those that are installed. The data
- * of the newest cluster counts: a newer one beside it appears only when its
- * upgrade is complete.
+ * Chooses between the majors that have data and those that are installed. The
+ * newest cluster has the current data: one gets its name only when its upgrade
+ * is complete.
  *
- * @throws when no installed major can read the data, with the way out.
+ * @throws when no installed major can read the data. The error names the package to install.
  */
 export function planCluster({
   clusterMajors,

@@ -6,7 +6,7 @@ import { serverSettings } from "./server-settings.ts";
 /** PostgreSQL's default, part of the name of its socket. */
 const port = 5432;
 
-/** The server in the foreground. Should the supervisor be killed, it ends with its last client. */
+/** The command of the server, in the foreground. If the supervisor is killed, it ends with its last client. */
 export function databaseCommand(
   cluster: PreparedCluster,
   { files, socketDirectory }: { files: ClusterFiles; socketDirectory: string },
@@ -23,13 +23,13 @@ export function databaseCommand(
   ];
 }
 
-/** What a person should see of a line of PostgreSQL's log; null for the everyday ones. */
+/** What a person should see of a line of PostgreSQL's log; null for routine ones. */
 export function noteworthyOfDatabase(line: string): string | null {
   const message = /\b(?:FATAL|PANIC):\s+(.+)$/.exec(line)?.[1];
-  if (message === undefined || everydayPattern.test(message)) return null;
+  if (message === undefined || routinePattern.test(message)) return null;
   return message;
 }
 
 /** What clients get while the server starts or stops. */
-const everydayPattern =
+const routinePattern =
   /^(?:the database system is (?:starting up|shutting down|not yet accepting connections|in recovery mode)|terminating connection due to administrator command)/;

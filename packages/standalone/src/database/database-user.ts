@@ -1,15 +1,10 @@
 import { spawn } from "node:child_process";
-import { confinedCommand } from "../confinement.ts";
-import type { SystemUser } from "../system-users.ts";
+import type { SystemUser } from "../installation/system-users.ts";
+import { confinedCommand } from "../process/confinement.ts";
 
 const outputCharactersKept = 4_000;
 
-/** Runs a program as the user of the database, and returns what it printed. */
-export type RunAsDatabaseUser = (
-  command: readonly string[],
-  options?: { input?: string; workingDirectory?: string },
-) => Promise<string>;
-
+/** What the programs of PostgreSQL may be and see. */
 export interface DatabaseConfinement {
   readonly user: SystemUser;
   readonly mountPoint: string;
@@ -32,25 +27,27 @@ export function asDatabaseUser(
 
 export const databaseEnvironment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8" };
 
-export function createRunAsDatabaseUser(confinement: DatabaseConfinement): RunAsDatabaseUser {
-  return (command, { input = "", workingDirectory = "/" } = {}) => {
-    const inDirectory = ["env", `--chdir=${workingDirectory}`, ...command];
-    const [program = "", ...parameters] = asDatabaseUser(inDirectory, confinement);
-    return new Promise((resolve, reject) => {
-      const child = spawn(program, parameters, { env: databaseEnvironment });
-      let output = "";
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.setEncoding("utf8").on("data", (text: string) => {
-          output = (output + text).slice(-outputCharactersKept);
-        });
-      }
-      child.once("error", reject);
-      child.once("close", (code, signal) => {
-        if (code === 0) return resolve(output);
-        const ending = signal === null ? `exit code ${code}` : `signal ${signal}`;
-        reject(new Error(`${command[0]} ended with ${ending}: ${output.trim()}`));
-      });
-      child.stdin.end(input);
+/** Runs a program as the user of the database, and returns what it printed. */
+export async function runAsDatabaseUser(
+  confinement: DatabaseConfinement,
+  command: readonly string[],
+  { input = "", workingDirectory = "/" }: { input?: string; workingDirectory?: string } = {},
+): Promise<string> {
+  const inDirectory = ["env", `--chdir=${workingDirectory}`, ...command];
+  const [program = "", ...parameters] = asDatabaseUser(inDirectory, confinement);
+  const child = spawn(program, parameters, { env: databaseEnvironment });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output = (output + text).slice(-outputCharactersKept);
     });
-  };
+  }
+  child.stdin.end(input);
+  const [code, signal]: [number | null, string | null] = await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (...exit) => resolve(exit));
+  });
+  if (code === 0) return output;
+  const exit = signal === null ? `exit code ${code}` : `signal ${signal}`;
+  throw new Error(`${command[0]} ended with ${exit}: ${output.trim()}`);
 }

@@ -1,16 +1,17 @@
 import { readdir, readFile, readlink, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { SystemUser } from "../system-users.ts";
+import type { SystemUser } from "../installation/system-users.ts";
 
 const pollMilliseconds = 50;
 const fastMilliseconds = 30_000;
 const immediateMilliseconds = 10_000;
 
 /**
- * Ends what a supervisor that was killed left running on a cluster, and removes
- * `postmaster.pid` where nothing runs: after a reboot its process id may be
- * that of another process of the same user, which PostgreSQL takes for itself.
+ * Ends the server that a killed supervisor left running on a cluster, and
+ * removes `postmaster.pid` when none runs: after a reboot another process of
+ * the same user may have the process id in it, and PostgreSQL would take that
+ * for its own server.
  *
  * @throws when a process of the cluster does not end.
  */
@@ -35,7 +36,7 @@ interface Cluster {
   readonly userId: number;
 }
 
-/** Whether every process is gone after the signal. */
+/** Returns whether every process has ended after the signal. */
 async function endWith(
   cluster: Cluster,
   signal: NodeJS.Signals,
@@ -57,9 +58,9 @@ async function endWith(
 }
 
 /**
- * The processes of PostgreSQL that work in the directory, as all of a cluster do in its own. Known
- * by device and inode, since their paths may be those of another mount namespace. A shell or a tar
- * of the operator's may work there too, and is none of them.
+ * Finds the processes of PostgreSQL whose working directory is the cluster, as it is for all of a
+ * cluster. Directories are compared by device and inode, since a process may have them at a path of
+ * another mount namespace. An operator's shell or tar may work there too, and is left alone.
  */
 async function findProcessesOf({
   directory,
@@ -78,7 +79,7 @@ async function findProcessesOf({
       const parent = Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]);
       found.push({ pid: Number(name), parent });
     } catch (error) {
-      // The process ended while it was looked at.
+      // The process has ended meanwhile.
       if (!(error instanceof Error && "code" in error)) throw error;
     }
   }

@@ -63,7 +63,7 @@ describe("the private cluster", () => {
     await cluster.query("create table kept (id int); insert into kept values (1)");
   });
 
-  test("lets nobody else in: the directory refuses them, and so does the map", async () => {
+  test("refuses other users: by the directory, and by the map", async () => {
     for (const role of ["opencomputer", "postgres"]) {
       await denied("nobody", role);
       await denied(cluster.users.egressProxy.name, role);
@@ -168,7 +168,7 @@ describe("the private cluster", () => {
     }
   });
 
-  test("a cluster that was not completed is made anew", async () => {
+  test("an incomplete cluster is created again", async () => {
     const other = await createPrivateCluster();
     try {
       const { postgres } = prepared;

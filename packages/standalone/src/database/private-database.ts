@@ -1,9 +1,9 @@
-import type { Installation } from "../installation.ts";
-import type { ProcessDefinition } from "../supervised-process.ts";
-import type { SystemUsers } from "../system-users.ts";
-import { clusterFilesIn, writeClusterFiles } from "./cluster-files.ts";
+import type { Installation } from "../installation/installation.ts";
+import type { SystemUsers } from "../installation/system-users.ts";
+import type { ProcessDefinition } from "../process/start-process.ts";
+import { clusterFilesIn, databaseName, writeClusterFiles } from "./cluster-files.ts";
 import { databaseCommand, noteworthyOfDatabase } from "./database-process.ts";
-import { createRunAsDatabaseUser, databaseEnvironment } from "./database-user.ts";
+import { databaseEnvironment } from "./database-user.ts";
 import { findInstalledPostgres } from "./installed-postgres.ts";
 import { prepareCluster } from "./prepare-cluster.ts";
 import { untilAccepting } from "./until-accepting.ts";
@@ -14,7 +14,7 @@ export interface PrivateDatabase {
   untilAccepting(signal: AbortSignal): Promise<void>;
 }
 
-/** Brings the cluster into the form that its server can run. */
+/** Creates or upgrades the cluster, so that its server can run. */
 export async function preparePrivateDatabase({
   installation,
   users,
@@ -38,7 +38,7 @@ export async function preparePrivateDatabase({
     databaseUser: users.database.name,
   });
   const cluster = await prepareCluster(
-    { directory, user: users.database, run: createRunAsDatabaseUser(confinement) },
+    { directory, confinement },
     { files, installed: await findInstalledPostgres(), onStage, onNote },
   );
   return {
@@ -47,10 +47,16 @@ export async function preparePrivateDatabase({
       command: databaseCommand(cluster, { files, socketDirectory }),
       environment: databaseEnvironment,
       confinement: { ...confinement, capabilities: [], readOnlyPaths: [], copiedFiles: [] },
-      channel: false,
+      hasChannel: false,
       stopSignal: "SIGINT",
       noteworthy: noteworthyOfDatabase,
     },
     untilAccepting: (signal) => untilAccepting(cluster.postgres, socketDirectory, signal),
   };
+}
+
+/** The `DATABASE_URL` of the private cluster. */
+export function databaseUrlOf(socketDirectory: string): string {
+  const query = new URLSearchParams({ host: socketDirectory, user: databaseName });
+  return `postgresql:///${databaseName}?${query}`;
 }

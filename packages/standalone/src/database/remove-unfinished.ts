@@ -1,20 +1,23 @@
 import { rmdir } from "node:fs/promises";
-import type { RunAsDatabaseUser } from "./database-user.ts";
+import { type DatabaseConfinement, runAsDatabaseUser } from "./database-user.ts";
 
 /**
- * Takes away a directory that the database's user owns. What is in it is
- * deleted as that user, which may have laid links there: they lead no further
- * than it may go itself.
+ * Removes a directory that the database's user owns. Its content is deleted as
+ * that user, which may have put links there: it reaches no more through them
+ * than it may delete itself.
  *
- * @throws when something in it is not that user's to delete.
+ * @throws when that user may not delete something in it.
  */
-export async function removeUnfinished(path: string, run: RunAsDatabaseUser): Promise<void> {
+export async function removeUnfinished(
+  confinement: DatabaseConfinement,
+  path: string,
+): Promise<void> {
   if (await removeEmpty(path)) return;
-  await run(["find", path, "-mindepth", "1", "-delete"]);
+  await runAsDatabaseUser(confinement, ["find", path, "-mindepth", "1", "-delete"]);
   await rmdir(path);
 }
 
-/** Whether there is no such directory any more. */
+/** Returns whether the directory no longer exists. */
 async function removeEmpty(path: string): Promise<boolean> {
   try {
     await rmdir(path);

@@ -1,7 +1,7 @@
 /**
- * The settings of the server, for its command line. They are in no file, since
- * `postgresql.auto.conf` in the cluster is its user's to write, and outranks
- * the configuration file but not the command line.
+ * The settings of the server, for its command line. They are in no file: the
+ * server's user can write `postgresql.auto.conf` in the cluster, which
+ * overrides the configuration file but not the command line.
  *
  * Sized for the control plane's pool of 16 connections, and for a host that
  * runs machines.

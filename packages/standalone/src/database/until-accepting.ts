@@ -7,7 +7,7 @@ import type { InstalledPostgres } from "./installed-postgres.ts";
 
 const pollMilliseconds = 50;
 
-/** Waits until the cluster takes connections: after a crash it reads its log first. */
+/** Waits until the server accepts connections: after a crash it replays its log first. */
 export async function untilAccepting(
   { binaryDirectory }: InstalledPostgres,
   socketDirectory: string,

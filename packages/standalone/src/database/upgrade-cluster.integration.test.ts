@@ -69,7 +69,7 @@ describe("an upgrade to a newer major", () => {
     });
   });
 
-  test("that fails leaves the cluster running on its major, and says so", async () => {
+  test("that fails leaves the cluster running on its major, and is reported", async () => {
     const broken = join(cluster.root, "broken");
     await mkdir(broken);
     for (const program of ["postgres", "initdb", "pg_upgrade"]) {
@@ -93,7 +93,7 @@ describe("an upgrade to a newer major", () => {
     });
   });
 
-  test("that was ended half way begins anew", async () => {
+  test("that was interrupted starts again", async () => {
     const { userId, groupId } = cluster.users.database;
     for (const path of ["16.new", "16.new/base", "upgrade"]) {
       await mkdir(join(cluster.directory, path));

@@ -6,18 +6,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { clusterFilesIn, writeClusterFiles } from "../database/cluster-files.ts";
 import { databaseCommand } from "../database/database-process.ts";
-import {
-  asDatabaseUser,
-  createRunAsDatabaseUser,
-  databaseEnvironment,
-} from "../database/database-user.ts";
+import { asDatabaseUser, databaseEnvironment } from "../database/database-user.ts";
 import { findInstalledPostgres, type InstalledPostgres } from "../database/installed-postgres.ts";
 import { type PreparedCluster, prepareCluster } from "../database/prepare-cluster.ts";
 import { untilAccepting } from "../database/until-accepting.ts";
-import { makeSocketDirectory } from "../prepare-directories.ts";
-import { ensureSystemUsers } from "../system-users.ts";
+import { makeSocketDirectory } from "../installation/prepare-directories.ts";
+import { ensureSystemUsers } from "../installation/system-users.ts";
 
-/** A cluster as the supervisor makes and runs it, in a temporary directory that root alone enters. */
+/** Creates a cluster as the supervisor does, in a temporary directory that only root may enter. */
 export async function createPrivateCluster({
   programPaths = [],
 }: {
@@ -43,13 +39,12 @@ export async function createPrivateCluster({
     readOnlyPaths: programPaths,
     writablePaths: [directory, socketDirectory],
   };
-  const run = createRunAsDatabaseUser(confinement);
   const notes: string[] = [];
   const running: ChildProcess[] = [];
 
   const prepare = async (installed?: InstalledPostgres[]): Promise<PreparedCluster> =>
     prepareCluster(
-      { directory, user: users.database, run },
+      { directory, confinement },
       {
         files,
         installed: installed ?? (await findInstalledPostgres()),

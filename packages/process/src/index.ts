@@ -1,0 +1,13 @@
+export { abortWhenClosed } from "./abort-when-closed.ts";
+export { createProcessMetrics, type ProcessMetrics } from "./metrics/process-metrics.ts";
+export { createRequestMetrics, type RequestMetrics } from "./metrics/request-metrics.ts";
+export { createWorkMetrics, type ObserveWork } from "./metrics/work-metrics.ts";
+export { boundYoungGeneration, openLogOutput } from "./process-start.ts";
+export {
+  type AddressVerdict,
+  createAddressJudge,
+  type JudgeAddress,
+  OwnAddresses,
+} from "./public-address.ts";
+export { readSecretSettings } from "./secret-settings.ts";
+export { type ErrorTexts, toWireError } from "./to-wire-error.ts";

@@ -1,0 +1,57 @@
+import { realpathSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+const root = new URL("../../../../", import.meta.url);
+const pathOf = (path: string) => fileURLToPath(new URL(path, root));
+
+/** The paths that a process needs to run: this product, its libraries and Node. */
+export const programPaths: readonly string[] = [
+  pathOf("packages"),
+  pathOf("node_modules"),
+  realpathSync(process.execPath),
+];
+
+/** The root of the checkout. */
+export const checkoutDirectory = pathOf(".");
+
+/** Whether the service runs from its sources, as by `npm run dev`, and not from what was compiled. */
+export const runsFromSource = import.meta.url.endsWith(".ts");
+
+/** The options of Node that every process needs. */
+export const nodeOptions: readonly string[] = [
+  "--enable-source-maps",
+  // Loading the modules would otherwise grow the young generation of the heap to 128 MiB,
+  // which an idle process keeps.
+  "--max-semi-space-size=2",
+  ...(runsFromSource ? ["--conditions=source"] : []),
+];
+
+/** The main file of a package, or of a folder of it. */
+export function mainFileOf(packageName: string, folder = "."): string {
+  const file = runsFromSource ? `src/${folder}/main.ts` : `dist/${folder}/main.js`;
+  return pathOf(`packages/${packageName}/${file}`);
+}
+
+export const guestImageDirectory = pathOf("guest-image/build");
+
+/**
+ * Checks that the users of the processes can read the program, which they
+ * cannot after a set-up with the file mode mask 077.
+ *
+ * @throws when they cannot.
+ */
+export async function assertProgramIsReadable(): Promise<void> {
+  const samples = [
+    ...[mainFileOf("control-plane"), mainFileOf("egress-proxy")],
+    ...[pathOf("packages/protocol/package.json"), pathOf("node_modules/zod/package.json")],
+    ...programPaths,
+  ];
+  for (const path of samples) {
+    const { mode } = await stat(path);
+    if ((mode & 0o004) !== 0) continue;
+    throw new Error(
+      `${path} can be read only by its owner, and the processes of the service run as other users: run \`chmod -R go+rX ${programPaths.join(" ")}\`.`,
+    );
+  }
+}

@@ -1,5 +1,5 @@
 // Command opencomputer-agent runs inside every sandbox. As the first process
-// it boots the guest; under any other number it is the agent, which serves
+// it boots the guest; with any other process id it is the agent, which serves
 // the host's requests for commands and files.
 package main
 
@@ -32,8 +32,8 @@ const (
 	imageEnvironmentPath = "/etc/opencomputer/environment"
 	savedEnvironmentPath = "/run/opencomputer-environment.json"
 
-	// The heap is collected when it comes near this size and at no other
-	// time, so an idle guest stays idle and its memory stays as it was saved.
+	// The heap is collected only when it comes near this size, so that an idle
+	// guest stays idle and its memory stays as it was saved.
 	heapBytesSoftMax = 24 << 20
 )
 

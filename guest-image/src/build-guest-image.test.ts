@@ -19,7 +19,7 @@ test("buildGuestImage leaves an image of the same sources as it is", async () =>
     const onProgress = (line: string): void => assert.fail(`it began to build: ${line}`);
     assert.deepEqual(await buildGuestImage({ outputDirectory, onProgress }), {
       manifest,
-      built: false,
+      origin: "present",
     });
     assert.deepEqual((await readdir(outputDirectory)).sort(), [
       "base.raw",

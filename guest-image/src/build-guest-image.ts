@@ -1,23 +1,20 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { buildAgent } from "./agent/build-agent.ts";
 import { makeFileSystem } from "./disk/make-file-system.ts";
-import { readBuiltImage } from "./image/built-image.ts";
+import { type ImageManifest, publishImage, readBuiltImage } from "./image/built-image.ts";
 import { computeFingerprint } from "./image/fingerprint.ts";
-import type { ImageManifest } from "./image/image-manifest.ts";
+import { storeCachedImage, takeCachedImage } from "./image/image-cache.ts";
 import { kernelCommandLine } from "./image/kernel-command-line.ts";
 import { openPartialDirectory } from "./image/partial-directory.ts";
-import { publishImage } from "./image/publish-image.ts";
 import { makeInitramfs } from "./kernel/make-initramfs.ts";
 import { takeKernel } from "./kernel/take-kernel.ts";
 import { installRandomness } from "./randomness/install-randomness.ts";
 import { bootstrapRoot } from "./root/bootstrap-root.ts";
 import { customizeRoot } from "./root/customize-root.ts";
 import { installNodeRuntime } from "./root/node-runtime.ts";
+import { installTrust } from "./trust/install-trust.ts";
 
 const agentDirectory = fileURLToPath(new URL("../../guest-agent", import.meta.url));
 const buildDirectory = fileURLToPath(new URL("../src", import.meta.url));
@@ -25,32 +22,47 @@ const buildDirectory = fileURLToPath(new URL("../src", import.meta.url));
 export interface BuildOptions {
   /** Where `kernel`, `initramfs`, `base.raw` and `image.json` go. */
   outputDirectory: string;
-  /** Takes one line for people about what is being done. */
+  /** Shares images between the checkouts on this machine, by fingerprint; no cache when absent. */
+  cacheDirectory?: string;
+  /** Called with a line that describes the current step. */
   onProgress: (line: string) => void;
 }
 
 /**
  * Builds the guest image unless the one in `outputDirectory` was made from
- * the same sources. A build that breaks off leaves no `image.json`, so what
- * it left is never taken for an image.
+ * the same sources. An incomplete build has no `image.json`, so it is never
+ * taken for an image.
  *
  * @throws {Error} naming the program or the check that failed.
  */
 export async function buildGuestImage(
   options: BuildOptions,
-): Promise<{ manifest: ImageManifest; built: boolean }> {
-  const { outputDirectory } = options;
+): Promise<{ manifest: ImageManifest; origin: "present" | "cache" | "built" }> {
+  const { outputDirectory, cacheDirectory } = options;
   const fingerprint = await computeFingerprint({ agentDirectory, buildDirectory });
   const existing = await readBuiltImage(outputDirectory);
-  if (existing?.fingerprint === fingerprint) return { manifest: existing, built: false };
+  if (existing?.fingerprint === fingerprint) return { manifest: existing, origin: "present" };
   if (process.getuid?.() !== 0) {
-    throw new Error("Building the guest image needs root, for the owners of its files: use sudo");
+    throw new Error(
+      "Building the guest image needs root, to set the owners of its files: use sudo",
+    );
   }
   const partial = await openPartialDirectory(outputDirectory);
   try {
+    if (cacheDirectory !== undefined) {
+      options.onProgress("looking into the cache");
+      const manifest = await takeCachedImage(cacheDirectory, fingerprint, partial);
+      if (manifest !== undefined) {
+        await publishImage(partial, outputDirectory);
+        return { manifest, origin: "cache" };
+      }
+    }
     const manifest = await buildParts({ partial, fingerprint, onProgress: options.onProgress });
     await publishImage(partial, outputDirectory);
-    return { manifest, built: true };
+    if (cacheDirectory !== undefined) {
+      await storeCachedImage(cacheDirectory, fingerprint, outputDirectory);
+    }
+    return { manifest, origin: "built" };
   } finally {
     await rm(partial, { recursive: true, force: true });
   }
@@ -76,6 +88,7 @@ async function buildParts(options: {
   onProgress("root file system: Node.js, user and settings");
   await installNodeRuntime({ root, temporaryDirectory: partial });
   await installRandomness(root);
+  await installTrust(root);
   await customizeRoot({ root, agent });
   onProgress("kernel and initramfs");
   const kernel = await takeKernel({
@@ -90,9 +103,8 @@ async function buildParts(options: {
     temporaryDirectory: partial,
     outputPath: join(partial, "initramfs"),
   });
-  onProgress("disk: making the ext4 file system");
+  onProgress("disk: creating the ext4 file system");
   await makeFileSystem({ root, outputPath: join(partial, "base.raw") });
-  onProgress("disk: measuring");
   const manifest: ImageManifest = {
     fingerprint,
     kernelVersion: kernel.version,
@@ -108,8 +120,6 @@ async function buildParts(options: {
   return manifest;
 }
 
-async function describePart(path: string): Promise<{ sizeBytes: number; sha256: string }> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
-  return { sizeBytes: (await stat(path)).size, sha256: hash.digest("hex") };
+async function describePart(path: string): Promise<{ sizeBytes: number }> {
+  return { sizeBytes: (await stat(path)).size };
 }

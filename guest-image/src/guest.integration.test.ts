@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type ConfigureGuestRequest, guestLayout, guestNetwork } from "@opencomputer/protocol";
+import { type ConfigureGuestRequest, guestLayout, guestNetwork } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import { runProgram } from "./run-program.ts";
 import { type AgentCalls, AgentError, agentCalls } from "./testing/agent-calls.ts";
@@ -12,7 +12,7 @@ import { bootGuest, type RunningGuest } from "./testing/boot-guest.ts";
 
 const imageDirectory = fileURLToPath(new URL("../build", import.meta.url));
 
-/** Holds a connection to an address and one within the machine, and tells how waiting on them ends. */
+/** Holds a connection to an address and one within the machine, and prints how waiting on them ends. */
 const waitsForItsPeer = `
 import errno, os, socket, sys
 outside = socket.create_connection((sys.argv[1], int(sys.argv[2])))
@@ -30,7 +30,7 @@ with open("/tmp/result.new", "w") as file:
 os.rename("/tmp/result.new", "/tmp/result")
 `;
 
-/** One guest for all: each test leaves it as it found it, or says what it changes. */
+/** One guest for all tests: each leaves it unchanged, or notes what it changes. */
 describe("the guest image, booted", { timeout: 900_000 }, () => {
   let guest: RunningGuest | undefined;
   let agent: AgentCalls;
@@ -91,7 +91,7 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     assert.match(await names(), /^sb-integration\n10\.9\.8\.7 +mine\n$/);
   });
 
-  test("configure ends the connections that leave the machine when it is told to, and no others", async () => {
+  test("configure closes the connections to other machines when requested, and no others", async () => {
     const server = createServer((socket) => {
       socket.on("error", () => socket.destroy());
     });
@@ -116,7 +116,7 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     }
   });
 
-  test("frozen processes stand still until configure thaws them, and commands run meanwhile", async () => {
+  test("processes are frozen until configure thaws them, and commands run meanwhile", async () => {
     const count =
       "n=0; while :; do n=$((n+1)); sleep 0.05; echo $n > /tmp/next; mv /tmp/next /tmp/count; done";
     await agent.script(`rm -f /tmp/count; setsid bash -c '${count}' >/dev/null 2>&1 &`);
@@ -131,7 +131,7 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     await agent.script("pkill -f /tmp/count");
   });
 
-  test("sync answers when what was written is on the disk", async () => {
+  test("sync responds when everything that was written is on the disk", async () => {
     await agent.script("head -c 8M /dev/urandom > /tmp/written");
     await agent.sync();
     const dirty = "awk '/^(Dirty|Writeback):/ { sum += $2 } END { print sum }' /proc/meminfo";
@@ -140,13 +140,13 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
 
   test("configure takes processors offline and brings them back, as nproc sees", async () => {
     for (const cpuCount of [1, 2]) {
-      const answer = await agent.configure(identity({ cpuCount }));
-      assert.equal(answer.cpuCount, cpuCount);
+      const configured = await agent.configure(identity({ cpuCount }));
+      assert.equal(configured.cpuCount, cpuCount);
       assert.equal((await agent.run(["nproc"])).stdout, `${cpuCount}\n`);
     }
   });
 
-  test("configure tells the memory that free sees, nearly all of the machine's", async () => {
+  test("configure returns the memory that free shows, nearly all of the machine's", async () => {
     const { memoryMB } = await agent.configure(identity());
     const { stdout } = await agent.script("free -m | awk '/^Mem:/ { print $2 }'");
     assert.equal(Number(stdout), memoryMB);
@@ -183,7 +183,7 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     assert.equal(stdout, `${guestLayout.trustBundle}\n${guestLayout.trustBundle}\n`);
   });
 
-  test("a command after its time is killed with its group and nothing else", async () => {
+  test("a command is killed after its timeout, with its group and nothing else", async () => {
     await agent.script("setsid sleep 7777 >/dev/null 2>&1 &");
     const result = await agent.script("sleep 8888 & echo before; wait", {
       timeoutMilliseconds: 3000,
@@ -193,13 +193,13 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     assert.equal((await agent.script("pkill -fx 'sleep 7777'")).exitCode, 0);
   });
 
-  test("a background process that holds the output is not waited for and lives on", async () => {
+  test("a command does not wait for a background process that holds the output, which continues", async () => {
     const { stdout } = await agent.script("(sleep 6666; echo late) & echo early");
     assert.equal(stdout, "early\n");
     assert.equal((await agent.script("pkill -fx 'sleep 6666'")).exitCode, 0);
   });
 
-  test("a command whose client goes away is killed", async () => {
+  test("a command whose client disconnects is killed", async () => {
     const client = new AbortController();
     const command = agent.script("exec sleep 5555", {}, client.signal);
     await agent.script("until pgrep -fx 'sleep 5555'; do sleep 0.1; done");
@@ -208,13 +208,13 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     await agent.script("while pgrep -fx 'sleep 5555'; do sleep 0.1; done");
   });
 
-  test("ten megabytes of output come whole", async () => {
+  test("ten megabytes of output arrive complete", async () => {
     const { stdout, truncated } = await agent.script("head -c 10000000 /dev/zero | tr '\\0' x");
     assert.equal(stdout.length, 10_000_000);
     assert.equal(truncated, undefined);
   });
 
-  test("a command or a directory that is not there is refused by name", async () => {
+  test("a command or a directory that does not exist is refused by name", async () => {
     await assert.rejects(agent.run(["no-such-program"]), fails(400, "command_not_found"));
     await assert.rejects(
       agent.run(["true"], { workingDirectory: "/no/such" }),
@@ -238,7 +238,7 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     await assert.rejects(agent.readFile("/etc"), fails(400, "not_a_file"));
   });
 
-  test("the promised tools are there and work", async () => {
+  test("the promised tools exist and work", async () => {
     const { stdout, stderr, exitCode } = await agent.script(
       `set -e
        python3 -c 'import ssl, sqlite3, venv; print("python", 6 * 7)'
@@ -256,27 +256,13 @@ describe("the guest image, booted", { timeout: 900_000 }, () => {
     assert.equal(stdout, "python 42\n3\nnode 24\ngcc 42\ncurl\npip\n11\n11\n");
   });
 
-  test("opencomputer-trust makes the guest trust the authority that was put into place", async () => {
-    // This changes the guest: the authority stays trusted.
+  test("opencomputer-trust makes the guest trust the installed authority", async () => {
+    // This changes the guest: the authority remains trusted.
     const authority = await runProgram([
-      ...([
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ed25519",
-        "-nodes",
-        "-keyout",
-        "/dev/null",
-      ] as const),
-      ...[
-        "-subj",
-        "/CN=Test authority",
-        "-days",
-        "30",
-        "-addext",
-        "basicConstraints=critical,CA:TRUE",
-      ],
+      "openssl",
+      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
+      ...["-keyout", "/dev/null", "-subj", "/CN=Test authority", "-days", "30"],
+      ...["-addext", "basicConstraints=critical,CA:TRUE"],
     ]);
     await agent.writeFile(guestLayout.installationAuthority, authority);
     const verify = `openssl verify -CApath /etc/ssl/certs ${guestLayout.installationAuthority} &&

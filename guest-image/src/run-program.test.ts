@@ -20,7 +20,7 @@ describe("runProgram", () => {
     );
   });
 
-  test("fails with the name of a program that is not there", async () => {
+  test("fails with the name of a program that does not exist", async () => {
     await assert.rejects(runProgram(["no-such-program"]), /no-such-program cannot be started/);
   });
 });

@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 
 const linesKept = 40;
 
-/** Thrown when a program cannot be started or fails; the message carries the end of its output. */
+/** Thrown when a program cannot be started or fails; the message has the end of its output. */
 export class ProgramError extends Error {
   constructor(command: readonly string[], reason: string, lastLines: readonly string[]) {
     const tail = lastLines.length === 0 ? "" : `:\n  ${lastLines.join("\n  ")}`;
@@ -14,7 +14,7 @@ export class ProgramError extends Error {
 
 /**
  * Runs a program to its end and returns its standard output. Each line of it
- * and of standard error also goes to `onLine` as it comes.
+ * and of standard error is also passed to `onLine` as it arrives.
  *
  * @throws {ProgramError} when it cannot be started or its exit code is not 0.
  */
@@ -34,7 +34,7 @@ export async function runProgram(
   });
   const output: string[] = [];
   const lastLines: string[] = [];
-  const take = (line: string): void => {
+  const record = (line: string): void => {
     lastLines.push(line);
     if (lastLines.length > linesKept) lastLines.shift();
     options.onLine?.(line);
@@ -42,9 +42,9 @@ export async function runProgram(
   const readers = [
     readLines(child.stdout, (line) => {
       output.push(line);
-      take(line);
+      record(line);
     }),
-    readLines(child.stderr, take),
+    readLines(child.stderr, record),
   ];
   const reason = await new Promise<string | undefined>((resolve) => {
     child.once("error", (error) => resolve(`cannot be started: ${error.message}`));

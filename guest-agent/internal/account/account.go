@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Account is a user as the kernel knows one.
+// Account is a user with the ids that the kernel uses.
 type Account struct {
 	Name    string
 	UserID  uint32
@@ -21,11 +21,11 @@ type Account struct {
 	Home     string
 }
 
-// Root is the account of the worker's own set-up.
+// Root is the account of commands that the worker itself runs.
 var Root = Account{Name: "root", Home: "/root"}
 
-// Book answers who a user is. It reads the files again when they change, so a
-// user added to a group has it in the next command.
+// Book looks up accounts. It reads the files again when they change, so a user
+// who was added to a group is in it for the next command.
 type Book struct {
 	passwdPath, groupPath string
 

@@ -33,7 +33,7 @@ func TestFindReadsNumbersHomeAndSupplementaryGroups(t *testing.T) {
 	}
 }
 
-func TestFindSeesAGroupThatIsJoinedLater(t *testing.T) {
+func TestFindReadsAGroupThatTheUserJoinsLater(t *testing.T) {
 	passwd, group := newFiles(t)
 	book := NewBook(passwd, group)
 	if _, err := book.Find("sandbox"); err != nil {
@@ -49,7 +49,7 @@ func TestFindSeesAGroupThatIsJoinedLater(t *testing.T) {
 	}
 }
 
-func TestFindRefusesAUserThatIsNotThere(t *testing.T) {
+func TestFindFailsForAUserThatDoesNotExist(t *testing.T) {
 	if _, err := NewBook(newFiles(t)).Find("nobody"); err == nil {
 		t.Error("found a user that no line names")
 	}

@@ -1,5 +1,5 @@
-// Package boot is the first process of the guest: it prepares the machine,
-// keeps the agent running and turns the machine off.
+// Package boot implements the first process of the guest: it prepares the
+// machine, keeps the agent running and turns the machine off.
 package boot
 
 import (
@@ -15,10 +15,10 @@ import (
 // AgentName is the name that this program runs under as the agent.
 const AgentName = "opencomputer-agent"
 
-// Run is the life of the first process. It returns only when the machine
-// cannot be prepared.
+// Run runs the first process. It returns only when the machine cannot be
+// prepared.
 func Run() error {
-	// Nothing here allocates after the start: no collection, no timer for one.
+	// Nothing allocates after the start, so the heap needs no collection.
 	debug.SetGCPercent(-1)
 	log.SetPrefix("init: ")
 	syscall.Umask(0o022)

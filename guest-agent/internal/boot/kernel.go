@@ -8,14 +8,14 @@ import (
 	"syscall"
 )
 
-// modules give memory that is plugged in later, the host's random numbers, and
-// the end of connections that a restored machine lost.
+// modules are those for hot-plugged memory, the host's random numbers, and
+// closing the connections that a restored machine has lost.
 var modules = []string{"virtio_mem", "virtio-rng", "tcp_diag"}
 
 type kernelSetting struct{ name, value string }
 
-// kernelSettings are sysctl(8) names. IPv6 has no route out of a slot, so
-// eth0 stays silent on it; the loopback keeps it.
+// kernelSettings are sysctl(8) names. IPv6 has no route out of a slot, so it is
+// off on eth0; the loopback keeps it.
 var kernelSettings = []kernelSetting{
 	{"net.ipv6.conf.eth0.disable_ipv6", "1"},
 	{"net.ipv6.conf.default.disable_ipv6", "1"},
@@ -26,7 +26,7 @@ var kernelSettings = []kernelSetting{
 	{"vm.max_map_count", "262144"},
 }
 
-// tuneKernel applies what is good to have; a guest without it still works.
+// tuneKernel applies settings that are useful but not necessary.
 func tuneKernel() {
 	for _, setting := range kernelSettings {
 		path := filepath.Join("/proc/sys", strings.ReplaceAll(setting.name, ".", "/"))

@@ -12,8 +12,8 @@ type mountPoint struct {
 	flags               uintptr
 }
 
-// mountPoints are the kernel's own file systems and the volatile ones. /tmp
-// is on the disk: uploads there may be larger than the memory.
+// mountPoints are the file systems of the kernel and those in memory. /tmp is on
+// the disk: uploads there may be larger than the memory.
 var mountPoints = []mountPoint{
 	{"proc", "/proc", "", syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC},
 	{"sysfs", "/sys", "", syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC},
@@ -30,7 +30,7 @@ func mountAll() error {
 			return fmt.Errorf("cannot make the mount point %s: %w", point.path, err)
 		}
 		err := syscall.Mount(point.kind, point.path, point.kind, point.flags, point.options)
-		if err != nil && !errors.Is(err, syscall.EBUSY) { // EBUSY: it is mounted.
+		if err != nil && !errors.Is(err, syscall.EBUSY) { // EBUSY: it is mounted already.
 			return fmt.Errorf("cannot mount %s on %s: %w", point.kind, point.path, err)
 		}
 	}

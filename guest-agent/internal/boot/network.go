@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// The addresses that every guest has; packages/protocol/src/internal/agent.ts
+// The addresses that every guest has; packages/protocol/src/wire/agent.ts
 // defines them.
 var (
 	guestAddress   = net.IPv4(169, 254, 0, 2)
@@ -39,8 +39,8 @@ type route struct {
 	_                          [24]byte
 }
 
-// configureNetwork brings the loopback up and gives the guest's one interface
-// its address and its route.
+// configureNetwork brings the loopback up and sets the address and the route of
+// the guest's only interface.
 func configureNetwork() error {
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 
 func TestStructuresHaveTheSizesOfTheKernels(t *testing.T) {
 	if got := unsafe.Sizeof(interfaceRequest{}); got != 40 {
-		t.Errorf("struct ifreq has %d octets, want 40", got)
+		t.Errorf("struct ifreq has %d bytes, want 40", got)
 	}
 	if got := unsafe.Sizeof(route{}); got != 120 {
-		t.Errorf("struct rtentry has %d octets, want 120", got)
+		t.Errorf("struct rtentry has %d bytes, want 120", got)
 	}
 	if got := unsafe.Offsetof(route{}.flags); got != 56 {
 		t.Errorf("rt_flags is at %d, want 56", got)
@@ -23,7 +23,7 @@ func TestStructuresHaveTheSizesOfTheKernels(t *testing.T) {
 }
 
 func TestAddressesAreThoseOfTheProtocol(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/protocol/src/internal/agent.ts")
+	text, err := os.ReadFile("../../../packages/protocol/src/wire/agent.ts")
 	if err != nil {
 		t.Fatal(err)
 	}

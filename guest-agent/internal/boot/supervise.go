@@ -11,7 +11,7 @@ import (
 
 const respawnPause = time.Second
 
-// startAgent runs this same program as the agent.
+// startAgent starts this program as the agent.
 func startAgent(program string) (int, error) {
 	attributes := &syscall.ProcAttr{
 		Dir:   "/",
@@ -26,8 +26,8 @@ func startAgent(program string) (int, error) {
 	return id, nil
 }
 
-// supervise reaps every process that lost its parent, and keeps an agent
-// running until the machine is stopping. It does not return.
+// supervise reaps every process that has lost its parent, and keeps the agent
+// running until the machine stops. It does not return.
 func supervise(program string, stopping *atomic.Bool) {
 	agent := respawn(program)
 	for {
@@ -41,7 +41,7 @@ func supervise(program string, stopping *atomic.Bool) {
 			log.Printf("cannot wait for processes: %v", err)
 			time.Sleep(respawnPause)
 		case id == agent && !stopping.Load():
-			log.Printf("the agent ended (%s), starting it again", describe(status))
+			log.Printf("the agent ended with %s, starting it again", describe(status))
 			time.Sleep(respawnPause)
 			agent = respawn(program)
 		}
@@ -66,7 +66,7 @@ func describe(status syscall.WaitStatus) string {
 	return fmt.Sprintf("exit code %d", status.ExitStatus())
 }
 
-// powerOff ends every process, writes the disk out and turns the machine off.
+// powerOff ends every process, syncs the disk and turns the machine off.
 func powerOff() {
 	log.Print("powering off")
 	const grace = 2 * time.Second

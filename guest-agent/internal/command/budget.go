@@ -6,14 +6,15 @@ import (
 	"syscall"
 )
 
-// budget bounds what the output of all commands together may occupy, so that
-// many commands with long output cannot take the guest's memory.
+// budget limits the memory for the output of all commands together, so that
+// many commands with long output cannot exhaust the guest's memory.
 type budget struct {
 	bytesMax  int64
 	bytesUsed atomic.Int64
 }
 
-// newBudget takes a quarter of the memory, within 32 MiB and 512 MiB.
+// newBudget returns a budget of a quarter of the memory, between 32 MiB and
+// 512 MiB.
 func newBudget() (*budget, error) {
 	var memory syscall.Sysinfo_t
 	if err := syscall.Sysinfo(&memory); err != nil {

@@ -8,13 +8,13 @@ import (
 
 const (
 	firstChunkBytes = 8 << 10
-	// Longer output lives outside the Go heap and goes back to the kernel as
-	// soon as it has been sent.
+	// Longer output is kept outside the Go heap, and its memory is returned to
+	// the kernel as soon as it has been sent.
 	mappedChunkBytes = 1 << 20
 )
 
-// capture keeps the output of one stream up to a limit. What comes after
-// that is taken and dropped, so the command can go on writing.
+// capture keeps the output of one stream up to a limit. Further output is read
+// and dropped, so the command can continue to write.
 type capture struct {
 	budget    *budget
 	bytesLeft int64
@@ -29,7 +29,7 @@ func newCapture(budget *budget, bytesMax int64) *capture {
 	return &capture{budget: budget, bytesLeft: bytesMax}
 }
 
-// readOnce takes one read's worth of octets from source.
+// readOnce reads once from source.
 func (c *capture) readOnce(source io.Reader) (int, error) {
 	space := c.space()
 	count, err := source.Read(space)
@@ -39,7 +39,7 @@ func (c *capture) readOnce(source io.Reader) (int, error) {
 	return count, err
 }
 
-// space returns where the next octets go. Only keep makes them part of the
+// space returns the buffer for the next bytes. Only keep makes them part of the
 // capture.
 func (c *capture) space() []byte {
 	if c.bytesLeft == 0 {
@@ -85,7 +85,7 @@ func (c *capture) addMapped() *[]byte {
 	}
 	pages, err := mapPages(mappedChunkBytes)
 	if err != nil {
-		log.Printf("the rest of a command's output is dropped, no memory for it: %v", err)
+		log.Printf("the rest of a command's output is dropped, since there is no memory for it: %v", err)
 		c.budget.giveBack(mappedChunkBytes)
 		return nil
 	}
@@ -105,29 +105,29 @@ func (c *capture) dropSpace() []byte {
 	return c.drop
 }
 
-// add keeps octets that were read elsewhere.
-func (c *capture) add(octets []byte) {
-	for len(octets) > 0 {
-		count := copy(c.space(), octets)
+// add appends bytes that were read elsewhere.
+func (c *capture) add(data []byte) {
+	for len(data) > 0 {
+		count := copy(c.space(), data)
 		c.keep(count)
-		octets = octets[count:]
+		data = data[count:]
 	}
 }
 
-// chunks returns what was kept, in order. It stays as it is while more is
-// added, until the capture is released.
+// chunks returns the kept output in order. The returned slices stay valid until
+// the capture is released, also while more is added.
 func (c *capture) chunks() [][]byte {
 	return append([][]byte{c.first}, c.mapped...)
 }
 
-// bytesHeld is what the capture has taken from the budget.
+// bytesHeld returns how much the capture has taken from the budget.
 func (c *capture) bytesHeld() int64 { return int64(len(c.mapped)) * mappedChunkBytes }
 
 // release gives the memory back. The capture must not be used afterwards.
 func (c *capture) release() {
 	for _, chunk := range c.mapped {
 		if err := syscall.Munmap(chunk[:cap(chunk)]); err != nil {
-			log.Printf("cannot give back the memory of a command's output: %v", err)
+			log.Printf("cannot release the memory of a command's output: %v", err)
 		}
 		c.budget.giveBack(mappedChunkBytes)
 	}

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-func TestRunBringsTenMegabytesWhole(t *testing.T) {
+func TestRunReturnsTenMegabytesCompletely(t *testing.T) {
 	got := newSandbox(t).run(script(`head -c 10000000 /dev/zero | tr '\0' x`))
 	if len(got.Stdout) != 10_000_000 || strings.Trim(got.Stdout, "x") != "" || got.Truncated {
-		t.Errorf("got %d octets, truncated %v", len(got.Stdout), got.Truncated)
+		t.Errorf("got %d bytes, truncated %v", len(got.Stdout), got.Truncated)
 	}
 }
 
@@ -19,7 +19,7 @@ func TestRunDropsOutputOverTheLimitOfEachStream(t *testing.T) {
 	request.OutputBytesMax = 100_000
 	got := s.run(request)
 	if got.Stdout != strings.Repeat("o", 100_000) || got.Stderr != strings.Repeat("e", 100_000) {
-		t.Errorf("got %d and %d octets, want 100000 of each", len(got.Stdout), len(got.Stderr))
+		t.Errorf("got %d and %d bytes, want 100000 of each", len(got.Stdout), len(got.Stderr))
 	}
 	if !got.Truncated || got.ExitCode != 5 {
 		t.Errorf("got truncated %v and exit code %d", got.Truncated, got.ExitCode)
@@ -35,10 +35,10 @@ func TestRunDropsOutputOverTheBudgetOfAllCommands(t *testing.T) {
 	s.budget.bytesMax = 2 * mappedChunkBytes
 	got := s.run(script(`head -c 9000000 /dev/zero | tr '\0' x`))
 	if want := firstChunkBytes + 2*mappedChunkBytes; len(got.Stdout) != want || !got.Truncated {
-		t.Errorf("got %d octets, truncated %v, want %d", len(got.Stdout), got.Truncated, want)
+		t.Errorf("got %d bytes, truncated %v, want %d", len(got.Stdout), got.Truncated, want)
 	}
 	if used := s.budget.bytesUsed.Load(); used != 0 {
-		t.Errorf("%d octets were not given back", used)
+		t.Errorf("%d bytes were not given back", used)
 	}
 	if got := s.run(script("echo again")); got.Stdout != "again\n" || got.Truncated {
 		t.Errorf("afterwards got %+v", got)
@@ -67,12 +67,12 @@ func FuzzCaptureKeepsThePrefix(f *testing.F) {
 			want = want[:int(bytesMax)+1]
 		}
 		if !bytes.Equal(got, want) || kept.truncated != (len(output) > len(want)) {
-			t.Errorf("kept %d of %d octets, truncated %v, limit %d", len(got), len(output), kept.truncated, int(bytesMax)+1)
+			t.Errorf("kept %d of %d bytes, truncated %v, limit %d", len(got), len(output), kept.truncated, int(bytesMax)+1)
 		}
 	})
 }
 
-// piecewise gives its octets in reads of a given size.
+// piecewise returns its bytes in reads of a given size.
 type piecewise struct {
 	rest []byte
 	size int

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// isRunning tells whether the process whose number is in the file runs. A
+// isRunning reports whether the process whose number is in the file runs. A
 // zombie does not.
 func isRunning(t *testing.T, path string) bool {
 	t.Helper()
@@ -30,7 +30,7 @@ func stop(t *testing.T, path string) {
 	must(t, syscall.Kill(id, syscall.SIGKILL))
 }
 
-func TestRunKillsTheProcessGroupAfterItsTimeAndNothingElse(t *testing.T) {
+func TestRunKillsTheProcessGroupAfterItsTimeoutAndNothingElse(t *testing.T) {
 	s := newSandbox(t)
 	inGroup, ownSession := filepath.Join(s.home, "in-group"), filepath.Join(s.home, "own-session")
 	request := script(`
@@ -39,11 +39,11 @@ func TestRunKillsTheProcessGroupAfterItsTimeAndNothingElse(t *testing.T) {
 		setsid sh -c 'echo $$ > own-session; exec sleep 600' &
 		while [ ! -s own-session ]; do sleep 0.01; done
 		touch ready; wait`)
-	other := make(chan answer)
+	other := make(chan runResponse)
 	go func() { other <- s.run(script("while [ ! -e finish ]; do sleep 0.01; done; echo unharmed")) }()
 	request.TimeoutMilliseconds = 4000
 	got := s.run(request)
-	if want := (answer{ExitCode: -1, Stdout: "before\n", Stderr: "\nProcess timed out"}); got != want {
+	if want := (runResponse{ExitCode: -1, Stdout: "before\n", Stderr: "\nProcess timed out"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	s.eventually("the process of the group is killed", func() bool { return !isRunning(t, inGroup) })
@@ -57,7 +57,7 @@ func TestRunKillsTheProcessGroupAfterItsTimeAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestRunKillsTheProcessGroupWhenTheClientIsGone(t *testing.T) {
+func TestRunKillsTheProcessGroupWhenTheClientDisconnects(t *testing.T) {
 	s := newSandbox(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -76,7 +76,7 @@ func TestRunReturnsThoughABackgroundProcessHoldsTheOutput(t *testing.T) {
 	got := s.run(script(`
 		(while [ ! -e go ]; do sleep 0.01; done; echo late; echo late >&2; touch survived) &
 		echo $! > child; echo early`))
-	if want := (answer{Stdout: "early\n"}); got != want {
+	if want := (runResponse{Stdout: "early\n"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if s.held.count() != 2 {

@@ -5,9 +5,9 @@ import (
 	"net/http"
 )
 
-// frameType is the first octet of a frame. A frame is that octet, the length
-// of its octets as a big-endian uint32, and the octets. The types are those
-// that the API's clients see.
+// frameType is the first byte of a frame. It is followed by the length of the
+// payload as a big-endian uint32, and the payload. Clients of the API see the
+// same types.
 type frameType byte
 
 const (
@@ -19,7 +19,7 @@ const (
 	frameHeadBytes = 5
 )
 
-// frameWriter writes frames, each at once.
+// frameWriter writes frames and flushes each at once.
 type frameWriter struct {
 	destination http.ResponseWriter
 	flush       http.Flusher
@@ -30,10 +30,10 @@ func newFrameWriter(destination http.ResponseWriter, flush http.Flusher) *frameW
 	return &frameWriter{destination: destination, flush: flush, buffer: make([]byte, frameHeadBytes+pieceBytesMax)}
 }
 
-// space is where the next frame's octets go.
+// space returns the buffer for the next frame's payload.
 func (w *frameWriter) space() []byte { return w.buffer[frameHeadBytes:] }
 
-// write sends a frame with the first count octets of space.
+// write sends a frame with the first count bytes of space.
 func (w *frameWriter) write(kind frameType, count int) error {
 	w.buffer[0] = byte(kind)
 	binary.BigEndian.PutUint32(w.buffer[1:], uint32(count))

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// heldPipes keeps the pipes open that background processes still write to
-// after their command has ended. Their output is read and dropped, so that
-// such a process neither blocks nor dies of SIGPIPE. Each costs a descriptor
-// and a parked goroutine until its writers are gone. Over the limit the
-// oldest pipe is closed: its writers get SIGPIPE when they write next.
+// heldPipes keeps pipes open to which background processes still write after
+// their command has ended. Their output is read and dropped, so that such a
+// process neither blocks nor is ended by SIGPIPE. Each pipe costs a descriptor
+// and a blocked goroutine until its writers have ended. Over the limit the oldest
+// pipe is closed: its writers get SIGPIPE at their next write.
 type heldPipes struct {
 	countMax int
 
@@ -22,7 +22,7 @@ type heldPipes struct {
 
 func (h *heldPipes) keep(pipe *os.File) {
 	if err := pipe.SetReadDeadline(time.Time{}); err != nil {
-		log.Printf("cannot go on reading a background process's output: %v", err)
+		log.Printf("cannot continue to read a background process's output: %v", err)
 		pipe.Close()
 		return
 	}
@@ -36,10 +36,10 @@ func (h *heldPipes) keep(pipe *os.File) {
 	go h.drop(pipe)
 }
 
-// drop reads until the last writer is gone, or the pipe was closed here.
+// drop reads until the last writer has ended, or keep has closed the pipe.
 func (h *heldPipes) drop(pipe *os.File) {
-	// The end is the expected outcome and a closed pipe the other; neither
-	// leaves anything to be done but to forget the pipe.
+	// It returns at the end of the output or for a closed pipe. In both cases
+	// the pipe only has to be removed.
 	_, _ = io.Copy(io.Discard, pipe)
 	h.mutex.Lock()
 	defer h.mutex.Unlock()

@@ -9,8 +9,8 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// findProgram resolves the first element of an argv as execvp(3) does: a
-// name without a slash is looked up in the command's own PATH.
+// findProgram resolves the first element of an argv as execvp(3) does: a name
+// without a slash is looked up in the command's PATH.
 func findProgram(name, searchPath, workingDirectory string) (string, error) {
 	if strings.Contains(name, "/") {
 		path := name
@@ -58,14 +58,14 @@ func explainProgram(name string, err error) error {
 	case syscall.ENOENT, syscall.ENOTDIR:
 		return wire.Errorf(wire.CommandNotFound, "%s: command not found", name)
 	case syscall.EACCES:
-		return wire.Errorf(wire.CommandNotFound, "%s: found, but it is not an executable file", name)
+		return wire.Errorf(wire.CommandNotFound, "%s: the file exists, but is not executable", name)
 	default:
 		return wire.Errorf(wire.CommandNotFound, "%s: cannot be run: %v", name, err)
 	}
 }
 
-// findWorkingDirectory resolves where a command starts; a relative path
-// starts at home.
+// findWorkingDirectory resolves the working directory of a command; a relative
+// path is relative to home.
 func findWorkingDirectory(wanted *string, home string) (string, error) {
 	path := home
 	if wanted != nil && *wanted != "" {

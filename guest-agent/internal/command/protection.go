@@ -9,23 +9,24 @@ import (
 	"syscall"
 )
 
-// Scores are values of oom_score_adj (proc(5)), -1000 to 1000: the lower, the
-// later a process is chosen when memory runs out; -1000 is never.
+// Scores are values of oom_score_adj (proc(5)), from -1000 to 1000: the lower the
+// score, the later the kernel kills the process when memory runs out; with -1000
+// never.
 type Scores struct {
 	Agent, Commands int
 }
 
-// Protection keeps the kernel from choosing the agent when memory runs out. A
-// process inherits the score of the one that forks it, so the agent lays its
-// own aside for the moment of a fork: a command never runs, not for one
-// instruction, with the agent's protection.
+// Protection keeps the kernel from killing the agent when memory runs out. A
+// process inherits the score of its parent, so the agent changes its own score
+// while it forks: a command never runs with the agent's protection, not even for
+// one instruction.
 type Protection struct {
 	mutex  sync.Mutex
 	scores Scores
 	score  *os.File
 }
 
-// Protect gives the agent its score.
+// Protect sets the score of the agent.
 func Protect(scores Scores) (*Protection, error) {
 	score, err := os.OpenFile("/proc/self/oom_score_adj", os.O_WRONLY, 0)
 	if err != nil {
@@ -46,7 +47,7 @@ func (p *Protection) set(score int) error {
 	return nil
 }
 
-// forkExec starts a program, as syscall.ForkExec does.
+// forkExec starts a program like syscall.ForkExec.
 type forkExec func(program string, argv []string, attributes *syscall.ProcAttr) (int, error)
 
 func (p *Protection) forkWithout(fork forkExec, program string, argv []string, attributes *syscall.ProcAttr) (int, error) {

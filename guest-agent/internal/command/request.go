@@ -9,7 +9,8 @@ import (
 )
 
 // Request is the body of POST /v1/exec/run. Command is an argv. Without a
-// WorkingDirectory the command starts in the home of the sandbox's user.
+// WorkingDirectory the command starts in the home directory of the sandbox's
+// user.
 type Request struct {
 	Command             []string          `json:"command"`
 	Environment         map[string]string `json:"environment"`
@@ -19,7 +20,7 @@ type Request struct {
 	AsRoot              bool              `json:"asRoot"`
 }
 
-// Check refuses what no command can be started with.
+// Check returns an error for a request with which no command can be started.
 func (r *Request) Check() error {
 	if r.TimeoutMilliseconds < 1 || r.TimeoutMilliseconds > limit.CommandTimeoutSecondsMax*1000 {
 		return wire.Errorf(wire.InvalidRequest, "timeoutMilliseconds must be from 1 to %d, got %d", limit.CommandTimeoutSecondsMax*1000, r.TimeoutMilliseconds)
@@ -42,7 +43,7 @@ func (r *Request) checkCommand() error {
 			return wire.Errorf(wire.InvalidRequest, "command[%d] must not contain NUL", index)
 		}
 		if len(argument) > limit.ArgumentBytesMax {
-			return wire.Errorf(wire.InvalidRequest, "command[%d] has %d octets, Linux takes at most %d in one argument: put a longer script into a file", index, len(argument), limit.ArgumentBytesMax)
+			return wire.Errorf(wire.InvalidRequest, "command[%d] must have at most %d bytes, the limit of Linux for one argument, got %d: put a longer script into a file", index, limit.ArgumentBytesMax, len(argument))
 		}
 	}
 	if err := CheckEnvironment(r.Environment); err != nil {
@@ -54,7 +55,7 @@ func (r *Request) checkCommand() error {
 	return nil
 }
 
-// CheckEnvironment refuses variables that a process cannot be given.
+// CheckEnvironment returns an error for variables that no process can have.
 func CheckEnvironment(variables map[string]string) error {
 	for name, value := range variables {
 		if name == "" || len(name) > limit.EnvironmentNameCharactersMax || strings.ContainsAny(name, "=\x00") {
@@ -64,7 +65,7 @@ func CheckEnvironment(variables map[string]string) error {
 			return wire.Errorf(wire.InvalidRequest, "environment variable %s must not contain NUL", name)
 		}
 		if length := len(name) + 1 + len(value); length > limit.ArgumentBytesMax {
-			return wire.Errorf(wire.InvalidRequest, "environment variable %s has %d octets with its name, Linux takes at most %d", name, length, limit.ArgumentBytesMax)
+			return wire.Errorf(wire.InvalidRequest, "environment variable %s must have at most %d bytes with its name, the limit of Linux, got %d", name, limit.ArgumentBytesMax, length)
 		}
 	}
 	return nil

@@ -13,7 +13,7 @@ func valid() Request {
 	return Request{Command: []string{"true"}, TimeoutMilliseconds: 1000, OutputBytesMax: 1000}
 }
 
-func TestCheckTakesTheSmallestAndTheLargest(t *testing.T) {
+func TestCheckAcceptsTheSmallestAndTheLargest(t *testing.T) {
 	request := valid()
 	if err := request.Check(); err != nil {
 		t.Error(err)
@@ -26,7 +26,7 @@ func TestCheckTakesTheSmallestAndTheLargest(t *testing.T) {
 	}
 }
 
-func TestCheckRefusesWhatNoCommandCanHave(t *testing.T) {
+func TestCheckRefusesInvalidCommands(t *testing.T) {
 	nul := "a\x00b"
 	cases := map[string]func(*Request){
 		"no command":           func(r *Request) { r.Command = nil },

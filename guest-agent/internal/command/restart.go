@@ -8,19 +8,20 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// How long the command of a session has to end once it was killed.
+// endWaitMax is how long the command of a session may take to end after it was
+// killed.
 const endWaitMax = 10 * time.Second
 
-// Restart is a change of sessions between its two steps: their commands have
-// been killed, and are to be started again.
+// Restart is a restart of sessions between its two steps: their commands have
+// been killed, and have to be started again.
 type Restart struct {
 	sessions *Sessions
 	old      []*session
 }
 
-// BeginRestart kills the commands of these sessions with their process groups; those
-// that are frozen do nothing more. When there is no such session, none is
-// killed. Start or Drop is to follow.
+// BeginRestart kills the commands of these sessions with their process groups;
+// frozen ones do nothing more. If one of the sessions does not exist, none is
+// killed. The caller must call Start or Drop afterwards.
 func (b *Sessions) BeginRestart(ids []string) (*Restart, error) {
 	if len(ids) > limit.RestartedSessionsMax {
 		return nil, wire.Errorf(wire.InvalidRequest, "at most %d sessions can be restarted, got %d", limit.RestartedSessionsMax, len(ids))
@@ -35,7 +36,7 @@ func (b *Sessions) BeginRestart(ids []string) (*Restart, error) {
 		restart.old = append(restart.old, s)
 		if s.terminal != nil {
 			restart.Drop()
-			return nil, wire.Errorf(wire.InvalidRequest, "session %s is a terminal, which has no command to start again", id)
+			return nil, wire.Errorf(wire.InvalidRequest, "session %s is a terminal, which has no command that could be started again", id)
 		}
 	}
 	for _, s := range restart.old {
@@ -50,13 +51,13 @@ func (b *Sessions) BeginRestart(ids []string) (*Restart, error) {
 // Drop leaves the sessions as they are.
 func (r *Restart) Drop() {
 	for _, s := range r.old {
-		s.letGo()
+		s.unhold()
 	}
 	r.old = nil
 }
 
-// Start starts every command again, under the id of its session and with the
-// variables of the sandbox as they are now. What it wrote before is dropped.
+// Start starts every command again, with the id of its session and the current
+// variables of the sandbox. Its earlier output is dropped.
 func (r *Restart) Start() error {
 	defer r.Drop()
 	for _, s := range r.old {

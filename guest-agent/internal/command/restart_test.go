@@ -11,7 +11,7 @@ import (
 	"opencomputer/guest-agent/internal/limit"
 )
 
-func TestRestartStartsTheCommandAgainUnderItsIDWithTheVariablesOfNow(t *testing.T) {
+func TestRestartStartsTheCommandAgainWithItsIDAndTheCurrentVariables(t *testing.T) {
 	s := newSessionServer(t)
 	path := filepath.Join(s.home, "started")
 	script := `echo "$$ $OWN $SHARED" >> ` + path + `; echo up; exec sleep 600`
@@ -38,7 +38,7 @@ func TestRestartStartsTheCommandAgainUnderItsIDWithTheVariablesOfNow(t *testing.
 	}
 }
 
-// waitUntilUp reads until the command has said so.
+// waitUntilUp reads until the command reports that it is up.
 func waitUntilUp(client attachment) {
 	for {
 		if kind, data := client.frame(); kind == frameStdout && data == "up\n" {
@@ -47,7 +47,7 @@ func waitUntilUp(client attachment) {
 	}
 }
 
-func TestRestartStartsWhatHasEnded(t *testing.T) {
+func TestRestartStartsCommandsThatHaveEnded(t *testing.T) {
 	s := newSessionServer(t)
 	path := filepath.Join(s.home, "started")
 	began := s.begin(shell("echo x >> " + path))
@@ -61,7 +61,7 @@ func TestRestartStartsWhatHasEnded(t *testing.T) {
 	}
 }
 
-func TestNothingIsKilledWhenOneCannotBeRestarted(t *testing.T) {
+func TestRestartKillsNothingWhenOneCannotBeRestarted(t *testing.T) {
 	s := newSessionServer(t)
 	began := s.begin(shell("exec sleep 600"))
 	many := make([]string, limit.RestartedSessionsMax+1)

@@ -11,15 +11,15 @@ import (
 
 const timeoutNotice = "\nProcess timed out"
 
-// Result is what a finished command left. Its memory is to be released.
+// Result is the result of a command that has ended. The caller must release it.
 type Result struct {
 	ExitCode       int
 	TimedOut       bool
 	stdout, stderr *capture
 }
 
-// WriteJSON writes the answer of POST /v1/exec/run. Output is text on this
-// wire: octets that are not UTF-8 become U+FFFD.
+// WriteJSON writes the response of POST /v1/exec/run. Output is text in it: bytes
+// that are not UTF-8 become U+FFFD.
 func (r *Result) WriteJSON(destination io.Writer) error {
 	bufferBytes := 4 << 10
 	if len(r.stdout.mapped)+len(r.stderr.mapped) > 0 {
@@ -43,8 +43,8 @@ func (r *Result) WriteJSON(destination io.Writer) error {
 	return out.Flush()
 }
 
-// Message is the output that says why the command failed: what it wrote to
-// standard error, or else to standard output, without the space around it.
+// Message returns the output that explains why the command failed: its standard
+// error, or else its standard output, without surrounding white space.
 func (r *Result) Message() string {
 	for _, kept := range []*capture{r.stderr, r.stdout} {
 		var text strings.Builder
@@ -58,13 +58,13 @@ func (r *Result) Message() string {
 	return ""
 }
 
-// Release gives the memory of the output back.
+// Release releases the memory of the output.
 func (r *Result) Release() {
 	r.stdout.release()
 	r.stderr.release()
 }
 
-// writeText writes output that is complete, and the notice after it.
+// writeText writes complete output, followed by the notice.
 func writeText(out *bufio.Writer, chunks [][]byte, notice string) {
 	text := writePartialText(out, chunks)
 	text.Close()

@@ -13,7 +13,7 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// Runner runs commands, each in a session and process group of its own.
+// Runner runs commands, each in a new session and process group.
 type Runner struct {
 	environment *environment.Store
 	accounts    *account.Book
@@ -26,7 +26,7 @@ type Runner struct {
 	forkExec    forkExec
 }
 
-// NewRunner makes a Runner whose commands run as user.
+// NewRunner returns a Runner whose commands run as user.
 func NewRunner(store *environment.Store, accounts *account.Book, user string, protection *Protection) (*Runner, error) {
 	budget, err := newBudget()
 	if err != nil {
@@ -49,18 +49,18 @@ func NewRunner(store *environment.Store, accounts *account.Book, user string, pr
 	}, nil
 }
 
-// StartWith has fork start every program from now on, in the place of
-// syscall.ForkExec.
+// StartWith makes the Runner start every program with fork instead of
+// syscall.ForkExec from now on.
 func (r *Runner) StartWith(fork func(program string, argv []string, attributes *syscall.ProcAttr) (int, error)) {
 	r.forkExec = fork
 }
 
-// Run runs a command to its end and returns what it said. ExitCode is 128 + n
-// after signal n, and -1 after a time-out, which also kills the process group
-// and nothing else. When ctx ends first, the process group is killed too.
+// Run runs a command to its end and returns its output. ExitCode is 128 + n
+// after signal n, and -1 after a timeout, which kills the process group and
+// nothing else. When ctx ends first, the process group is killed too.
 //
-// A background process that the command left behind, and that may hold its
-// output open, is not waited for and lives on.
+// Run does not wait for background processes that the command leaves behind,
+// even if they keep its output open. They continue to run.
 func (r *Runner) Run(ctx context.Context, request *Request) (*Result, error) {
 	if err := request.Check(); err != nil {
 		return nil, err
@@ -92,14 +92,14 @@ func (r *Runner) takeSlot() error {
 	case r.slots <- struct{}{}:
 		return nil
 	default:
-		return wire.Errorf(wire.TooManyRequests, "the sandbox runs %d commands already; wait for one to end", limit.CommandsPerSandboxMax)
+		return wire.Errorf(wire.TooManyRequests, "command limit reached: this sandbox runs %[1]d of %[1]d commands. Wait for one to end", limit.CommandsPerSandboxMax)
 	}
 }
 
 func (r *Runner) giveSlotBack() { <-r.slots }
 
-// finishStreams takes the last output of a command that has ended. Pipes that
-// a background process still holds are kept open for it.
+// finishStreams reads the last output of a command that has ended. Pipes that a
+// background process still holds are kept open for it.
 func (r *Runner) finishStreams(ended *process) {
 	for _, stream := range []*stream{ended.stdout, ended.stderr} {
 		stream.finish()

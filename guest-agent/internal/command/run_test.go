@@ -13,20 +13,20 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-func TestRunGivesExitCodeAndSeparateStreams(t *testing.T) {
+func TestRunReturnsExitCodeAndSeparateStreams(t *testing.T) {
 	got := newSandbox(t).run(script("echo out; echo err >&2; exit 7"))
-	if want := (answer{ExitCode: 7, Stdout: "out\n", Stderr: "err\n"}); got != want {
+	if want := (runResponse{ExitCode: 7, Stdout: "out\n", Stderr: "err\n"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
-func TestRunGives128AndTheSignalThatEndedTheCommand(t *testing.T) {
+func TestRunReturns128PlusTheSignalThatEndedTheCommand(t *testing.T) {
 	if got := newSandbox(t).run(script("kill -TERM $$")); got.ExitCode != 128+15 {
 		t.Errorf("got exit code %d, want 143", got.ExitCode)
 	}
 }
 
-func TestRunTakesAnArgvAsItIs(t *testing.T) {
+func TestRunPassesAnArgvUnchanged(t *testing.T) {
 	request := script("")
 	request.Command = []string{"printf", "%s|", "a b", "$HOME", "*"}
 	if got := newSandbox(t).run(request); got.Stdout != "a b|$HOME|*|" {
@@ -34,7 +34,7 @@ func TestRunTakesAnArgvAsItIs(t *testing.T) {
 	}
 }
 
-func TestRunIsTheSandboxUserWithItsGroups(t *testing.T) {
+func TestRunRunsAsTheSandboxUserWithItsGroups(t *testing.T) {
 	s := newSandbox(t)
 	request := script(`echo "$(id -u):$(id -g):$(id -G):$HOME:$USER"; pwd`)
 	if got, want := s.run(request).Stdout, "1000:1000:1000 4321:"+s.home+":sandbox\n"+s.home+"\n"; got != want {
@@ -42,7 +42,7 @@ func TestRunIsTheSandboxUserWithItsGroups(t *testing.T) {
 	}
 }
 
-func TestRunAsRootIsRootAlone(t *testing.T) {
+func TestRunAsRootHasNoOtherGroups(t *testing.T) {
 	request := script(`echo "$(id -u):$(id -G):$HOME:$USER"`)
 	request.AsRoot = true
 	if got := newSandbox(t).run(request).Stdout; got != "0:0:/root:root\n" {
@@ -50,7 +50,7 @@ func TestRunAsRootIsRootAlone(t *testing.T) {
 	}
 }
 
-func TestRunLaysTheCommandsVariablesOverTheConfiguredOverTheImages(t *testing.T) {
+func TestRunPrefersVariablesOfTheCommandToConfiguredOnesToTheImages(t *testing.T) {
 	s := newSandbox(t)
 	show := script(`echo "$LAYER $CONFIGURED"`)
 	if got := s.run(show).Stdout; got != "image \n" {
@@ -85,7 +85,7 @@ func TestRunStartsInTheWorkingDirectory(t *testing.T) {
 	}
 }
 
-func TestRunRefusesAWorkingDirectoryThatIsNone(t *testing.T) {
+func TestRunRefusesAnInvalidWorkingDirectory(t *testing.T) {
 	s := newSandbox(t)
 	file := filepath.Join(s.home, "file")
 	must(t, os.WriteFile(file, nil, 0o644))
@@ -131,7 +131,7 @@ func TestRunGivesAScriptWithoutInterpreterToTheShell(t *testing.T) {
 	}
 }
 
-func TestRunRefusesMoreCommandsThanItHasRoomFor(t *testing.T) {
+func TestRunRefusesMoreCommandsThanTheLimit(t *testing.T) {
 	s := newSandbox(t)
 	s.slots = make(chan struct{}, 1)
 	s.slots <- struct{}{}
@@ -142,7 +142,7 @@ func TestRunRefusesMoreCommandsThanItHasRoomFor(t *testing.T) {
 	}
 }
 
-func TestRunLeavesTheAgentsProtectionToTheAgent(t *testing.T) {
+func TestRunDoesNotPassTheAgentsProtectionOn(t *testing.T) {
 	s := newSandbox(t)
 	if got := s.run(script("cat /proc/self/oom_score_adj")).Stdout; got != "700\n" {
 		t.Errorf("the command has the score %q, want 700", got)

@@ -14,19 +14,19 @@ import (
 	"opencomputer/guest-agent/internal/environment"
 )
 
-// answer is the JSON that the host gets.
-type answer struct {
+// runResponse is the JSON that the host gets.
+type runResponse struct {
 	ExitCode  int    `json:"exitCode"`
 	Stdout    string `json:"stdout"`
 	Stderr    string `json:"stderr"`
 	Truncated bool   `json:"truncated"`
 }
 
-// testScores are such that a process without CAP_SYS_RESOURCE may go from one
-// to the other and back.
+// testScores are values between which a process may switch without
+// CAP_SYS_RESOURCE.
 var testScores = Scores{Agent: 300, Commands: 700}
 
-// sandbox is a Runner whose user is uid 1000 with a home of its own.
+// sandbox is a Runner whose user is uid 1000 with a temporary home directory.
 type sandbox struct {
 	t *testing.T
 	*Runner
@@ -70,21 +70,21 @@ func script(text string) *Request {
 	return &Request{Command: []string{"/bin/bash", "-c", text}, TimeoutMilliseconds: 60_000, OutputBytesMax: 32 << 20}
 }
 
-func (s sandbox) run(request *Request) answer {
+func (s sandbox) run(request *Request) runResponse {
 	s.t.Helper()
 	return s.runUntil(context.Background(), request)
 }
 
-func (s sandbox) runUntil(ctx context.Context, request *Request) answer {
+func (s sandbox) runUntil(ctx context.Context, request *Request) runResponse {
 	s.t.Helper()
 	result, err := s.Run(ctx, request)
 	must(s.t, err)
 	defer result.Release()
 	var text bytes.Buffer
 	must(s.t, result.WriteJSON(&text))
-	var got answer
+	var got runResponse
 	if err := json.Unmarshal(text.Bytes(), &got); err != nil {
-		s.t.Fatalf("the answer is not JSON: %v", err)
+		s.t.Fatalf("the response is not JSON: %v", err)
 	}
 	return got
 }

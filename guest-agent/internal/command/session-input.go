@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// sessionInput is the standard input of a session, which clients write to.
+// sessionInput is the standard input of a session, to which clients write.
 type sessionInput struct {
 	mutex sync.Mutex
 	pipe  *os.File
 }
 
-// openInput makes a pipe. The file is its read end, for the command.
+// openInput creates a pipe. The file is its read end, for the command.
 func openInput() (*sessionInput, *os.File, error) {
 	var ends [2]int
 	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil {
@@ -33,9 +33,9 @@ func openInput() (*sessionInput, *os.File, error) {
 	return &sessionInput{pipe: os.NewFile(uintptr(ends[1]), "input")}, reading, nil
 }
 
-// copyFrom passes source on at the command's pace. What a command no longer
-// wants to read is dropped, which is no error: done is then true. The error
-// is the source's own, or ctx's.
+// copyFrom passes source on at the command's pace. Input that the command no
+// longer reads is dropped, which is no error: done is then true. The error is
+// that of source or of ctx.
 func (i *sessionInput) copyFrom(ctx context.Context, source io.Reader) (done bool, err error) {
 	buffer := make([]byte, pieceBytesMax)
 	for {
@@ -57,8 +57,8 @@ func (i *sessionInput) copyFrom(ctx context.Context, source io.Reader) (done boo
 	}
 }
 
-// write writes all octets, or stops when ctx ends or the input is closed.
-func (i *sessionInput) write(ctx context.Context, octets []byte) error {
+// write writes all bytes, or stops when ctx ends or the input is closed.
+func (i *sessionInput) write(ctx context.Context, data []byte) error {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	if err := i.pipe.SetWriteDeadline(time.Time{}); err != nil {
@@ -76,13 +76,13 @@ func (i *sessionInput) write(ctx context.Context, octets []byte) error {
 			}
 		}
 	}()
-	_, err := i.pipe.Write(octets)
+	_, err := i.pipe.Write(data)
 	close(written)
 	<-watched
 	return err
 }
 
-// close ends the command's input. Doing it again is harmless.
+// close ends the command's input. It is idempotent.
 func (i *sessionInput) close() {
 	if err := i.pipe.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		log.Printf("cannot close a command's input: %v", err)

@@ -8,29 +8,30 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// SessionRequest is the body of POST /v1/sessions. TimeoutMilliseconds 0 is
-// no end; OutputBytesMax 0 keeps no more output than can be replayed.
-// MaxRunAfterDisconnectMilliseconds counts from when the last client has
-// gone; 0 is no end.
+// SessionRequest is the body of POST /v1/sessions. TimeoutMilliseconds 0 means
+// no limit; OutputBytesMax 0 keeps only the output that can be replayed.
+// MaxRunAfterDisconnectMilliseconds starts when the last client disconnects; 0
+// means no limit.
 type SessionRequest struct {
 	Request
-	// Shell makes the one element of Command a script.
+	// Shell runs the only element of Command as a script.
 	Shell bool `json:"shell"`
-	// Input gives the command an input that clients write to.
+	// Input gives the command an input to which clients can write.
 	Input                             bool  `json:"input"`
 	MaxRunAfterDisconnectMilliseconds int64 `json:"maxRunAfterDisconnectMilliseconds"`
-	// ID is the id that the session gets; one is made when it is empty. With
-	// the ID of a session that is kept, that session is returned, as long
-	// as it was started with the same Fingerprint.
+	// ID is the id of the new session; a random one when it is empty. If a
+	// session with that id exists, it is returned, provided that it was started
+	// with the same Fingerprint.
 	ID          string `json:"id"`
 	Fingerprint string `json:"fingerprint"`
-	// terminal makes Command's one element the shell of a terminal of that size.
+	// terminal runs the only element of Command as the shell of a terminal of
+	// that size.
 	terminal *terminal.Size
 }
 
 var sessionID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// Check refuses what no session can be started with.
+// Check returns an error for a request with which no session can be started.
 func (r *SessionRequest) Check() error {
 	if r.Shell && len(r.Command) != 1 {
 		return wire.Errorf(wire.InvalidRequest, "command of a shell must be one script, got %d elements", len(r.Command))
@@ -54,7 +55,7 @@ func (r *SessionRequest) Check() error {
 	return r.Request.checkCommand()
 }
 
-// argv is what is run.
+// argv returns the argv that is run.
 func (r *SessionRequest) argv() []string {
 	if r.Shell {
 		return []string{"/bin/bash", "-c", r.Command[0]}
@@ -62,7 +63,7 @@ func (r *SessionRequest) argv() []string {
 	return r.Command
 }
 
-// shown is the command as it is listed: whole arguments up to a limit.
+// shown returns the command as it is listed: whole arguments up to a limit.
 func (r *SessionRequest) shown() []string {
 	left := limit.SessionCommandBytesShownMax
 	for index, argument := range r.Command {

@@ -16,7 +16,7 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// sessionEntry is a session as clients see it.
+// sessionEntry is the description of a session for clients.
 type sessionEntry struct {
 	ID                        string   `json:"id"`
 	Command                   []string `json:"command"`
@@ -42,7 +42,7 @@ func (s *session) entry() sessionEntry {
 	return entry
 }
 
-// Start answers POST /v1/sessions.
+// Start serves POST /v1/sessions.
 func (b *Sessions) Start(response http.ResponseWriter, request *http.Request) error {
 	var wanted SessionRequest
 	if err := wire.ReadJSON(response, request, &wanted); err != nil {
@@ -56,14 +56,14 @@ func (b *Sessions) Start(response http.ResponseWriter, request *http.Request) er
 	return nil
 }
 
-// List answers GET /v1/sessions, and with an id for that one alone.
+// List serves GET /v1/sessions; with an id, only that session.
 func (b *Sessions) List(response http.ResponseWriter, request *http.Request) error {
 	if request.URL.Query().Has("id") {
 		s, err := b.find(request.URL.Query().Get("id"))
 		if err != nil {
 			return err
 		}
-		defer s.letGo()
+		defer s.unhold()
 		wire.WriteJSON(response, s.entry())
 		return nil
 	}
@@ -77,7 +77,7 @@ func (b *Sessions) List(response http.ResponseWriter, request *http.Request) err
 	return nil
 }
 
-// Kill answers POST /v1/sessions/kill.
+// Kill serves POST /v1/sessions/kill.
 func (b *Sessions) Kill(response http.ResponseWriter, request *http.Request) error {
 	query := request.URL.Query()
 	signal, err := strconv.Atoi(query.Get("signal"))
@@ -88,7 +88,7 @@ func (b *Sessions) Kill(response http.ResponseWriter, request *http.Request) err
 	if err != nil {
 		return err
 	}
-	defer s.letGo()
+	defer s.unhold()
 	if err := s.signal(syscall.Signal(signal)); err != nil {
 		return err
 	}
@@ -96,15 +96,15 @@ func (b *Sessions) Kill(response http.ResponseWriter, request *http.Request) err
 	return nil
 }
 
-// Input answers POST /v1/sessions/input: the body goes to the command as it
-// comes. A body that ends also ends the command's input; one that breaks off
-// does not.
+// Input serves POST /v1/sessions/input: the body is passed to the command as it
+// arrives. The end of the body also ends the command's input, but not when the
+// body is incomplete.
 func (b *Sessions) Input(response http.ResponseWriter, request *http.Request) error {
 	s, err := b.find(request.URL.Query().Get("id"))
 	if err != nil {
 		return err
 	}
-	defer s.letGo()
+	defer s.unhold()
 	if err := s.copyInput(request.Context(), request.Body); err != nil {
 		return err
 	}
@@ -112,9 +112,9 @@ func (b *Sessions) Input(response http.ResponseWriter, request *http.Request) er
 	return nil
 }
 
-// Output answers GET /v1/sessions/output with frames: the output that is
-// kept, frameReplayEnd, output as it comes, and frameExit with the exit code
-// as a big-endian int32. Without frameExit the stream broke off.
+// Output serves GET /v1/sessions/output with frames: the kept output,
+// frameReplayEnd, new output as it arrives, and frameExit with the exit code as a
+// big-endian int32. A stream without frameExit is incomplete.
 func (b *Sessions) Output(response http.ResponseWriter, request *http.Request) error {
 	flush, can := response.(http.Flusher)
 	if !can {
@@ -124,7 +124,7 @@ func (b *Sessions) Output(response http.ResponseWriter, request *http.Request) e
 	if err != nil {
 		return err
 	}
-	defer s.letGo()
+	defer s.unhold()
 	reader, err := s.attach()
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func (b *Sessions) Output(response http.ResponseWriter, request *http.Request) e
 		}
 	}()
 
-	response.Header().Set("Content-Type", "application/octet-stream")
+	response.Header().Set("Content-Type", "application/byte-stream")
 	response.WriteHeader(http.StatusOK)
 	flush.Flush()
 	frames := newFrameWriter(response, flush)
@@ -154,7 +154,7 @@ func (b *Sessions) Output(response http.ResponseWriter, request *http.Request) e
 			count = 4
 		}
 		if err := frames.write(kind, count); err != nil {
-			log.Printf("a client of session %s has gone: %v", s.id, err)
+			log.Printf("a client of session %s disconnected: %v", s.id, err)
 			return nil
 		}
 		if kind == frameExit {
@@ -163,9 +163,9 @@ func (b *Sessions) Output(response http.ResponseWriter, request *http.Request) e
 	}
 }
 
-// Result serves GET /v1/sessions/result: waits for the end up to
-// waitMilliseconds, then returns the output so far. With forget=1 a session
-// whose end is in the response is dropped.
+// Result serves GET /v1/sessions/result: it waits up to waitMilliseconds for the
+// command to end, then returns the output so far. With forget=1 a session whose
+// end is in the response is dropped.
 func (b *Sessions) Result(response http.ResponseWriter, request *http.Request) error {
 	query := request.URL.Query()
 	wait, err := strconv.Atoi(query.Get("waitMilliseconds"))
@@ -176,7 +176,7 @@ func (b *Sessions) Result(response http.ResponseWriter, request *http.Request) e
 	if err != nil {
 		return err
 	}
-	defer s.letGo()
+	defer s.unhold()
 	timer := time.NewTimer(time.Duration(wait) * time.Millisecond)
 	defer timer.Stop()
 	select {
@@ -185,8 +185,8 @@ func (b *Sessions) Result(response http.ResponseWriter, request *http.Request) e
 	case <-request.Context().Done():
 		return nil
 	}
-	// Read once: a command that ends while its result is written was reported
-	// as running, and its client comes back for the rest.
+	// Read once: a command that ends while its result is written is reported
+	// as running, and its client requests the rest again.
 	running := s.running()
 	response.Header().Set("Content-Type", "application/json")
 	if err := s.writeResult(response, running); err != nil {
@@ -199,8 +199,8 @@ func (b *Sessions) Result(response http.ResponseWriter, request *http.Request) e
 	return nil
 }
 
-// writeResult writes the output so far. While the command is running, a
-// character of which only the first bytes have been read is held back.
+// writeResult writes the output so far. While the command is running, an
+// incomplete character at its end is left out.
 func (s *session) writeResult(destination io.Writer, running bool) error {
 	stdout, stderr, truncated := s.output()
 	notice := ""
@@ -216,7 +216,7 @@ func (s *session) writeResult(destination io.Writer, running bool) error {
 		out.WriteString(`,"truncated":true`)
 	}
 	if s.err != nil && !running {
-		out.WriteString(`,"error":"the command's end was not seen"`)
+		out.WriteString(`,"error":"the exit code of the command is unknown"`)
 	}
 	out.WriteString(`,"stdout":"`)
 	if running {
@@ -234,7 +234,7 @@ func (s *session) writeResult(destination io.Writer, running bool) error {
 	return out.Flush()
 }
 
-// output is what is kept of both streams.
+// output returns the kept output of both streams.
 func (s *session) output() (stdout, stderr [][]byte, truncated bool) {
 	s.mutex.Lock()
 	if s.stdout != nil {

@@ -13,14 +13,14 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// session is a command that clients come to and leave. It needs none of them:
-// it runs on, and its last output and its exit code stay until newer sessions
-// take the place.
+// session is a command to which clients attach and from which they detach. It
+// needs no client: it continues to run, and its last output and its exit code are
+// kept until newer sessions need the memory.
 type session struct {
 	id string
-	// What the session was started with, as its starter sums it up.
+	// The digest of the request, from the client that started the session.
 	fingerprint string
-	// What it can be started with again.
+	// The request, for a restart.
 	request    *SessionRequest
 	shown      []string
 	shell      bool
@@ -31,7 +31,7 @@ type session struct {
 	terminal *terminal.Terminal
 	size     terminal.Size
 	process  *process
-	// Kills the command.
+	// cancel kills the command.
 	cancel            context.CancelFunc
 	runAfterLeaving   time.Duration
 	done              chan struct{}
@@ -46,14 +46,14 @@ type session struct {
 	stdout, stderr *capture
 	readers        map[*transcriptReader]struct{}
 	leaving        *time.Timer
-	// Whether the terminal was closed; it has a size no longer.
+	// Whether the terminal was closed; it then has no size.
 	isHungUp bool
-	// Holders of the output's memory: the book of sessions, and each client
-	// that is being answered.
+	// The number of users of the output's memory: the list of sessions, and each
+	// request in progress.
 	holders int
 }
 
-// sessionSink passes one stream of a command on to its session.
+// sessionSink passes one stream of a command to its session.
 type sessionSink struct {
 	session *session
 	stream  frameType
@@ -70,21 +70,21 @@ func (s *sessionSink) readOnce(source io.Reader) (int, error) {
 	return count, err
 }
 
-func (s *session) record(stream frameType, octets []byte) {
+func (s *session) record(stream frameType, data []byte) {
 	s.mutex.Lock()
 	kept := s.stdout
 	if stream == frameStderr {
 		kept = s.stderr
 	}
 	if kept != nil {
-		kept.add(octets)
+		kept.add(data)
 	}
 	s.mutex.Unlock()
-	s.transcript.write(stream, octets)
+	s.transcript.write(stream, data)
 }
 
-// openSession makes a session without a command. Its memory is released when
-// the last holder lets it go.
+// openSession creates a session without a command. Its memory is released by its
+// last holder.
 func (r *Runner) openSession(request *SessionRequest) (*session, error) {
 	prefix, replayBytesMax := "exec-", int64(limit.SessionReplayBytesMax)
 	if request.terminal != nil {
@@ -120,7 +120,7 @@ func (r *Runner) openSession(request *SessionRequest) (*session, error) {
 	return s, nil
 }
 
-// startSession runs the session's command; ended is called once it is over.
+// startSession runs the session's command and calls ended when it has ended.
 func (r *Runner) startSession(s *session, request *SessionRequest, ended func()) error {
 	if request.terminal != nil {
 		return r.startTerminal(s, request, ended)
@@ -180,7 +180,8 @@ func (s *session) running() bool {
 	}
 }
 
-// signal signals the command's process group; after its end it does nothing.
+// signal signals the command's process group. It does nothing after the command
+// has ended.
 func (s *session) signal(signal syscall.Signal) error {
 	if err := s.process.signalGroup(signal); err != nil && err != syscall.ESRCH {
 		return wire.Errorf(wire.InvalidRequest, "session %s cannot be sent signal %d: %v", s.id, int(signal), err)
@@ -188,10 +189,10 @@ func (s *session) signal(signal syscall.Signal) error {
 	return nil
 }
 
-// attach begins to read along. The reader is to be given to detach.
+// attach returns a reader of the output, which the caller must pass to detach.
 func (s *session) attach() (*transcriptReader, error) {
 	if !s.countAttachedFrom.add() {
-		return nil, wire.Errorf(wire.TooManyRequests, "%d clients are attached to commands and terminals of the sandbox already, the most for one; detach some", limit.AttachedClientsMax)
+		return nil, wire.Errorf(wire.TooManyRequests, "client limit reached: %[1]d of %[1]d clients are attached to commands and terminals of this sandbox. Detach some", limit.AttachedClientsMax)
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -211,7 +212,7 @@ func (s *session) openReader() *transcriptReader {
 	return s.transcript.read()
 }
 
-// detach ends what attach began. Doing it again is harmless.
+// detach ends the reader of attach. It is idempotent.
 func (s *session) detach(reader *transcriptReader) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -236,7 +237,7 @@ func (s *session) attached() []*transcriptReader {
 	return readers
 }
 
-// bytesHeld is what the session has taken from the budget.
+// bytesHeld returns how much the session has taken from the budget.
 func (s *session) bytesHeld() int64 {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -247,7 +248,8 @@ func (s *session) bytesHeld() int64 {
 	return held
 }
 
-// hold keeps the output's memory until letGo; false when it is gone already.
+// hold keeps the output's memory until unhold. It returns false when the memory was
+// already released.
 func (s *session) hold() bool {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -258,7 +260,7 @@ func (s *session) hold() bool {
 	return true
 }
 
-func (s *session) letGo() {
+func (s *session) unhold() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if s.holders--; s.holders > 0 {
@@ -271,15 +273,15 @@ func (s *session) letGo() {
 	}
 }
 
-// copyInput passes octets of a client on to the command. When all has come,
-// the command's input ends.
+// copyInput passes bytes of a client to the command. The end of source ends the
+// command's input.
 func (s *session) copyInput(ctx context.Context, source io.Reader) error {
 	if s.input == nil {
 		return wire.Errorf(wire.InvalidRequest, "session %s was started without an input", s.id)
 	}
 	dropped, err := s.input.copyFrom(ctx, source)
 	if err != nil {
-		return wire.Errorf(wire.InvalidRequest, "the input of session %s broke off: %v", s.id, err)
+		return wire.Errorf(wire.InvalidRequest, "the input of session %s is incomplete: %v", s.id, err)
 	}
 	if !dropped && s.terminal == nil {
 		s.input.close()

@@ -51,8 +51,8 @@ func shell(script string) *SessionRequest {
 	return &SessionRequest{Request: Request{Command: []string{script}}, Shell: true, Input: true}
 }
 
-// call sends a request and parses its JSON answer.
-func (s sessionServer) call(method, path string, body any, answer any) int {
+// call sends a request and parses its JSON response.
+func (s sessionServer) call(method, path string, body any, result any) int {
 	s.t.Helper()
 	text, isText := body.(string)
 	if !isText && body != nil {
@@ -65,7 +65,7 @@ func (s sessionServer) call(method, path string, body any, answer any) int {
 	response, err := http.DefaultClient.Do(request)
 	must(s.t, err)
 	defer response.Body.Close()
-	must(s.t, json.NewDecoder(response.Body).Decode(answer))
+	must(s.t, json.NewDecoder(response.Body).Decode(result))
 	return response.StatusCode
 }
 
@@ -73,12 +73,12 @@ func (s sessionServer) begin(request *SessionRequest) sessionEntry {
 	s.t.Helper()
 	var entry sessionEntry
 	if status := s.call("POST", "/start", request, &entry); status != 200 {
-		s.t.Fatalf("the start was answered %d", status)
+		s.t.Fatalf("the start got status %d", status)
 	}
 	return entry
 }
 
-// attachment is one client that reads along.
+// attachment is one attached client.
 type attachment struct {
 	t      *testing.T
 	body   io.ReadCloser
@@ -93,7 +93,7 @@ func (s sessionServer) attachTo(id string) attachment {
 	response, err := http.DefaultClient.Do(request)
 	must(s.t, err)
 	if response.StatusCode != 200 {
-		s.t.Fatalf("attaching was answered %d", response.StatusCode)
+		s.t.Fatalf("attaching got status %d", response.StatusCode)
 	}
 	s.t.Cleanup(func() { response.Body.Close(); cancel() })
 	return attachment{t: s.t, body: response.Body, cancel: cancel}
@@ -104,43 +104,43 @@ func (a attachment) frame() (frameType, string) {
 	head := make([]byte, frameHeadBytes)
 	_, err := io.ReadFull(a.body, head)
 	must(a.t, err)
-	octets := make([]byte, binary.BigEndian.Uint32(head[1:]))
-	_, err = io.ReadFull(a.body, octets)
+	data := make([]byte, binary.BigEndian.Uint32(head[1:]))
+	_, err = io.ReadFull(a.body, data)
 	must(a.t, err)
-	return frameType(head[0]), string(octets)
+	return frameType(head[0]), string(data)
 }
 
-// until reads frames up to one of that type and returns what was said before.
+// until reads frames up to one of that type and returns the output before it.
 func (a attachment) until(wanted frameType) (said, last string) {
 	a.t.Helper()
 	for {
-		kind, octets := a.frame()
+		kind, data := a.frame()
 		if kind == wanted {
-			return said, octets
+			return said, data
 		}
-		said += fmt.Sprintf("%d:%s ", kind, octets)
+		said += fmt.Sprintf("%d:%s ", kind, data)
 	}
 }
 
 func (a attachment) exitCode() int {
 	a.t.Helper()
-	_, octets := a.until(frameExit)
-	return int(int32(binary.BigEndian.Uint32([]byte(octets))))
+	_, data := a.until(frameExit)
+	return int(int32(binary.BigEndian.Uint32([]byte(data))))
 }
 
-type resultAnswer struct {
+type resultResponse struct {
 	Running        bool
 	ExitCode       *int
 	Stdout, Stderr string
 	Truncated      bool
 }
 
-func (s sessionServer) result(id, more string) resultAnswer {
+func (s sessionServer) result(id, more string) resultResponse {
 	s.t.Helper()
 	for {
-		var got resultAnswer
+		var got resultResponse
 		if status := s.call("GET", "/result?waitMilliseconds=1000&id="+id+more, nil, &got); status != 200 {
-			s.t.Fatalf("the result was answered %d", status)
+			s.t.Fatalf("the result got status %d", status)
 		}
 		if !got.Running {
 			return got
@@ -156,7 +156,7 @@ func TestSessionStreamsBothWaysToItsEnd(t *testing.T) {
 	reader, writer := io.Pipe()
 	posted := make(chan int)
 	go func() {
-		response, err := http.Post(s.url+"/input?id="+entry.ID, "application/octet-stream", reader)
+		response, err := http.Post(s.url+"/input?id="+entry.ID, "application/byte-stream", reader)
 		if err != nil {
 			posted <- 0
 			return
@@ -166,16 +166,16 @@ func TestSessionStreamsBothWaysToItsEnd(t *testing.T) {
 	}()
 	for _, line := range []string{"one", "two"} {
 		fmt.Fprintln(writer, line)
-		if kind, octets := client.frame(); kind != frameStdout || octets != "got "+line+"\n" {
-			t.Errorf("got %d %q", kind, octets)
+		if kind, data := client.frame(); kind != frameStdout || data != "got "+line+"\n" {
+			t.Errorf("got %d %q", kind, data)
 		}
 	}
 	writer.Close()
 	if status := <-posted; status != 200 {
-		t.Errorf("the input was answered %d", status)
+		t.Errorf("the input got status %d", status)
 	}
-	if kind, octets := client.frame(); kind != frameStderr || octets != "bye\n" {
-		t.Errorf("got %d %q", kind, octets)
+	if kind, data := client.frame(); kind != frameStderr || data != "bye\n" {
+		t.Errorf("got %d %q", kind, data)
 	}
 	if code := client.exitCode(); code != 7 {
 		t.Errorf("got exit code %d", code)
@@ -185,13 +185,13 @@ func TestSessionStreamsBothWaysToItsEnd(t *testing.T) {
 	}
 }
 
-func TestSessionInputThatBreaksOffStaysOpen(t *testing.T) {
+func TestSessionInputStaysOpenAfterAnIncompleteBody(t *testing.T) {
 	s := newSessionServer(t)
 	entry := s.begin(shell("read -r one; touch got; read -r two; echo $one $two"))
 	reader, writer := io.Pipe()
 	gone := make(chan error)
 	go func() {
-		_, err := http.Post(s.url+"/input?id="+entry.ID, "application/octet-stream", reader)
+		_, err := http.Post(s.url+"/input?id="+entry.ID, "application/byte-stream", reader)
 		gone <- err
 	}()
 	fmt.Fprintln(writer, "first")
@@ -231,7 +231,7 @@ func TestSessionKillSignalsTheGroupAndIsNoErrorAfterTheEnd(t *testing.T) {
 	s := newSessionServer(t)
 	entry := s.begin(shell("trap 'echo caught; exit 3' TERM; echo ready; while :; do sleep 0.01; done"))
 	client := s.attachTo(entry.ID)
-	for kind, octets := client.frame(); kind != frameStdout || octets != "ready\n"; kind, octets = client.frame() {
+	for kind, data := client.frame(); kind != frameStdout || data != "ready\n"; kind, data = client.frame() {
 	}
 	var ignored struct{}
 	for round := 0; round < 2; round++ {
@@ -251,7 +251,7 @@ func TestSessionKillSignalsTheGroupAndIsNoErrorAfterTheEnd(t *testing.T) {
 	}
 }
 
-func TestSessionTimeOutKillsTheGroupAndSaysSo(t *testing.T) {
+func TestSessionTimeoutKillsTheGroupAndIsReported(t *testing.T) {
 	s := newSessionServer(t)
 	for _, outputBytesMax := range []int64{0, 1000} {
 		request := shell("echo before; sleep 600")
@@ -263,7 +263,7 @@ func TestSessionTimeOutKillsTheGroupAndSaysSo(t *testing.T) {
 	}
 }
 
-func TestSessionEndsSomeTimeAfterItsLastClientHasGone(t *testing.T) {
+func TestSessionEndsSomeTimeAfterItsLastClientDisconnects(t *testing.T) {
 	s := newSessionServer(t)
 	request := shell("sleep 600")
 	request.MaxRunAfterDisconnectMilliseconds = 50
@@ -281,7 +281,7 @@ func TestSessionEndsSomeTimeAfterItsLastClientHasGone(t *testing.T) {
 	}
 }
 
-func TestSessionGoesOnWithoutItsClients(t *testing.T) {
+func TestSessionContinuesWithoutItsClients(t *testing.T) {
 	s := newSessionServer(t)
 	entry := s.begin(shell("head -c 5000000 /dev/zero; touch written; while [ ! -e go ]; do sleep 0.01; done"))
 	s.attachTo(entry.ID)
@@ -300,14 +300,14 @@ func TestSessionKeepsAllOutputForItsResult(t *testing.T) {
 	entry := s.begin(request)
 	got := s.result(entry.ID, "&forget=1")
 	if len(got.Stdout) != 2_500_000 || got.Stderr != "err\n" || !got.Truncated || *got.ExitCode != 4 {
-		t.Errorf("got %d octets, %q, truncated %v", len(got.Stdout), got.Stderr, got.Truncated)
+		t.Errorf("got %d bytes, %q, truncated %v", len(got.Stdout), got.Stderr, got.Truncated)
 	}
 	var refusal map[string]string
 	if status := s.call("GET", "/result?waitMilliseconds=0&id="+entry.ID, nil, &refusal); status != 404 || refusal["code"] != "session_not_found" {
-		t.Errorf("a forgotten session is answered %d %v", status, refusal)
+		t.Errorf("a forgotten session gets %d %v", status, refusal)
 	}
 	if used := s.budget.bytesUsed.Load(); used != 0 {
-		t.Errorf("%d octets were not given back", used)
+		t.Errorf("%d bytes were not given back", used)
 	}
 }
 
@@ -317,12 +317,12 @@ type endsDuring struct {
 	session *session
 }
 
-func (r endsDuring) Write(octets []byte) (int, error) {
+func (r endsDuring) Write(data []byte) (int, error) {
 	if err := r.session.signal(9); err != nil {
 		return 0, err
 	}
 	<-r.session.done
-	return r.ResponseRecorder.Write(octets)
+	return r.ResponseRecorder.Write(data)
 }
 
 func TestSessionThatEndsWhileItIsReportedAsRunningIsKept(t *testing.T) {
@@ -331,14 +331,14 @@ func TestSessionThatEndsWhileItIsReportedAsRunningIsKept(t *testing.T) {
 	request.OutputBytesMax, request.Input = 1000, false
 	entry := s.begin(request)
 	s.eventually("the command prints", func() bool {
-		var got resultAnswer
+		var got resultResponse
 		s.call("GET", "/result?waitMilliseconds=0&id="+entry.ID, nil, &got)
 		return got.Stdout == "begun\n"
 	})
 	response := endsDuring{httptest.NewRecorder(), s.sessions.byID[entry.ID]}
 	query := "/result?waitMilliseconds=0&forget=1&id=" + entry.ID
 	must(t, s.sessions.Result(response, httptest.NewRequest("GET", query, nil)))
-	var reported resultAnswer
+	var reported resultResponse
 	must(t, json.Unmarshal(response.Body.Bytes(), &reported))
 	if !reported.Running || reported.ExitCode != nil {
 		t.Fatalf("got %+v, want it running", reported)
@@ -348,7 +348,7 @@ func TestSessionThatEndsWhileItIsReportedAsRunningIsKept(t *testing.T) {
 	}
 }
 
-func TestSessionResultHoldsBackAnIncompleteCharacterUntilTheEnd(t *testing.T) {
+func TestSessionResultLeavesOutAnIncompleteCharacterUntilTheEnd(t *testing.T) {
 	const script = `printf 'caf\303'; printf '\342\202' >&2
 		while [ ! -e rest ]; do sleep 0.01; done
 		printf '\251\360\237'; printf '\254' >&2
@@ -358,7 +358,7 @@ func TestSessionResultHoldsBackAnIncompleteCharacterUntilTheEnd(t *testing.T) {
 		request := shell(script)
 		request.OutputBytesMax = outputBytesMax
 		entry := s.begin(request)
-		polled := func(bytesRead uint64) (got resultAnswer) {
+		polled := func(bytesRead uint64) (got resultResponse) {
 			s.t.Helper()
 			transcript := s.sessions.byID[entry.ID].transcript
 			s.eventually("the output is read", func() bool {
@@ -436,7 +436,7 @@ func TestSessionWithAnIDIsStartedOnce(t *testing.T) {
 	}
 }
 
-func TestSessionsGiveUpFinishedOnesForARunningOne(t *testing.T) {
+func TestSessionsDropFinishedOnesForARunningOne(t *testing.T) {
 	s := newSessionServer(t)
 	s.budget.bytesMax = limit.SessionReplayBytesMax
 	first := s.begin(shell("true"))
@@ -449,11 +449,11 @@ func TestSessionsGiveUpFinishedOnesForARunningOne(t *testing.T) {
 	s.begin(shell("while :; do sleep 0.05; done"))
 	var refusal map[string]string
 	if status := s.call("POST", "/start", shell("true"), &refusal); status != 429 {
-		t.Errorf("without memory a start is answered %d", status)
+		t.Errorf("without memory a start gets status %d", status)
 	}
 }
 
-func TestSessionsRefuseMoreClientsThanTheyHaveRoomFor(t *testing.T) {
+func TestSessionsRefuseMoreClientsThanTheLimit(t *testing.T) {
 	s := newSessionServer(t)
 	entry := s.begin(shell("while :; do sleep 0.05; done"))
 	s.sessions.attachedCount.value.Store(limit.AttachedClientsMax)
@@ -465,7 +465,7 @@ func TestSessionsRefuseMoreClientsThanTheyHaveRoomFor(t *testing.T) {
 	s.attachTo(entry.ID).until(frameReplayEnd)
 }
 
-func TestSessionsRefuseWhatCannotBeStarted(t *testing.T) {
+func TestSessionsRefuseInvalidRequests(t *testing.T) {
 	s := newSessionServer(t)
 	two, slow, big, none, after := shell("a"), shell("a"), shell("a"), shell(""), shell("a")
 	two.Command = []string{"a", "b"}
@@ -480,7 +480,7 @@ func TestSessionsRefuseWhatCannotBeStarted(t *testing.T) {
 		}
 	}
 	if used := s.budget.bytesUsed.Load(); used != 0 || len(s.slots) != 0 {
-		t.Errorf("%d octets and %d slots were not given back", used, len(s.slots))
+		t.Errorf("%d bytes and %d slots were not given back", used, len(s.slots))
 	}
 }
 

@@ -11,22 +11,22 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// Sessions are the commands that outlive the call that started them. Those
-// that have ended are kept up to limits, the newest ones longest.
+// Sessions are commands that outlive the request which started them. Those that
+// have ended are kept up to limits, the newest ones longest.
 type Sessions struct {
 	runner        *Runner
 	attachedCount *attachedCount
 	bytesMax      int64
-	// How many may run at once; 0 for as many as commands may.
+	// How many may run at once; 0 for the limit of commands.
 	runningMax int
 
 	mutex sync.Mutex
 	byID  map[string]*session
-	// In the order of their start, and of their end.
+	// In the order in which they started, and in which they ended.
 	started, finished []*session
 }
 
-// NewSessions makes Sessions whose commands count as the runner's.
+// NewSessions returns Sessions whose commands count towards the runner's limit.
 func NewSessions(runner *Runner) *Sessions {
 	bytesMax := int64(limit.FinishedSessionBytesTotalMax)
 	if half := runner.budget.bytesMax / 2; bytesMax > half {
@@ -36,14 +36,14 @@ func NewSessions(runner *Runner) *Sessions {
 }
 
 func newSessionID(prefix string) (string, error) {
-	var octets [12]byte
-	if _, err := rand.Read(octets[:]); err != nil {
-		return "", fmt.Errorf("cannot make the id of a session: %w", err)
+	var data [12]byte
+	if _, err := rand.Read(data[:]); err != nil {
+		return "", fmt.Errorf("cannot create the id of a session: %w", err)
 	}
-	return prefix + hex.EncodeToString(octets[:]), nil
+	return prefix + hex.EncodeToString(data[:]), nil
 }
 
-// start begins a session.
+// start starts a session, or returns the one that has the request's ID.
 func (b *Sessions) start(request *SessionRequest) (*session, error) {
 	if err := request.Check(); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (b *Sessions) start(request *SessionRequest) (*session, error) {
 	}
 	if err != nil {
 		b.runner.giveSlotBack()
-		s.letGo()
+		s.unhold()
 		return nil, err
 	}
 	b.byID[s.id] = s
@@ -78,8 +78,8 @@ func (b *Sessions) start(request *SessionRequest) (*session, error) {
 	return s, nil
 }
 
-// startedBefore is the session that has the request's ID; nil when there is
-// none.
+// startedBefore returns the session that has the request's ID; nil when none
+// has.
 func (b *Sessions) startedBefore(request *SessionRequest) (*session, error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
@@ -93,15 +93,16 @@ func (b *Sessions) startedBefore(request *SessionRequest) (*session, error) {
 	return s, nil
 }
 
-// checkRunning refuses one more than may run. The mutex is held.
+// checkRunning returns an error when no further session may run. The caller holds
+// the mutex.
 func (b *Sessions) checkRunning() error {
 	if running := len(b.started) - len(b.finished); b.runningMax > 0 && running >= b.runningMax {
-		return wire.Errorf(wire.TooManyRequests, "the sandbox has %d terminals, the most for one; end some", running)
+		return wire.Errorf(wire.TooManyRequests, "terminal limit reached: this sandbox has %d of %d terminals. End some", running, b.runningMax)
 	}
 	return nil
 }
 
-// open finds memory for a session, in the place of finished ones if need be.
+// open creates a session, and drops finished ones if their memory is needed.
 func (b *Sessions) open(request *SessionRequest) (*session, error) {
 	for {
 		s, err := b.runner.openSession(request)
@@ -121,8 +122,8 @@ func (b *Sessions) dropOldest() bool {
 	return true
 }
 
-// finish puts a session among the finished ones and drops the oldest of them
-// over the limits, though never this one for its size.
+// finish adds a session to the finished ones and drops the oldest of them over
+// the limits, but never this one because of its size.
 func (b *Sessions) finish(s *session) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
@@ -140,12 +141,12 @@ func (b *Sessions) finish(s *session) {
 	}
 }
 
-// drop forgets a session. The mutex is held.
+// drop removes a session. The caller holds the mutex.
 func (b *Sessions) drop(s *session) {
 	delete(b.byID, s.id)
 	b.started = without(b.started, s)
 	b.finished = without(b.finished, s)
-	s.letGo()
+	s.unhold()
 }
 
 func without(list []*session, unwanted *session) []*session {
@@ -157,13 +158,13 @@ func without(list []*session, unwanted *session) []*session {
 	return list
 }
 
-// find returns a session whose memory is held: it is to be let go.
+// find returns a session and holds its memory, until the caller calls unhold.
 func (b *Sessions) find(id string) (*session, error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	s, known := b.byID[id]
 	if !known || !s.hold() {
-		return nil, wire.Errorf(wire.SessionNotFound, "the sandbox has no session %.80q: it has never been there, or it ended and newer ones took its place", id)
+		return nil, wire.Errorf(wire.SessionNotFound, "the sandbox has no session %.80q: it never existed, or it ended and was removed for newer ones", id)
 	}
 	return s, nil
 }
@@ -176,9 +177,9 @@ func (b *Sessions) forget(s *session) {
 	}
 }
 
-// DetachAll lets every session go on without the clients that are attached.
-// After a restore none of their connections leads anywhere any more, which
-// TCP would notice only minutes later.
+// DetachAll detaches the clients of every session, which continues to run. After
+// a restore all of their connections are dead, which TCP would notice only
+// minutes later.
 func (b *Sessions) DetachAll() {
 	b.mutex.Lock()
 	sessions := append([]*session(nil), b.started...)

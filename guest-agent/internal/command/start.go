@@ -12,12 +12,11 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// ownVariablesBytesMax is what the variables of the image and of the account
-// may take beside those that a caller sets, which alone are limited.
+// ownVariablesBytesMax is room for the variables of the image and of the account,
+// in addition to the limit of those that a caller sets.
 const ownVariablesBytesMax = 16 * 1024
 
-// process is a command that was started, the leader of its own session and
-// process group.
+// process is a running command, the leader of a session and of a process group.
 type process struct {
 	id             int
 	stdout, stderr *stream
@@ -27,15 +26,15 @@ type process struct {
 	reaped bool
 }
 
-// channels are what a command is connected to. Input stays the caller's.
+// channels are the input and output of a command. The caller still owns input.
 type channels struct {
 	input          *os.File
 	stdout, stderr sink
-	// A terminal in the place of all three; the program is then a login shell.
+	// A terminal instead of all three; the program is then a login shell.
 	terminal *os.File
 }
 
-// start runs the request and returns once the program has been loaded.
+// start starts the command and returns when its program is loaded.
 func (r *Runner) start(request *Request, ends channels) (*process, error) {
 	sandbox, err := r.accounts.Find(r.user)
 	if err != nil {
@@ -107,8 +106,8 @@ func processAttributes(user account.Account, directory string, variables map[str
 	}
 }
 
-// fork starts the program. A script without an interpreter line is given to
-// the shell, as execvp(3) does.
+// fork starts the program. A script without an interpreter line is run by the
+// shell, as execvp(3) does.
 func (r *Runner) fork(program string, argv []string, attributes *syscall.ProcAttr) (int, error) {
 	id, err := r.protection.forkWithout(r.forkExec, program, argv, attributes)
 	if errors.Is(err, syscall.ENOEXEC) {
@@ -121,11 +120,11 @@ func (r *Runner) fork(program string, argv []string, attributes *syscall.ProcAtt
 func explainStart(program, directory string, user account.Account, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOENT):
-		return wire.Errorf(wire.CommandNotFound, "%s: found, but its interpreter is not", program)
+		return wire.Errorf(wire.CommandNotFound, "%s: the file exists, but its interpreter does not", program)
 	case errors.Is(err, syscall.EACCES):
 		return wire.Errorf(wire.CommandNotFound, "%s: user %s may not run it, or may not enter the working directory %s", program, user.Name, directory)
 	case errors.Is(err, syscall.E2BIG):
-		return wire.Errorf(wire.InvalidRequest, "%s: the arguments and the environment together are over the 2 MiB that Linux takes. Write large arguments to a file, and pass its path", program)
+		return wire.Errorf(wire.InvalidRequest, "%s: the arguments and the environment together are over the limit of Linux, 2 MiB. Write large arguments to a file, and pass its path", program)
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
 		return wire.Errorf(wire.TooManyRequests, "%s: the sandbox has no room for another process: %v", program, err)
 	default:
@@ -137,8 +136,9 @@ func accountVariables(user account.Account) map[string]string {
 	return map[string]string{"HOME": user.Home, "USER": user.Name, "LOGNAME": user.Name}
 }
 
-// checkEnvironment refuses variables that leave too little of what Linux takes
-// for the command's arguments, and for variables that it adds for its children.
+// checkEnvironment returns an error for variables that leave too little of the
+// limit of Linux for the command's arguments, and for variables that the command
+// adds for its children.
 func checkEnvironment(variables map[string]string) error {
 	bytes := 0
 	for name, value := range variables {

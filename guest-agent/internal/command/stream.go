@@ -11,7 +11,13 @@ import (
 	"unsafe"
 )
 
-// stream is one output pipe of a command with what has been read from it.
+// sink receives the output of one stream.
+type sink interface {
+	// readOnce reads once from source.
+	readOnce(source io.Reader) (int, error)
+}
+
+// stream is one output pipe of a command, with the sink of what is read from it.
 type stream struct {
 	sink
 	pipe *os.File
@@ -22,7 +28,7 @@ type stream struct {
 	held bool
 }
 
-// openStream makes a pipe. The descriptor is its write end, for the command.
+// openStream creates a pipe. The descriptor is its write end, for the command.
 func openStream(destination sink) (*stream, int, error) {
 	var ends [2]int
 	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil {
@@ -40,8 +46,8 @@ func openStream(destination sink) (*stream, int, error) {
 	}, ends[1], nil
 }
 
-// read takes the output until every holder of the pipe has closed it, or
-// until finish was called and the pipe has been emptied.
+// read reads the output until every holder of the pipe has closed it, or until
+// finish was called and the pipe is empty.
 func (s *stream) read() {
 	defer close(s.done)
 	for {
@@ -60,8 +66,8 @@ func (s *stream) read() {
 	}
 }
 
-// finish tells the reader that the command has ended. A background process
-// may still hold the pipe, so its end is not waited for.
+// finish notifies the reader that the command has ended. A background process may
+// still hold the pipe, so read does not wait for its end.
 func (s *stream) finish() {
 	if err := s.pipe.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		log.Printf("cannot interrupt the reading of a command's output: %v", err)
@@ -69,9 +75,9 @@ func (s *stream) finish() {
 	}
 }
 
-// drain reads what was in the pipe when the command ended, and tells whether
-// the pipe is still open at its other end. The amount is asked for first: a
-// background process that keeps writing must not keep this going.
+// drain reads what was in the pipe when the command ended, and reports whether
+// its other end is still open. The amount is determined first, so that a
+// background process which keeps writing does not keep drain from returning.
 func (s *stream) drain() (held bool) {
 	connection, err := s.pipe.SyscallConn()
 	if err != nil {
@@ -120,20 +126,20 @@ func bytesWaiting(descriptor uintptr) (int, error) {
 	return int(count), nil
 }
 
-// descriptorReader reads from a non-blocking descriptor past the deadline of
-// its os.File.
+// descriptorReader reads from a non-blocking descriptor, regardless of the
+// deadline of its os.File.
 type descriptorReader uintptr
 
-func (r descriptorReader) Read(octets []byte) (int, error) {
+func (r descriptorReader) Read(data []byte) (int, error) {
 	for {
-		count, err := syscall.Read(int(r), octets)
+		count, err := syscall.Read(int(r), data)
 		if err == syscall.EINTR {
 			continue
 		}
 		if err != nil {
 			return 0, err
 		}
-		if count == 0 && len(octets) > 0 {
+		if count == 0 && len(data) > 0 {
 			return 0, io.EOF
 		}
 		return count, nil

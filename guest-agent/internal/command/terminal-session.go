@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// terminalType is what the usual emulators on the other side are.
+	// terminalType is what the common terminal emulators support.
 	terminalType = "xterm-256color"
-	// loginPathVariable hands PATH to the guest's /etc/profile.d/opencomputer.sh:
-	// /etc/profile replaces the PATH of every login shell.
+	// loginPathVariable passes PATH to the guest's /etc/profile.d/opencomputer.sh,
+	// since /etc/profile replaces the PATH of every login shell.
 	loginPathVariable = "OPENCOMPUTER_LOGIN_PATH"
 
-	// What programs wrote before the end of their shell is read within this time.
+	// Output that programs wrote before their shell ended is read within this time.
 	lastOutputMilliseconds = 200
-	// A terminal that every program has closed may be opened again by its shell.
+	// The shell may open a terminal again that every program has closed.
 	reopenMilliseconds = 100
 	// A shell that ignores SIGHUP is killed after this time.
 	hangUpSeconds = 5
@@ -30,8 +30,8 @@ const (
 	lastOutputBytesMax = 256 << 10
 )
 
-// startTerminal opens the session's terminal and runs its shell in it; ended
-// is called once the shell is over.
+// startTerminal opens the session's terminal, runs its shell in it and calls
+// ended when the shell has ended.
 func (r *Runner) startTerminal(s *session, request *SessionRequest, ended func()) error {
 	user, err := r.accounts.Find(r.user)
 	if err != nil {
@@ -61,7 +61,7 @@ func (r *Runner) startTerminal(s *session, request *SessionRequest, ended func()
 		defer cancel()
 		s.end, s.err = started.wait(ctx, 0)
 		close(shellEnded)
-		// An error means that the terminal was hung up, which ends the reading, too.
+		// An error means that the terminal was closed, which also ends the reading.
 		_ = controlling.SetReadDeadline(time.Now().Add(lastOutputMilliseconds * time.Millisecond))
 		<-allRead
 		s.closeTerminal()
@@ -76,8 +76,8 @@ func (r *Runner) startTerminal(s *session, request *SessionRequest, ended func()
 	return nil
 }
 
-// startShell runs the program as a login shell (bash(1), "INVOCATION") that
-// leads the terminal's session.
+// startShell starts the program as a login shell (bash(1), "INVOCATION"), the
+// leader of the terminal's session.
 func (r *Runner) startShell(program string, programs *os.File, attributes *syscall.ProcAttr) (*process, error) {
 	descriptor := programs.Fd()
 	attributes.Files = []uintptr{descriptor, descriptor, descriptor}
@@ -90,7 +90,7 @@ func (r *Runner) startShell(program string, programs *os.File, attributes *sysca
 	return &process{id: id}, nil
 }
 
-// readTerminal keeps what the terminal shows, at the pace of the slowest client.
+// readTerminal records the terminal's output, at the pace of the slowest client.
 func (s *session) readTerminal(shellEnded <-chan struct{}) {
 	buffer := make([]byte, sessionReadBytes)
 	for {
@@ -116,8 +116,9 @@ func (s *session) readTerminal(shellEnded <-chan struct{}) {
 	}
 }
 
-// readLastOutput reads what is left once the deadline is over. What still has
-// the terminal open may go on writing: no more is read than the kernel keeps.
+// readLastOutput reads the remaining output after the deadline. Processes that
+// still have the terminal open may continue to write, so no more is read than the
+// kernel buffers.
 func (s *session) readLastOutput(buffer []byte) {
 	connection, err := s.terminal.SyscallConn()
 	if err != nil {
@@ -141,8 +142,8 @@ func (s *session) readLastOutput(buffer []byte) {
 	}
 }
 
-// resize changes the size that the terminal's programs see. After the end of
-// the shell it does nothing.
+// resize changes the size that the terminal's programs see. It does nothing after
+// the shell has ended.
 func (s *session) resize(size terminal.Size) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -156,8 +157,8 @@ func (s *session) resize(size terminal.Size) error {
 	return nil
 }
 
-// hangUp closes the terminal, as a window is closed: the shell and what runs
-// in the foreground get SIGHUP. It returns at the end of the shell.
+// hangUp closes the terminal, as closing a window does: the shell and the
+// foreground programs get SIGHUP. It returns when the shell has ended.
 func (s *session) hangUp() {
 	s.transcript.abandon()
 	s.closeTerminal()

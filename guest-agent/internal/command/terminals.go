@@ -10,12 +10,13 @@ import (
 
 const defaultShell = "/bin/bash"
 
-// Terminals are shells in pseudo-terminals, which clients come to and leave.
+// Terminals are shells in pseudo-terminals, to which clients attach.
 type Terminals struct {
 	sessions *Sessions
 }
 
-// NewTerminals makes Terminals whose clients count together with those of the sessions.
+// NewTerminals returns Terminals whose clients share the limit of those of the
+// sessions.
 func NewTerminals(sessions *Sessions) *Terminals {
 	terminals := NewSessions(sessions.runner)
 	terminals.attachedCount = sessions.attachedCount
@@ -31,7 +32,7 @@ type TerminalRequest struct {
 	WorkingDirectory *string `json:"workingDirectory"`
 }
 
-// terminalEntry is a terminal as clients see it.
+// terminalEntry is the description of a terminal for clients.
 type terminalEntry struct {
 	ID string `json:"id"`
 	terminal.Size
@@ -75,14 +76,14 @@ func (t *Terminals) Start(response http.ResponseWriter, request *http.Request) e
 	return nil
 }
 
-// List serves GET /v1/terminals, and with an id for that one alone.
+// List serves GET /v1/terminals; with an id, only that terminal.
 func (t *Terminals) List(response http.ResponseWriter, request *http.Request) error {
 	if request.URL.Query().Has("id") {
 		s, err := t.sessions.find(request.URL.Query().Get("id"))
 		if err != nil {
 			return err
 		}
-		defer s.letGo()
+		defer s.unhold()
 		wire.WriteJSON(response, s.terminalEntry())
 		return nil
 	}
@@ -96,14 +97,14 @@ func (t *Terminals) List(response http.ResponseWriter, request *http.Request) er
 	return nil
 }
 
-// Input serves POST /v1/terminals/input: the body is typed as it comes. Its
-// end is nothing to the terminal.
+// Input serves POST /v1/terminals/input: the body is the terminal's input as it
+// arrives. The end of the body does not end the input.
 func (t *Terminals) Input(response http.ResponseWriter, request *http.Request) error {
 	return t.sessions.Input(response, request)
 }
 
-// Output serves GET /v1/terminals/output as Sessions.Output does, with all
-// output as frameStdout.
+// Output serves GET /v1/terminals/output like Sessions.Output, with all output as
+// frameStdout.
 func (t *Terminals) Output(response http.ResponseWriter, request *http.Request) error {
 	return t.sessions.Output(response, request)
 }
@@ -121,7 +122,7 @@ func (t *Terminals) Resize(response http.ResponseWriter, request *http.Request) 
 	if err != nil {
 		return err
 	}
-	defer s.letGo()
+	defer s.unhold()
 	if err := s.resize(size); err != nil {
 		return err
 	}
@@ -129,19 +130,19 @@ func (t *Terminals) Resize(response http.ResponseWriter, request *http.Request) 
 	return nil
 }
 
-// HangUp serves POST /v1/terminals/hang-up: ends the shell, and forgets the
+// HangUp serves POST /v1/terminals/hang-up: it ends the shell and removes the
 // terminal.
 func (t *Terminals) HangUp(response http.ResponseWriter, request *http.Request) error {
 	s, err := t.sessions.find(request.URL.Query().Get("id"))
 	if err != nil {
 		return err
 	}
-	defer s.letGo()
+	defer s.unhold()
 	s.hangUp()
 	t.sessions.forget(s)
 	wire.WriteJSON(response, struct{}{})
 	return nil
 }
 
-// DetachAll is as of Sessions.
+// DetachAll detaches the clients of every terminal, as Sessions.DetachAll does.
 func (t *Terminals) DetachAll() { t.sessions.DetachAll() }

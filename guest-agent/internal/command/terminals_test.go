@@ -62,7 +62,7 @@ func (s terminalServer) sendKeys(id, keys string) {
 	}
 }
 
-// shows reads what the terminal shows until it has shown the text.
+// shows reads the terminal's output until the text appears.
 func (a attachment) shows(text string) string {
 	a.t.Helper()
 	shown := ""
@@ -193,7 +193,7 @@ func TestAStalledClientStopsTheProgramAndHangUpEndsIt(t *testing.T) {
 	if status := s.call("GET", "/list?id="+entry.ID, nil, &refusal); status != 404 || refusal.Code != "session_not_found" {
 		t.Errorf("afterwards got %d %+v", status, refusal)
 	}
-	// Whoever inherits yes may take a while to reap it.
+	// The new parent of yes may take a while to reap it.
 	s.eventually("yes has ended", func() bool {
 		return s.run(script("ps -C yes -o stat= | grep -qv Z")).ExitCode != 0
 	})

@@ -2,17 +2,17 @@ package command
 
 import "bytes"
 
-// transcriptReader is one place in a transcript, of somebody who reads along.
+// transcriptReader is the position of one reader in a transcript.
 type transcriptReader struct {
 	transcript *transcript
 	position   uint64
-	// Output before this was there when the reader came.
+	// Output before this was kept when the reader was created.
 	replayEnd uint64
 	replayed  bool
 	gone      bool
 }
 
-// read begins at the oldest output that is kept.
+// read returns a reader that starts at the oldest kept output.
 func (t *transcript) read() *transcriptReader {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -21,12 +21,12 @@ func (t *transcript) read() *transcriptReader {
 	return reader
 }
 
-// lineBytesMax is how far a reader that begins at a line looks for one.
+// lineBytesMax is how far readFromLine searches for the start of a line.
 const lineBytesMax = 4096
 
-// readFromLine begins at the first line whose beginning is kept: where older
-// output was dropped, what is kept may begin inside of a character or of an
-// escape sequence of the terminal.
+// readFromLine returns a reader that starts at the first line whose beginning is
+// kept: after older output was dropped, the kept output may start inside a
+// character or an escape sequence of the terminal.
 func (t *transcript) readFromLine() *transcriptReader {
 	reader := t.read()
 	t.mutex.Lock()
@@ -42,9 +42,8 @@ func (t *transcript) readFromLine() *transcriptReader {
 	return reader
 }
 
-// next waits for what comes next and puts its octets into space. After the
-// output comes frameExit without octets. It is false once the reader has
-// left.
+// next waits for the next output and copies it to space. After the output it
+// returns frameExit without bytes. more is false after the reader has left.
 func (r *transcriptReader) next(space []byte) (kind frameType, count int, more bool) {
 	t := r.transcript
 	t.mutex.Lock()
@@ -76,7 +75,8 @@ func (r *transcriptReader) next(space []byte) (kind frameType, count int, more b
 	}
 }
 
-// leave lets the command go on without this reader. Doing it again is harmless.
+// leave removes the reader, so that the command no longer waits for it. It is
+// idempotent.
 func (r *transcriptReader) leave() {
 	r.transcript.mutex.Lock()
 	defer r.transcript.mutex.Unlock()

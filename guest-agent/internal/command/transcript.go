@@ -11,23 +11,23 @@ import (
 )
 
 const (
-	// The longest stretch of output that is moved at once.
+	// The most output that is moved at once.
 	pieceBytesMax = 32 << 10
-	// What each change between the streams counts as, beside its octets.
+	// The size that each change between the streams counts in addition to its bytes.
 	pieceOverheadBytes = 32
 )
 
 // transcript keeps the last output of a command, both streams in the order in
-// which they were read. While somebody reads along, nothing is dropped that
-// the slowest reader has not had: the command waits instead. With no reader,
-// the oldest output makes room.
+// which they were read. With readers, output is dropped only after the slowest of
+// them has read it: the command waits instead. Without readers, the oldest output
+// is dropped.
 type transcript struct {
 	budget *budget
 
 	mutex   sync.Mutex
 	changed *sync.Cond
 	ring    []byte
-	// Octets since the command's start: what is kept lies from start to end.
+	// Positions in bytes since the command's start: output from start to end is kept.
 	start, end uint64
 	// Where the output changes between the streams; the first piece is at start.
 	pieces  []piece
@@ -44,7 +44,7 @@ type piece struct {
 
 func newTranscript(budget *budget, bytesMax int64) (*transcript, error) {
 	if !budget.take(bytesMax) {
-		return nil, wire.Errorf(wire.TooManyRequests, "the sandbox's memory has no room for the output of another command; end some")
+		return nil, wire.Errorf(wire.TooManyRequests, "the sandbox has no memory for the output of another command. End some")
 	}
 	ring, err := mapPages(int(bytesMax))
 	if err != nil {
@@ -56,12 +56,12 @@ func newTranscript(budget *budget, bytesMax int64) (*transcript, error) {
 	return t, nil
 }
 
-// write appends output; it waits for readers that are behind.
-func (t *transcript) write(stream frameType, octets []byte) {
+// write appends output. It waits for readers that are behind.
+func (t *transcript) write(stream frameType, data []byte) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	for len(octets) > 0 {
-		part := octets
+	for len(data) > 0 {
+		part := data
 		if most := t.pieceBytesMax(); len(part) > most {
 			part = part[:most]
 		}
@@ -75,7 +75,7 @@ func (t *transcript) write(stream frameType, octets []byte) {
 		t.makeRoom(cost)
 		t.add(stream, part)
 		t.changed.Broadcast()
-		octets = octets[len(part):]
+		data = data[len(part):]
 	}
 }
 
@@ -86,7 +86,7 @@ func (t *transcript) pieceBytesMax() int {
 	return pieceBytesMax
 }
 
-// used is what the output from position on takes of the ring.
+// used returns how much of the ring the output from position on occupies.
 func (t *transcript) used(position uint64) uint64 {
 	if position == t.end {
 		return 0
@@ -94,7 +94,7 @@ func (t *transcript) used(position uint64) uint64 {
 	return t.end - position + uint64(len(t.pieces)-t.pieceAt(position))*pieceOverheadBytes
 }
 
-// pieceAt is the index of the piece that holds position.
+// pieceAt returns the index of the piece that contains position.
 func (t *transcript) pieceAt(position uint64) int {
 	return sort.Search(len(t.pieces), func(index int) bool { return t.pieces[index].start > position }) - 1
 }
@@ -134,17 +134,16 @@ func (t *transcript) makeRoom(cost uint64) {
 	}
 }
 
-func (t *transcript) add(stream frameType, octets []byte) {
+func (t *transcript) add(stream frameType, data []byte) {
 	if count := len(t.pieces); count == 0 || t.pieces[count-1].stream != stream {
 		t.pieces = append(t.pieces, piece{start: t.end, stream: stream})
 	}
-	first := copy(t.ring[t.end%uint64(len(t.ring)):], octets)
-	copy(t.ring, octets[first:])
-	t.end += uint64(len(octets))
+	first := copy(t.ring[t.end%uint64(len(t.ring)):], data)
+	copy(t.ring, data[first:])
+	t.end += uint64(len(data))
 }
 
-// copyOut fills space with the output from position on and returns how much
-// of it is there.
+// copyOut copies the output from position on to space and returns its length.
 func (t *transcript) copyOut(space []byte, position uint64) int {
 	if left := t.end - position; uint64(len(space)) > left {
 		space = space[:left]
@@ -154,22 +153,22 @@ func (t *transcript) copyOut(space []byte, position uint64) int {
 	return len(space)
 }
 
-// contents returns a copy of what is kept of one stream, and whether older
+// contents returns a copy of the kept output of one stream, and whether older
 // output was dropped.
-func (t *transcript) contents(stream frameType) (octets []byte, truncated bool) {
+func (t *transcript) contents(stream frameType) (data []byte, truncated bool) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	for index, piece := range t.pieces {
 		if piece.stream == stream {
 			space := make([]byte, t.pieceEnd(index)-piece.start)
-			octets = append(octets, space[:t.copyOut(space, piece.start)]...)
+			data = append(data, space[:t.copyOut(space, piece.start)]...)
 		}
 	}
-	return octets, t.start > 0
+	return data, t.start > 0
 }
 
-// abandon drops what is written from now on, so that the end of a command does
-// not wait for a reader that is behind.
+// abandon drops further output, so that the end of a command does not wait for a
+// reader that is behind.
 func (t *transcript) abandon() {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -179,7 +178,7 @@ func (t *transcript) abandon() {
 
 func (t *transcript) bytesMax() int64 { return int64(len(t.ring)) }
 
-// close says that there is no more output.
+// close marks the end of the output.
 func (t *transcript) close() {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -187,10 +186,10 @@ func (t *transcript) close() {
 	t.changed.Broadcast()
 }
 
-// release gives the memory back; nothing must use the transcript any more.
+// release releases the memory. The transcript must not be used afterwards.
 func (t *transcript) release() {
 	if err := syscall.Munmap(t.ring); err != nil {
-		log.Printf("cannot give back the memory of a command's output: %v", err)
+		log.Printf("cannot release the memory of a command's output: %v", err)
 	}
 	t.budget.giveBack(t.bytesMax())
 	t.ring = nil

@@ -9,7 +9,7 @@ import (
 	"opencomputer/guest-agent/internal/limit"
 )
 
-// newSmallTranscript keeps few octets, so that tests go round the ring.
+// newSmallTranscript keeps few bytes, so that tests wrap around the ring.
 func newSmallTranscript(t *testing.T, bytesMax int) *transcript {
 	t.Helper()
 	kept, err := newTranscript(&budget{bytesMax: 64 << 20}, limit.SessionReplayBytesMax)
@@ -23,7 +23,7 @@ func newSmallTranscript(t *testing.T, bytesMax int) *transcript {
 	return kept
 }
 
-// drain reads all that is there, stream by stream, and the order of frames.
+// drain reads all kept output, stream by stream, and the order of frames.
 func drain(t *testing.T, reader *transcriptReader) (stdout, stderr string, kinds []frameType) {
 	t.Helper()
 	space := make([]byte, 100)
@@ -59,16 +59,16 @@ func TestTranscriptReplaysInOrderAndMarksTheEndOfTheReplay(t *testing.T) {
 		t.Errorf("got %q and %q", stdout, stderr)
 	}
 	want := []frameType{frameStdout, frameStderr, frameReplayEnd, frameStderr, frameStdout, frameExit}
-	if !bytes.Equal(octetsOf(kinds), octetsOf(want)) {
+	if !bytes.Equal(bytesOf(kinds), bytesOf(want)) {
 		t.Errorf("got the frames %v, want %v", kinds, want)
 	}
 }
 
-func octetsOf(kinds []frameType) (octets []byte) {
+func bytesOf(kinds []frameType) (data []byte) {
 	for _, kind := range kinds {
-		octets = append(octets, byte(kind))
+		data = append(data, byte(kind))
 	}
-	return octets
+	return data
 }
 
 func TestTranscriptWithoutAReaderDropsTheOldest(t *testing.T) {
@@ -80,10 +80,10 @@ func TestTranscriptWithoutAReaderDropsTheOldest(t *testing.T) {
 	kept.close()
 	stdout, _, _ := drain(t, kept.read())
 	if len(stdout) > 1000 || len(stdout) < 800 || !strings.HasSuffix(stdout, "x\nend") {
-		t.Errorf("got %d octets that end %q", len(stdout), stdout[len(stdout)-5:])
+		t.Errorf("got %d bytes that end %q", len(stdout), stdout[len(stdout)-5:])
 	}
 	if _, truncated := kept.contents(frameStdout); !truncated {
-		t.Error("what was dropped is not told")
+		t.Error("the dropped output is not reported")
 	}
 }
 
@@ -93,7 +93,7 @@ func TestTranscriptBoundsAlternatingStreams(t *testing.T) {
 		kept.write(frameStdout+frameType(round%2), []byte("x"))
 	}
 	if len(kept.pieces) > 10_000/pieceOverheadBytes {
-		t.Errorf("%d pieces are kept in 10000 octets", len(kept.pieces))
+		t.Errorf("%d pieces are kept in 10000 bytes", len(kept.pieces))
 	}
 }
 
@@ -118,11 +118,11 @@ func TestTranscriptWaitsForTheSlowestReader(t *testing.T) {
 	}()
 	stdout, _, _ := drain(t, slow)
 	if len(stdout) != 20_000 || <-quickly != 20_000 {
-		t.Errorf("the slow reader got %d octets", len(stdout))
+		t.Errorf("the slow reader got %d bytes", len(stdout))
 	}
 }
 
-func TestTranscriptGoesOnWhenItsReaderLeaves(t *testing.T) {
+func TestTranscriptContinuesWhenItsReaderLeaves(t *testing.T) {
 	kept := newSmallTranscript(t, 1000)
 	reader := kept.read()
 	written := make(chan struct{})
@@ -133,7 +133,7 @@ func TestTranscriptGoesOnWhenItsReaderLeaves(t *testing.T) {
 	reader.leave()
 	<-written
 	if _, _, more := reader.next(make([]byte, 10)); more {
-		t.Error("a reader that has left is told more")
+		t.Error("a reader that has left gets more output")
 	}
 }
 
@@ -162,12 +162,12 @@ func FuzzTranscriptKeepsTheEnd(f *testing.F) {
 			t.Errorf("the replay ends with %v", kinds)
 		}
 		if kept.used(kept.start) > uint64(len(kept.ring)) {
-			t.Errorf("%d octets are kept in %d", kept.used(kept.start), len(kept.ring))
+			t.Errorf("%d bytes are kept in %d", kept.used(kept.start), len(kept.ring))
 		}
 	})
 }
 
-func TestAReaderFromALineBeginsAfterWhatWasCut(t *testing.T) {
+func TestReadFromLineStartsAfterAnIncompleteLine(t *testing.T) {
 	kept := newSmallTranscript(t, 256)
 	kept.write(frameStdout, []byte("first\n"))
 	if reader := kept.readFromLine(); reader.position != 0 {
@@ -184,7 +184,7 @@ func TestAReaderFromALineBeginsAfterWhatWasCut(t *testing.T) {
 	}
 }
 
-func TestAnAbandonedTranscriptWaitsForNobody(t *testing.T) {
+func TestAnAbandonedTranscriptWaitsForNoReader(t *testing.T) {
 	kept := newSmallTranscript(t, 256)
 	reader := kept.read()
 	written := make(chan struct{})

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// ending is how a command came to its end.
+// ending is how a command ended.
 type ending struct {
 	exitCode int
 	timedOut bool
 }
 
-// wait returns when the command itself has ended, by itself, after its time
-// (0: it has no end) or because ctx is done. In the latter two cases its process group is
-// killed. The leader is not reaped before that, so its number, which is also
-// the group's, cannot belong to any other process.
+// wait returns when the command itself has ended: by itself, after the timeout (0
+// means none) or because ctx is done. In the latter two cases its process group is
+// killed. The leader is not reaped before that, so its process id, which is also
+// that of the group, cannot belong to another process.
 func (p *process) wait(ctx context.Context, timeout time.Duration) (ending, error) {
 	exited := make(chan error, 1)
 	go func() { exited <- waitUntilExited(p.id) }()
@@ -75,8 +75,8 @@ func (p *process) killGroup() {
 	}
 }
 
-// signalGroup signals the command's process group. Once the command has been
-// reaped it does nothing: the number may be another's by then.
+// signalGroup signals the command's process group. It does nothing after the
+// command was reaped, since the id may then belong to another group.
 func (p *process) signalGroup(signal syscall.Signal) error {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -86,7 +86,7 @@ func (p *process) signalGroup(signal syscall.Signal) error {
 	return syscall.Kill(-p.id, signal)
 }
 
-// waitUntilExited waits without reaping.
+// waitUntilExited waits for a process to exit, without reaping it.
 func waitUntilExited(id int) error {
 	const byProcessID, exited, leaveIt = 1, 4, 0x01000000 // P_PID, WEXITED, WNOWAIT
 	_, err := retry(func() (int, error) {

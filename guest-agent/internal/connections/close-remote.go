@@ -1,4 +1,4 @@
-// Package connections ends TCP connections whose other end is gone.
+// Package connections closes TCP connections whose other end no longer exists.
 package connections
 
 import (
@@ -9,12 +9,11 @@ import (
 	"opencomputer/guest-agent/internal/limit"
 )
 
-// CloseRemote ends every TCP connection that left or entered this machine at
-// the address at which the host calls the agent, which is its only way out,
-// but not own itself. A process that waits on one gets ECONNABORTED at once.
-// Listening sockets, connections within the machine (over the loopback, or to
-// its own address) and those of virtual networks inside it stay, and so does
-// UDP, which has no connection to lose. It tells how many it ended.
+// CloseRemote closes every TCP connection between this machine and others except
+// own: all of them use the address at which the host calls the agent. A process
+// that waits on one gets ECONNABORTED at once. Listening sockets, connections
+// within the machine (over the loopback, or to its own address), those of virtual
+// networks inside it, and UDP sockets stay. It returns how many it closed.
 func CloseRemote(own Own) (int, error) {
 	kernel, err := openKernel()
 	if err != nil {
@@ -38,7 +37,7 @@ func CloseRemote(own Own) (int, error) {
 		}
 	}
 	if left > 0 {
-		log.Printf("%d connections beyond %d stay open until they send: the network resets them then", left, limit.ClosedConnectionsMax)
+		log.Printf("%d connections beyond the limit of %d stay open until they send, when the network resets them", left, limit.ClosedConnectionsMax)
 	}
 	closed := 0
 	for _, target := range lost {
@@ -50,9 +49,9 @@ func CloseRemote(own Own) (int, error) {
 		case 0:
 			closed++
 		case syscall.ENOENT, syscall.EOPNOTSUPP:
-			// It ended meanwhile, or no process holds it any more.
+			// It has ended meanwhile, or no process holds it.
 		default:
-			return closed, fmt.Errorf("the kernel refused to end the connection of %s to %s: %w", target.local, target.peer, number)
+			return closed, fmt.Errorf("the kernel refused to close the connection of %s to %s: %w", target.local, target.peer, number)
 		}
 	}
 	return closed, nil

@@ -19,7 +19,7 @@ var own = Own{
 	Peer:  netip.MustParseAddrPort("169.254.77.1:50000"),
 }
 
-func TestIsRemoteTakesWhatGoesOutAndNothingElse(t *testing.T) {
+func TestIsRemoteSelectsOutwardConnectionsAndNothingElse(t *testing.T) {
 	cases := []struct {
 		what, local, peer string
 		want              bool
@@ -41,7 +41,7 @@ func TestIsRemoteTakesWhatGoesOutAndNothingElse(t *testing.T) {
 	}
 }
 
-// enterOwnNetwork moves the test's thread into a network namespace of its own
+// enterOwnNetwork moves the test's thread into a new network namespace
 // where both ends of a connection are: one at the outward address, the other
 // at the host's. The thread ends with the test.
 func enterOwnNetwork(t *testing.T) {
@@ -64,8 +64,8 @@ func enterOwnNetwork(t *testing.T) {
 	}
 }
 
-// connect makes a connection between two addresses, and returns the ends of
-// the one who dialled and of the one who was called.
+// connect opens a connection between two addresses, and returns the ends of
+// the client and of the server.
 func connect(t *testing.T, network, from, to string) (net.Conn, net.Conn) {
 	t.Helper()
 	listener, err := net.Listen(network, net.JoinHostPort(to, "0"))
@@ -86,7 +86,7 @@ func connect(t *testing.T, network, from, to string) (net.Conn, net.Conn) {
 	return dialled, called
 }
 
-// blockedRead reads in the background, as a process does that only waits.
+// blockedRead reads in the background, like a process that only waits.
 func blockedRead(end net.Conn) <-chan error {
 	result := make(chan error, 1)
 	go func() {
@@ -116,7 +116,7 @@ func ownOf(end net.Conn) Own {
 	}
 }
 
-func TestCloseRemoteEndsWhatIsBlockedAndKeepsTheRest(t *testing.T) {
+func TestCloseRemoteEndsBlockedReadsAndKeepsTheRest(t *testing.T) {
 	enterOwnNetwork(t)
 	const host = "169.254.77.1"
 	outgoing, _ := connect(t, "tcp4", outward, host)
@@ -175,7 +175,7 @@ func TestCloseRemoteFindsConnectionsOfDualStackServers(t *testing.T) {
 	}
 }
 
-func TestCloseRemoteLetsAConnectFailThatHasNoAnswer(t *testing.T) {
+func TestCloseRemoteLetsAConnectFailThatGetsNoResponse(t *testing.T) {
 	enterOwnNetwork(t)
 	listener, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
@@ -186,7 +186,7 @@ func TestCloseRemoteLetsAConnectFailThatHasNoAnswer(t *testing.T) {
 	if err := syscall.Bind(listener, address); err != nil {
 		t.Fatal(err)
 	}
-	// A backlog of none takes one connection and leaves others unanswered.
+	// A backlog of none accepts one connection and does not respond to others.
 	if err := syscall.Listen(listener, 0); err != nil {
 		t.Fatal(err)
 	}

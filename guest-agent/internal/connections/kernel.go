@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	// receiveBytes is the most that the kernel sends of a listing at once.
+	// receiveBytes is the most that the kernel sends of a list at once.
 	receiveBytes = 32 << 10
-	// answerWaitMax bounds the wait for the kernel, which answers at once.
-	answerWaitMax = 5 * time.Second
+	// responseWaitMax limits the wait for the kernel, which responds at once.
+	responseWaitMax = 5 * time.Second
 )
 
 // kernel is a netlink socket of sock_diag(7).
@@ -25,7 +25,7 @@ func openKernel() (*kernel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open a socket to the kernel: %w", err)
 	}
-	wait := syscall.NsecToTimeval(int64(answerWaitMax))
+	wait := syscall.NsecToTimeval(int64(responseWaitMax))
 	if err := syscall.SetsockoptTimeval(socket, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &wait); err != nil {
 		syscall.Close(socket)
 		return nil, fmt.Errorf("cannot bound the wait for the kernel: %w", err)
@@ -70,8 +70,8 @@ func (k *kernel) list(family byte, each func(connection)) error {
 	}
 }
 
-// destroy ends a socket: whoever waits for it gets ECONNABORTED, its peer a
-// reset. It tells the kernel's error number, 0 for success.
+// destroy closes a socket: processes that wait for it get ECONNABORTED, its peer
+// a reset. It returns the kernel's error number, 0 for success.
 func (k *kernel) destroy(target connection) (syscall.Errno, error) {
 	k.sequence++
 	if err := k.send(destroyRequest(target, k.sequence)); err != nil {
@@ -90,14 +90,14 @@ func (k *kernel) destroy(target connection) (syscall.Errno, error) {
 	}
 }
 
-func (k *kernel) send(octets []byte) error {
-	if err := syscall.Sendto(k.socket, octets, 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
+func (k *kernel) send(data []byte) error {
+	if err := syscall.Sendto(k.socket, data, 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
 		return fmt.Errorf("cannot ask the kernel for its connections: %w", err)
 	}
 	return nil
 }
 
-// receive returns the kernel's next messages that answer the last request.
+// receive returns the kernel's next messages in response to the last request.
 func (k *kernel) receive() ([]syscall.NetlinkMessage, error) {
 	for {
 		count, sender, err := syscall.Recvfrom(k.socket, k.buffer, syscall.MSG_TRUNC)
@@ -105,7 +105,7 @@ func (k *kernel) receive() ([]syscall.NetlinkMessage, error) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the kernel does not tell its connections: %w", err)
+			return nil, fmt.Errorf("cannot read the kernel's connections: %w", err)
 		}
 		// Processes may send to this socket as well.
 		from, isNetlink := sender.(*syscall.SockaddrNetlink)
@@ -113,17 +113,17 @@ func (k *kernel) receive() ([]syscall.NetlinkMessage, error) {
 			continue
 		}
 		if count > len(k.buffer) {
-			return nil, fmt.Errorf("the kernel sent %d octets at once, expected at most %d", count, len(k.buffer))
+			return nil, fmt.Errorf("the kernel sent %d bytes at once, expected at most %d", count, len(k.buffer))
 		}
-		return answersTo(k.sequence, k.buffer[:count])
+		return responsesTo(k.sequence, k.buffer[:count])
 	}
 }
 
-// answersTo splits a datagram into its messages and keeps those of a request.
-func answersTo(sequence uint32, datagram []byte) ([]syscall.NetlinkMessage, error) {
+// responsesTo splits a datagram into its messages and keeps those of a request.
+func responsesTo(sequence uint32, datagram []byte) ([]syscall.NetlinkMessage, error) {
 	all, err := syscall.ParseNetlinkMessage(datagram)
 	if err != nil {
-		return nil, fmt.Errorf("the kernel's answer is not netlink's: %w", err)
+		return nil, fmt.Errorf("the kernel's response is not a netlink message: %w", err)
 	}
 	kept := all[:0]
 	for _, message := range all {

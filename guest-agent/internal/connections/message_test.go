@@ -11,18 +11,18 @@ import (
 
 // described is the kernel's description of a socket.
 func described(family byte, local, peer netip.AddrPort) []byte {
-	octets := make([]byte, answerBytesMin)
-	octets[0] = family
-	octets[1] = 1
-	binary.BigEndian.PutUint16(octets[4:], local.Port())
-	binary.BigEndian.PutUint16(octets[6:], peer.Port())
-	copy(octets[8:], addressOctets(family, local.Addr()))
-	copy(octets[24:], addressOctets(family, peer.Addr()))
-	binary.LittleEndian.PutUint64(octets[44:], 0x1122334455667788)
-	return octets
+	data := make([]byte, responseBytesMin)
+	data[0] = family
+	data[1] = 1
+	binary.BigEndian.PutUint16(data[4:], local.Port())
+	binary.BigEndian.PutUint16(data[6:], peer.Port())
+	copy(data[8:], addressBytes(family, local.Addr()))
+	copy(data[24:], addressBytes(family, peer.Addr()))
+	binary.LittleEndian.PutUint64(data[44:], 0x1122334455667788)
+	return data
 }
 
-func addressOctets(family byte, address netip.Addr) []byte {
+func addressBytes(family byte, address netip.Addr) []byte {
 	if family == syscall.AF_INET {
 		four := address.As4()
 		return four[:]
@@ -34,12 +34,12 @@ func addressOctets(family byte, address netip.Addr) []byte {
 func TestParseConnectionReadsBothEnds(t *testing.T) {
 	local, peer := netip.MustParseAddrPort("169.254.0.2:40000"), netip.MustParseAddrPort("44.130.7.9:443")
 	for _, family := range []byte{syscall.AF_INET, syscall.AF_INET6} {
-		octets := described(family, local, peer)
-		found, err := parseConnection(octets)
+		data := described(family, local, peer)
+		found, err := parseConnection(data)
 		if err != nil || found.family != family || found.local != local || found.peer != peer {
 			t.Errorf("family %d: got %+v, %v", family, found, err)
 		}
-		if !bytes.Equal(found.id[:], octets[4:52]) {
+		if !bytes.Equal(found.id[:], data[4:52]) {
 			t.Errorf("family %d: the identity changed", family)
 		}
 	}
@@ -49,11 +49,11 @@ func TestParseConnectionReadsBothEnds(t *testing.T) {
 	}
 }
 
-func TestParseConnectionRefusesWhatIsNoSocket(t *testing.T) {
+func TestParseConnectionRefusesInvalidSockets(t *testing.T) {
 	whole := described(syscall.AF_INET, netip.MustParseAddrPort("1.2.3.4:5"), netip.MustParseAddrPort("1.2.3.4:6"))
 	unix := append([]byte{syscall.AF_UNIX}, whole[1:]...)
-	for name, octets := range map[string][]byte{"nothing": {}, "a short one": whole[:answerBytesMin-1], "another family": unix} {
-		if found, err := parseConnection(octets); err == nil {
+	for name, data := range map[string][]byte{"nothing": {}, "a short one": whole[:responseBytesMin-1], "another family": unix} {
+		if found, err := parseConnection(data); err == nil {
 			t.Errorf("%s: got %+v", name, found)
 		}
 	}
@@ -64,8 +64,8 @@ func TestRequestsHaveTheFormOfTheKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	octets := destroyRequest(found, 7)
-	messages, err := syscall.ParseNetlinkMessage(octets)
+	data := destroyRequest(found, 7)
+	messages, err := syscall.ParseNetlinkMessage(data)
 	if err != nil || len(messages) != 1 {
 		t.Fatalf("got %d messages, %v", len(messages), err)
 	}
@@ -82,35 +82,35 @@ func TestRequestsHaveTheFormOfTheKernel(t *testing.T) {
 	}
 }
 
-func TestErrorNumberTakesOnlyErrorNumbers(t *testing.T) {
+func TestErrorNumberAcceptsOnlyErrorNumbers(t *testing.T) {
 	number := func(value int32) []byte { return binary.LittleEndian.AppendUint32(nil, uint32(value)) }
 	for value, want := range map[int32]syscall.Errno{0: 0, -2: syscall.ENOENT, -95: syscall.EOPNOTSUPP} {
 		if got, err := errorNumber(number(value)); err != nil || got != want {
 			t.Errorf("%d: got %v, %v", value, got, err)
 		}
 	}
-	for name, octets := range map[string][]byte{"short": {0, 0, 0}, "positive": number(2), "far": number(-4096)} {
-		if got, err := errorNumber(octets); err == nil {
+	for name, data := range map[string][]byte{"short": {0, 0, 0}, "positive": number(2), "far": number(-4096)} {
+		if got, err := errorNumber(data); err == nil {
 			t.Errorf("%s: got %v", name, got)
 		}
 	}
 }
 
-// Whatever arrives, the parsers end with a result or an error, and give no
-// message of another request.
-func TestParsersTakeAnyOctets(t *testing.T) {
+// For any input the parsers return a result or an error, and no message of
+// another request.
+func TestParsersAcceptAnyBytes(t *testing.T) {
 	random := rand.New(rand.NewSource(20261121))
 	valid := request(typeByFamily, 0, 3, syscall.AF_INET, identity{})
 	for round := 0; round < 20_000; round++ {
-		octets := make([]byte, random.Intn(400))
-		random.Read(octets)
+		data := make([]byte, random.Intn(400))
+		random.Read(data)
 		if round%2 == 0 {
-			octets = append(append([]byte{}, valid...), octets...)
+			data = append(append([]byte{}, valid...), data...)
 			for count := random.Intn(4); count > 0; count-- {
-				octets[random.Intn(len(octets))] = byte(random.Int())
+				data[random.Intn(len(data))] = byte(random.Int())
 			}
 		}
-		messages, err := answersTo(3, octets)
+		messages, err := responsesTo(3, data)
 		if err != nil {
 			continue
 		}

@@ -7,24 +7,24 @@ import (
 	"net/netip"
 )
 
-// Own is the connection that a call of the host arrived on.
+// Own is the connection on which a request of the host arrived.
 type Own struct {
 	Local, Peer netip.AddrPort
 }
 
-// OwnOf tells which connection carries a request.
+// OwnOf returns the connection of a request.
 func OwnOf(request *http.Request) (Own, error) {
 	address, known := request.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !known {
-		return Own{}, fmt.Errorf("the request of %s does not tell at which address it arrived", request.RemoteAddr)
+		return Own{}, fmt.Errorf("the request of %s has no local address", request.RemoteAddr)
 	}
 	local, err := netip.ParseAddrPort(address.String())
 	if err != nil {
-		return Own{}, fmt.Errorf("the request of %s did not arrive at an address of TCP: %w", request.RemoteAddr, err)
+		return Own{}, fmt.Errorf("the request of %s did not arrive at a TCP address: %w", request.RemoteAddr, err)
 	}
 	peer, err := netip.ParseAddrPort(request.RemoteAddr)
 	if err != nil {
-		return Own{}, fmt.Errorf("the request did not come from an address of TCP: %w", err)
+		return Own{}, fmt.Errorf("the request did not come from a TCP address: %w", err)
 	}
 	return Own{Local: unmap(local), Peer: unmap(peer)}, nil
 }

@@ -1,4 +1,4 @@
-// Package environment keeps the variables that every command finds.
+// Package environment keeps the variables that every command has.
 package environment
 
 import (
@@ -12,9 +12,9 @@ import (
 	"sync"
 )
 
-// Store has the two lower layers of a command's environment: the image's own
-// variables, and those that the host configured. The latter are also written
-// to a file in memory-backed storage, so an agent that was restarted has them.
+// Store holds the two lower layers of a command's environment: the image's
+// variables, and those that the host configured. The latter are also written to a
+// file on a memory-backed file system, so that a restarted agent has them.
 type Store struct {
 	image    map[string]string
 	savePath string
@@ -59,8 +59,9 @@ func (s *Store) Configure(variables map[string]string) error {
 	return nil
 }
 
-// For merges the layers of one command; the later ones win: the image's,
-// those of the account, the configured ones, those of the command itself.
+// For merges the layers of one command, of which later ones take precedence: the
+// image's variables, those of the account, the configured ones, and those of the
+// command itself.
 func (s *Store) For(account, command map[string]string) map[string]string {
 	s.mutex.RLock()
 	defer s.mutex.RUnlock()

@@ -16,7 +16,7 @@ func open(t *testing.T, image, savePath string) (*Store, error) {
 	return Open(path, savePath)
 }
 
-func TestForLetsLaterLayersWin(t *testing.T) {
+func TestForPrefersLaterLayers(t *testing.T) {
 	store, err := open(t, "A=image\nB=image\nC=image\nD=image\n", filepath.Join(t.TempDir(), "saved"))
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestConfigureReplacesWhatWasConfigured(t *testing.T) {
 	}
 }
 
-func TestOpenFindsWhatAnEarlierAgentSaved(t *testing.T) {
+func TestOpenReadsWhatAnEarlierAgentSaved(t *testing.T) {
 	savePath := filepath.Join(t.TempDir(), "saved")
 	first, err := open(t, "A=image=1\n", savePath)
 	if err != nil {
@@ -71,7 +71,7 @@ func TestOpenFindsWhatAnEarlierAgentSaved(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesALineThatIsNoVariable(t *testing.T) {
+func TestOpenRefusesALineWithoutAVariable(t *testing.T) {
 	if _, err := open(t, "A=1\nnonsense\n", filepath.Join(t.TempDir(), "saved")); err == nil {
 		t.Error("took a line without =")
 	}

@@ -11,8 +11,8 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// makeDirectories makes path and its parents. What it makes belongs to owner;
-// what is there stays as it is.
+// makeDirectories creates path and its parents. What it creates belongs to owner;
+// existing directories stay unchanged.
 func makeDirectories(path string, owner account.Account) error {
 	information, err := os.Stat(path)
 	if err == nil {
@@ -41,8 +41,8 @@ func makeDirectories(path string, owner account.Account) error {
 	return nil
 }
 
-// checkDirectory is for a path that someone else made meanwhile, or that is a
-// link to nowhere.
+// checkDirectory checks a path that another process created meanwhile, or that is
+// a dangling link.
 func checkDirectory(path string) error {
 	information, err := os.Stat(path)
 	if err != nil {
@@ -54,7 +54,7 @@ func checkDirectory(path string) error {
 	return nil
 }
 
-// remove deletes a file, a link, or a directory with all that is in it.
+// remove deletes a file, a link, or a directory with its content.
 func remove(path string) error {
 	if path == "/" {
 		return wire.Errorf(wire.InvalidRequest, "/ cannot be deleted")

@@ -15,8 +15,8 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// entry is one row of a listing. Size is in octets. A symbolic link is shown
-// as itself, so that a walk over listings always ends.
+// entry is one entry of a list. Size is in bytes. A symbolic link is listed as
+// itself, so that walking the tree always ends.
 type entry struct {
 	Name  string `json:"name"`
 	Path  string `json:"path"`
@@ -24,7 +24,7 @@ type entry struct {
 	Size  int64  `json:"size"`
 }
 
-// list answers the entries of a directory, sorted by name.
+// list responds with the entries of a directory, sorted by name.
 func list(response http.ResponseWriter, path string) error {
 	names, err := readNames(path, limit.DirectoryEntriesMax)
 	if err != nil {
@@ -38,13 +38,13 @@ func list(response http.ResponseWriter, path string) error {
 	for _, name := range names {
 		information, err := os.Lstat(filepath.Join(path, name))
 		if err != nil {
-			continue // It was deleted after it was read: it is not there.
+			continue // It was deleted meanwhile.
 		}
 		text, err := json.Marshal(entry{
 			Name: name, Path: filepath.Join(path, name), IsDir: information.IsDir(), Size: information.Size(),
 		})
 		if err != nil {
-			log.Printf("listing %s broke off: %v", path, err)
+			log.Printf("cannot complete the list of %s: %v", path, err)
 			panic(http.ErrAbortHandler)
 		}
 		if !first {
@@ -55,7 +55,7 @@ func list(response http.ResponseWriter, path string) error {
 	}
 	out.WriteByte(']')
 	if err := out.Flush(); err != nil {
-		log.Printf("listing %s broke off: %v", path, err)
+		log.Printf("cannot complete the list of %s: %v", path, err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil
@@ -79,7 +79,7 @@ func readNames(path string, countMax int) ([]string, error) {
 		batch, err := directory.Readdirnames(1024)
 		names = append(names, batch...)
 		if len(names) > countMax {
-			return nil, wire.Errorf(wire.DirectoryTooLarge, "%s has more than %d entries; list it with a command", path, countMax)
+			return nil, wire.Errorf(wire.DirectoryTooLarge, "%s has more than %d entries, the limit. List it with a command", path, countMax)
 		}
 		if errors.Is(err, io.EOF) {
 			return names, nil

@@ -1,5 +1,5 @@
-// Package files serves the files of a sandbox. The agent acts as root here;
-// what it makes belongs to the sandbox's user.
+// Package files serves the files of a sandbox. The agent acts as root; what it
+// creates belongs to the sandbox's user.
 package files
 
 import (
@@ -12,14 +12,14 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// resolvePath makes a caller's path absolute and clean; a relative one starts
-// at home. Links are not followed here.
+// resolvePath makes a caller's path absolute and clean; a relative one is
+// relative to home. It does not follow links.
 func resolvePath(path, home string) (string, error) {
 	switch {
 	case path == "":
 		return "", wire.Errorf(wire.InvalidRequest, "path must not be empty")
 	case len(path) > limit.PathBytesMax:
-		return "", wire.Errorf(wire.InvalidRequest, "path may have at most %d octets, got %d", limit.PathBytesMax, len(path))
+		return "", wire.Errorf(wire.InvalidRequest, "path must have at most %d bytes, got %d", limit.PathBytesMax, len(path))
 	case strings.IndexByte(path, 0) >= 0:
 		return "", wire.Errorf(wire.InvalidRequest, "path must not contain NUL")
 	case filepath.IsAbs(path):
@@ -29,8 +29,8 @@ func resolvePath(path, home string) (string, error) {
 	}
 }
 
-// followLinks returns where path leads when it is a symbolic link, even if
-// nothing is there yet, as open(2) with O_CREAT would.
+// followLinks returns the target of path if it is a symbolic link, even if the
+// target does not exist, as open(2) with O_CREAT would create it.
 func followLinks(path string) (string, error) {
 	const linksMax = 40 // as the kernel: path_resolution(7)
 	for links := 0; links < linksMax; links++ {

@@ -11,9 +11,9 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// read streams a regular file. Content-Length is its size when it is opened;
-// a file that shrinks meanwhile breaks the answer off instead of padding it.
-// Files of the kernel that claim to be empty are sent as long as they are.
+// read streams a regular file. Content-Length is its size when it is opened; if
+// the file shrinks meanwhile, the response is aborted instead of padded. Files of
+// the kernel whose size is reported as 0 are sent to their end.
 func (s *Service) read(response http.ResponseWriter, path string) error {
 	file, size, err := openRegular(path)
 	if err != nil {
@@ -21,22 +21,22 @@ func (s *Service) read(response http.ResponseWriter, path string) error {
 	}
 	defer file.Close()
 	header := response.Header()
-	header.Set("Content-Type", "application/octet-stream")
+	header.Set("Content-Type", "application/byte-stream")
 	var source io.Reader = file
 	if size > 0 {
 		header.Set("Content-Length", strconv.FormatInt(size, 10))
 		source = io.LimitReader(file, size)
 	}
 	if _, err := io.Copy(response, source); err != nil {
-		log.Printf("sending %s broke off: %v", path, err)
-		// The head is out: an aborted connection is the one way left to say so.
+		log.Printf("cannot complete sending %s: %v", path, err)
+		// The head was sent: only an aborted connection can report the error.
 		panic(http.ErrAbortHandler)
 	}
 	return nil
 }
 
-// openRegular opens a file for reading. What is not a regular file is refused
-// before it is opened, because opening a pipe or a device can block or act.
+// openRegular opens a regular file for reading. Others are refused before they
+// are opened, because opening a pipe or a device can block or have effects.
 func openRegular(path string) (*os.File, int64, error) {
 	information, err := os.Stat(path)
 	if err != nil {

@@ -6,19 +6,19 @@ import (
 	"opencomputer/guest-agent/internal/account"
 )
 
-// Service answers the file routes. Each takes ?path=, absolute or relative to
-// the home of the sandbox's user.
+// Service serves the file routes. Each takes ?path=, absolute or relative to the
+// home directory of the sandbox's user.
 type Service struct {
 	accounts *account.Book
 	user     string
 }
 
-// NewService makes a Service for files that belong to user.
+// NewService returns a Service for files that belong to user.
 func NewService(accounts *account.Book, user string) *Service {
 	return &Service{accounts: accounts, user: user}
 }
 
-// Read answers GET /v1/files with the octets of a file.
+// Read serves GET /v1/files with the bytes of a file.
 func (s *Service) Read(response http.ResponseWriter, request *http.Request) error {
 	path, err := s.path(request)
 	if err != nil {
@@ -27,7 +27,7 @@ func (s *Service) Read(response http.ResponseWriter, request *http.Request) erro
 	return s.read(response, path)
 }
 
-// Write answers PUT /v1/files: the body becomes the file.
+// Write serves PUT /v1/files: the body becomes the file.
 func (s *Service) Write(response http.ResponseWriter, request *http.Request) error {
 	path, err := s.path(request)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Service) Write(response http.ResponseWriter, request *http.Request) err
 	return nil
 }
 
-// Remove answers DELETE /v1/files.
+// Remove serves DELETE /v1/files.
 func (s *Service) Remove(response http.ResponseWriter, request *http.Request) error {
 	path, err := s.path(request)
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *Service) Remove(response http.ResponseWriter, request *http.Request) er
 	return nil
 }
 
-// List answers GET /v1/files/list.
+// List serves GET /v1/files/list.
 func (s *Service) List(response http.ResponseWriter, request *http.Request) error {
 	path, err := s.path(request)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *Service) List(response http.ResponseWriter, request *http.Request) erro
 	return list(response, path)
 }
 
-// MakeDirectory answers POST /v1/files/mkdir.
+// MakeDirectory serves POST /v1/files/mkdir.
 func (s *Service) MakeDirectory(response http.ResponseWriter, request *http.Request) error {
 	path, err := s.path(request)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// sandbox is a Service behind a real server, with a home of uid 1000.
+// sandbox is a Service behind a real server, with a home directory of uid 1000.
 type sandbox struct {
 	t    *testing.T
 	home string
@@ -72,7 +72,7 @@ func (s sandbox) require(status int, method, route, path, body string) string {
 	s.t.Helper()
 	got, text := s.call(method, route, path, strings.NewReader(body))
 	if got != status {
-		s.t.Fatalf("%s %s %s answered %d %s, want %d", method, route, path, got, text, status)
+		s.t.Fatalf("%s %s %s returned %d %s, want %d", method, route, path, got, text, status)
 	}
 	return text
 }
@@ -84,7 +84,7 @@ func (s sandbox) refuse(code wire.Code, method, route, path string) {
 		Code wire.Code `json:"code"`
 	}
 	if err := json.Unmarshal([]byte(text), &body); err != nil || body.Code != code {
-		s.t.Errorf("%s %s %.80s answered %q, want the code %s", method, route, path, text, code)
+		s.t.Errorf("%s %s %.80s returned %q, want the code %s", method, route, path, text, code)
 	}
 }
 
@@ -106,12 +106,12 @@ func (s sandbox) names() string {
 	return strings.Join(names, " ")
 }
 
-func TestWriteThenReadGivesTheSameOctets(t *testing.T) {
+func TestWriteThenReadReturnsTheSameBytes(t *testing.T) {
 	s := newSandbox(t)
-	content := strings.Repeat("\x00\xff octets", 100_000)
+	content := strings.Repeat("\x00\xff bytes", 100_000)
 	s.require(204, "PUT", "/files", "new/below/file", content)
 	if got := s.require(200, "GET", "/files", "new/below/file", ""); got != content {
-		t.Errorf("got %d octets, want %d", len(got), len(content))
+		t.Errorf("got %d bytes, want %d", len(got), len(content))
 	}
 	for _, path := range []string{"new", "new/below", "new/below/file"} {
 		if uid, _ := s.owner(path); uid != 1000 {
@@ -123,7 +123,7 @@ func TestWriteThenReadGivesTheSameOctets(t *testing.T) {
 	}
 }
 
-func TestReadTellsTheLengthAheadAndTakesAbsolutePaths(t *testing.T) {
+func TestReadSendsTheLengthAndAcceptsAbsolutePaths(t *testing.T) {
 	s := newSandbox(t)
 	path := filepath.Join(s.home, "file name+&")
 	s.require(204, "PUT", "/files", path, "12345")
@@ -135,7 +135,7 @@ func TestReadTellsTheLengthAheadAndTakesAbsolutePaths(t *testing.T) {
 	}
 }
 
-func TestReadSendsAnEmptyFileAndOneThatOnlyClaimsToBeEmpty(t *testing.T) {
+func TestReadSendsAnEmptyFileAndOneWhoseSizeIsReportedAsZero(t *testing.T) {
 	s := newSandbox(t)
 	s.require(204, "PUT", "/files", "empty", "")
 	if got := s.require(200, "GET", "/files", "empty", ""); got != "" {
@@ -146,7 +146,7 @@ func TestReadSendsAnEmptyFileAndOneThatOnlyClaimsToBeEmpty(t *testing.T) {
 	}
 }
 
-func TestReadRefusesWhatIsNoFile(t *testing.T) {
+func TestReadRefusesAnythingButFiles(t *testing.T) {
 	s := newSandbox(t)
 	must(t, os.Mkdir(filepath.Join(s.home, "directory"), 0o755))
 	must(t, syscall.Mkfifo(filepath.Join(s.home, "pipe"), 0o644))
@@ -163,7 +163,7 @@ func TestReadRefusesWhatIsNoFile(t *testing.T) {
 	s.refuse(wire.InvalidRequest, "GET", "/files", strings.Repeat("x", 5000))
 }
 
-func TestWriteKeepsOwnerAndModeOfAFileThatIsThere(t *testing.T) {
+func TestWriteKeepsOwnerAndModeOfAnExistingFile(t *testing.T) {
 	s := newSandbox(t)
 	path := filepath.Join(s.home, "script")
 	must(t, os.WriteFile(path, []byte("old"), 0o644))
@@ -192,7 +192,7 @@ func TestWriteFollowsALinkToItsTarget(t *testing.T) {
 	}
 }
 
-func TestWriteRefusesWhatIsNoFile(t *testing.T) {
+func TestWriteRefusesAnythingButFiles(t *testing.T) {
 	s := newSandbox(t)
 	must(t, os.Mkdir(filepath.Join(s.home, "directory"), 0o755))
 	must(t, os.WriteFile(filepath.Join(s.home, "file"), nil, 0o644))
@@ -208,7 +208,7 @@ func TestWriteRefusesWhatIsNoFile(t *testing.T) {
 	}
 }
 
-func TestWriteThatBreaksOffChangesNothing(t *testing.T) {
+func TestIncompleteWriteChangesNothing(t *testing.T) {
 	s := newSandbox(t)
 	s.require(204, "PUT", "/files", "file", "old")
 	for name, rest := range map[string]io.Reader{
@@ -223,7 +223,7 @@ func TestWriteThatBreaksOffChangesNothing(t *testing.T) {
 		if response, err := http.DefaultClient.Do(request); err == nil {
 			response.Body.Close()
 			if response.StatusCode == 204 {
-				t.Errorf("an upload %s that broke off was taken", name)
+				t.Errorf("an incomplete upload %s was accepted", name)
 			}
 		}
 	}
@@ -275,7 +275,7 @@ func TestRemoveDeletesFilesLinksAndTrees(t *testing.T) {
 	s.refuse(wire.InvalidRequest, "DELETE", "/files", "/")
 }
 
-func TestListGivesEntriesByName(t *testing.T) {
+func TestListReturnsEntriesByName(t *testing.T) {
 	s := newSandbox(t)
 	s.require(204, "PUT", "/files", "directory/b", "12")
 	s.require(204, "PUT", "/files", "directory/a/below", "")
@@ -311,7 +311,7 @@ func TestListRefusesMoreThanItsLimit(t *testing.T) {
 	}
 }
 
-func TestMakeDirectoryMakesParentsAndTakesOneThatIsThere(t *testing.T) {
+func TestMakeDirectoryCreatesParentsAndAcceptsAnExistingOne(t *testing.T) {
 	s := newSandbox(t)
 	for round := 0; round < 2; round++ {
 		s.require(204, "POST", "/mkdir", "a/b/c", "")

@@ -17,19 +17,19 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// writeBytes is what goes to the file at a time: whole pages, wherever the
-// network cut the body.
+// writeBytes is how much is written at a time: whole pages, however the network
+// splits the body.
 const writeBytes = 256 * 1024
 
-// placement is what a written file is to look like.
+// placement is the owner and mode of a written file.
 type placement struct {
 	userID, groupID int
 	mode            os.FileMode
 }
 
-// write puts the whole of source at path, or changes nothing: it fills a
-// temporary file in the same directory and renames it. A file that is there
-// keeps its owner and mode; a new one belongs to the sandbox's user.
+// write writes all of source to path, or changes nothing: it fills a temporary
+// file in the same directory and renames it. An existing file keeps its owner and
+// mode; a new one belongs to the sandbox's user.
 func (s *Service) write(path string, source io.Reader) error {
 	owner, err := s.accounts.Find(s.user)
 	if err != nil {
@@ -82,13 +82,13 @@ func placementAt(target string, owner account.Account) (placement, error) {
 func createTemporary(directory string) (*os.File, error) {
 	var random [8]byte
 	if _, err := rand.Read(random[:]); err != nil {
-		return nil, fmt.Errorf("no random name: %w", err)
+		return nil, fmt.Errorf("cannot create a random name: %w", err)
 	}
 	path := filepath.Join(directory, ".upload-"+hex.EncodeToString(random[:]))
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 }
 
-// fill writes source to the file, gives it its owner and mode, and closes it.
+// fill writes source to the file, sets its owner and mode, and closes it.
 func fill(file *os.File, source io.Reader, place placement) error {
 	blocks := bufio.NewWriterSize(file, writeBytes)
 	_, err := blocks.ReadFrom(bodyReader{source})
@@ -107,20 +107,20 @@ func fill(file *os.File, source io.Reader, place placement) error {
 	return err
 }
 
-// bodyReader tells a body that broke off from a disk that failed.
+// bodyReader marks errors of the body, to distinguish them from those of the disk.
 type bodyReader struct{ source io.Reader }
 
-func (r bodyReader) Read(octets []byte) (int, error) {
-	count, err := r.source.Read(octets)
+func (r bodyReader) Read(data []byte) (int, error) {
+	count, err := r.source.Read(data)
 	if err != nil && err != io.EOF {
-		err = wire.Errorf(wire.InvalidRequest, "the upload broke off, nothing was changed: %v", err)
+		err = wire.Errorf(wire.InvalidRequest, "the upload is incomplete, and nothing was changed: %v", err)
 	}
 	return count, err
 }
 
 func discard(temporary string, reason error) error {
 	if err := os.Remove(temporary); err != nil {
-		log.Printf("a temporary file stays behind: %v", err)
+		log.Printf("cannot delete a temporary file: %v", err)
 	}
 	return reason
 }

@@ -1,5 +1,5 @@
-// Package freezer makes the processes of a restored machine stand still, and
-// lets them go on, by the freezer of cgroup v2: they cannot tell that it was.
+// Package freezer freezes and thaws the processes of a restored machine with the
+// freezer of cgroup v2, which they cannot notice.
 package freezer
 
 import (
@@ -20,31 +20,31 @@ import (
 const Root = "/sys/fs/cgroup"
 
 const (
-	// groupName holds the processes that were in no cgroup of their own. They
-	// stay there: moving one has the kernel wait for all processors, and the
-	// group bounds nothing.
+	// groupName is the cgroup for processes of the root cgroup. They stay there:
+	// moving one makes the kernel wait for all processors, and the group has no
+	// limits.
 	groupName = "opencomputer-restored"
 	passesMax = 64
 	waitMax   = 5 * time.Second
 	waitStep  = 2 * time.Millisecond
 )
 
-// Freezer stops all processes but the first one, its own, and those that its
-// own starts from then on.
+// Freezer freezes all processes except the first one, its own, and those that its
+// own starts afterwards.
 type Freezer struct {
 	root  string
 	mutex sync.Mutex
-	// The cgroups that stand still because of it.
+	// The cgroups that it has frozen.
 	frozen map[string]bool
 }
 
-// New makes a Freezer of the processes in the cgroup at root and below.
+// New returns a Freezer of the processes in the cgroup at root and below.
 func New(root string) *Freezer {
 	return &Freezer{root: root, frozen: map[string]bool{}}
 }
 
-// Freeze returns when everything stands still. When it fails, everything goes
-// on. Doing it again stops what has started meanwhile.
+// Freeze returns when all processes are frozen. When it fails, all are thawed.
+// Calling it again freezes processes that have started meanwhile.
 func (f *Freezer) Freeze() error {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -55,10 +55,10 @@ func (f *Freezer) Freeze() error {
 	if err := f.thaw(); err != nil {
 		log.Print(err)
 	}
-	return fmt.Errorf("cannot have the processes stand still: %w", err)
+	return fmt.Errorf("cannot freeze the processes: %w", err)
 }
 
-// Thaw lets go on what Freeze stopped.
+// Thaw thaws what Freeze has frozen.
 func (f *Freezer) Thaw() error {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -72,8 +72,8 @@ func (f *Freezer) IsFrozen() bool {
 	return len(f.frozen) > 0
 }
 
-// freeze goes on until it finds nothing that runs: a process may have made
-// another, or a cgroup, just before it was stopped.
+// freeze continues until it finds nothing that runs: a process may have created
+// another, or a cgroup, just before it was frozen.
 func (f *Freezer) freeze() error {
 	deadline := time.Now().Add(waitMax)
 	for pass := 0; pass < passesMax; pass++ {
@@ -92,12 +92,12 @@ func (f *Freezer) freeze() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("after %d passes there are still more", passesMax)
+	return fmt.Errorf("new processes were still found after %d passes", passesMax)
 }
 
-// gather moves the processes that are in no cgroup into the one that stands
-// still. A command that is just being started is waited for: until it runs its
-// program, the agent stands still with it.
+// gather moves the processes of the root cgroup into the frozen one. It waits for
+// a command that is being started: until that runs its program, freezing it would
+// freeze the agent too.
 func (f *Freezer) gather() (int, error) {
 	group := filepath.Join(f.root, groupName)
 	if err := os.Mkdir(group, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -132,8 +132,8 @@ func (f *Freezer) gather() (int, error) {
 	return moved, nil
 }
 
-// stopGroups stops the cgroups that the guest's user made, as containers are.
-// One that stands still already does so for its user.
+// stopGroups freezes the cgroups that the guest's user created, for containers
+// for instance. One that is frozen already was frozen by the user.
 func (f *Freezer) stopGroups() (int, error) {
 	entries, err := os.ReadDir(f.root)
 	if err != nil {
@@ -175,7 +175,7 @@ func (f *Freezer) await(deadline time.Time) error {
 				return err
 			}
 			if time.Now().After(deadline) {
-				return fmt.Errorf("%s does not stand still", group)
+				return fmt.Errorf("%s is not frozen in time", group)
 			}
 			time.Sleep(waitStep)
 		}
@@ -183,21 +183,21 @@ func (f *Freezer) await(deadline time.Time) error {
 	return nil
 }
 
-// thaw has all of them go on, whatever one of them answers.
+// thaw thaws all of them, even if one of them fails.
 func (f *Freezer) thaw() error {
 	var failure error
 	for group := range f.frozen {
 		delete(f.frozen, group)
 		err := write(group, "cgroup.freeze", "0")
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failure = fmt.Errorf("cannot have the processes go on: %w", err)
+			failure = fmt.Errorf("cannot thaw the processes: %w", err)
 		}
 	}
 	return failure
 }
 
-// isOfKernel tells whether a process is one of the kernel's own, by the flag
-// PF_KTHREAD in its stat (proc(5)).
+// isOfKernel reports whether a process is a kernel thread, by the flag PF_KTHREAD
+// in its stat (proc(5)).
 func isOfKernel(id string) bool {
 	const kernelThread = 0x00200000
 	stat, err := os.ReadFile("/proc/" + id + "/stat")

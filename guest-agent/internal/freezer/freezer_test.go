@@ -13,7 +13,7 @@ import (
 
 const patience = 20 * time.Second
 
-// newRoot makes a cgroup that stands for the guest's root. What is in it ends
+// newRoot creates a cgroup in the place of the guest's root. Its processes end
 // with the test.
 func newRoot(t *testing.T) string {
 	t.Helper()
@@ -58,7 +58,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// counter counts into a file, in a child of its own for each number.
+// counter counts into a file, with a new child process for each number.
 type counter struct {
 	t    *testing.T
 	id   int
@@ -117,13 +117,13 @@ func expectNoError(t *testing.T, err error) {
 	}
 }
 
-func TestProcessesStandStillUntilTheyAreThawed(t *testing.T) {
+func TestProcessesAreFrozenUntilTheyAreThawed(t *testing.T) {
 	root := newRoot(t)
 	freezer := New(root)
 	first := startCounter(t, root)
 	expectNoError(t, freezer.Freeze())
 	first.expectToStandStill()
-	// What starts later runs: the freezer's owner starts commands of its own.
+	// Processes that start later run: the freezer's owner starts its own commands.
 	second := startCounter(t, root)
 	first.expectToStandStill()
 	expectNoError(t, freezer.Freeze())
@@ -137,7 +137,7 @@ func TestProcessesStandStillUntilTheyAreThawed(t *testing.T) {
 	first.expectToGoOn()
 }
 
-func TestOtherCgroupsStandStillTooAndAreLeftAsTheirUserHadThem(t *testing.T) {
+func TestOtherCgroupsAreFrozenTooAndKeepTheStateThatTheirUserSet(t *testing.T) {
 	root := newRoot(t)
 	running, paused := filepath.Join(root, "running"), filepath.Join(root, "paused")
 	for _, group := range []string{running, paused} {
@@ -153,14 +153,14 @@ func TestOtherCgroupsStandStillTooAndAreLeftAsTheirUserHadThem(t *testing.T) {
 	ofPaused.expectToStandStill()
 }
 
-func TestAFailureLeavesEverythingGoingOn(t *testing.T) {
+func TestAfterAFailureEverythingIsThawed(t *testing.T) {
 	root := newRoot(t)
 	process := startCounter(t, root)
-	// A cgroup of threads takes no processes.
+	// No process can be moved to a threaded cgroup.
 	expectNoError(t, os.Mkdir(filepath.Join(root, groupName), 0o755))
 	expectNoError(t, write(filepath.Join(root, groupName), "cgroup.type", "threaded"))
 	if err := New(root).Freeze(); err == nil {
-		t.Error("it tells of no failure")
+		t.Error("it reports no failure")
 	}
 	process.expectToGoOn()
 }

@@ -1,6 +1,6 @@
-// Package generation publishes which life of its memory a machine is in, so
-// that programs that were saved with it can tell that others run from the same
-// memory.
+// Package generation publishes an id that changes each time a machine is restored
+// from memory that others may be restored from too, so that programs in that
+// memory notice it.
 package generation
 
 import (
@@ -16,7 +16,7 @@ import (
 const (
 	// Directory is where the files are.
 	Directory = "/run/opencomputer"
-	// textName is replaced as a whole, which inotify(7) reports.
+	// textName is replaced atomically, which inotify(7) reports.
 	textName = "generation"
 	// mappedName is written in place: a program that maps it sees a change at
 	// once, without a system call.
@@ -24,28 +24,28 @@ const (
 	idBytes    = 16
 )
 
-// Publisher keeps the two files of the generation.
+// Publisher writes the two files of the generation.
 type Publisher struct {
 	directory string
 }
 
-// Open makes the files with a generation of their own, unless an earlier agent
-// of this boot made them.
+// Open creates the files with a random generation, unless an earlier agent of
+// this boot has created them.
 func Open(directory string) (*Publisher, error) {
 	p := &Publisher{directory: directory}
 	if err := os.MkdirAll(directory, 0o755); err != nil {
-		return nil, fmt.Errorf("cannot make the directory of the generation: %w", err)
+		return nil, fmt.Errorf("cannot create the directory of the generation: %w", err)
 	}
 	_, err := os.Stat(filepath.Join(directory, textName))
 	if err == nil {
 		return p, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("cannot find the generation: %w", err)
+		return nil, fmt.Errorf("cannot read the generation: %w", err)
 	}
 	var id [idBytes]byte
 	if _, err := rand.Read(id[:]); err != nil {
-		return nil, fmt.Errorf("cannot make a generation: %w", err)
+		return nil, fmt.Errorf("cannot create a generation: %w", err)
 	}
 	_, err = p.Publish(hex.EncodeToString(id[:]))
 	return p, err
@@ -57,7 +57,7 @@ func IsID(text string) bool {
 	return err == nil && len(id) == idBytes && hex.EncodeToString(id) == text
 }
 
-// Publish replaces the generation and reports whether it was another.
+// Publish replaces the generation and reports whether it has changed.
 func (p *Publisher) Publish(generation string) (changed bool, err error) {
 	id, err := hex.DecodeString(generation)
 	if err != nil || len(id) != idBytes {
@@ -81,7 +81,7 @@ func (p *Publisher) Publish(generation string) (changed bool, err error) {
 	return true, nil
 }
 
-// writeMapped keeps the file's size, which programs rely on that map it.
+// writeMapped keeps the file's size, on which programs that map it rely.
 func (p *Publisher) writeMapped(id []byte) error {
 	file, err := os.OpenFile(filepath.Join(p.directory, mappedName), os.O_WRONLY|os.O_CREATE, 0o644)
 	if err != nil {

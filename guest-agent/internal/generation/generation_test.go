@@ -26,7 +26,7 @@ func open(t *testing.T, directory string) *Publisher {
 	return publisher
 }
 
-func TestOpenMakesAGenerationOnceForEachBoot(t *testing.T) {
+func TestOpenCreatesAGenerationOnceForEachBoot(t *testing.T) {
 	first, second := t.TempDir(), t.TempDir()
 	open(t, first)
 	open(t, second)
@@ -76,7 +76,7 @@ func TestPublishReplacesTheTextAndWritesTheMappedFileInPlace(t *testing.T) {
 	}
 }
 
-func TestIsIDRefusesWhatNoGenerationIs(t *testing.T) {
+func TestIsIDRefusesOtherTexts(t *testing.T) {
 	for _, text := range []string{"", "0", strings.Repeat("0", 31), strings.Repeat("0", 34), strings.Repeat("A", 32), strings.Repeat("g", 32)} {
 		if IsID(text) {
 			t.Errorf("%q is taken", text)

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// renewSignal is what Python's sitecustomize of the image catches: it seeds the
-// generator of the module random anew.
+// renewSignal is the signal that the image's sitecustomize of Python catches to
+// reseed the generator of the module random.
 const renewSignal = syscall.Signal(63)
 
 // Pauser freezes every process but the agent's own.
@@ -21,8 +21,8 @@ type Pauser interface {
 }
 
 // Notify signals the Python processes that catch the signal. They are frozen
-// meanwhile: one that replaced its program between the look and the signal
-// would be killed by it. proc is where procfs(5) is mounted.
+// meanwhile: it would kill a process that replaced its program between the check
+// and the signal. proc is where procfs(5) is mounted.
 func Notify(proc string, pauser Pauser) error {
 	listening, err := findListening(proc)
 	if err != nil || len(listening) == 0 {
@@ -45,8 +45,7 @@ func Notify(proc string, pauser Pauser) error {
 	return nil
 }
 
-// findListening returns the processes whose program is a Python and that
-// catch the signal.
+// findListening returns the processes that run Python and catch the signal.
 func findListening(proc string) ([]int, error) {
 	directory, err := os.Open(proc)
 	if err != nil {
@@ -63,7 +62,7 @@ func findListening(proc string) ([]int, error) {
 		if err != nil || id <= 1 {
 			continue
 		}
-		// Threads of the kernel have no program; other failures are of processes that have ended.
+		// Kernel threads have no program; other failures mean that the process has ended.
 		program, err := os.Readlink(filepath.Join(proc, name, "exe"))
 		if err != nil || !strings.HasPrefix(filepath.Base(program), "python") {
 			continue

@@ -19,7 +19,7 @@ const (
 	notCatching = "Name:\tx\nSigIgn:\t4000000000000000\nSigCgt:\t0000000100000002\nCapInh:\t0\n"
 )
 
-// newProcesses lays out procfs: each process has a program and a status.
+// newProcesses creates a procfs in which each process has a program and a status.
 func newProcesses(t *testing.T, processes map[string][2]string) string {
 	proc := t.TempDir()
 	for name, process := range processes {
@@ -49,7 +49,7 @@ func (p *fakePauser) IsFrozen() bool { return p.frozen }
 func (p *fakePauser) Freeze() error  { p.calls = append(p.calls, "freeze"); return p.failure }
 func (p *fakePauser) Thaw() error    { p.calls = append(p.calls, "thaw"); return nil }
 
-func TestFindListeningTakesPythonsThatCatchTheSignalAndNothingElse(t *testing.T) {
+func TestFindListeningReturnsPythonsThatCatchTheSignalAndNothingElse(t *testing.T) {
 	proc := newProcesses(t, map[string][2]string{
 		"1":    {"/usr/bin/python3.11", catching},
 		"20":   {"/usr/bin/python3.11", catching},
@@ -65,7 +65,7 @@ func TestFindListeningTakesPythonsThatCatchTheSignalAndNothingElse(t *testing.T)
 	}
 }
 
-func TestNotifyPausesNothingWhenNobodyListens(t *testing.T) {
+func TestNotifyFreezesNothingWithoutListeningProcesses(t *testing.T) {
 	pauser := &fakePauser{}
 	proc := newProcesses(t, map[string][2]string{"20": {"/usr/bin/python3", notCatching}})
 	if err := Notify(proc, pauser); err != nil || pauser.calls != nil {
@@ -73,7 +73,7 @@ func TestNotifyPausesNothingWhenNobodyListens(t *testing.T) {
 	}
 }
 
-func TestNotifySignalsNobodyThatDoesNotStandStill(t *testing.T) {
+func TestNotifySignalsNoProcessThatIsNotFrozen(t *testing.T) {
 	received := make(chan os.Signal, 1)
 	signal.Notify(received, renewSignal)
 	defer signal.Stop(received)
@@ -89,7 +89,7 @@ func TestNotifySignalsNobodyThatDoesNotStandStill(t *testing.T) {
 	}
 }
 
-func TestNotifySignalsWhileAllStandStill(t *testing.T) {
+func TestNotifySignalsWhileAllAreFrozen(t *testing.T) {
 	for _, frozen := range []bool{false, true} {
 		received := make(chan os.Signal, 1)
 		signal.Notify(received, renewSignal)

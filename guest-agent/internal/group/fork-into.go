@@ -4,8 +4,8 @@ package group
 
 import "syscall"
 
-// forkInto has the kernel create the process in the group (CLONE_INTO_CGROUP),
-// so that not one instruction of it runs outside.
+// forkInto lets the kernel create the process in the group (CLONE_INTO_CGROUP), so
+// that not even one instruction of it runs outside.
 func (g *Group) forkInto(program string, argv []string, attributes *syscall.ProcAttr) (int, error) {
 	inside, system := *attributes, syscall.SysProcAttr{}
 	if attributes.Sys != nil {

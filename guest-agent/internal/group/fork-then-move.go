@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// forkInto moves the process after its start: Go before 1.20 cannot create one
-// in a cgroup. What the process forked by then stays outside.
+// forkInto moves the process after its start: Go before 1.20 cannot create one in
+// a cgroup. Processes that it has forked by then stay outside.
 func (g *Group) forkInto(program string, argv []string, attributes *syscall.ProcAttr) (int, error) {
 	id, err := syscall.ForkExec(program, argv, attributes)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package group holds the commands of a sandbox in a cgroup of their own, so
-// that they meet the sandbox's size before the guest's kernel, and with it the
-// agent, runs out of memory.
+// Package group keeps the commands of a sandbox in a separate cgroup, so that they
+// reach the sandbox's size before the guest's kernel, and with it the agent, runs
+// out of memory.
 package group
 
 import (
@@ -21,13 +21,13 @@ import (
 const (
 	// Root is where the guest's cgroups are mounted.
 	Root = "/sys/fs/cgroup"
-	// name is the part of the product's contract that programs in a sandbox rely on.
+	// name is part of the interface that programs in a sandbox rely on.
 	name                  = "sandbox"
 	cpuPeriodMicroseconds = 100_000
 	unlimited             = "max"
 )
 
-// Limits are what the commands of the sandbox may take together.
+// Limits are the resources that the commands of the sandbox may use together.
 type Limits struct {
 	MemoryBytesMax  int64 `json:"memoryBytesMax"`
 	ProcessCountMax int   `json:"processCountMax"`
@@ -55,15 +55,15 @@ type Group struct {
 	mutex     sync.Mutex
 }
 
-// Open makes the group below root, unless it exists, and has the kernel count
-// what its processes take.
+// Open creates the group below root, unless it exists, and makes the kernel
+// account for its processes.
 func Open(root string) (*Group, error) {
 	if err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+cpu +memory +pids"), 0o644); err != nil {
-		return nil, fmt.Errorf("cannot have the kernel limit cgroups in %s: %w", root, err)
+		return nil, fmt.Errorf("cannot enable the controllers of cgroups in %s: %w", root, err)
 	}
 	directory := filepath.Join(root, name)
 	if err := os.Mkdir(directory, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("cannot make the cgroup of the commands: %w", err)
+		return nil, fmt.Errorf("cannot create the cgroup of the commands: %w", err)
 	}
 	handle, err := os.Open(directory)
 	if err != nil {
@@ -72,8 +72,8 @@ func Open(root string) (*Group, error) {
 	return &Group{directory: directory, handle: handle}, nil
 }
 
-// Suspend has new commands start outside of the group while the processes in it
-// are frozen, and inside again.
+// Suspend makes new commands start outside of the group, while the processes in
+// it are frozen, or inside again.
 func (g *Group) Suspend(suspended bool) { g.suspended.Store(suspended) }
 
 // Fork starts a program in the group.
@@ -84,9 +84,9 @@ func (g *Group) Fork(program string, argv []string, attributes *syscall.ProcAttr
 	return g.forkInto(program, argv, attributes)
 }
 
-// Limit applies the limits. A memory limit below what the processes use after
-// the kernel reclaimed what it can is refused, and nothing changes: it would
-// end processes.
+// Limit applies the limits. It refuses a memory limit below what the processes use
+// after the kernel has reclaimed what it can, and changes nothing: such a limit
+// would end processes.
 func (g *Group) Limit(limits Limits) (Outcome, error) {
 	if err := limits.check(); err != nil {
 		return Outcome{}, err
@@ -127,8 +127,8 @@ func (l Limits) check() error {
 	return nil
 }
 
-// reclaim has the kernel bring the group's memory below bytesMax: writing
-// memory.high reclaims and, unlike memory.max, ends no process.
+// reclaim makes the kernel bring the group's memory below bytesMax: writing
+// memory.high reclaims memory and, unlike memory.max, ends no process.
 func (g *Group) reclaim(bytesMax int64) (Outcome, error) {
 	if err := g.write("memory.high", strconv.FormatInt(bytesMax, 10)); err != nil {
 		return Outcome{}, err
@@ -143,8 +143,8 @@ func (g *Group) reclaim(bytesMax int64) (Outcome, error) {
 	return Outcome{MemoryUsedBytes: used}, err
 }
 
-// Usage is what the processes of the group use, without cache that the kernel
-// can drop.
+// Usage returns what the processes of the group use, without caches that the
+// kernel can drop.
 func (g *Group) Usage() (Usage, error) {
 	current, err := g.readNumber("memory.current")
 	if err != nil {
@@ -161,8 +161,8 @@ func (g *Group) Usage() (Usage, error) {
 	return Usage{MemoryUsedBytes: used}, nil
 }
 
-// reclaimableBytes reads memory.stat: file pages but not tmpfs, which the
-// kernel counts as anonymous, and caches of the kernel.
+// reclaimableBytes sums up memory.stat: file pages, but not those of tmpfs, which
+// the kernel counts as anonymous, and caches of the kernel.
 func reclaimableBytes(stat string) int64 {
 	total := int64(0)
 	for _, line := range strings.Split(stat, "\n") {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// fakeGroup is a directory with the files of a cgroup; the kernel does nothing.
+// fakeGroup is a directory with the files of a cgroup, but without the kernel.
 func fakeGroup(t *testing.T, files map[string]string) *Group {
 	root := t.TempDir()
 	for name, text := range files {
@@ -59,7 +59,7 @@ func TestLimitWithoutACPULimit(t *testing.T) {
 	}
 }
 
-func TestLimitBelowTheUseChangesNothing(t *testing.T) {
+func TestLimitBelowTheUsageChangesNothing(t *testing.T) {
 	g := fakeGroup(t, map[string]string{"sandbox/memory.max": "9000\n", "sandbox/memory.current": "5000\n"})
 	outcome, err := g.Limit(Limits{MemoryBytesMax: 4096, ProcessCountMax: 99})
 	if err != nil || outcome.Applied || outcome.MemoryUsedBytes != 5000 {
@@ -73,7 +73,7 @@ func TestLimitBelowTheUseChangesNothing(t *testing.T) {
 	}
 }
 
-func TestLimitRefusesWhatIsNoLimit(t *testing.T) {
+func TestLimitRefusesInvalidLimits(t *testing.T) {
 	g := fakeGroup(t, nil)
 	for _, limits := range []Limits{{ProcessCountMax: 1}, {MemoryBytesMax: 1}, {MemoryBytesMax: 1, ProcessCountMax: 1, CPUPercentMax: -1}} {
 		if _, err := g.Limit(limits); err == nil {

@@ -1,5 +1,5 @@
-// Package hooks runs the programs that a sandbox's user has put in place for
-// every machine that begins in a memory that others begin in too.
+// Package hooks runs the programs that a sandbox's user has installed for every
+// machine that is restored from memory that others are restored from too.
 package hooks
 
 import (
@@ -19,11 +19,11 @@ import (
 const (
 	// Directory is where the programs are.
 	Directory = "/etc/opencomputer/on-fork.d"
-	// How much of a failed hook's output is part of its failure.
+	// outputBytesMax is how much of a failed hook's output is reported.
 	outputBytesMax = 2000
 )
 
-// Run runs one command to its end.
+// Run runs a command to its end.
 type Run func(context.Context, *command.Request) (*command.Result, error)
 
 // Hooks are the executable files of a directory.
@@ -34,7 +34,7 @@ type Hooks struct {
 	timeout time.Duration
 }
 
-// New makes the Hooks of the directory, which need not exist.
+// New returns the Hooks of the directory, which need not exist.
 func New(directory string, run Run) *Hooks {
 	return &Hooks{directory: directory, run: run, timeout: limit.ForkHooksTimeoutSecondsMax * time.Second}
 }
@@ -45,8 +45,8 @@ func (h *Hooks) Exist() bool {
 	return err != nil || len(paths) > 0
 }
 
-// list returns the hooks in the order of their names. What is no executable
-// file is left out, as run-parts(8) does.
+// list returns the hooks in the order of their names. Other than executable files
+// are left out, as run-parts(8) does.
 func (h *Hooks) list() ([]string, error) {
 	entries, err := os.ReadDir(h.directory)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,8 +66,8 @@ func (h *Hooks) list() ([]string, error) {
 	return paths, nil
 }
 
-// Run runs every hook, as root, whether those before it failed or not, and
-// returns what failed, one line for each hook; empty when nothing did.
+// Run runs every hook as root, even if earlier ones fail, and returns a line for
+// each hook that failed; empty when none did.
 func (h *Hooks) Run(ctx context.Context, environment map[string]string) string {
 	paths, err := h.list()
 	if err != nil {
@@ -93,7 +93,7 @@ func (h *Hooks) Run(ctx context.Context, environment map[string]string) string {
 
 func (h *Hooks) runOne(ctx context.Context, path string, environment map[string]string, left time.Duration) string {
 	if left < time.Millisecond {
-		return fmt.Sprintf("was not run: hooks have %s together, and those before it took all of it", h.timeout)
+		return fmt.Sprintf("was not run: all hooks together have %s, which those before it used up", h.timeout)
 	}
 	directory := "/"
 	result, err := h.run(ctx, &command.Request{
@@ -110,7 +110,7 @@ func (h *Hooks) runOne(ctx context.Context, path string, environment map[string]
 	defer result.Release()
 	switch {
 	case result.TimedOut:
-		return fmt.Sprintf("was killed: hooks have %s together", h.timeout)
+		return fmt.Sprintf("was killed: all hooks together have %s", h.timeout)
 	case result.ExitCode != 0:
 		return fmt.Sprintf("ended with exit code %d: %s", result.ExitCode, result.Message())
 	default:

@@ -16,8 +16,8 @@ import (
 	"opencomputer/guest-agent/internal/limit"
 )
 
-// newHooks puts scripts into a directory of their own, with the mode 0755, or
-// 0644 for names that end in -x.
+// newHooks creates a directory of scripts with the mode 0755, or 0644 for names
+// that end in -x.
 func newHooks(t *testing.T, scripts map[string]string) *Hooks {
 	t.Helper()
 	own, err := user.Current()
@@ -96,12 +96,12 @@ func TestHooksEndAtTheirDeadline(t *testing.T) {
 	hooks := newHooks(t, map[string]string{"1": "sleep 600", "2": "exit 0"})
 	hooks.timeout = 200 * time.Millisecond
 	failure := hooks.Run(context.Background(), nil)
-	if !strings.HasPrefix(failure, "Hook 1 was killed: hooks have 200ms together\nHook 2 was not run: ") {
+	if !strings.HasPrefix(failure, "Hook 1 was killed: all hooks together have 200ms\nHook 2 was not run: ") {
 		t.Errorf("got %q", failure)
 	}
 }
 
-func TestFailuresAreBoundedText(t *testing.T) {
+func TestFailuresAreTextOfLimitedLength(t *testing.T) {
 	scripts := map[string]string{}
 	for number := 0; number < limit.ForkHooksMax+1; number++ {
 		scripts[fmt.Sprintf("%03d", number)] = `printf '\303'; head -c 3000 /dev/zero | tr '\0' x; exit 1`

@@ -1,10 +1,10 @@
-// Package limit holds every bound that a caller can run into. Those that the
-// whole product shares are in packages/protocol/src/limits.ts with the error
-// that each gives; a test holds the two together.
+// Package limit holds every limit that a caller can reach. Those that the whole
+// product shares are in packages/protocol/src/api/limits.ts with the error that
+// each gives; a test compares the two.
 package limit
 
 const (
-	// CPUs that a guest can be given.
+	// CPUCountMax is the most CPUs that a guest can have.
 	CPUCountMax = 8
 
 	CommandArgumentsMax          = 4096
@@ -31,21 +31,22 @@ const (
 	ForkHooksTimeoutSecondsMax   = 30
 	ForkHooksFailureBytesMax     = 4096
 
-	// BodyBytesMax bounds a JSON body. The API takes bodies of 1 MiB, which
+	// BodyBytesMax limits a JSON body. The API accepts bodies of 1 MiB, which
 	// may grow when the host writes the same text with more escapes.
 	BodyBytesMax = 8 * 1024 * 1024
-	// HeaderBytesMax bounds the head of a request: 431 from the HTTP server.
+	// HeaderBytesMax limits the head of a request; over it the HTTP server
+	// responds with 431.
 	HeaderBytesMax = 32 * 1024
-	// ArgumentBytesMax is what Linux takes as one argument or one variable
+	// ArgumentBytesMax is the limit of Linux for one argument or one variable
 	// (MAX_ARG_STRLEN, without its NUL).
 	ArgumentBytesMax = 32*4096 - 1
 	// HeldPipesMax is how many output pipes of background processes the agent
 	// keeps open after their commands have ended.
 	HeldPipesMax = 512
-	// ClosedConnectionsMax is how many connections are ended when a machine
-	// was restored. The network resets any beyond as soon as they send.
+	// ClosedConnectionsMax is how many connections are closed when a machine
+	// was restored. The network resets any others when they send.
 	ClosedConnectionsMax = 65536
-	// HostsFileBytesMax is how much of /etc/hosts a new host name leaves as it
-	// is. A larger file is written anew.
+	// HostsFileBytesMax is the largest /etc/hosts whose other lines are kept when
+	// the host name changes. A larger file is replaced.
 	HostsFileBytesMax = 1024 * 1024
 )

@@ -9,7 +9,7 @@ import (
 )
 
 func TestSharedLimitsAreThoseOfTheProtocol(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/protocol/src/limits.ts")
+	text, err := os.ReadFile("../../../packages/protocol/src/api/limits.ts")
 	if err != nil {
 		t.Fatal(err)
 	}

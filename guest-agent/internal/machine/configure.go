@@ -1,4 +1,4 @@
-// Package machine makes a restored guest a machine of its own.
+// Package machine makes a restored guest distinct from others of the same memory.
 package machine
 
 import (
@@ -25,27 +25,27 @@ type Request struct {
 	MachineID            string            `json:"machineId"`
 	Environment          map[string]string `json:"environment"`
 	CPUCount             int               `json:"cpuCount"`
-	// Generation differs for each machine of one memory; empty leaves the
-	// present one.
+	// Generation differs for each machine restored from one memory; empty keeps
+	// the current one.
 	Generation string `json:"generation"`
 	// RestartSessions are killed before anything is thawed, and started again at
-	// the end, by who has called Configure.
+	// the end, both by the caller of Configure.
 	RestartSessions []string `json:"restartSessions"`
 	// Limits of the commands; nil leaves them as they are.
 	Limits           *group.Limits `json:"limits"`
 	CloseConnections bool          `json:"closeConnections"`
-	// Thaw is done by who has called Configure, when all else is done.
+	// Thaw is done by the caller of Configure, after everything else.
 	Thaw bool `json:"thaw"`
 }
 
-// Answer is what the guest has after it was configured. MemoryMB is what the
-// kernel manages: the machine's memory less what the kernel keeps for itself.
-type Answer struct {
+// Configured is what the guest has after it was configured. MemoryMB is what the
+// kernel manages: the machine's memory less what the kernel reserves for itself.
+type Configured struct {
 	CPUCount int `json:"cpuCount"`
 	MemoryMB int `json:"memoryMB"`
-	// Limits is what became of the request's.
+	// Limits is the outcome of the request's limits.
 	Limits *group.Outcome `json:"limits,omitempty"`
-	// HasHooks is set by who has called Configure, once the machine is thawed.
+	// HasHooks is set by the caller of Configure, after the machine is thawed.
 	HasHooks bool `json:"hasHooks"`
 }
 
@@ -55,74 +55,75 @@ type Configurator struct {
 	mutex sync.Mutex
 }
 
-// Parts are what a Configurator changes beside the kernel's own state.
+// Parts are what a Configurator changes in addition to the kernel's state.
 type Parts struct {
 	Environment *environment.Store
-	// Group has the commands, which it limits.
+	// Group holds the commands and limits them.
 	Group      *group.Group
 	Generation *generation.Publisher
 	Freezer    *freezer.Freezer
 }
 
-// NewConfigurator makes a Configurator of these parts.
+// NewConfigurator returns a Configurator of these parts.
 func NewConfigurator(parts Parts) *Configurator {
 	return &Configurator{Parts: parts}
 }
 
-// Configure applies the request, which arrived on the connection own. It stands
-// between a restore and the first command, in code that the processor runs for
-// the first time, so it starts no process. Doing it again is harmless, but for
-// the connections that were opened since.
-func (c *Configurator) Configure(request *Request, own connections.Own) (Answer, error) {
+// Configure applies the request, which arrived on the connection own. It delays
+// the first command after a restore, and its code is not in any cache of the
+// processor yet, so it starts no process. It is idempotent, except that it closes
+// connections that were opened since.
+func (c *Configurator) Configure(request *Request, own connections.Own) (Configured, error) {
 	entropy, err := request.check()
 	if err != nil {
-		return Answer{}, err
+		return Configured{}, err
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	// First of all: what runs meanwhile draws the numbers of the saved machine.
+	// This comes first: programs that run meanwhile still draw the random
+	// numbers of the saved machine.
 	if err := addEntropy(entropy); err != nil {
-		return Answer{}, err
+		return Configured{}, err
 	}
 	if err := c.renew(request.Generation); err != nil {
-		return Answer{}, err
+		return Configured{}, err
 	}
 	if err := setClock(request.TimeUnixMilliseconds); err != nil {
-		return Answer{}, err
+		return Configured{}, err
 	}
 	if request.CloseConnections {
 		if _, err := connections.CloseRemote(own); err != nil {
-			return Answer{}, fmt.Errorf("cannot close the connections of the saved machine: %w", err)
+			return Configured{}, fmt.Errorf("cannot close the connections of the saved machine: %w", err)
 		}
 	}
 	if err := setIdentity(rootDirectory, request.Hostname, request.MachineID); err != nil {
-		return Answer{}, err
+		return Configured{}, err
 	}
 	if err := c.Environment.Configure(request.Environment); err != nil {
-		return Answer{}, err
+		return Configured{}, err
 	}
 	cpuCount, err := bringProcessorsOnline(kernelProcessors, request.CPUCount, plugWaitMax)
 	if err != nil {
-		return Answer{}, err
+		return Configured{}, err
 	}
 	memoryMB, err := managedMemoryMB()
 	if err != nil {
-		return Answer{}, err
+		return Configured{}, err
 	}
-	configured := Answer{CPUCount: cpuCount, MemoryMB: memoryMB}
+	configured := Configured{CPUCount: cpuCount, MemoryMB: memoryMB}
 	if request.Limits != nil {
 		outcome, err := c.Group.Limit(*request.Limits)
 		if err != nil {
-			return Answer{}, err
+			return Configured{}, err
 		}
 		configured.Limits = &outcome
 	}
 	return configured, nil
 }
 
-// renew has programs of the saved machine draw other numbers than those of
-// every other machine of the same memory. What keeps a program from being
-// signalled is its user's doing.
+// renew makes programs of the saved machine draw other random numbers than those
+// of every other machine of the same memory. A failure to signal a program is
+// only logged, since only its user can cause it.
 func (c *Configurator) renew(id string) error {
 	if id == "" {
 		return nil
@@ -147,7 +148,7 @@ func (r *Request) check() ([]byte, error) {
 		return nil, wire.Errorf(wire.InvalidRequest, "entropyBase64 is not base64: %v", err)
 	}
 	if len(entropy) < entropyBytesMin || len(entropy) > entropyBytesMax {
-		return nil, wire.Errorf(wire.InvalidRequest, "entropyBase64 must stand for %d to %d octets, got %d", entropyBytesMin, entropyBytesMax, len(entropy))
+		return nil, wire.Errorf(wire.InvalidRequest, "entropyBase64 must encode %d to %d bytes, got %d", entropyBytesMin, entropyBytesMax, len(entropy))
 	}
 	if !isHostname(r.Hostname) {
 		return nil, wire.Errorf(wire.InvalidRequest, "hostname must be 1 to 63 of a-z, 0-9 and -, got %.80q", r.Hostname)

@@ -23,11 +23,11 @@ func TestCheckReturnsTheEntropy(t *testing.T) {
 	request := valid()
 	entropy, err := request.check()
 	if err != nil || len(entropy) != 32 {
-		t.Errorf("got %d octets, %v", len(entropy), err)
+		t.Errorf("got %d bytes, %v", len(entropy), err)
 	}
 }
 
-func TestCheckRefusesWhatNoMachineCanBe(t *testing.T) {
+func TestCheckRefusesInvalidRequests(t *testing.T) {
 	cases := map[string]func(*Request){
 		"time before 1970":   func(r *Request) { r.TimeUnixMilliseconds = -1 },
 		"no base64":          func(r *Request) { r.EntropyBase64 = "%" },

@@ -14,13 +14,13 @@ import (
 
 const (
 	rootDirectory = "/"
-	// The kernel's name of a machine that was not given one since its boot.
+	// The kernel's name of a machine whose name was not set since its boot.
 	unnamedHost = "(none)"
 )
 
-// setIdentity gives the machine its id (machine-id(5)) and its host name
-// (hostname(5), hosts(5)). A machine that has the id already is left as its
-// user made it; after a boot it is told its name.
+// setIdentity sets the machine's id (machine-id(5)) and its host name
+// (hostname(5), hosts(5)). A machine that has the id already keeps what its user
+// has changed; after a boot only its host name is set.
 func setIdentity(root, hostname, machineID string) error {
 	present, err := readStart(root+"etc/machine-id", len(machineID)+1)
 	if err != nil {
@@ -39,7 +39,7 @@ func setIdentity(root, hostname, machineID string) error {
 	contents := []struct{ path, text string }{
 		{"etc/hostname", hostname + "\n"},
 		{"etc/hosts", hostsFile(hosts, hostname)},
-		// The last one: it says that the others are there.
+		// The last file: it marks the others as complete.
 		{"etc/machine-id", machineID + "\n"},
 	}
 	for _, file := range contents {
@@ -64,8 +64,8 @@ func nameAfterBoot(hostname string) error {
 	return nil
 }
 
-// hostsFile is the file of before with the machine's own name replaced. One
-// without names, or one that is too large, is made anew.
+// hostsFile returns the previous file with the machine's own name replaced. A file
+// without names, or one that is too large, is replaced as a whole.
 func hostsFile(before, hostname string) string {
 	const ownAddress = "127.0.1.1"
 	own := ownAddress + "\t" + hostname + "\n"
@@ -85,8 +85,7 @@ func hostsFile(before, hostname string) string {
 	return after.String() + own
 }
 
-// readStart reads at most bytesMax octets of a file; one that is not there is
-// empty.
+// readStart reads at most bytesMax bytes of a file; empty when it does not exist.
 func readStart(path string, bytesMax int) (string, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -101,14 +100,14 @@ func readStart(path string, bytesMax int) (string, error) {
 }
 
 func isHostname(text string) bool {
-	return consistsOf(text, 1, 63, func(octet byte) bool {
-		return octet >= 'a' && octet <= 'z' || octet >= '0' && octet <= '9' || octet == '-'
+	return consistsOf(text, 1, 63, func(character byte) bool {
+		return character >= 'a' && character <= 'z' || character >= '0' && character <= '9' || character == '-'
 	})
 }
 
 func isMachineID(text string) bool {
-	return consistsOf(text, 32, 32, func(octet byte) bool {
-		return octet >= '0' && octet <= '9' || octet >= 'a' && octet <= 'f'
+	return consistsOf(text, 32, 32, func(character byte) bool {
+		return character >= '0' && character <= '9' || character >= 'a' && character <= 'f'
 	})
 }
 

@@ -32,8 +32,8 @@ func TestHostsFileReplacesTheOwnNameAndNothingElse(t *testing.T) {
 	}
 }
 
-// ownNames gives the test's thread host names of its own, and a root
-// directory. The thread ends with the test.
+// ownNames gives the test's thread a separate UTS namespace and a root directory.
+// The thread ends with the test.
 func ownNames(t *testing.T, hostname string) string {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -72,7 +72,7 @@ func configureIdentity(t *testing.T, root, hostname, machineID string) {
 	}
 }
 
-func TestSetIdentityMakesAForkAnotherMachine(t *testing.T) {
+func TestSetIdentityGivesAForkAnotherIdentity(t *testing.T) {
 	root := ownNames(t, "sandbox")
 	configureIdentity(t, root, "sb-parent", firstID)
 	expectNames(t, root, "sb-parent", "sb-parent", firstID)
@@ -80,7 +80,7 @@ func TestSetIdentityMakesAForkAnotherMachine(t *testing.T) {
 	expectNames(t, root, "sb-fork", "sb-fork", secondID)
 }
 
-func TestSetIdentityLeavesAMachineThatWokeAsItsUserMadeIt(t *testing.T) {
+func TestSetIdentityKeepsTheUsersChangesAfterAWake(t *testing.T) {
 	root := ownNames(t, "sandbox")
 	configureIdentity(t, root, "sb-one", firstID)
 	if err := syscall.Sethostname([]byte("mine")); err != nil {

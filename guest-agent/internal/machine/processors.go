@@ -13,14 +13,14 @@ import (
 
 const (
 	kernelProcessors = "/sys/devices/system/cpu"
-	// The kernel shows a processor that was just plugged in a little later.
+	// The kernel shows a hot-plugged processor after a short delay.
 	plugWaitMax  = 2 * time.Second
 	plugWaitStep = 5 * time.Millisecond
 )
 
-// bringProcessorsOnline has exactly count processors run, or as many as there
-// are after wait, and returns how many do. The first one cannot be taken
-// offline. The directory is the kernel's, in the form of sysfs.
+// bringProcessorsOnline switches exactly count processors on, or as many as exist
+// after wait, and returns their number. The first one cannot be switched off. The
+// directory is that of sysfs.
 func bringProcessorsOnline(directory string, count int, wait time.Duration) (int, error) {
 	online := 0
 	deadline := time.Now().Add(wait)
@@ -40,7 +40,7 @@ func bringProcessorsOnline(directory string, count int, wait time.Duration) (int
 	return online, nil
 }
 
-// switchProcessor turns one processor on or off and tells whether it is there.
+// switchProcessor switches one processor on or off and reports whether it exists.
 func switchProcessor(directory string, number int, on bool) (present bool, err error) {
 	if number == 0 {
 		return true, nil

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// newProcessors lays out sysfs: the first processor has no switch, the others
-// stand as given.
+// newProcessors creates a sysfs in which the first processor has no switch, and
+// the others have the given state.
 func newProcessors(t *testing.T, states ...string) string {
 	directory := t.TempDir()
 	for index, state := range states {
@@ -60,14 +60,14 @@ func TestBringProcessorsOnlineSwitchesToExactlyTheCount(t *testing.T) {
 	}
 }
 
-func TestBringProcessorsOnlineTellsHowManyThereAre(t *testing.T) {
+func TestBringProcessorsOnlineReturnsHowManyExist(t *testing.T) {
 	online, err := bringProcessorsOnline(newProcessors(t, "0\n"), 4, 0)
 	if err != nil || online != 2 {
 		t.Errorf("got %d, %v, want the 2 that are there", online, err)
 	}
 }
 
-func TestBringProcessorsOnlineWaitsForOneThatIsBeingPlugged(t *testing.T) {
+func TestBringProcessorsOnlineWaitsForAHotPluggedOne(t *testing.T) {
 	directory := newProcessors(t)
 	plugged := newProcessors(t, "0\n")
 	go func() {

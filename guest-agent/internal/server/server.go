@@ -1,5 +1,5 @@
-// Package server is the agent's HTTP face. Its wire is defined in
-// packages/protocol/src/internal/agent.ts.
+// Package server is the agent's HTTP server. packages/protocol/src/wire/agent.ts
+// defines its requests and responses.
 package server
 
 import (
@@ -22,7 +22,7 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// Parts are what the routes lead to.
+// Parts are what the routes call.
 type Parts struct {
 	Version      string
 	Runner       *command.Runner
@@ -38,8 +38,8 @@ type Parts struct {
 
 type handler func(http.ResponseWriter, *http.Request) error
 
-// New makes the server. Only the host reaches it from outside; processes in
-// the guest reach it too and gain nothing, as they may become root anyway.
+// New returns the server. From outside only the host can reach it. Processes in
+// the guest can too, but gain nothing by it, since they may become root anyway.
 func New(address string, parts Parts) *http.Server {
 	routes := map[string]map[string]handler{
 		"/v1/health":            {"GET": parts.health},
@@ -77,7 +77,7 @@ func dispatch(routes map[string]map[string]handler) http.Handler {
 	return http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
 		methods, known := routes[request.URL.Path]
 		if !known {
-			wire.WriteError(response, wire.Errorf(wire.NotFound, "the guest agent has no %s", request.URL.Path))
+			wire.WriteError(response, wire.Errorf(wire.NotFound, "the guest agent has no route %s", request.URL.Path))
 			return
 		}
 		handle, known := methods[request.Method]
@@ -88,7 +88,7 @@ func dispatch(routes map[string]map[string]handler) http.Handler {
 			}
 			sort.Strings(allowed)
 			response.Header().Set("Allow", strings.Join(allowed, ", "))
-			wire.WriteError(response, wire.Errorf(wire.MethodNotAllowed, "%s takes %s, not %s", request.URL.Path, strings.Join(allowed, ", "), request.Method))
+			wire.WriteError(response, wire.Errorf(wire.MethodNotAllowed, "%s accepts %s, not %s", request.URL.Path, strings.Join(allowed, ", "), request.Method))
 			return
 		}
 		if err := handle(response, request); err != nil {
@@ -118,13 +118,13 @@ func (p Parts) configure(response http.ResponseWriter, request *http.Request) er
 		return err
 	}
 	defer restart.Drop()
-	answer, err := p.Configurator.Configure(&wanted, own)
+	configured, err := p.Configurator.Configure(&wanted, own)
 	if err != nil {
 		return err
 	}
 	p.Sessions.DetachAll()
 	p.Terminals.DetachAll()
-	// Last of all: what goes on sees nothing of the machine that was saved.
+	// This comes last: thawed programs must see nothing of the saved machine.
 	if wanted.Thaw {
 		if err := p.Freezer.Thaw(); err != nil {
 			return err
@@ -134,13 +134,13 @@ func (p Parts) configure(response http.ResponseWriter, request *http.Request) er
 	if err := restart.Start(); err != nil {
 		return err
 	}
-	answer.HasHooks = wanted.Thaw && p.Hooks.Exist()
-	wire.WriteJSON(response, answer)
+	configured.HasHooks = wanted.Thaw && p.Hooks.Exist()
+	wire.WriteJSON(response, configured)
 	return nil
 }
 
 func (p Parts) freeze(response http.ResponseWriter, _ *http.Request) error {
-	// What starts from now on must run while the group is frozen.
+	// Commands that start from now on must run while the group is frozen.
 	p.Group.Suspend(true)
 	if err := p.Freezer.Freeze(); err != nil {
 		p.Group.Suspend(false)
@@ -150,7 +150,7 @@ func (p Parts) freeze(response http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// runHooks answers when the hooks have ended, or their time has.
+// runHooks responds when the hooks have ended, or their time is over.
 func (p Parts) runHooks(response http.ResponseWriter, request *http.Request) error {
 	var wanted struct {
 		Environment map[string]string `json:"environment"`
@@ -186,7 +186,7 @@ func (p Parts) usage(response http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// sync answers when everything that was written is on the disk (sync(2)).
+// sync responds when everything that was written is on the disk (sync(2)).
 func sync(response http.ResponseWriter, _ *http.Request) error {
 	syscall.Sync()
 	response.WriteHeader(http.StatusNoContent)
@@ -205,7 +205,7 @@ func (p Parts) run(response http.ResponseWriter, request *http.Request) error {
 	defer result.Release()
 	response.Header().Set("Content-Type", "application/json")
 	if err := result.WriteJSON(response); err != nil {
-		log.Printf("the client went away before its answer: %v", err)
+		log.Printf("the client disconnected before the response was complete: %v", err)
 	}
 	return nil
 }

@@ -9,36 +9,36 @@ import (
 	"opencomputer/guest-agent/internal/files"
 )
 
-func answer(method, path string) *httptest.ResponseRecorder {
+func respond(method, path string) *httptest.ResponseRecorder {
 	service := files.NewService(account.NewBook("/etc/passwd", "/etc/group"), "root")
 	response := httptest.NewRecorder()
 	New("", Parts{Version: "1.2.3", Files: service}).Handler.ServeHTTP(response, httptest.NewRequest(method, path, nil))
 	return response
 }
 
-func TestHealthGivesTheVersion(t *testing.T) {
-	response := answer("GET", "/v1/health")
+func TestHealthReturnsTheVersion(t *testing.T) {
+	response := respond("GET", "/v1/health")
 	if response.Code != 200 || response.Body.String() != `{"version":"1.2.3"}` {
 		t.Errorf("got %d %s", response.Code, response.Body)
 	}
 }
 
 func TestUnknownRouteIsNotFound(t *testing.T) {
-	response := answer("GET", "/v2/health")
+	response := respond("GET", "/v2/health")
 	if response.Code != 404 || !strings.Contains(response.Body.String(), `"code":"not_found"`) {
 		t.Errorf("got %d %s", response.Code, response.Body)
 	}
 }
 
-func TestSyncAnswersWithoutContent(t *testing.T) {
-	response := answer("POST", "/v1/sync")
+func TestSyncRespondsWithoutContent(t *testing.T) {
+	response := respond("POST", "/v1/sync")
 	if response.Code != 204 || response.Body.Len() != 0 {
 		t.Errorf("got %d %s", response.Code, response.Body)
 	}
 }
 
-func TestWrongMethodNamesTheRightOnes(t *testing.T) {
-	response := answer("POST", "/v1/files")
+func TestWrongMethodListsTheAllowedOnes(t *testing.T) {
+	response := respond("POST", "/v1/files")
 	if response.Code != 405 || !strings.Contains(response.Body.String(), `"code":"method_not_allowed"`) {
 		t.Errorf("got %d %s", response.Code, response.Body)
 	}

@@ -10,13 +10,13 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// Size is what a terminal shows, in characters.
+// Size is the size of a terminal in characters.
 type Size struct {
 	Columns int `json:"columns"`
 	Rows    int `json:"rows"`
 }
 
-// Check refuses sizes that no terminal has.
+// Check returns an error for a size that no terminal can have.
 func (s Size) Check() error {
 	for _, side := range []struct {
 		name  string

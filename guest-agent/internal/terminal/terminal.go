@@ -11,14 +11,14 @@ import (
 // inputUTF8 is IUTF8 of termios(3): backspace erases a whole character.
 const inputUTF8 = 0x4000
 
-// Terminal is the controlling side of a pseudo-terminal: what is written to it
-// is typed, what is read from it is shown. Reads and writes take deadlines.
-// Closing it hangs up: its session gets SIGHUP.
+// Terminal is the controlling side of a pseudo-terminal: writes to it are the
+// programs' input, reads from it their output. Both support deadlines. Closing it
+// hangs up: its session gets SIGHUP.
 type Terminal struct {
 	*os.File
 }
 
-// Open makes a pseudo-terminal. The second file is the side for the programs,
+// Open creates a pseudo-terminal. The second file is the side for the programs,
 // which belongs to the user ownerID.
 func Open(size Size, ownerID uint32) (*Terminal, *os.File, error) {
 	descriptor, err := openFile("/dev/ptmx", syscall.O_NONBLOCK)
@@ -80,9 +80,9 @@ func openFile(path string, flags int) (int, error) {
 	return descriptor, nil
 }
 
-// Resize gives the terminal another size, of which its foreground programs
-// hear by SIGWINCH. The size that it has is signalled too, so that a program
-// that fills the screen draws it again for a client that has just come.
+// Resize changes the size of the terminal, which its foreground programs notice
+// by SIGWINCH. An unchanged size is signalled too, so that a full-screen program
+// redraws the screen for a client that has just attached.
 func (t *Terminal) Resize(size Size) error {
 	connection, err := t.SyscallConn()
 	if err != nil {

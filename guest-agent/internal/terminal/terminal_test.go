@@ -64,7 +64,7 @@ func TestSizesWithoutCharactersOrPastTheLimitAreRefused(t *testing.T) {
 	}
 }
 
-func TestReadsTakeDeadlines(t *testing.T) {
+func TestReadsSupportDeadlines(t *testing.T) {
 	controlling, _ := open(t, Size{80, 24})
 	if err := controlling.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
 		t.Fatal(err)

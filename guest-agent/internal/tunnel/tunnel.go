@@ -1,5 +1,5 @@
-// Package tunnel connects the host with servers in the guest, also with those
-// that listen on the loopback alone.
+// Package tunnel connects the host to servers in the guest, also to those that
+// listen only on the loopback.
 package tunnel
 
 import (
@@ -21,10 +21,11 @@ import (
 )
 
 const (
-	// protocol is tunnelProtocol of packages/protocol/src/internal/tunnel.ts.
+	// protocol is tunnelProtocol of packages/protocol/src/wire/tunnel.ts.
 	protocol    = "opencomputer-tunnel"
 	dialTimeout = 20 * time.Second
-	// Two a tunnel: at the maximum they stay below the size at which the heap is collected.
+	// Two for each tunnel: at the limit of tunnels they stay below the size at
+	// which the heap is collected.
 	bufferBytes = 16 << 10
 )
 
@@ -37,26 +38,26 @@ type Service struct {
 	open      chan struct{}
 }
 
-// NewService makes a Service that refuses the port of the agent itself.
+// NewService returns a Service that refuses the port of the agent itself.
 func NewService(agentPort int) *Service {
 	return &Service{agentPort: agentPort, open: make(chan struct{}, limit.TunnelsPerSandboxMax)}
 }
 
-// Open serves GET /v1/tunnel?port=N: after its 101 the connection is one to
-// that port. It returns when both directions have ended.
+// Open serves GET /v1/tunnel?port=N: after the response with status 101 the
+// connection leads to that port. It returns when both directions have ended.
 func (s *Service) Open(response http.ResponseWriter, request *http.Request) error {
 	if request.Header.Get("Upgrade") != protocol {
 		return wire.Errorf(wire.InvalidRequest, "a tunnel needs Upgrade: %s", protocol)
 	}
 	port, err := strconv.Atoi(request.URL.Query().Get("port"))
 	if err != nil || port < 1 || port > 65535 || port == s.agentPort {
-		return wire.Errorf(wire.InvalidRequest, "port must be from 1 to 65535 and not %d, the agent's own, got %.20q", s.agentPort, request.URL.Query().Get("port"))
+		return wire.Errorf(wire.InvalidRequest, "port must be from 1 to 65535 and not %d, the port of the agent, got %.20q", s.agentPort, request.URL.Query().Get("port"))
 	}
 	select {
 	case s.open <- struct{}{}:
 		defer func() { <-s.open }()
 	default:
-		return wire.Errorf(wire.TooManyRequests, "the sandbox has %d connections to its ports, the maximum", limit.TunnelsPerSandboxMax)
+		return wire.Errorf(wire.TooManyRequests, "connection limit reached: this sandbox has %[1]d of %[1]d connections to its ports. Wait for some to end", limit.TunnelsPerSandboxMax)
 	}
 	server, err := dial(request.Context(), port)
 	if err != nil {
@@ -90,22 +91,22 @@ func dial(ctx context.Context, port int) (net.Conn, error) {
 			return connection, nil
 		}
 		if !isRefusal(err) {
-			return nil, wire.Errorf(wire.PortNotListening, "the server on port %d of the sandbox takes no connection: %v", port, err)
+			return nil, wire.Errorf(wire.PortNotListening, "the server on port %d of the sandbox accepts no connection: %v", port, err)
 		}
 	}
 	return nil, wire.Errorf(wire.PortNotListening, "nothing listens on port %d of the sandbox", port)
 }
 
-// isRefusal tells whether another address is worth a try. A guest without IPv6
-// has no ::1.
+// isRefusal reports whether the other address should be tried. A guest without
+// IPv6 has no ::1.
 func isRefusal(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EADDRNOTAVAIL) ||
 		errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.ENETUNREACH)
 }
 
-// join copies both ways. The end of one direction is passed on as such; an
-// error of either ends both. A host that went away looks like one that sends
-// no more, so a server that stays silent then is not waited for.
+// join copies in both directions. The end of one direction is passed on; an error
+// of either ends both. A host that has closed the connection looks like one that
+// only sends no more, so join waits only for a limited time for the server then.
 func join(host net.Conn, fromHost *bufio.Reader, server net.Conn) {
 	var both sync.WaitGroup
 	both.Add(2)
@@ -129,14 +130,14 @@ func join(host net.Conn, fromHost *bufio.Reader, server net.Conn) {
 	both.Wait()
 }
 
-// copyAtOnce passes each part on as it comes. io.Copy would have the kernel
-// splice one connection to the other, which leaves to it when a small part is sent.
+// copyAtOnce passes each part on as it arrives. io.Copy would let the kernel
+// splice one connection to the other, and decide when a small part is sent.
 func copyAtOnce(destination io.Writer, source io.Reader) error {
 	_, err := io.CopyBuffer(struct{ io.Writer }{destination}, struct{ io.Reader }{source}, make([]byte, bufferBytes))
 	return err
 }
 
-// rest is what was read ahead of the upgrade, then the connection itself.
+// rest reads what was buffered before the upgrade, then the connection itself.
 func rest(buffered *bufio.Reader, connection net.Conn) io.Reader {
 	count := buffered.Buffered()
 	if count == 0 {

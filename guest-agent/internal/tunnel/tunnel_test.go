@@ -13,7 +13,7 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
-// serve runs an agent that has nothing but tunnels.
+// serve runs an agent that only has tunnels.
 func serve(t *testing.T, service *Service) string {
 	t.Helper()
 	agent := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
@@ -66,7 +66,7 @@ func listen(t *testing.T, address string) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-func TestPassesBytesAndEndsBothWays(t *testing.T) {
+func TestPassesBytesAndEndsInBothDirections(t *testing.T) {
 	agent := serve(t, NewService(1))
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		connection, reader, response := open(t, agent, listen(t, address), "ahead,")
@@ -95,7 +95,7 @@ func TestPortWithoutServerIsNotListening(t *testing.T) {
 	}
 }
 
-func TestRefusesWhatIsNoPortAndTheAgentItself(t *testing.T) {
+func TestRefusesInvalidPortsAndThatOfTheAgent(t *testing.T) {
 	agent := serve(t, NewService(7070))
 	for _, port := range []any{0, -1, 65536, "", "x", 7070, "07070", "+7070"} {
 		_, _, response := open(t, agent, port, "")
@@ -105,7 +105,7 @@ func TestRefusesWhatIsNoPortAndTheAgentItself(t *testing.T) {
 	}
 }
 
-func TestBoundsTheTunnels(t *testing.T) {
+func TestLimitsTheTunnels(t *testing.T) {
 	service := NewService(1)
 	for len(service.open) < cap(service.open) {
 		service.open <- struct{}{}

@@ -1,5 +1,5 @@
-// Package wire holds what every route of the agent shares: the error that
-// crosses the wire, and how JSON is read from and written to it.
+// Package wire holds what every route of the agent shares: the error of a
+// response, and reading and writing JSON.
 package wire
 
 import (
@@ -9,9 +9,8 @@ import (
 	"syscall"
 )
 
-// Code is the word of an error that programs compare. The product's one list
-// of them is packages/protocol/src/errors.ts; these are the ones that the
-// agent gives.
+// Code identifies an error for programs. packages/protocol/src/api/errors.ts lists
+// all codes of the product; these are the ones that the agent uses.
 type Code string
 
 const (
@@ -58,8 +57,8 @@ var statuses = map[Code]int{
 	PortNotListening:         http.StatusBadGateway,
 }
 
-// Error is what a route answers when it cannot do what was asked. Message
-// names the thing, what was expected and what was found.
+// Error is the response of a route that failed. Message names the thing, what was
+// expected and what was found.
 type Error struct {
 	Code    Code
 	Message string
@@ -67,7 +66,7 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// Status is the HTTP status that the error travels under.
+// Status returns the HTTP status of the error.
 func (e *Error) Status() int {
 	if status, known := statuses[e.Code]; known {
 		return status
@@ -75,13 +74,13 @@ func (e *Error) Status() int {
 	return http.StatusInternalServerError
 }
 
-// Errorf makes an Error with a formatted message.
+// Errorf returns an Error with a formatted message.
 func Errorf(code Code, format string, values ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, values...)}
 }
 
-// FromFileSystem tells what went wrong with path in the terms of the wire.
-// An error that is already an Error is passed on.
+// FromFileSystem converts an error of an operation on path. An error that is
+// already an Error is returned unchanged.
 func FromFileSystem(path string, err error) *Error {
 	var known *Error
 	if errors.As(err, &known) {
@@ -95,13 +94,13 @@ func FromFileSystem(path string, err error) *Error {
 	case syscall.ENOENT:
 		return Errorf(FileNotFound, "%s does not exist", path)
 	case syscall.ENOTDIR:
-		return Errorf(NotADirectory, "%s goes through something that is not a directory", path)
+		return Errorf(NotADirectory, "a part of the path %s is not a directory", path)
 	case syscall.EISDIR:
 		return Errorf(NotAFile, "%s is a directory", path)
 	case syscall.EEXIST:
 		return Errorf(FileExists, "%s exists already", path)
 	case syscall.ENOSPC, syscall.EDQUOT:
-		return Errorf(GuestStorageFull, "%s: the disk of the sandbox is full; delete files and try again", path)
+		return Errorf(GuestStorageFull, "%s: the disk of the sandbox is full. Delete files and try again", path)
 	case syscall.ENAMETOOLONG, syscall.ELOOP, syscall.EINVAL:
 		return Errorf(InvalidRequest, "%s is not a usable path: %v", path, number)
 	case syscall.EACCES, syscall.EPERM, syscall.EROFS, syscall.EBUSY, syscall.ETXTBSY, syscall.ENXIO, syscall.ENODEV:

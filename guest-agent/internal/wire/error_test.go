@@ -11,7 +11,7 @@ import (
 )
 
 func TestCodesHaveTheStatusThatTheProtocolGivesThem(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/protocol/src/errors.ts")
+	text, err := os.ReadFile("../../../packages/protocol/src/api/errors.ts")
 	if err != nil {
 		t.Fatal(err)
 	}

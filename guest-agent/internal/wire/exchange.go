@@ -11,17 +11,17 @@ import (
 	"opencomputer/guest-agent/internal/limit"
 )
 
-// ReadJSON parses the body of a request into value. The body may have
-// limit.BodyBytesMax octets; fields that value does not have are ignored.
+// ReadJSON parses the body of a request into value. The body may have at most
+// limit.BodyBytesMax bytes; fields that value does not have are ignored.
 func ReadJSON(response http.ResponseWriter, request *http.Request, value any) error {
 	body := http.MaxBytesReader(response, request.Body, limit.BodyBytesMax)
 	text, err := io.ReadAll(body)
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			return Errorf(BodyTooLarge, "the body may have at most %d octets", limit.BodyBytesMax)
+			return Errorf(BodyTooLarge, "the body must have at most %d bytes", limit.BodyBytesMax)
 		}
-		return Errorf(InvalidRequest, "the body broke off: %v", err)
+		return Errorf(InvalidRequest, "the body is incomplete: %v", err)
 	}
 	return ParseJSON(text, value)
 }
@@ -39,7 +39,7 @@ func ParseJSON(text []byte, value any) error {
 	return Errorf(InvalidJSON, "the body is not JSON: %v", err)
 }
 
-// WriteJSON answers 200 with value.
+// WriteJSON responds with status 200 and value.
 func WriteJSON(response http.ResponseWriter, value any) {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -49,8 +49,8 @@ func WriteJSON(response http.ResponseWriter, value any) {
 	writeBody(response, http.StatusOK, text)
 }
 
-// WriteError answers with err. What is no Error is a fault of the agent's own
-// and is logged.
+// WriteError responds with err. An error that is not an Error is a fault of the
+// agent and is logged.
 func WriteError(response http.ResponseWriter, err error) {
 	var known *Error
 	if !errors.As(err, &known) {
@@ -73,6 +73,6 @@ func writeBody(response http.ResponseWriter, status int, text []byte) {
 	header.Set("Content-Length", strconv.Itoa(len(text)))
 	response.WriteHeader(status)
 	if _, err := response.Write(text); err != nil {
-		log.Printf("the client went away before its answer: %v", err)
+		log.Printf("the client disconnected before the response was complete: %v", err)
 	}
 }

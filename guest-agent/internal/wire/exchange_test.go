@@ -15,14 +15,14 @@ type point struct {
 	N string `json:"n"`
 }
 
-func TestParseJSONTakesAValueWithUnknownFields(t *testing.T) {
+func TestParseJSONAcceptsAValueWithUnknownFields(t *testing.T) {
 	var got point
 	if err := ParseJSON([]byte(`{"x": 3, "other": []}`), &got); err != nil || got.X != 3 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
-func TestParseJSONTellsWrongTypesFromBrokenText(t *testing.T) {
+func TestParseJSONDistinguishesWrongTypesFromInvalidJSON(t *testing.T) {
 	cases := []struct {
 		text string
 		code Code
@@ -53,7 +53,7 @@ func TestReadJSONRefusesABodyOverTheLimit(t *testing.T) {
 	}
 }
 
-func TestWriteErrorGivesTextAndCode(t *testing.T) {
+func TestWriteErrorWritesTextAndCode(t *testing.T) {
 	response := httptest.NewRecorder()
 	WriteError(response, Errorf(FileNotFound, "/x does not exist"))
 	if response.Code != 404 {

@@ -5,42 +5,42 @@ import (
 	"unicode/utf8"
 )
 
-// TextWriter writes octets as the inside of a JSON string (RFC 8259, section
-// 7), piece by piece, so that a long text is never held twice. Octets that are
-// not UTF-8 become U+FFFD, also where a character is cut between two pieces.
+// TextWriter writes bytes as the content of a JSON string (RFC 8259, section 7),
+// piece by piece, so that a long text is never in memory twice. Bytes that are not
+// UTF-8 become U+FFFD; a character may be split between two pieces.
 type TextWriter struct {
 	out *bufio.Writer
-	// The first octets of a character whose rest is in the next piece.
+	// The first bytes of a character whose rest is in the next piece.
 	partial []byte
 }
 
-// NewTextWriter starts a string; the quotes around it are the caller's.
+// NewTextWriter starts a string; the caller writes the quotes around it.
 func NewTextWriter(out *bufio.Writer) *TextWriter {
 	return &TextWriter{out: out}
 }
 
-// Write appends octets to the string. Errors stick in the bufio.Writer.
-func (w *TextWriter) Write(octets []byte) (int, error) {
-	length := len(octets)
-	for len(w.partial) > 0 && len(octets) > 0 {
-		w.partial = append(w.partial, octets[0])
-		octets = octets[1:]
+// Write appends bytes to the string. The bufio.Writer keeps errors.
+func (w *TextWriter) Write(data []byte) (int, error) {
+	length := len(data)
+	for len(w.partial) > 0 && len(data) > 0 {
+		w.partial = append(w.partial, data[0])
+		data = data[1:]
 		for len(w.partial) > 0 && utf8.FullRune(w.partial) {
 			size := w.writeRune(w.partial)
 			w.partial = w.partial[size:]
 		}
 	}
 	start := 0
-	for start < len(octets) {
+	for start < len(data) {
 		end := start
-		for end < len(octets) && isPlain(octets[end]) {
+		for end < len(data) && isPlain(data[end]) {
 			end++
 		}
-		w.out.Write(octets[start:end])
-		if end == len(octets) {
+		w.out.Write(data[start:end])
+		if end == len(data) {
 			break
 		}
-		rest := octets[end:]
+		rest := data[end:]
 		if !utf8.FullRune(rest) {
 			w.partial = append(w.partial[:0], rest...)
 			break
@@ -50,7 +50,7 @@ func (w *TextWriter) Write(octets []byte) (int, error) {
 	return length, nil
 }
 
-// Close ends the string: what was cut off at its end becomes U+FFFD.
+// Close ends the string: an incomplete character at its end becomes U+FFFD.
 func (w *TextWriter) Close() {
 	for len(w.partial) > 0 {
 		size := w.writeRune(w.partial)
@@ -58,15 +58,15 @@ func (w *TextWriter) Close() {
 	}
 }
 
-// isPlain tells octets that stand for themselves in a JSON string.
-func isPlain(octet byte) bool {
-	return octet >= 0x20 && octet < 0x7f && octet != '"' && octet != '\\'
+// isPlain reports whether a byte is not escaped in a JSON string.
+func isPlain(character byte) bool {
+	return character >= 0x20 && character < 0x7f && character != '"' && character != '\\'
 }
 
-// writeRune writes the first character of octets and returns its length.
-func (w *TextWriter) writeRune(octets []byte) int {
+// writeRune writes the first character of bytes and returns its length.
+func (w *TextWriter) writeRune(data []byte) int {
 	const hex = "0123456789abcdef"
-	first := octets[0]
+	first := data[0]
 	switch {
 	case first == '"' || first == '\\':
 		w.out.WriteByte('\\')
@@ -87,11 +87,11 @@ func (w *TextWriter) writeRune(octets []byte) int {
 		w.out.WriteByte(hex[first&0xf])
 		return 1
 	}
-	character, size := utf8.DecodeRune(octets)
+	character, size := utf8.DecodeRune(data)
 	if character == utf8.RuneError && size == 1 {
 		w.out.WriteString(`\ufffd`)
 		return 1
 	}
-	w.out.Write(octets[:size])
+	w.out.Write(data[:size])
 	return size
 }

@@ -1,13 +1,13 @@
 import { ProgramError, runProgram } from "../run-program.ts";
 
 const minorMin = 19;
-/** Where Debian's golang-go puts the compiler, for hosts whose PATH leads to another one. */
+/** The second is where Debian's golang-go puts the compiler, for hosts whose PATH has another one. */
 const candidates = ["go", "/usr/lib/go/bin/go"];
 
 /**
- * A Go compiler of version 1.19 or later.
+ * Finds a Go compiler of version 1.19 or later.
  *
- * @throws {Error} that tells what to install when there is none.
+ * @throws {Error} that names what to install when there is none.
  */
 export async function findGo(): Promise<string> {
   const found: string[] = [];
@@ -19,11 +19,11 @@ export async function findGo(): Promise<string> {
   }
   throw new Error(
     `The guest agent needs Go 1.${minorMin} or later (${found.join(", ") || "none was found"}): ` +
-      "run apt-get install golang-go, or put a Go toolchain into PATH",
+      "run apt-get install golang-go, or add a Go toolchain to PATH",
   );
 }
 
-/** Whether the answer of `go version` names Go 1.19 or later. */
+/** Whether the output of `go version` names Go 1.19 or later. */
 export function isRecent(version: string): boolean {
   const match = /\bgo(?<major>\d+)\.(?<minor>\d+)/.exec(version);
   const major = Number(match?.groups?.["major"]);

@@ -1,7 +1,7 @@
 import { rm, truncate, writeFile } from "node:fs/promises";
 import { runProgram } from "../run-program.ts";
 
-/** What a sandbox has unless it asks for more. It takes of the host what is written to it. */
+/** The default disk size of a sandbox. On the host it occupies only what is written to it. */
 const diskBytes = 20 * 1024 ** 3;
 const label = "opencomputer";
 
@@ -26,7 +26,7 @@ export async function makeFileSystem(options: { root: string; outputPath: string
       "0",
       "-E",
       "lazy_itable_init=0,lazy_journal_init=0",
-      // Growing the file system on line takes transactions that a smaller journal cannot hold.
+      // Growing the mounted file system needs transactions that a smaller journal cannot hold.
       "-J",
       "size=64",
       "-d",

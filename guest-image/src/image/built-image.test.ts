@@ -4,8 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { writeImage } from "../testing/write-image.ts";
-import { readBuiltImage } from "./built-image.ts";
-import { type ImageManifest, imageParts } from "./image-manifest.ts";
+import { type ImageManifest, imageParts, publishImage, readBuiltImage } from "./built-image.ts";
 
 const fingerprint = "f".repeat(64);
 
@@ -18,7 +17,7 @@ describe("readBuiltImage", () => {
   });
   afterEach(async () => await rm(directory, { recursive: true }));
 
-  test("gives the manifest of an image that is whole", async () => {
+  test("returns the manifest of a complete image", async () => {
     assert.deepEqual(await readBuiltImage(directory), manifest);
   });
 
@@ -42,6 +41,31 @@ describe("readBuiltImage", () => {
     test(`finds no image with a manifest that is ${name}`, async () => {
       await writeFile(join(directory, "image.json"), text ?? "");
       assert.equal(await readBuiltImage(directory), undefined);
+    });
+  }
+});
+
+describe("publishImage", () => {
+  let output = "";
+  let partial = "";
+  beforeEach(async () => {
+    output = await mkdtemp(join(tmpdir(), "publish-image-"));
+    partial = join(output, ".partial-1");
+    await writeImage(output, "a".repeat(64));
+    await writeImage(partial, "b".repeat(64));
+  });
+  afterEach(async () => await rm(output, { recursive: true }));
+
+  test("replaces an existing image", async () => {
+    await publishImage(partial, output);
+    assert.equal((await readBuiltImage(output))?.fingerprint, "b".repeat(64));
+  });
+
+  for (const missing of ["kernel", "initramfs", "base.raw", "image.json"]) {
+    test(`leaves no image when it fails at ${missing}`, async () => {
+      await rm(join(partial, missing));
+      await assert.rejects(publishImage(partial, output), /ENOENT/);
+      assert.equal(await readBuiltImage(output), undefined);
     });
   }
 });

@@ -1,10 +1,28 @@
-import { readFile, stat } from "node:fs/promises";
+import { readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type ImageManifest, imageManifestSchema, imageParts } from "./image-manifest.ts";
+import { z } from "zod";
+
+/** The files of an image beside its `image.json`. */
+export const imageParts = ["kernel", "initramfs", "base.raw"] as const;
+
+const partSchema = z.object({ sizeBytes: z.int().min(1) });
 
 /**
- * The manifest of the image in `directory`, or `undefined` when there is none
- * that is whole: no manifest, one of another form, or a part of another size.
+ * `image.json`. Its presence means that the image is complete. `fingerprint` is
+ * of everything the image was made from; `kernelCommandLine` is for its kernel.
+ */
+export const imageManifestSchema = z.object({
+  fingerprint: z.string().regex(/^[0-9a-f]{64}$/),
+  kernelVersion: z.string().min(1),
+  kernelCommandLine: z.string().min(1),
+  builtAt: z.iso.datetime(),
+  parts: z.object({ kernel: partSchema, initramfs: partSchema, "base.raw": partSchema }),
+});
+export type ImageManifest = z.infer<typeof imageManifestSchema>;
+
+/**
+ * Reads the manifest of the image in `directory`; `undefined` when the image is
+ * incomplete: no manifest, one of another form, or a part of another size.
  */
 export async function readBuiltImage(directory: string): Promise<ImageManifest | undefined> {
   let text: string;
@@ -22,6 +40,18 @@ export async function readBuiltImage(directory: string): Promise<ImageManifest |
     }
   }
   return manifest.data;
+}
+
+/**
+ * Moves a complete image into place. The old manifest is deleted first and the
+ * new one is moved last, so that a manifest never exists beside parts of another
+ * image.
+ */
+export async function publishImage(partial: string, outputDirectory: string): Promise<void> {
+  await rm(join(outputDirectory, "image.json"), { force: true });
+  for (const name of [...imageParts, "image.json"]) {
+    await rename(join(partial, name), join(outputDirectory, name));
+  }
 }
 
 function parseJson(text: string): unknown {

@@ -54,7 +54,7 @@ describe("computeFingerprint", () => {
     });
   }
 
-  test("tells content that moved from one file to another", async () => {
+  test("changes when content moves from one file to another", async () => {
     await write("build/a.ts", "xy");
     await write("build/b.ts", "");
     const earlier = await fingerprint();

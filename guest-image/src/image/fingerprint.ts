@@ -5,9 +5,9 @@ import { formatEnvironment, guestEnvironment } from "../root/guest-environment.t
 import { rootFiles } from "../root/root-files.ts";
 
 /**
- * One word for all that an image is made from: the agent's sources, the
- * build's own sources, and what it takes from the protocol. New versions of
- * Debian's packages do not change it.
+ * Computes a digest of everything that an image is made from: the agent's
+ * sources, the build's own sources, and what it uses of the protocol. New
+ * versions of Debian's packages do not change it.
  */
 export async function computeFingerprint(sources: {
   agentDirectory: string;
@@ -32,7 +32,7 @@ async function findSources(directory: string): Promise<string[]> {
   return names.filter(isSource).map((name) => join(directory, name));
 }
 
-/** Whether a path below a source directory ends up in an image: tests do not. */
+/** Whether a file below a source directory affects the image, as tests do not. */
 export function isSource(path: string): boolean {
   return (
     /(?:\.go|\.ts|\.c|\.cjs|\.py|(?:^|\/)go\.mod)$/.test(path) &&

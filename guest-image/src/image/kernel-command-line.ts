@@ -1,13 +1,13 @@
 /**
- * What the guest's kernel is started with.
+ * The command line of the guest's kernel.
  *
  * - A panic ends the machine at once instead of leaving it hanging.
- * - The guest is one trust domain behind the machine's boundary, so the
- *   costly separation of its processes by the kernel is off.
- * - Nothing runs or writes without need: no huge pages behind an
- *   application's back, no zeroing ahead of use, no watchdog.
- * - Memory that is plugged in comes online by itself and can be taken away.
- *   No 64 MB of bounce buffers are kept for devices that could not reach it.
+ * - The guest is a single trust domain behind the machine's boundary, so the
+ *   costly mitigations between its processes are off.
+ * - Nothing runs or writes without need: no huge pages unless an application
+ *   asks for them, no zeroing ahead of use, no watchdog.
+ * - Hot-plugged memory comes online by itself and can be removed. No 64 MB of
+ *   bounce buffers are reserved for devices that could not reach it.
  */
 export const kernelCommandLine = [
   "console=ttyS0",

@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import { openPartialDirectory } from "./partial-directory.ts";
 
-test("openPartialDirectory deletes what dead builds left and spares living ones", async () => {
+test("openPartialDirectory deletes what ended builds left, and keeps those of running ones", async () => {
   const directory = await mkdtemp(join(tmpdir(), "partial-"));
   const living = spawn("sleep", ["60"]);
   const dead = spawn("true");

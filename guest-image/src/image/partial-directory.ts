@@ -4,8 +4,8 @@ import { join } from "node:path";
 const prefix = ".partial-";
 
 /**
- * Makes the directory of this process for a build that is under way, and
- * deletes those that killed builds left behind.
+ * Creates this process's directory for an incomplete build, and deletes those
+ * that killed builds left behind.
  */
 export async function openPartialDirectory(outputDirectory: string): Promise<string> {
   await mkdir(outputDirectory, { recursive: true });

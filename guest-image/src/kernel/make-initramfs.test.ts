@@ -36,7 +36,7 @@ describe("initScript", () => {
     assert.ok(used.includes("switch_root"));
   });
 
-  test("loads every module, each after those that it needs", () => {
+  test("loads every module, each after its dependencies", () => {
     const order = bootModules.map((path) => path.split("/").at(-1));
     const needs = [
       ["virtio", "virtio_ring"],

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { runProgram } from "../run-program.ts";
 
-/** In the order in which they are loaded: each after those that it needs. */
+/** In the order in which they are loaded: each after its dependencies. */
 export const bootModules: readonly string[] = [
   "drivers/virtio/virtio_ring",
   "drivers/virtio/virtio",
@@ -30,7 +30,7 @@ export const busyboxCommands: readonly string[] = [
   "umount",
 ];
 
-/** The first program of the guest: finds the disk and hands over to it. */
+/** The first program of the guest: it mounts the disk and starts its init. */
 export function initScript(): string {
   const modules = bootModules.map((path) => basename(path)).join(" ");
   return `#!/bin/sh
@@ -60,7 +60,7 @@ exec switch_root /root /sbin/init
 `;
 }
 
-/** Writes a compressed initramfs of busybox, the modules and the script. */
+/** Writes a compressed initramfs with busybox, the modules and the script. */
 export async function makeInitramfs(options: {
   busyboxPackage: string;
   modulesDirectory: string;

@@ -2,7 +2,7 @@ import { copyFile, cp, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram } from "../run-program.ts";
 
-/** Modules that a virtual machine without such hardware never loads. */
+/** Modules for hardware that the virtual machine does not have. */
 const leftOut = [
   "drivers/comedi",
   "drivers/gpu",

@@ -1,4 +1,4 @@
-/* The generation of the machine, as memory of Node.js that changes by itself. */
+/* The generation of the machine, mapped into Node.js so that changes appear without a system call. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #define GENERATION_PATH "/run/opencomputer/generation.map"
 #define GENERATION_BYTES 16
 
-/* mapGeneration(): an ArrayBuffer that must not be written to; undefined where there is no such file. */
+/* mapGeneration(): an ArrayBuffer that must not be written to; undefined when the file does not exist. */
 static napi_value mapGeneration(napi_env env, napi_callback_info info)
 {
     (void)info;

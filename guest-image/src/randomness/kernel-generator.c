@@ -1,6 +1,6 @@
 /*
- * An OpenSSL provider whose one random bit generator is the kernel's. It holds
- * no state, so that two machines restored from one memory draw other numbers as
+ * An OpenSSL provider whose only random bit generator is the kernel's. It has no
+ * state, so that two machines restored from one memory draw different numbers as
  * soon as their kernels do.
  */
 #include <errno.h>
@@ -18,10 +18,10 @@
 #define REQUEST_BYTES_MAX ((size_t)1 << 16)
 #define STATE_READY 1 /* EVP_RAND_STATE_READY */
 
-/* Generators are all the same; one is as good as any. */
+/* All contexts share it, since a generator has no state. */
 static char generator;
 
-/* A generator of OpenSSL's own below this one seeds itself anew for each value. */
+/* OpenSSL's own generators below this one reseed whenever the value changes. */
 static atomic_uint reseedCount;
 
 static int fill(unsigned char *out, size_t length)
@@ -104,7 +104,7 @@ static void clearSeed(UNUSED void *context, unsigned char *seed, size_t length)
     free(seed);
 }
 
-/* It is safe for threads without a lock. */
+/* It is thread-safe without a lock. */
 static int enableLocking(UNUSED void *context)
 {
     return 1;
@@ -173,7 +173,7 @@ static const OSSL_DISPATCH generatorCalls[] = {
     {0, NULL},
 };
 
-/* The name of OpenSSL's default generator: where this one cannot be loaded, that one is used. */
+/* It has the name of OpenSSL's default generator, which is used when this one cannot be loaded. */
 static const OSSL_ALGORITHM generators[] = {
     {"CTR-DRBG", "provider=opencomputer", generatorCalls, "The kernel's generator (getrandom)"},
     {NULL, NULL, NULL, NULL},

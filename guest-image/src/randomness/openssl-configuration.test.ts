@@ -5,7 +5,7 @@ import { preferKernelGenerator } from "./openssl-configuration.ts";
 const debians = "HOME = .\nopenssl_conf = openssl_init\n\n[openssl_init]\n\n[ ca ]\n";
 
 describe("preferKernelGenerator", () => {
-  test("adds settings for OpenSSL and Node.js, and keeps what was there", () => {
+  test("adds settings for OpenSSL and Node.js, and keeps the existing ones", () => {
     const after = preferKernelGenerator(debians, "/x.so");
     assert.match(after, /^openssl_conf = openssl_init\nnodejs_conf = opencomputer_nodejs$/m);
     for (const section of ["openssl_init", "opencomputer_nodejs"]) {

@@ -1,7 +1,7 @@
 /**
- * Adds to Debian's `openssl.cnf` that the generator of the provider at `modulePath` is
- * preferred to OpenSSL's own; where it cannot be loaded, OpenSSL's own is used.
- * Node.js reads the same file, from a name of its own.
+ * Adds settings to Debian's `openssl.cnf` that prefer the generator of the provider at
+ * `modulePath` to OpenSSL's own, which is used when it cannot be loaded. Node.js reads
+ * the same file, with settings under another name.
  *
  * @throws {Error} when the file is not as expected.
  */

@@ -1,13 +1,13 @@
-// @ts-nocheck: the Node.js of the guest runs it as it is.
-// Node.js runs this first, by NODE_OPTIONS. It keeps random numbers in its memory for randomUUID,
+// @ts-nocheck: the Node.js of the guest runs it without a build.
+// NODE_OPTIONS makes Node.js run this first. Node.js keeps random numbers in memory for randomUUID,
 // randomInt and Math.random: each machine that is restored from that memory would draw the same.
-// They are renewed when the machine's generation is another.
+// They are renewed when the machine's generation changes.
 "use strict";
 
 const crypto = require("node:crypto");
 const { syncBuiltinESMExports } = require("node:module");
 
-// Twice what Node.js draws ahead: a block of 128 UUIDs and one of 1024 integers.
+// Twice what Node.js draws in advance: a block of 128 UUIDs and one of 1024 integers.
 const uuidsAhead = 256;
 const integersAhead = 2048;
 
@@ -16,7 +16,7 @@ if (generation === undefined) drawNoUuidAhead();
 else renewWith(generation);
 syncBuiltinESMExports();
 
-/** Undefined where there is no agent, and under Node's permission model, which loads no addons. */
+/** Undefined without an agent, and under Node's permission model, which loads no addons. */
 function mapGeneration() {
   try {
     const mapped = require("./generation.node").mapGeneration();
@@ -26,7 +26,7 @@ function mapGeneration() {
   }
 }
 
-/** Gives a function another body that keeps its name, its length and what it was called on. */
+/** Replaces a function by one that keeps its name, its length and its `this`. */
 function replace(owner, name, makeBody) {
   const original = owner[name];
   if (typeof original !== "function") return;
@@ -70,7 +70,7 @@ function renewWith(generation) {
       return original.apply(this, parameters);
     };
 
-  /** xoshiro128**, of which the high bits are the better ones. */
+  /** xoshiro128**, whose high bits have the better quality. */
   function next() {
     const product = Math.imul(state[1], 5);
     const result = Math.imul((product << 7) | (product >>> 25), 9) >>> 0;
@@ -94,7 +94,7 @@ function renewWith(generation) {
   });
 }
 
-/** Whoever chose the seed wants the numbers that it gives. */
+/** Whether the user chose a seed, and so expects the numbers that follow from it. */
 function hasOwnSeed() {
   const isSeed = /(?:^|\s)--random[-_]seed\b/;
   return isSeed.test([...process.execArgv, process.env.NODE_OPTIONS].join(" "));

@@ -1,11 +1,11 @@
 
 
 def _opencomputer_renew_random():
-    """Has the module random seed itself anew when others were restored from this memory."""
+    """Makes the module random reseed itself when the machine was restored."""
     import _signal
     import sys
 
-    renewing = 63  # The guest agent sends it to no process that does not catch it.
+    renewing = 63  # The guest agent only sends it to processes that catch it.
 
     def renew(number, frame):
         random = sys.modules.get("random")

@@ -9,6 +9,7 @@ import {
   parseSourceLines,
   parseSourceStanzas,
   publicSources,
+  selectTransportOptions,
 } from "./apt-sources.ts";
 
 const stanza = `# A comment
@@ -20,7 +21,7 @@ Signed-By: /usr/share/keyrings/mirror.gpg
 `;
 
 describe("parseSourceStanzas", () => {
-  test("gives an entry for each address and suite", () => {
+  test("returns an entry for each address and suite", () => {
     const sources = parseSourceStanzas(stanza);
     assert.equal(sources.length, 4);
     assert.deepEqual(sources[1], {
@@ -31,7 +32,7 @@ describe("parseSourceStanzas", () => {
     });
   });
 
-  test("passes over sources only, disabled stanzas and embedded keys", () => {
+  test("skips source packages, disabled stanzas and embedded keys", () => {
     assert.deepEqual(parseSourceStanzas(stanza.replace("deb deb-src", "deb-src")), []);
     assert.deepEqual(parseSourceStanzas(`Enabled: no\n${stanza}`), []);
     const embedded = stanza.replace("/usr/share/keyrings/mirror.gpg", "\n -----BEGIN PGP-----\n .");
@@ -71,7 +72,7 @@ describe("findSources", () => {
     }
   }
 
-  test("takes the host's entries of the guest's release and no others", async () => {
+  test("uses the host's entries of the guest's release and no others", async () => {
     const sources = await sourcesOf({
       "sources.list":
         "deb http://m.example/debian bookworm main\ndeb http://m.example/x bookworm extra\n",
@@ -92,11 +93,27 @@ describe("findSources", () => {
     );
   });
 
-  test("takes Debian's own mirrors on a host of another release, or without apt", async () => {
+  test("uses Debian's own mirrors on a host of another release, or without apt", async () => {
     const sources = await sourcesOf({
       "sources.list": "deb http://m.example/debian trixie main\n",
     });
     assert.equal(sources, publicSources);
     assert.equal(await findSources("/no/such/directory"), publicSources);
   });
+});
+
+test("selectTransportOptions keeps proxies and date checks, and nothing that changes what is installed", () => {
+  const kept = [
+    'Acquire::http::Proxy "http://proxy.example:3128";',
+    'Acquire::https::Verify-Peer "true";',
+    'Acquire::Check-Valid-Until "false";',
+    'Acquire::ForceIPv4 "true";',
+  ];
+  const left = [
+    'APT::Install-Recommends "1";',
+    'Acquire::IndexTargets::deb::Packages::MetaKey "x";',
+    'Dir::Etc "etc/apt";',
+    'DPkg::Post-Invoke:: "rm -rf /";',
+  ];
+  assert.deepEqual(selectTransportOptions([...left, ...kept].join("\n")), kept);
 });

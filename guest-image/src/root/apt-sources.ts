@@ -1,12 +1,17 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ProgramError, runProgram } from "../run-program.ts";
 
 /** Debian release of the guest. */
 export const guestRelease = "bookworm";
 
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/** One entry of an apt sources file, in the terms of sources.list(5). */
+/** Options for reaching a mirror, as opposed to those for what is installed. */
+const transportOption =
+  /^Acquire::(?:http|https|ForceIPv[46]|Retries|Check-Date|Check-Valid-Until)\b/i;
+
+/** One entry of an apt sources file; the fields are those of sources.list(5). */
 export interface AptSource {
   uri: string;
   suite: string;
@@ -14,7 +19,7 @@ export interface AptSource {
   signedBy: string | undefined;
 }
 
-/** Debian's own mirrors, which every sandbox is left with. */
+/** Debian's own mirrors, which every sandbox uses. */
 export const publicSources: readonly AptSource[] = [
   source("http://deb.debian.org/debian", guestRelease),
   source("http://deb.debian.org/debian", `${guestRelease}-updates`),
@@ -22,8 +27,8 @@ export const publicSources: readonly AptSource[] = [
 ];
 
 /**
- * The sources to build from: those of the host when it runs the guest's
- * release itself, so the operator's mirrors are used; else Debian's own.
+ * Finds the sources to build from: those of the host if it runs the guest's
+ * release, so that the operator's mirrors are used; else Debian's own.
  */
 export async function findSources(etc = "/etc"): Promise<readonly AptSource[]> {
   const sources = (await readSourceFiles(join(etc, "apt"))).filter(
@@ -34,7 +39,7 @@ export async function findSources(etc = "/etc"): Promise<readonly AptSource[]> {
   return sources.some(({ suite }) => suite === guestRelease) ? sources : publicSources;
 }
 
-/** Sources as the text of a `.sources` file. */
+/** Formats sources as the text of a `.sources` file. */
 export function formatSources(sources: readonly AptSource[]): string {
   return sources
     .map(({ uri, suite, components, signedBy }) =>
@@ -50,7 +55,7 @@ export function formatSources(sources: readonly AptSource[]): string {
     .join("\n");
 }
 
-/** Entries of the one-line form; lines that are none are passed over. */
+/** Parses entries of the one-line form, and skips other lines. */
 export function parseSourceLines(text: string): AptSource[] {
   return text.split("\n").flatMap((line) => {
     const match =
@@ -64,7 +69,7 @@ export function parseSourceLines(text: string): AptSource[] {
   });
 }
 
-/** Entries of the stanza form (deb822). A key that is embedded, not named, is passed over. */
+/** Parses entries of the stanza form (deb822). An embedded key is ignored. */
 export function parseSourceStanzas(text: string): AptSource[] {
   const bare = text.replace(/^#.*\n?/gm, "");
   return bare.split(/\n\s*\n/).flatMap((stanza) => {
@@ -85,22 +90,38 @@ export function parseSourceStanzas(text: string): AptSource[] {
   });
 }
 
+/** Reads the host's apt options for proxies and the like; none on a host without apt. */
+export async function findAptOptions(): Promise<string[]> {
+  try {
+    const dump = await runProgram(["apt-config", "dump", "--no-empty"]);
+    return selectTransportOptions(dump);
+  } catch (error) {
+    if (error instanceof ProgramError) return [];
+    throw error;
+  }
+}
+
+/** Selects the lines of `apt-config dump` that are transport options. */
+export function selectTransportOptions(dump: string): string[] {
+  return dump.split("\n").filter((line) => transportOption.test(line));
+}
+
 function source(uri: string, suite: string): AptSource {
   return { uri, suite, components: ["main"], signedBy: keyring };
 }
 
 async function readSourceFiles(directory: string): Promise<AptSource[]> {
-  const found: AptSource[] = parseSourceLines(await readIfThere(join(directory, "sources.list")));
+  const found: AptSource[] = parseSourceLines(await readIfPresent(join(directory, "sources.list")));
   const partsDirectory = join(directory, "sources.list.d");
-  for (const name of (await namesIfThere(partsDirectory)).sort()) {
+  for (const name of (await namesIfPresent(partsDirectory)).sort()) {
     const path = join(partsDirectory, name);
-    if (name.endsWith(".list")) found.push(...parseSourceLines(await readIfThere(path)));
-    if (name.endsWith(".sources")) found.push(...parseSourceStanzas(await readIfThere(path)));
+    if (name.endsWith(".list")) found.push(...parseSourceLines(await readIfPresent(path)));
+    if (name.endsWith(".sources")) found.push(...parseSourceStanzas(await readIfPresent(path)));
   }
   return found;
 }
 
-async function readIfThere(path: string): Promise<string> {
+async function readIfPresent(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
@@ -109,7 +130,7 @@ async function readIfThere(path: string): Promise<string> {
   }
 }
 
-async function namesIfThere(path: string): Promise<string[]> {
+async function namesIfPresent(path: string): Promise<string[]> {
   try {
     return await readdir(path);
   } catch (error) {

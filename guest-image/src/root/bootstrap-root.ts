@@ -1,11 +1,10 @@
 import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram } from "../run-program.ts";
-import { findAptOptions } from "./apt-options.ts";
-import { findSources, formatSources, guestRelease } from "./apt-sources.ts";
+import { findAptOptions, findSources, formatSources, guestRelease } from "./apt-sources.ts";
 import { excludedPaths, packages } from "./packages.ts";
 
-/** A Debian root and the packages that were fetched beside it, not installed. */
+/** A Debian root, and packages that were fetched but not installed. */
 export interface BootstrappedRoot {
   root: string;
   kernelPackage: string;
@@ -13,8 +12,8 @@ export interface BootstrappedRoot {
 }
 
 /**
- * Runs in mmdebstrap while the root still has its package lists: fetches the
- * kernel, by the name that the metapackage leads to, and a static busybox.
+ * Runs in mmdebstrap while the root still has its package lists: it fetches the
+ * kernel package that the metapackage depends on, and a static busybox.
  */
 const fetchScript = `#!/bin/sh
 set -eu
@@ -26,7 +25,7 @@ test -n "$kernel"
 apt-get download "$kernel" busybox-static
 `;
 
-/** Makes a Debian root in `directory`, with the packages that sandboxes have. */
+/** Creates a Debian root in `directory`, with the packages that sandboxes have. */
 export async function bootstrapRoot(
   directory: string,
   onLine: (line: string) => void,

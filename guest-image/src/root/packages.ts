@@ -1,4 +1,4 @@
-/** What every sandbox finds installed, besides Debian's minimal base. */
+/** The packages that every sandbox has in addition to Debian's minimal base. */
 export const packages: readonly string[] = [
   "bind9-dnsutils",
   "build-essential",
@@ -13,6 +13,7 @@ export const packages: readonly string[] = [
   "jq",
   "kmod",
   "less",
+  "libnss3-tools",
   "nano",
   "netcat-openbsd",
   "openssh-client",
@@ -36,8 +37,8 @@ export const packages: readonly string[] = [
 
 /**
  * Paths that dpkg leaves out, at build and in sandboxes: documentation and
- * translations for size, and Python's mark that it is managed by Debian,
- * because in a sandbox `pip install` is expected to work as it stands.
+ * translations for size, and Python's marker that it is managed by Debian,
+ * because `pip install` should work in a sandbox without options.
  */
 export const excludedPaths: readonly string[] = [
   "/usr/share/doc/*",

@@ -17,7 +17,7 @@ const packedSchema = z.array(z.object({ filename: z.string() })).length(1);
  * Fetches a package with the host's npm, checks it against the pinned digest and
  * unpacks it into `directory`. `excluded` are paths inside the package.
  *
- * @throws {Error} when the digest is another.
+ * @throws {Error} when the digest differs.
  */
 export async function unpackRegistryPackage(
   { name, version, integrity }: RegistryPackage,

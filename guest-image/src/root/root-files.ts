@@ -1,18 +1,16 @@
-import { guestLayout, guestNetwork } from "@opencomputer/protocol";
+import { guestLayout, guestNetwork } from "@opencomputer/protocol/wire";
 import { formatSources, publicSources } from "./apt-sources.ts";
+import { firefoxPolicy, trustScript } from "./authority-files.ts";
 import { formatEnvironment, guestEnvironment, trustVariables } from "./guest-environment.ts";
 
-/** Debian's own authorities, as they were when the image was built. */
-export const debianBundle = "/etc/opencomputer/debian-authorities.crt";
-
-/** A file of the guest's root that the image writes itself. */
+/** A file of the guest's root that the build writes. */
 export interface RootFile {
   path: string;
   content: string;
   mode: number;
 }
 
-/** Every file that makes Debian's root a sandbox. */
+/** Every file that the build adds to Debian's root or replaces. */
 export function rootFiles(): RootFile[] {
   return [
     file("etc/opencomputer/environment", formatEnvironment(guestEnvironment())),
@@ -26,11 +24,13 @@ export function rootFiles(): RootFile[] {
     file("etc/dpkg/dpkg.cfg.d/opencomputer", "force-confdef\nforce-confold\n"),
     file("etc/sudoers.d/opencomputer", sudoers(), 0o440),
     file("etc/profile.d/opencomputer.sh", loginProfile()),
-    file("usr/local/sbin/opencomputer-trust", trustScript(), 0o755),
+    file(guestLayout.trustProgram.slice(1), trustScript(), 0o755),
+    file("etc/opencomputer/trust.env", formatEnvironment(trustVariables())),
+    file("etc/firefox/policies/policies.json", firefoxPolicy()),
   ];
 }
 
-/** Commands under sudo go on trusting the installation's CA. */
+/** Commands under sudo still trust the installation's CA. */
 function sudoers(): string {
   const kept = [...Object.keys(trustVariables()), "DEBIAN_FRONTEND", "NODE_OPTIONS"].join(" ");
   return `Defaults env_keep += "${kept}"\n${guestLayout.user} ALL=(ALL:ALL) NOPASSWD: ALL\n`;
@@ -43,23 +43,6 @@ function loginProfile(): string {
   export PATH
   unset OPENCOMPUTER_LOGIN_PATH
 fi
-`;
-}
-
-/**
- * Makes the guest trust the authority that the host put into place. It leaves
- * what update-ca-certificates(8) would, in three processes instead of a
- * thousand: that takes most of a minute where the processor is emulated.
- */
-function trustScript(): string {
-  const { trustBundle, installationAuthority } = guestLayout;
-  return `#!/bin/sh
-set -eu
-hash=$(openssl x509 -in ${installationAuthority} -noout -subject_hash)
-ln -sf ${installationAuthority} /etc/ssl/certs/opencomputer.pem
-ln -sf opencomputer.pem "/etc/ssl/certs/$hash.0"
-cat ${debianBundle} ${installationAuthority} > ${trustBundle}.new
-mv ${trustBundle}.new ${trustBundle}
 `;
 }
 

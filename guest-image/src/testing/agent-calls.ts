@@ -1,18 +1,20 @@
 import {
-  type AgentRunRequest,
-  agentRunResponseSchema,
   type CommandResult,
-  type ConfigureGuestRequest,
-  configuredGuestSchema,
   type DirectoryEntry,
   directoryListingSchema,
   errorBodySchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/api";
+import {
+  type AgentRunRequest,
+  agentRunResponseSchema,
+  type ConfigureGuestRequest,
+  configuredGuestSchema,
+} from "@opencomputer/protocol/wire";
 import type { z } from "zod";
 
 const outputBytesMax = 32 * 1024 * 1024;
 
-/** An answer of the agent that is an error. */
+/** An error response of the agent. */
 export class AgentError extends Error {
   readonly status: number;
   readonly code: string;
@@ -25,7 +27,7 @@ export class AgentError extends Error {
   }
 }
 
-/** The agent's routes as calls whose answers are parsed as the host parses them. */
+/** The agent's routes as calls, whose responses are parsed as the host parses them. */
 export function agentCalls(url: string) {
   const call = async (
     method: string,

@@ -4,12 +4,13 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { agentHealthSchema, agentPort, guestNetwork } from "@opencomputer/protocol";
+import { agentPort } from "@opencomputer/protocol/api";
+import { agentHealthSchema, guestNetwork } from "@opencomputer/protocol/wire";
 import { readBuiltImage } from "../image/built-image.ts";
 import { runProgram } from "../run-program.ts";
 import { findFreePort } from "./free-port.ts";
 
-/** A guest that runs, with its agent at `url`. */
+/** A running guest, with its agent at `url`. */
 export interface RunningGuest {
   url: string;
   version: string;
@@ -91,7 +92,7 @@ async function waitForAgent(url: string): Promise<string> {
       const response = await fetch(`${url}/v1/health`, { signal: AbortSignal.timeout(5000) });
       return agentHealthSchema.parse(await response.json()).version;
     } catch (error) {
-      // Until the agent listens, every call fails.
+      // Every call fails until the agent listens.
       if (performance.now() > deadline) throw error;
       await delay(200);
     }

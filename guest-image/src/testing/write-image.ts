@@ -1,15 +1,19 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type ImageManifest, imageParts } from "../image/image-manifest.ts";
+import { type ImageManifest, imageParts } from "../image/built-image.ts";
 
-/** Writes an image of tiny parts, whole but for what it contains. */
-export async function writeImage(directory: string, fingerprint: string): Promise<ImageManifest> {
-  const part = { sizeBytes: fingerprint.length, sha256: "0".repeat(64) };
+/** Writes an image with tiny parts, each of which has the fingerprint as its content. */
+export async function writeImage(
+  directory: string,
+  fingerprint: string,
+  builtAt = new Date(),
+): Promise<ImageManifest> {
+  const part = { sizeBytes: fingerprint.length };
   const manifest: ImageManifest = {
     fingerprint,
     kernelVersion: "6.1.0",
     kernelCommandLine: "quiet",
-    builtAt: "2026-01-02T03:04:05.678Z",
+    builtAt: builtAt.toISOString(),
     parts: { kernel: part, initramfs: part, "base.raw": part },
   };
   await mkdir(directory, { recursive: true });

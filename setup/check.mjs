@@ -1,59 +1,81 @@
 // @ts-check
 import { join } from "node:path";
 import process from "node:process";
+import { checkImports } from "./check-imports.mjs";
+import { buildSite } from "./documentation.mjs";
 import { createProgress } from "./progress.mjs";
 import { goEnvironment, projectDirectory } from "./project-steps.mjs";
 import { checkPython, sdkDirectory } from "./python.mjs";
 import { runCommand } from "./run-command.mjs";
-import { SetupError } from "./setup-error.mjs";
+import { reportSetupError, SetupError } from "./setup-error.mjs";
 
-const agentDirectory = join(projectDirectory, "guest-agent");
-const tool = (/** @type {string} */ path) => join(projectDirectory, "node_modules", path);
+const goFolders = ["guest-agent", "packages/egress-proxy/src/testing/grpc"];
 
-const progress = createProgress();
+const { step } = createProgress();
 try {
-  await progress.step("format, lint and import rules", async () => {
-    await runCommand(
-      process.execPath,
-      [tool("@biomejs/biome/bin/biome"), "check", "--error-on-warnings", "."],
-      {
-        cwd: projectDirectory,
-      },
-    );
-    return null;
-  });
-  await progress.step("types", async () => {
-    await runCommand(
-      process.execPath,
-      [tool("typescript/bin/tsc"), "--project", "tsconfig.check.json"],
-      {
-        cwd: projectDirectory,
-      },
-    );
-    return null;
-  });
-  await progress.step("guest agent: gofmt and go vet", async () => {
-    const unformatted = await runCommand("gofmt", ["-l", "."], { cwd: agentDirectory });
-    if (unformatted.trim() !== "") {
-      throw new SetupError(
-        `gofmt would change these files, run \`gofmt -w guest-agent\`:\n${unformatted}`,
-      );
-    }
-    await runCommand("go", ["vet", "./..."], { cwd: agentDirectory, env: goEnvironment });
-    return null;
-  });
-  await progress.step("Python SDK: ruff and mypy", async () => {
-    const run = (/** @type {string[]} */ ...args) =>
-      runCommand(checkPython, args, { cwd: sdkDirectory });
-    await run("-m", "ruff", "format", "--check", ".");
-    await run("-m", "ruff", "check", "--quiet", ".");
-    // The types of the blocking twin are checked, too.
-    await run("generate_sync.py");
-    await run("-m", "mypy");
-    return null;
-  });
+  await Promise.all([
+    (async () => {
+      await step("types", checkTypes);
+      await step("guest agent: gofmt and go vet", checkGuestAgent);
+    })(),
+    (async () => {
+      await step("format and lint", checkFormat);
+      await step("imports", checkImportRules);
+      await step("Python SDK and examples: ruff and mypy", checkPythonCode);
+      await step("documentation site", buildSite);
+    })(),
+  ]);
 } catch (error) {
-  if (!(error instanceof SetupError)) throw error;
-  process.stderr.write(`\n${error.message}\n`);
-  process.exitCode = 1;
+  reportSetupError(error);
+}
+
+async function checkFormat() {
+  await runTool("@biomejs/biome/bin/biome", "check", "--error-on-warnings", ".");
+  return null;
+}
+
+async function checkImportRules() {
+  await checkImports();
+  return null;
+}
+
+async function checkTypes() {
+  await runTool("typescript/bin/tsc", "--project", "tsconfig.check.json");
+  // It runs in browsers: with their types, and in the form that its bundler reads.
+  await runTool("typescript/bin/tsc", "--project", "packages/dashboard/tsconfig.json");
+  return null;
+}
+
+async function checkGuestAgent() {
+  const directory = join(projectDirectory, "guest-agent");
+  const unformatted = await runCommand("gofmt", ["-l", ...goFolders], { cwd: projectDirectory });
+  if (unformatted.trim() !== "") {
+    throw new SetupError(
+      `gofmt would change these files, run \`gofmt -w ${goFolders.join(" ")}\`:\n${unformatted}`,
+    );
+  }
+  await runCommand("go", ["vet", "./..."], { cwd: directory, env: goEnvironment });
+  return null;
+}
+
+async function checkPythonCode() {
+  const run = (/** @type {string[]} */ ...args) =>
+    runCommand(checkPython, args, { cwd: sdkDirectory });
+  await run("-m", "ruff", "format", "--check", ".", "../examples");
+  await run("-m", "ruff", "check", "--quiet", ".", "../examples");
+  // The types of the blocking twin are checked, too.
+  await run("generate_sync.py");
+  await run("-m", "mypy");
+  return null;
+}
+
+/**
+ * Runs a program of the npm packages.
+ *
+ * @param {string} path below node_modules
+ * @param {string[]} words
+ */
+function runTool(path, ...words) {
+  const program = join(projectDirectory, "node_modules", path);
+  return runCommand(process.execPath, [program, ...words], { cwd: projectDirectory });
 }

@@ -14,7 +14,7 @@ const wheel = {
 
 /**
  * Installs a newer PostgreSQL than the distribution's for the tests of the
- * upgrade, out of the way of every other.
+ * upgrade, apart from every other.
  *
  * @param {(text: string) => void} report
  */
@@ -22,7 +22,8 @@ export async function installNewerPostgres(report) {
   if (existsSync(join(directory, "pgserver.libs"))) return null;
   report(wheel.requirement);
   const [python] = await testPythons();
-  if (python === undefined) throw new Error("There is no Python for the tests");
+  if (python === undefined)
+    throw new Error("No Python was found for the tests: install python3 with its venv module");
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   const run = (/** @type {string[]} */ ...parameters) =>

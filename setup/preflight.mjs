@@ -22,8 +22,8 @@ const gibibyte = 1024 ** 3;
  */
 
 /**
- * The first thing that stands in the way, as one sentence with the way out;
- * `undefined` when nothing does.
+ * Finds the first requirement that this machine does not meet, as one sentence
+ * that says what to do; `undefined` when it meets them all.
  *
  * @param {Machine} machine
  * @param {{ diskNeeds: { path: string, bytes: number }[], needsRoot: boolean }} needs
@@ -52,7 +52,7 @@ export function findObstacle(machine, needs) {
   for (const { path, bytes } of needs.diskNeeds) {
     const free = machine.freeBytes(path);
     if (free < bytes) {
-      return `${path} needs ${(bytes / gibibyte).toFixed(1)} GiB of disk, and ${(free / gibibyte).toFixed(1)} GiB are free: make room, or point OPENCOMPUTER_DATA_DIR at a larger disk.`;
+      return `${path} needs ${(bytes / gibibyte).toFixed(1)} GiB of disk, and ${(free / gibibyte).toFixed(1)} GiB are free: free some space, or point OPENCOMPUTER_DATA_DIR at a larger disk.`;
     }
   }
   return undefined;

@@ -2,16 +2,23 @@
 import process from "node:process";
 
 /**
- * One line a step: what is being done, then how it ended and after how long.
- * On a terminal the line counts the seconds; elsewhere a reminder comes every
- * `reminderSeconds`, so that a log shows that the work goes on.
+ * Prints one line for each step: what is being done, then how it ended and after how long.
+ * Steps may run at the same time. On a terminal the last line names those that run and counts
+ * the seconds; elsewhere a reminder comes every `reminderSeconds`, so that a log shows that the
+ * work continues.
  *
  * @param {{ stream?: NodeJS.WriteStream, reminderSeconds?: number }} [options]
  */
 export function createProgress({ stream = process.stdout, reminderSeconds = 20 } = {}) {
+  /** @type {Set<() => string>} texts of the steps that run */
+  const running = new Set();
+  const showOnTerminal = () => {
+    const line = `  … ${[...running].map((text) => text()).join(", ")}`;
+    stream.write(`\r\x1b[2K${line.slice(0, (stream.columns ?? 100) - 1)}`);
+  };
   return {
     /**
-     * Runs one step. `work` answers what it did, or `null` when there was
+     * Runs one step. `work` returns what it did, or `null` when there was
      * nothing to do; `report` replaces the text behind the step's name.
      *
      * @param {string} name
@@ -21,19 +28,19 @@ export function createProgress({ stream = process.stdout, reminderSeconds = 20 }
       const startedAt = Date.now();
       const seconds = () => ((Date.now() - startedAt) / 1000).toFixed(1);
       let detail = "";
-      const line = () => `  … ${name}${detail === "" ? "" : `: ${detail}`} (${seconds()} s)`;
-      const show = () => {
-        if (stream.isTTY) stream.write(`\r\x1b[2K${line().slice(0, (stream.columns ?? 100) - 1)}`);
-        else stream.write(`${line()}\n`);
-      };
-      const timer = setInterval(show, stream.isTTY ? 200 : reminderSeconds * 1000);
-      const finish = (/** @type {string} */ text) => {
+      const text = () => `${name}${detail === "" ? "" : `: ${detail}`} (${seconds()} s)`;
+      running.add(text);
+      const timer = stream.isTTY
+        ? setInterval(showOnTerminal, 200)
+        : setInterval(() => stream.write(`  … ${text()}\n`), reminderSeconds * 1000);
+      const finish = (/** @type {string} */ line) => {
         clearInterval(timer);
-        stream.write(`${stream.isTTY ? "\r\x1b[2K" : ""}${text}\n`);
+        running.delete(text);
+        stream.write(`${stream.isTTY ? "\r\x1b[2K" : ""}${line}\n`);
       };
       try {
-        const done = await work((text) => {
-          detail = text;
+        const done = await work((words) => {
+          detail = words;
         });
         finish(done === null ? `  ✓ ${name}` : `  ✓ ${name}: ${done} (${seconds()} s)`);
       } catch (error) {

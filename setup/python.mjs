@@ -30,6 +30,8 @@ export const sdkDirectory = join(projectDirectory, "sdk-python");
 /** The oldest that the SDK supports. */
 const versionMin = [3, 10];
 const environmentsDirectory = join(projectDirectory, ".cache/python");
+const pip = ["-m", "pip"];
+const quiet = ["--quiet", "--disable-pip-version-check"];
 const probe = "import ensurepip, sys, venv; print(*sys.version_info[:3])";
 
 /** The interpreter that has the tools of `npm run check`. */
@@ -43,7 +45,26 @@ export const checkPython = join(environmentsDirectory, "check/bin/python");
 export async function installPythonTools(report) {
   const [python] = await oldestAndNewestPython();
   const requirements = join(sdkDirectory, "requirements/check.txt");
-  return await installEnvironment("check", python, ["--requirement", requirements], "", report);
+  return await installEnvironment("check", { python, requirements }, report);
+}
+
+/**
+ * Installs the gRPC client and server that tests of the egress proxy run, into
+ * an environment of their own: the SDK has nothing to do with gRPC.
+ *
+ * @param {(text: string) => void} report
+ */
+export async function installGrpc(report) {
+  const pythons = await oldestAndNewestPython();
+  const requirements = join(
+    projectDirectory,
+    "packages/egress-proxy/src/testing/grpc/requirements.txt",
+  );
+  return await installEnvironment(
+    "grpc",
+    { python: pythons.at(-1) ?? pythons[0], requirements },
+    report,
+  );
 }
 
 /**
@@ -54,13 +75,22 @@ export async function installPythonTools(report) {
  */
 export async function installPythonSdk(report) {
   const requirements = join(sdkDirectory, "requirements/test.txt");
-  const packages = [sdkDirectory, "--requirement", requirements];
-  const installed = [];
-  for (const python of await oldestAndNewestPython()) {
-    const name = nameOf(python);
-    const done = await installEnvironment(name, python, packages, sdkSources(), report);
-    if (done !== null) installed.push(name);
-  }
+  const sources = sdkSources();
+  /** @type {Promise<string> | undefined} */
+  let wheel;
+  const pythons = await oldestAndNewestPython();
+  const outcomes = await Promise.all(
+    pythons.map(async (python) => {
+      const name = nameOf(python);
+      const packages = async (/** @type {string} */ program) => {
+        wheel ??= buildWheel(program);
+        return [await wheel];
+      };
+      const plan = { python, requirements, sources, packages };
+      return (await installEnvironment(name, plan, report)) === null ? [] : [name];
+    }),
+  );
+  const installed = outcomes.flat();
   return installed.length === 0 ? null : `installed for ${installed.join(" and ")}`;
 }
 
@@ -71,6 +101,12 @@ export async function testPythons() {
     name: `Python ${python.version.join(".")}`,
     program: join(environmentsDirectory, nameOf(python), "bin/python"),
   }));
+}
+
+/** The newest of {@link testPythons}. */
+export async function newestTestPython() {
+  const pythons = await oldestAndNewestPython();
+  return join(environmentsDirectory, nameOf(pythons.at(-1) ?? pythons[0]), "bin/python");
 }
 
 /**
@@ -133,32 +169,61 @@ async function inspect(program) {
 }
 
 /**
- * A virtual environment with these packages, unless there is one that was made of the same.
+ * A virtual environment with what the file of requirements lists, unless there
+ * is one that was made of the same. `packages` are installed with them, and
+ * made of `sources`; it is called with the environment's interpreter.
  *
  * @param {string} name
- * @param {Python} python
- * @param {string[]} packages arguments of `pip install`
- * @param {string} sources what the packages are made of, besides the files of requirements
+ * @param {{ python: Python, requirements: string, sources?: string, packages?: (program: string) => Promise<string[]> }} plan
  * @param {(text: string) => void} report
  */
-async function installEnvironment(name, python, packages, sources, report) {
+async function installEnvironment(name, plan, report) {
+  const { python, requirements, sources = "", packages } = plan;
   const directory = join(environmentsDirectory, name);
   const stamp = join(directory, "fingerprint");
-  const hash = createHash("sha256").update(JSON.stringify([python, packages, sources]));
-  for (const file of packages.filter((path) => path.endsWith(".txt"))) {
-    hash.update(readFileSync(file));
-  }
-  const fingerprint = hash.digest("hex");
+  const fingerprint = createHash("sha256")
+    .update(JSON.stringify([python, ["--requirement", requirements], sources]))
+    .update(readFileSync(requirements))
+    .digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint) return null;
   report(`virtual environment of ${name}`);
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(environmentsDirectory, { recursive: true });
   await runCommand(python.program, ["-m", "venv", directory]);
+  const program = join(directory, "bin/python");
+  const others = (await packages?.(program)) ?? [];
   report(`pip install for ${name}`);
-  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-  await runCommand(join(directory, "bin/python"), [...pip, ...packages]);
+  await runCommand(program, [
+    ...pip,
+    "install",
+    ...quiet,
+    "--requirement",
+    requirements,
+    ...others,
+  ]);
   writeFileSync(stamp, fingerprint);
   return "installed";
+}
+
+/**
+ * Builds the wheel of the SDK, the same for every Python, and returns its path.
+ *
+ * @param {string} program an interpreter with pip
+ */
+async function buildWheel(program) {
+  const directory = join(environmentsDirectory, "wheel");
+  rmSync(directory, { recursive: true, force: true });
+  await runCommand(program, [
+    ...pip,
+    "wheel",
+    ...quiet,
+    "--no-deps",
+    `--wheel-dir=${directory}`,
+    sdkDirectory,
+  ]);
+  const file = readdirSync(directory).find((name) => name.endsWith(".whl"));
+  if (file === undefined) throw new Error(`pip left no wheel in ${directory}`);
+  return join(directory, file);
 }
 
 /** The text of everything that a wheel of the SDK is made of. */

@@ -23,7 +23,7 @@ describe("chooseOldestAndNewest", () => {
     assert.deepEqual(chosen("3.11.2", "3.11.2"), ["3.11.2"]);
   });
 
-  test("says what to install when there is none", () => {
+  test("names what to install when there is none", () => {
     assert.throws(() => chosen("3.9.18"), /Python 3\.10 or newer.*python3-venv/);
   });
 });

@@ -48,8 +48,31 @@ export function runCommand(command, args, { cwd, env = process.env, onLine } = {
 }
 
 /**
+ * Runs a program in the background, and returns its exit code and what it
+ * printed, for output that is not to mix with that of others.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
+ * @returns {Promise<{ exitCode: number, output: string }>}
+ */
+export function runInBackground(command, args, { cwd, env = process.env } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text) => {
+        output += text;
+      });
+    }
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ exitCode: code ?? 1, output }));
+  });
+}
+
+/**
  * Runs a program in the foreground with this terminal, passing signals on,
- * and answers its exit code.
+ * and returns its exit code.
  *
  * @param {string} command
  * @param {string[]} args

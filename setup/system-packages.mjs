@@ -15,6 +15,7 @@ const hostPackages = [
   "mmdebstrap",
   "e2fsprogs",
   "nftables",
+  "perl-base",
   "iproute2",
   "busybox-static",
   "cpio",
@@ -28,8 +29,17 @@ const hostPackages = [
   "postgresql",
 ];
 
-/** What the tests bring to life besides: real servers and real clients. */
-const testPackages = ["curl", "git", "openssl", "mount", "systemd"];
+/** What the tests need in addition: real servers and real clients. */
+const testPackages = [
+  "chromium",
+  "curl",
+  "dropbear-bin",
+  "git",
+  "mount",
+  "openssl",
+  "redis-tools",
+  "systemd",
+];
 
 const goMinorMin = 19;
 const clusterConfiguration = "/etc/postgresql-common/createcluster.d/opencomputer.conf";
@@ -101,7 +111,7 @@ async function hasVirtualEnvironments() {
   }
 }
 
-/** The service and the tests start clusters of their own: the package should not start one on port 5432. */
+/** The service and the tests start their own clusters: the package should not start one on port 5432. */
 function withoutDefaultCluster() {
   mkdirSync(dirname(clusterConfiguration), { recursive: true });
   writeFileSync(clusterConfiguration, "create_main_cluster = false\n");

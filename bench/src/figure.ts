@@ -1,14 +1,14 @@
 import Table from "cli-table3";
 import { median, percentile } from "./statistics.ts";
 
-/** One row of the table: what was measured, its floor, and what it must reach. */
+/** A row of the table: a measurement, its floor and its target. */
 export interface Figure {
   name: string;
   measured: string;
   floor: string;
   result: string;
   mustReach: string;
-  /** Null for a figure that is reported and not judged. */
+  /** Whether the target is reached; null without a target. */
   reached: boolean | null;
 }
 
@@ -19,7 +19,7 @@ export function describeSamples(samples: readonly number[], unit: string): strin
 
 const heads = ["figure", "measured (median / p95)", "floor (median / p95)", "result", "must reach"];
 
-/** Shares of the terminal's width, in the order of the heads. */
+/** Column widths as shares of the terminal's width. */
 const widthShares = [0.3, 0.2, 0.2, 0.16, 0.14];
 const defaultColumns = 120;
 

@@ -1,13 +1,13 @@
-/** Samples of what is measured and of its floor, round by round. */
+/** Samples of a measurement and of its floor, in the order of the rounds. */
 export interface PairedSamples<Sample> {
   readonly measured: Sample[];
   readonly floor: Sample[];
 }
 
 /**
- * Measures something and its floor in turns, so that both see the same
- * machine. Which of them comes first alternates: the second one may find
- * caches and clocks as the first one left them.
+ * Alternates between a measurement and its floor, so that both run under the
+ * same conditions. The order also alternates, because the first one affects
+ * caches and clock rates of the second.
  */
 export async function measureInTurns<Sample>({
   rounds,

@@ -12,5 +12,5 @@ test("percentile takes the nearest rank, median the half", () => {
 
 test("pairedRatios compares round by round", () => {
   assert.deepEqual(pairedRatios([1, 9], [2, 3]), [0.5, 3]);
-  assert.throws(() => pairedRatios([1], [1, 2]), /as many of the floor/);
+  assert.throws(() => pairedRatios([1], [1, 2]), /as many samples of the floor/);
 });

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type AuditLine, auditLineSchema } from "@opencomputer/protocol";
+import { type AuditLine, auditLineSchema } from "@opencomputer/protocol/wire";
+import { readIfPresent } from "./read-if-present.ts";
 
 const pollMilliseconds = 50;
 const patienceMilliseconds = 20_000;
@@ -14,7 +14,7 @@ export async function readAuditLines(
   const name = sandboxId ?? "no-sandbox";
   const texts = await Promise.all(
     [`${name}.1.jsonl`, `${name}.jsonl`].map((file) =>
-      readFile(join(dataDirectory, "audit", file), "utf8").catch(emptyWhenAbsent),
+      readIfPresent(join(dataDirectory, "audit", file)),
     ),
   );
   const lines = texts.join("").split("\n").filter(Boolean);
@@ -38,9 +38,4 @@ export async function untilAudited(
     }
     await delay(pollMilliseconds);
   }
-}
-
-function emptyWhenAbsent(error: unknown): string {
-  if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
-  throw error;
 }

@@ -41,7 +41,7 @@ export async function createAuthority(commonName: string): Promise<Authority> {
 export async function issueCertificate(authority: Authority, hosts: string[]): Promise<KeyPair> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.create({
-    subject: "CN=stand-in host",
+    subject: "CN=simulated host",
     issuer: authority.certificate.subject,
     ...validity(),
     publicKey: keys.publicKey,

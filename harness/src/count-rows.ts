@@ -1,7 +1,6 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { z } from "zod";
 import type { RunningInstallation } from "./installation.ts";
+import { queryDatabase } from "./query-database.ts";
 
 const countsSchema = z.record(z.string(), z.int());
 /** `query_to_xml` runs a statement for each table within one query. */
@@ -11,11 +10,6 @@ const countEachTable = `
   from pg_tables where schemaname = 'public'`;
 
 /** The rows of each table of an installation's own database. */
-export async function countRows({ id }: RunningInstallation): Promise<Record<string, number>> {
-  const socketDirectory = `/run/opencomputer-${id}/database`;
-  const { stdout } = await promisify(execFile)("psql", [
-    ...["--no-psqlrc", "--tuples-only", "--no-align", "--host", socketDirectory],
-    ...["--username", "opencomputer", "--dbname", "opencomputer", "--command", countEachTable],
-  ]);
-  return countsSchema.parse(JSON.parse(stdout));
+export function countRows(installation: RunningInstallation): Promise<Record<string, number>> {
+  return queryDatabase(installation, countEachTable, countsSchema);
 }

@@ -7,9 +7,18 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { readProcFile } from "./proc-file.ts";
 
-const ownProgram = {
+/** A checkout that is set up, and the Node to run it. */
+interface Program {
+  readonly checkout: string;
+  readonly node: string;
+  /** What is run: the compiled code, or the sources as by `npm run dev`. */
+  readonly code: "compiled" | "source";
+}
+
+const ownProgram: Program = {
   checkout: fileURLToPath(new URL("../..", import.meta.url)),
   node: process.execPath,
+  code: "compiled",
 };
 const pollMilliseconds = 100;
 const stopMilliseconds = 60_000;
@@ -53,14 +62,17 @@ export async function startInstallation({
   environment?: Record<string, string>;
   /** A free one when absent. */
   port?: number;
-  /** Another checkout that is set up, and the Node to run it. */
-  program?: { checkout: string; node: string };
+  /** This checkout and this Node when absent. */
+  program?: Program;
   onOutput?: (text: string) => void;
 }): Promise<RunningInstallation> {
   const apiPort = port ?? (await findFreePort());
   const apiUrl = `http://127.0.0.1:${apiPort}`;
-  const mainFile = join(program.checkout, "packages/standalone/dist/main.js");
-  const child = spawn(program.node, ["--enable-source-maps", mainFile], {
+  const [nodeOption, mainFile] = {
+    compiled: ["--enable-source-maps", "packages/standalone/dist/main.js"] as const,
+    source: ["--conditions=source", "packages/standalone/src/main.ts"] as const,
+  }[program.code];
+  const child = spawn(program.node, [nodeOption, join(program.checkout, mainFile)], {
     env: {
       PATH: process.env["PATH"] ?? "",
       OPENCOMPUTER_DATA_DIR: dataDirectory,
@@ -131,6 +143,10 @@ async function installationId(dataDirectory: string): Promise<string> {
 /** The processes of one part whose environment names this data directory or its sockets. */
 async function findProcesses(dataDirectory: string, name: string): Promise<number[]> {
   const id = await installationId(dataDirectory);
+  const mainFile =
+    name === "host"
+      ? /\/worker\/(dist|src)\/host\/main\.[jt]s/
+      : new RegExp(`/${name}/(dist|src)/main\\.[jt]s`);
   const found: number[] = [];
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
@@ -140,15 +156,15 @@ async function findProcesses(dataDirectory: string, name: string): Promise<numbe
       readlink(`/proc/${entry}/exe`).catch(() => ""),
     ]);
     const isNode = executable.endsWith("/node");
-    const mainFile = name === "host" ? "/worker/dist/host/main.js" : `/${name}/dist/main.js`;
-    const isPart = commandLine.includes(mainFile);
+    const isPart = mainFile.test(commandLine);
     const isOurs = environment.includes(dataDirectory) || environment.includes(`-${id}/`);
     if (isNode && isPart && isOurs) found.push(Number(entry));
   }
   return found;
 }
 
-async function findFreePort(): Promise<number> {
+/** A TCP port of the loopback address that nobody listens on. */
+export async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

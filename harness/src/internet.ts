@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Authority, createAuthority, issueCertificate } from "./certificates.ts";
@@ -22,7 +22,7 @@ export interface ReceivedRequest {
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void;
 
-/** A stand-in for the internet: hosts with certificates of their own authority, on loopback. */
+/** A simulated internet: hosts with certificates of their own authority, on loopback. */
 export interface Internet {
   /** Value for `OPENCOMPUTER_EGRESS_HOSTS`. */
   readonly egressHosts: string;
@@ -33,34 +33,48 @@ export interface Internet {
   /** Every request so far, in the order of their end. */
   readonly requests: ReceivedRequest[];
   requestsTo(host: string): ReceivedRequest[];
+  /** Serves the streams to the `streamPlaces` from now on; they echo until then. */
+  serveStreams(serve: (socket: Socket) => void): void;
   /** Ends the connection of a request with a TCP reset. */
   reset(request: IncomingMessage): void;
   close(): Promise<void>;
 }
 
 /**
- * Starts the hosts. `handler` answers for all of them: by default with a JSON
- * object that tells nothing of the request. `plainHosts` speak HTTP, not HTTPS.
+ * Starts the hosts. `handler` responds for all of them: by default with a JSON
+ * object that has nothing of the request. `plainHosts` speak HTTP, not HTTPS.
  */
 export async function startInternet({
   hosts,
+  publicHosts = [],
   plainHosts = [],
   misnamedHosts = [],
-  handler = answerOk,
+  otherHttpsPlaces = [],
+  streamPlaces = [],
+  handler = respondOk,
   streamed = false,
 }: {
   hosts: string[];
+  /** Names whose address a nameserver of the test gives: `egressHosts` has none of them. */
+  publicHosts?: string[];
   plainHosts?: string[];
   /** Names whose server shows the certificate of the other hosts. */
   misnamedHosts?: string[];
+  /** `host:port` of hosts that serve HTTPS on another port. */
+  otherHttpsPlaces?: string[];
+  /** `host:port` of hosts that serve something else than HTTP. */
+  streamPlaces?: string[];
   handler?: Handler;
   /** Hands requests to the handler before their body, which is neither kept nor recorded. */
   streamed?: boolean;
 }): Promise<Internet> {
   const directory = await mkdtemp(join(tmpdir(), "opencomputer-internet-"));
   const caFile = join(directory, "ca.pem");
-  const authority = await createAuthority("Stand-in internet");
-  const { certificatePem, privateKeyPem } = await issueCertificate(authority, hosts);
+  const authority = await createAuthority("Simulated internet");
+  const { certificatePem, privateKeyPem } = await issueCertificate(authority, [
+    ...hosts,
+    ...publicHosts,
+  ]);
   await writeFile(caFile, authority.certificatePem);
 
   const requests: ReceivedRequest[] = [];
@@ -77,10 +91,16 @@ export async function startInternet({
     socket.once("close", () => tcpSockets.delete(port));
   });
   const http = createServer(listen);
-  for (const server of [https, http]) {
+  let serveStream = (socket: Socket): void => void socket.pipe(socket);
+  const streams = createTcpServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => socket.destroy());
+    serveStream(socket);
+  });
+  for (const server of [https, http, streams]) {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
   }
+  const { port: streamPort } = streams.address() as AddressInfo;
   const httpsPort = (https.address() as AddressInfo).port;
   const httpPort = (http.address() as AddressInfo).port;
 
@@ -88,14 +108,20 @@ export async function startInternet({
     egressHosts: [
       ...[...hosts, ...misnamedHosts].map((host) => `${host}=127.0.0.1:${httpsPort}`),
       ...plainHosts.map((host) => `${host}:80=127.0.0.1:${httpPort}`),
+      ...otherHttpsPlaces.map((place) => `${place}=127.0.0.1:${httpsPort}`),
+      ...streamPlaces.map((place) => `${place}=127.0.0.1:${streamPort}`),
     ].join(","),
     caFile,
     authority,
     httpsPort,
     requests,
     requestsTo: (host) => requests.filter((request) => request.host === host),
+    serveStreams(serve) {
+      serveStream = serve;
+    },
     reset: (request) => void tcpSockets.get(request.socket.remotePort ?? 0)?.resetAndDestroy(),
     async close() {
+      streams.close();
       for (const server of [https, http]) {
         server.closeAllConnections();
         server.close();
@@ -118,7 +144,7 @@ async function receive(
     if (bodyBytes < recordedBodyBytesMax) chunks.push(chunk);
     bodyBytes += chunk.length;
   });
-  // A guest that goes away in the middle of its request leaves nothing to answer.
+  // A guest that goes away in the middle of its request needs no response.
   request.once("error", () => response.destroy());
   request.once("end", () => {
     const body = Buffer.concat(chunks);
@@ -136,7 +162,7 @@ async function receive(
   });
 }
 
-function answerOk(_request: IncomingMessage, response: ServerResponse): void {
+export function respondOk(_request: IncomingMessage, response: ServerResponse): void {
   response.writeHead(200, { "content-type": "application/json" });
   response.end('{"ok":true}\n');
 }

@@ -38,7 +38,7 @@ describe("searchDirectory", () => {
     });
   }
 
-  test("finds nothing where there is nothing, and says how much it read", async () => {
+  test("finds nothing where there is nothing, and reports how much it read", async () => {
     await writeFile(join(directory, "file"), "sk-ant-other");
     assert.deepEqual(await searchDirectory(directory, [value]), { leaks: [], bytesSearched: 12 });
   });

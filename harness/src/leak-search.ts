@@ -29,7 +29,7 @@ export interface SearchResult {
 
 interface Needle {
   form: string;
-  octets: Buffer;
+  bytes: Buffer;
 }
 
 /**
@@ -37,22 +37,22 @@ interface Needle {
  * text that holds it would show it.
  */
 export function formsOf(value: string): Needle[] {
-  const octets = Buffer.from(value);
-  const hex = octets.toString("hex");
+  const bytes = Buffer.from(value);
+  const hex = bytes.toString("hex");
   const written = [
     { form: "URL", text: encodeURIComponent(value) },
     { form: "form", text: new URLSearchParams({ "": value }).toString().slice(1) },
     { form: "JSON", text: JSON.stringify(value).slice(1, -1) },
   ].filter(({ text }) => text !== value);
   return [
-    { form: "raw", octets },
-    ...written.map(({ form, text }) => ({ form, octets: Buffer.from(text) })),
-    { form: "UTF-16", octets: Buffer.from(value, "utf16le") },
-    { form: "hex", octets: Buffer.from(hex) },
-    { form: "HEX", octets: Buffer.from(hex.toUpperCase()) },
+    { form: "raw", bytes },
+    ...written.map(({ form, text }) => ({ form, bytes: Buffer.from(text) })),
+    { form: "UTF-16", bytes: Buffer.from(value, "utf16le") },
+    { form: "hex", bytes: Buffer.from(hex) },
+    { form: "HEX", bytes: Buffer.from(hex.toUpperCase()) },
     ...[0, 1, 2].map((alignment) => ({
       form: `base64 at ${alignment}`,
-      octets: Buffer.from(base64Core(octets, alignment)),
+      bytes: Buffer.from(base64Core(bytes, alignment)),
     })),
   ];
 }
@@ -68,7 +68,7 @@ export async function searchDirectory(directory: string, values: string[]): Prom
   return total;
 }
 
-/** Of a file that is removed while the search goes on, nothing is left to be found. */
+/** A file that is removed during the search holds nothing to find. */
 function unlessRemoved(path: string): (error: unknown) => SearchResult {
   return (error) => {
     if (existsSync(path)) throw error;
@@ -76,7 +76,7 @@ function unlessRemoved(path: string): (error: unknown) => SearchResult {
   };
 }
 
-/** Searches the octets of one file; of a sparse one, those that are there. */
+/** Searches the bytes of one file; of a sparse one, without its holes. */
 export async function searchFile(path: string, values: string[]): Promise<SearchResult> {
   const total: SearchResult = { leaks: [], bytesSearched: 0 };
   for (const { start, length } of await listExtents(path)) {
@@ -119,7 +119,7 @@ export async function searchSavedState(directory: string, values: string[]): Pro
 }
 
 /**
- * Searches what a guest sees of its disk, as raw octets: the image with all
+ * Searches what a guest sees of its disk, as raw bytes: the image with all
  * its backing files, or `alone`.
  */
 export async function searchDisk(
@@ -183,7 +183,7 @@ export async function searchProcessMemory(pid: number, values: string[]): Promis
   return total;
 }
 
-/** proc(5), `/proc/pid/pagemap`: 8 octets a page, the top two bits say present and swapped. */
+/** proc(5), `/proc/pid/pagemap`: 8 bytes a page, whose top two bits are set for a present and for a swapped one. */
 async function isAnyPagePresent(
   pageMap: FileHandle,
   position: number,
@@ -203,7 +203,7 @@ function createSearch(place: string, values: string[], firstOffset = 0) {
   const needles = values.flatMap((value, valueIndex) =>
     formsOf(value).map((needle) => ({ ...needle, valueIndex })),
   );
-  const overlapBytes = Math.max(...needles.map((needle) => needle.octets.length)) - 1;
+  const overlapBytes = Math.max(...needles.map((needle) => needle.bytes.length)) - 1;
   const leaks: Leak[] = [];
   let tail: Buffer = Buffer.alloc(0);
   let bytesSearched = 0;
@@ -212,8 +212,8 @@ function createSearch(place: string, values: string[], firstOffset = 0) {
       // Of the holes of a sparse file only the edge can belong to a value.
       const isHole = zeros.compare(chunk, 0, chunk.length, 0, chunk.length) === 0;
       const window = Buffer.concat([tail, isHole ? chunk.subarray(0, overlapBytes) : chunk]);
-      for (const { valueIndex, form, octets } of needles) {
-        const index = window.indexOf(octets);
+      for (const { valueIndex, form, bytes } of needles) {
+        const index = window.indexOf(bytes);
         if (index === -1) continue;
         leaks.push({
           valueIndex,
@@ -229,9 +229,9 @@ function createSearch(place: string, values: string[], firstOffset = 0) {
   };
 }
 
-/** The characters of a base64 text that depend on the value alone, whatever stands around it. */
-function base64Core(octets: Buffer, alignment: number): string {
-  const padded = Buffer.concat([Buffer.alloc(alignment), octets]);
+/** The characters of a base64 text that depend on the value alone, not on what surrounds it. */
+function base64Core(bytes: Buffer, alignment: number): string {
+  const padded = Buffer.concat([Buffer.alloc(alignment), bytes]);
   const firstWhole = alignment === 0 ? 0 : 4;
   const wholeGroups = Math.floor(padded.length / 3);
   return padded.toString("base64").slice(firstWhole, wholeGroups * 4);

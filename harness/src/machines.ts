@@ -1,6 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { readIfPresent } from "./read-if-present.ts";
 
 const machineRecordSchema = z.object({
   process: z.object({ pid: z.int() }),
@@ -19,9 +20,9 @@ export async function readMachines(dataDirectory: string): Promise<Map<string, M
   const machines = new Map<string, Machine>();
   for (const entry of await readdir(dataDirectory, { recursive: true })) {
     if (!entry.endsWith("/machine.json")) continue;
-    const record = machineRecordSchema.parse(
-      JSON.parse(await readFile(join(dataDirectory, entry), "utf8")),
-    );
+    const text = await readIfPresent(join(dataDirectory, entry));
+    if (text === undefined) continue;
+    const record = machineRecordSchema.parse(JSON.parse(text));
     if (record.sandbox === null) continue;
     machines.set(record.sandbox.sandboxId, {
       pid: record.process.pid,

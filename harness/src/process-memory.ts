@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 
-/** Octets of memory that a process holds now, and the most it held since {@link resetPeakMemory}. */
+/** Bytes of memory that a process holds now, and the most it held since {@link resetPeakMemory}. */
 export interface ProcessMemory {
   now: number;
   peak: number;

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { promisify } from "node:util";
+import { listHostResources } from "./host-resources.ts";
 import type { RunningInstallation } from "./installation.ts";
-import { listLeftovers } from "./leftovers.ts";
 import { readMemory } from "./process-memory.ts";
 
 const run = promisify(execFile);
@@ -17,7 +17,7 @@ export type ResourceCounts = Record<string, number>;
 /** Counts processes, namespaces, interfaces, filters, control groups, files and file descriptors. */
 export async function countResources(installation: RunningInstallation): Promise<ResourceCounts> {
   const counts: ResourceCounts = {};
-  for (const line of await listLeftovers(installation)) {
+  for (const line of await listHostResources(installation)) {
     const kind = /^(process|namespace|interface|filter|control group)/.exec(line)?.[0] ?? "other";
     counts[kind] = (counts[kind] ?? 0) + 1;
   }

@@ -4,7 +4,7 @@ import type { RunningInstallation } from "./installation.ts";
 import { countResources, type ResourceCounts, readServiceMemory } from "./resources.ts";
 
 /** Idle connections between processes are kept for a minute. */
-const settleMilliseconds = 90_000;
+const steadyMillisecondsMax = 90_000;
 const pollMilliseconds = 500;
 
 /** What rounds of create, command and kill have left behind. */
@@ -13,7 +13,7 @@ export interface RoundsResult {
   leaks: string[];
   /** Sandboxes that are listed as running, though each was killed. */
   runningRows: number;
-  /** Resident memory of each process after the warm-up and after all rounds, in octets. */
+  /** Resident memory of each process after the warm-up and after all rounds, in bytes. */
   memory: Record<string, { before: number; after: number }>;
 }
 
@@ -30,13 +30,13 @@ export async function runRounds(
     await sandbox.kill();
   };
   for (let round = 1; round <= options.warmUpRounds; round += 1) await one();
-  const before = await settle(installation);
+  const before = await untilSteady(installation);
   const memoryBefore = await readServiceMemory(installation);
   for (let round = 1; round <= options.rounds; round += 1) {
     options.onRound?.(round);
     await one();
   }
-  const after = await settle(installation, before);
+  const after = await untilSteady(installation, before);
   const memoryAfter = await readServiceMemory(installation);
   return {
     leaks: compare(before, after),
@@ -57,14 +57,14 @@ function compare(before: ResourceCounts, after: ResourceCounts): string[] {
 }
 
 /**
- * The counts once the pool is full again and connections have gone: when three
+ * The counts once the pool is full again and connections are closed: when three
  * in a row are equal, or, with an earlier count, when nothing is more than it was.
  */
-async function settle(
+export async function untilSteady(
   installation: RunningInstallation,
   earlier?: ResourceCounts,
 ): Promise<ResourceCounts> {
-  const deadline = Date.now() + settleMilliseconds;
+  const deadline = Date.now() + steadyMillisecondsMax;
   let last = await countResources(installation);
   let equal = 1;
   while (Date.now() < deadline) {

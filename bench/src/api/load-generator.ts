@@ -5,12 +5,12 @@ import { type LoadResult, type LoadTask, loadTaskSchema } from "./message.ts";
 
 const headEnd = Buffer.from("\r\n\r\n");
 
-// A process of its own, so that making the load costs neither the server nor the bench its turn.
+// A separate process, so that generating the load blocks neither the server nor the bench.
 process.on("message", (message) => {
   void measure(loadTaskSchema.parse(message)).then((result) => process.send?.(result));
 });
 
-/** Kept-alive connections with one request under way each, after a warm-up that is not counted. */
+/** Keep-alive connections with one request at a time each, after a warm-up that is not counted. */
 async function measure(task: LoadTask): Promise<LoadResult> {
   const request = Buffer.from(task.head);
   const sockets = await Promise.all(
@@ -37,7 +37,7 @@ async function measure(task: LoadTask): Promise<LoadResult> {
   return { perSecond: samplesMs.length / seconds, p99Ms: percentile(samplesMs, 0.99) };
 }
 
-/** Calls back at the end of each whole response; anything but a 200 ends the process. */
+/** Calls back at the end of each response; any status but 200 ends the process. */
 function onResponse(socket: Socket, done: () => void): void {
   let received: Buffer = Buffer.alloc(0);
   socket.on("data", (chunk: Buffer) => {

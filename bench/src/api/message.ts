@@ -1,10 +1,10 @@
 import { z } from "zod";
 
-/** What the bench tells the API's floor, and what it tells the load generator and hears back. */
+/** Messages between the bench and its processes: the API's floor and the load generator. */
 export const floorSettingsSchema = z.object({ body: z.string() });
 export const loadTaskSchema = z.object({
   port: z.int(),
-  /** The head of the one request that is sent over and over. */
+  /** The head of the request, which is sent repeatedly. */
   head: z.string(),
   connections: z.int(),
   warmUpMilliseconds: z.int(),

@@ -6,7 +6,7 @@ const rounds = 200;
 const growthBytesMax = 32 * 1024 ** 2;
 const judgedParts = ["control-plane", "worker", "egress-proxy"];
 
-/** 200 sandboxes one after the other: what they leave, and by how much the service grows. */
+/** 200 sandboxes in sequence: what remains of them, and the growth of the memory of the service. */
 export async function measureRounds(
   installation: RunningInstallation,
   onRound: (text: string) => void,

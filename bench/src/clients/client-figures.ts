@@ -6,7 +6,7 @@ import type { Figure } from "../figure.ts";
 import { measureCommandLine } from "./command-line-figure.ts";
 import { measurePythonSdk } from "./python-figures.ts";
 
-/** Prints what a user waits for besides the service: the start of `oc`, and the Python SDK's own share. */
+/** Measures the clients: the start of `oc`, and the overhead of the Python SDK. */
 export async function measureClients(
   installation: RunningInstallation,
   onRound: (text: string) => void,

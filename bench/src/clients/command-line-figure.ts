@@ -11,7 +11,7 @@ const rounds = 20;
 const ratioMax = 2.5;
 const projectDirectory = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** `oc ls` as users install it, as a whole process, against a Node that does nothing. */
+/** A whole process of the installed `oc ls`, compared with a Node process that does nothing. */
 export async function measureCommandLine(
   { apiUrl, apiKey }: RunningInstallation,
   directory: string,

@@ -24,7 +24,7 @@ const roundSchema = z.object({
 });
 type Round = z.infer<typeof roundSchema>;
 
-/** The Python SDK and the TypeScript SDK in turns: both in a process that runs on, on a sandbox each. */
+/** Alternates between the Python SDK and the TypeScript SDK, each in one process with one sandbox. */
 export async function measurePythonSdk(
   { apiUrl, apiKey }: RunningInstallation,
   directory: string,

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 
-/** Runs a program to its end; rejects with its messages when it fails. */
+/** Runs a program to its end; rejects with its output if it fails. */
 export function runToEnd(
   program: string,
   programArguments: readonly string[],

@@ -16,8 +16,8 @@ const descriptions = {
 } as const;
 
 /**
- * What the search of 1 GiB costs, by the proxy's CPU time, against the same
- * download by a sandbox that has no secrets; and what it costs in memory.
+ * CPU time and memory of the proxy for the search of 1 GiB, compared with the same
+ * download by a sandbox without secrets.
  */
 export async function measureDownloads(onRound: (text: string) => void): Promise<Figure[]> {
   const searched = sessions.withOneSecret();

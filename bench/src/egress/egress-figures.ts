@@ -1,15 +1,18 @@
 import type { Figure } from "../figure.ts";
+import { measureNewConnections } from "./connection-figures.ts";
 import { measureDownloads } from "./download-figures.ts";
 import { measureEvents } from "./event-figure.ts";
 import { measureManySecrets, measureManySecretsDownload } from "./many-secrets-figures.ts";
+import { measureNeighbours } from "./neighbour-figures.ts";
 import { measureRequests } from "./request-figures.ts";
 import { measureTiming } from "./timing-figures.ts";
 import { measureUpload } from "./upload-figure.ts";
 
-/** Everything that is measured of the egress proxy, each against a floor of the same run. */
+/** All measurements of the egress proxy, each with a floor of the same run. */
 export async function measureEgress(say: (text: string) => void): Promise<Figure[]> {
   const figures: Figure[] = [];
   figures.push(...(await measureRequests((text) => say(`proxy and relay: ${text}`))));
+  figures.push(...(await measureNewConnections((text) => say(`new connections: ${text}`))));
   say("1 GiB upload");
   figures.push(await measureUpload());
   figures.push(...(await measureDownloads((text) => say(`1 GiB response: ${text}`))));
@@ -17,6 +20,7 @@ export async function measureEgress(say: (text: string) => void): Promise<Figure
   figures.push(...(await measureManySecrets((text) => say(`many secrets and one: ${text}`))));
   say("1 GiB response, searched for many values");
   figures.push(await measureManySecretsDownload());
+  figures.push(...(await measureNeighbours((text) => say(`beside ${text}`))));
   figures.push(...(await measureTiming((text) => say(`time of responses: ${text}`))));
   return figures;
 }

@@ -9,7 +9,7 @@ const rounds = 20;
 const eventsPerRound = 200;
 const addedMillisecondsMax = 2;
 
-/** What the proxy adds to the time that an event of a stream takes, against the bare relay. */
+/** Latency of the events of a stream through the proxy, compared with the relay. */
 export async function measureEvents(onRound: (text: string) => void): Promise<Figure> {
   const session = sessions.withOneSecret();
   const path = await startMeasuredPath({ origin: "event-origin", sessions: [session] });

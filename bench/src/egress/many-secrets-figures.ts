@@ -11,11 +11,11 @@ import { sessions, unknownValue, usedSecret } from "./setup/sessions.ts";
 const rounds = 20;
 const secretCount = 10_000;
 const requestsRatioMin = 0.9;
-/** What the plain origin responds with to every request. */
+/** The response of the plain origin. */
 const shortBodyBytes = 2;
 const countText = secretCount.toLocaleString("en");
 
-/** The first request and requests a second of a session with many secrets, against one with a single secret. */
+/** First request and requests per second of a session with many secrets, compared with a single secret. */
 export async function measureManySecrets(onRound: (text: string) => void): Promise<Figure[]> {
   const many = sessions.withSecrets(secretCount);
   const one = sessions.withOneSecret();
@@ -49,7 +49,7 @@ export async function measureManySecrets(onRound: (text: string) => void): Promi
   }
 }
 
-/** The first response is when the proxy prepares the search for all values of a session. */
+/** The first request of a session, at which the proxy prepares the search for all of its values. */
 async function firstRequestMilliseconds(target: Target): Promise<number> {
   const downloads = openDownloads(target);
   try {
@@ -70,7 +70,7 @@ function describeFirst(many: number, one: number): Figure {
   };
 }
 
-/** The rate of a long response that is searched for as many values. */
+/** The rate of a long response that is searched for that many values. */
 export async function measureManySecretsDownload(): Promise<Figure> {
   const many = sessions.withSecrets(secretCount);
   const one = sessions.withOneSecret();

@@ -1,14 +1,15 @@
 import { describeSamples, type Figure } from "../figure.ts";
 import { measureInTurns } from "../in-turns.ts";
 import { median, pairedRatios } from "../statistics.ts";
-import { type LoadResult, measureLoad } from "./clients/load.ts";
+import { measureLoad } from "./clients/load.ts";
+import type { LoadResult } from "./clients/load-result.ts";
 import { startMeasuredPath } from "./setup/measured-path.ts";
 import { measuredHost, sessions, usedSecret } from "./setup/sessions.ts";
 
 const rounds = 20;
 const requestsRatioMin = 0.55;
 
-/** A request with one header to substitute, over and over on 32 connections. */
+/** Repeated requests with a token in one header, on 32 connections. */
 export const requestLoad = {
   head: [
     "GET /v1/messages HTTP/1.1",
@@ -25,8 +26,9 @@ export const requestLoad = {
 };
 
 export const perSecond = (results: LoadResult[]) => results.map((result) => result.perSecond);
+const cpuTimes = (results: LoadResult[]) => results.map((result) => result.cpuMicroseconds);
 
-/** Requests a second through the proxy and their CPU time, against the bare relay. */
+/** Requests per second through the proxy and their CPU time, compared with the relay. */
 export async function measureRequests(onRound: (text: string) => void): Promise<Figure[]> {
   const session = sessions.withOneSecret();
   const path = await startMeasuredPath({ origin: "origin", sessions: [session] });
@@ -39,7 +41,7 @@ export async function measureRequests(onRound: (text: string) => void): Promise<
       floor: () => measureLoad({ ...requestLoad, target: floorTarget, pid: path.relay.pid }),
       onRound,
     });
-    // Each round against its neighbour: the machine may be faster or slower in the next one.
+    // Ratios within a round: the speed of the machine varies between rounds.
     const ratio = median(pairedRatios(perSecond(measured), perSecond(floor)));
     return [
       {
@@ -50,20 +52,20 @@ export async function measureRequests(onRound: (text: string) => void): Promise<
         mustReach: `≥ ${requestsRatioMin} × the floor`,
         reached: ratio >= requestsRatioMin,
       },
-      describeCpuTime(measured, floor),
+      describeCpuTime("CPU time of each of these requests", measured, floor),
     ];
   } finally {
     await path.stop();
   }
 }
 
-function describeCpuTime(measured: LoadResult[], floor: LoadResult[]): Figure {
-  const microseconds = (results: LoadResult[]) => results.map((result) => result.cpuMicroseconds);
-  const ratio = median(pairedRatios(microseconds(measured), microseconds(floor)));
+/** The CPU time of what a load does, which is reported beside its rate. */
+export function describeCpuTime(name: string, measured: LoadResult[], floor: LoadResult[]): Figure {
+  const ratio = median(pairedRatios(cpuTimes(measured), cpuTimes(floor)));
   return {
-    name: "CPU time of each of these requests",
-    measured: describeSamples(microseconds(measured), "µs"),
-    floor: `${describeSamples(microseconds(floor), "µs")} (bare Node TLS relay)`,
+    name,
+    measured: describeSamples(cpuTimes(measured), "µs"),
+    floor: `${describeSamples(cpuTimes(floor), "µs")} (bare Node TLS relay)`,
     result: `${ratio.toFixed(2)} × the floor`,
     mustReach: "reported",
     reached: null,

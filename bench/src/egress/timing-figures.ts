@@ -11,8 +11,8 @@ const warmUpRounds = 5;
 const hostileKinds = Object.keys(hostilePatterns);
 
 /**
- * Whether the time of a response of 1 MiB tells how far it agrees with a
- * value, in any encoding; and how long the worst known response takes.
+ * Whether the time of a response of 1 MiB reveals how much of it matches a value,
+ * in any encoding, and how long the worst known response takes.
  */
 export async function measureTiming(onRound: (text: string) => void): Promise<Figure[]> {
   const session = sessions.withOneSecret();
@@ -41,7 +41,7 @@ export async function measureTiming(onRound: (text: string) => void): Promise<Fi
 
 type SamplesOf = (kind: string) => number[];
 
-/** Each kind once; the two of a pair follow each other, and which comes first alternates. */
+/** Each kind once; the two kinds of a pair follow each other, in alternating order. */
 async function measureRound(downloads: Downloads, round: number): Promise<Map<string, number>> {
   const pairs = encodingNames.flatMap((encoding) => [
     [`right.${encoding}`, `wrong.${encoding}`],

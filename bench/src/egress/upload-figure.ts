@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { request } from "node:https";
 import { createAuthority, readMemory, resetPeakMemory, startInternet } from "@opencomputer/harness";
-import { egressPorts } from "@opencomputer/protocol";
+import { egressPorts } from "@opencomputer/protocol/wire";
 import type { Figure } from "../figure.ts";
 import { startProxy } from "./setup/bench-processes.ts";
 import { proxyAddress } from "./setup/measured-path.ts";
@@ -13,7 +13,7 @@ const warmUpBytes = 8 * mebibyte;
 const growthBytesMax = 32 * mebibyte;
 const session = sessions.withOneSecret();
 
-/** How much the proxy grows while 1 GiB passes it, with a token that may be anywhere in it. */
+/** Growth of the proxy's memory during an upload of 1 GiB that may contain a token anywhere. */
 export async function measureUpload(): Promise<Figure> {
   let received = 0;
   const internet = await startInternet({

@@ -15,13 +15,13 @@ const wakeRatioMax = 2;
 const pauseMillisecondsMax = 100;
 const forkRatioMax = 1.5;
 const imageRatioMax = 1.2;
-/** Before each, so that what stands ready for a create, a fork or a wake is there. */
+/** Pause before each measurement, so that the warm machines for a create, fork or wake are ready. */
 const restMilliseconds = 2_500;
-/** The worker has a machine ready for what was saved or used in the last two minutes. */
+/** The worker keeps a warm machine for a state that was saved or used in the last two minutes. */
 const whileReady = "within two minutes of its last use";
 const savedSchema = z.object({ pauseMilliseconds: z.number() });
 
-/** What saving and coming back take, each beside a create of the same round. */
+/** Times of saving and of returning, each compared with a create of the same round. */
 export async function measureLife(
   installation: RunningInstallation,
   onRound: (text: string) => void,
@@ -114,7 +114,7 @@ export async function measureLife(
   ];
 }
 
-/** Ten forks of one checkpoint at once, and what each of them costs in memory while idle. */
+/** Ten concurrent forks of one checkpoint, and the memory of each while idle. */
 async function measureForks(installation: RunningInstallation): Promise<Figure> {
   const connection = { apiUrl: installation.apiUrl, apiKey: installation.apiKey };
   const parent = await Sandbox.create(connection);
@@ -157,7 +157,7 @@ async function waitUntilReady(sandbox: Sandbox, checkpointId: string): Promise<v
   }
 }
 
-/** As the worker noted it. */
+/** As recorded by the worker. */
 async function readPause(dataDirectory: string, checkpointId: string): Promise<number> {
   const path = join(dataDirectory, "worker/checkpoints", checkpointId, "saved.json");
   return savedSchema.parse(JSON.parse(await readFile(path, "utf8"))).pauseMilliseconds;

@@ -1,16 +1,16 @@
 import { Agent, request } from "node:http";
 import { z } from "zod";
 
-// A process of its own, so that it can run in the network namespace of a slot.
-// Reads its task as JSON from the first argument and prints a number.
+// A separate process, so that it can run in the network namespace of a slot. The
+// first argument has the task as JSON; the output is a number.
 const taskSchema = z.object({
   hostname: z.string(),
   port: z.int(),
   host: z.string(),
   path: z.string(),
-  /** Requests under way at a time. */
+  /** Number of concurrent requests. */
   connections: z.int(),
-  /** How long to go on; 0 for one request. */
+  /** Duration; 0 for one request. */
   milliseconds: z.int(),
 });
 export type HttpTask = z.infer<typeof taskSchema>;

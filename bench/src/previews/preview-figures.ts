@@ -8,7 +8,7 @@ import {
   readMemory,
   resetPeakMemory,
 } from "@opencomputer/harness";
-import { guestNetwork } from "@opencomputer/protocol";
+import { guestNetwork } from "@opencomputer/protocol/wire";
 import { Sandbox } from "@opencomputer/sdk";
 import { z } from "zod";
 import { describeSamples, type Figure } from "../figure.ts";
@@ -26,7 +26,7 @@ const ratioMin = 0.5;
 const attemptsMax = 20;
 const growthBytesMax = 32 * mebi;
 
-/** A preview beside the same server, reached straight from its slot's network namespace. */
+/** A preview, compared with requests to the same server from the slot's network namespace. */
 export async function measurePreviews(
   installation: RunningInstallation,
   onRound: (text: string) => void,
@@ -117,7 +117,7 @@ export async function measurePreviews(
 const resultSchema = z.object({ requestsPerSecond: z.number(), bytesPerSecond: z.number() });
 type HttpResult = z.infer<typeof resultSchema>;
 
-/** Where requests go, and the process in whose network namespace they are made; null for the bench's own. */
+/** Target of requests, and the process in whose network namespace they are sent; null for the bench. */
 interface Target {
   hostname: string;
   port: number;

@@ -3,14 +3,15 @@ import { once } from "node:events";
 import { copyFile, mkdir, open, rm } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
-import { agentPort, agentRunResponseSchema, guestNetwork } from "@opencomputer/protocol";
+import { agentPort } from "@opencomputer/protocol/api";
+import { agentRunResponseSchema, guestNetwork } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import { machineTemplateSchema, twinCommand } from "./machine-template.ts";
 import { openMonitor } from "./monitor.ts";
 
-// The floor of a sandbox, in a network namespace of its own: QEMU restores the
-// golden snapshot by hand, and the agent is asked directly. Reads its settings
-// as JSON from the first argument and prints one JSON line a round.
+// The floor of a sandbox, in a separate network namespace: QEMU restores the
+// golden snapshot, and requests go directly to the agent. The first argument has
+// the settings as JSON; each round prints one line of JSON.
 const settingsSchema = z.object({
   template: machineTemplateSchema,
   /** As deep below the data directory as the layers of disks are: backing paths are relative. */
@@ -23,7 +24,7 @@ export type FloorSettings = z.infer<typeof settingsSchema>;
 
 const statusSchema = z.object({ status: z.string() });
 const retryMilliseconds = 2;
-/** A machine that does not come up is an error, not a bench that never ends. */
+/** Time after which a machine that does not start is an error. */
 const roundMillisecondsMax = 60_000;
 const settings = settingsSchema.parse(JSON.parse(process.argv[2] ?? "{}"));
 for (let round = 0; round < settings.rounds; round += 1) {

@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 
-/** How the worker started one machine: enough to start its twin by hand. */
+/** How the worker started a machine, to start another one like it. */
 export const machineTemplateSchema = z.object({
-  /** QEMU's whole argument vector. */
+  /** All arguments of QEMU. */
   command: z.array(z.string()).min(1),
   /** The saved state that is loaded, and the empty disk that is copied. */
   statePath: z.string(),
@@ -12,7 +12,7 @@ export const machineTemplateSchema = z.object({
 });
 export type MachineTemplate = z.infer<typeof machineTemplateSchema>;
 
-/** Reads the template off a machine that runs. */
+/** Reads the template from a running machine. */
 export async function readMachineTemplate(pid: number): Promise<MachineTemplate> {
   const command = (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0").slice(0, -1);
   const memoryArgument = command.find((argument) => argument.includes('"mem-path"'));
@@ -26,7 +26,7 @@ export async function readMachineTemplate(pid: number): Promise<MachineTemplate>
   };
 }
 
-/** The same arguments with a disk and a monitor socket of one's own. */
+/** The same arguments with another disk and monitor socket. */
 export function twinCommand(
   template: MachineTemplate,
   { diskPath, socketPath }: { diskPath: string; socketPath: string },

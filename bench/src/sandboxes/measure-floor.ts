@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { guestNetwork } from "@opencomputer/protocol";
+import { guestNetwork } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import type { FloorSettings } from "./floor.ts";
 
@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const roundSchema = z.object({ firstOutputMs: z.number(), warmRunMs: z.array(z.number()) });
 export type FloorRound = z.infer<typeof roundSchema>;
 
-/** Makes a namespace with the device that QEMU's arguments name; `end` takes it away. */
+/** Creates a namespace with the network device of QEMU's arguments; `end` removes it. */
 export async function openFloorNamespace(): Promise<{ end(): Promise<void> }> {
   await run("ip", ["netns", "add", namespace]);
   const inside = (command: string) => run("ip", ["-netns", namespace, ...command.split(" ")]);

@@ -6,7 +6,7 @@ import { z } from "zod";
 const responseSchema = z.object({ return: z.unknown().optional(), error: z.unknown().optional() });
 const retryMilliseconds = 2;
 
-/** The least of a QMP client: one command after the other. */
+/** A minimal QMP client: one command at a time. */
 export interface Monitor {
   execute(command: string, commandArguments?: Record<string, unknown>): Promise<unknown>;
   close(): void;
@@ -42,7 +42,7 @@ async function connectWhenThere(path: string): Promise<Socket> {
       await once(socket, "connect");
       return socket;
     } catch (error) {
-      // QEMU has not made its socket yet.
+      // QEMU has not created its socket yet.
       if (!(error instanceof Error)) throw error;
       await new Promise((resolve) => setTimeout(resolve, retryMilliseconds));
     }

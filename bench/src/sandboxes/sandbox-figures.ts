@@ -14,8 +14,8 @@ const firstOutputRatioMax = 1.6;
 const warmRunMillisecondsMax = 15;
 
 /**
- * Create and first output, and warm commands, against QEMU and the agent by
- * hand: in turns, so that both see the same machine.
+ * Create and first output, and warm commands, compared with QEMU and the agent
+ * without the service.
  */
 export async function measureCommands(
   installation: RunningInstallation,
@@ -83,7 +83,7 @@ export async function measureCommands(
   ];
 }
 
-/** Create and first output where no machine stands ready: a restore is part of each create. */
+/** Create and first output with an empty warm pool: each create includes a restore. */
 export async function measureColdCreate(
   installation: RunningInstallation,
   onRound: (text: string) => void,

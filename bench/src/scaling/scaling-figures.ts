@@ -7,9 +7,9 @@ const rounds = 10;
 const smallMB = 1024;
 const largeMB = 4096;
 const grownMillisecondsMax = 1_000;
-/** What `free` shows of a machine of the large size: its kernel keeps a part for itself. */
+/** Memory that `free` reports in a machine of the large size, without the part of its kernel. */
 const shownMBMin = largeMB * 0.9;
-/** How often the guest notes the time: what is above between two notes is a pause. */
+/** Interval at which the guest records the time: a longer one is a pause. */
 const noteMilliseconds = 5;
 const watcher = `import signal, time
 longest = 0.0
@@ -27,7 +27,7 @@ while True:
     last = now
 `;
 
-/** What it takes until `free` in a guest shows the memory that its sandbox was given. */
+/** Time until `free` in a guest reports the new memory of its sandbox. */
 export async function measureScaling(
   installation: RunningInstallation,
   onRound: (text: string) => void,

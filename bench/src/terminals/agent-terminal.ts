@@ -1,15 +1,15 @@
 import { once } from "node:events";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { agentPort } from "@opencomputer/protocol/api";
 import {
-  agentPort,
   agentTerminalSchema,
   readSessionEvents,
   workerSandboxListSchema,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/wire";
 import { Client } from "undici";
 import type { TypedTerminal } from "./echo-time.ts";
 
-/** Opens a terminal straight at the agent of a sandbox, past the service. */
+/** Opens a terminal directly at the agent of a sandbox, without the service. */
 export async function openAgentTerminal(
   workerSocket: string,
   sandboxId: string,
@@ -26,7 +26,7 @@ export async function openAgentTerminal(
   const output = await send("GET", `/v1/terminals/output?id=${id}`);
   const events = readSessionEvents(output);
   const input = startRequest(host, "POST", `/v1/terminals/input?id=${id}`);
-  // The agent responds when the input has ended, which it does with the connection.
+  // The agent responds at the end of the input, which is the end of the connection.
   input.on("error", () => undefined);
   input.flushHeaders();
   return {
@@ -37,7 +37,7 @@ export async function openAgentTerminal(
       for (;;) {
         const { done, value } = await events.next();
         if (done === true) throw new Error("The terminal of the agent ended");
-        if (value.type === "stdout") return value.octets;
+        if (value.type === "stdout") return value.bytes;
       }
     },
     async end() {

@@ -6,7 +6,7 @@ export interface TypedTerminal {
   end(): Promise<void>;
 }
 
-/** How long it takes, in milliseconds, from a keystroke until its echo is shown. */
+/** Milliseconds from a keystroke to its echo. */
 export async function measureEcho(terminal: TypedTerminal, key: string): Promise<number> {
   const startedAt = performance.now();
   await terminal.type(key);

@@ -11,8 +11,8 @@ const warmUpRounds = 10;
 const echoMillisecondsMax = 25;
 
 /**
- * Keystroke to echo in a terminal through the SDK, against the same straight
- * to the agent of the same sandbox, in turns.
+ * Keystroke to echo in a terminal through the SDK, compared with a terminal
+ * directly at the agent of the same sandbox.
  */
 export async function measureTerminals(
   installation: RunningInstallation,
@@ -62,7 +62,7 @@ async function openThroughSdk(sandbox: Sandbox): Promise<TypedTerminal> {
   };
 }
 
-/** Types letter after letter of one line, which `cat` never gets to print: the kernel takes 4095. */
+/** Types a line that stays shorter than the 4095 bytes that the kernel buffers, so that `cat` prints none. */
 function typist(terminal: TypedTerminal): () => Promise<number> {
   let typed = 0;
   return () => {

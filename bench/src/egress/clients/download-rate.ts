@@ -5,12 +5,12 @@ const mebibyte = 1024 ** 2;
 export const downloadBytes = 1024 * mebibyte;
 const warmUpBytes = 64 * mebibyte;
 
-/** Downloads enough of a kind for the proxy's code to be compiled for it. */
+/** Downloads enough of a kind for V8 to optimize the proxy's code for it. */
 export async function warmUp(downloads: Downloads, kind: string): Promise<void> {
   await downloads.milliseconds(kind, warmUpBytes);
 }
 
-/** MiB that the process `pid` passes on in a second of its CPU time, while 1 GiB is downloaded. */
+/** MiB that the process `pid` forwards per second of its CPU time, during a download of 1 GiB. */
 export async function measureDownloadRate(
   downloads: Downloads,
   kind: string,

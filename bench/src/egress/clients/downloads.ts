@@ -3,9 +3,9 @@ import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import type { Target } from "../setup/measured-path.ts";
 
-/** Downloads bodies of the body origin, one after the other, over one connection. */
+/** Downloads bodies of the body origin in sequence, over one connection. */
 export interface Downloads {
-  /** How long the response took to arrive whole, from the request on. */
+  /** Time from the request to the end of the response. */
   milliseconds(kind: string, bytes: number): Promise<number>;
   close(): void;
 }

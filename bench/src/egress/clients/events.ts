@@ -4,10 +4,10 @@ import { request } from "node:https";
 import { eventEnd, sentAtOf } from "../peers/event-text.ts";
 import type { Target } from "../setup/measured-path.ts";
 
-/** The first events of a response find connections and code as they were left; they are not counted. */
+/** Events that warm up connections and code, and are not counted. */
 const warmUpEvents = 20;
 
-/** Milliseconds from the sending of each event to its arrival, on the monotonic clock of the host. */
+/** Milliseconds from sending to arrival of each event, by the monotonic clock of the host. */
 export async function measureEventLatencies(target: Target, count: number): Promise<number[]> {
   const outgoing = request({
     ...target,

@@ -1,28 +1,20 @@
 import { once } from "node:events";
 import { connect, type TLSSocket } from "node:tls";
-import { readCpuSeconds } from "../../process-time.ts";
 import type { Target } from "../setup/measured-path.ts";
+import { type LoadResult, measureResponses } from "./load-result.ts";
 
 const responseEnd = Buffer.from("\r\n\r\nok");
 
-export interface LoadResult {
-  readonly perSecond: number;
-  /** CPU time of the process under load, per request. */
-  readonly cpuMicroseconds: number;
-}
-
 /**
- * Requests a second over kept-alive connections, each with one request under
- * way, and the CPU time that they cost the process `pid`, after a warm-up that
- * is not counted.
+ * Requests per second over keep-alive connections, each with one request at a
+ * time, and their CPU time in the process `pid`, after a warm-up that is not
+ * counted.
  */
 export async function measureLoad({
   target,
-  pid,
   head,
   connections,
-  warmUpMilliseconds,
-  milliseconds,
+  ...measured
 }: {
   target: Target;
   pid: number;
@@ -55,18 +47,11 @@ export async function measureLoad({
     });
     socket.write(request);
   }
-  await pause(warmUpMilliseconds);
-  const before = responses;
-  const cpuBefore = await readCpuSeconds(pid);
-  const startedAt = performance.now();
-  await pause(milliseconds);
-  const cpuSeconds = (await readCpuSeconds(pid)) - cpuBefore;
-  const count = responses - before;
-  const perSecond = (count * 1000) / (performance.now() - startedAt);
+  const result = await measureResponses(() => responses, measured);
   for (const socket of sockets) socket.destroy();
   if (failure !== undefined) throw failure;
-  if (count === 0) throw new Error("Not one response arrived");
-  return { perSecond, cpuMicroseconds: (cpuSeconds * 1e6) / count };
+  if (result.perSecond === 0) throw new Error("Not one response arrived");
+  return result;
 }
 
 async function open(target: Target): Promise<TLSSocket> {
@@ -74,8 +59,4 @@ async function open(target: Target): Promise<TLSSocket> {
   socket.setNoDelay(true);
   await once(socket, "secureConnect");
   return socket;
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -3,13 +3,13 @@ import { encodingNames, encodings } from "./encodings.ts";
 
 export const bodyBytes = 1024 ** 2;
 
-/** Kinds of which long responses are downloaded. */
+/** Kinds of the long responses that are downloaded. */
 export const downloadKinds = ["text", "json", "binary"] as const;
 
 /** Contents that are compared in time, each in every encoding as `<content>.<encoding>`. */
 export const comparedContents = ["right", "wrong", "random", "otherRandom"] as const;
 
-/** What costs a search most, as far as is known: escapes and what looks like their beginning. */
+/** The most expensive known body for a search: escapes and beginnings of escapes. */
 export const hostilePatterns = {
   base64OfA: "QUFB",
   percentSigns: "%",
@@ -23,7 +23,7 @@ export const hostilePatterns = {
   unfinishedEntities: "&aaaaaaaaaaaaaaa",
 } as const;
 
-/** Makes bodies of {@link bodyBytes} by the name of their kind, each once. */
+/** Creates bodies of {@link bodyBytes} by the name of their kind, each once. */
 export function createBodies(values: {
   value: string;
   otherValue: string;
@@ -60,7 +60,7 @@ export function createBodies(values: {
   };
 }
 
-/** All of the value but its last byte, which is another one. */
+/** The value with another last byte. */
 function nearMiss(value: string): string {
   return value.slice(0, -1) + (value.endsWith("x") ? "y" : "x");
 }

@@ -5,9 +5,8 @@ import { createBodies } from "./bodies.ts";
 import { bodyOriginSettingsSchema } from "./message.ts";
 import { runPeer } from "./run-peer.ts";
 
-// Responds to `/<kind>/<bytes>` with so many bytes of that kind, made once and
-// written over and over, in a process of its own: the CPU time of making and
-// sending them is not the proxy's.
+// Responds to `/<kind>/<bytes>` with that many bytes of that kind, in a separate
+// process, so that its CPU time is not counted as the proxy's.
 runPeer(bodyOriginSettingsSchema, ({ key, cert, value, otherValue }) => {
   const bodies = createBodies({ value, otherValue });
   return createServer({ key, cert }, (request, response) => {
@@ -21,7 +20,7 @@ async function respond(response: ServerResponse, body: Buffer, bytes: number): P
   try {
     await pipeline(repeated(body, bytes), response);
   } catch (error) {
-    // Whoever downloads fails with a message of its own when the connection is lost.
+    // The client reports a lost connection.
     process.stderr.write(`The body origin stopped a response early: ${String(error)}\n`);
   }
 }

@@ -4,10 +4,10 @@ import { eventText } from "./event-text.ts";
 import { originSettingsSchema } from "./message.ts";
 import { runPeer } from "./run-peer.ts";
 
-/** 200 events a second: a fast model. */
+/** 200 events per second, as a fast model sends. */
 const paceMilliseconds = 5;
 
-// Responds to `/<count>` with so many events at a fixed pace, each with the time of its sending.
+// Responds to `/<count>` with that many events at a fixed rate, each with its time of sending.
 runPeer(originSettingsSchema, (settings) =>
   createServer(settings, (request, response) => {
     response.writeHead(200, { "content-type": "text/event-stream" });

@@ -5,8 +5,8 @@ import { runPeer } from "./run-peer.ts";
 const response = Buffer.from("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
 const headEnd = Buffer.from("\r\n\r\n");
 
-// A TLS server that costs next to nothing, in a process of its own: the same
-// short response to every request head.
+// A cheap TLS server in a separate process: the same short response to every
+// request head.
 runPeer(originSettingsSchema, (settings) =>
   createServer(settings, (socket) => {
     socket.setNoDelay(true);

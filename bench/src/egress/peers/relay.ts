@@ -2,7 +2,7 @@ import { connect, createServer } from "node:tls";
 import { relaySettingsSchema } from "./message.ts";
 import { runPeer } from "./run-peer.ts";
 
-// The floor of the proxy: ends TLS, opens TLS, and hands bytes over unseen.
+// The floor of the proxy: terminates TLS, opens TLS, and forwards bytes unread.
 runPeer(relaySettingsSchema, ({ key, cert, originPort, originName, ca }) =>
   createServer({ key, cert }, (guest) => {
     const upstream = connect({ host: "127.0.0.1", port: originPort, servername: originName, ca });

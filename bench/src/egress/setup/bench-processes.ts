@@ -3,25 +3,27 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Authority } from "@opencomputer/harness";
-import type { EgressSession } from "@opencomputer/protocol";
+import type { EgressSession } from "@opencomputer/protocol/wire";
 import { Client } from "undici";
 import { listeningSchema } from "../peers/message.ts";
 
 const pollMilliseconds = 50;
+const auditDescriptor = 3;
 
-/** Programs of the bench that respond; each is a file in `peers`. */
+/** Server programs of the bench; each is a file in `peers`. */
 export type OriginName = "origin" | "body-origin" | "event-origin";
 
-/** A bare process of the bench that listens on a port. */
+/** A process of the bench that listens on a port. */
 export interface Peer {
   readonly pid: number;
   readonly port: number;
   stop(): void;
 }
 
-/** Starts a process, gives it its settings and waits for its port. */
+/** Starts a process, sends its settings and waits for its port. */
 export async function startPeer(
   name: OriginName | "relay",
   settings: Record<string, string | number>,
@@ -64,10 +66,14 @@ export async function startProxy({
         OPENCOMPUTER_EGRESS_CA_FILE: caFile,
         OPENCOMPUTER_EGRESS_PROXY_SOCKET: socketPath,
         OPENCOMPUTER_EGRESS_ADDRESS: address,
+        OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: String(auditDescriptor),
       },
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      stdio: ["ignore", "ignore", "inherit", "pipe", "ipc"],
     },
   );
+  const auditStream = child.stdio[auditDescriptor];
+  if (!(auditStream instanceof Readable)) throw new TypeError("The proxy has no audit stream");
+  auditStream.resume();
   const client = new Client("http://egress-proxy", { socketPath });
   await untilServing(child, client);
   const put = async (path: string, body: unknown) => {
@@ -106,7 +112,7 @@ async function untilServing(child: ChildProcess, client: Client): Promise<void> 
       await body.dump();
       if (statusCode === 200) return;
     } catch (error) {
-      // It does not listen yet.
+      // It is not listening yet.
       if (!(error instanceof Error)) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));

@@ -1,5 +1,5 @@
 import { createAuthority, issueCertificate } from "@opencomputer/harness";
-import { type EgressSession, egressPorts } from "@opencomputer/protocol";
+import { type EgressSession, egressPorts } from "@opencomputer/protocol/wire";
 import {
   type BenchProxy,
   type OriginName,
@@ -11,7 +11,7 @@ import { measuredHost } from "./sessions.ts";
 
 export const proxyAddress = "127.77.0.1";
 
-/** Where a client connects to, and as whom. */
+/** Address that a client connects to, and the session that it uses. */
 export interface Target {
   host: string;
   port: number;
@@ -20,7 +20,7 @@ export interface Target {
   ca: string;
 }
 
-/** An origin with two ways to it: the proxy, and a relay that only ends and opens TLS. */
+/** An origin and two paths to it: the proxy, and a relay that only terminates and opens TLS. */
 export interface MeasuredPath {
   readonly proxy: BenchProxy;
   readonly relay: Peer;
@@ -29,7 +29,7 @@ export interface MeasuredPath {
   stop(): Promise<void>;
 }
 
-/** Starts the processes, and gives the proxy the sessions. */
+/** Starts the processes, and creates the sessions in the proxy. */
 export async function startMeasuredPath({
   origin: name,
   originSettings = {},

@@ -4,17 +4,17 @@ import {
   type EgressSession,
   sealedTokenFrom,
   searchedParts,
-} from "@opencomputer/protocol";
+} from "@opencomputer/protocol/wire";
 
 export const measuredHost = "api.example.test";
 
-/** The secret that each request uses, whatever others the session has. */
+/** The secret that each request uses. */
 export const usedSecret = createSecret(0);
 
 /** A value of the same length and class as {@link usedSecret}'s that no session has. */
 export const unknownValue = valueFrom("no secret");
 
-/** Sessions that differ in the number of their secrets alone, each with an address of its own. */
+/** Sessions that differ only in address and number of secrets. */
 export const sessions = {
   withoutSecrets: () => createSession("b", "127.77.0.3", 0),
   withOneSecret: () => createSession("a", "127.77.0.2", 1),
@@ -30,6 +30,7 @@ function createSession(letter: string, sourceAddress: string, count: number): Eg
     mode: "allowlisted",
     egressAllowlist: [measuredHost],
     secrets: Array.from({ length: count }, (_, index) => createSecret(index)),
+    awsSecrets: [],
     formerSecrets: [],
     revokedSecrets: [],
     enforcesRevocation: false,

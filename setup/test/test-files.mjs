@@ -5,25 +5,21 @@ import { join } from "node:path";
 const skippedFolders = new Set(["node_modules", "dist", "build", ".git", ".cache"]);
 
 /**
- * The tests by what they need, cheapest first: nothing, real processes of one
- * package, the whole installation with its virtual machines.
+ * The tests by what they need: nothing (unit), real processes of one package
+ * (integration), the whole installation with its virtual machines (e2e).
  *
  * @param {string} directory
- * @returns {{ stage: "unit" | "integration" | "e2e", files: string[], concurrency: number }[]}
+ * @returns {{ unit: string[], integration: string[], e2e: string[] }}
  */
 export function findTestFiles(directory) {
   const files = walk(directory, "").sort();
   const isIntegration = (/** @type {string} */ file) => file.endsWith(".integration.test.ts");
   const isEndToEnd = (/** @type {string} */ file) => file.startsWith("e2e/");
-  return [
-    {
-      stage: "unit",
-      files: files.filter((file) => !isIntegration(file) && !isEndToEnd(file)),
-      concurrency: 2,
-    },
-    { stage: "integration", files: files.filter(isIntegration), concurrency: 1 },
-    { stage: "e2e", files: files.filter(isEndToEnd), concurrency: 1 },
-  ];
+  return {
+    unit: files.filter((file) => !isIntegration(file) && !isEndToEnd(file)),
+    integration: files.filter(isIntegration),
+    e2e: files.filter(isEndToEnd),
+  };
 }
 
 /**

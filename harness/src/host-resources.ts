@@ -6,11 +6,11 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 /**
- * Everything on this host that carries an installation's id or data directory:
+ * Lists everything on this host that carries an installation's id or data directory:
  * processes, network namespaces, interfaces, addresses, packet filter tables,
  * sockets, control groups. Empty when nothing is left.
  */
-export async function listLeftovers({
+export async function listHostResources({
   id,
   dataDirectory,
 }: {

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
-import { listMachines } from "./leftovers.ts";
+import { listMachines } from "./host-resources.ts";
+import { readIfPresent } from "./read-if-present.ts";
 
 const diskSchema = z.object({ layers: z.array(z.string()) });
 const machineSchema = z.object({
@@ -15,7 +16,7 @@ const machineSchema = z.object({
 });
 const savedSchema = z.object({ disk: diskSchema });
 
-/** What the worker's records name, and what its machines without a record hold. */
+/** What the worker's records name, and what its machines without a record use. */
 interface Held {
   pids: Set<number>;
   slots: Set<string>;
@@ -23,12 +24,12 @@ interface Held {
 }
 
 /**
- * What an idle installation holds and nobody knows of, and records of what is
- * not there: machines, network namespaces, disk layers, half-made directories.
- * Warm machines have no record: they belong to the worker, and are
- * younger than it. A change under way shows too: ask again.
+ * Lists what an idle installation holds without a record, and records of what
+ * does not exist: machines, network namespaces, disk layers, incomplete
+ * directories. Warm machines have no record: they belong to the worker, and
+ * are younger than it. A change in progress is listed too: call again.
  */
-export async function listStrays({
+export async function listOrphans({
   id,
   dataDirectory,
   workerPids,
@@ -48,7 +49,7 @@ export async function listStrays({
     held.slots.add(ready.slot);
     held.layers.add(ready.layer);
   }
-  const strays: string[] = [];
+  const orphans: string[] = [];
   const workerDirectory = join(dataDirectory, "worker");
   const readRecords = async <Schema extends z.ZodType>(
     kind: string,
@@ -57,11 +58,9 @@ export async function listStrays({
   ): Promise<z.infer<Schema>[]> => {
     const records: z.infer<Schema>[] = [];
     for (const entry of await readdir(join(workerDirectory, kind))) {
-      const text = await readFile(join(workerDirectory, kind, entry, fileName), "utf8").catch(
-        absent,
-      );
+      const text = await readIfPresent(join(workerDirectory, kind, entry, fileName));
       if (text === undefined) {
-        if (!readyMachineIds.has(entry)) strays.push(`${kind}/${entry} has no ${fileName}`);
+        if (!readyMachineIds.has(entry)) orphans.push(`${kind}/${entry} has no ${fileName}`);
       } else records.push(schema.parse(JSON.parse(text)));
     }
     return records;
@@ -72,7 +71,7 @@ export async function listStrays({
     held.pids.add(pid);
     held.slots.add(`oc${id}-${machine.slotIndex}`);
     for (const layer of machine.disk.layers) held.layers.add(layer);
-    if (!existsSync(`/proc/${pid}`)) strays.push(`machine ${pid} is recorded and does not run`);
+    if (!existsSync(`/proc/${pid}`)) orphans.push(`machine ${pid} is recorded and does not run`);
   }
   for (const kind of ["hibernated", "checkpoints"]) {
     for (const { disk } of await readRecords(kind, "saved.json", savedSchema)) {
@@ -81,23 +80,23 @@ export async function listStrays({
   }
 
   for (const pid of await listMachines({ id, dataDirectory })) {
-    if (!held.pids.has(pid)) strays.push(`machine ${pid} has no record`);
+    if (!held.pids.has(pid)) orphans.push(`machine ${pid} has no record`);
   }
   const present = new Set(await readdir(join(workerDirectory, "layers")));
   for (const file of present) {
-    if (!held.layers.has(file.replace(/\.qcow2$/, ""))) strays.push(`layer ${file} is unused`);
+    if (!held.layers.has(file.replace(/\.qcow2$/, ""))) orphans.push(`layer ${file} is unused`);
   }
   for (const layer of held.layers) {
-    if (!present.has(`${layer}.qcow2`)) strays.push(`layer ${layer} is missing`);
+    if (!present.has(`${layer}.qcow2`)) orphans.push(`layer ${layer} is missing`);
   }
   const { stdout } = await promisify(execFile)("ip", ["netns", "list"]);
   for (const line of stdout.split("\n")) {
     const name = line.split(" ")[0] ?? "";
     if (name.startsWith(`oc${id}-`) && !held.slots.has(name)) {
-      strays.push(`namespace ${name} has no machine`);
+      orphans.push(`namespace ${name} has no machine`);
     }
   }
-  return strays;
+  return orphans;
 }
 
 /** A machine that is younger than the worker, by its command line; undefined for any other. */
@@ -105,7 +104,7 @@ async function readReadyMachine(
   pid: number,
   workerPids: readonly number[],
 ): Promise<{ machineId: string; slot: string; layer: string } | undefined> {
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(absent);
+  const commandLine = await readIfPresent(`/proc/${pid}/cmdline`);
   const startedAt = await startOf(pid);
   const workerStarts = await Promise.all(workerPids.map(startOf));
   const isYounger = workerStarts.some((workerStart) => startedAt >= workerStart);
@@ -118,17 +117,6 @@ async function readReadyMachine(
 
 /** In clock ticks since boot: field 22 of proc(5), `/proc/pid/stat`. Not a number when it has ended. */
 async function startOf(pid: number): Promise<number> {
-  const stat = (await readFile(`/proc/${pid}/stat`, "utf8").catch(absent)) ?? "";
+  const stat = (await readIfPresent(`/proc/${pid}/stat`)) ?? "";
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
-}
-
-function absent(error: unknown): undefined {
-  if (
-    error instanceof Error &&
-    "code" in error &&
-    ["ENOENT", "ESRCH"].includes(String(error.code))
-  ) {
-    return undefined;
-  }
-  throw error;
 }

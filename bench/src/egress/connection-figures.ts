@@ -1,0 +1,42 @@
+import { describeSamples, type Figure } from "../figure.ts";
+import { measureInTurns } from "../in-turns.ts";
+import { median, pairedRatios } from "../statistics.ts";
+import { measureConnections } from "./clients/connections.ts";
+import { describeCpuTime, perSecond, requestLoad } from "./request-figures.ts";
+import { startMeasuredPath } from "./setup/measured-path.ts";
+import { sessions } from "./setup/sessions.ts";
+
+const rounds = 20;
+const ratioMin = 1;
+const clients = 8;
+
+/** New TLS connections with one request each, compared with the relay, which opens one upstream for each. */
+export async function measureNewConnections(onRound: (text: string) => void): Promise<Figure[]> {
+  const session = sessions.withOneSecret();
+  const path = await startMeasuredPath({ origin: "origin", sessions: [session] });
+  const load = { ...requestLoad, clients };
+  try {
+    const { measured, floor } = await measureInTurns({
+      rounds,
+      measured: () =>
+        measureConnections({ ...load, target: path.throughProxy(session), pid: path.proxy.pid }),
+      floor: () =>
+        measureConnections({ ...load, target: path.throughRelay(session), pid: path.relay.pid }),
+      onRound,
+    });
+    const ratio = median(pairedRatios(perSecond(measured), perSecond(floor)));
+    return [
+      {
+        name: `new TLS connections/s through the proxy, one request each, ${clients} clients`,
+        measured: describeSamples(perSecond(measured), "/s"),
+        floor: `${describeSamples(perSecond(floor), "/s")} (bare Node TLS relay)`,
+        result: `${ratio.toFixed(2)} × the floor`,
+        mustReach: `≥ ${ratioMin} × the floor`,
+        reached: ratio >= ratioMin,
+      },
+      describeCpuTime("CPU time of each of these connections", measured, floor),
+    ];
+  } finally {
+    await path.stop();
+  }
+}

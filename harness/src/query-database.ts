@@ -1,0 +1,27 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import type { z } from "zod";
+import type { RunningInstallation } from "./installation.ts";
+
+/** Executes statements in an installation's own database. Returns what they print, without headings. */
+export async function executeStatements(
+  { id }: RunningInstallation,
+  statements: string,
+): Promise<string> {
+  const socketDirectory = `/run/opencomputer-${id}/database`;
+  const { stdout } = await promisify(execFile)("psql", [
+    ...["--no-psqlrc", "--set=ON_ERROR_STOP=1", "--tuples-only", "--no-align"],
+    ...["--host", socketDirectory, "--username", "opencomputer", "--dbname", "opencomputer"],
+    ...["--command", statements],
+  ]);
+  return stdout;
+}
+
+/** The one JSON value that a query of an installation's own database selects. */
+export async function queryDatabase<Schema extends z.ZodType>(
+  installation: RunningInstallation,
+  query: string,
+  schema: Schema,
+): Promise<z.infer<Schema>> {
+  return schema.parse(JSON.parse(await executeStatements(installation, query)));
+}

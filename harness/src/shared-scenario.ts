@@ -1,0 +1,86 @@
+import { Sandbox, Snapshots } from "@opencomputer/sdk";
+import { clearOrg } from "./clear-org.ts";
+import { findFreePort } from "./installation.ts";
+import { type Handler, respondOk } from "./internet.ts";
+import { type Scenario, startScenario } from "./scenario.ts";
+
+/** What the internet of a shared installation has: a test names the hosts that it uses. */
+const sharedHosts = [
+  ...["api.anthropic.com", "api.example.com", "api.example.test", "api.github.com"],
+  ...["fork.example.test", "git.example.test", "other.example.test", "parent.example.test"],
+  "third.example.test",
+];
+const sharedPlainHosts = ["plain.example.test"];
+
+/** The installation of this process's test files, which run one after the other. */
+interface SharedInstallation {
+  readonly scenario: SharedScenario;
+  handler: Handler;
+}
+/** A scenario whose service serves metrics. */
+export interface SharedScenario extends Scenario {
+  /** Where, such as `http://127.0.0.1:9464`. */
+  readonly metricsUrl: string;
+}
+let shared: Promise<SharedInstallation> | undefined;
+
+/**
+ * A scenario on the installation that all test files of this process share,
+ * for tests that need no settings and leave the service as they found it.
+ * `end` removes the sandboxes, stores, projects and snapshots; what is left
+ * on the host shows in `endSharedInstallation`.
+ */
+export async function startSharedScenario({
+  hosts = [],
+  plainHosts = [],
+  handler = respondOk,
+}: {
+  hosts?: string[];
+  plainHosts?: string[];
+  handler?: Handler;
+} = {}): Promise<SharedScenario> {
+  for (const host of [...hosts, ...plainHosts]) {
+    if (![...sharedHosts, ...sharedPlainHosts].includes(host)) {
+      throw new Error(`The shared installation has no host ${host}: add it to sharedHosts`);
+    }
+  }
+  shared ??= start();
+  const installation = await shared;
+  installation.handler = handler;
+  const { scenario } = installation;
+  scenario.internet.requests.length = 0;
+  return { ...scenario, end: () => removeEverything(scenario) };
+}
+
+/** Stops the shared installation, if there is one. Returns what it leaves on the host. */
+export async function endSharedInstallation(): Promise<string[]> {
+  if (shared === undefined) return [];
+  const { scenario } = await shared;
+  shared = undefined;
+  return await scenario.end();
+}
+
+async function start(): Promise<SharedInstallation> {
+  const metricsPort = await findFreePort();
+  const scenario = await startScenario({
+    environment: { OPENCOMPUTER_METRICS_PORT: String(metricsPort) },
+    hosts: sharedHosts,
+    plainHosts: sharedPlainHosts,
+    otherHttpsPlaces: ["api.example.test:8443"],
+    streamPlaces: ["db.example.test:6379"],
+    handler: (request, response, body) => installation.handler(request, response, body),
+  });
+  const installation: SharedInstallation = {
+    scenario: { ...scenario, metricsUrl: `http://127.0.0.1:${metricsPort}` },
+    handler: respondOk,
+  };
+  return installation;
+}
+
+/** Returns the names of sandboxes that could not be killed: none. */
+async function removeEverything({ connection }: { connection: Scenario["connection"] }) {
+  await clearOrg(connection);
+  const snapshots = new Snapshots(connection);
+  for (const { name } of await snapshots.list()) await snapshots.delete(name);
+  return (await Sandbox.list(connection)).map(({ sandboxID }) => sandboxID);
+}

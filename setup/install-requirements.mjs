@@ -1,0 +1,44 @@
+// @ts-check
+import { installSiteGenerator } from "./documentation.mjs";
+import { installFormerDatabaseReader } from "./former-database.mjs";
+import { buildGoGrpcClient } from "./go-grpc-client.mjs";
+import { installNewerPostgres } from "./newer-postgres.mjs";
+import { createProgress } from "./progress.mjs";
+import { dataDirectory, installNodePackages } from "./project-steps.mjs";
+import { installGrpc, installPythonSdk, installPythonTools } from "./python.mjs";
+import { installSystemPackages } from "./system-packages.mjs";
+import { installAwsTools, installGuestClients } from "./test-clients.mjs";
+
+/**
+ * Installs what commands of this purpose need from elsewhere, at the same time
+ * where one does not need another.
+ *
+ * @param {"check" | "docs" | "host" | "test"} purpose
+ */
+export async function installRequirements(purpose) {
+  const { step } = createProgress();
+  const installations = [step("npm packages", installNodePackages)];
+  if (purpose === "check" || purpose === "docs") {
+    installations.push(step("site generator", installSiteGenerator));
+  } else {
+    const need = { purpose, dataDirectory: dataDirectory() };
+    installations.push(
+      step("reader of former databases", (report) => installFormerDatabaseReader(need, report)),
+    );
+  }
+  if (purpose !== "docs") installations.push(installForSystem(purpose));
+  await Promise.all(installations);
+
+  /** @param {"check" | "host" | "test"} purpose */
+  async function installForSystem(purpose) {
+    await step("system packages", (report) => installSystemPackages(purpose, report));
+    if (purpose === "check") await step("Python tools", installPythonTools);
+    if (purpose !== "test") return;
+    await step("Python SDK", installPythonSdk);
+    await step("clients for guests", installGuestClients);
+    await step("gRPC of Python for tests of the proxy", installGrpc);
+    await step("gRPC of Go for tests of the proxy", buildGoGrpcClient);
+    await step("S3 server and AWS SDK for Python", installAwsTools);
+    await step("PostgreSQL 16 for tests of the upgrade", installNewerPostgres);
+  }
+}

@@ -1,0 +1,49 @@
+// @ts-check
+import process from "node:process";
+import { commandNamed, readOptions } from "./commands.mjs";
+import { buildDashboard } from "./dashboard.mjs";
+import { createProgress } from "./progress.mjs";
+import {
+  buildGuestImage,
+  buildPreloadedLibrary,
+  compileTypeScript,
+  projectDirectory,
+} from "./project-steps.mjs";
+import { runForeground } from "./run-command.mjs";
+import { reportSetupError } from "./setup-error.mjs";
+
+// Builds what a command of package.json needs and runs it, under the pinned Node.
+
+const [name = "", ...commandArguments] = process.argv.slice(2);
+try {
+  process.exitCode = await runNamed(name, commandArguments);
+} catch (error) {
+  reportSetupError(error);
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} commandArguments
+ */
+async function runNamed(name, commandArguments) {
+  const { purpose, program, options, settings: defaults } = commandNamed(name);
+  const { settings, words } = readOptions(options ?? {}, commandArguments);
+  if (purpose === "host" || purpose === "test") await buildService();
+  process.stdout.write("\n");
+  return runForeground(process.execPath, [...program, ...words], {
+    cwd: projectDirectory,
+    env: { ...defaults, ...process.env, ...settings },
+  });
+}
+
+/** Builds what processes of the service are started from. */
+async function buildService() {
+  const { step } = createProgress();
+  await Promise.all([
+    step("TypeScript", compileTypeScript).then(() =>
+      step("guest agent and image", buildGuestImage),
+    ),
+    step("library preloaded into QEMU", buildPreloadedLibrary),
+    step("dashboard", buildDashboard),
+  ]);
+}

@@ -1,0 +1,35 @@
+// @ts-check
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { projectDirectory } from "../project-steps.mjs";
+
+const directory = join(projectDirectory, ".cache/test-groups");
+
+const endOfSharedInstallation = `
+import assert from "node:assert/strict";
+import { after } from "node:test";
+import { endSharedInstallation } from "@opencomputer/harness";
+after(async () => assert.deepEqual(await endSharedInstallation(), []));
+`;
+
+/** Removes the programs of earlier runs. */
+export function clearGroupPrograms() {
+  rmSync(directory, { recursive: true, force: true });
+}
+
+/**
+ * Writes a program that imports the files of a group, which so share its
+ * process, and returns its path.
+ *
+ * @param {{ name: string, files: string[] }} group
+ * @param {{ sharesInstallation: boolean }} options
+ */
+export function writeGroupProgram({ name, files }, { sharesInstallation }) {
+  const path = join(directory, `${name}.test.mjs`);
+  const urls = files.map((file) => pathToFileURL(join(projectDirectory, file)).href);
+  const imports = urls.map((url) => `import ${JSON.stringify(url)};\n`).join("");
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(path, sharesInstallation ? imports + endOfSharedInstallation : imports);
+  return path;
+}

@@ -1,0 +1,146 @@
+// @ts-check
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { projectDirectory } from "../project-steps.mjs";
+import { runInBackground } from "../run-command.mjs";
+import { clearGroupPrograms, writeGroupProgram } from "./group-programs.mjs";
+import { formatFailures, formatSlowest, mergeResults, noResults } from "./results.mjs";
+import { runFiles } from "./run-files.mjs";
+import { runGoTests } from "./run-go.mjs";
+import { runPythonTests } from "./run-python.mjs";
+import { findTestFiles } from "./test-files.mjs";
+import { groupEndToEndTests, groupUnitTests, longestFirst } from "./test-groups.mjs";
+
+// npm test [-- [unit|integration|e2e|go|python] [part of a path …]]
+const stageNames = ["unit", "integration", "e2e", "go", "python"];
+const slowestRows = 20;
+const failureRows = 40;
+/** Unit tests that run at a time: they compute. */
+const unitConcurrency = 2;
+/**
+ * Others that run at a time, on two cores. They wait for processes and machines as much as they compute; with
+ * three at a time, those that measure memory or wait for the network fail.
+ */
+const concurrency = 2;
+const sharedInstallations = 2;
+
+/** A file that hangs fails instead of holding up the run. */
+const fileMinutesMax = Number(process.env["OPENCOMPUTER_TEST_FILE_MINUTES"] || "20");
+
+/** Files that take more than half a minute, by the table at the end of a run. */
+const longFiles = [
+  "packages/worker/src/life.",
+  "e2e/page-examples",
+  "packages/control-plane/src/api-on-postgres",
+  "e2e/python-sdk",
+  "e2e/tampered-secrets",
+  "e2e/saved-state-secrets",
+  "packages/worker/src/power-loss",
+  "packages/worker/src/deep-disks",
+  "e2e/audit-trail",
+  "e2e/soak",
+  "e2e/images",
+  "e2e/private-database",
+  "e2e/no-leak",
+  "guest-image/src/guest.",
+  "packages/worker/src/scaling",
+  "packages/worker/src/worker.",
+];
+
+const words = process.argv.slice(2);
+const wantedStages = words.filter((word) => stageNames.includes(word));
+const wantedPaths = words.filter((word) => !stageNames.includes(word));
+const wantsStage = (/** @type {string} */ stage) =>
+  wantedStages.length === 0 || wantedStages.includes(stage);
+const isWanted = (/** @type {string} */ path) =>
+  wantedPaths.length === 0 || wantedPaths.some((part) => path.includes(part));
+
+const files = findTestFiles(projectDirectory);
+const unit = wantsStage("unit") ? files.unit.filter(isWanted) : [];
+const integration = wantsStage("integration") ? files.integration.filter(isWanted) : [];
+const endToEnd = wantsStage("e2e") ? files.e2e.filter(isWanted) : [];
+
+const startsBaked = endToEnd.length > 0 || integration.some(isBaked);
+clearGroupPrograms();
+// What needs no machine runs while the golden snapshot for the machines is baked.
+const parts = await Promise.all([
+  runUnitTests(),
+  wantsStage("go") && wantedPaths.length === 0 ? runGoTests() : noResults(),
+  wantsStage("python") ? runPythonTests(isWanted) : noResults(),
+  startsBaked ? prepareInstallation() : noResults(),
+]);
+if (integration.length + endToEnd.length > 0) parts.push(await runProcessTests());
+
+const results = mergeResults(parts);
+process.stdout.write(`\n${formatSlowest(results, slowestRows)}\n`);
+process.stdout.write(formatFailures(results, failureRows));
+process.stdout.write(
+  `${results.passed} passed, ${results.failed} failed, ${results.skipped.length} skipped\n`,
+);
+for (const name of results.skipped) process.stdout.write(`  skipped: ${name}\n`);
+if (results.passed + results.failed === 0) {
+  process.stderr.write(`No test matches ${words.join(" ")}.\n`);
+}
+const skipsAreFailures = process.env["CI"] === "true" && results.skipped.length > 0;
+if (skipsAreFailures) process.stderr.write("In CI a skipped test is a failed one.\n");
+process.exitCode = results.failed > 0 || skipsAreFailures || results.passed === 0 ? 1 : 0;
+
+async function runUnitTests() {
+  if (unit.length === 0) return noResults();
+  process.stdout.write(`\nunit: ${unit.length} files\n`);
+  const groups = groupUnitTests(unit);
+  return await run(
+    groups.map((group) => writeGroupProgram(group, { sharesInstallation: false })),
+    unitConcurrency,
+  );
+}
+
+/** Starts the groups that share an installation first, since they take longest. */
+function runProcessTests() {
+  process.stdout.write(`\nintegration: ${integration.length} files, e2e: ${endToEnd.length}\n`);
+  const { shared, alone } = groupEndToEndTests(endToEnd, { groups: sharedInstallations, shares });
+  const files = longestFirst([...alone, ...integration], longFiles);
+  return run(
+    [
+      ...shared.map((group) => writeGroupProgram(group, { sharesInstallation: true })),
+      ...files.map((file) => join(projectDirectory, file)),
+    ],
+    concurrency,
+  );
+}
+
+/**
+ * @param {string[]} paths
+ * @param {number} filesAtATime
+ */
+function run(paths, filesAtATime) {
+  return runFiles(paths, {
+    directory: projectDirectory,
+    concurrency: filesAtATime,
+    fileMinutesMax,
+  });
+}
+
+/** @param {string} file of an integration test */
+function isBaked(file) {
+  return readFileSync(join(projectDirectory, file), "utf8").includes("isBaked: true");
+}
+
+/** @param {string} file of an end-to-end test */
+function shares(file) {
+  return readFileSync(join(projectDirectory, file), "utf8").includes("startSharedScenario(");
+}
+
+/** Bakes what the tests with machines share, once for all of them. */
+async function prepareInstallation() {
+  const script = join(projectDirectory, "e2e/prepare-template.ts");
+  const { exitCode, output } = await runInBackground(
+    process.execPath,
+    [...process.execArgv, script],
+    { cwd: projectDirectory },
+  );
+  if (exitCode !== 0) throw new Error(`${script} ended with exit code ${exitCode}:\n${output}`);
+  process.stdout.write(`\n${output}`);
+  return noResults();
+}

@@ -3,7 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { readAuditLines, type Scenario, startScenario, untilAudited } from "@opencomputer/harness";
-import { limits } from "@opencomputer/protocol";
+import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { Sandbox } from "@opencomputer/sdk";
 
 const host = "api.example.test";
@@ -37,7 +37,7 @@ describe("an audit trail whose disk is full", () => {
     }
   };
 
-  test("no request leaves while it is full, each that left is audited, and egress is back with space", async () => {
+  test("no request leaves while it is full, each that left is audited, and egress works again with space", async () => {
     const { auditDisk, installation } = scenario;
     assert.ok(auditDisk !== undefined);
     const served = await untilStatus("200", "before");
@@ -67,7 +67,7 @@ describe("an audit trail whose disk is full", () => {
   });
 });
 
-describe("the audit trail of one sandbox is not another's to push out", () => {
+describe("no sandbox displaces the audit trail of another", () => {
   let scenario: Scenario;
   let quiet: Sandbox;
   let loud: Sandbox;
@@ -87,7 +87,7 @@ describe("the audit trail of one sandbox is not another's to push out", () => {
       { timeout: floodTimeoutSeconds },
     );
 
-  test("1,740 requests with paths of 60 KB, refused or not, leave the other's line", async () => {
+  test("1,740 requests with paths of 60 KB, refused or not, keep the other's line", async () => {
     const { dataDirectory } = scenario.installation;
     await quiet.exec.run(`curl -sS https://${host}/kept`);
     assert.equal((await flood(host)).exitCode, 0);
@@ -96,12 +96,12 @@ describe("the audit trail of one sandbox is not another's to push out", () => {
       lines.some((line) => line.host === refusedHost),
     );
     for (const { path } of loudLines) {
-      assert.ok(path === null || Buffer.byteLength(path) <= limits.auditTextBytesMax + 32);
+      assert.ok(path === null || Buffer.byteLength(path) <= serviceLimits.auditTextBytesMax + 32);
     }
     const [kept] = await readAuditLines(dataDirectory, quiet.sandboxId);
     assert.equal(kept?.path, "/kept");
     const { size } = await stat(pathOf(`audit/${loud.sandboxId}.jsonl`));
-    assert.ok(size <= limits.auditFileBytesMax);
+    assert.ok(size <= serviceLimits.auditFileBytesMax);
   });
 
   test("it is apart from the process log, and for its owner alone", async () => {

@@ -7,7 +7,8 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import {
-  listLeftovers,
+  killSandboxes,
+  listHostResources,
   type RunningInstallation,
   type Scenario,
   searchDirectory,
@@ -35,6 +36,7 @@ describe("backup and restore", () => {
     scenario = await startScenario({
       hosts: [host],
       environment: { OPENCOMPUTER_WARM_POOL_SIZE: "0" },
+      sharesImages: false,
     });
     directory = await mkdtemp(join(scenario.installation.dataDirectory, "..", "backup-"));
     backup = join(directory, "backup");
@@ -45,18 +47,16 @@ describe("backup and restore", () => {
     await hibernated.hibernate();
   });
   after(async () => {
-    const leftovers: string[] = [];
+    const remaining: string[] = [];
     if (restored !== undefined) {
       const connection = { apiUrl: restored.apiUrl, apiKey: restored.apiKey };
-      for (const { sandboxID } of await Sandbox.list(connection)) {
-        await Sandbox.kill(sandboxID, connection);
-      }
+      await killSandboxes(connection);
       await restored.stop();
-      leftovers.push(...(await listLeftovers(restored)));
+      remaining.push(...(await listHostResources(restored)));
     }
-    leftovers.push(...(await scenario.end()));
+    remaining.push(...(await scenario.end()));
     await rm(directory, { recursive: true, force: true });
-    assert.deepEqual(leftovers, []);
+    assert.deepEqual(remaining, []);
   });
 
   const command = (action: "backup" | "restore", dataDirectory: string, path: string) =>
@@ -64,7 +64,7 @@ describe("backup and restore", () => {
       env: { PATH: process.env["PATH"], OPENCOMPUTER_DATA_DIR: dataDirectory },
     });
 
-  test("a running service is backed up, and works on", async () => {
+  test("a running service is backed up, and keeps working", async () => {
     const { dataDirectory } = scenario.installation;
     await command("backup", dataDirectory, backup);
     assert.ok((await readdir(backup)).includes("backup.json"));
@@ -75,7 +75,7 @@ describe("backup and restore", () => {
     await assert.rejects(command("backup", empty, join(directory, "b")), /No service runs on/);
   });
 
-  test("a backup that is damaged or incomplete is refused, and nothing is made", async () => {
+  test("a damaged or incomplete backup is refused, and nothing is created", async () => {
     const target = join(directory, "refused");
     const damaged = join(directory, "damaged");
     await run("cp", ["--archive", backup, damaged]);
@@ -85,7 +85,7 @@ describe("backup and restore", () => {
     await file.close();
     await assert.rejects(command("restore", target, damaged), /is damaged: its SHA-256/);
     await rm(join(damaged, "backup.json"));
-    await assert.rejects(command("restore", target, damaged), /is no complete backup/);
+    await assert.rejects(command("restore", target, damaged), /is not a complete backup/);
     assert.ok(!existsSync(target));
     await rm(damaged, { recursive: true });
     const { dataDirectory } = scenario.installation;

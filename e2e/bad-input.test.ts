@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Scenario, startScenario } from "@opencomputer/harness";
-import { errorBodySchema } from "@opencomputer/protocol";
+import { errorBodySchema } from "@opencomputer/protocol/api";
 import { OpenComputerError, type Sandbox, SecretStore } from "@opencomputer/sdk";
 
 const host = "api.example.test";
 const resetHost = "reset.example.test";
 const wrongNameHost = "wrong-name.example.test";
 
-describe("bad input gets a clear error, loses nothing and leaves nothing", () => {
+describe("bad input gets a clear error, and neither loses nor leaves anything", () => {
   let scenario: Scenario;
   let sandbox: Sandbox;
 
@@ -121,10 +121,10 @@ describe("bad input gets a clear error, loses nothing and leaves nothing", () =>
   ];
   for (const [name, send, status, code, text] of refusals) {
     test(`${name}: ${status}`, async () => {
-      const answer = await send();
-      assert.equal(answer.status, status, JSON.stringify(answer.body));
-      if (code !== "") assert.equal(answer.body.code, code);
-      assert.match(answer.body.error, text);
+      const response = await send();
+      assert.equal(response.status, status, JSON.stringify(response.body));
+      if (code !== "") assert.equal(response.body.code, code);
+      assert.match(response.body.error, text);
     });
   }
 
@@ -147,7 +147,7 @@ describe("bad input gets a clear error, loses nothing and leaves nothing", () =>
     );
   });
 
-  test("10 MB of stdout come through whole", async () => {
+  test("10 MB of stdout arrive completely", async () => {
     const result = await sandbox.exec.run("head -c 10000000 /dev/zero | tr '\\0' x");
     assert.equal(result.stdout.length, 10_000_000);
     assert.equal(result.exitCode, 0);
@@ -180,13 +180,13 @@ END`);
     assert.equal(result.stdout, "ok\n");
   });
 
-  for (const [size, octets] of [
+  for (const [size, bytes] of [
     ["that the proxy measures", 1_000_000],
     ["that it streams", 5_000_000],
   ] as const) {
-    test(`an upstream that resets in a body ${size} is an error, never a short answer taken for whole`, async () => {
+    test(`an upstream that resets in a body ${size} is an error, never a short response taken for complete`, async () => {
       const result = await sandbox.exec.run(
-        `curl -sS --fail -o /dev/null https://${resetHost}/${octets}`,
+        `curl -sS --fail -o /dev/null https://${resetHost}/${bytes}`,
       );
       assert.notEqual(result.exitCode, 0);
       assert.notEqual(result.stderr, "");
@@ -203,7 +203,7 @@ END`);
     assert.equal(scenario.internet.requests.length, before);
   });
 
-  test("the service is whole after all that", async () => {
+  test("the service works after all of this", async () => {
     assert.equal(await sandbox.isRunning(), true);
     const names = (await SecretStore.list(scenario.connection)).map((store) => store.name);
     assert.equal(names.length, 1);

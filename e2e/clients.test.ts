@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { type Handler, type Scenario, startScenario } from "@opencomputer/harness";
+import { type Handler, type Scenario, startSharedScenario } from "@opencomputer/harness";
 import type { Sandbox } from "@opencomputer/sdk";
 import { createGitServer, type GitServer } from "./git-server.ts";
 
@@ -16,7 +16,7 @@ describe("real clients inside a sandbox use a secret", () => {
 
   before(async () => {
     git = await createGitServer({ user: "bot", password: key });
-    scenario = await startScenario({ hosts: [host, gitHost], handler: answer(git) });
+    scenario = await startSharedScenario({ hosts: [host, gitHost], handler: respondWith(git) });
     const store = await scenario.createStore({
       egressAllowlist: [host, gitHost],
       secrets: { API_KEY: key },
@@ -49,7 +49,7 @@ describe("real clients inside a sandbox use a secret", () => {
     assert.equal(last()?.headers["content-length"], String(`k=${key}`.length));
   });
 
-  test("curl with a chunked body whose token stands anywhere", async () => {
+  test("curl with a chunked body whose token is anywhere in it", async () => {
     await run(
       `(head -c 3000000 /dev/zero | tr '\\0' a; printf %s "$API_KEY"; head -c 100000 /dev/zero | tr '\\0' b) |
         curl -sS -T - -H 'content-type: application/octet-stream' https://${host}/`,
@@ -82,7 +82,7 @@ END`);
     assert.equal(last()?.headers["x-api-key"], key);
   });
 
-  test("openssl s_client speaks to a host that carries its own name", async () => {
+  test("openssl s_client connects to a host whose certificate has its own name", async () => {
     const output = await run(
       `printf 'GET /raw HTTP/1.1\\r\\nHost: ${host}\\r\\nx-api-key: %s\\r\\nConnection: close\\r\\n\\r\\n' "$API_KEY" |
         openssl s_client -quiet -verify_return_error -verify_hostname ${host} -servername ${host} -connect ${host}:443 -ign_eof 2>&1`,
@@ -107,7 +107,7 @@ END`);
     assert.notEqual(result.exitCode, 0);
   });
 
-  test("events arrive as they are sent, not when the answer ends", async () => {
+  test("events arrive as they are sent, not when the response ends", async () => {
     const output = await run(`python3 - <<'END'
 import time, urllib.request
 response = urllib.request.urlopen("https://${host}/events")
@@ -119,7 +119,7 @@ END`);
     assert.equal(output, "first\nsecond\n");
   });
 
-  test("40 MiB go up and come down unharmed", async () => {
+  test("40 MiB are uploaded and downloaded unchanged", async () => {
     const output = await run(
       `head -c 41943040 /dev/urandom > up && curl -sS -T up https://${host}/digest && sha256sum up &&
         curl -sS https://${host}/download | sha256sum`,
@@ -133,7 +133,7 @@ END`);
   });
 });
 
-function answer(git: GitServer): Handler {
+function respondWith(git: GitServer): Handler {
   let release: (() => void) | undefined;
   return (request, response, body) => {
     if (request.headers.host === gitHost) return git.handle(request, response, body);

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 
 const program = fileURLToPath(new URL("../packages/cli/bin/oc.js", import.meta.url));
 const host = "api.anthropic.com";
@@ -10,23 +13,22 @@ const host = "api.anthropic.com";
 describe("oc does the main job", () => {
   let scenario: Scenario;
   before(async () => {
-    scenario = await startScenario({ hosts: [host] });
+    scenario = await startSharedScenario({ hosts: [host] });
   });
   after(async () => assert.deepEqual(await scenario.end(), []));
 
+  const environment = () => ({
+    PATH: process.env["PATH"] ?? "",
+    HOME: "/nonexistent",
+    OPENCOMPUTER_API_URL: scenario.connection.apiUrl,
+    OPENCOMPUTER_API_KEY: scenario.connection.apiKey,
+  });
   const oc = (args: string[], input?: string) =>
     new Promise<{ exitCode: number; stdout: string; stderr: string }>((resolve) => {
       const child = execFile(
         process.execPath,
         [program, ...args],
-        {
-          env: {
-            PATH: process.env["PATH"],
-            HOME: "/nonexistent",
-            OPENCOMPUTER_API_URL: scenario.connection.apiUrl,
-            OPENCOMPUTER_API_KEY: scenario.connection.apiKey,
-          },
-        },
+        { env: environment() },
         (_error, stdout, stderr) => resolve({ exitCode: child.exitCode ?? -1, stdout, stderr }),
       );
       child.stdin?.end(input ?? "");
@@ -93,12 +95,61 @@ describe("oc does the main job", () => {
     assert.match(killed.stderr, /^error: Sandbox \S+ was killed or has ended/);
   });
 
-  test("an error names what is wrong and ends with its class of exit code", async () => {
+  test("an error names what is wrong and has the exit code of its class", async () => {
     const missing = await oc(["sandbox", "get", "sb-aaaaaaaaaaaaaaaaaaaa", "--json"]);
     assert.equal(missing.exitCode, 3);
     const error: unknown = JSON.parse(missing.stderr);
     assert.ok(typeof error === "object" && error !== null && "error" in error && "code" in error);
     const conflict = await oc(["secret-store", "create", "--name", "cli"]);
     assert.equal(conflict.exitCode, 4);
+  });
+
+  test("an agent works in a machine by MCP, with a secret that it does not see", async () => {
+    const { name } = await scenario.createStore({
+      egressAllowlist: [host],
+      secrets: { ANTHROPIC_API_KEY: "sk-ant-mcp-canary-7fQ2" },
+    });
+    const client = new Client({ name: "e2e", version: "1" });
+    const transport = new StdioClientTransport({
+      command: process.execPath,
+      args: [program, "mcp"],
+      env: environment(),
+    });
+    await client.connect(transport);
+    const call = async (tool: string, input: Record<string, unknown>) => {
+      const options = { timeout: 300_000 };
+      const given = { name: tool, arguments: input };
+      const result = CallToolResultSchema.parse(
+        await client.callTool(given, CallToolResultSchema, options),
+      );
+      const texts = result.content.map((part) => (part.type === "text" ? part.text : ""));
+      assert.notEqual(result.isError, true, texts.join("\n"));
+      assert.ok(!texts.join().includes("canary"), tool);
+      return texts;
+    };
+    const json = async (tool: string, input: Record<string, unknown>) =>
+      JSON.parse((await call(tool, input))[0] ?? "");
+    try {
+      const { sandboxId } = await json("create_sandbox", { secretStore: name });
+      const path = "/home/sandbox/ask.sh";
+      const content = `curl -s https://${host}/v1/models -H "x-api-key: $ANTHROPIC_API_KEY"\necho $ANTHROPIC_API_KEY\n`;
+      await call("write_file", { sandboxId, path, content });
+      const [, output = ""] = await call("exec", { sandboxId, command: "bash ask.sh" });
+      assert.match(output, /osb_sealed_[0-9a-f]{32}\n$/);
+      assert.equal(
+        scenario.internet.requestsTo(host).at(-1)?.headers["x-api-key"],
+        "sk-ant-mcp-canary-7fQ2",
+      );
+      const { entries } = await json("list_files", { sandboxId });
+      assert.ok(entries.some((entry: { name: string }) => entry.name === "ask.sh"));
+
+      const saved = await json("create_checkpoint", { sandboxId, name: "asked" });
+      const fork = await json("fork_checkpoint", { checkpointId: saved.checkpointId });
+      const read = await call("read_file", { sandboxId: fork.sandboxId, path });
+      assert.equal(read[1], content);
+      for (const id of [sandboxId, fork.sandboxId]) await call("kill_sandbox", { sandboxId: id });
+    } finally {
+      await client.close();
+    }
   });
 });

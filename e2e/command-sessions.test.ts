@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readMemory, resetPeakMemory, type Scenario, startScenario } from "@opencomputer/harness";
+import {
+  readMemory,
+  resetPeakMemory,
+  type Scenario,
+  startSharedScenario,
+} from "@opencomputer/harness";
 import { type CommandSession, OpenComputerError, type Sandbox } from "@opencomputer/sdk";
 
 const program = fileURLToPath(new URL("../packages/cli/bin/oc.js", import.meta.url));
@@ -15,23 +20,23 @@ describe("command sessions", () => {
   let scenario: Scenario;
   let sandbox: Sandbox;
   before(async () => {
-    scenario = await startScenario({ environment: { OPENCOMPUTER_WARM_POOL_SIZE: "0" } });
+    scenario = await startSharedScenario();
     sandbox = await scenario.createSandbox();
   });
   after(async () => assert.deepEqual(await scenario.end(), []));
 
-  /** Reads until that was said; the iteration goes on from there. */
+  /** Reads until that was received; the iteration continues from there. */
   async function readUntil(chunks: AsyncIterator<{ data: Uint8Array }>, text: string) {
-    let said = "";
-    while (!said.includes(text)) {
+    let received = "";
+    while (!received.includes(text)) {
       const { done, value } = await chunks.next();
-      assert.ok(done !== true, `the session ended after ${JSON.stringify(said)}`);
-      said += decoder.decode(value.data);
+      assert.ok(done !== true, `the session ended after ${JSON.stringify(received)}`);
+      received += decoder.decode(value.data);
     }
-    return said;
+    return received;
   }
   /** The service is back when it reaches the sandbox again. */
-  const answers = () =>
+  const responds = () =>
     sandbox.exec.list().then(
       () => true,
       (error: unknown) => {
@@ -40,10 +45,10 @@ describe("command sessions", () => {
       },
     );
   const chunksOf = (session: CommandSession) => session[Symbol.asyncIterator]();
-  /** Says what it reads, line by line, and ends with 9 at the end of its input. */
+  /** Prints what it reads, line by line, and ends with 9 at the end of its input. */
   const echoLines = "echo begun; while read -r line; do echo got $line; done; exit 9";
 
-  test("output, input and exit code pass as they come", async () => {
+  test("output, input and exit code are passed on at once", async () => {
     const session = await sandbox.exec.start(echoLines);
     const chunks = chunksOf(session);
     await readUntil(chunks, "begun\n");
@@ -56,28 +61,28 @@ describe("command sessions", () => {
     assert.equal(await session.wait(), 9);
   });
 
-  test("a session goes on without its client, and replays to the next", async () => {
+  test("a session continues without its client, and replays to the next", async () => {
     const first = await sandbox.exec.start(echoLines);
     await readUntil(chunksOf(first), "begun\n");
     first.close();
-    let said = "";
+    let received = "";
     const second = await sandbox.exec.attach(first.sessionId, {
       onStdout: (data) => {
-        said += decoder.decode(data);
+        received += decoder.decode(data);
       },
       onReplayEnd: () => {
-        said += "|";
+        received += "|";
       },
     });
     await second.sendStdin("later\n");
     await second.endStdin();
     assert.equal(await second.wait(), 9);
-    assert.equal(said, "begun\n|got later\n");
+    assert.equal(received, "begun\n|got later\n");
     const ended = await sandbox.exec.attach(first.sessionId);
     assert.equal(await readUntil(chunksOf(ended), "later\n"), "begun\ngot later\n");
   });
 
-  /** Loses the connection to a session in the middle, comes back, and ends it as if nothing was. */
+  /** Loses the connection to a session in the middle, attaches again, and ends it as usual. */
   async function comeBackAfter(loss: () => Promise<void>): Promise<CommandSession> {
     const before = await sandbox.exec.start(echoLines);
     await before.sendStdin("one\n");
@@ -85,7 +90,7 @@ describe("command sessions", () => {
     const lost = assert.rejects(before.wait(), { code: "connection_failed" });
     await loss();
     await lost;
-    while (!(await answers())) await pause();
+    while (!(await responds())) await pause();
     const again = await sandbox.exec.attach(before.sessionId);
     const chunks = chunksOf(again);
     await readUntil(chunks, "begun\ngot one\n");
@@ -107,12 +112,12 @@ describe("command sessions", () => {
     });
   }
 
-  test("a session goes on after a hibernation, which detaches its clients", async () => {
+  test("a session continues after a hibernation, which detaches its clients", async () => {
     const again = await comeBackAfter(async () => void (await sandbox.hibernate()));
     assert.equal(again.info.attachedClients, 0);
   });
 
-  test("kill ends the whole group; a held output does not keep the session", async () => {
+  test("kill ends the whole group; a process that holds the output open does not keep the session", async () => {
     const session = await sandbox.exec.start("sleep 1000 & sleep 1000 & echo begun; wait");
     await readUntil(chunksOf(session), "begun\n");
     await session.kill(15);
@@ -123,7 +128,7 @@ describe("command sessions", () => {
     assert.equal((await sandbox.exec.run("pkill -x -f 'sleep 600'")).exitCode, 0);
   });
 
-  test("time-outs: of the command, and after its last client has gone", async () => {
+  test("time-outs: of the command, and after its last client has left", async () => {
     const late = await sandbox.exec.start("sleep 1000", { timeout: 1 });
     assert.equal(await late.wait(), -1);
     const left = await sandbox.exec.start("sleep 1000", { maxRunAfterDisconnect: 1 });
@@ -143,7 +148,7 @@ describe("command sessions", () => {
     await assert.rejects(sandbox.exec.result("exec-0"), { code: "session_not_found" });
   });
 
-  test("200 MiB reach a slow reader whole, and no process on the way grows", async () => {
+  test("200 MiB reach a slow reader completely, and no process that passes them on grows", async () => {
     const bytes = 200 * megabyte;
     const pids = [
       ...(await scenario.installation.pidsOf("control-plane")),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { OpenComputerError, Sandbox } from "@opencomputer/sdk";
 
 const pollMilliseconds = 200;
@@ -9,7 +9,7 @@ describe("shells, idempotency keys and what counts as use", () => {
   let scenario: Scenario;
   let sandbox: Sandbox;
   before(async () => {
-    scenario = await startScenario({ environment: { OPENCOMPUTER_WARM_POOL_SIZE: "0" } });
+    scenario = await startSharedScenario();
     sandbox = await scenario.createSandbox();
   });
   after(async () => assert.deepEqual(await scenario.end(), []));
@@ -19,7 +19,7 @@ describe("shells, idempotency keys and what counts as use", () => {
   }
   const statusOf = async ({ id }: Sandbox) => (await Sandbox.get(id, scenario.connection)).status;
   /** The service is back when it reaches the sandbox again. */
-  const answers = () =>
+  const responds = () =>
     sandbox.exec.list().then(
       () => true,
       (error: unknown) => {
@@ -65,7 +65,7 @@ describe("shells, idempotency keys and what counts as use", () => {
     });
   });
 
-  test("a command whose callers have all gone is ended", async () => {
+  test("a command whose callers have all left is ended", async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const running = sandbox.exec.run("sleep 987", { signal });
@@ -81,7 +81,7 @@ describe("shells, idempotency keys and what counts as use", () => {
     const [pid] = await scenario.installation.pidsOf("worker");
     assert.ok(pid !== undefined);
     process.kill(pid, "SIGKILL");
-    await untilHolds(answers);
+    await untilHolds(responds);
     assert.equal((await start()).sessionID, sessionID);
     assert.equal((await sandbox.exec.run("pgrep -xfc 'sleep 654'")).stdout, "1\n");
     await assert.rejects(sandbox.exec.startDetached("sleep 655", { idempotencyKey: "session" }), {

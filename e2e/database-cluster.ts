@@ -8,7 +8,7 @@ export interface DatabaseCluster {
   stop(): Promise<void>;
 }
 
-/** Debian's way to a PostgreSQL cluster that lives as long as the program it runs. */
+/** Debian's program that runs a PostgreSQL cluster for as long as another program. */
 export async function startDatabaseCluster(): Promise<DatabaseCluster> {
   const child: ChildProcess = spawn(
     "pg_virtualenv",

@@ -22,14 +22,14 @@ const documentSchema = z.object({
   paths: z.record(z.string(), z.record(z.string(), operationSchema)),
 });
 
-/** One request of a client with its answer, whose body is null unless it is JSON. */
+/** One request of a client with its response, whose body is null unless it is JSON. */
 export interface Exchange {
   url: string;
   init: FetchInit;
   status: number;
-  /** Content type of the answer. */
+  /** Content type of the response. */
   type: string | undefined;
-  answer: unknown;
+  response: unknown;
 }
 
 interface Operation extends z.infer<typeof operationSchema> {
@@ -60,7 +60,7 @@ export async function readDocumentedApi(apiUrl: string): Promise<DocumentedApi> 
       }),
     )
     .toSorted((one, other) => parametersIn(one.path) - parametersIn(other.path));
-  // The patterns say what the formats say, and strings are what queries carry.
+  // The patterns check what the formats would, and queries carry strings.
   const ajv = new Ajv2020({ validateFormats: false, coerceTypes: false, allErrors: true });
 
   function operationOf({ url, init }: Exchange): Operation {
@@ -105,16 +105,19 @@ export async function readDocumentedApi(apiUrl: string): Promise<DocumentedApi> 
     return faults("body", closed, JSON.parse(init.body));
   }
 
-  function answerFaults({ status, type, answer }: Exchange, { responses }: Operation): string[] {
+  function responseFaults(
+    { status, type, response }: Exchange,
+    { responses }: Operation,
+  ): string[] {
     const documented = responses[String(status)];
-    if (documented === undefined) return [`answer ${status} is not documented`];
+    if (documented === undefined) return [`response ${status} is not documented`];
     const documentedTypes = Object.keys(documented.content);
     if (type === undefined) {
-      return documentedTypes.length === 0 ? [] : [`answer ${status} has no body`];
+      return documentedTypes.length === 0 ? [] : [`response ${status} has no body`];
     }
     const found = documented.content[type.split(";")[0] ?? ""];
-    if (found === undefined) return [`answer ${status} of ${type} is not documented`];
-    return type.startsWith("application/json") ? faults("answer", found.schema, answer) : [];
+    if (found === undefined) return [`response ${status} of ${type} is not documented`];
+    return type.startsWith("application/json") ? faults("response", found.schema, response) : [];
   }
 
   return {
@@ -125,7 +128,7 @@ export async function readDocumentedApi(apiUrl: string): Promise<DocumentedApi> 
       return [
         ...queryFaults(exchange, operation),
         ...bodyFaults(exchange, operation),
-        ...answerFaults(exchange, operation),
+        ...responseFaults(exchange, operation),
       ].map((fault) => `${operation.name}: ${fault}`);
     },
   };

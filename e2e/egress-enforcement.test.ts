@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import type { Sandbox } from "@opencomputer/sdk";
 
 const allowedHost = "api.example.test";
@@ -30,7 +30,10 @@ describe("egress is enforced by construction", () => {
   let hostService: Server;
 
   before(async () => {
-    scenario = await startScenario({ hosts: [allowedHost, otherHost], plainHosts: [plainHost] });
+    scenario = await startSharedScenario({
+      hosts: [allowedHost, otherHost],
+      plainHosts: [plainHost],
+    });
     const strict = await scenario.createStore({
       egressAllowlist: [allowedHost, plainHost],
       secrets: { API_KEY: key },
@@ -47,7 +50,7 @@ describe("egress is enforced by construction", () => {
     assert.deepEqual(await scenario.end(), []);
   });
 
-  test("not one environment variable is needed: a bare environment is intercepted all the same", async () => {
+  test("no environment variable is needed: an empty environment is intercepted, too", async () => {
     const result = await allowlisted.exec.run(
       `T=$API_KEY; env -i /usr/bin/curl -sS https://${allowedHost}/ -H "authorization: Bearer $T"`,
     );
@@ -56,7 +59,7 @@ describe("egress is enforced by construction", () => {
     assert.equal(request?.headers["authorization"], `Bearer ${key}`);
   });
 
-  test("an address of the guest's choice means nothing: name and policy decide", async () => {
+  test("the address that the guest chooses has no effect: name and policy decide", async () => {
     const allowed = await allowlisted.exec.run(
       `curl -sS -w '%{http_code}' --resolve ${allowedHost}:443:203.0.113.9 https://${allowedHost}/`,
     );
@@ -76,11 +79,12 @@ describe("egress is enforced by construction", () => {
   });
 
   for (const port of [22, 25, 53, 5432, 8443]) {
-    test(`an allowlisted sandbox cannot open tcp/${port}, and learns so at once`, async () => {
+    test(`an allowlisted sandbox cannot open tcp/${port}, and is refused at once`, async () => {
       const result = await allowlisted.exec.run(connectTo("203.0.113.9", port));
-      // The resolver answers on port 53, whatever address is asked.
+      // The resolver responds on port 53, whatever address is asked.
       if (port === 53) return assert.equal(result.exitCode, 0);
-      assert.match(result.stdout, /^ConnectionRefusedError 0/);
+      // A dropped packet would take until the time-out, after five seconds.
+      assert.match(result.stdout, /^ConnectionRefusedError [0-3]\b/);
     });
   }
 
@@ -150,14 +154,14 @@ END`);
     assert.equal(scenario.internet.requestsTo(allowedHost).at(-1)?.headers["x-api-key"], "none");
   });
 
-  test("a token of one sandbox is nothing in another", async () => {
+  test("a token of one sandbox has no effect in another", async () => {
     const { stdout } = await intercepted.exec.run("printenv API_KEY");
     await allowlisted.exec.run(`curl -sS https://${allowedHost}/ -H "x-api-key: ${stdout.trim()}"`);
     const received = scenario.internet.requestsTo(allowedHost).at(-1);
     assert.equal(received?.headers["x-api-key"], stdout.trim());
   });
 
-  test("a guest that turns its packet filter and routes over is still held", async () => {
+  test("a guest that changes its packet filter and routes is still confined", async () => {
     await allowlisted.exec.run(
       "sudo ip addr add 10.0.0.7/24 dev eth0; sudo ip route add 203.0.113.0/24 dev eth0",
     );

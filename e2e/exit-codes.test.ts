@@ -40,7 +40,7 @@ describe("exit code of the service", () => {
     }
   });
 
-  test("a database that is not there may be there later", async () => {
+  test("a database that cannot be reached is a temporary failure", async () => {
     const { exitCode, message } = await endedWith({
       DATABASE_URL: "postgresql://user:canary-password@127.0.0.1:9/x",
     });

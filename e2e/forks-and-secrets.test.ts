@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
 
 const hosts = ["parent.example.test", "fork.example.test", "third.example.test"] as const;
@@ -15,14 +15,14 @@ const values = {
 
 /**
  * A process that took its token from the environment once, and uses it when
- * it is told a host and a name for the request.
+ * it is given a host and a name for the request.
  */
 const agent = `cat > /tmp/agent.sh <<'END'
 while true; do
   if [ -s /tmp/order ]; then
     read -r host name < /tmp/order
     rm /tmp/order
-    curl -sS -m 30 "https://$host/$name" -H "x-key: $SHARED" > /tmp/answer 2>&1
+    curl -sS -m 30 "https://$host/$name" -H "x-key: $SHARED" > /tmp/response 2>&1
     echo $? > /tmp/done
   fi
   sleep 0.1
@@ -38,7 +38,7 @@ describe("forks and their secrets", () => {
   let fork: Sandbox;
 
   before(async () => {
-    scenario = await startScenario({ hosts: [...hosts] });
+    scenario = await startSharedScenario({ hosts: [...hosts] });
     const create = async (
       host: string,
       secrets: Record<string, string | { value: string; allowedHosts: string[] }>,
@@ -86,7 +86,7 @@ describe("forks and their secrets", () => {
     return Number(text);
   }
 
-  test("a fork has the parent's files, tokens and envs, and an identity of its own", async () => {
+  test("a fork has the parent's files, tokens and envs, and its own identity", async () => {
     assert.notEqual(fork.sandboxId, parent.sandboxId);
     assert.equal(await run(fork, "cat /workspace/file; hostname"), `parent\n${fork.sandboxId}`);
     for (const name of ["SHARED", "PARENT_ONLY"]) {
@@ -109,7 +109,7 @@ describe("forks and their secrets", () => {
     assert.equal(received("memory-parent"), values.parentShared);
   });
 
-  test("host limits follow the winning secret; lists are joined, the parent's is not touched", async () => {
+  test("host limits are those of the secret that applies; lists are joined, and the parent's does not change", async () => {
     const token = await run(fork, "echo $SHARED");
     assert.equal((await curl(fork, parentHost, "limited", "SHARED")).exitCode, 0);
     assert.equal(received("limited"), token, "the fork's value is for the fork's host");
@@ -130,7 +130,7 @@ describe("forks and their secrets", () => {
     assert.deepEqual((await parent.allowedHosts()).egressAllowlist, [parentHost]);
   });
 
-  test("a token is worth nothing in a sandbox that is no relative", async () => {
+  test("a token has no effect in an unrelated sandbox", async () => {
     const token = await run(parent, "echo $SHARED");
     const stranger = await scenario.createSandbox({ secretStore: stores.parent });
     const command = `curl -sS -m 30 https://${parentHost}/stranger -H "x-key: ${token}"`;
@@ -139,7 +139,7 @@ describe("forks and their secrets", () => {
     await stranger.kill();
   });
 
-  test("a fork of a fork begins with the merged result; disk_only boots afresh with it", async () => {
+  test("a fork of a fork begins with the merged result; disk_only boots anew with it", async () => {
     await run(fork, "echo fork > /workspace/file; sync");
     const { id } = await fork.createCheckpoint("second", { kind: "disk_only" });
     const third = await forkOf(id, { secretStore: stores.third });
@@ -162,7 +162,7 @@ describe("forks and their secrets", () => {
     await third.kill();
   });
 
-  test("patches run in order in each fork; the first failure stops, shows, and leaves it usable", async () => {
+  test("patches run in order in each fork; the first failure stops them, is reported, and leaves the fork usable", async () => {
     const add = (script: string, description?: string) =>
       Sandbox.createCheckpointPatch(checkpointId, { ...scenario.connection, script, description });
     await add("echo one >> /workspace/patches");
@@ -182,7 +182,7 @@ describe("forks and their secrets", () => {
     await good.kill();
   });
 
-  test("four forks at once outlive parent and checkpoint, each for itself", async () => {
+  test("four forks at once outlive parent and checkpoint, independently", async () => {
     const forks = await Promise.all([1, 2, 3, 4].map(() => forkOf(checkpointId)));
     await parent.deleteCheckpoint(checkpointId);
     await parent.kill();

@@ -45,21 +45,21 @@ describe("a host whose disk is full", () => {
       "on disk\nin memory\n1\n",
     );
   };
-  const settledCheckpoint = async (id: string) => {
+  const finishedCheckpoint = async (id: string) => {
     const deadline = Date.now() + patienceMilliseconds;
     while (Date.now() < deadline) {
       const found = (await sandbox.listCheckpoints()).find((one) => one.id === id);
       if (found !== undefined && found.status !== "processing") return found;
       await delay(pollMilliseconds);
     }
-    throw new Error(`Checkpoint ${id} was not settled in time`);
+    throw new Error(`Checkpoint ${id} was not finished in time`);
   };
 
-  test("hibernate: 507 with a clear text, the sandbox runs on; with space it works", async () => {
+  test("hibernate: 507 with the reason, the sandbox keeps running; with space it works", async () => {
     await disk.fill(16 * mebibyte);
     await assert.rejects(sandbox.hibernate(), (error) => {
       assert.ok(isFull(error), String(error));
-      assert.match(String(error), /disk is full.*free space in the data directory/);
+      assert.match(String(error), /disk is full.*Free space in the data directory/);
       return true;
     });
     await assertRunsOn();
@@ -73,23 +73,23 @@ describe("a host whose disk is full", () => {
     await assertRunsOn();
   }
 
-  test("checkpoint: it fails and says why, the sandbox runs on; with space it works", async () => {
+  test("checkpoint: it fails with the reason, the sandbox keeps running; with space it works", async () => {
     await disk.fill(16 * mebibyte);
     const { id } = await sandbox.createCheckpoint("full");
-    const failed = await settledCheckpoint(id);
+    const failed = await finishedCheckpoint(id);
     assert.equal(failed.status, "failed");
     assert.match(JSON.stringify(failed), /disk is full/);
     await assertRunsOn();
     await disk.free();
     await sandbox.deleteCheckpoint(id);
     assert.equal(
-      (await settledCheckpoint((await sandbox.createCheckpoint("full")).id)).status,
+      (await finishedCheckpoint((await sandbox.createCheckpoint("full")).id)).status,
       "ready",
     );
     await assertRunsOn();
   });
 
-  test("what a guest writes waits for space: 507 meanwhile, then all of it is there", async () => {
+  test("what a guest writes waits for space: 507 meanwhile, then all of it is written", async () => {
     await disk.fill(8 * mebibyte);
     await run(
       `nohup sh -c 'yes line | head -c ${writtenBytes} > /workspace/large; sync; touch /dev/shm/written' > /dev/null 2>&1 &`,
@@ -107,12 +107,12 @@ describe("a host whose disk is full", () => {
       }
     };
     while (!(await standsStill())) {
-      assert.ok(Date.now() < deadline, "the machine stands still");
+      assert.ok(Date.now() < deadline, "the machine is paused");
       await delay(pollMilliseconds);
     }
     await disk.free();
     while (await standsStill()) {
-      assert.ok(Date.now() < deadline, "the machine goes on");
+      assert.ok(Date.now() < deadline, "the machine continues");
       await delay(pollMilliseconds);
     }
     const sum = await run(

@@ -55,7 +55,7 @@ export async function createGitServer({
       });
       const chunks: Buffer[] = [];
       child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
-      child.once("close", () => answerFromCgi(Buffer.concat(chunks), response));
+      child.once("close", () => respondFromCgi(Buffer.concat(chunks), response));
       child.stdin.end(body);
     },
     log: async () => (await run("git", ["-C", repository, "log", "--all", "--format=%s"])).stdout,
@@ -64,7 +64,7 @@ export async function createGitServer({
 }
 
 /** RFC 3875, section 6.3: header fields, an empty line, the body. */
-function answerFromCgi(output: Buffer, response: ServerResponse): void {
+function respondFromCgi(output: Buffer, response: ServerResponse): void {
   const headEnd = output.indexOf("\r\n\r\n");
   for (const line of output.subarray(0, headEnd).toString("latin1").split("\r\n")) {
     const [name = "", value = ""] = line.split(/:\s*/, 2);

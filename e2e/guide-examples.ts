@@ -39,7 +39,7 @@ export function readFences(page: string, markdown: string): Map<string, Fence> {
 }
 
 export interface RunOptions {
-  /** Texts of the example, such as an id it cannot know, and what stands for each. */
+  /** Texts of the example, such as an id that it cannot know, and what replaces each. */
   replace?: Record<string, string>;
   /** Id of the sandbox that a TypeScript example calls `sandbox` and does not make. */
   sandbox?: string;
@@ -60,7 +60,11 @@ export interface GuideExamples {
   home: string;
   /** Runs the example `page/name`; rejects when it fails. */
   run(example: string, options?: RunOptions): Promise<Printed>;
-  /** What the guide says that the example `page/name` prints. */
+  /** Runs a shell command where the shell examples run. */
+  shell(script: string): Promise<Printed>;
+  /** The text of a page. */
+  page(name: string): string;
+  /** What the example `page/name` prints according to the guide. */
   output(example: string): string;
   /** The text of an example that prints its output as comments, without `# `. */
   comments(example: string): string;
@@ -87,11 +91,13 @@ export async function openGuideExamples(connection: {
   apiKey: string;
 }): Promise<GuideExamples> {
   const fences = new Map<string, Fence>();
+  const pages = new Map<string, string>();
   for (const file of await readdir(guideDirectory)) {
     // Those in Python are run by a test of their own, with several versions.
     if (file.startsWith("python")) continue;
     const page = file.replace(/\.md$/, "");
     const markdown = await readFile(join(guideDirectory, file), "utf8");
+    pages.set(page, markdown);
     for (const [name, fence] of readFences(file, markdown)) {
       fences.set(name.replace(" ", ` ${page}/`), fence);
     }
@@ -155,6 +161,8 @@ export async function openGuideExamples(connection: {
       const script = [lookUps, replaced, afterwards].join("\n");
       return await execute("bash", ["--norc", "-euo", "pipefail", "-c", script]);
     },
+    shell: (script) => execute("bash", ["--norc", "-euo", "pipefail", "-c", script]),
+    page: (name) => pages.get(name) ?? "",
     output: (example) => find("output", example).text,
     comments: (example) =>
       [...find("example", example).text.matchAll(/^# ?(.*)$/gm)]
@@ -162,7 +170,11 @@ export async function openGuideExamples(connection: {
         .join(""),
     async typeFaults() {
       const files = (await readdir(home)).filter((file) => file.endsWith(".mts"));
-      const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023"];
+      const options = [
+        ...["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023"],
+        // The declarations of a package that an example uses name types of Node.
+        ...["--types", "node"],
+      ];
       // Declarations of the built packages, as a reader's compiler sees them.
       const words = [typeScriptProgram, ...options, "--ignoreConfig", ...files];
       return await new Promise((resolve) => {

@@ -72,7 +72,7 @@ describe("images and snapshots", () => {
     assert.ok(messages.includes("Step 9/9 completed"));
   });
 
-  test("what the steps made is in every sandbox of it, and holds for every command", async () => {
+  test("the result of the steps is in every sandbox of it, and applies to every command", async () => {
     const sandbox = await scenario.createSandbox({ snapshot: "built", envs: { OWN: "1" } });
     assert.equal(await output(sandbox, "greet"), "hello from greeter\n");
     assert.equal(
@@ -108,7 +108,7 @@ describe("images and snapshots", () => {
     await sandbox.kill();
   });
 
-  test("nothing of the build stays: no mirror, no index, no staging, no lists", async () => {
+  test("nothing of the build remains: no mirror, no index, no staging, no lists", async () => {
     const sandbox = await scenario.createSandbox({ image });
     const traces = await sandbox.exec.run(
       "env | grep -i -e pip_index -e proxy -e example.test; grep -rl example.test /etc /root /home /srv 2>/dev/null; ls -A /var/tmp /var/lib/apt/lists",
@@ -162,7 +162,7 @@ describe("images and snapshots", () => {
     await snapshots.delete("again");
   });
 
-  test("a failed step says which and why, and leaves nothing", async () => {
+  test("a failed step reports which and why, and leaves nothing", async () => {
     const failing = Image.base().runCommands("echo fine", "echo the reason >&2; exit 3");
     await assert.rejects(snapshots.create({ name: "failing", image: failing }), {
       code: "image_build_failed",
@@ -182,7 +182,7 @@ describe("images and snapshots", () => {
     );
   });
 
-  test("what the builder had of memory is not what a sandbox has", async () => {
+  test("a sandbox has nothing of the builder's memory", async () => {
     const large = Image.base()
       .runCommands("free -m | awk '/Mem:/ { print $2 }'")
       .builderMemory(2048);

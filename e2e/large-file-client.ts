@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { Sandbox } from "@opencomputer/sdk";
 import { z } from "zod";
 
-/** What the client is told to do, one at a time; it answers with a {@link clientAnswerSchema}. */
+/** A task of the client, one at a time; it responds with a {@link clientResultSchema}. */
 export const clientTaskSchema = z.object({
   apiUrl: z.string(),
   apiKey: z.string(),
@@ -16,17 +16,17 @@ export const clientTaskSchema = z.object({
 });
 export type ClientTask = z.infer<typeof clientTaskSchema>;
 
-export const clientAnswerSchema = z.object({ sha256: z.string(), bytes: z.number() });
+export const clientResultSchema = z.object({ sha256: z.string(), bytes: z.number() });
 
 const blockBytes = 1024 * 1024;
 
-// A program that moves large files, in a process of its own so that its memory can be told apart.
+// A program that moves large files, in a process of its own so that its memory can be measured apart.
 process.on("message", (message) => {
-  void perform(clientTaskSchema.parse(message)).then((answer) => process.send?.(answer));
+  void perform(clientTaskSchema.parse(message)).then((result) => process.send?.(result));
 });
 process.on("disconnect", () => process.exit(0));
 
-async function perform(task: ClientTask): Promise<z.infer<typeof clientAnswerSchema>> {
+async function perform(task: ClientTask): Promise<z.infer<typeof clientResultSchema>> {
   const sandbox = await Sandbox.connect(task.sandboxId, {
     apiUrl: task.apiUrl,
     apiKey: task.apiKey,
@@ -58,7 +58,7 @@ async function upload(
     redirect: "error",
     window: null,
   });
-  if (response.status !== 204) throw new Error(`PUT answered ${response.status}`);
+  if (response.status !== 204) throw new Error(`PUT returned ${response.status}`);
 }
 
 async function download(
@@ -68,12 +68,12 @@ async function download(
   if (way === "sdk") return sandbox.files.readStream(path);
   const response = await fetch((await sandbox.files.downloadUrl(path)).url);
   if (response.status !== 200 || response.body === null) {
-    throw new Error(`GET answered ${response.status}`);
+    throw new Error(`GET returned ${response.status}`);
   }
   return response.body;
 }
 
-/** Random octets of which no two blocks are alike, so that one lost or doubled changes the sum. */
+/** Random bytes of which no two blocks are alike, so that one lost or doubled changes the sum. */
 async function* blocks(bytes: number, note: (part: Uint8Array) => void) {
   const random = randomBytes(blockBytes);
   for (let at = 0; at < bytes; at += blockBytes) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { readMachines, type Scenario, startScenario } from "@opencomputer/harness";
+import { readMachines, type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { OpenComputerError, Sandbox, SecretStore } from "@opencomputer/sdk";
 
 const host = "api.example.test";
@@ -8,7 +8,7 @@ const key = "canary-life-4d11c09e7b3a86f52d18-first";
 const rotatedKey = "canary-life-4d11-second";
 const pollMilliseconds = 200;
 
-/** A process that counts in its memory alone, and tells how far it is when asked. */
+/** A process that counts in its memory alone, and prints its count on request. */
 const counter = `cat > /tmp/counter.py <<'END'
 import signal, time
 count = 0
@@ -32,7 +32,7 @@ describe("the life of a sandbox", () => {
   let sandbox: Sandbox;
 
   before(async () => {
-    scenario = await startScenario({ hosts: [host] });
+    scenario = await startSharedScenario({ hosts: [host] });
     const store = await scenario.createStore({
       egressAllowlist: [host],
       secrets: { API_KEY: key },
@@ -63,11 +63,11 @@ describe("the life of a sandbox", () => {
     await scenario.installation.untilReady();
   }
 
-  test("hibernate and wake: memory, processes, files, environment and token come back", async () => {
+  test("hibernate and wake: memory, processes, files, environment and token are restored", async () => {
     const before = Number(await run(sandbox, askCounter));
     const token = await run(sandbox, "echo $API_KEY");
     const { sizeBytes } = await sandbox.hibernate();
-    assert.ok(sizeBytes > 1024 * 1024, `${sizeBytes} octets`);
+    assert.ok(sizeBytes > 1024 * 1024, `${sizeBytes} bytes`);
     assert.deepEqual((await sandbox.hibernate()).sizeBytes, sizeBytes);
     assert.equal(await statusOf(sandbox), "hibernated");
     assert.ok(!(await readMachines(scenario.installation.dataDirectory)).has(sandbox.sandboxId));
@@ -92,14 +92,14 @@ describe("the life of a sandbox", () => {
 
   test("a hundred requests at once share one wake, and all succeed", async () => {
     await sandbox.hibernate();
-    const answers = await Promise.all(
+    const outputs = await Promise.all(
       Array.from({ length: 100 }, () => sandbox.files.read("/workspace/file")),
     );
-    assert.deepEqual(new Set(answers), new Set(["kept\n"]));
+    assert.deepEqual(new Set(outputs), new Set(["kept\n"]));
     assert.ok(Number(await run(sandbox, askCounter)) > 0, "with its memory");
   });
 
-  test("a connection that cannot come back fails inside; a new one works", async () => {
+  test("a connection that cannot be restored fails inside; a new one works", async () => {
     await run(
       sandbox,
       `cat > /tmp/connection.py <<'END'
@@ -108,7 +108,7 @@ connection = socket.create_connection(("${host}", 443))
 connection.settimeout(120)
 open("/tmp/connected", "w").close()
 try:
-    outcome = "closed" if connection.recv(1) == b"" else "octets"
+    outcome = "closed" if connection.recv(1) == b"" else "bytes"
 except OSError as error:
     outcome = type(error).__name__
 with open("/tmp/outcome", "w") as file:
@@ -137,7 +137,7 @@ while [ ! -e /tmp/connected ]; do sleep 0.05; done`,
     await idle.kill();
   });
 
-  test("restore: the sandbox is again what it was at its checkpoint, processes too", async () => {
+  test("restore: the sandbox is in the state of its checkpoint, processes included", async () => {
     await run(sandbox, "echo then > /workspace/file; sync");
     const { id } = await sandbox.createCheckpoint("then");
     await untilHolds(async () => (await sandbox.listCheckpoints())[0]?.status === "ready");
@@ -167,7 +167,7 @@ while [ ! -e /tmp/connected ]; do sleep 0.05; done`,
     });
   }
 
-  test("a machine that is killed: the sandbox boots from its disk, and says that its memory is lost", async () => {
+  test("a machine that is killed: the sandbox boots from its disk, and reports that its memory is lost", async () => {
     await run(sandbox, "echo on disk > /workspace/file; sync");
     const machines = await readMachines(scenario.installation.dataDirectory);
     process.kill(machines.get(sandbox.sandboxId)?.pid ?? 0, "SIGKILL");
@@ -179,7 +179,7 @@ while [ ! -e /tmp/connected ]; do sleep 0.05; done`,
   });
 
   for (const name of ["worker", "control-plane", "egress-proxy"] as const) {
-    test(`${name} killed while a sandbox hibernates and wakes: it is there, with its memory`, async () => {
+    test(`${name} killed while a sandbox hibernates and wakes: it exists, with its memory`, async () => {
       const count = Number(await run(sandbox, askCounter));
       const hibernation = sandbox.hibernate().catch(() => undefined);
       await pause();
@@ -209,7 +209,7 @@ async function untilHolds(holds: () => Promise<boolean>): Promise<void> {
     await pause();
   }
 
-  /** While a part is started again, requests fail; none of them is the last word. */
+  /** While a part is started again, requests fail; none of these failures is final. */
   function note(error: unknown): false {
     last = error;
     return false;

@@ -68,7 +68,7 @@ describe("a sandbox that uses a secret it can never see", () => {
     assert.equal(scenario.internet.requestsTo(otherHost).at(-1)?.headers["x-api-key"], token);
   });
 
-  test("is refused a host outside the allowlist, and told why", async () => {
+  test("is refused a host outside the allowlist, with the reason", async () => {
     const result = await sandbox.exec.run(
       `curl -sS -w '%{http_code}' https://${forbiddenHost}/ -H "x-api-key: $ANTHROPIC_API_KEY"`,
     );
@@ -77,7 +77,7 @@ describe("a sandbox that uses a secret it can never see", () => {
     assert.deepEqual(scenario.internet.requestsTo(forbiddenHost), []);
   });
 
-  test("the allowed-hosts route tells what the proxy enforces", async () => {
+  test("the allowed-hosts route returns what the proxy enforces", async () => {
     const { egressAllowlist, perSecretAllowedHosts } = await sandbox.allowedHosts();
     assert.deepEqual(egressAllowlist, [keyHost, otherHost]);
     assert.deepEqual(perSecretAllowedHosts, { ANTHROPIC_API_KEY: [keyHost] });

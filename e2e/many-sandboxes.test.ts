@@ -44,7 +44,7 @@ describe("ten sandboxes created at once", () => {
     );
   });
 
-  test("each is a machine of its own: host name, machine id, entropy, clock", async () => {
+  test("each is a separate machine: host name, machine id, entropy, clock", async () => {
     const seen = await Promise.all(
       sandboxes.map(async (sandbox) => {
         const { stdout } = await sandbox.exec.run(
@@ -65,7 +65,7 @@ describe("ten sandboxes created at once", () => {
     }
   });
 
-  test("a killed one answers stopped, runs nothing, and the others go on", async () => {
+  test("a killed one is reported stopped, runs nothing, and the others continue", async () => {
     const [first, second] = sandboxes;
     assert.ok(first !== undefined && second !== undefined);
     await first.kill();
@@ -75,7 +75,7 @@ describe("ten sandboxes created at once", () => {
     assert.equal((await Sandbox.list(scenario.connection)).length, count - 1);
   });
 
-  test("machines run without root and without privileges to gain", async () => {
+  test("machines run without root and cannot gain privileges", async () => {
     for (const pid of await listMachines(scenario.installation)) {
       const field = await readStatus(pid);
       assert.notEqual(field("Uid")?.split("\t")[0], "0");

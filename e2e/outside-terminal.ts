@@ -5,7 +5,7 @@ const program = fileURLToPath(new URL("../packages/cli/bin/oc.js", import.meta.u
 const script = fileURLToPath(new URL("outside-terminal.py", import.meta.url));
 
 const patienceMilliseconds = 60_000;
-/** One that does not end is killed, and fails its test. */
+/** A program that runs for longer is killed, and fails its test. */
 const lifeMilliseconds = 180_000;
 
 /** A person's terminal, 80 columns by 24 rows, in which `oc` runs. */
@@ -21,12 +21,12 @@ export interface OutsideTerminal {
   ended: Promise<{ exitCode: number | null; isRestored: boolean }>;
 }
 
-/** Runs `oc` with these words in a pseudo-terminal. */
+/** Runs `oc` with these arguments in a pseudo-terminal. */
 export function openOutsideTerminal(
   connection: { apiUrl: string; apiKey: string },
-  words: readonly string[],
+  args: readonly string[],
 ): OutsideTerminal {
-  const child = spawn("python3", [script, process.execPath, program, ...words], {
+  const child = spawn("python3", [script, process.execPath, program, ...args], {
     env: {
       PATH: process.env["PATH"],
       TERM: "xterm-256color",

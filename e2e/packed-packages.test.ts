@@ -6,10 +6,14 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { type ContractServer, startContractServer } from "@opencomputer/sdk/testing";
 import { build } from "esbuild";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
 import { packPackages } from "../setup/pack/pack-packages.mjs";
 
+const repository = fileURLToPath(new URL("..", import.meta.url));
 const compiler = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", import.meta.url));
 
 /** Without what `npm test` passes on, such as its working directory. */
@@ -70,6 +74,10 @@ const typedProgram = `
   }
 `;
 
+function tarballData(path: string): ArrayBuffer {
+  return new Uint8Array(readFileSync(path)).buffer;
+}
+
 describe("packed packages", () => {
   let folder: string;
   let server: ContractServer;
@@ -129,7 +137,7 @@ describe("packed packages", () => {
         assert.equal(await run(project, [process.execPath, "bundle.cjs"]), programOutput);
       });
 
-      test("has nothing of Node.js in a bundle for browsers", async () => {
+      test("a bundle for browsers has nothing of Node.js", async () => {
         const { metafile } = await build({
           stdin: { contents: 'export * from "@opencomputer/sdk"', resolveDir: project },
           bundle: true,
@@ -164,7 +172,63 @@ describe("packed packages", () => {
     });
   }
 
-  test("name no package of this repository but themselves", async () => {
+  test("pass publint without a suggestion", async () => {
+    for (const path of [sdk, cli]) {
+      const { messages, pkg } = await publint({
+        pack: { tarball: tarballData(path) },
+        strict: true,
+      });
+      assert.deepEqual(
+        messages.map((message) => formatMessage(message, pkg)),
+        [],
+        path,
+      );
+    }
+  });
+
+  test("have types that every module resolution of TypeScript finds", async () => {
+    const typed = await checkPackage(
+      createPackageFromTarballData(new Uint8Array(tarballData(sdk))),
+    );
+    assert.ok(typed.types !== false);
+    assert.deepEqual(typed.problems, []);
+    const untyped = await checkPackage(
+      createPackageFromTarballData(new Uint8Array(tarballData(cli))),
+    );
+    assert.equal(untyped.types, false, "oc is a program without an interface for imports");
+  });
+
+  test("have the manifest fields of the repository", async () => {
+    const root = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+    for (const [directory, tarball] of [
+      ["packages/sdk", sdk],
+      ["packages/cli", cli],
+    ] as const) {
+      const project = createProject({});
+      await run(project, ["tar", "-xzf", tarball]);
+      const manifest = JSON.parse(readFileSync(join(project, "package/package.json"), "utf8"));
+      const { version, license, engines, repository } = manifest;
+      assert.deepEqual(
+        { version, license, engines, repository },
+        {
+          version: root.version,
+          license: root.license,
+          engines: root.engines,
+          repository: { ...root.repository, directory },
+        },
+      );
+      assert.equal(manifest.private, undefined);
+    }
+  });
+
+  test("are made by npm run pack alone", async () => {
+    for (const workspace of ["packages/sdk", "packages/cli"]) {
+      const packing = run(repository, ["npm", "pack", "--dry-run", "--workspace", workspace]);
+      await assert.rejects(packing, { stderr: /Run `npm run pack` in the root of the repository/ });
+    }
+  });
+
+  test("contain no name of another package of this repository, nor of the service's wires", async () => {
     for (const tarball of [sdk, cli]) {
       const project = createProject({});
       await run(project, ["tar", "-xzf", tarball]);
@@ -173,7 +237,11 @@ describe("packed packages", () => {
         .filter((file) => /\.(ts|js|json)$/.test(file))
         .map((file) => readFileSync(join(project, file), "utf8"));
       assert.ok(texts.length > 3);
-      for (const text of texts) assert.doesNotMatch(text, /@opencomputer\/(protocol|sdk\/)/);
+      for (const text of texts) {
+        assert.doesNotMatch(text, /@opencomputer\/(protocol|sdk\/)/);
+        // Names of protocol's internal entry point, in code and in declarations.
+        assert.doesNotMatch(text, /\b(egressSession|workerSandbox|agentRunRequest|serviceLimits)/i);
+      }
     }
   });
 
@@ -194,7 +262,7 @@ describe("packed packages", () => {
       assert.match(await oc("checkpoint", "create", "--help"), /^Usage: oc checkpoint create /);
     });
 
-    test("loads for a command only what it uses", async () => {
+    test("loads only what a command uses", async () => {
       const listing = join(folder, "list-modules.cjs");
       const list = "process.stdout.write(Object.keys(require.cache).join('\\n'))";
       writeFileSync(listing, `process.on("exit", () => ${list});`);
@@ -202,6 +270,13 @@ describe("packed packages", () => {
       const modules = await run(folder, [...command, "ls"], { HOME: folder });
       assert.match(modules, /parts\/list\.js/);
       assert.doesNotMatch(modules, /parts\/(undici|attach-session|ora|project|snapshot)\.js/);
+      assert.doesNotMatch(modules, /parts\/(create-mcp-server|serve-(http|stdio))\.js/);
+    });
+
+    test("serves the tools of an agent", async () => {
+      const list = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" });
+      const served = await run(folder, ["sh", "-c", `echo '${list}' | ${prefix}/bin/oc mcp`]);
+      assert.match(served, /"name":"create_sandbox"/);
     });
 
     test("lists, creates and uses sandboxes", async () => {

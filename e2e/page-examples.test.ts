@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { clearOrg, type Scenario, startScenario } from "@opencomputer/harness";
 import { Project, Sandbox, SecretStore, Snapshots } from "@opencomputer/sdk";
 import { createGitServer, type GitServer } from "./git-server.ts";
 import { type GuideExamples, openGuideExamples, readFences } from "./guide-examples.ts";
@@ -60,13 +61,7 @@ describe("the examples of the guide run as they are printed", () => {
 
   afterEach(async () => {
     const { connection } = scenario;
-    for (const { sandboxID } of await Sandbox.list(connection)) {
-      await Sandbox.kill(sandboxID, connection);
-    }
-    for (const { id } of await Project.list(connection)) await Project.delete(id, connection);
-    for (const { id } of await SecretStore.list(connection)) {
-      await SecretStore.delete(id, connection);
-    }
+    await clearOrg(connection);
   });
 
   const sentKey = () => scenario.internet.requestsTo(host).at(-1)?.headers["x-api-key"];
@@ -112,6 +107,12 @@ describe("the examples of the guide run as they are printed", () => {
       GEMINI_KEY: ["header:x-goog-api-key", "query"],
       GENERIC_TOKEN: ["header", "body"],
     });
+
+    await guide.run("secrets/aws", { given: { store } });
+    const aws = (await SecretStore.listSecrets(store.id, connection)).find(
+      ({ name }) => name === "AWS",
+    );
+    assert.deepEqual([aws?.kind, aws?.allowedHosts], ["aws", ["*.amazonaws.com"]]);
 
     await guide.run("secrets/egress-allowlist");
     const restricted = (await SecretStore.list(connection)).find(
@@ -306,6 +307,51 @@ describe("the examples of the guide run as they are printed", () => {
     assert.match(rebooted.stdout, /^Rebooted .*\nPower-cycled /);
   });
 
+  test("events", async () => {
+    const sandbox = await scenario.createSandbox();
+    const listed = await guide.run("events/list");
+    assert.match(listed.stdout, new RegExp(`Z sandbox\\.ready ${sandbox.id} \\{\\}`));
+    const shown = (await guide.run("events/on-the-command-line")).stdout.split("\n").slice(0, 3);
+    const printed = cells(guide.output("events/on-the-command-line"));
+    assert.deepEqual(cells(shown.join("\n")), printed);
+    const following = guide.run("events/follow");
+    let isFollowing = true;
+    const ended = following.finally(() => {
+      isFollowing = false;
+    });
+    // It begins with what happens once it is connected.
+    while (isFollowing) await (await scenario.createSandbox()).kill();
+    assert.match((await ended).stdout, /^sb-\w+ \{ reason: 'requested' \}\n$/);
+    const command = "oc events --follow --json";
+    const interrupted = `${command} > followed &
+      until [ -s followed ]; do sleep 0.1; done
+      kill -TERM $!
+      wait $!
+      head -n 1 followed`;
+    const { stdout } = await guide.run("events/follow-on-the-command-line", {
+      replace: { [command]: interrupted },
+    });
+    assert.equal(typeof JSON.parse(stdout).id, "string");
+
+    assert.match((await guide.run("events/webhook")).stdout, /^[0-9a-f-]{36} whsec_\n$/);
+    const shownWebhooks = await guide.run("events/webhook-on-the-command-line");
+    assert.match(shownWebhooks.stdout, /^ID: .*\nSecret: +whsec_/);
+    assert.match(shownWebhooks.stdout, /example\.com\/hook +sandbox\.killed +enabled/);
+    const ofSandbox = await guide.run("events/webhook-of-a-sandbox");
+    assert.match(ofSandbox.stdout, /^[0-9a-f-]{36} whsec_\n$/);
+    const secret = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
+    const body = JSON.stringify({ type: "sandbox.ready" });
+    const headers = {
+      "webhook-id": "event",
+      "webhook-timestamp": String(Math.floor(Date.now() / 1000)),
+    };
+    const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
+    const signature = createHmac("sha256", Buffer.alloc(32, 1)).update(signed).digest("base64");
+    const given = { secret, body, headers: { ...headers, "webhook-signature": `v1,${signature}` } };
+    const verified = await guide.run("events/verify", { given });
+    assert.equal(verified.stdout, "{ type: 'sandbox.ready' }\n");
+  });
+
   test("sandboxes on the command line", async () => {
     const { connection } = scenario;
     const id = (await guide.run("command-line/create")).stdout.trim();
@@ -346,6 +392,43 @@ describe("the examples of the guide run as they are printed", () => {
     const json = await guide.run("command-line/allowed-hosts-as-json", { replace });
     const expected = asPrinted(guide.output("command-line/allowed-hosts-as-json"));
     assert.deepEqual(JSON.parse(json.stdout), JSON.parse(expected));
+  });
+
+  test("egress log", async () => {
+    const { connection } = scenario;
+    const store = await SecretStore.create({ name: "s", egressAllowlist: [host], ...connection });
+    await SecretStore.setSecret(store.id, "API_KEY", "sk-...", connection);
+    const sandbox = await scenario.createSandbox({ secretStore: "s" });
+    const curl = `curl -sS -m 20 -H "x-api-key: $API_KEY" https://${host}/v1/log`;
+    const { exitCode, stderr } = await sandbox.exec.run(
+      `${curl}; ${curl.replace(host, "example.org")}; true`,
+    );
+    assert.equal(exitCode, 0, stderr);
+    const start = { cursor: "0", signal: AbortSignal.timeout(60_000) };
+    for await (const { path, status, secrets } of sandbox.egress.follow(start)) {
+      if (path !== "/v1/log") continue;
+      assert.equal(status, 200);
+      assert.deepEqual(secrets.substituted, [{ name: "API_KEY", places: ["header x-api-key"] }]);
+      break;
+    }
+    for await (const entry of sandbox.egress.follow({ ...start, refused: true })) {
+      assert.equal(entry.host, "example.org");
+      break;
+    }
+    const replace = { "sb-abc123": sandbox.id };
+    const list = (await guide.run("egress-log/list", { replace })).stdout;
+    assert.match(list, /allowed +200 +GET https:\/\/api\.anthropic\.com\/v1\/log/);
+    assert.match(list, /refused .*example\.org/);
+    const read = (await guide.run("egress-log/read", { sandbox: sandbox.id })).stdout;
+    assert.match(read, /^example\.org /m);
+    const explained = (await guide.run("egress-log/explain", { replace })).stdout;
+    assert.ok(explained.startsWith(guide.output("egress-log/explain")), explained);
+    assert.match(explained, /API_KEY: substituted in header, body$/m);
+    const inCode = await guide.run("egress-log/explain-in-typescript", { sandbox: sandbox.id });
+    assert.equal(inCode.stdout, "refused not_in_allowlist []\n");
+    const suggested = (await guide.run("egress-log/suggest", { replace })).stdout;
+    assert.match(suggested, /Egress allowlist:\n {2}• api\.anthropic\.com\n/);
+    assert.match(suggested, /API_KEY:\n {4}• api\.anthropic\.com\n/);
   });
 
   /** A store of this name with one secret. */
@@ -455,8 +538,23 @@ describe("the examples of the guide run as they are printed", () => {
     assert.match(listed.stdout, /PORT +HOSTNAME +SSL +CREATED/);
     await guide.run("previews/authentication");
     const opened = await guide.run("previews/authentication-on-the-command-line", { replace });
-    assert.match(opened.stderr, /Preview token, shown this once: [\w-]{43}$/m);
+    assert.match(opened.stderr, /Preview token, shown only once: [\w-]{43}$/m);
     assert.match(opened.stdout, /\/\.opencomputer\/open\?code=/);
+  });
+
+  test("the configuration of an agent", async () => {
+    const { mcpServers } = JSON.parse(guide.output("mcp/configuration"));
+    const { command, args } = mcpServers.opencomputer;
+    const list = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" });
+    const { stdout } = await guide.shell(`echo '${list}' | ${[command, ...args].join(" ")}`);
+    const { result } = JSON.parse(stdout);
+    const documented = [...guide.page("mcp").matchAll(/`([a-z]+_[a-z]+|exec)`/g)];
+    for (const { name } of result.tools) {
+      assert.ok(
+        documented.some(([, tool]) => tool === name),
+        name,
+      );
+    }
   });
 
   test("completion", async () => {
@@ -468,5 +566,5 @@ describe("the examples of the guide run as they are printed", () => {
     assert.equal(await guide.typeFaults(), "");
   });
 
-  test("none is left out", () => assert.deepEqual(guide.notRun(), []));
+  test("all of them are tested", () => assert.deepEqual(guide.notRun(), []));
 });

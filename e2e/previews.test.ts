@@ -6,7 +6,12 @@ import { type ClientRequest, type IncomingMessage, type RequestOptions, request 
 import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readMemory, resetPeakMemory, type Scenario, startScenario } from "@opencomputer/harness";
+import {
+  readMemory,
+  resetPeakMemory,
+  type Scenario,
+  startSharedScenario,
+} from "@opencomputer/harness";
 import type { Sandbox } from "@opencomputer/sdk";
 import { WebSocket } from "ws";
 
@@ -22,7 +27,7 @@ describe("previews", () => {
   let token: string;
 
   before(async () => {
-    scenario = await startScenario({ environment: { OPENCOMPUTER_WARM_POOL_SIZE: "0" } });
+    scenario = await startSharedScenario();
     open = await scenario.createSandbox();
     guarded = await scenario.createSandbox({ previewAuth: { token: "auto" } });
     token = guarded.info.previewAuthToken ?? "";
@@ -79,7 +84,7 @@ describe("previews", () => {
     assert.deepEqual(response.headers["set-cookie"], ["own=1; Path=/"]);
   });
 
-  test("nothing of the API is under a preview's host, and no preview under another", async () => {
+  test("a preview's host serves nothing of the API, and no other preview", async () => {
     const headers = { "x-api-key": scenario.connection.apiKey };
     const path = `/api/sandboxes/${open.sandboxId}`;
     assert.equal((await visit(open, path, { headers })).text, "hello from the sandbox");
@@ -100,7 +105,7 @@ describe("previews", () => {
     assert.match(page.text, /Nothing listens on port 8001/);
   });
 
-  test("the token opens a preview and does not reach the sandbox; a rotation holds at once", async () => {
+  test("the token opens a preview and does not reach the sandbox; a rotation takes effect at once", async () => {
     const none = await visit(guarded, "/");
     assert.deepEqual(
       [none.status, none.text],
@@ -167,14 +172,14 @@ describe("previews", () => {
     assert.deepEqual(messages, ["one", "two"]);
   });
 
-  test("an upload arrives as it was", async () => {
+  test("an upload arrives unchanged", async () => {
     const body = Buffer.alloc(20 * mebi, "preview ");
     const headers = { "content-length": String(body.length) };
     const response = await visit(open, "/", { method: "PUT", headers }, body);
     assert.equal(response.text, createHash("sha256").update(body).digest("hex"));
   });
 
-  test("200 MiB come down at a slow visitor's pace in constant memory", async (t) => {
+  test("200 MiB are downloaded at a slow visitor's pace in constant memory", async (t) => {
     const pids = await Promise.all(
       (["control-plane", "worker"] as const).map(async (name) => {
         const [pid = 0] = await scenario.installation.pidsOf(name);
@@ -204,13 +209,13 @@ describe("previews", () => {
     }
   });
 
-  test("a request wakes a hibernated sandbox, whose server goes on", async () => {
+  test("a request wakes a hibernated sandbox, whose server continues", async () => {
     await open.hibernate();
     assert.equal((await visit(open, "/")).text, "hello from the sandbox");
     assert.equal((await open.getInfo()).status, "running");
   });
 
-  test("the host of a killed sandbox tells nothing", async () => {
+  test("the host of a killed sandbox reveals nothing", async () => {
     await guarded.kill();
     const response = await visit(guarded, "/");
     assert.deepEqual(

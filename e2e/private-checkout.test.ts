@@ -33,11 +33,11 @@ describe("a checkout and a Node below a directory that only root may enter", () 
 
   test("the service runs, with its processes as users of their own", async () => {
     assert.equal((await stat(directory)).mode & 0o077, 0);
-    const program = { checkout, node: join(directory, "node") };
+    const node = join(directory, "node");
     const installation = await startInstallation({
       dataDirectory,
       environment: { OPENCOMPUTER_WARM_POOL_SIZE: "0" },
-      program,
+      program: { checkout, node, code: "compiled" },
     });
     try {
       for (const name of ["control-plane", "egress-proxy"] as const) {

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import {
   copyTemplate,
-  listLeftovers,
+  listHostResources,
   type RunningInstallation,
   removeDataDirectory,
   startInstallation,
@@ -57,9 +57,9 @@ describe("the private database", () => {
   });
   after(async () => {
     await installation.stop();
-    const leftovers = await listLeftovers(installation);
+    const remaining = await listHostResources(installation);
     await removeDataDirectory(dataDirectory);
-    assert.deepEqual(leftovers, []);
+    assert.deepEqual(remaining, []);
   });
 
   test("keeps what was acknowledged when its server is killed, and is started again", async () => {
@@ -111,7 +111,7 @@ describe("the private database", () => {
     }
     await run("tar", ["--extract", "--zstd", "--file", fixture, "--directory", dataDirectory]);
     await start();
-    assert.match(installation.output(), /database of a former version is now in PostgreSQL/);
+    assert.match(installation.output(), /database of an earlier version is now in PostgreSQL/);
     assert.ok((await storeNames()).includes("kept"));
     const projects = await Project.list(connection());
     assert.deepEqual(

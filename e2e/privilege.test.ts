@@ -90,7 +90,7 @@ describe("privilege of the processes", () => {
     assert.equal(await runAs("worker", connect), "connected\n");
     for (const name of ["control-plane", "egress-proxy"] as const) {
       assert.equal(await runAs(name, connect), "ENOENT\n");
-      // In the host's own view the directory is in the way.
+      // In the host's own view the directory denies access.
       const user = users[name];
       const { stdout } = await run("setpriv", [
         ...[`--reuid=${user}`, `--regid=${user}`, "--clear-groups", "sh", "-c", connect],

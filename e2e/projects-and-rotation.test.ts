@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { Project, SecretStore } from "@opencomputer/sdk";
 
 const host = "api.anthropic.com";
@@ -9,13 +9,13 @@ const otherHost = "api.github.com";
 describe("projects, layering and rotation", () => {
   let scenario: Scenario;
   before(async () => {
-    scenario = await startScenario({ hosts: [host, otherHost] });
+    scenario = await startSharedScenario({ hosts: [host, otherHost] });
   });
   after(async () => assert.deepEqual(await scenario.end(), []));
 
   const lastKey = (name: string) => scenario.internet.requestsTo(name).at(-1)?.headers["x-api-key"];
 
-  test("a store laid over a project: its value and its hosts win, wholly", async () => {
+  test("a store laid over a project: its value and its hosts replace those of the project", async () => {
     const project = await Project.create({
       ...scenario.connection,
       name: "layered",
@@ -36,7 +36,7 @@ describe("projects, layering and rotation", () => {
     await sandbox.kill();
   });
 
-  test("a secret set again reaches a running sandbox under the same token", async () => {
+  test("a new value of a secret reaches a running sandbox under the same token", async () => {
     const store = await scenario.createStore({ secrets: { KEY: "first-value" } });
     const sandbox = await scenario.createSandbox({ secretStore: store.name });
     const script = `curl -s https://${host}/ -H "x-api-key: $KEY"; printenv KEY`;

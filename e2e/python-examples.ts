@@ -14,7 +14,7 @@ const imports = "from opencomputer import Project, Sandbox, SecretStore\n";
 export interface PythonExamples {
   /** Runs the example `page/name` with texts replaced; rejects when it fails. */
   run(example: string, replace?: Record<string, string>): Promise<Printed>;
-  /** What the guide says that the example prints. */
+  /** What the example prints according to the guide. */
   output(example: string): string;
   /** Runs a program of this repository. */
   runProgram(path: string, ...words: string[]): Promise<Printed>;

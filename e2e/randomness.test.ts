@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
 import { z } from "zod";
 import { buildGoProgram, goProgram } from "./randomness/go-program.ts";
@@ -10,7 +10,7 @@ const programs = [...imagePrograms, goProgram];
 const drawnSchema = z.record(z.string(), z.string());
 type Drawn = Map<string, Record<string, string>>;
 
-describe("random numbers of machines that are restored from one memory", () => {
+describe("random numbers of machines that are restored from the same memory", () => {
   let scenario: Scenario;
   let parent: Sandbox;
   let generations: string[];
@@ -41,7 +41,7 @@ describe("random numbers of machines that are restored from one memory", () => {
   }
 
   before(async () => {
-    scenario = await startScenario();
+    scenario = await startSharedScenario();
     parent = await scenario.createSandbox();
     for (const { source } of imagePrograms) await parent.files.write(...source);
     await parent.files.write(goProgram.command, await buildGoProgram());
@@ -76,13 +76,13 @@ describe("random numbers of machines that are restored from one memory", () => {
       });
     }
     for (const name of kept) {
-      test(`${program}: ${name} is the same in all, as the guide says`, () => {
+      test(`${program}: ${name} is the same in all, as in the guide`, () => {
         assert.equal(new Set(valuesOf(program, name)).size, 1);
       });
     }
   }
 
-  test("each has a generation of its own, a wake keeps it", async () => {
+  test("each has its own generation, which a wake keeps", async () => {
     assert.equal(new Set(generations).size, 4, generations.join("\n"));
     for (const generation of generations) assert.match(generation, /^[0-9a-f]{32}$/);
     const before = await generationOf(parent);
@@ -90,7 +90,7 @@ describe("random numbers of machines that are restored from one memory", () => {
     assert.equal(await generationOf(parent), before);
   });
 
-  test("a session that is to be restarted does nothing more, and is started again as it was", async () => {
+  test("a session that restarts on a fork ends, and is started again as it was", async () => {
     const service = await parent.exec.startDetached(
       "echo $PLAIN $RANDOM$RANDOM >> /tmp/starts; while :; do date +%N >> /tmp/ticks.$$; sleep 0.1; done",
     );
@@ -138,7 +138,7 @@ describe("random numbers of machines that are restored from one memory", () => {
     await fork.kill();
   });
 
-  test("two sandboxes that were made of the image alone draw different numbers", async () => {
+  test("two sandboxes of the image alone draw different numbers", async () => {
     const other = await scenario.createSandbox();
     const script =
       "node -p 'crypto.randomUUID() + Math.random()'; cat /run/opencomputer/generation";

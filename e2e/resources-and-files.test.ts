@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import type { Sandbox } from "@opencomputer/sdk";
 
 describe("what a sandbox is made of", () => {
   let scenario: Scenario;
   before(async () => {
-    scenario = await startScenario();
+    scenario = await startSharedScenario();
   });
   after(async () => assert.deepEqual(await scenario.end(), []));
 
@@ -58,7 +58,7 @@ describe("what a sandbox is made of", () => {
     });
   }
 
-  test("writes beyond the size of its disk fail inside the sandbox, of files and of the device", async () => {
+  test("writes beyond the size of its disk fail inside the sandbox, to files and to the device", async () => {
     const sandbox = await scenario.createSandbox();
     const { stdout: device } = await sandbox.exec.run("findmnt --noheadings --output SOURCE /");
     const write = (path: string, seekBytes: string) =>
@@ -115,7 +115,7 @@ describe("what a sandbox is made of", () => {
     await sandbox.kill();
   });
 
-  test("files go in and out octet by octet, in any size", async () => {
+  test("files are written and read byte by byte, in any size", async () => {
     const sandbox = await scenario.createSandbox();
     const small = randomBytes(1000);
     await sandbox.files.write("notes/small.bin", small);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { listMachines, type Scenario, startScenario } from "@opencomputer/harness";
-import { processStateSchema } from "@opencomputer/protocol";
+import { processStateSchema } from "@opencomputer/protocol/wire";
 import { OpenComputerError, Sandbox } from "@opencomputer/sdk";
 import { z } from "zod";
 
@@ -46,7 +46,7 @@ describe("killing one process loses no sandbox and no secret", () => {
   };
 
   for (const name of ["worker", "egress-proxy", "control-plane"] as const) {
-    test(`${name}: the same machine, its processes, files and token go on`, async () => {
+    test(`${name}: the same machine, its processes, files and token continue`, async () => {
       await killAndWait(name);
       await untilHolds(async () => (await useSecret()).received === key);
       const health = await readHealth(scenario.connection.apiUrl);
@@ -81,7 +81,7 @@ describe("killing one process loses no sandbox and no secret", () => {
     assert.equal((await useSecret()).received, key);
   });
 
-  test("a machine that dies by itself: its sandbox comes back from its disk, the others go on", async () => {
+  test("a machine that dies by itself: its sandbox starts again from its disk, the others continue", async () => {
     const other = await scenario.createSandbox();
     await other.exec.run("echo kept > /workspace/file; sync");
     const [pid = 0] = (await listMachines(scenario.installation)).filter(
@@ -113,7 +113,7 @@ function asLost(error: unknown): { exitCode: number; stdout: string } {
   throw error;
 }
 
-/** While a part is started again, the API answers 503 and acts on nothing. */
+/** While a part is started again, the API responds with 503 and changes nothing. */
 function asUnavailable(error: unknown): false {
   if (error instanceof OpenComputerError && error.status === 503) return false;
   throw error;

@@ -18,7 +18,7 @@ import { createGitServer, type GitServer } from "./git-server.ts";
 
 const host = "api.example.test";
 const gitHost = "git.example.test";
-/** Every value begins with it: whoever searches for it searches for all of them. */
+/** Every value begins with it: a search for it finds all of them. */
 const canary = `canary/${randomBytes(12).toString("hex")}`;
 /** What the sandboxes are given openly, in the forms that are searched for. */
 const planted = `planted/${randomBytes(12).toString("hex")}`;
@@ -48,7 +48,7 @@ git clone -q "https://bot:$GIT_KEY@${gitHost}/repository.git" work && cd work
 git config user.email a@example.test && git config user.name a
 echo text > text && git add text && git commit -qm text && git push -q origin HEAD && sync`;
 
-describe("no secret value is in anything that is saved", () => {
+describe("nothing that is saved has a secret value", () => {
   let git: GitServer;
   let scenario: Scenario;
   let store: { id: string; name: string };
@@ -123,7 +123,7 @@ describe("no secret value is in anything that is saved", () => {
   test("saved in every way: checkpoints, forks of forks, restores, hibernation, images, patches", async () => {
     const { connection } = scenario;
     // In memory and on disk, so that a search that finds nothing of the values has looked there.
-    const forms = formsOf(planted).map(({ octets }) => octets.toString("base64"));
+    const forms = formsOf(planted).map(({ bytes }) => bytes.toString("base64"));
     await run(
       running,
       forms
@@ -179,7 +179,7 @@ describe("no secret value is in anything that is saved", () => {
       leaks.filter(({ valueIndex }) => valueIndex === 0),
       [],
     );
-    assert.ok(bytesSearched > 1024 ** 3, `${bytesSearched} octets were searched`);
+    assert.ok(bytesSearched > 1024 ** 3, `${bytesSearched} bytes were searched`);
     // What was planted shows that each kind of file was searched, for each form.
     const forms = formsOf(planted).map(({ form }) => form);
     for (const place of [
@@ -202,15 +202,15 @@ describe("no secret value is in anything that is saved", () => {
       "logs/w.log",
     ];
     try {
-      for (const { form, octets } of formsOf(canary)) {
+      for (const { form, bytes } of formsOf(canary)) {
         const paths = kinds.map((kind) => join(directory, kind));
         for (const path of paths) {
           await mkdir(join(path, ".."), { recursive: true });
-          await writeSparse(path, octets);
+          await writeSparse(path, bytes);
         }
         const image = join(directory, "layers/b.qcow2");
         await mkdir(join(image, ".."), { recursive: true });
-        await writeCompressed(image, octets);
+        await writeCompressed(image, bytes);
         paths.push(image);
         const { leaks } = await searchSavedState(directory, [canary]);
         const found = new Set(leaks.filter((leak) => leak.form === form).map(({ place }) => place));
@@ -224,21 +224,21 @@ describe("no secret value is in anything that is saved", () => {
   });
 });
 
-/** The octets behind a hole of 20 MiB, and another hole behind them. */
-async function writeSparse(path: string, octets: Uint8Array): Promise<void> {
+/** The bytes behind a hole of 20 MiB, and another hole behind them. */
+async function writeSparse(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, "w");
   try {
-    await file.write(octets, 0, octets.length, 20 * 1024 * 1024 + 17);
+    await file.write(bytes, 0, bytes.length, 20 * 1024 * 1024 + 17);
     await file.truncate(40 * 1024 * 1024);
   } finally {
     await file.close();
   }
 }
 
-/** A disk image that has the octets in a compressed cluster: the file does not show them. */
-async function writeCompressed(path: string, octets: Uint8Array): Promise<void> {
+/** A disk image that has the bytes in a compressed cluster: the file does not show them. */
+async function writeCompressed(path: string, bytes: Uint8Array): Promise<void> {
   const content = Buffer.alloc(64 * 1024, "filling ");
-  content.set(octets, 1000);
+  content.set(bytes, 1000);
   const raw = `${path}.raw`;
   await writeFile(raw, content);
   await promisify(execFile)("qemu-img", ["convert", "-c", "-f", "raw", "-O", "qcow2", raw, path]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { OpenComputerError, Sandbox, ScalingLockedError, SecretStore } from "@opencomputer/sdk";
 
 const mebi = 1024 * 1024;
@@ -11,7 +11,7 @@ describe("scaling and reboot", () => {
   let scenario: Scenario;
   let sandbox: Sandbox;
   before(async () => {
-    scenario = await startScenario({ hosts: ["api.example.com"] });
+    scenario = await startSharedScenario({ hosts: ["api.example.com"] });
     const { id } = await SecretStore.create({ name: "scaled", ...scenario.connection });
     await SecretStore.setSecret(id, "API_KEY", "sk-scaling-2kX9vQ7mT4wLr8Kz", {
       ...scenario.connection,
@@ -64,7 +64,7 @@ describe("scaling and reboot", () => {
     await sandbox.setLimits({ cpuPercent: 100 });
   });
 
-  test("the metadata service speaks of the sandbox that asks, and obeys the lock", async () => {
+  test("the metadata service reports the sandbox that asks, and respects the lock", async () => {
     const other = await scenario.createSandbox();
     for (const one of [sandbox, other]) {
       assert.equal(JSON.parse(await run(`${metadata}/status`, one)).sandboxId, one.id);
@@ -104,7 +104,7 @@ describe("scaling and reboot", () => {
     });
   }
 
-  test("a process that takes more than there is ends, and the sandbox goes on", async () => {
+  test("a process that takes more memory than the sandbox has ends, and the sandbox continues", async () => {
     await sandbox.scale({ memoryMB: 384 });
     const greedy = await sandbox.exec.run("head -c 500M /dev/zero | tail > /dev/null");
     assert.notEqual(greedy.exitCode, 0);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { Sandbox, SecretStore } from "@opencomputer/sdk";
 
 const host = "api.anthropic.com";
@@ -8,11 +8,11 @@ const host = "api.anthropic.com";
 describe("a revoked secret", () => {
   let scenario: Scenario;
   before(async () => {
-    scenario = await startScenario({ hosts: [host] });
+    scenario = await startSharedScenario({ hosts: [host] });
   });
   after(async () => assert.deepEqual(await scenario.end(), []));
 
-  test("is used by nothing that runs, slept or was saved, and its token lives again when it is set", async () => {
+  test("is used by no running, hibernated or saved sandbox, and its token works again when it is set", async () => {
     const { connection } = scenario;
     const value = "sk-ant-canary-Q7v2mX9Lp4ZtW8cK";
     const store = await scenario.createStore({ secrets: { KEY: value } });

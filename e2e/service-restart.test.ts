@@ -3,7 +3,7 @@ import { after, before, describe, test } from "node:test";
 import {
   copyTemplate,
   type Internet,
-  listLeftovers,
+  listHostResources,
   listMachines,
   type RunningInstallation,
   removeDataDirectory,
@@ -49,9 +49,9 @@ describe("a sandbox outlives the service", () => {
     await (await connect()).kill();
     await installation.stop();
     await internet.close();
-    const leftovers = await listLeftovers(installation);
+    const remaining = await listHostResources(installation);
     await removeDataDirectory(dataDirectory);
-    assert.deepEqual(leftovers, []);
+    assert.deepEqual(remaining, []);
   });
 
   const assertWorks = async () => {
@@ -63,7 +63,7 @@ describe("a sandbox outlives the service", () => {
     assert.equal(internet.requests.at(-1)?.headers["x-api-key"], key);
   };
 
-  test("stopped in order: the machine runs on and is found again", async () => {
+  test("stopped in order: the machine keeps running and is found again", async () => {
     const machines = await listMachines(installation);
     await installation.stop();
     assert.deepEqual(await listMachines(installation), machines);
@@ -72,7 +72,7 @@ describe("a sandbox outlives the service", () => {
     assert.deepEqual(await listMachines(installation), machines);
   });
 
-  test("killed at once: its processes end with it, the machine is found again", async () => {
+  test("killed: its processes end with it, the machine is found again", async () => {
     const machines = await listMachines(installation);
     const [supervisor = 0] = await installation.pidsOf("standalone");
     process.kill(supervisor, "SIGKILL");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { type Fetch, Sandbox } from "@opencomputer/sdk";
 import { startContractServer } from "@opencomputer/sdk/testing";
 import { everyMethod, methodNames } from "@opencomputer/sdk/testing/every-method";
@@ -16,7 +16,7 @@ const sentByOthers: Readonly<Record<string, string>> = {
   "PUT /api/sandboxes/{id}/files/upload": "what the URL of files.uploadUrl leads to",
 };
 
-/** Calls every method of the SDK and answers what each sent and got. */
+/** Calls every method of the SDK and returns what each sent and received. */
 async function callEveryMethod(
   connection: { apiUrl: string; apiKey: string },
   sandbox: Sandbox,
@@ -26,13 +26,13 @@ async function callEveryMethod(
   const fetch: Fetch = async (url, init) => {
     const response = await globalThis.fetch(url, init);
     const type = response.headers.get("content-type") ?? undefined;
-    const answer = type?.startsWith("application/json") ? await response.clone().json() : null;
-    current.push({ url, init, status: response.status, type, answer });
+    const body = type?.startsWith("application/json") ? await response.clone().json() : null;
+    current.push({ url, init, status: response.status, type, response: body });
     return response;
   };
   const ids = {
     ...{ storeId: "", projectId: "", keyId: "", sessionId: "", shellId: "", terminalId: "" },
-    ...{ checkpointId: "", patchId: "" },
+    ...{ checkpointId: "", patchId: "", webhookId: "", deliveryId: "" },
   };
   const world = { connection: { ...connection, fetch }, sandbox, ...ids };
   for (const [name, call] of Object.entries(everyMethod)) {
@@ -48,7 +48,7 @@ describe("routes, schemas and the SDK", () => {
   let api: DocumentedApi;
   let exchanges: Map<string, Exchange[]>;
   before(async () => {
-    scenario = await startScenario();
+    scenario = await startSharedScenario();
     api = await readDocumentedApi(scenario.connection.apiUrl);
     exchanges = await callEveryMethod(scenario.connection, await scenario.createSandbox());
   });
@@ -62,19 +62,19 @@ describe("routes, schemas and the SDK", () => {
     assert.deepEqual(silent, []);
   });
 
-  test("every operation of the document is sent by a method, or is for others", () => {
+  test("every operation of the document is sent by a method, or is not for the SDK", () => {
     const sent = [...exchanges.values()].flat().map((exchange) => api.operationOf(exchange).name);
     const unsent = api.operationNames.filter((name) => !sent.includes(name));
     assert.deepEqual(unsent.toSorted(), Object.keys(sentByOthers).toSorted());
   });
 
-  test("every request and every answer is as the document says", () => {
+  test("every request and every response matches the document", () => {
     for (const [name, sent] of exchanges) {
       for (const exchange of sent) assert.deepEqual(api.faultsOf(exchange), [], name);
     }
   });
 
-  test("the server of the clients' own tests answers as the document says", async () => {
+  test("the server of the clients' own tests responds as documented", async () => {
     const server = await startContractServer();
     try {
       const connection = { apiUrl: server.url, apiKey: server.apiKey };
@@ -95,8 +95,8 @@ describe("routes, schemas and the SDK", () => {
     assert.deepEqual(withBody({ memoryMB: 512 }), []);
     assert.match(withBody({ memoryMB: "512" }).join(), /body\/memoryMB/);
     assert.match(withBody({ memoryMb: 512 }).join(), /unevaluated/);
-    assert.match(api.faultsOf({ ...exchange, status: 200 }).join(), /answer 200/);
-    assert.match(api.faultsOf({ ...exchange, answer: {} }).join(), /sandboxID/);
+    assert.match(api.faultsOf({ ...exchange, status: 200 }).join(), /response 200/);
+    assert.match(api.faultsOf({ ...exchange, response: {} }).join(), /sandboxID/);
     const url = `${exchange.url}?color=red`;
     assert.match(api.faultsOf({ ...exchange, url }).join(), /color/);
     assert.throws(() => api.faultsOf({ ...exchange, url: `${exchange.url}/no/such` }), /no\/such/);

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { readMemory, resetPeakMemory, type Scenario, startScenario } from "@opencomputer/harness";
+import {
+  readMemory,
+  resetPeakMemory,
+  type Scenario,
+  startSharedScenario,
+} from "@opencomputer/harness";
 import { OpenComputerError, type Sandbox, type Terminal } from "@opencomputer/sdk";
 import { type OutsideTerminal, openOutsideTerminal } from "./outside-terminal.ts";
 
@@ -64,10 +69,7 @@ describe("terminals", () => {
   let scenario: Scenario;
   let sandbox: Sandbox;
   before(async () => {
-    scenario = await startScenario({
-      hosts: ["api.example.com"],
-      environment: { OPENCOMPUTER_WARM_POOL_SIZE: "0" },
-    });
+    scenario = await startSharedScenario({ hosts: ["api.example.com"] });
     const store = await scenario.createStore({ secrets: { API_KEY: "jQ7vX2mT9wLr4KzB8nYd3HpC" } });
     sandbox = await scenario.createSandbox({
       secretStore: store.name,
@@ -98,7 +100,7 @@ describe("terminals", () => {
     assert.equal(await ended(), 7);
   });
 
-  test("resize is seen by programs, and full-screen ones draw for who comes", async () => {
+  test("programs see a resize, and full-screen ones draw for a client that attaches", async () => {
     const { terminal, until, ended } = watch(await sandbox.pty.create({ ...size, shell: "bash" }));
     await terminal.send("stty size; tput colors\r");
     await until("24 80");
@@ -115,7 +117,7 @@ describe("terminals", () => {
     await assert.rejects(sandbox.pty.get(terminal.sessionId), { code: "session_not_found" });
   });
 
-  test("bad input is refused, and nothing of it is left", async () => {
+  test("bad input is refused, and leaves nothing", async () => {
     for (const wrong of [
       { cols: 0, rows: 24 },
       { cols: 10_000, rows: 24 },
@@ -135,7 +137,7 @@ describe("terminals", () => {
     assert.deepEqual(running, []);
   });
 
-  /** Loses the connection in the middle, comes back, and ends the shell as if nothing was. */
+  /** Loses the connection in the middle, attaches again, and ends the shell as usual. */
   async function comeBackAfter(loss: () => Promise<void>): Promise<void> {
     const before = watch(await sandbox.pty.create(size));
     await before.terminal.send("kept=va''lue; echo be''fore\r");
@@ -160,7 +162,7 @@ describe("terminals", () => {
     }
   }
 
-  test("a dropped client gets the last output and goes on", async () => {
+  test("a dropped client gets the last output and continues", async () => {
     const first = await sandbox.pty.create(size);
     await first.send("seq 100000; echo la''st\r");
     first.close();
@@ -183,7 +185,7 @@ describe("terminals", () => {
       }));
   }
 
-  test("a terminal goes on after a hibernation", () =>
+  test("a terminal continues after a hibernation", () =>
     comeBackAfter(async () => void (await sandbox.hibernate())));
 
   test("yes into a stalled client costs no memory and stops; Ctrl-C ends it", async () => {
@@ -245,7 +247,7 @@ describe("terminals", () => {
       assert.deepEqual(await outside.ended, { exitCode: 5, isRestored: true });
     });
 
-    test("SIGTERM and a lost connection restore the terminal and name the way back", async () => {
+    test("SIGTERM and a lost connection restore the terminal and print how to attach again", async () => {
       const killed = open([sandbox.id, "--shell", "sh"]);
       await killed.until("$ ");
       killed.type("mark=kept; echo re''ady\r");

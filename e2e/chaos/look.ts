@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { KnownSandbox } from "./model.ts";
 import { host } from "./service.ts";
 
-/** A loaded host boots a machine in tens of seconds. */
+/** A host under load boots a machine in tens of seconds. */
 export const patienceMilliseconds = 180_000;
 const pollMilliseconds = 250;
 
@@ -39,16 +39,18 @@ const reportSchema = z.object({
 
 /**
  * Uses a sandbox, which is woken where it has to be: its disk, memory,
- * process, token and way out are what the model says, or this throws.
+ * process, token and access to the internet are as in the model, or this throws.
  */
 export async function lookAt(
   known: KnownSandbox,
   options: { internet: Internet; secretValue: string; newWord: (prefix: string) => string },
 ): Promise<void> {
   const { sandbox } = known;
-  const seen = await untilAnswered(`${sandbox.sandboxId} answers`, async () => {
+  const seen = await untilReturned(`${sandbox.sandboxId} responds`, async () => {
     const path = options.newWord("look");
-    const { stdout, stderr } = await sandbox.exec.run(report(path));
+    const { stdout, stderr } = await sandbox.exec.run(report(path), {
+      timeout: patienceMilliseconds / 1000,
+    });
     const found = reportSchema.safeParse(parseJson(stdout));
     if (!found.success) throw new Error(`Its report is ${JSON.stringify(stdout + stderr)}`);
     // Until the proxy has its sessions again, it refuses.
@@ -88,32 +90,32 @@ async function startMemory(known: KnownSandbox, word: string): Promise<void> {
 }
 
 /**
- * Repeats a call while a part of the service is being started again. What the
- * service says of the call itself, such as that a sandbox is gone, is final.
+ * Repeats a call while a part of the service is being restarted. What the
+ * service reports of the call itself, such as that a sandbox does not exist, is final.
  */
-export async function untilAnswered<Answer>(
+export async function untilReturned<Result>(
   what: string,
-  call: () => Promise<Answer | NotYet>,
-): Promise<Answer> {
+  call: () => Promise<Result | NotYet>,
+): Promise<Result> {
   const deadline = Date.now() + patienceMilliseconds;
   let last: unknown;
   while (Date.now() < deadline) {
     try {
-      const answer = await call();
-      if (!(answer instanceof NotYet)) return answer;
-      last = answer;
+      const result = await call();
+      if (!(result instanceof NotYet)) return result;
+      last = result;
     } catch (error) {
       if (!isPassing(error)) throw error;
       last = error;
     }
     await delay(pollMilliseconds);
   }
-  throw new Error(`It did not come to be within ${patienceMilliseconds} ms that ${what}`, {
+  throw new Error(`Expected within ${patienceMilliseconds} ms that ${what}`, {
     cause: last,
   });
 }
 
-/** What was found, and is not the last word. */
+/** A state that is not final. */
 export class NotYet extends Error {}
 
 function isPassing(error: unknown): boolean {

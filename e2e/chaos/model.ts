@@ -1,8 +1,8 @@
 import type { Sandbox } from "@opencomputer/sdk";
 
 /**
- * What the caller knows of a sandbox. Where an answer was lost, there are
- * several contents that may be true; a look settles which one is.
+ * What the caller knows of a sandbox. Where a response was lost, several
+ * contents may be true; a look decides which one is.
  */
 export interface KnownSandbox {
   sandbox: Sandbox;
@@ -10,9 +10,9 @@ export interface KnownSandbox {
   disk: Set<string>;
   /** What the file in its memory may hold, beside which a process counts; empty text for none. */
   memory: Set<string>;
-  /** Its machine was killed, and nobody has looked since. */
+  /** Its machine was killed, and it was not looked at since. */
   mayHaveLostMemory: boolean;
-  /** The token that stands for its secret; undefined until it was seen. */
+  /** The token of its secret; undefined until it was seen. */
   token: string | undefined;
 }
 
@@ -26,11 +26,11 @@ export interface KnownCheckpoint {
   token: string | undefined;
 }
 
-/** A sandbox that has ended, or was told to, while it had checkpoints. */
+/** What the caller knows of everything that it created. */
 export interface Model {
   sandboxes: Map<string, KnownSandbox>;
   checkpoints: Map<string, KnownCheckpoint>;
-  /** Sandboxes of which a kill was answered: never seen again. */
+  /** Sandboxes whose kill was acknowledged: never seen again. */
   killed: Map<string, Sandbox>;
   /** The value that the store holds. */
   secretValue: string;

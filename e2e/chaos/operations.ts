@@ -14,7 +14,7 @@ export interface Operation {
   run(): Promise<Outcome>;
 }
 
-/** `done` was acknowledged; `doubtful` has no answer, or one that says that it failed. */
+/** `done` was acknowledged; `doubtful` has no response, or one that reports a failure. */
 export type Outcome = { status: "done" } | { status: "doubtful"; error: OpenComputerError };
 
 export interface OperationContext {
@@ -63,7 +63,7 @@ export function drawOperation(context: OperationContext, taken: ReadonlySet<stri
   return random.pick(candidates.filter((one) => one !== undefined)) ?? create(context);
 }
 
-/** Distinguishes what the service says from what is wrong with the test. */
+/** Distinguishes what the service reports from what is wrong with the test. */
 async function attempt(call: () => Promise<unknown>): Promise<Outcome> {
   try {
     await call();

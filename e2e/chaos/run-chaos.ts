@@ -3,18 +3,18 @@ import { createSeededRandom, type SeededRandom } from "@opencomputer/harness";
 import { SecretStore } from "@opencomputer/sdk";
 import { createModel } from "./model.ts";
 import { drawOperation, type Operation, type OperationContext } from "./operations.ts";
-import { type ChaosService, host, parts } from "./service.ts";
 import {
-  assertNoStrays,
+  assertNoOrphans,
   endAll,
   forkEveryCheckpoint,
   lookAtAll,
+  type ReconcileContext,
   type RoundRecord,
-  type SettleContext,
-  settleCheckpoints,
-  settleSandboxes,
-  settleSecret,
-} from "./settle.ts";
+  reconcileCheckpoints,
+  reconcileSandboxes,
+  reconcileSecret,
+} from "./reconcile.ts";
+import { type ChaosService, host, parts } from "./service.ts";
 
 const operationsPerRoundMax = 3;
 const killDelayMillisecondsMax = 1500;
@@ -26,7 +26,7 @@ const victims = [
   ...["machine", "machine", "machine"],
 ] as const;
 
-/** Rounds of operations with a kill at a random moment, each followed by a look at what is there. */
+/** Rounds of operations with a kill at a random moment, each followed by a look at what exists. */
 export async function runChaos(
   service: ChaosService,
   options: { seed: string; rounds: number; onRound: (line: string) => void },
@@ -47,14 +47,14 @@ export async function runChaos(
   }
   await audit(context);
   await endAll(context);
-  await assertNoStrays(context);
+  await assertNoOrphans(context);
 }
 
-async function prepare(service: ChaosService, random: SeededRandom): Promise<SettleContext> {
-  let words = 0;
+async function prepare(service: ChaosService, random: SeededRandom): Promise<ReconcileContext> {
+  let count = 0;
   const newWord = (prefix: string) => {
-    words += 1;
-    return `${prefix}-${words}`;
+    count += 1;
+    return `${prefix}-${count}`;
   };
   const connection = service.connection;
   const secretValue = newWord("canary-value");
@@ -65,7 +65,7 @@ async function prepare(service: ChaosService, random: SeededRandom): Promise<Set
   return { service, model, random, store: { id, name }, connection, newWord };
 }
 
-async function runRound(context: SettleContext, lines: string[]): Promise<void> {
+async function runRound(context: ReconcileContext, lines: string[]): Promise<void> {
   const { model, random, service } = context;
   const operations = drawOperations(context);
   const victim = random.pick(victims) ?? "nothing";
@@ -100,9 +100,9 @@ async function runRound(context: SettleContext, lines: string[]): Promise<void> 
   for (const result of results) if (result.status === "rejected") throw result.reason;
 
   await service.untilRecovered();
-  if (round.doubtful.some((name) => name.startsWith("set"))) await settleSecret(context);
-  await settleSandboxes(context, round);
-  await settleCheckpoints(context, round);
+  if (round.doubtful.some((name) => name.startsWith("set"))) await reconcileSecret(context);
+  await reconcileSandboxes(context, round);
+  await reconcileCheckpoints(context, round);
   const chosen = [...model.sandboxes.values()].filter(
     (known) => random.chance(0.4) || known.mayHaveLostMemory,
   );
@@ -119,9 +119,9 @@ function drawOperations(context: OperationContext): Operation[] {
   });
 }
 
-/** Kills the victim. Says, in words, what was killed, and which sandbox's machine it may have been. */
+/** Kills the victim. Returns a text of what was killed, and which sandbox's machine it may have been. */
 async function strike(
-  { service, random }: SettleContext,
+  { service, random }: ReconcileContext,
   victim: (typeof victims)[number],
 ): Promise<{ what: string; mayBeOf: string | undefined }> {
   const ofNone = { mayBeOf: undefined };
@@ -141,8 +141,8 @@ async function strike(
   return { what: `machine of ${sandboxId ?? "nobody"} killed`, mayBeOf: sandboxId ?? "any" };
 }
 
-async function audit(context: SettleContext): Promise<void> {
+async function audit(context: ReconcileContext): Promise<void> {
   await lookAtAll(context, [...context.model.sandboxes.values()]);
   await forkEveryCheckpoint(context);
-  await assertNoStrays(context);
+  await assertNoOrphans(context);
 }

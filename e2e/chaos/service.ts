@@ -2,7 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import {
   copyTemplate,
   type Internet,
-  listLeftovers,
+  killSandboxes,
+  listHostResources,
   listMachines,
   type RunningInstallation,
   readMachines,
@@ -10,7 +11,6 @@ import {
   startInstallation,
   startInternet,
 } from "@opencomputer/harness";
-import { Sandbox } from "@opencomputer/sdk";
 
 export const host = "api.example.test";
 export const parts = ["control-plane", "worker", "egress-proxy"] as const;
@@ -33,7 +33,7 @@ export interface ChaosService {
   killMachine(
     pick: (pids: number[]) => number | undefined,
   ): Promise<{ sandboxId: string | undefined } | undefined>;
-  /** Waits until all that was killed runs again; starts the supervisor when it is gone. */
+  /** Waits until all that was killed runs again; starts the supervisor when it has ended. */
   untilRecovered(): Promise<void>;
   /** Kills what still runs and stops everything. What is left on the host. */
   end(): Promise<string[]>;
@@ -99,11 +99,9 @@ export async function startChaosService(): Promise<ChaosService> {
     async end() {
       try {
         const connection = { apiUrl: installation.apiUrl, apiKey: installation.apiKey };
-        for (const { sandboxID } of await Sandbox.list(connection)) {
-          await Sandbox.kill(sandboxID, connection);
-        }
+        await killSandboxes(connection);
         await installation.stop();
-        return await listLeftovers(installation);
+        return await listHostResources(installation);
       } finally {
         await installation.stop();
         await internet.close();

@@ -10,7 +10,7 @@ export interface DrawingProgram {
   readonly command: string;
   /** What must differ in every machine that is restored from one memory. */
   readonly renewed: readonly string[];
-  /** What is the same in all of them, as the guide says. */
+  /** What is the same in all of them, as in the guide. */
   readonly kept: readonly string[];
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { listStrays } from "@opencomputer/harness";
+import { listOrphans } from "@opencomputer/harness";
 import { Sandbox, SecretStore } from "@opencomputer/sdk";
-import { lookAt, NotYet, patienceMilliseconds, untilAnswered } from "./look.ts";
+import { lookAt, NotYet, patienceMilliseconds, untilReturned } from "./look.ts";
 import { type KnownSandbox, union } from "./model.ts";
 import type { OperationContext } from "./operations.ts";
 import type { ChaosService } from "./service.ts";
@@ -12,34 +12,37 @@ const pollMilliseconds = 250;
 export interface RoundRecord {
   /** Something was killed: a call may have failed. */
   wasDisturbed: boolean;
-  /** Begins of the names of operations without an acknowledgement. */
+  /** Beginnings of the names of operations without an acknowledgement. */
   doubtful: string[];
   /** Sandboxes of which a checkpoint was asked for. */
   checkpointed: Set<string>;
 }
 
-export interface SettleContext extends OperationContext {
+export interface ReconcileContext extends OperationContext {
   service: ChaosService;
 }
 
-/** The value of the secret is acknowledged: whoever sets it asks until it is. */
-export async function settleSecret(context: SettleContext): Promise<void> {
+/** Sets the secret until its value is acknowledged. */
+export async function reconcileSecret(context: ReconcileContext): Promise<void> {
   const { model, store, connection } = context;
-  await untilAnswered("the secret is set", async () => {
+  await untilReturned("the secret is set", async () => {
     await SecretStore.setSecret(store.id, "KEY", model.secretValue, connection());
     return true;
   });
 }
 
-/** No checkpoint stays half-made; each that was seen ready is there and ready. */
-export async function settleCheckpoints(context: SettleContext, round: RoundRecord): Promise<void> {
+/** No checkpoint stays incomplete; each that was seen ready exists and is ready. */
+export async function reconcileCheckpoints(
+  context: ReconcileContext,
+  round: RoundRecord,
+): Promise<void> {
   const { model } = context;
   const owners = new Map<string, Sandbox>();
   for (const { sandbox } of model.sandboxes.values()) owners.set(sandbox.sandboxId, sandbox);
   for (const { owner } of model.checkpoints.values()) owners.set(owner.sandboxId, owner);
   const listed = new Set<string>();
   for (const owner of owners.values()) {
-    const rows = await untilAnswered(`checkpoints of ${owner.sandboxId} are settled`, async () => {
+    const rows = await untilReturned(`checkpoints of ${owner.sandboxId} are finished`, async () => {
       const all = await owner.listCheckpoints();
       return all.some(({ status }) => status === "processing") ? new NotYet("processing") : all;
     });
@@ -77,12 +80,15 @@ export async function settleCheckpoints(context: SettleContext, round: RoundReco
 }
 
 /**
- * Every sandbox of the model is listed. One that is listed besides came of a
- * create without an answer: it works, and is killed.
+ * Every sandbox of the model is listed. Any other comes from a create without a
+ * response: it works, and is killed.
  */
-export async function settleSandboxes(context: SettleContext, round: RoundRecord): Promise<void> {
+export async function reconcileSandboxes(
+  context: ReconcileContext,
+  round: RoundRecord,
+): Promise<void> {
   const { model, connection } = context;
-  const rows = await untilAnswered("sandboxes are listed", () => Sandbox.list(connection()));
+  const rows = await untilReturned("sandboxes are listed", () => Sandbox.list(connection()));
   const listed = new Set(rows.map(({ sandboxID }) => sandboxID));
   for (const [id, { sandbox }] of [...model.sandboxes]) {
     if (listed.has(id)) continue;
@@ -101,24 +107,24 @@ export async function settleSandboxes(context: SettleContext, round: RoundRecord
 }
 
 /** Uses a sandbox of unknown content once, and kills it. */
-async function useUp({ model }: SettleContext, sandbox: Sandbox): Promise<void> {
-  const { exitCode } = await untilAnswered(`${sandbox.sandboxId} answers`, () =>
+async function useUp({ model }: ReconcileContext, sandbox: Sandbox): Promise<void> {
+  const { exitCode } = await untilReturned(`${sandbox.sandboxId} responds`, () =>
     sandbox.exec.run("true"),
   );
-  if (exitCode !== 0) throw new Error(`Sandbox ${sandbox.sandboxId} is there and does not work`);
+  if (exitCode !== 0) throw new Error(`Sandbox ${sandbox.sandboxId} exists and does not work`);
   await killSurely(sandbox);
   model.killed.set(sandbox.sandboxId, sandbox);
 }
 
 export async function killSurely(sandbox: Sandbox): Promise<void> {
-  await untilAnswered(`${sandbox.sandboxId} is killed`, async () => {
+  await untilReturned(`${sandbox.sandboxId} is killed`, async () => {
     await sandbox.kill();
     return true;
   });
 }
 
 export async function lookAtAll(
-  { model, service, newWord }: SettleContext,
+  { model, service, newWord }: ReconcileContext,
   chosen: readonly KnownSandbox[],
 ): Promise<void> {
   const { internet } = service;
@@ -126,8 +132,8 @@ export async function lookAtAll(
   await Promise.all(chosen.map((known) => lookAt(known, { internet, secretValue, newWord })));
 }
 
-/** Each checkpoint gives a sandbox that is what its parent was. */
-export async function forkEveryCheckpoint(context: SettleContext): Promise<void> {
+/** A fork of each checkpoint is as its parent was. */
+export async function forkEveryCheckpoint(context: ReconcileContext): Promise<void> {
   const { model, connection } = context;
   for (const checkpoint of model.checkpoints.values()) {
     const sandbox = await Sandbox.createFromCheckpoint(checkpoint.id, {
@@ -147,16 +153,16 @@ export async function forkEveryCheckpoint(context: SettleContext): Promise<void>
   }
 }
 
-/** Nothing of the host is held by nobody, once what is under way is over. */
-export async function assertNoStrays({ service }: SettleContext): Promise<void> {
+/** Everything on the host belongs to a sandbox, once changes in progress are complete. */
+export async function assertNoOrphans({ service }: ReconcileContext): Promise<void> {
   const deadline = Date.now() + patienceMilliseconds;
   const look = async () => {
     const { id, dataDirectory, pidsOf } = service.installation();
     const workerPids = await pidsOf("worker");
-    return listStrays({ id, dataDirectory, workerPids }).catch(whileChanging);
+    return listOrphans({ id, dataDirectory, workerPids }).catch(whileChanging);
   };
-  for (let strays = await look(); strays.length > 0; strays = await look()) {
-    if (Date.now() > deadline) throw new Error(`Held by nobody: ${strays.join("; ")}`);
+  for (let orphans = await look(); orphans.length > 0; orphans = await look()) {
+    if (Date.now() > deadline) throw new Error(`Without an owner: ${orphans.join("; ")}`);
     await delay(pollMilliseconds);
   }
 }
@@ -168,7 +174,7 @@ function whileChanging(error: unknown): string[] {
 }
 
 /** Ends all that the model knows. */
-export async function endAll({ model }: SettleContext): Promise<void> {
+export async function endAll({ model }: ReconcileContext): Promise<void> {
   for (const { id, owner } of model.checkpoints.values()) await owner.deleteCheckpoint(id);
   for (const { sandbox } of model.sandboxes.values()) await killSurely(sandbox);
 }

@@ -53,22 +53,22 @@ export async function createSandbox(
   const sandbox = await Sandbox.create({ ...connection, secretStore: storeName, timeout: 600 });
   const createdAt = performance.now();
   const result = await sandbox.exec.run("uname -sr && nproc");
-  const answeredAt = performance.now();
+  const returnedAt = performance.now();
   narration.expect(
     result.exitCode === 0,
     `${sandbox.sandboxId} was created in ${(createdAt - startedAt).toFixed(0)} ms; ` +
-      `its first command answered ${(answeredAt - createdAt).toFixed(0)} ms later`,
+      `its first command returned ${(returnedAt - createdAt).toFixed(0)} ms later`,
     result.stderr,
   );
   narration.output(result.stdout);
   return sandbox;
 }
 
-/** Step 3: what the sandbox sees of the key. */
+/** Step 3: the token in the place of the key. */
 export async function showToken(narration: Narration, sandbox: Sandbox): Promise<string> {
   narration.step("Inside, the variable holds a sealed token");
   const token = (await run(narration, sandbox, "echo $ANTHROPIC_API_KEY")).trim();
-  narration.expect(/^osb_sealed_[0-9a-f]{32}$/.test(token), "a token, not the key", token);
+  narration.expect(/^osb_sealed_[0-9a-f]{32}$/.test(token), "it is a token, not the key", token);
   return token;
 }
 
@@ -97,23 +97,23 @@ export async function useSecret(
   );
   narration.expect(
     request?.body.includes(key) === true,
-    "and in the body",
+    "the server received the real key in the body",
     request === undefined ? "no request" : "another value",
   );
   narration.expect(
     !output.includes(key),
-    "the answer that the sandbox saw has no key in it",
+    "the response that the sandbox received does not contain the key",
     "the key",
   );
 }
 
-/** Step 5: where the key does not go. */
+/** Step 5: requests that do not carry the key. */
 export async function showRefusals(
   narration: Narration,
   sandbox: Sandbox,
   { token, received }: { token: string; received: ((host: string) => ReceivedRequest[]) | null },
 ): Promise<void> {
-  narration.step("Elsewhere it does not go");
+  narration.step("Requests to other hosts never carry the key");
   const refusal = await run(
     narration,
     sandbox,
@@ -121,7 +121,7 @@ export async function showRefusals(
   );
   narration.expect(
     refusal.includes("HTTP 403") && refusal.includes(forbiddenHost),
-    `${forbiddenHost} is not on the allowlist: refused, and the sandbox is told why`,
+    `${forbiddenHost} is not on the allowlist: the request was refused, with the reason in the response`,
     refusal,
   );
   await run(

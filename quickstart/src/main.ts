@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import {
-  listLeftovers,
+  listHostResources,
   type RunningInstallation,
   startInstallation,
   startInternet,
 } from "@opencomputer/harness";
-import { readSettings, SettingsError, settingSchemas } from "@opencomputer/protocol";
+import { readSettings, SettingsError, settingSchemas } from "@opencomputer/protocol/wire";
 import { OpenComputerError, Sandbox, SecretStore } from "@opencomputer/sdk";
 import {
   type Connection,
@@ -46,7 +46,7 @@ async function quickstart(options: QuickstartOptions): Promise<void> {
   process.stdout.write(
     options.live
       ? `Live: requests go to the real ${keyHost}.\n\n`
-      : `Offline: ${keyHost} and the other hosts are servers on this machine, made known to the\nproxy by OPENCOMPUTER_EGRESS_HOSTS and OPENCOMPUTER_EGRESS_CA_FILE. --live uses the real ones.\n\n`,
+      : `Offline: ${keyHost} and the other hosts are servers on this machine; OPENCOMPUTER_EGRESS_HOSTS and\nOPENCOMPUTER_EGRESS_CA_FILE direct the proxy to them. --live uses the real hosts.\n\n`,
   );
   try {
     const installation = await startInstallation({
@@ -74,7 +74,7 @@ async function quickstart(options: QuickstartOptions): Promise<void> {
     await internet?.close();
   }
   process.stdout.write(
-    "\nThat is the main job. Next: `npm run serve`, then `npx oc create` or the README's TypeScript example.\n",
+    "\nDone. Next: `npm run serve`, then `npx oc create` or the TypeScript example of the README.\n",
   );
 }
 
@@ -100,27 +100,27 @@ async function mainJob(
     const { sandboxId } = sandbox;
     await searchForKey(narration, installation, { sandboxId, key, token });
   } finally {
-    narration.step("The end of the sandbox, and of everything that ran");
+    narration.step("Kill the sandbox and stop the service");
     await sandbox.kill();
     await SecretStore.delete(storeId, connection);
   }
-  narration.shown(`${sandbox.sandboxId} is killed, its store deleted`);
+  narration.shown(`${sandbox.sandboxId} was killed, and its store deleted`);
 }
 
 async function endService(
   installation: RunningInstallation,
-  sandboxesOfTheUser: number,
+  earlierSandboxes: number,
 ): Promise<void> {
   await installation.stop();
-  if (sandboxesOfTheUser > 0) {
-    narration.note(`${sandboxesOfTheUser} sandboxes from before go on running`);
+  if (earlierSandboxes > 0) {
+    narration.note(`${earlierSandboxes} earlier sandboxes keep running`);
     return;
   }
-  const leftovers = await listLeftovers(installation);
+  const remaining = await listHostResources(installation);
   narration.expect(
-    leftovers.length === 0,
-    "no process, namespace, socket or filter is left",
-    leftovers.join("\n"),
+    remaining.length === 0,
+    "no process, namespace, socket or filter remains",
+    remaining.join("\n"),
   );
 }
 
@@ -128,7 +128,7 @@ function connectionTo(installation: RunningInstallation): Connection {
   return { apiUrl: installation.apiUrl, apiKey: installation.apiKey };
 }
 
-/** The product's settings that are set here, handed on as they are. */
+/** The settings of the service that are set in this environment. */
 function definedSettings(environment: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
     Object.keys(settingSchemas).flatMap((name) => {

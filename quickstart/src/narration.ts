@@ -1,4 +1,4 @@
-/** Tells the quick start's steps, and counts what each is expected to show. */
+/** Prints the steps of the quick start, and checks what each of them shows. */
 export function createNarration(stream: NodeJS.WriteStream) {
   let stepNumber = 0;
   const paint = (code: number, text: string) =>
@@ -16,11 +16,11 @@ export function createNarration(stream: NodeJS.WriteStream) {
     output(text: string) {
       for (const line of text.trim().split("\n")) stream.write(`   ${line}\n`);
     },
-    /** States a fact that was checked. */
+    /** Prints a verified fact. */
     shown(fact: string) {
       stream.write(`   ${paint(32, "✓")} ${fact}\n`);
     },
-    /** @throws when the fact does not hold: the quick start ends there. */
+    /** Prints a fact. @throws {QuickstartError} if it does not hold. */
     expect(holds: boolean, fact: string, found: string) {
       if (!holds) throw new QuickstartError(`Expected: ${fact}. Found: ${found}`);
       this.shown(fact);
@@ -32,7 +32,7 @@ export function createNarration(stream: NodeJS.WriteStream) {
 }
 export type Narration = ReturnType<typeof createNarration>;
 
-/** A step that did not show what it promises. */
+/** A step failed, or the command line is malformed. */
 export class QuickstartError extends Error {
   constructor(message: string) {
     super(message);

@@ -10,9 +10,9 @@ export interface QuickstartOptions {
 
 const usage = `Usage: npm run quickstart [-- --live]
 
-  --live   talk to the real api.anthropic.com with the key in ANTHROPIC_API_KEY`;
+  --live   send requests to the real api.anthropic.com, with the key in ANTHROPIC_API_KEY`;
 
-/** @throws {QuickstartError} with the usage, when an option or the key is missing or unknown. */
+/** Parses the command line. @throws {QuickstartError} for an unknown option or a missing key. */
 export function readOptions(
   commandArguments: string[],
   environment: NodeJS.ProcessEnv,
@@ -22,7 +22,7 @@ export function readOptions(
   if (!live) return { live, key: demonstrationKey };
   const key = environment["ANTHROPIC_API_KEY"];
   if (key === undefined || key === "") {
-    throw new QuickstartError(`--live needs a key in ANTHROPIC_API_KEY.\n\n${usage}`);
+    throw new QuickstartError(`--live requires a key: set ANTHROPIC_API_KEY.\n\n${usage}`);
   }
   return { live, key };
 }

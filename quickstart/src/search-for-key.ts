@@ -10,16 +10,16 @@ import {
 import type { Narration } from "./narration.ts";
 
 /**
- * Step 6: looks for the key everywhere but in the proxy. That the same search
- * finds the token in the machine, and the key in the proxy, shows that it can
- * find something.
+ * Step 6: searches for the key everywhere but in the proxy. To show that the
+ * search works, it also has to find the token in a virtual machine and the key
+ * in the proxy.
  */
 export async function searchForKey(
   narration: Narration,
   installation: RunningInstallation,
   { sandboxId, key, token }: { sandboxId: string; key: string; token: string },
 ): Promise<void> {
-  narration.step("The key is nowhere in the machine, on the disk or in a log");
+  narration.step("The key is not in the virtual machine, on its disk or in a log");
   const machines = await listMachines(installation);
   const disk = (await readMachines(installation.dataDirectory)).get(sandboxId)?.diskPath ?? "";
 
@@ -48,7 +48,7 @@ export async function searchForKey(
   const inProxy = await searchProcessMemory(proxy, [key]);
   narration.expect(
     inProxy.leaks.length > 0,
-    "the same search finds the key where it belongs, in the proxy's memory",
+    "the same search finds the key in the memory of the proxy, which needs it",
     "nothing",
   );
 }

@@ -34,7 +34,7 @@ export async function measureNewConnections(onRound: (text: string) => void): Pr
         mustReach: `≥ ${ratioMin} × the floor`,
         reached: ratio >= ratioMin,
       },
-      describeCpuTime("CPU time of each of these connections", measured, floor),
+      describeCpuTime("CPU time of each of these connections", { measured, floor }),
     ];
   } finally {
     await path.stop();

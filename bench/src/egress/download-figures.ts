@@ -5,10 +5,9 @@ import { openDownloads } from "./clients/downloads.ts";
 import { downloadKinds } from "./peers/bodies.ts";
 import { startMeasuredPath } from "./setup/measured-path.ts";
 import { sessions, unknownValue, usedSecret } from "./setup/sessions.ts";
+import { describeGrowth } from "./transfer-figures.ts";
 
 const rateMin = 100;
-const mebibyte = 1024 ** 2;
-const growthBytesMax = 32 * mebibyte;
 const descriptions = {
   text: "lines of words",
   json: "JSON in JSON, full of escapes",
@@ -51,21 +50,11 @@ export async function measureDownloads(onRound: (text: string) => void): Promise
         reached: rate >= rateMin,
       });
     }
-    return [...figures, describeGrowth((await readMemory(pid)).peak - before.now, before.now)];
+    const growth = (await readMemory(pid)).peak - before.now;
+    return [...figures, describeGrowth("these responses", growth, before.now)];
   } finally {
     downloads.close();
     floorDownloads.close();
     await path.stop();
   }
-}
-
-function describeGrowth(growth: number, before: number): Figure {
-  return {
-    name: "growth of the proxy's memory during these downloads",
-    measured: `${(growth / mebibyte).toFixed(1)} MiB over ${(before / mebibyte).toFixed(0)} MiB`,
-    floor: "—",
-    result: `${(growth / mebibyte).toFixed(1)} MiB`,
-    mustReach: `≤ ${growthBytesMax / mebibyte} MiB`,
-    reached: growth <= growthBytesMax,
-  };
 }

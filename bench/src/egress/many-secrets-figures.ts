@@ -28,8 +28,8 @@ export async function measureManySecrets(onRound: (text: string) => void): Promi
     );
     const { measured, floor } = await measureInTurns({
       rounds,
-      measured: () => measureLoad({ ...requestLoad, pid, target: path.throughProxy(many) }),
-      floor: () => measureLoad({ ...requestLoad, pid, target: path.throughProxy(one) }),
+      measured: () => measureLoad({ ...requestLoad, pid, targets: [path.throughProxy(many)] }),
+      floor: () => measureLoad({ ...requestLoad, pid, targets: [path.throughProxy(one)] }),
       onRound,
     });
     const ratio = median(pairedRatios(perSecond(measured), perSecond(floor)));

@@ -1,5 +1,5 @@
 import { describeSamples, type Figure } from "../figure.ts";
-import { measureInTurns } from "../in-turns.ts";
+import { measureInTurns, type PairedSamples } from "../in-turns.ts";
 import { median, pairedRatios } from "../statistics.ts";
 import { measureLoad } from "./clients/load.ts";
 import type { LoadResult } from "./clients/load-result.ts";
@@ -37,8 +37,8 @@ export async function measureRequests(onRound: (text: string) => void): Promise<
     const floorTarget = path.throughRelay(session);
     const { measured, floor } = await measureInTurns({
       rounds,
-      measured: () => measureLoad({ ...requestLoad, target, pid: path.proxy.pid }),
-      floor: () => measureLoad({ ...requestLoad, target: floorTarget, pid: path.relay.pid }),
+      measured: () => measureLoad({ ...requestLoad, targets: [target], pid: path.proxy.pid }),
+      floor: () => measureLoad({ ...requestLoad, targets: [floorTarget], pid: path.relay.pid }),
       onRound,
     });
     // Ratios within a round: the speed of the machine varies between rounds.
@@ -52,7 +52,7 @@ export async function measureRequests(onRound: (text: string) => void): Promise<
         mustReach: `≥ ${requestsRatioMin} × the floor`,
         reached: ratio >= requestsRatioMin,
       },
-      describeCpuTime("CPU time of each of these requests", measured, floor),
+      describeCpuTime("CPU time of each of these requests", { measured, floor }),
     ];
   } finally {
     await path.stop();
@@ -60,12 +60,19 @@ export async function measureRequests(onRound: (text: string) => void): Promise<
 }
 
 /** The CPU time of what a load does, which is reported beside its rate. */
-export function describeCpuTime(name: string, measured: LoadResult[], floor: LoadResult[]): Figure {
+export function describeCpuTime(
+  name: string,
+  {
+    measured,
+    floor,
+    floorName = "bare Node TLS relay",
+  }: PairedSamples<LoadResult> & { floorName?: string },
+): Figure {
   const ratio = median(pairedRatios(cpuTimes(measured), cpuTimes(floor)));
   return {
     name,
     measured: describeSamples(cpuTimes(measured), "µs"),
-    floor: `${describeSamples(cpuTimes(floor), "µs")} (bare Node TLS relay)`,
+    floor: `${describeSamples(cpuTimes(floor), "µs")} (${floorName})`,
     result: `${ratio.toFixed(2)} × the floor`,
     mustReach: "reported",
     reached: null,

@@ -7,23 +7,27 @@ const responseEnd = Buffer.from("\r\n\r\nok");
 
 /**
  * Requests per second over keep-alive connections, each with one request at a
- * time, and their CPU time in the process `pid`, after a warm-up that is not
- * counted.
+ * time and to the targets in turn, and their CPU time in the process `pid`,
+ * after a warm-up that is not counted.
  */
 export async function measureLoad({
-  target,
+  targets,
   head,
   connections,
   ...measured
 }: {
-  target: Target;
+  targets: [Target, ...Target[]];
   pid: number;
   head: string;
   connections: number;
   warmUpMilliseconds: number;
   milliseconds: number;
 }): Promise<LoadResult> {
-  const sockets = await Promise.all(Array.from({ length: connections }, () => open(target)));
+  const sockets = await Promise.all(
+    Array.from({ length: connections }, (_, index) =>
+      open(targets[index % targets.length] ?? targets[0]),
+    ),
+  );
   const request = Buffer.from(head);
   let responses = 0;
   let failure: Error | undefined;

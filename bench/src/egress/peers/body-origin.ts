@@ -1,19 +1,31 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import { pipeline } from "node:stream/promises";
 import { createBodies } from "./bodies.ts";
 import { bodyOriginSettingsSchema } from "./message.ts";
 import { runPeer } from "./run-peer.ts";
 
-// Responds to `/<kind>/<bytes>` with that many bytes of that kind, in a separate
-// process, so that its CPU time is not counted as the proxy's.
+// Responds to `GET /<kind>/<bytes>` with that many bytes of that kind, and to an upload with the number of
+// bytes that arrived, in a separate process, so that its CPU time is not counted as the proxy's.
 runPeer(bodyOriginSettingsSchema, ({ key, cert, value, otherValue }) => {
   const bodies = createBodies({ value, otherValue });
   return createServer({ key, cert }, (request, response) => {
+    if (request.method === "PUT") {
+      countUpload(request, response);
+      return;
+    }
     const [, kind = "", bytes] = (request.url ?? "").split("/");
     void respond(response, bodies(kind), Number(bytes));
   });
 });
+
+function countUpload(request: IncomingMessage, response: ServerResponse): void {
+  let received = 0;
+  request.on("data", (chunk: Buffer) => {
+    received += chunk.length;
+  });
+  request.once("end", () => response.end(String(received)));
+}
 
 async function respond(response: ServerResponse, body: Buffer, bytes: number): Promise<void> {
   response.writeHead(200, { "content-type": "text/plain", "content-length": bytes });

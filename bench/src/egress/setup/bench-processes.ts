@@ -14,7 +14,8 @@ const pollMilliseconds = 50;
 const auditDescriptor = 3;
 
 /** Server programs of the bench; each is a file in `peers`. */
-export type OriginName = "origin" | "body-origin" | "event-origin";
+export type OriginName = "origin" | "http2-origin" | "body-origin" | "event-origin";
+export type RelayName = "relay" | "http2-relay";
 
 /** A process of the bench that listens on a port. */
 export interface Peer {
@@ -25,7 +26,7 @@ export interface Peer {
 
 /** Starts a process, sends its settings and waits for its port. */
 export async function startPeer(
-  name: OriginName | "relay",
+  name: OriginName | RelayName,
   settings: Record<string, string | number>,
 ): Promise<Peer> {
   const child = fork(fileURLToPath(new URL(`../peers/${name}.js`, import.meta.url)));

@@ -4,12 +4,13 @@ import {
   type BenchProxy,
   type OriginName,
   type Peer,
+  type RelayName,
   startPeer,
   startProxy,
 } from "./bench-processes.ts";
 import { measuredHost } from "./sessions.ts";
 
-export const proxyAddress = "127.77.0.1";
+const proxyAddress = "127.77.0.1";
 
 /** Address that a client connects to, and the session that it uses. */
 export interface Target {
@@ -29,13 +30,17 @@ export interface MeasuredPath {
   stop(): Promise<void>;
 }
 
-/** Starts the processes, and creates the sessions in the proxy. */
+/** Starts the processes, and creates the sessions in the proxy. Paths at the same time have different addresses. */
 export async function startMeasuredPath({
   origin: name,
+  relay: relayName = "relay",
   originSettings = {},
+  address = proxyAddress,
   sessions,
 }: {
   origin: OriginName;
+  relay?: RelayName;
+  address?: string;
   originSettings?: Record<string, string>;
   sessions: EgressSession[];
 }): Promise<MeasuredPath> {
@@ -44,14 +49,14 @@ export async function startMeasuredPath({
   const originKeys = await issueCertificate(originAuthority, [measuredHost]);
   const keyPair = { key: originKeys.privateKeyPem, cert: originKeys.certificatePem };
   const origin = await startPeer(name, { ...keyPair, ...originSettings });
-  const relay = await startPeer("relay", {
+  const relay = await startPeer(relayName, {
     ...keyPair,
     originPort: origin.port,
     originName: measuredHost,
     ca: originAuthority.certificatePem,
   });
   const proxy = await startProxy({
-    address: proxyAddress,
+    address,
     egressHosts: `${measuredHost}=127.0.0.1:${origin.port}`,
     originAuthority,
     guestAuthority,
@@ -61,7 +66,7 @@ export async function startMeasuredPath({
     proxy,
     relay,
     throughProxy: ({ sourceAddress }) => ({
-      host: proxyAddress,
+      host: address,
       port: egressPorts.tls,
       localAddress: sourceAddress,
       servername: measuredHost,

@@ -19,11 +19,21 @@ export const sessions = {
   withoutSecrets: () => createSession("b", "127.77.0.3", 0),
   withOneSecret: () => createSession("a", "127.77.0.2", 1),
   withSecrets: (count: number) => createSession("c", "127.77.0.4", count),
+  ofManySandboxes: (count: number) =>
+    Array.from({ length: count }, (_, index) =>
+      createSession(base32(index), `127.77.${1 + Math.floor(index / 250)}.${1 + (index % 250)}`, 1),
+    ),
 };
 
-function createSession(letter: string, sourceAddress: string, count: number): EgressSession {
+function base32(index: number): string {
+  return [index >> 10, (index >> 5) & 31, index & 31]
+    .map((digit) => "abcdefghijklmnopqrstuvwxyz234567"[digit])
+    .join("");
+}
+
+function createSession(name: string, sourceAddress: string, count: number): EgressSession {
   return {
-    sandboxId: `sb-${letter.repeat(20)}`,
+    sandboxId: `sb-${name.padStart(20, name.slice(0, 1))}`,
     version: 1,
     machineId: "5f0e3a52-6f0b-4a7c-9c1d-2b8e4d6a7f10",
     sourceAddress,

@@ -1,0 +1,50 @@
+import { describeSamples, type Figure } from "../figure.ts";
+import { measureInTurns } from "../in-turns.ts";
+import { median, pairedRatios } from "../statistics.ts";
+import { measureLoad } from "./clients/load.ts";
+import { perSecond, requestLoad } from "./request-figures.ts";
+import { startMeasuredPath } from "./setup/measured-path.ts";
+import { sessions } from "./setup/sessions.ts";
+
+const rounds = 20;
+const sessionCount = 1_000;
+const ratioMin = 0.9;
+const otherProxyAddress = "127.77.0.5";
+
+/** Requests per second of a proxy with many sessions, from as many sandboxes as there are connections, compared with one session. */
+export async function measureManySessions(onRound: (text: string) => void): Promise<Figure> {
+  const [first, ...others] = sessions.ofManySandboxes(sessionCount);
+  if (first === undefined) throw new RangeError("Expected at least one session");
+  const many = await startMeasuredPath({ origin: "origin", sessions: [first, ...others] });
+  const one = await startMeasuredPath({
+    origin: "origin",
+    address: otherProxyAddress,
+    sessions: [first],
+  });
+  try {
+    const { measured, floor } = await measureInTurns({
+      rounds,
+      measured: () =>
+        measureLoad({
+          ...requestLoad,
+          targets: [many.throughProxy(first), ...others.map((other) => many.throughProxy(other))],
+          pid: many.proxy.pid,
+        }),
+      floor: () =>
+        measureLoad({ ...requestLoad, targets: [one.throughProxy(first)], pid: one.proxy.pid }),
+      onRound,
+    });
+    const ratio = median(pairedRatios(perSecond(measured), perSecond(floor)));
+    return {
+      name: `requests/s of a proxy with ${sessionCount.toLocaleString("en")} sessions, ${requestLoad.connections} of them in use`,
+      measured: describeSamples(perSecond(measured), "/s"),
+      floor: `${describeSamples(perSecond(floor), "/s")} (one session)`,
+      result: `${ratio.toFixed(2)} × the floor`,
+      mustReach: `≥ ${ratioMin} × the floor`,
+      reached: ratio >= ratioMin,
+    };
+  } finally {
+    await many.stop();
+    await one.stop();
+  }
+}

@@ -92,10 +92,11 @@ describe("webhooks", () => {
     assert.ok(row !== undefined);
     return row;
   };
+  /** Without the error of the attempt before, so that the next one's is told from it. */
   const makeDue = () =>
     database
       .update(webhookDeliveries)
-      .set({ nextAttemptAt: sql`now()` })
+      .set({ nextAttemptAt: sql`now()`, error: null })
       .where(eq(webhookDeliveries.state, "pending"));
   const untilDelivered = (count: number) =>
     eventually(

@@ -4,6 +4,7 @@ import http2 from "node:http2";
 import { Duplex } from "node:stream";
 import { describe, type TestContext, test } from "node:test";
 import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
+import { rawUpstream } from "../testing/http-raw-upstream.ts";
 import { recordingUpstream } from "../testing/http-recording-upstream.ts";
 import { splitAtRandom } from "../testing/http-split.ts";
 import { requestOn, resultOf, startHttp2Exchange } from "../testing/http2-exchange-fixture.ts";
@@ -213,6 +214,68 @@ describe("serveHttp2: between two versions of HTTP", () => {
     assert.equal(upstream.requests[0]?.body, `{"k":"${value}"}`);
     assert.equal(upstream.requests[0]?.headers.cookie, `a=1; b=${value}`);
     assert.equal(upstream.requests[0]?.headers.host, "api.example.com");
+  });
+
+  /** Fields that no message of HTTP/2 may have, and some of which there may be one (RFC 9113 §8.2.2). */
+  const oddTrailers = [
+    ...["Connection: x", "HTTP2-Settings: AAAA", "Keep-Alive: timeout=1", "Proxy-Connection: x"],
+    ...["Proxy-Authorization: x", "TE: gzip", "Upgrade: h2c", "Transfer-Encoding: x"],
+    ...[
+      "ETag: a",
+      "ETag: b",
+      "Date: c",
+      "Date: d",
+      "Content-MD5: e",
+      "Content-MD5: f",
+      "__proto__: g",
+    ],
+  ];
+  const chunkedWithTrailers = `1\r\na\r\n0\r\n${["X-Sum: 1", ...oddTrailers].join("\r\n")}\r\n\r\n`;
+
+  test("passes trailers of a response on, without those of its connection", async (t) => {
+    const exchange = await startHttp2Exchange(t, {
+      policy,
+      ...rawUpstream([
+        `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunkedWithTrailers}`,
+      ]),
+    });
+    const { status, body, trailers, resetCode } = await exchange.request();
+    assert.deepEqual([status, body.toString(), resetCode], [200, "a", 0]);
+    const { "x-sum": sum, ...others } = trailers ?? {};
+    assert.equal(sum, "1");
+    assert.deepEqual(Object.keys(others).sort(), ["__proto__", "content-md5", "date", "etag"]);
+  });
+
+  test("passes trailers of a request on, without those of its connection", async (t) => {
+    const seen: http2.IncomingHttpHeaders[] = [];
+    const exchange = await startHttp2Exchange(t, {
+      policy,
+      protocol: "http/1.1",
+      onStream(stream) {
+        stream.on("trailers", (trailers) => seen.push(trailers));
+        stream.resume();
+        stream.on("end", () => stream.respond({ ":status": 204 }, { endStream: true }));
+      },
+    });
+    const received = await exchange.send(
+      `POST / HTTP/1.1\r\nHost: api.example.com\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${chunkedWithTrailers}`,
+    );
+    assert.match(received, /^HTTP\/1\.1 204 /);
+    assert.equal(seen[0]?.["x-sum"], "1");
+    assert.equal(seen[0]?.["http2-settings"], undefined);
+  });
+
+  test("refuses a body that is malformed before the upstream's session has begun", async (t) => {
+    const exchange = await startHttp2Exchange(t, {
+      policy,
+      protocol: "http/1.1",
+      onStream: (stream) => stream.respond({ ":status": 204 }, { endStream: true }),
+    });
+    const received = await exchange.send(
+      "POST / HTTP/1.1\r\nHost: api.example.com\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\nno size\r\n",
+    );
+    assert.match(received, /^HTTP\/1\.1 400 .*malformed_request/s);
+    assert.equal(exchange.upstream.streams.length, 0);
   });
 
   test("uses a bounded number of connections over HTTP/1.1, for all streams", async (t) => {

@@ -55,9 +55,11 @@ export class Http2Connection implements UpstreamConnection {
       this.#session.once("remoteSettings", () => resolve());
       this.#session.once("close", resolve);
     });
-    this.#session.once("connect", (session) =>
-      session.setLocalWindowSize(serviceLimits.http2UpstreamConnectionWindowBytes),
-    );
+    this.#session.once("connect", (session) => {
+      // It is emitted for a session that was destroyed before, too.
+      if (session.destroyed) return;
+      session.setLocalWindowSize(serviceLimits.http2UpstreamConnectionWindowBytes);
+    });
   }
 
   /** A session that has received GOAWAY finishes its exchanges, and takes no further ones. */

@@ -64,3 +64,28 @@ test("Http2Connection: may be destroyed before its session has begun", async (t)
   connection.destroy();
   await closed;
 });
+
+test("Http2Upstream: a stream that the upstream does not end after a response without a body is reset", async (t) => {
+  const reset = new Map<number, number>();
+  const server = http2.createServer();
+  server.on("stream", (stream) => {
+    stream.on("error", () => undefined);
+    stream.on("close", () => reset.set(stream.id ?? 0, stream.rstCode ?? 0));
+    stream.respond({ ":status": 200, "content-length": "0" });
+  });
+  const { connection } = await connectTo(t, server);
+  const exchange = async () => {
+    const upstream = connection.exchange();
+    upstream.sendBodiless(request, false);
+    const head = await upstream.readHead((bytes) => bytes);
+    assert.ok(head !== null);
+    const { framing } = upstream.readBody(head, "GET", (line) => line);
+    assert.equal(framing.kind, "none");
+    assert.equal(upstream.mayContinue, true);
+  };
+  for (let count = 0; count < 130; count += 1) await exchange();
+  while (reset.size < 30) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.ok(reset.size < 130, "the others are waited for");
+  while (reset.size < 130) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual([...new Set(reset.values())], [http2.constants.NGHTTP2_CANCEL]);
+});

@@ -19,6 +19,7 @@ import { upstreamSessionOptions } from "../../http2/session-options.ts";
 import { StreamReader } from "../../http2/stream-reader.ts";
 import { StreamWriter } from "../../http2/stream-writer.ts";
 import { keepOutOfTables, pushFields } from "../../http2/write-fields.ts";
+import { UnendedStreams } from "./unended-streams.ts";
 import type { MonotonicClock } from "./upstream-link.ts";
 import type { UpstreamConnection, UpstreamSide } from "./upstream-side.ts";
 
@@ -34,6 +35,7 @@ export class Http2Connection implements UpstreamConnection {
   readonly #overhead: FrameOverhead;
   readonly #onActivity: () => void;
   readonly #settings: Promise<void>;
+  readonly #unended = new UnendedStreams();
 
   constructor(
     socket: Duplex,
@@ -84,7 +86,7 @@ export class Http2Connection implements UpstreamConnection {
   }
 
   exchange(): UpstreamSide {
-    return new Http2Upstream(this.#session, this.#overhead, this.#onActivity);
+    return new Http2Upstream(this.#session, this.#overhead, this.#onActivity, this.#unended);
   }
 
   destroy(): void {
@@ -106,6 +108,7 @@ export class Http2Upstream implements UpstreamSide {
   readonly #session: ClientHttp2Session;
   readonly #overhead: FrameOverhead;
   readonly #onActivity: () => void;
+  readonly #unended: UnendedStreams;
   #stream: ClientHttp2Stream | undefined;
   #heads: (readonly string[])[] = [];
   #headBytes = 0;
@@ -120,10 +123,16 @@ export class Http2Upstream implements UpstreamSide {
   #accept: string | undefined;
   #isSwitched = false;
 
-  constructor(session: ClientHttp2Session, overhead: FrameOverhead, onActivity: () => void) {
+  constructor(
+    session: ClientHttp2Session,
+    overhead: FrameOverhead,
+    onActivity: () => void,
+    unended: UnendedStreams,
+  ) {
     this.#session = session;
     this.#overhead = overhead;
     this.#onActivity = onActivity;
+    this.#unended = unended;
   }
 
   get writable(): boolean {
@@ -189,6 +198,7 @@ export class Http2Upstream implements UpstreamSide {
       overhead: this.#overhead,
       readTrailers: () => readTrailers(this.#rawTrailers, readTrailerLine),
     });
+    if (isEmpty && !this.#endsWithHead) this.#unended.add(stream);
     let framing: Framing = { kind: "none" };
     if (!isEmpty) framing = length === undefined ? { kind: "chunked" } : { kind: "length", length };
     return { framing, body: this.#body };

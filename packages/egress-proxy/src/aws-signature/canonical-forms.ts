@@ -6,10 +6,14 @@ export interface QueryParameter {
   readonly value: string;
 }
 
+/** Name of the query parameter that has the signature, which does not cover itself. */
+export const signatureParameter = "X-Amz-Signature";
+
 /** How a client writes a target into what it signs. */
 export interface CanonicalForm {
   path(path: string): string;
-  query(parameters: readonly QueryParameter[]): string;
+  /** Of the query without its question mark. */
+  query(query: string): string;
 }
 
 /**
@@ -28,6 +32,24 @@ export const canonicalForms: readonly CanonicalForm[] = [
   { path, query: encodedQuery },
   { path, query: queryAsSent },
 ]);
+
+/**
+ * The forms for one target, each with the one that it is made of. Their texts are made
+ * once: a guest may make a target long.
+ */
+export function canonicalFormsOfTarget(): readonly (readonly [CanonicalForm, CanonicalForm])[] {
+  const texts = new Map<unknown, string>();
+  const once =
+    (write: (text: string) => string) =>
+    (input: string): string => {
+      const known = texts.get(write);
+      if (known !== undefined) return known;
+      const text = write(input);
+      texts.set(write, text);
+      return text;
+    };
+  return canonicalForms.map((form) => [{ path: once(form.path), query: once(form.query) }, form]);
+}
 
 /** Splits the query of a target, without its question mark. Empty members are left out. */
 export function queryParameters(query: string): QueryParameter[] {
@@ -65,17 +87,21 @@ function normalizedPathEncodedTwice(path: string): string {
   return pathEncodedTwice(`/${kept.join("/")}${end}`);
 }
 
-function encodedQuery(parameters: readonly QueryParameter[]): string {
+function encodedQuery(query: string): string {
   return sorted(
-    parameters.map(({ name, value }) => ({
+    signedParameters(query).map(({ name, value }) => ({
       name: encodeBytes(decodeBytes(name)),
       value: encodeBytes(decodeBytes(value)),
     })),
   );
 }
 
-function queryAsSent(parameters: readonly QueryParameter[]): string {
-  return sorted(parameters);
+function queryAsSent(query: string): string {
+  return sorted(signedParameters(query));
+}
+
+function signedParameters(query: string): QueryParameter[] {
+  return queryParameters(query).filter(({ name }) => name !== signatureParameter);
 }
 
 function sorted(parameters: readonly QueryParameter[]): string {

@@ -1,6 +1,5 @@
 import type { Field } from "../http/fields.ts";
 import type { CanonicalForm } from "./canonical-forms.ts";
-import { queryParameters } from "./canonical-forms.ts";
 import { algorithm, type CredentialScope, scopeText, sha256 } from "./credential-scope.ts";
 
 /** A request as it is signed: the head of a message, with the fields that the wire frames it by. */
@@ -20,23 +19,18 @@ export interface SignedParts {
   readonly payloadHash: string;
 }
 
-/** Name of the query parameter that has the signature, which does not cover itself. */
-export const signatureParameter = "X-Amz-Signature";
-
 export function canonicalRequest(
   { method, target, fields }: SignableRequest,
   { form, signedHeaders, payloadHash }: SignedParts,
 ): string {
   const mark = target.indexOf("?");
   const path = mark === -1 ? target : target.slice(0, mark);
-  const parameters = queryParameters(mark === -1 ? "" : target.slice(mark + 1)).filter(
-    ({ name }) => name !== signatureParameter,
-  );
+  const query = mark === -1 ? "" : target.slice(mark + 1);
   const headers = signedHeaders.map((name) => `${name}:${headerValue(fields, name)}\n`).join("");
   return [
     method,
     form.path(path),
-    form.query(parameters),
+    form.query(query),
     headers,
     signedHeaders.join(";"),
     payloadHash,

@@ -26,4 +26,17 @@ describe("isSignedForS3", () => {
       assert.equal(isSignedForS3({ target, fields: fieldsOf(fields) }), expected);
     });
   }
+
+  const long: [string, string, Record<string, string>][] = [
+    ["header", "/", { Authorization: `AWS4-HMAC-SHA256 ${"Credential=".repeat(5900)}` }],
+    ["query", `/${"?X-Amz-Credential=".repeat(3600)}`, {}],
+  ];
+  for (const [place, target, fields] of long) {
+    test(`takes time in proportion to a long ${place}`, () => {
+      const started = performance.now();
+      assert.equal(isSignedForS3({ target, fields: fieldsOf(fields) }), false);
+      const milliseconds = performance.now() - started;
+      assert.ok(milliseconds < 500, `${milliseconds} ms`);
+    });
+  }
 });

@@ -1,6 +1,11 @@
 import type { AwsCredential } from "./aws-credential.ts";
 import type { SignableRequest } from "./canonical-request.ts";
-import { signatureInHeader, signatureInQuery, statedAccessKeyIds } from "./request-signature.ts";
+import {
+  accessKeyIdOf,
+  signatureInHeader,
+  signatureInQuery,
+  statedCredentials,
+} from "./request-signature.ts";
 import { signedPayload } from "./signed-payload.ts";
 import { SignedRequest } from "./signed-request.ts";
 import { assertCurrent } from "./signing-time.ts";
@@ -27,9 +32,9 @@ export function readSignedRequest(
   { hasBody, nowMilliseconds }: { hasBody: boolean; nowMilliseconds: number },
 ): SignedRequest | undefined {
   if (credentials.size === 0) return undefined;
-  const { header, query } = statedAccessKeyIds(request);
-  const ofHeader = header === undefined ? undefined : credentials.get(header);
-  const ofQuery = query === undefined ? undefined : credentials.get(query);
+  const { header, query } = statedCredentials(request);
+  const ofHeader = header === undefined ? undefined : credentials.get(accessKeyIdOf(header));
+  const ofQuery = query === undefined ? undefined : credentials.get(accessKeyIdOf(query));
   const usable = ofHeader?.inHeader === true ? ofHeader : undefined;
   const { credential } = usable ?? (ofQuery?.inQuery === true ? ofQuery : {});
   if (credential === undefined) return undefined;

@@ -24,24 +24,33 @@ const authorizationPattern = /^(AWS4-[A-Z0-9-]+)\s+(.*)$/;
 const signaturePattern = /^[0-9a-f]{64}$/;
 const headerNamesPattern = /^[a-z0-9!#$%&'*+\-.^_`|~]+(?:;[a-z0-9!#$%&'*+\-.^_`|~]+)*$/;
 
+type Stated = Pick<SignableRequest, "target" | "fields">;
+
 /**
- * Reads the access key id of a request that states a signature of version 4, in a
+ * Reads the credential of a request that states a signature of version 4, in a
  * header or in the query; undefined for any other request.
  */
-export function statedAccessKeyIds(request: SignableRequest): {
+export function statedCredentials(request: Stated): {
   readonly header: string | undefined;
   readonly query: string | undefined;
 } {
   const [authorization] = fieldValues(request.fields, "authorization");
   const header =
-    authorization === undefined ? undefined : accessKeyIdOf(parseAuthorization(authorization));
+    authorization === undefined
+      ? undefined
+      : parseAuthorization(authorization)?.parts.get("Credential");
   if (!request.target.includes("X-Amz-Credential=")) return { header, query: undefined };
-  const credential = presigned(request)?.get("X-Amz-Credential");
-  return { header, query: credential?.split("/", 1)[0] };
+  return { header, query: presigned(request)?.get("X-Amz-Credential") };
 }
 
-function accessKeyIdOf(stated: StatedAuthorization | undefined): string | undefined {
-  return stated?.parts.get("Credential")?.split("/", 1)[0];
+/** The part of a credential before its scope. */
+export function accessKeyIdOf(credential: string): string {
+  return credential.split("/", 1)[0] ?? "";
+}
+
+/** The scope of a credential; undefined when it has none. */
+export function scopeOf(credential: string): CredentialScope | undefined {
+  return parseScope(credential.slice(accessKeyIdOf(credential).length + 1));
 }
 
 /**
@@ -101,7 +110,7 @@ function parseAuthorization(value: string): StatedAuthorization | undefined {
 }
 
 /** The decoded parameters of a presigned URL; undefined when one is given twice. */
-function presigned({ target }: SignableRequest): ReadonlyMap<string, string> | undefined {
+function presigned({ target }: Stated): ReadonlyMap<string, string> | undefined {
   const mark = target.indexOf("?");
   const decoded = new Map<string, string>();
   for (const { name, value } of queryParameters(mark === -1 ? "" : target.slice(mark + 1))) {
@@ -125,8 +134,7 @@ function complete(
       `The request is signed with ${statedAlgorithm.slice(0, 64)}, and only ${algorithm} (Signature Version 4) can be signed again: use an endpoint and a client without SigV4a`,
     );
   }
-  const slash = stated.credential?.indexOf("/") ?? -1;
-  const scope = parseScope(stated.credential?.slice(slash + 1) ?? "");
+  const scope = scopeOf(stated.credential ?? "");
   const time = signingTime(stated.time ?? "");
   const signedHeaders = stated.signedHeaders ?? "";
   if (stated.credential === undefined || scope === undefined) {
@@ -139,7 +147,9 @@ function complete(
   if (!headerNamesPattern.test(signedHeaders)) {
     throw incomplete("its SignedHeaders are not lower-case names separated by semicolons");
   }
-  if (!signedHeaders.split(";").includes("host")) throw incomplete("it does not sign the host");
+  const names = signedHeaders.split(";");
+  if (!names.includes("host")) throw incomplete("it does not sign the host");
+  if (new Set(names).size < names.length) throw incomplete("its SignedHeaders name a header twice");
   if (!signaturePattern.test(stated.signature ?? "")) {
     throw incomplete("its Signature is not 64 hexadecimal digits");
   }
@@ -148,9 +158,9 @@ function complete(
   }
   return {
     ...{ place, algorithm, scope, time },
-    accessKeyId: stated.credential.slice(0, slash),
+    accessKeyId: accessKeyIdOf(stated.credential),
     expiresSeconds: place === "query" ? Number(stated.expires) : undefined,
-    signedHeaders: signedHeaders.split(";"),
+    signedHeaders: names,
     signature: stated.signature ?? "",
   };
 }

@@ -255,6 +255,7 @@ describe("SignedRequest", () => {
     [/not 64 hexadecimal digits/, header.slice(0, -1)],
     [/date of its Credential/, header.replace("20130524", "20130523")],
     [/lower-case names/, header.replace("host;", "Host;")],
+    [/name a header twice/, header.replace("host;", "host;host;")],
   ];
   for (const [message, value] of unreadable) {
     test(`refuses what cannot be read: ${message.source}`, () => {

@@ -1,13 +1,12 @@
 import { type Field, fieldOf } from "../http/fields.ts";
 import type { AwsCredential } from "./aws-credential.ts";
 import { AwsSignatureError } from "./aws-signature-error.ts";
-import { type CanonicalForm, canonicalForms } from "./canonical-forms.ts";
 import {
-  canonicalRequest,
-  type SignableRequest,
+  type CanonicalForm,
+  canonicalFormsOfTarget,
   signatureParameter,
-  stringToSign,
-} from "./canonical-request.ts";
+} from "./canonical-forms.ts";
+import { canonicalRequest, type SignableRequest, stringToSign } from "./canonical-request.ts";
 import { ChunkSignatures } from "./chunk-signatures.ts";
 import { algorithm, scopeText, signatureOf } from "./credential-scope.ts";
 import { isSameSignature } from "./is-same-signature.ts";
@@ -85,8 +84,9 @@ export class SignedRequest {
     }
     const key = this.credential.guestKey(scope);
     const tried = new Set<string>();
-    for (const form of canonicalForms) {
-      const canonical = canonicalRequest(this.#received, { form, signedHeaders, payloadHash });
+    for (const [formOfTarget, form] of canonicalFormsOfTarget()) {
+      const covered = { form: formOfTarget, signedHeaders, payloadHash };
+      const canonical = canonicalRequest(this.#received, covered);
       if (tried.has(canonical)) continue;
       tried.add(canonical);
       if (!isSameSignature(signature, signatureOf(key, stringToSign(time, scope, canonical))))

@@ -4,8 +4,8 @@ import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
 import type { BodyForm } from "./body-form.ts";
 import { BodyMembers } from "./body-members.ts";
-import { BodySubstituter } from "./body-substituter.ts";
 import { SeenSecrets } from "./seen-secrets.ts";
+import { BodySubstituter } from "./substitute-body.ts";
 
 const { tokens } = policyOf([
   secretOf("MEMBER", "a", 's"1&', [], ["body:client_secret", "body:/auth/0/a~1b", "header"]),

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { percentDecoded } from "./token-entry.ts";
+import { percentDecoded } from "./token-value.ts";
 
 /** The bytes of one member's string, without its quotes, and the placements' names for it. */
 export interface MemberRange {

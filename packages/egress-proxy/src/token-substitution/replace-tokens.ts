@@ -1,10 +1,10 @@
 import { sealedToken } from "@opencomputer/protocol/wire";
 import { HttpSyntaxError } from "../http/http-syntax-error.ts";
 import type { SeenSecrets } from "./seen-secrets.ts";
-import type { TokenEntry } from "./token-entry.ts";
 import type { TokenTable } from "./token-table.ts";
+import type { TokenValue } from "./token-value.ts";
 
-/** Size to which one text of a head, and a head, may grow: values can be much longer than tokens. */
+/** Most bytes of a head, and of each text in it, with the values of its secrets: they can be much longer than tokens. */
 export const substitutedHeadBytesMax = 256 * 1024;
 
 /**
@@ -18,7 +18,7 @@ export function replaceTokens(
   text: string,
   table: TokenTable,
   seen: SeenSecrets,
-  replacementOf: (entry: TokenEntry, at: number) => string | undefined,
+  replacementOf: (entry: TokenValue, at: number) => string | undefined,
   bytesPerByteMax = 1,
 ): string {
   const { prefix, length } = sealedToken;
@@ -48,23 +48,4 @@ export function headTooLarge(): HttpSyntaxError {
     "too_large",
     `with the values of its secrets the head is larger than ${substitutedHeadBytesMax} bytes`,
   );
-}
-
-const reasons = {
-  header:
-    "holds a line break or another control character, which no HTTP header may hold: set the secret again without it (a trailing newline is the usual cause)",
-  path: 'cannot stand in the path: with it, or with the text beside its token, a segment would be empty, "." or "..", which changes what the path names',
-} as const;
-
-/** Thrown when a secret's value is not allowed where its token is. Names the secret, never the value. */
-export class SecretNotUsableError extends Error {
-  readonly secretName: string;
-  readonly place: "header" | "path";
-
-  constructor(secretName: string, place: "header" | "path") {
-    super(`The value of secret ${secretName} ${reasons[place]}`);
-    this.name = "SecretNotUsableError";
-    this.secretName = secretName;
-    this.place = place;
-  }
 }

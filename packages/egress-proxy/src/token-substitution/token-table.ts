@@ -5,7 +5,7 @@ import type { AwsCredential } from "../aws-signature/aws-credential.ts";
 import type { UsableAwsCredential } from "../aws-signature/read-signed-request.ts";
 import type { Destination } from "../upstream/destination.ts";
 import { nowhere, PlacementSet } from "./placement-set.ts";
-import { TokenEntry } from "./token-entry.ts";
+import { TokenValue } from "./token-value.ts";
 
 /** Splits the secrets of a session by whether this canonical host may receive their values. */
 export type SecretsForHost = (host: string) => {
@@ -17,7 +17,7 @@ export type SecretsForHost = (host: string) => {
 
 /** The tokens of a session, with what each may become at one destination. */
 export interface TokenTable {
-  readonly entries: ReadonlyMap<string, TokenEntry>;
+  readonly entries: ReadonlyMap<string, TokenValue>;
   /** The credentials that requests to the destination may be signed with, by the token of the access key id. */
   readonly awsCredentials: ReadonlyMap<string, UsableAwsCredential>;
   /** Whether some token becomes its value anywhere in a body. */
@@ -36,11 +36,11 @@ const rememberedEntriesMax = 256 * 1024;
  */
 export class TokenTables {
   readonly #secretsFor: SecretsForHost;
-  readonly #revoked: ReadonlyMap<string, TokenEntry>;
-  readonly #usable = new Map<EgressSecret, TokenEntry>();
-  readonly #withheld = new Map<EgressSecret, TokenEntry>();
+  readonly #revoked: ReadonlyMap<string, TokenValue>;
+  readonly #usable = new Map<EgressSecret, TokenValue>();
+  readonly #withheld = new Map<EgressSecret, TokenValue>();
   /** Withheld for the scheme alone. */
-  readonly #unencrypted = new Map<EgressSecret, TokenEntry>();
+  readonly #unencrypted = new Map<EgressSecret, TokenValue>();
   readonly #tables = new LRUCache<string, TokenTable>({
     max: destinationsMax,
     maxSize: rememberedEntriesMax,
@@ -52,7 +52,7 @@ export class TokenTables {
     this.#revoked = new Map(
       revokedSecrets.map(({ name, token }) => [
         token,
-        new TokenEntry(name, nowhere, "", "revoked"),
+        new TokenValue(name, nowhere, "", "revoked"),
       ]),
     );
   }
@@ -81,7 +81,7 @@ export class TokenTables {
     usableAws: readonly AwsCredential[],
     aws: readonly AwsCredential[],
   ): TokenTable {
-    const entries = new Map<string, TokenEntry>(this.#revoked);
+    const entries = new Map<string, TokenValue>(this.#revoked);
     const bodyFields = new Set<string>();
     let changesBodies = false;
     for (const secret of withheld) {
@@ -98,7 +98,7 @@ export class TokenTables {
     }
     // Their tokens are withheld wherever they are: the signature is what is replaced.
     for (const { name, tokens } of aws) {
-      const entry = new TokenEntry(name, nowhere, "", "signature");
+      const entry = new TokenValue(name, nowhere, "", "signature");
       for (const token of tokens) entries.set(token, entry);
     }
     const awsCredentials = new Map(
@@ -107,10 +107,10 @@ export class TokenTables {
     return { entries, awsCredentials, changesBodies, bodyFields: [...bodyFields] };
   }
 
-  #usableEntry(secret: EgressSecret): TokenEntry {
+  #usableEntry(secret: EgressSecret): TokenValue {
     let entry = this.#usable.get(secret);
     if (entry === undefined) {
-      entry = new TokenEntry(secret.name, new PlacementSet(secret.substituteIn), secret.value);
+      entry = new TokenValue(secret.name, new PlacementSet(secret.substituteIn), secret.value);
       this.#usable.set(secret, entry);
     }
     return entry;
@@ -119,13 +119,13 @@ export class TokenTables {
 
 /** Returns an entry without the value, so that no later mistake can reveal it. */
 function withheldEntry(
-  entries: Map<EgressSecret, TokenEntry>,
+  entries: Map<EgressSecret, TokenValue>,
   secret: EgressSecret,
   reason: WithheldReason,
-): TokenEntry {
+): TokenValue {
   let entry = entries.get(secret);
   if (entry === undefined) {
-    entry = new TokenEntry(secret.name, nowhere, "", reason);
+    entry = new TokenValue(secret.name, nowhere, "", reason);
     entries.set(secret, entry);
   }
   return entry;

@@ -1,6 +1,6 @@
 import { AwsSignatureError } from "../../aws-signature/aws-signature-error.ts";
 import { HttpSyntaxError } from "../../http/http-syntax-error.ts";
-import { SecretNotUsableError } from "../../token-substitution/replace-tokens.ts";
+import { SecretNotUsableError } from "../../token-substitution/secret-not-usable-error.ts";
 import { DialError } from "../../upstream/destination.ts";
 
 /** The codes of the proxy's own responses, with their statuses. */

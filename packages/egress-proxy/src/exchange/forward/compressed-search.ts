@@ -1,6 +1,6 @@
 import type { Compression } from "../../content-coding/create-decoder.ts";
 import { ContentDecodingError, decodeBody } from "../../content-coding/decode-body.ts";
-import { BodySubstituter } from "../../token-substitution/body-substituter.ts";
+import { BodySubstituter } from "../../token-substitution/substitute-body.ts";
 import type { TokenTable } from "../../token-substitution/token-table.ts";
 import type { AuditRecord } from "../state/audit-record.ts";
 

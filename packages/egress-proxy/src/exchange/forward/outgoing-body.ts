@@ -1,8 +1,8 @@
 import type { ChunkSignatures } from "../../aws-signature/chunk-signatures.ts";
 import type { OutgoingRequestHead } from "../../http/outgoing-heads.ts";
 import { BodyMembers } from "../../token-substitution/body-members.ts";
-import { BodySubstituter } from "../../token-substitution/body-substituter.ts";
 import type { SeenSecrets } from "../../token-substitution/seen-secrets.ts";
+import { BodySubstituter } from "../../token-substitution/substitute-body.ts";
 import type { OutgoingRequest } from "../request/prepare-request.ts";
 import type { CompressedSearch } from "./compressed-search.ts";
 

@@ -1,8 +1,8 @@
 import type { BodySink } from "../../http/body-sink.ts";
 import type { IncomingBody } from "../../http/incoming-body.ts";
-import type { BodySubstituter } from "../../token-substitution/body-substituter.ts";
-import { noteTrailers } from "../../token-substitution/header-substitution.ts";
 import type { SeenSecrets } from "../../token-substitution/seen-secrets.ts";
+import type { BodySubstituter } from "../../token-substitution/substitute-body.ts";
+import { noteTrailers } from "../../token-substitution/substitute-header.ts";
 import type { OutgoingRequest } from "../request/prepare-request.ts";
 import type { Sending } from "../state/exchange.ts";
 import type { UpstreamSide } from "../upstream/upstream-side.ts";

@@ -8,10 +8,10 @@ import {
 } from "../../http/hop-by-hop.ts";
 import type { Framing, RequestHead } from "../../http/message-heads.ts";
 import type { OutgoingRequestHead } from "../../http/outgoing-heads.ts";
-import { substituteField } from "../../token-substitution/header-substitution.ts";
 import { headTooLarge, substitutedHeadBytesMax } from "../../token-substitution/replace-tokens.ts";
 import type { SeenSecrets } from "../../token-substitution/seen-secrets.ts";
-import { substituteTarget } from "../../token-substitution/target-substitution.ts";
+import { substituteField } from "../../token-substitution/substitute-header.ts";
+import { substituteTarget } from "../../token-substitution/substitute-target.ts";
 import type { TokenTable } from "../../token-substitution/token-table.ts";
 import { Refusal } from "../failure/refusal.ts";
 import { grpcFraming } from "../grpc/grpc-content.ts";

@@ -1,10 +1,11 @@
 import { sealedToken } from "@opencomputer/protocol/wire";
 import type { Field } from "../http/fields.ts";
 import { endsInEscape, endsInPercentEscape, escapeCharactersMax } from "./open-escape.ts";
-import { replaceTokens, SecretNotUsableError } from "./replace-tokens.ts";
+import { replaceTokens } from "./replace-tokens.ts";
+import { SecretNotUsableError } from "./secret-not-usable-error.ts";
 import { headerPlace, type SeenSecrets } from "./seen-secrets.ts";
-import type { TokenEntry } from "./token-entry.ts";
 import type { TokenTable } from "./token-table.ts";
+import type { TokenValue } from "./token-value.ts";
 
 const basicPattern = /^(basic +)([A-Za-z0-9+/_-]{16,}={0,2})$/i;
 /** Longest credentials that are decoded: far more than servers accept, and cheap. */
@@ -59,7 +60,7 @@ export function noteTrailers(
   }
 }
 
-function headerTextOf(entry: TokenEntry, field: Field, seen: SeenSecrets): string | undefined {
+function headerTextOf(entry: TokenValue, field: Field, seen: SeenSecrets): string | undefined {
   if (!entry.placements.header(field.lowerName)) return withhold(entry, field, seen);
   const text = entry.headerText();
   if (text === undefined) throw new SecretNotUsableError(entry.name, "header");
@@ -67,7 +68,7 @@ function headerTextOf(entry: TokenEntry, field: Field, seen: SeenSecrets): strin
   return text;
 }
 
-function withhold(entry: TokenEntry, field: Field, seen: SeenSecrets): undefined {
+function withhold(entry: TokenValue, field: Field, seen: SeenSecrets): undefined {
   seen.noteWithheld(entry, headerPlace(field.lowerName));
   return undefined;
 }

@@ -1,9 +1,10 @@
 import { sealedToken } from "@opencomputer/protocol/wire";
 import { endsInEscape, escapeCharactersMax } from "./open-escape.ts";
-import { replaceTokens, SecretNotUsableError } from "./replace-tokens.ts";
+import { replaceTokens } from "./replace-tokens.ts";
+import { SecretNotUsableError } from "./secret-not-usable-error.ts";
 import type { SeenSecrets } from "./seen-secrets.ts";
-import { hasDotSegment, percentDecoded } from "./token-entry.ts";
 import type { TokenTable } from "./token-table.ts";
+import { hasDotSegment, percentDecoded } from "./token-value.ts";
 
 /** A token whose underscores a client percent-encoded, which is equivalent (RFC 3986 §6.2.2.2). */
 const escapedToken = /osb(?:_|%5[Ff])sealed(?:_|%5[Ff])[0-9a-f]{32}/g;

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
-import { SecretNotUsableError } from "./replace-tokens.ts";
+import { SecretNotUsableError } from "./secret-not-usable-error.ts";
 import { SeenSecrets } from "./seen-secrets.ts";
-import { substituteTarget } from "./target-substitution.ts";
+import { substituteTarget } from "./substitute-target.ts";
 
 const pathAndQuery = ["path", "query"];
 const policy = policyOf([

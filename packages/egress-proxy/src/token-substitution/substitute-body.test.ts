@@ -4,8 +4,8 @@ import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
 import { splitAtRandom } from "../testing/http-split.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
 import type { BodyForm } from "./body-form.ts";
-import { BodySubstituter } from "./body-substituter.ts";
 import { SeenSecrets } from "./seen-secrets.ts";
+import { BodySubstituter } from "./substitute-body.ts";
 
 const policy = policyOf([
   secretOf("KEY", "a", 'sk-"real"'),

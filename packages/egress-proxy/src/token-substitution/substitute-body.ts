@@ -3,8 +3,8 @@ import type { BodyForm } from "./body-form.ts";
 import type { BodyMembers } from "./body-members.ts";
 import { endsInEscape, escapeCharactersMax } from "./open-escape.ts";
 import type { SeenSecrets } from "./seen-secrets.ts";
-import type { TokenEntry } from "./token-entry.ts";
 import type { TokenTable } from "./token-table.ts";
+import type { TokenValue } from "./token-value.ts";
 
 const prefix = Buffer.from(sealedToken.prefix, "latin1");
 const hexDigits = /^[0-9a-f]*$/;
@@ -94,7 +94,7 @@ export class BodySubstituter {
     this.#held = nothing;
   }
 
-  #valueFor(entry: TokenEntry, bytes: Buffer, at: number): Buffer | undefined {
+  #valueFor(entry: TokenValue, bytes: Buffer, at: number): Buffer | undefined {
     const { placements } = entry;
     const position = this.#offset + at;
     const mayStandHere =

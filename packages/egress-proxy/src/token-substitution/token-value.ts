@@ -3,7 +3,7 @@ import { type BodyForm, percentEncoded, writeInForm } from "./body-form.ts";
 import type { PlacementSet } from "./placement-set.ts";
 
 /** One token's value, the places where it may be written, and how it is written there. */
-export class TokenEntry {
+export class TokenValue {
   readonly name: string;
   readonly placements: PlacementSet;
   /** Why the destination does not receive its value in any place; undefined when it may. */

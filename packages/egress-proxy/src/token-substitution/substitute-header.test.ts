@@ -3,9 +3,9 @@ import { describe, test } from "node:test";
 import type { Field } from "../http/fields.ts";
 import { HttpSyntaxError } from "../http/http-syntax-error.ts";
 import { policyOf, secretOf, tokenOf } from "../testing/http-policy.ts";
-import { noteTrailers, substituteField } from "./header-substitution.ts";
-import { SecretNotUsableError } from "./replace-tokens.ts";
+import { SecretNotUsableError } from "./secret-not-usable-error.ts";
 import { SeenSecrets } from "./seen-secrets.ts";
+import { noteTrailers, substituteField } from "./substitute-header.ts";
 
 const policy = policyOf([
   secretOf("KEY", "a", "sk-real-value"),

@@ -5,12 +5,12 @@ import {
   type ExplainedSecret,
 } from "@opencomputer/protocol/api";
 import type { DescribedRequest } from "@opencomputer/protocol/wire";
+import { entriesFor } from "../egress-policy/decide-stream.ts";
 import type { SessionPolicy } from "../egress-policy/session-policy.ts";
 import { Refusal } from "../exchange/failure/refusal.ts";
 import { findDestination } from "../exchange/request/find-destination.ts";
 import { fieldOf } from "../http/fields.ts";
 import { HttpSyntaxError } from "../http/http-syntax-error.ts";
-import { entriesFor } from "../streams/find-stream.ts";
 import { type ChooseRouteDependencies, chooseRoute } from "../upstream/choose-route.ts";
 import { type Destination, DialError, joinHost, schemePorts } from "../upstream/destination.ts";
 

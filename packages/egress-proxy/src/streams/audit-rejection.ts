@@ -1,7 +1,7 @@
 import type { AuditRefusal } from "../audit/sparse-audit.ts";
+import { entriesFor } from "../egress-policy/decide-stream.ts";
 import type { FindPolicy } from "../egress-policy/session-policy.ts";
 import type { GivenNames } from "../resolver/given-names.ts";
-import { entriesFor } from "./find-stream.ts";
 import type { Rejection } from "./parse-rejections.ts";
 
 /**

@@ -9,8 +9,8 @@ import { assertRunningLimit } from "../../orgs/sandbox-limits.ts";
 import { type OpenLayersDeps, openLayers } from "../../secret-layers/open-layers.ts";
 import type { Vault } from "../../vault/vault.ts";
 import { insertWebhook } from "../../webhooks/webhook-repository.ts";
+import type { HostSizes } from "../../worker/worker-link.ts";
 import { mergePlan, type SandboxSecret } from "../plan/merge-plan.ts";
-import { assertFitsHost } from "../plan/resolve-config.ts";
 import { sandboxEnvironment } from "../plan/sandbox-environment.ts";
 import type { SandboxPlan } from "../plan/sandbox-plan.ts";
 import type { SandboxConfig } from "../rows/sandbox-config.ts";
@@ -20,6 +20,7 @@ import type {
   SandboxSecretRow,
 } from "../rows/sandbox-repository.ts";
 import type { BeginningTransition } from "../rows/transition-columns.ts";
+import { assertFitsHost } from "../scaling/assert-fits-host.ts";
 
 export interface AdmitSandboxDeps extends OpenLayersDeps {
   database: Database;
@@ -40,14 +41,14 @@ export type NewSandboxIdentity = Pick<NewSandboxRow, "id"> & BeginningTransition
  * `identity` has its id and its transition.
  *
  * @returns what the worker is to prepare.
- * @throws {WireError} when the plan does not fit or names what does not
- * exist; `too_many_requests` or `limit_reached` when the caller has as much as it may.
+ * @throws {WireError} when the plan does not fit the host or names what does not
+ * exist; `too_many_requests` or `limit_reached` when the caller has reached a limit.
  */
 export async function admitSandbox(
   deps: AdmitSandboxDeps,
   caller: Caller,
   plan: SandboxPlan,
-  host: { cpuCountMax: number; memoryMBMax: number },
+  host: HostSizes,
   identity: NewSandboxIdentity,
 ): Promise<PrepareSandboxRequest> {
   const { orgId } = caller;

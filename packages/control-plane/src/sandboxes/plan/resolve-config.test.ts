@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { CreateSandboxRequest } from "@opencomputer/protocol/api";
-import { assertFitsHost, resolveConfig } from "./resolve-config.ts";
+import { resolveConfig } from "./resolve-config.ts";
 
 const project = { template: "default", cpuCount: 2, memoryMB: 2048, timeoutSec: 600 };
 const emptyProject = { template: "", cpuCount: 0, memoryMB: 0, timeoutSec: 0 };
@@ -54,19 +54,5 @@ describe("resolveConfig", () => {
       () => resolveConfig({ templateID: "base" }, { ...project, template: "python" }),
       expected,
     );
-  });
-});
-
-describe("assertFitsHost", () => {
-  const host = { cpuCountMax: 2, memoryMBMax: 4096 };
-  test("allows up to what the host has", () =>
-    assertFitsHost({ cpuCount: 2, memoryMB: 4096 }, host));
-  test("refuses more CPUs and more memory, naming the field and the maximum", () => {
-    assert.throws(() => assertFitsHost({ cpuCount: 3, memoryMB: 512 }, host), {
-      message: "cpuCount: this host has at most 2 for a sandbox, found 3",
-    });
-    assert.throws(() => assertFitsHost({ cpuCount: 1, memoryMB: 4097 }, host), {
-      message: "memoryMB: this host has at most 4096 for a sandbox, found 4097",
-    });
   });
 });

@@ -41,29 +41,6 @@ export function resolveConfig(
   };
 }
 
-/**
- * Asserts that this host can hold a sandbox of this size.
- *
- * @throws {WireError} `invalid_request`
- */
-export function assertFitsHost(
-  options: Pick<SandboxConfig, "cpuCount" | "memoryMB">,
-  host: { cpuCountMax: number; memoryMBMax: number },
-): void {
-  if (options.cpuCount > host.cpuCountMax) {
-    throw new WireError(
-      "invalid_request",
-      `cpuCount: this host has at most ${host.cpuCountMax} for a sandbox, found ${options.cpuCount}`,
-    );
-  }
-  if (options.memoryMB > host.memoryMBMax) {
-    throw new WireError(
-      "invalid_request",
-      `memoryMB: this host has at most ${host.memoryMBMax} for a sandbox, found ${options.memoryMB}`,
-    );
-  }
-}
-
 function resolveTemplate(requested = "", ofProject = ""): string {
   const chosen = baseTemplateNames.includes(requested) ? ofProject : requested;
   if (baseTemplateNames.includes(chosen)) return baseTemplate;

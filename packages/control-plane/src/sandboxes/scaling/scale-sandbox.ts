@@ -14,8 +14,8 @@ import {
 import type { Workers } from "../../hosts/workers.ts";
 import type { SandboxActivity } from "../lifecycle/sandbox-activity.ts";
 import type { SandboxLifecycle } from "../lifecycle/sandbox-lifecycle.ts";
-import { assertFitsHost } from "../plan/resolve-config.ts";
 import type { HeldSandboxRow, SandboxRepository, SandboxRow } from "../rows/sandbox-repository.ts";
+import { assertFitsHost } from "./assert-fits-host.ts";
 
 /** Dependencies of scaling, autoscale and the scaling lock. */
 export interface ScalingDeps {

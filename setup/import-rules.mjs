@@ -69,7 +69,7 @@ const layers = {
     "machines",
     "host-calls guest",
     "vm",
-    "save-memory",
+    "saved-memory",
     "network disks qmp",
     "files",
     "process",

@@ -1,4 +1,4 @@
-import { pageBytes } from "../save-memory/migration-stream.ts";
+import { pageBytes } from "../saved-memory/migration-stream.ts";
 
 export interface StreamPage {
   readonly block: string;

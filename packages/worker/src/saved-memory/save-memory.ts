@@ -1,18 +1,13 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import type { QmpClient } from "../qmp/qmp-client.ts";
+import {
+  endedMigrations,
+  type Monitor,
+  queryMigration,
+  tuneMigration,
+  waitUntil,
+} from "./follow-migration.ts";
 import { receiveState, type StateReceiver } from "./receive-state.ts";
 
-type Monitor = Pick<QmpClient, "execute">;
-
-const migrationSchema = z.object({
-  status: z.string().optional(),
-  "error-desc": z.string().optional(),
-  ram: z.object({ "dirty-sync-count": z.int() }).optional(),
-});
-const statusSchema = z.object({ status: z.string() });
-
-const stateTimeoutSeconds = 600;
 const bandwidthBytesMax = 2 ** 40;
 /** Per second. Memory that is all zeros takes half a minute at this rate. */
 const beginningBandwidthBytes = 64 * 1024;
@@ -25,9 +20,6 @@ const beginningBandwidthBytes = 64 * 1024;
 const pauseMillisecondsTargets = { kvm: 20, tcg: 0 } as const;
 /** After this time a machine whose memory changes faster than it is saved is paused. */
 const liveSeconds = 20;
-/** States of a machine that is paused after a load; it may have been saved while it lacked storage. */
-const pausedStates: ReadonlySet<string> = new Set(["paused", "io-error"]);
-const endedMigrations: ReadonlySet<string> = new Set(["none", "completed", "cancelled", "failed"]);
 
 export interface SaveMemoryOptions {
   readonly accelerator: keyof typeof pauseMillisecondsTargets;
@@ -57,16 +49,6 @@ export async function saveMemory(qmp: Monitor, options: SaveMemoryOptions): Prom
   } finally {
     await receiver.close();
   }
-}
-
-/** Loads a saved state from a source such as `fd:3`; the machine is paused afterwards. */
-export async function loadState(qmp: Monitor, source: string): Promise<void> {
-  await qmp.execute("migrate-incoming", { uri: source }, z.unknown());
-  await waitUntil(
-    async () => pausedStates.has((await qmp.execute("query-status", {}, statusSchema)).status),
-    "Loading a saved machine",
-    3,
-  );
 }
 
 async function sendState(
@@ -141,28 +123,4 @@ async function cancel(qmp: Monitor): Promise<void> {
     "Cancelling a save",
     5,
   );
-}
-
-function queryMigration(qmp: Monitor) {
-  return qmp.execute("query-migrate", {}, migrationSchema);
-}
-
-function tuneMigration(
-  qmp: Monitor,
-  parameters: { "max-bandwidth"?: number; "downtime-limit"?: number },
-) {
-  return qmp.execute("migrate-set-parameters", parameters, z.unknown());
-}
-
-async function waitUntil(
-  isDone: () => Promise<boolean>,
-  what: string,
-  intervalMilliseconds: number,
-): Promise<void> {
-  const deadline = Date.now() + stateTimeoutSeconds * 1000;
-  while (!(await isDone())) {
-    if (Date.now() > deadline)
-      throw new Error(`${what} took longer than ${stateTimeoutSeconds} seconds`);
-    await delay(intervalMilliseconds);
-  }
 }

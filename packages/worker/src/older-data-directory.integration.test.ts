@@ -6,7 +6,7 @@ import { workerCheckpointListSchema, workerSandboxListSchema } from "@opencomput
 import { z } from "zod";
 import { readRecord } from "./files/record-kind.ts";
 import { runProgram } from "./process/run-program.ts";
-import { savedManifestKind } from "./saved-machines/saved-machine.ts";
+import { savedManifestKind } from "./saved-machines/saved-manifest.ts";
 
 import { startWorkerScene, type WorkerScene } from "./testing/worker-process.ts";
 

@@ -12,7 +12,7 @@ import {
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
-import { describeCheckpoint } from "../saved-machines/saved-machine.ts";
+import { describeCheckpoint } from "../saved-machines/saved-manifest.ts";
 import type { Worker } from "../start/create-worker.ts";
 
 const sandboxParamsSchema = z.object({ sandboxId: sandboxIdSchema });

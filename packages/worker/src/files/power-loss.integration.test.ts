@@ -9,7 +9,7 @@ import { importImage, openImage } from "../disks/import-image.ts";
 import { rebaseLayer } from "../disks/rebase-layer.ts";
 import { runProgram } from "../process/run-program.ts";
 import { createSavedMachines } from "../saved-machines/create-saved-machines.ts";
-import { type SavedManifest, savedPaths } from "../saved-machines/saved-machine.ts";
+import { type SavedManifest, savedPaths } from "../saved-machines/saved-manifest.ts";
 import { mountVolatileDisk, type VolatileDisk } from "../testing/volatile-disk.ts";
 import { syncDirectoryFiles } from "./durable-files.ts";
 import { readJsonFile, writeJsonFile } from "./write-json-file.ts";

@@ -21,7 +21,7 @@ import {
   type ProcessIdentity,
   readProcFile,
 } from "../process/process-identity.ts";
-import { savedPaths } from "../saved-machines/saved-machine.ts";
+import { savedPaths } from "../saved-machines/saved-manifest.ts";
 import type { MachineStart } from "../vm/machine-start.ts";
 import { type QemuLaunch, qemuArguments } from "../vm/qemu-arguments.ts";
 import { type DiskFiles, qemuConfinement } from "../vm/qemu-confinement.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { migrateRecord } from "../files/record-kind.ts";
-import { savedManifestKind } from "../saved-machines/saved-machine.ts";
+import { savedManifestKind } from "../saved-machines/saved-manifest.ts";
 import { sandboxSpec } from "../testing/fake-machines.ts";
 import { machineRecordKind } from "./machine-record.ts";
 

@@ -5,7 +5,7 @@ import type { Machines } from "../machines/create-machines.ts";
 import type { Machine } from "../machines/machine.ts";
 import type { SavedMachines } from "../saved-machines/create-saved-machines.ts";
 import type { SaveOptions } from "../saved-machines/save-machine.ts";
-import type { SavedMachine } from "../saved-machines/saved-machine.ts";
+import type { SavedMachine } from "../saved-machines/saved-manifest.ts";
 import { describeSandbox, type Sandbox } from "./sandbox.ts";
 
 /** The sandboxes of this host by their ids, each with the machine that it has now. */

@@ -3,7 +3,7 @@ import type { PrepareSandboxRequest, WorkerSandbox } from "@opencomputer/protoco
 import type { LimitFunction } from "p-limit";
 import { storageRemediation } from "../files/durable-files.ts";
 import type { Machine } from "../machines/machine.ts";
-import type { SavedMachine } from "../saved-machines/saved-machine.ts";
+import type { SavedMachine } from "../saved-machines/saved-manifest.ts";
 import { sizeOf } from "../scaling/sandbox-size.ts";
 
 /**

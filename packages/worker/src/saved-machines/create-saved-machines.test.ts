@@ -8,7 +8,7 @@ import { readJsonFile } from "../files/write-json-file.ts";
 import { sandboxSpec } from "../testing/fake-machines.ts";
 import { failsWith } from "../testing/sandboxes-scenario.ts";
 import { createSavedMachines } from "./create-saved-machines.ts";
-import { type SavedManifest, savedManifestSchema, savedPaths } from "./saved-machine.ts";
+import { type SavedManifest, savedManifestSchema, savedPaths } from "./saved-manifest.ts";
 
 const id = "sb-aaaaaaaaaaaaaaaaaaaa";
 const owner = `saved ${id}`;

@@ -12,7 +12,7 @@ import {
   type SavedManifest,
   savedManifestKind,
   savedPaths,
-} from "./saved-machine.ts";
+} from "./saved-manifest.ts";
 
 /** Saved machines in one directory, each in a directory of its id. */
 export interface SavedMachines {

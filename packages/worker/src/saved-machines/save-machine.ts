@@ -11,7 +11,7 @@ import {
   type SavedMachine,
   type SavedManifest,
   savedPaths,
-} from "./saved-machine.ts";
+} from "./saved-manifest.ts";
 
 export interface SaveParts {
   readonly machines: Pick<Machines, "addLayer">;

@@ -3,7 +3,7 @@ import { parseNetworkBlock } from "../network/network-block.ts";
 import { slotAt } from "../network/slot.ts";
 import { createSandboxes } from "../sandboxes/create-sandboxes.ts";
 import type { SavedMachines } from "../saved-machines/create-saved-machines.ts";
-import type { SavedMachine, SavedManifest } from "../saved-machines/saved-machine.ts";
+import type { SavedMachine, SavedManifest } from "../saved-machines/saved-manifest.ts";
 import { newMachineShape, shapeOf } from "../vm/machine-shape.ts";
 import { createWarmMachines } from "../warm-pool/create-warm-machines.ts";
 import { createFakeMachines, createJournal, type Journal } from "./fake-machines.ts";

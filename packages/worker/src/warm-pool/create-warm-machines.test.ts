@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { originOf } from "../saved-machines/saved-machine.ts";
+import { originOf } from "../saved-machines/saved-manifest.ts";
 import { createFakeMachines, createJournal } from "../testing/fake-machines.ts";
 import { createFakeSaved } from "../testing/sandboxes-scenario.ts";
 import { createWarmMachines } from "./create-warm-machines.ts";

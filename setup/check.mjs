@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import process from "node:process";
 import { checkImports } from "./check-imports.mjs";
-import { buildSite } from "./documentation.mjs";
+import { buildSite } from "./docs/build-site.mjs";
 import { createProgress } from "./progress.mjs";
 import { goEnvironment, projectDirectory } from "./project-steps.mjs";
 import { checkPython, sdkDirectory } from "./python.mjs";

@@ -62,7 +62,7 @@ const commands = {
     options: { hours: "OPENCOMPUTER_SOAK_HOURS", interval: "OPENCOMPUTER_SOAK_INTERVAL_SECONDS" },
   },
   check: { purpose: "check", program: ["setup/check.mjs"] },
-  docs: { purpose: "docs", program: ["setup/docs.mjs"] },
+  docs: { purpose: "docs", program: ["setup/docs/main.mjs"] },
 };
 
 /**

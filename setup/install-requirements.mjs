@@ -1,5 +1,5 @@
 // @ts-check
-import { installSiteGenerator } from "./documentation.mjs";
+import { installSiteGenerator } from "./docs/build-site.mjs";
 import { installFormerDatabaseReader } from "./former-database.mjs";
 import { buildGoGrpcClient } from "./go-grpc-client.mjs";
 import { installNewerPostgres } from "./newer-postgres.mjs";

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, test } from "node:test";
-import { headingSlug } from "../docs/.vitepress/heading-slug.mjs";
-import { listPages } from "../docs/.vitepress/site-pages.mjs";
-import { projectDirectory } from "./project-steps.mjs";
-import { findTestFiles } from "./test/test-files.mjs";
+import { headingSlug } from "../../docs/.vitepress/heading-slug.mjs";
+import { listPages } from "../../docs/.vitepress/site-pages.mjs";
+import { projectDirectory } from "../project-steps.mjs";
+import { findTestFiles } from "../test/test-files.mjs";
 
 const read = (/** @type {string} */ document) =>
   readFileSync(join(projectDirectory, document), "utf8");

@@ -1,8 +1,8 @@
 // @ts-check
 import process from "node:process";
-import { buildSite, siteDirectory } from "./documentation.mjs";
-import { createProgress } from "./progress.mjs";
-import { reportSetupError } from "./setup-error.mjs";
+import { createProgress } from "../progress.mjs";
+import { reportSetupError } from "../setup-error.mjs";
+import { buildSite, siteDirectory } from "./build-site.mjs";
 
 try {
   await createProgress().step("documentation site", buildSite);

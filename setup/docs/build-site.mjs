@@ -11,10 +11,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { renderApiReference } from "../docs/.vitepress/api-reference.mjs";
-import { listPages } from "../docs/.vitepress/site-pages.mjs";
-import { installPackagesOf, projectDirectory } from "./project-steps.mjs";
-import { runCommand } from "./run-command.mjs";
+import { renderApiReference } from "../../docs/.vitepress/api-reference.mjs";
+import { listPages } from "../../docs/.vitepress/site-pages.mjs";
+import { installPackagesOf, projectDirectory } from "../project-steps.mjs";
+import { runCommand } from "../run-command.mjs";
 
 const docsDirectory = join(projectDirectory, "docs");
 const generatorDirectory = join(docsDirectory, ".vitepress");

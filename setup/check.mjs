@@ -6,7 +6,7 @@ import { buildSite } from "./docs/build-site.mjs";
 import { createProgress } from "./progress.mjs";
 import { goEnvironment, projectDirectory } from "./project-steps.mjs";
 import { checkPython, sdkDirectory } from "./python.mjs";
-import { runCommand } from "./run-command.mjs";
+import { runProgram } from "./run-program.mjs";
 import { reportSetupError, SetupError } from "./setup-error.mjs";
 
 const goFolders = ["guest-agent", "packages/egress-proxy/src/testing/grpc"];
@@ -48,19 +48,19 @@ async function checkTypes() {
 
 async function checkGuestAgent() {
   const directory = join(projectDirectory, "guest-agent");
-  const unformatted = await runCommand("gofmt", ["-l", ...goFolders], { cwd: projectDirectory });
+  const unformatted = await runProgram("gofmt", ["-l", ...goFolders], { cwd: projectDirectory });
   if (unformatted.trim() !== "") {
     throw new SetupError(
       `gofmt would change these files, run \`gofmt -w ${goFolders.join(" ")}\`:\n${unformatted}`,
     );
   }
-  await runCommand("go", ["vet", "./..."], { cwd: directory, env: goEnvironment });
+  await runProgram("go", ["vet", "./..."], { cwd: directory, env: goEnvironment });
   return null;
 }
 
 async function checkPythonCode() {
   const run = (/** @type {string[]} */ ...args) =>
-    runCommand(checkPython, args, { cwd: sdkDirectory });
+    runProgram(checkPython, args, { cwd: sdkDirectory });
   await run("-m", "ruff", "format", "--check", ".", "../examples");
   await run("-m", "ruff", "check", "--quiet", ".", "../examples");
   // The types of the blocking twin are checked, too.
@@ -77,5 +77,5 @@ async function checkPythonCode() {
  */
 function runTool(path, ...words) {
   const program = join(projectDirectory, "node_modules", path);
-  return runCommand(process.execPath, [program, ...words], { cwd: projectDirectory });
+  return runProgram(process.execPath, [program, ...words], { cwd: projectDirectory });
 }

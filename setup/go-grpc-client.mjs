@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { goEnvironment, projectDirectory } from "./project-steps.mjs";
-import { runCommand } from "./run-command.mjs";
+import { runProgram } from "./run-program.mjs";
 
 const sources = join(projectDirectory, "packages/egress-proxy/src/testing/grpc/go-client");
 const directory = join(projectDirectory, ".cache/grpc-go");
@@ -17,7 +17,7 @@ const directory = join(projectDirectory, ".cache/grpc-go");
  */
 export async function buildGoGrpcClient(report) {
   const stamp = join(directory, "fingerprint");
-  const hash = createHash("sha256").update(await runCommand("go", ["version"]));
+  const hash = createHash("sha256").update(await runProgram("go", ["version"]));
   for (const name of ["go.mod", "go.sum", "main.go"]) {
     hash.update(readFileSync(join(sources, name)));
   }
@@ -25,7 +25,7 @@ export async function buildGoGrpcClient(report) {
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint) return null;
   report("go build of a gRPC client");
   mkdirSync(directory, { recursive: true });
-  await runCommand("go", ["build", "-ldflags=-w", "-o", join(directory, "client"), "."], {
+  await runProgram("go", ["build", "-ldflags=-w", "-o", join(directory, "client"), "."], {
     cwd: sources,
     env: goEnvironment,
   });

@@ -3,12 +3,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { commandNamed } from "./commands.mjs";
 import { installRequirements } from "./install-requirements.mjs";
+import { commandNamed } from "./npm-commands.mjs";
 import { pinnedNode } from "./pinned-node.mjs";
 import { preflight } from "./preflight.mjs";
 import { dataDirectory, projectDirectory } from "./project-steps.mjs";
-import { runForeground } from "./run-command.mjs";
+import { runForeground } from "./run-program.mjs";
 import { reportSetupError } from "./setup-error.mjs";
 
 // Runs under any Node that `preflight` accepts. The packages of the lock file
@@ -21,7 +21,7 @@ try {
   preflight({ needsRoot: runsMachines(purpose), diskNeeds: diskNeeds(purpose) });
   process.stdout.write("Set-up\n");
   await installRequirements(purpose);
-  const program = fileURLToPath(new URL("run-named.mjs", import.meta.url));
+  const program = fileURLToPath(new URL("run-npm-command.mjs", import.meta.url));
   process.exitCode = await runForeground(pinnedNode(), [program, name, ...commandArguments]);
 } catch (error) {
   reportSetupError(error);

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { projectDirectory } from "./project-steps.mjs";
 import { testPythons } from "./python.mjs";
-import { runCommand } from "./run-command.mjs";
+import { runProgram } from "./run-program.mjs";
 
 const directory = join(projectDirectory, ".cache/postgres-16");
 /** A wheel that has the programs of PostgreSQL 16, whatever Python it is for. */
@@ -27,16 +27,16 @@ export async function installNewerPostgres(report) {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   const run = (/** @type {string[]} */ ...parameters) =>
-    runCommand(python.program, ["-m", ...parameters], { cwd: directory });
+    runProgram(python.program, ["-m", ...parameters], { cwd: directory });
   const pip = ["pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"];
   await run(...pip, ...wheel.tags, "--dest", directory, wheel.requirement);
   const file = readdirSync(directory).find((name) => name.endsWith(".whl"));
   if (file === undefined) throw new Error(`pip left no wheel in ${directory}`);
   await run("zipfile", "--extract", file, "unpacked");
   const programs = join(directory, "unpacked/pgserver/pginstall/bin");
-  await runCommand("chmod", ["--recursive", "a+rx", programs]);
-  await runCommand("mv", [join(directory, "unpacked/pgserver"), directory]);
-  await runCommand("mv", [join(directory, "unpacked/pgserver.libs"), directory]);
+  await runProgram("chmod", ["--recursive", "a+rx", programs]);
+  await runProgram("mv", [join(directory, "unpacked/pgserver"), directory]);
+  await runProgram("mv", [join(directory, "unpacked/pgserver.libs"), directory]);
   for (const name of [file, "unpacked"]) rmSync(join(directory, name), { recursive: true });
   return "installed";
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { runCommand } from "./run-command.mjs";
+import { runProgram } from "./run-program.mjs";
 
 /** The root of the clone. */
 export const projectDirectory = fileURLToPath(new URL("..", import.meta.url));
@@ -40,7 +40,7 @@ export async function installPackagesOf(directory, report) {
     .digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint) return null;
   report("npm ci");
-  await runCommand("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+  await runProgram("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: directory,
   });
   writeFileSync(stamp, fingerprint);
@@ -56,7 +56,7 @@ function nodeVersion() {
 /** Compiles what changed. `npm run check` checks the types, which takes three times as long. */
 export async function compileTypeScript() {
   const compiler = join(projectDirectory, "node_modules/typescript/bin/tsc");
-  await runCommand(process.execPath, [compiler, "--build", "--noCheck"], {
+  await runProgram(process.execPath, [compiler, "--build", "--noCheck"], {
     cwd: projectDirectory,
   });
   return "up to date";
@@ -69,7 +69,7 @@ export async function buildPreloadedLibrary() {
   const library = join(directory, "build/open-memory-read-only.so");
   if (existsSync(library) && statSync(library).mtimeMs > statSync(source).mtimeMs) return null;
   mkdirSync(join(directory, "build"), { recursive: true });
-  await runCommand("tcc", ["-shared", "-nostdlib", "-o", library, source]);
+  await runProgram("tcc", ["-shared", "-nostdlib", "-o", library, source]);
   return "built";
 }
 
@@ -79,7 +79,7 @@ export async function buildPreloadedLibrary() {
  * @param {(text: string) => void} report
  */
 export async function buildGuestImage(report) {
-  const lines = await runCommand(
+  const lines = await runProgram(
     process.execPath,
     [join(projectDirectory, "guest-image/dist/main.js")],
     {

@@ -13,7 +13,7 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { projectDirectory } from "./project-steps.mjs";
-import { runCommand } from "./run-command.mjs";
+import { runProgram } from "./run-program.mjs";
 import { SetupError } from "./setup-error.mjs";
 
 /**
@@ -159,7 +159,7 @@ function candidates() {
  */
 async function inspect(program) {
   try {
-    const printed = await runCommand(program, ["-c", probe]);
+    const printed = await runProgram(program, ["-c", probe]);
     return { program, version: printed.trim().split(" ").map(Number) };
   } catch (error) {
     // A Python that cannot make virtual environments, or none at all.
@@ -189,11 +189,11 @@ async function installEnvironment(name, plan, report) {
   report(`virtual environment of ${name}`);
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(environmentsDirectory, { recursive: true });
-  await runCommand(python.program, ["-m", "venv", directory]);
+  await runProgram(python.program, ["-m", "venv", directory]);
   const program = join(directory, "bin/python");
   const others = (await packages?.(program)) ?? [];
   report(`pip install for ${name}`);
-  await runCommand(program, [
+  await runProgram(program, [
     ...pip,
     "install",
     ...quiet,
@@ -213,7 +213,7 @@ async function installEnvironment(name, plan, report) {
 async function buildWheel(program) {
   const directory = join(environmentsDirectory, "wheel");
   rmSync(directory, { recursive: true, force: true });
-  await runCommand(program, [
+  await runProgram(program, [
     ...pip,
     "wheel",
     ...quiet,

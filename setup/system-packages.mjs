@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { findCommand } from "./preflight.mjs";
-import { runCommand } from "./run-command.mjs";
+import { runProgram } from "./run-program.mjs";
 import { SetupError } from "./setup-error.mjs";
 
 /** What a host needs to build guests and run them. */
@@ -67,11 +67,11 @@ export async function installSystemPackages(purpose, report) {
     );
   }
   report("apt-get update");
-  await runCommand("apt-get", ["update"]);
+  await runProgram("apt-get", ["update"]);
   report(`installing ${missing.join(" ")}`);
   const restore = missing.includes("postgresql") ? withoutDefaultCluster() : () => undefined;
   try {
-    await runCommand(
+    await runProgram(
       "apt-get",
       ["install", "--yes", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0", ...missing],
       { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }, onLine: report },
@@ -85,7 +85,7 @@ export async function installSystemPackages(purpose, report) {
 /** @param {string} name */
 async function isInstalled(name) {
   try {
-    const status = await runCommand("dpkg-query", ["--show", "--showformat=${Status}", name]);
+    const status = await runProgram("dpkg-query", ["--show", "--showformat=${Status}", name]);
     return status.startsWith("install ok installed");
   } catch (error) {
     // dpkg-query ends with 1 for a package that it does not know.
@@ -96,14 +96,14 @@ async function isInstalled(name) {
 
 async function hasGo() {
   if (findCommand("go") === undefined) return false;
-  const version = /go1\.(\d+)/.exec(await runCommand("go", ["version"]));
+  const version = /go1\.(\d+)/.exec(await runProgram("go", ["version"]));
   return Number(version?.[1] ?? 0) >= goMinorMin;
 }
 
 async function hasVirtualEnvironments() {
   if (findCommand("python3") === undefined) return false;
   try {
-    await runCommand("python3", ["-c", "import ensurepip, venv"]);
+    await runProgram("python3", ["-c", "import ensurepip, venv"]);
     return true;
   } catch (error) {
     if (error instanceof SetupError) return false;

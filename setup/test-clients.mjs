@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { projectDirectory } from "./project-steps.mjs";
 import { newestTestPython } from "./python.mjs";
-import { runCommand } from "./run-command.mjs";
+import { runProgram } from "./run-program.mjs";
 
 /**
  * Packages for a Python, unpacked into a directory of their own.
@@ -62,7 +62,7 @@ async function installPackages({ list, directory, pipOptions }, report) {
   report("pip install");
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
-  await runCommand(await newestTestPython(), [
+  await runProgram(await newestTestPython(), [
     ...["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"],
     ...["--no-compile", "--root-user-action=ignore", "--target", directory],
     ...pipOptions,

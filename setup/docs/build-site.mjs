@@ -14,7 +14,7 @@ import process from "node:process";
 import { renderApiReference } from "../../docs/.vitepress/api-reference.mjs";
 import { listPages } from "../../docs/.vitepress/site-pages.mjs";
 import { installPackagesOf, projectDirectory } from "../project-steps.mjs";
-import { runCommand } from "../run-command.mjs";
+import { runProgram } from "../run-program.mjs";
 
 const docsDirectory = join(projectDirectory, "docs");
 const generatorDirectory = join(docsDirectory, ".vitepress");
@@ -45,7 +45,7 @@ export async function buildSite(report) {
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint) return null;
   report("pages");
   const program = join(docsDirectory, "node_modules/vitepress/bin/vitepress.js");
-  await runCommand(process.execPath, [program, "build", docsDirectory], { cwd: projectDirectory });
+  await runProgram(process.execPath, [program, "build", docsDirectory], { cwd: projectDirectory });
   copyFileSync(join(referenceDirectory, "openapi.json"), join(siteDirectory, "openapi.json"));
   writeFileSync(stamp, fingerprint);
   return "built";
@@ -54,7 +54,7 @@ export async function buildSite(report) {
 /** Writes the pages of the reference, from the routes of the API. */
 async function writeApiReference() {
   const program = "packages/control-plane/src/testing/print-api-description.ts";
-  const printed = await runCommand(process.execPath, ["--conditions=source", program], {
+  const printed = await runProgram(process.execPath, ["--conditions=source", program], {
     cwd: projectDirectory,
   });
   const description = JSON.parse(printed);

@@ -5,7 +5,7 @@ import process from "node:process";
 import { rolldown } from "rolldown";
 import { dts } from "rolldown-plugin-dts";
 import { projectDirectory } from "../project-steps.mjs";
-import { runCommand } from "../run-command.mjs";
+import { runProgram } from "../run-program.mjs";
 import { bundleOptions } from "./bundle-options.mjs";
 import { publishedFields } from "./published-fields.mjs";
 
@@ -46,7 +46,7 @@ export const sdkCode = {
  * @returns {Promise<object>} the manifest of the packed package
  */
 export async function bundleSdk(manifest, outputDirectory) {
-  await runCommand(
+  await runProgram(
     process.execPath,
     [join(projectDirectory, "node_modules/typescript/bin/tsc"), "--build", sdkDirectory],
     { cwd: projectDirectory },

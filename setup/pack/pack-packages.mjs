@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { projectDirectory } from "../project-steps.mjs";
-import { runCommand } from "../run-command.mjs";
+import { runProgram } from "../run-program.mjs";
 import { bundleCli } from "./bundle-cli.mjs";
 import { bundleSdk } from "./bundle-sdk.mjs";
 
@@ -33,7 +33,7 @@ export async function packPackages(targetDirectory) {
       writeFileSync(join(stage, "package.json"), `${JSON.stringify(packed, null, 2)}\n`);
       cpSync(join(source, "README.md"), join(stage, "README.md"));
       cpSync(join(projectDirectory, "LICENSE"), join(stage, "LICENSE"));
-      const output = await runCommand("npm", ["pack", "--pack-destination", targetDirectory], {
+      const output = await runProgram("npm", ["pack", "--pack-destination", targetDirectory], {
         cwd: stage,
         // `npm run` passes its own settings on, such as its working directory.
         env: { ...process.env, npm_config_loglevel: "error" },

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { pinnedNode } from "../pinned-node.mjs";
 import { createProgress } from "../progress.mjs";
 import { installNodePackages, projectDirectory } from "../project-steps.mjs";
-import { runForeground } from "../run-command.mjs";
+import { runForeground } from "../run-program.mjs";
 import { reportSetupError, SetupError } from "../setup-error.mjs";
 import { writeLockFile } from "./write-lock-file.mjs";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { readChangesets } from "@changesets/read";
 import { projectDirectory } from "../project-steps.mjs";
-import { runCommand } from "../run-command.mjs";
+import { runProgram } from "../run-program.mjs";
 import { reportSetupError, SetupError } from "../setup-error.mjs";
 import { addRelease, parseChange } from "./changelog.mjs";
 import { writeLockFile } from "./write-lock-file.mjs";
@@ -23,7 +23,7 @@ try {
   // Before anything is written.
   summaries.forEach(parseChange);
 
-  await runCommand(process.execPath, [changeset, "version"], { cwd: projectDirectory });
+  await runProgram(process.execPath, [changeset, "version"], { cwd: projectDirectory });
   const manifest = readFileSync(join(projectDirectory, "packages/sdk/package.json"), "utf8");
   const { version } = JSON.parse(manifest);
   await writeVersion(version);

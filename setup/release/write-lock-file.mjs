@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { projectDirectory } from "../project-steps.mjs";
-import { runCommand } from "../run-command.mjs";
+import { runProgram } from "../run-program.mjs";
 
 /**
  * Brings package-lock.json up to date with the manifests. npm works on copies
@@ -17,7 +17,7 @@ export async function writeLockFile() {
     for (const file of [...manifestFiles(), "package-lock.json"]) {
       cpSync(join(projectDirectory, file), join(copies, file));
     }
-    await runCommand("npm", ["install", "--package-lock-only", "--loglevel=error"], {
+    await runProgram("npm", ["install", "--package-lock-only", "--loglevel=error"], {
       cwd: copies,
       // `npm run` passes its own settings on, such as its working directory.
       env: withoutNpmSettings(process.env),

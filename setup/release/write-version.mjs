@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectDirectory } from "../project-steps.mjs";
-import { runCommand } from "../run-command.mjs";
+import { runProgram } from "../run-program.mjs";
 
 /** The manifest of the Python SDK. */
 export const pythonManifest = "sdk-python/pyproject.toml";
@@ -26,7 +26,7 @@ export async function writeVersion(version) {
 
 /** Tracked files that name a tarball with its version. */
 export async function filesNamingTarballs() {
-  const found = await runCommand(
+  const found = await runProgram(
     "git",
     ["grep", "-lE", "opencomputer-(sdk|cli)-[0-9][0-9A-Za-z.-]*\\.tgz", "--", "*.md", "*.ts"],
     { cwd: projectDirectory },

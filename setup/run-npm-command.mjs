@@ -1,7 +1,7 @@
 // @ts-check
 import process from "node:process";
-import { commandNamed, readOptions } from "./commands.mjs";
 import { buildDashboard } from "./dashboard.mjs";
+import { commandNamed, readOptions } from "./npm-commands.mjs";
 import { createProgress } from "./progress.mjs";
 import {
   buildGuestImage,
@@ -9,14 +9,14 @@ import {
   compileTypeScript,
   projectDirectory,
 } from "./project-steps.mjs";
-import { runForeground } from "./run-command.mjs";
+import { runForeground } from "./run-program.mjs";
 import { reportSetupError } from "./setup-error.mjs";
 
 // Builds what a command of package.json needs and runs it, under the pinned Node.
 
 const [name = "", ...commandArguments] = process.argv.slice(2);
 try {
-  process.exitCode = await runNamed(name, commandArguments);
+  process.exitCode = await runNpmCommand(name, commandArguments);
 } catch (error) {
   reportSetupError(error);
 }
@@ -25,7 +25,7 @@ try {
  * @param {string} name
  * @param {string[]} commandArguments
  */
-async function runNamed(name, commandArguments) {
+async function runNpmCommand(name, commandArguments) {
   const { purpose, program, options, settings: defaults } = commandNamed(name);
   const { settings, words } = readOptions(options ?? {}, commandArguments);
   if (purpose === "host" || purpose === "test") await buildService();

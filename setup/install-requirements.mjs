@@ -1,8 +1,8 @@
 // @ts-check
 import { installSiteGenerator } from "./docs/build-site.mjs";
-import { installFormerDatabaseReader } from "./former-database.mjs";
 import { buildGoGrpcClient } from "./go-grpc-client.mjs";
 import { installNewerPostgres } from "./newer-postgres.mjs";
+import { installPgliteReader } from "./pglite-reader.mjs";
 import { createProgress } from "./progress.mjs";
 import { dataDirectory, installNodePackages } from "./project-steps.mjs";
 import { installGrpc, installPythonSdk, installPythonTools } from "./python.mjs";
@@ -23,7 +23,7 @@ export async function installRequirements(purpose) {
   } else {
     const need = { purpose, dataDirectory: dataDirectory() };
     installations.push(
-      step("reader of former databases", (report) => installFormerDatabaseReader(need, report)),
+      step("reader of earlier databases", (report) => installPgliteReader(need, report)),
     );
   }
   if (purpose !== "docs") installations.push(installForSystem(purpose));

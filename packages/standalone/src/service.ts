@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { apiOrigin, assertPortsAreFree } from "./api-endpoint.ts";
 import { AuditTrail } from "./audit/audit-trail.ts";
-import { carryOverFormerDatabase } from "./database/carry-over.ts";
+import { carryOverEarlierDatabase } from "./database/carry-over.ts";
 import { databaseUrlOf, preparePrivateDatabase } from "./database/private-database.ts";
 import type { Installation } from "./installation/installation.ts";
 import { prepareDirectories } from "./installation/prepare-directories.ts";
@@ -109,7 +109,7 @@ async function startProcesses(
     await processes.start(database.definition);
     await database.untilAccepting(signal);
     const { dataDirectory } = installation;
-    const kept = await carryOverFormerDatabase({ dataDirectory, databaseUrl, onStage });
+    const kept = await carryOverEarlierDatabase({ dataDirectory, databaseUrl, onStage });
     if (kept !== undefined) {
       onNote(
         `The database of an earlier version is now in PostgreSQL. Its files are kept in ${kept}: remove them when the service works as before.`,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ClientBase } from "pg";
 import { z } from "zod";
-import type { TableSummary } from "./former-rows.ts";
+import type { TableSummary } from "./exported-rows.ts";
 
 const rowsPerFetch = 500;
 const fetchedSchema = z.array(z.object({ text: z.string() }));

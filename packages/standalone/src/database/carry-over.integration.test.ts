@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { createPrivateCluster, type PrivateCluster } from "../testing/private-cluster.ts";
-import { carryOverFormerDatabase } from "./carry-over.ts";
+import { carryOverEarlierDatabase } from "./carry-over.ts";
 import { databaseUrlOf } from "./private-database.ts";
 
 const run = promisify(execFile);
@@ -31,8 +31,8 @@ describe("a data directory of an earlier version", () => {
   after(() => cluster.remove());
 
   const carryOver = (databaseUrl = databaseUrlOf(cluster.socketDirectory)) =>
-    carryOverFormerDatabase({ dataDirectory, databaseUrl, onStage: () => undefined });
-  const formerFiles = async () =>
+    carryOverEarlierDatabase({ dataDirectory, databaseUrl, onStage: () => undefined });
+  const earlierFiles = async () =>
     (
       await run("find", [
         join(dataDirectory, "database"),
@@ -48,22 +48,22 @@ describe("a data directory of an earlier version", () => {
     cluster.query("select count(*) from pg_tables where schemaname in ('public', 'drizzle')");
 
   test("stays unchanged when PostgreSQL cannot be reached", async () => {
-    const before = await formerFiles();
+    const before = await earlierFiles();
     await assert.rejects(
       carryOver(databaseUrlOf("/nonexistent")),
       /could not be copied to PostgreSQL, and is unchanged/,
     );
-    assert.equal(await formerFiles(), before);
+    assert.equal(await earlierFiles(), before);
   });
 
   test("stays unchanged wherever the start is interrupted", async () => {
-    const before = await formerFiles();
+    const before = await earlierFiles();
     const began = Date.now();
     for (let count = 0; count < killCount; count += 1) {
       const script = `
-        const { carryOverFormerDatabase } = await import(${JSON.stringify(pathToFileURL(fileURLToPath(new URL("carry-over.ts", import.meta.url))).href)});
+        const { carryOverEarlierDatabase } = await import(${JSON.stringify(pathToFileURL(fileURLToPath(new URL("carry-over.ts", import.meta.url))).href)});
         process.stdout.write("begins\\n");
-        await carryOverFormerDatabase({
+        await carryOverEarlierDatabase({
           dataDirectory: ${JSON.stringify(dataDirectory)},
           databaseUrl: ${JSON.stringify(databaseUrlOf(cluster.socketDirectory))},
           onStage: () => undefined,
@@ -81,7 +81,7 @@ describe("a data directory of an earlier version", () => {
       if (child.exitCode === null) process.kill(-child.pid, "SIGKILL");
       await closed;
       if (!existsSync(join(dataDirectory, "database"))) break;
-      assert.equal(await formerFiles(), before, `after ${Date.now() - began} ms`);
+      assert.equal(await earlierFiles(), before, `after ${Date.now() - began} ms`);
     }
   });
 

@@ -13,7 +13,7 @@ const loadProgram = fileURLToPath(
 const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 
 /** Where versions without PostgreSQL kept their database, and what its files are renamed to. */
-const formerName = "database";
+const earlierName = "database";
 const keptName = "database-before-postgresql";
 
 /**
@@ -26,7 +26,7 @@ const keptName = "database-before-postgresql";
  * @returns where the files are kept; undefined when there were none.
  * @throws when the rows cannot be read, or are not the same in PostgreSQL.
  */
-export async function carryOverFormerDatabase({
+export async function carryOverEarlierDatabase({
   dataDirectory,
   databaseUrl,
   onStage,
@@ -35,27 +35,27 @@ export async function carryOverFormerDatabase({
   databaseUrl: string;
   onStage: (stage: string) => void;
 }): Promise<string | undefined> {
-  const former = join(dataDirectory, formerName);
+  const earlier = join(dataDirectory, earlierName);
   const workDirectory = join(dataDirectory, "database-carry-over");
   await rm(workDirectory, { recursive: true, force: true });
-  if (!existsSync(join(former, "PG_VERSION"))) return undefined;
+  if (!existsSync(join(earlier, "PG_VERSION"))) return undefined;
   if (!existsSync(join(exportDirectory, "node_modules"))) {
     throw new Error(
-      `${former} is the database of an earlier version, and the program that reads it is not installed: run \`npm ci --prefix ${exportDirectory}\`, and start again.`,
+      `${earlier} is the database of an earlier version, and the program that reads it is not installed: run \`npm ci --prefix ${exportDirectory}\`, and start again.`,
     );
   }
   onStage("copying the database of an earlier version to PostgreSQL");
   await mkdir(workDirectory, { mode: 0o700 });
   const copy = join(workDirectory, "database");
   const rowsFile = join(workDirectory, "rows.jsonl");
-  await run("cp", ["--archive", "--reflink=auto", former, copy]);
+  await run("cp", ["--archive", "--reflink=auto", earlier, copy]);
   await run(process.execPath, [join(exportDirectory, "main.mjs"), copy, rowsFile]);
   await run(process.execPath, [loadProgram], {
     DATABASE_URL: databaseUrl,
-    OPENCOMPUTER_FORMER_ROWS_FILE: rowsFile,
+    OPENCOMPUTER_EXPORTED_ROWS_FILE: rowsFile,
   });
   const kept = freePath(join(dataDirectory, keptName));
-  await rename(former, kept);
+  await rename(earlier, kept);
   await syncPath(dataDirectory);
   await rm(workDirectory, { recursive: true, force: true });
   return kept;

@@ -19,7 +19,7 @@ const migrationsTable = `
  *
  * @throws when this version does not know so many.
  */
-export async function createFormerSchema(
+export async function createEarlierSchema(
   client: ClientBase,
   { appliedCount, migrationsFolder }: { appliedCount: number; migrationsFolder: string },
 ): Promise<void> {
@@ -27,7 +27,7 @@ export async function createFormerSchema(
   const { entries } = journalSchema.parse(JSON.parse(await readFile(journalFile, "utf8")));
   if (appliedCount > entries.length) {
     throw new Error(
-      `The former database has ${appliedCount} migrations, and this version knows ${entries.length}: start the version that wrote it, or a newer one`,
+      `The earlier database has ${appliedCount} migrations, and this version knows ${entries.length}: start the version that wrote it, or a newer one`,
     );
   }
   await client.query(migrationsTable);

@@ -14,13 +14,13 @@ import { createRecordingLogger } from "../testing/recording-logger.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
 import { createKeyRing } from "../vault/key-ring.ts";
 import { createVault } from "../vault/vault.ts";
-import { readFormerRows } from "./former-rows.ts";
-import { loadFormerRows } from "./load-former-rows.ts";
+import { readExportedRows } from "./exported-rows.ts";
+import { loadExportedRows } from "./load-exported-rows.ts";
 
 const run = promisify(execFile);
 const reader = fileURLToPath(new URL("../../../../setup/pglite-export", import.meta.url));
 
-describe("rows of a former database", () => {
+describe("rows of the database of an earlier version", () => {
   let cluster: PostgresCluster;
   let directory: string;
   let rowsFile: string;
@@ -49,7 +49,7 @@ describe("rows of a former database", () => {
     }
   }
   const load = (url: string, file = rowsFile) =>
-    withClient(url, (client) => loadFormerRows(client, file));
+    withClient(url, (client) => loadExportedRows(client, file));
   const tablesOf = (url: string) =>
     withClient(url, async (client) => {
       const { rows } = await client.query(
@@ -129,7 +129,7 @@ describe("rows of a former database", () => {
       await writeFile(file, damaged);
       let rows = 0;
       try {
-        await readFormerRows(file, async () => {
+        await readExportedRows(file, async () => {
           rows += 1;
         });
         assert.ok(rows <= lines.length);

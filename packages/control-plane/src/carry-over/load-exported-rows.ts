@@ -1,7 +1,7 @@
 import type { ClientBase } from "pg";
 import { migrationsFolder } from "../database/open-server-database.ts";
-import { type FormerRow, readFormerRows } from "./former-rows.ts";
-import { createFormerSchema } from "./former-schema.ts";
+import { createEarlierSchema } from "./earlier-schema.ts";
+import { type ExportedRow, readExportedRows } from "./exported-rows.ts";
 import { differencesOf, summarizeTables } from "./table-summary.ts";
 
 const rowsPerInsert = 500;
@@ -9,18 +9,18 @@ const rowsPerInsert = 500;
 const loadLock = 0x6f63_6c64;
 
 /**
- * Loads the rows of a former database into an empty one, and compares count
+ * Loads the rows of an earlier version's database into an empty one, and compares count
  * and digest of every table before it commits. A database that has all of them,
- * since a former run was ended after its commit, is not changed.
+ * because an earlier run ended after its commit, is not changed.
  *
  * @throws when the database has other rows, or has not exactly these in the end.
  */
-export async function loadFormerRows(
+export async function loadExportedRows(
   client: ClientBase,
   file: string,
 ): Promise<"loaded" | "present"> {
   const counts = new Map<string, number>();
-  const expected = await readFormerRows(file, async ({ schema, table }) => {
+  const expected = await readExportedRows(file, async ({ schema, table }) => {
     const name = `${schema}.${table}`;
     counts.set(name, (counts.get(name) ?? 0) + 1);
   });
@@ -35,7 +35,7 @@ export async function loadFormerRows(
       return "present";
     }
     const appliedCount = counts.get("drizzle.__drizzle_migrations") ?? 0;
-    await createFormerSchema(client, { appliedCount, migrationsFolder });
+    await createEarlierSchema(client, { appliedCount, migrationsFolder });
     await insertRows(client, file);
     await client.query(
       `select setval(pg_get_serial_sequence('drizzle.__drizzle_migrations', 'id'), max(id))
@@ -61,7 +61,7 @@ async function insertRows(client: ClientBase, file: string): Promise<void> {
     );
     rows = [];
   };
-  await readFormerRows(file, async (row: FormerRow) => {
+  await readExportedRows(file, async (row: ExportedRow) => {
     const name = `"${row.schema}"."${row.table}"`;
     if (name !== table || rows.length === rowsPerInsert) await insert();
     table = name;
@@ -73,6 +73,6 @@ async function insertRows(client: ClientBase, file: string): Promise<void> {
 function assertSame(differences: string[], what: string): void {
   if (differences.length === 0) return;
   throw new Error(
-    `The PostgreSQL database ${what}, and nothing was changed: ${differences.slice(0, 5).join("; ")}. The former database was not changed either.`,
+    `The PostgreSQL database ${what}, and nothing was changed: ${differences.slice(0, 5).join("; ")}. The earlier database was not changed either.`,
   );
 }

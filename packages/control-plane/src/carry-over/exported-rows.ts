@@ -21,7 +21,7 @@ const tableSummarySchema = z.strictObject({
 
 const lineSchema = z.union([rowLineSchema, z.strictObject({ end: z.array(tableSummarySchema) })]);
 
-export type FormerRow = z.infer<typeof rowLineSchema>;
+export type ExportedRow = z.infer<typeof rowLineSchema>;
 export type TableSummary = z.infer<typeof tableSummarySchema>;
 
 /**
@@ -30,9 +30,9 @@ export type TableSummary = z.infer<typeof tableSummarySchema>;
  *
  * @throws when a line is malformed or the end is missing.
  */
-export async function readFormerRows(
+export async function readExportedRows(
   file: string,
-  onRow: (row: FormerRow) => Promise<void>,
+  onRow: (row: ExportedRow) => Promise<void>,
 ): Promise<TableSummary[]> {
   let end: TableSummary[] | undefined;
   let lineNumber = 0;

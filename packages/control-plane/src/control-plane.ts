@@ -10,7 +10,6 @@ import type { ControlPlaneOptions } from "./control-plane-options.ts";
 import { createServices } from "./create-services.ts";
 import { openDataDirectoryName } from "./data-directory/data-directory-name.ts";
 import type { OpenDatabase } from "./database/database.ts";
-import { connectWorkers } from "./hosts/workers.ts";
 import { createApiKeyService } from "./http/admit/api-key-service.ts";
 import { createAuthentication } from "./http/admit/authentication.ts";
 import { createDashboardSessions } from "./http/admit/dashboard-sessions.ts";
@@ -39,6 +38,7 @@ import { loadKeyRing } from "./vault/load-key-ring.ts";
 import { createVault } from "./vault/vault.ts";
 import { createWebhookAddresses } from "./webhooks/webhook-addresses.ts";
 import { startWebhookSender } from "./webhooks/webhook-sender.ts";
+import { connectWorkers } from "./worker/workers.ts";
 
 /** How long requests under way may continue when the control plane ends. */
 const drainMilliseconds = 5_000;

@@ -23,7 +23,6 @@ import { createEventMaintenance } from "./events/event-maintenance.ts";
 import { createEventRepository } from "./events/event-repository.ts";
 import { createEventService } from "./events/event-service.ts";
 import { createFormerSecretRepository } from "./former-secrets/former-secret-repository.ts";
-import type { Workers } from "./hosts/workers.ts";
 import { createSandboxOperations } from "./http/operate/sandbox-operations.ts";
 import { createBuilders } from "./images/builders.ts";
 import { createImageBuilds } from "./images/image-builds.ts";
@@ -62,6 +61,7 @@ import { createDeliveryRepository } from "./webhooks/delivery-repository.ts";
 import { createWebhookMaintenance } from "./webhooks/webhook-maintenance.ts";
 import { createWebhookRepository } from "./webhooks/webhook-repository.ts";
 import { createWebhookService } from "./webhooks/webhook-service.ts";
+import type { Workers } from "./worker/workers.ts";
 
 export type Services = ReturnType<typeof createServices>;
 

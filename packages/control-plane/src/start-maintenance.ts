@@ -2,12 +2,12 @@ import type { Logger } from "pino";
 import { type RepeatingTask, startRepeatingTask } from "./concurrency/repeating-task.ts";
 import type { Services } from "./create-services.ts";
 import { startEgressLogReaders } from "./egress-log/egress-log-readers.ts";
-import type { WorkerConnections } from "./hosts/workers.ts";
 import type { OpenRequests } from "./http/admit/open-requests.ts";
 import {
   type RotateEncryptionKeyDeps,
   rotateEncryptionKey,
 } from "./key-rotation/rotate-encryption-key.ts";
+import type { WorkerConnections } from "./worker/workers.ts";
 
 const pollMilliseconds = 1_000;
 /** With the time that a poll takes, what a revoked key has opened ends within a second. */

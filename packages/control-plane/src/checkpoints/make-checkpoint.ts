@@ -2,11 +2,11 @@ import { type CreateCheckpointRequest, WireError } from "@opencomputer/protocol/
 import type { Logger } from "pino";
 import type { Database } from "../database/database.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
-import type { Workers } from "../hosts/workers.ts";
 import type { SandboxActivity } from "../sandboxes/lifecycle/sandbox-activity.ts";
 import type { SandboxLifecycle } from "../sandboxes/lifecycle/sandbox-lifecycle.ts";
 import type { SandboxRepository, SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
 import type { Vault } from "../vault/vault.ts";
+import type { Workers } from "../worker/workers.ts";
 import { admitCheckpoint } from "./admit-checkpoint.ts";
 import type {
   CheckpointMaintenanceRepository,

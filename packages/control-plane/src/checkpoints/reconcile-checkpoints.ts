@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import type { Workers } from "../hosts/workers.ts";
-import { listCheckpoints } from "../hosts/workers.ts";
+import type { Workers } from "../worker/workers.ts";
+import { listCheckpoints } from "../worker/workers.ts";
 import type { CheckpointMaintenanceRepository } from "./checkpoint-repository.ts";
 import type { CheckpointMaker } from "./make-checkpoint.ts";
 

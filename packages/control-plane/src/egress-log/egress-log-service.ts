@@ -12,9 +12,9 @@ import {
   WireError,
 } from "@opencomputer/protocol/api";
 import { createPageFollowers } from "../concurrency/follow-pages.ts";
-import type { Workers } from "../hosts/workers.ts";
 import { sandboxNotFound } from "../sandboxes/rows/find-sandbox.ts";
 import type { SandboxRepository } from "../sandboxes/rows/sandbox-repository.ts";
+import type { Workers } from "../worker/workers.ts";
 import type { EgressFilter, EgressLogRepository } from "./egress-log-repository.ts";
 import { explainEgress } from "./explain-egress.ts";
 import { suggestAllowlist } from "./suggest-allowlist.ts";

@@ -5,9 +5,9 @@ import {
   WireError,
 } from "@opencomputer/protocol/api";
 import type { DescribedRequest, DescribedSession } from "@opencomputer/protocol/wire";
-import type { Workers } from "../hosts/workers.ts";
 import { findPresentSandbox } from "../sandboxes/rows/find-sandbox.ts";
 import type { SandboxRepository, SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
+import type { Workers } from "../worker/workers.ts";
 
 /** Ports that carry something else than an opaque stream. */
 const portsOfProxy: ReadonlyMap<number, string> = new Map([

@@ -5,11 +5,11 @@ import { PerKeyMutex } from "../concurrency/per-key-mutex.ts";
 import type { Database } from "../database/database.ts";
 import type { EgressProxyClient } from "../egress-proxy/egress-proxy-client.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
-import type { Workers } from "../hosts/workers.ts";
 import { PeerAbsentError } from "../peers/unix-socket-client.ts";
 import type { SandboxRepository } from "../sandboxes/rows/sandbox-repository.ts";
 import { KeyRingError } from "../vault/key-ring.ts";
 import { type Vault, VaultError } from "../vault/vault.ts";
+import type { Workers } from "../worker/workers.ts";
 import {
   toAwsEgressSecret,
   toEgressSecret,

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import type { Workers } from "../hosts/workers.ts";
-import { listCheckpoints } from "../hosts/workers.ts";
+import type { Workers } from "../worker/workers.ts";
+import { listCheckpoints } from "../worker/workers.ts";
 import type { Builders } from "./builders.ts";
 import type { ImageMaintenanceRepository } from "./image-repository.ts";
 import type { SnapshotRepository } from "./snapshot-repository.ts";

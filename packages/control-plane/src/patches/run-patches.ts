@@ -4,8 +4,8 @@ import {
   type PatchRecord,
   WireError,
 } from "@opencomputer/protocol/api";
-import type { Workers } from "../hosts/workers.ts";
 import type { SandboxRepository } from "../sandboxes/rows/sandbox-repository.ts";
+import type { Workers } from "../worker/workers.ts";
 import type { PatchRepository } from "./patch-repository.ts";
 
 /** How much of a failed patch's output is kept. */

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { WireError } from "@opencomputer/protocol/api";
-import type { Workers } from "../hosts/workers.ts";
 import type { OpenPreview, PreviewRepository } from "../previews/preview-repository.ts";
 import type { PreviewSessions } from "../previews/preview-sessions.ts";
 import { openPreviewPath } from "../previews/preview-token.ts";
 import type { SandboxActivity } from "../sandboxes/lifecycle/sandbox-activity.ts";
 import type { SandboxLifecycle } from "../sandboxes/lifecycle/sandbox-lifecycle.ts";
+import type { Workers } from "../worker/workers.ts";
 import { authorizePreview } from "./authorize-preview.ts";
 import { sendFailure } from "./failure-page.ts";
 import { type Forwarded, forwardRequest } from "./forward-request.ts";

@@ -2,8 +2,8 @@ import type { ProcessState } from "@opencomputer/protocol/wire";
 import { Gauge, type Registry } from "prom-client";
 import type { DatabaseConnections } from "../../database/database.ts";
 import { sandboxStates } from "../../database/schema.ts";
-import type { WorkersHealth } from "../../hosts/workers.ts";
 import type { SandboxState } from "../../sandboxes/rows/sandbox-states.ts";
+import type { WorkersHealth } from "../../worker/workers.ts";
 
 /** What is read at the moment of each scrape. */
 export interface ControlPlaneSources {

@@ -1,10 +1,10 @@
 import { WireError } from "@opencomputer/protocol/api";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Worker, Workers } from "../../hosts/workers.ts";
 import type { SandboxActivity } from "../../sandboxes/lifecycle/sandbox-activity.ts";
 import type { SandboxLifecycle } from "../../sandboxes/lifecycle/sandbox-lifecycle.ts";
 import { findPresentSandbox } from "../../sandboxes/rows/find-sandbox.ts";
 import type { SandboxRepository, SandboxRow } from "../../sandboxes/rows/sandbox-repository.ts";
+import type { Worker, Workers } from "../../worker/workers.ts";
 
 /** What a request does in a running sandbox. */
 export interface Operation {

@@ -17,7 +17,7 @@ import {
 import type { FastifyRequest } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { Worker } from "../../hosts/workers.ts";
+import type { Worker } from "../../worker/workers.ts";
 import type { SandboxOperations } from "../operate/sandbox-operations.ts";
 import { serveSession } from "../stream/serve-session.ts";
 

@@ -1,7 +1,7 @@
 import { type EventContent, eventText, WireError } from "@opencomputer/protocol/api";
 import type { WorkerSandbox } from "@opencomputer/protocol/wire";
 import type { ProxyHandOver } from "../../egress-sessions/proxy-hand-over.ts";
-import type { Workers } from "../../hosts/workers.ts";
+import type { Workers } from "../../worker/workers.ts";
 import type { HeldSandbox, SandboxChanges, SandboxRepository } from "../rows/sandbox-repository.ts";
 import { releaseSandbox } from "./sandbox-removal.ts";
 

@@ -1,7 +1,7 @@
 import { WireError } from "@opencomputer/protocol/api";
 import type { WorkerSandbox } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
-import type { Worker, Workers } from "../../hosts/workers.ts";
+import type { Worker, Workers } from "../../worker/workers.ts";
 import type { HeldSandboxRow, SandboxRepository, SandboxRow } from "../rows/sandbox-repository.ts";
 import { presentStates } from "../rows/sandbox-states.ts";
 import {

@@ -1,6 +1,6 @@
 import { WireError } from "@opencomputer/protocol/api";
 import type { WorkerSandbox } from "@opencomputer/protocol/wire";
-import type { Workers } from "../../hosts/workers.ts";
+import type { Workers } from "../../worker/workers.ts";
 import type { HeldSandboxRow, SandboxChanges, SandboxRow } from "../rows/sandbox-repository.ts";
 import { bringUpMachine } from "./machine-transitions.ts";
 import { type ReconcileSandboxDeps, reconcileSandbox } from "./reconcile-sandbox.ts";

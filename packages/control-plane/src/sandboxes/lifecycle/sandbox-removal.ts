@@ -1,9 +1,9 @@
 import { type EventContent, WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
 import type { ProxyHandOver } from "../../egress-sessions/proxy-hand-over.ts";
-import type { Workers } from "../../hosts/workers.ts";
 import { PeerAbsentError } from "../../peers/unix-socket-client.ts";
 import type { PreviewRepository } from "../../previews/preview-repository.ts";
+import type { Workers } from "../../worker/workers.ts";
 import type { SandboxMaintenanceRepository } from "../rows/sandbox-maintenance-repository.ts";
 import type { SandboxRepository } from "../rows/sandbox-repository.ts";
 import { keptStates, presentStates, type SandboxState } from "../rows/sandbox-states.ts";

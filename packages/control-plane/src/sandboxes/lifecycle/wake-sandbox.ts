@@ -2,9 +2,9 @@ import type { ObserveWork } from "@opencomputer/process";
 import { otherPortsOf, WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
 import type { Database } from "../../database/database.ts";
-import type { Workers } from "../../hosts/workers.ts";
 import { assertRunningLimit } from "../../orgs/sandbox-limits.ts";
 import { type RunPatchesDeps, runPatches } from "../../patches/run-patches.ts";
+import type { Workers } from "../../worker/workers.ts";
 import { sandboxEnvironment } from "../plan/sandbox-environment.ts";
 import type {
   HeldSandbox,

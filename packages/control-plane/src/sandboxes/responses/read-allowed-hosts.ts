@@ -1,6 +1,6 @@
 import type { AllowedHosts } from "@opencomputer/protocol/api";
 import type { EgressPolicy } from "@opencomputer/protocol/wire";
-import type { Workers } from "../../hosts/workers.ts";
+import type { Workers } from "../../worker/workers.ts";
 import type { SandboxRepository, SandboxRow } from "../rows/sandbox-repository.ts";
 
 type Policy = Pick<EgressPolicy, "egressAllowlist" | "perSecretAllowedHosts">;

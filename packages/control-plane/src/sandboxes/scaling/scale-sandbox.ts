@@ -11,7 +11,7 @@ import {
   type WorkerSandbox,
   type WorkerScaleRequest,
 } from "@opencomputer/protocol/wire";
-import type { Workers } from "../../hosts/workers.ts";
+import type { Workers } from "../../worker/workers.ts";
 import type { SandboxActivity } from "../lifecycle/sandbox-activity.ts";
 import type { SandboxLifecycle } from "../lifecycle/sandbox-lifecycle.ts";
 import type { HeldSandboxRow, SandboxRepository, SandboxRow } from "../rows/sandbox-repository.ts";

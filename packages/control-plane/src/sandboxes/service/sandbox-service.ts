@@ -9,7 +9,6 @@ import type {
   WokenSandbox,
 } from "@opencomputer/protocol/api";
 import type { Database } from "../../database/database.ts";
-import type { Workers } from "../../hosts/workers.ts";
 import type { ImageFollower } from "../../images/image-builds.ts";
 import type { Caller } from "../../orgs/api-key-repository.ts";
 import { hashPreviewToken, mintPreviewToken } from "../../previews/preview-token.ts";
@@ -21,6 +20,7 @@ import {
   type WebhookRepository,
   type WebhookRow,
 } from "../../webhooks/webhook-repository.ts";
+import type { Workers } from "../../worker/workers.ts";
 import {
   type CreateRequestedSandboxDeps,
   createRequestedSandbox,

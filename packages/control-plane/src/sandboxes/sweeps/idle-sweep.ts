@@ -1,6 +1,6 @@
 import { WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
-import type { Worker } from "../../hosts/workers.ts";
+import type { Worker } from "../../worker/workers.ts";
 import type { SandboxActivity } from "../lifecycle/sandbox-activity.ts";
 import type { SandboxLifecycle } from "../lifecycle/sandbox-lifecycle.ts";
 import type { SandboxRemoval } from "../lifecycle/sandbox-removal.ts";

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { initialScaling, type SandboxSize, type WorkerSandbox } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
-import type { Worker, Workers } from "../../hosts/workers.ts";
+import type { Worker, Workers } from "../../worker/workers.ts";
 import { agrees } from "../lifecycle/reconcile-sandbox.ts";
 import type { SandboxLifecycle } from "../lifecycle/sandbox-lifecycle.ts";
 import type {

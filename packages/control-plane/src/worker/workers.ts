@@ -5,8 +5,8 @@ import {
   type EgressProxyClient,
 } from "../egress-proxy/egress-proxy-client.ts";
 import { createEgressProxyLink, type FillEgressProxy } from "../egress-proxy/egress-proxy-link.ts";
-import { createWorkerClient, type WorkerClient } from "../worker/worker-client.ts";
-import { createWorkerLink, type HostSizes } from "../worker/worker-link.ts";
+import { createWorkerClient, type WorkerClient } from "./worker-client.ts";
+import { createWorkerLink, type HostSizes } from "./worker-link.ts";
 
 /** A worker, and the egress proxy that serves the machines of its host. */
 export interface Worker extends WorkerClient {

@@ -8,8 +8,8 @@ import {
   createCheckpointRepository,
 } from "./checkpoints/checkpoint-repository.ts";
 import { createCheckpointService } from "./checkpoints/checkpoint-service.ts";
+import { findCheckpoint } from "./checkpoints/find-checkpoint.ts";
 import { createCheckpointMaker } from "./checkpoints/make-checkpoint.ts";
-import { createPatchService } from "./checkpoints/patch-service.ts";
 import { createReconcileCheckpoints } from "./checkpoints/reconcile-checkpoints.ts";
 import type { ControlPlaneOptions } from "./control-plane-options.ts";
 import type { Database } from "./database/database.ts";
@@ -34,6 +34,7 @@ import {
 import { createSnapshotRepository } from "./images/snapshot-repository.ts";
 import { createSnapshots } from "./images/snapshots.ts";
 import { createPatchRepository } from "./patches/patch-repository.ts";
+import { createPatchService } from "./patches/patch-service.ts";
 import { createPreviewRepository } from "./previews/preview-repository.ts";
 import { createProjectRepository } from "./projects/project-repository.ts";
 import { createSandbox } from "./sandboxes/create/create-sandbox.ts";
@@ -191,7 +192,10 @@ export function createServices(deps: {
         maker: checkpointMaker,
         forking: { ...creation, checkpoints },
       }),
-      patches: createPatchService({ checkpoints, patches }),
+      patches: createPatchService({
+        patches,
+        findCheckpoint: (orgId, checkpointId) => findCheckpoint(checkpoints, orgId, checkpointId),
+      }),
       tags: createTagService({ sandboxes, tags }),
       egressLogs: createEgressLogService({
         entries: createEgressLogRepository(database),

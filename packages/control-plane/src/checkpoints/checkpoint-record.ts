@@ -1,4 +1,4 @@
-import { type CheckpointRecord, WireError } from "@opencomputer/protocol/api";
+import type { CheckpointRecord } from "@opencomputer/protocol/api";
 import type { CheckpointRow } from "./checkpoint-repository.ts";
 
 /** Turns a row into the response of the API. */
@@ -24,21 +24,4 @@ export function toCheckpointRecord(row: CheckpointRow): CheckpointRecord {
     createdAt: row.createdAt.toISOString(),
     ...(row.failure === null ? {} : { failure: row.failure }),
   };
-}
-
-export function checkpointNotFound(checkpointId: string): WireError {
-  return new WireError("checkpoint_not_found", `checkpoint not found: ${checkpointId}`, {
-    remediation: "oc checkpoint list <sandbox-id>",
-  });
-}
-
-/** @throws {WireError} `checkpoint_not_ready`, `checkpoint_failed` */
-export function assertReady({ id, status, failure }: CheckpointRow): void {
-  if (status === "ready") return;
-  if (status === "failed") {
-    throw new WireError("checkpoint_failed", `Checkpoint ${id} could not be made: ${failure}`);
-  }
-  throw new WireError("checkpoint_not_ready", `Checkpoint ${id} is still being made; try again`, {
-    remediation: "oc checkpoint create --wait",
-  });
 }

@@ -10,9 +10,9 @@ import type { ReplaceMachineDeps } from "../sandboxes/lifecycle/replace-machine.
 import type { SandboxResponses } from "../sandboxes/responses/sandbox-responses.ts";
 import { findPresentSandbox, findSandbox } from "../sandboxes/rows/find-sandbox.ts";
 import type { SandboxRepository, SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
-import { awaitCheckpoint } from "./await-checkpoint.ts";
-import { checkpointNotFound, toCheckpointRecord } from "./checkpoint-record.ts";
+import { toCheckpointRecord } from "./checkpoint-record.ts";
 import type { CheckpointRepository, CheckpointRow } from "./checkpoint-repository.ts";
+import { awaitCheckpoint, checkpointNotFound } from "./find-checkpoint.ts";
 import { type ForkCheckpointDeps, forkCheckpoint } from "./fork-checkpoint.ts";
 import type { CheckpointMaker } from "./make-checkpoint.ts";
 import { restoreCheckpoint } from "./restore-checkpoint.ts";

@@ -3,8 +3,8 @@ import type { Caller } from "../orgs/api-key-repository.ts";
 import { type RunPatchesDeps, runPatches } from "../patches/run-patches.ts";
 import { type CreateSandboxDeps, createSandbox } from "../sandboxes/create/create-sandbox.ts";
 import type { SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
-import { awaitCheckpoint } from "./await-checkpoint.ts";
 import type { CheckpointRepository } from "./checkpoint-repository.ts";
+import { awaitCheckpoint } from "./find-checkpoint.ts";
 import { planFork } from "./plan-fork.ts";
 
 export type ForkCheckpointDeps = CreateSandboxDeps &

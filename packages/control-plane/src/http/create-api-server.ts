@@ -7,11 +7,11 @@ import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-
 import type { Logger } from "pino";
 import type { WebSocket } from "ws";
 import type { CheckpointService } from "../checkpoints/checkpoint-service.ts";
-import type { PatchService } from "../checkpoints/patch-service.ts";
 import type { EgressLogService } from "../egress-log/egress-log-service.ts";
 import type { EventService } from "../events/event-service.ts";
 import type { Snapshots } from "../images/snapshots.ts";
 import type { ApiKeyRepository } from "../orgs/api-key-repository.ts";
+import type { PatchService } from "../patches/patch-service.ts";
 import type { PreviewGateway } from "../preview-gateway/preview-gateway.ts";
 import type { PreviewService } from "../previews/preview-service.ts";
 import type { ProjectRepository } from "../projects/project-repository.ts";

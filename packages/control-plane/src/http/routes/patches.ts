@@ -5,7 +5,7 @@ import {
 } from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import type { PatchService } from "../../checkpoints/patch-service.ts";
+import type { PatchService } from "../../patches/patch-service.ts";
 import { noContent } from "./route-parts.ts";
 
 const paramsSchema = z.object({ cid: z.string() });

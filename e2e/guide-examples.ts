@@ -19,7 +19,7 @@ interface Fence {
 /**
  * The fences of one page, as `example name` and `output name`.
  *
- * @throws when a fence of code is no example: every one is to be run.
+ * @throws when a fence of code is not an example: every one must be run.
  */
 export function readFences(page: string, markdown: string): Map<string, Fence> {
   const fences = new Map<string, Fence>();

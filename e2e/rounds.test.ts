@@ -29,7 +29,7 @@ describe("sandboxes that are created and killed one after the other", () => {
     const before = await untilSteady(scenario.installation);
     const sandbox = await scenario.createSandbox();
     await sandbox.exec.run("true");
-    // The pool makes another machine in the place of the one that it gave.
+    // The pool makes another machine instead of the one that it gave.
     const kinds = ["process", "files of the worker", "sockets"];
     let now = await countResources(scenario.installation);
     while (!kinds.every((kind) => (now[kind] ?? 0) > (before[kind] ?? 0))) {

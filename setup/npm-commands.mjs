@@ -92,7 +92,7 @@ export function readOptions(options, commandArguments) {
 
 /**
  * @param {string} name
- * @throws {SetupError} for a name that is none of the commands
+ * @throws {SetupError} for a name that is not one of the commands
  */
 export function commandNamed(name) {
   const command = commands[name];

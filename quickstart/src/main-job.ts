@@ -64,7 +64,7 @@ export async function createSandbox(
   return sandbox;
 }
 
-/** Step 3: the token in the place of the key. */
+/** Step 3: the token instead of the key. */
 export async function showToken(narration: Narration, sandbox: Sandbox): Promise<string> {
   narration.step("Inside, the variable holds a sealed token");
   const token = (await run(narration, sandbox, "echo $ANTHROPIC_API_KEY")).trim();

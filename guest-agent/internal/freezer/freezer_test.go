@@ -13,7 +13,7 @@ import (
 
 const patience = 20 * time.Second
 
-// newRoot creates a cgroup in the place of the guest's root. Its processes end
+// newRoot creates a cgroup instead of the guest's root. Its processes end
 // with the test.
 func newRoot(t *testing.T) string {
 	t.Helper()

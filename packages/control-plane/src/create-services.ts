@@ -247,7 +247,7 @@ export function createServices(deps: {
       /** Has events of another database server, whose dump was loaded, precede all others. */
       placeLoadedEvents: eventMaintenance.placeLoaded,
     },
-    /** What is to be sent to webhooks. */
+    /** Deliveries to webhooks. */
     deliveries: createDeliveryQueue(database),
     /** Gives up image builds, and waits until nothing of them is left. */
     endBuilds: imageBuilds.close,

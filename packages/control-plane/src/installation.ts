@@ -104,7 +104,7 @@ function assertKeyFits(vault: Vault, check: { encrypted: string; keyVersion: str
   } catch (error) {
     if (!(error instanceof VaultError) && !(error instanceof KeyRingError)) throw error;
     const settingsError = new SettingsError(
-      "The encryption key is not the one that this database was made with. Set OPENSANDBOX_SECRET_ENCRYPTION_KEY to that one, or to a new one with that one in OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS until the log reports that it is not needed; or, when it was never set, restore the data directory's encryption-key files",
+      "The encryption key is not the one that this database was made with. Set OPENSANDBOX_SECRET_ENCRYPTION_KEY to that key, or to a new key with that key in OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS until the log reports that it is not needed; or, when it was never set, restore the data directory's encryption-key files",
     );
     settingsError.cause = error;
     throw settingsError;

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const rotateKeyFile = fileURLToPath(new URL("rotate-key.ts", import.meta.url));
-/** Debian's `nobody`, in the place of the control plane's user. */
+/** Debian's `nobody`, instead of the control plane's user. */
 const owner = 65_534;
 
 describe("rotate-key, run by root", () => {

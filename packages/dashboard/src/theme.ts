@@ -14,7 +14,7 @@ export const theme = createTheme({
     Modal: {
       defaultProps: {
         transitionProps: { duration: 0 },
-        // Its header is none of the page: that one is the banner.
+        // The dialog's header is not the page's banner.
         attributes: { header: { role: "presentation" } },
       },
     },

@@ -61,7 +61,7 @@ describe("resolveConnection", () => {
     assert.equal(resolveConnection({ apiKey: ` ${apiKey}\n` }).apiKey, apiKey);
   });
 
-  test("refuses URLs that are none, or carry more than an address", () => {
+  test("refuses invalid URLs, and those that carry more than an address", () => {
     for (const apiUrl of [
       "127.0.0.1:8080",
       "ftp://host",

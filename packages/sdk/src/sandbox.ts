@@ -394,7 +394,7 @@ export class Sandbox {
    * Enables or disables autoscale, in which the memory follows its use between
    * two bounds.
    *
-   * @throws {ScalingLockedError} `scaling_locked`, when it is to be enabled.
+   * @throws {ScalingLockedError} `scaling_locked`, when the options enable it.
    */
   async setAutoscale(options: AutoscaleOptions & CallOptions): Promise<Autoscale> {
     return await scalingCalls.setAutoscale(this.#at(options), this.#path, options);
@@ -502,7 +502,7 @@ export class Sandbox {
 
   /**
    * Creates a preview: HTTP requests for its `url` reach the server on this
-   * port, and wake the sandbox. For a port that has a preview, returns that one.
+   * port, and wake the sandbox. For a port that has a preview, returns the existing one.
    *
    * @throws {OpenComputerError} `invalid_request`, `limit_exceeded`; `name_in_use`
    * for a domain of another preview.

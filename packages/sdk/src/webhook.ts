@@ -100,7 +100,7 @@ export const Webhook = {
     });
   },
 
-  /** What was and is to be sent, the newest first. */
+  /** Deliveries, sent and pending, the newest first. */
   async listDeliveries(
     webhookId: string,
     options: ListDeliveriesOptions = {},

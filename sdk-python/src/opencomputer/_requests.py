@@ -194,7 +194,7 @@ def is_retried(request: ApiRequest, error: OpenComputerError) -> bool:
 
 
 def retry_after_seconds(error: OpenComputerError) -> float | None:
-    """Seconds until a starting service is to be called again; None for every other error."""
+    """Seconds until a starting service can be called again; None for every other error."""
     if error.code != "worker_unavailable" or error.details is None:
         return None
     seconds = error.details.get("retryAfterSeconds")

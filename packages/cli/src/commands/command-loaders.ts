@@ -58,7 +58,7 @@ export const commandLoaders: readonly CommandLoader[] = [
 
 /**
  * Chooses the loaders that a command line needs: that of the command in its
- * first word, or all of them if the first word is none, such as `--help` or a
+ * first word, or all of them if the first word is not a command, such as `--help` or a
  * mistyped name, or is `completion`, which describes every command.
  */
 export function chooseLoaders(words: readonly string[]): readonly CommandLoader[] {

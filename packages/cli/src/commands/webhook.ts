@@ -140,7 +140,7 @@ function addDelete(group: Command, context: CliContext): void {
 
 function addDeliveries(group: Command, context: CliContext): void {
   defineCommand(group, "deliveries <webhook-id>", {
-    summary: "List what was and is to be sent to a webhook, the newest first",
+    summary: "List the deliveries of a webhook, sent and pending, the newest first",
     examples: ["oc webhook deliveries <webhook-id> --state failed --limit 20"],
   })
     .addOption(new Option("--state <state>", "only those in this state").choices(states))

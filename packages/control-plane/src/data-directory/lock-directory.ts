@@ -16,7 +16,7 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
     server.once("error", (error) => {
       reject(
         new Error(
-          `${directory} is in use by another process; stop that one or choose another OPENCOMPUTER_DATA_DIR`,
+          `${directory} is in use by another process; stop that process or choose another OPENCOMPUTER_DATA_DIR`,
           { cause: error },
         ),
       );

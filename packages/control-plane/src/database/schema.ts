@@ -608,7 +608,7 @@ export const webhooks = pgTable(
 );
 
 /**
- * What is to be sent to webhooks, and what was. A row is written with its event; one
+ * Deliveries to webhooks, sent and pending. A row is written with its event; one
  * control plane at a time takes it, by moving `nextAttemptAt`.
  */
 export const webhookDeliveries = pgTable(

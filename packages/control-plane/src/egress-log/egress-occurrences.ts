@@ -15,7 +15,7 @@ export interface EgressOccurrence {
 
 const hostCharactersMax = 253;
 const secretPorts: ReadonlySet<number | null> = new Set([443, 80, null]);
-/** In the place of a host that is not told apart from others. */
+/** Stands for all hosts, where they are counted together. */
 const otherHosts = "*";
 
 /** What the entries have that is worth an event, each once with how often it occurred. */
@@ -54,7 +54,7 @@ export function withoutHost(occurrence: EgressOccurrence): EgressOccurrence {
 
 /** The event that reports an occurrence. */
 export function contentOf({ type, data, count }: EgressOccurrence): EventContent {
-  // The schemas of events drop or refuse what is none of the type's.
+  // The schemas of events drop or refuse fields that do not belong to the type.
   return { type, data: { ...data, count } } as EventContent;
 }
 

@@ -7,7 +7,7 @@ import type { EgressProxyClient } from "./egress-proxy-client.ts";
 export interface FillEgressProxy {
   /** Gives a new process the CA and every live session; returns how many sessions. */
   fill(egressProxy: EgressProxyClient): Promise<number>;
-  /** Hands over what is to be enforced and was not acknowledged. */
+  /** Hands over revocations that were not acknowledged yet. */
   enforceRevocations(): Promise<void>;
 }
 

@@ -21,8 +21,8 @@ import {
 const attemptsMax = 5;
 
 /**
- * A value of the sandbox cannot be decrypted while a revocation is to be enforced:
- * so it was enforced by taking the session away.
+ * A value of the sandbox cannot be decrypted while a revocation must be enforced:
+ * it was enforced by removing the session.
  */
 export class SessionWithheldError extends Error {
   constructor(sandboxId: string, cause: Error) {

@@ -35,8 +35,8 @@ export function createEventMaintenance(database: Database, retention: EventReten
     },
 
     /**
-     * Gives events a place before all that this server will write, when they are from
-     * one whose dump was loaded here: the transactions of that one mean nothing here.
+     * Gives events that came in a dump of another server a place before all that
+     * this server will write: the other server's transaction ids mean nothing here.
      */
     async placeLoaded(): Promise<void> {
       const foreign = sql`select 1 from ${events} where transaction_id >= pg_snapshot_xmax(pg_current_snapshot())`;

@@ -1,6 +1,6 @@
 /** Where builds get packages, as the operator sets it; undefined is the public internet. */
 export interface BuildSources {
-  /** A URL in the place of `http://deb.debian.org/debian`, or a line of sources.list(5). */
+  /** A URL instead of `http://deb.debian.org/debian`, or a line of sources.list(5). */
   aptMirror: string | undefined;
   pipIndexUrl: string | undefined;
   /** HTTP proxy of everything that a step fetches. */

@@ -34,7 +34,7 @@ export interface RunPatchesDeps {
 /**
  * Runs the patches of a checkpoint that have not run in a fork yet, in their
  * order and with bash. The first that fails is the last that runs; the fork
- * stays usable, and its next wake tries that one again unless it was deleted.
+ * stays usable, and its next wake tries the failed patch again unless it was deleted.
  * `onApplied` is called after each one, so that none runs twice.
  *
  * @throws {WireError} when the worker is lost.

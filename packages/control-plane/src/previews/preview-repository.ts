@@ -123,7 +123,7 @@ export function createPreviewRepository(database: Database) {
         if (!isUniqueViolation(error)) throw error;
         throw new WireError(
           "name_in_use",
-          `domain: ${customHostname} is the name of another preview of this installation: delete that one first`,
+          `domain: ${customHostname} is the name of another preview of this installation: delete that preview first`,
         );
       }
     },

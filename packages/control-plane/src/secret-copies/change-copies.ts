@@ -36,7 +36,7 @@ export interface CopyChange extends SourceSecret {
  * copy could be used for before becomes a former value of its owner. The org is
  * locked, as it is when a copy is made.
  *
- * @returns the ids of the sandboxes whose sessions are to be handed over again.
+ * @returns the ids of the sandboxes whose sessions must be handed over again.
  */
 export async function changeCopies(
   deps: { vault: Vault; formerSecrets: FormerSecretRepository },

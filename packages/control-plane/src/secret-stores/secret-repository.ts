@@ -68,7 +68,7 @@ export function createSecretRepository(deps: {
      * Sets a secret, and with it the copies that sandboxes and checkpoints have of it.
      * Host limits and placements that it does not name stay as they are.
      *
-     * @returns the sandboxes whose copies changed: their sessions are to be handed over again.
+     * @returns the sandboxes whose copies changed: their sessions must be handed over again.
      * @throws {WireError} `not_found`, `limit_exceeded`, `name_in_use`
      */
     async set(orgId: string, storeId: string, secret: NewSecret): Promise<string[]> {

@@ -80,7 +80,7 @@ export function createSecretStoreRepository(deps: {
      * Changes the fields that are given, and with the placements the copies
      * of those secrets that name none themselves.
      *
-     * @returns the store, and the sandboxes whose sessions are to be handed over again.
+     * @returns the store, and the sandboxes whose sessions must be handed over again.
      * @throws {WireError} `not_found`, `name_in_use`
      */
     async update(

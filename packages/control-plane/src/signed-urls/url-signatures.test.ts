@@ -33,7 +33,7 @@ describe("UrlSignatures.verify", () => {
     { expires: file.expires - 1 },
   ];
   for (const change of changes) {
-    test(`refuses ${JSON.stringify(change)} in the place of what was signed`, () =>
+    test(`refuses ${JSON.stringify(change)} instead of what was signed`, () =>
       assert.ok(!signatures.verify({ ...file, ...change }, signature)));
   }
 

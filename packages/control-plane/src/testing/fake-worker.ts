@@ -86,7 +86,7 @@ export function createFakeWorker(socketPath: string) {
     machines,
     sessions: fakeSessions.sessions,
     terminals: fakeTerminals.terminals,
-    /** Real servers in the place of those in guests: `sb-… 3000`, and the local port. */
+    /** Real servers instead of those in guests: `sb-… 3000`, and the local port. */
     servers: new Map<string, number>(),
     /** Tunnels that were opened, such as `sb-… 3000`. */
     tunnels: [] as string[],
@@ -117,7 +117,7 @@ export function createFakeWorker(socketPath: string) {
     hookError: undefined as string | undefined,
     /** Idempotency keys of commands, in order. */
     keys: [] as string[],
-    /** Whether the worker is to be lost after it has acted on a request, such as `POST /v1/…`. */
+    /** Whether the worker is lost after it has acted on a request, such as `POST /v1/…`. */
     losesResponse: (_request: string): boolean => false,
     run: (
       machine: FakeMachine,

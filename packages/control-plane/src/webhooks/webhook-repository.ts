@@ -14,7 +14,7 @@ import { mintWebhookSecret } from "./webhook-secret.ts";
 
 export type WebhookRow = typeof webhooks.$inferSelect;
 
-/** A webhook that is to be stored, with the id and the secret that it will have. */
+/** A webhook to store, with the id and the secret that it will have. */
 export interface NewWebhook extends Pick<WebhookRow, "id" | "url" | "eventTypes"> {
   secret: SecretValue;
 }

@@ -345,7 +345,7 @@ describe("webhooks", () => {
     await record();
     const { deleteExpired } = createWebhookMaintenance(database);
     await deleteExpired();
-    assert.equal((await database.select().from(webhooks)).length, 2, "something is to be sent");
+    assert.equal((await database.select().from(webhooks)).length, 2, "a delivery is pending");
     await database.update(webhookDeliveries).set({ state: "delivered" });
     await deleteExpired();
     assert.deepEqual(

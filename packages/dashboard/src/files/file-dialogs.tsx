@@ -79,7 +79,7 @@ export function DeleteDialog({ sandboxId, path, isDir, onClose }: Place & { isDi
   );
 }
 
-/** Edits a file of text. One that is none is not opened, because saving it would change it. */
+/** Edits a text file. Another file is not opened, because saving it would change it. */
 export function EditDialog({ sandboxId, path, onClose }: Place) {
   const [edited, setEdited] = useState<string>();
   const file = useQuery({

@@ -10,7 +10,7 @@ export function parseLines(text: string): string[] {
  * The entries of a text field with `KEY=VALUE` in each line. A value is kept as
  * it is, with `=` and blanks.
  *
- * @throws {Error} that names the line which is none.
+ * @throws {Error} that names the line without a pair.
  */
 export function parsePairs(text: string): Record<string, string> {
   const lines = text.split("\n").filter((line) => line.trim() !== "");

@@ -61,7 +61,7 @@ export function SecretsPanel({ owner }: { owner: SecretOwner }) {
       )}
       {secrets.data?.length === 0 ? (
         <EmptyState
-          text="There are no secrets. A sandbox gets a sealed token in the place of each value; the token becomes the value only on its way to the hosts that you allow:"
+          text="There are no secrets. A sandbox gets a sealed token instead of each value; the token becomes the value only on its way to the hosts that you allow:"
           command={["oc", "secret", "set", owner.id, "API_KEY", "--from-stdin"]}
         />
       ) : (

@@ -2,8 +2,8 @@ import { dashboardHeader } from "@opencomputer/protocol/api";
 import type { ConnectionOptions, Fetch } from "@opencomputer/sdk";
 
 /**
- * Sends a request with the session's cookie, which no script can read, in the
- * place of an API key. The field keeps pages of other origins from doing the same.
+ * Sends a request with the session's cookie, which no script can read, instead of
+ * an API key. The field keeps pages of other origins from doing the same.
  */
 export const fetchWithSession: Fetch = (url, init) => {
   const { "x-api-key": _key, ...headers } = init.headers;

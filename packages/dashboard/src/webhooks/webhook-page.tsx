@@ -44,7 +44,7 @@ const columns: readonly Column<WebhookDelivery>[] = [
   { header: "Actions", cell: (delivery) => <ResendButton delivery={delivery} /> },
 ];
 
-/** A webhook, and what was and is to be sent to it. */
+/** A webhook, and its deliveries. */
 export function WebhookPage({ id }: { id: string }) {
   const [, navigate] = useLocation();
   const [state, setState] = useState<WebhookDelivery["state"]>();

@@ -16,10 +16,10 @@ import type { SignedPayload } from "./signed-payload.ts";
 
 const securityTokenName = "x-amz-security-token";
 
-/** What signing again puts in the place of the guest's own signature. */
+/** What replaces the guest's own signature when a request is signed again. */
 export interface SignedAgain {
   readonly target: string;
-  /** The fields in the place of those that {@link SignedRequest.replaces} names. */
+  /** The fields that replace those that {@link SignedRequest.replaces} names. */
   readonly fields: readonly Field[];
 }
 

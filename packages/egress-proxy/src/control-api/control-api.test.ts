@@ -50,7 +50,7 @@ async function scenario() {
   const egressLog = new EgressLogBuffer({ instanceId });
   const server = createControlApi({
     egressLog,
-    explain: async () => assert.fail("nothing is to be explained"),
+    explain: async () => assert.fail("no request is explained"),
     sessions,
     sessionVersions: createSessionVersions(),
     contexts,
@@ -262,7 +262,7 @@ describe("createControlApi: errors", () => {
       code: "invalid_request",
     },
     {
-      name: "a machine id that is none",
+      name: "an invalid machine id",
       body: testSession({ secrets: [secret], machineId: canary }),
       status: 400,
       code: "invalid_request",
@@ -286,7 +286,7 @@ describe("createControlApi: errors", () => {
       code: "invalid_host_pattern",
     },
     {
-      name: "a CA key that is none",
+      name: "an invalid CA key",
       path: "/v1/certificate-authority",
       body: {
         certificatePem: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
@@ -305,7 +305,7 @@ describe("createControlApi: errors", () => {
     },
     { name: "an unknown route", path: "/v1/other", body: {}, status: 404, code: "not_found" },
     {
-      name: "an id that is none",
+      name: "an invalid id",
       path: "/v1/sessions/sb-1",
       body: testSession(),
       status: 400,

@@ -81,7 +81,7 @@ describe("a request that curl signs with tokens", () => {
       const port = await startUpstream(t);
       let direct = "";
       let received = "";
-      // Both are to be signed in the same second.
+      // Both must be signed in the same second.
       for (let attempt = 0; attempt < 20; attempt += 1) {
         direct = await curl(longTerm, port, request);
         received = await curl(guestAwsKeys, exchange.port, request);

@@ -54,7 +54,7 @@ function isWebSocketConnect(method: string, protocol: string): boolean {
 
 /**
  * The fields that open a WebSocket over HTTP/1.1, which state what the
- * pseudo-header fields did (RFC 8441 §5). The key is of the proxy: there is none over HTTP/2.
+ * pseudo-header fields did (RFC 8441 §5). The proxy makes the key: there is none over HTTP/2.
  */
 function withUpgrade(fields: readonly Field[], protocol: string): readonly Field[] {
   return [

@@ -9,7 +9,7 @@ export interface EgressMetrics {
   countSecrets(line: Pick<AuditLine, "substituted" | "withheld" | "redacted" | "leaked">): void;
   /** A connection or a DNS question that was refused before there was a request. */
   countRefusal(refusal: Pick<AuditLine, "kind">): void;
-  /** A response of the proxy in the place of the upstream's. @param code One of a fixed list. */
+  /** A response that the proxy gave instead of the upstream. @param code One of a fixed list. */
   countFailure(code: string): void;
 }
 
@@ -36,7 +36,7 @@ export function createEgressMetrics(
   });
   const failures = new Counter({
     name: "opencomputer_egress_failures_total",
-    help: "Responses of the proxy in the place of the upstream's, by the code of the error",
+    help: "Responses that the proxy gave instead of the upstream, by the code of the error",
     labelNames: ["code"],
     registers,
   });

@@ -14,7 +14,7 @@ export interface EscapeSyntax {
   readonly introducer: number;
   /** Length of the longest escape; less than 32. */
   readonly bytesMax: number;
-  /** The meaning of each letter after the introducer in escapes of two bytes; 0 where it is none. */
+  /** The meaning of each letter after the introducer in escapes of two bytes; 0 where it has none. */
   readonly letters: Uint8Array;
   /** Returns the escape that begins at `at`, packed by {@link packEscape}; 0 when none ends before `end`. */
   read(source: Uint8Array, at: number, end: number): number;

@@ -5,7 +5,7 @@ export const entryFields = 8;
 export const entry = {
   /** Digest of the block by which the entry is found. */
   digest: 0,
-  /** Complete blocks of the needle before that one. */
+  /** Complete blocks of the needle before this block. */
   blocksBefore: 1,
   /** Complete blocks of the needle in total. */
   blocks: 2,

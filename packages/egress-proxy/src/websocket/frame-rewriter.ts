@@ -49,8 +49,8 @@ export class FrameRewriter {
   }
 
   /**
-   * Yields what is to be written for one arrival, complete frames each. To be
-   * iterated to its end before the next call. What precedes a broken rule is
+   * Yields what to write for one arrival, complete frames each. Iterate it to
+   * its end before the next call. What precedes a broken rule is
    * yielded, but not what was held back of a message that breaks off there.
    *
    * @throws {WebSocketProtocolError}

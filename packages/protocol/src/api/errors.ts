@@ -53,7 +53,7 @@ export const errorStatuses = {
   body_too_large: 413,
   directory_too_large: 413,
   unsupported_media_type: 415,
-  /** The request is for a host that is none of this service. */
+  /** The request is for a host that does not belong to this service. */
   host_not_allowed: 421,
   image_build_failed: 422,
   idempotency_key_reused: 422,

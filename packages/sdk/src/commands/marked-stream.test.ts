@@ -70,7 +70,7 @@ describe("createMarkedStream", () => {
     assert.equal(found.length, 2);
   });
 
-  test("an exit code that is none is waited for", () => {
+  test("an incomplete exit code is waited for", () => {
     const { stream } = read([Buffer.from(`${fixed.start}${fixed.end} x\n`)], true);
     assert.deepEqual([stream.hasEnded(), stream.exitCode()], [false, undefined]);
   });

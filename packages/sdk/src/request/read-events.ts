@@ -56,7 +56,7 @@ function errorFrom(request: ApiRequest, response: FetchResponse, value: unknown)
   return new OpenComputerError(code, error, { status, remediation, details });
 }
 
-/** The error for an event that is none of the protocol's. */
+/** The error for an event that does not follow the protocol. */
 export function unexpectedEvent(request: ApiRequest, response: FetchResponse, cause: unknown) {
   return new OpenComputerError(
     "unexpected_response",

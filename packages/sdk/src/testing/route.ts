@@ -25,7 +25,7 @@ export interface Route {
   method: string;
   /** Below `/api`, such as `/sandboxes/:id`. */
   path: string;
-  /** The request carries its own credential in the place of an API key. */
+  /** The request carries its own credential instead of an API key. */
   needsNoKey?: true;
   handle(exchange: Exchange): Promise<void> | void;
 }

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { extractArchive } from "./archive.ts";
 import { ArchivedState } from "./archived-state.ts";
 
-test("ArchivedState archives the texts that were read, not what is in the place of their files since", async (t) => {
+test("ArchivedState archives the texts that were read, not what has replaced their files since", async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "archived-state-"));
   t.after(() => rm(directory, { recursive: true }));
   const [dataDirectory = "", backupDirectory = "", restored = ""] = await Promise.all(

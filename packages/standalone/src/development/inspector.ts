@@ -12,7 +12,7 @@ const ports = {
 } as const;
 export type InspectedProcess = keyof typeof ports;
 
-/** The options of Node for a process of the service: with an inspector if it is to be debugged. */
+/** The options of Node for a process of the service: with an inspector if it is debugged. */
 export function inspectorOptions(
   name: Exclude<InspectedProcess, "supervisor">,
   inspected: readonly InspectedProcess[],
@@ -21,7 +21,7 @@ export function inspectorOptions(
 }
 
 /**
- * Opens the supervisor's own inspector if it is to be debugged, and reports
+ * Opens the supervisor's own inspector if it is debugged, and reports
  * where each process can be attached to.
  *
  * @throws {SettingsError} outside of `npm run dev`: whoever attaches to a

@@ -81,7 +81,7 @@ describe("holdRuntimeDirectory", () => {
     });
   }
 
-  test("a link in the place of a machine's directory is not followed", async () => {
+  test("a link instead of a machine's directory is not followed", async () => {
     await mkdir(at("outside"));
     await symlink(at("outside"), at("run/machines/b"));
     await removeRuntimeDirectory(runtime);

@@ -163,7 +163,7 @@ describe("createServer", () => {
   }[] = [
     { what: "an unknown route", method: "GET", url: "/v2", status: 404, code: "not_found" },
     {
-      what: "an id that is none",
+      what: "an invalid id",
       method: "GET",
       url: "/v1/sandboxes/..%2fx",
       status: 400,
@@ -197,7 +197,7 @@ describe("createServer", () => {
       code: "unsupported_media_type",
     },
     {
-      what: "a certificate that is none",
+      what: "an invalid certificate",
       method: "PUT",
       url: "/v1/trust",
       payload: { certificatePem: "x" },

@@ -94,7 +94,7 @@ describe("createAgentSessions", () => {
   const hostile: [string, unknown][] = [
     ["an id that leads elsewhere", { ...session, id: "../x" }],
     ["no command", { ...session, command: [] }],
-    ["a time that is none", { ...session, startedAtUnixMilliseconds: 1e300 }],
+    ["an invalid time", { ...session, startedAtUnixMilliseconds: 1e300 }],
     ["a negative count", { ...session, attachedClients: -1 }],
     ["a list", [session]],
   ];

@@ -131,7 +131,7 @@ describe("createSandboxes: adopt", () => {
     assert.ok(adopted.machineId !== null);
   });
 
-  test("a machine of no sandbox is none", async () => {
+  test("a machine of no sandbox is not adopted as one", async () => {
     const { sandboxes, machines } = sandboxesScenario();
     await sandboxes.adopt([machines.fake()]);
     assert.deepEqual(sandboxes.list(), []);

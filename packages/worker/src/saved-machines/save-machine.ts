@@ -29,9 +29,9 @@ export interface SaveOptions {
 }
 
 /**
- * Saves a machine. One that is saved for its `sandbox` is paused afterwards and
- * is to be discarded; one that is saved as a checkpoint keeps running, and writes
- * into a new layer over its disk. When it fails, the machine runs as before.
+ * Saves a machine. One that is saved for its `sandbox` is paused afterwards, and
+ * the caller discards it; one that is saved as a checkpoint continues to run, and writes
+ * into a new layer over its disk. When the save fails, the machine runs as before.
  */
 export async function saveMachine(
   parts: SaveParts,

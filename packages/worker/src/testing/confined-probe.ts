@@ -29,7 +29,7 @@ const sharedMemoryLister = {
   access: "read",
 } as const;
 
-/** Runs a probe in the place of a confined program. */
+/** Runs a probe instead of a confined program. */
 export async function probeConfined(confinement: Confinement, task: ProbeTask): Promise<Findings> {
   const mounts = [...confinement.mounts, probe, sharedMemoryLister];
   const command = ["setpriv", probe.target, "-e", script(task)];

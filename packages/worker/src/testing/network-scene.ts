@@ -13,7 +13,7 @@ import { runProgram } from "../process/run-program.ts";
 const outcomeSchema = z.enum(["reached", "refused", "silent"]);
 type Outcome = z.infer<typeof outcomeSchema>;
 
-/** A network namespace in the place of a virtual machine, behind a slot's `tap0`. */
+/** A network namespace instead of a virtual machine, behind a slot's `tap0`. */
 export interface StandInGuest {
   tcp(address: string, port: number, sourceAddress?: string): Promise<Outcome>;
   udp(address: string, port: number): Promise<Outcome>;

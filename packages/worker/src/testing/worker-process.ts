@@ -148,7 +148,7 @@ export async function startWorkerScene(options: {
     trust,
     log: () => readFile(logPath, "utf8"),
 
-    /** For what is to be in the data directory, or mounted at it, before the worker starts. */
+    /** Prepares the data directory, or mounts something at it, before the worker starts. */
     async makeDataDirectory(): Promise<string> {
       await mkdir(join(dataDirectory, "data"), { recursive: true });
       return join(dataDirectory, "data");

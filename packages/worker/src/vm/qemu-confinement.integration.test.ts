@@ -22,7 +22,7 @@ import { type DiskFiles, qemuConfinement } from "./qemu-confinement.ts";
 const { installationId, block } = await testInstallation();
 const workerGroupId = 60_990;
 
-/** A probe runs in the place of QEMU, as code would that broke out of a guest. */
+/** A probe runs instead of QEMU, as code would that broke out of a guest. */
 describe("what QEMU is confined to", () => {
   const parsedBlock = parseNetworkBlock(block);
   const host = createSlotHost({ installationId, block: parsedBlock, deniedRanges: [] });

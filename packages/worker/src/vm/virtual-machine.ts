@@ -38,8 +38,8 @@ export interface VirtualMachine {
   /** Makes it write into an empty layer over its disk from now on. */
   writeInto(layerPath: string): Promise<void>;
   /**
-   * Puts a layer under the one that it writes into, in the place of those that
-   * together have the same content, while it runs. `replaced` lists them, the
+   * Puts a layer under the one that it writes into, instead of layers that together
+   * have the same content, while it runs. `replaced` lists them, the
    * newest first; both forms lie on `basePath`.
    */
   replaceUnder(layers: {

@@ -145,7 +145,7 @@ class Sandbox:
             secret_store: Name of the secret store whose secrets it gets, as sealed tokens. With
                 ``project`` it is layered on the project's own secrets and wins.
             snapshot: Name of the snapshot to start from. Not together with ``image``.
-            image: What to start from in the place of the base image. It is built unless it
+            image: What to start from instead of the base image. It is built unless it
                 exists already.
             timeout: Idle time-out in seconds; 0 is never. Platform default 300. Each use of the
                 sandbox starts it anew.

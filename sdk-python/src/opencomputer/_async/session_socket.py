@@ -22,7 +22,7 @@ from opencomputer.errors import OpenComputerError, service_error
 KEEPALIVE_SECONDS = 3.0
 """Interval of keep-alive messages.
 
-Only session traffic resets the idle time-out of the sandbox, and WebSocket pings are none.
+Only session traffic resets the idle time-out of the sandbox, and WebSocket pings do not count.
 """
 CLOSE_SECONDS = 1.0
 QUEUED_MESSAGES_MAX = 16

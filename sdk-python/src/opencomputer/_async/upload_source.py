@@ -23,7 +23,7 @@ StreamSource: TypeAlias = BinaryFile | AsyncIterable[Part] | Iterable[Part]
 
 
 def is_source(content: object) -> bool:
-    """Whether content is to be streamed."""
+    """Whether content is streamed."""
     return hasattr(content, "read") or hasattr(content, "__aiter__") or hasattr(content, "__iter__")
 
 

@@ -103,7 +103,7 @@ class Webhook:
         limit: int | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> builtins.list[WebhookDelivery]:
-        """What was and is to be sent, the newest first.
+        """Deliveries, sent and pending, the newest first.
 
         Args:
             webhook_id: The webhook.

@@ -11,7 +11,7 @@ const quotedCharactersMax = 100;
  * Decides which hosts and origins the API serves. A browser sends a page's own
  * host to whatever address that name resolves to, so a page could reach a
  * service on 127.0.0.1 as its own origin if every name were served (DNS
- * rebinding). An address in the place of a name resolves to nothing else.
+ * rebinding). An address instead of a name resolves to nothing else.
  */
 export interface HostPolicy {
   /** @throws {WireError} `host_not_allowed`, `invalid_request` */

@@ -5,7 +5,7 @@ import { z } from "zod";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** What opens the route in the place of an API key. */
+    /** What opens the route instead of an API key. */
     access?: "public" | "signed-url";
     /** Which of both has the content of a file as its body. */
     fileContent?: "request" | "response";

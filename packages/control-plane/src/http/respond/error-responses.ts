@@ -5,7 +5,7 @@ import { VaultError } from "../../vault/vault.ts";
 
 /** Longest id or name in a path. */
 export const pathPartCharactersMax = 256;
-/** Shown in the place of what no caller may see. */
+/** Shown instead of what no caller may see. */
 export const internalErrorText = "Something went wrong on the server; its log has the reason";
 
 /** Responds to anything that a route or Fastify throws. */

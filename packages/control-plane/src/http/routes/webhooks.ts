@@ -89,7 +89,7 @@ export const webhookRoutes: FastifyPluginAsyncZod<{ webhooks: WebhookService }> 
     "/webhooks/:id/deliveries",
     {
       schema: {
-        summary: "List what was and is to be sent to a webhook, the newest first",
+        summary: "List the deliveries of a webhook, sent and pending, the newest first",
         params: idParamsSchema,
         querystring: listDeliveriesQuerySchema,
         response: { 200: z.array(webhookDeliverySchema) },

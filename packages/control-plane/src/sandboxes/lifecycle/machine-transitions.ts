@@ -92,7 +92,7 @@ export async function hibernateMachine(
   return { sizeBytes };
 }
 
-/** Whether the events so far have it hibernated: a wake that fails is none. */
+/** Whether the sandbox counts as hibernated: also during a wake, which may fail. */
 function wasHibernated({ state }: HeldSandbox): boolean {
   return state === "hibernated" || state === "waking";
 }

@@ -47,7 +47,7 @@ export async function planCreate(
   return plan;
 }
 
-/** Changes a plan to start from an image in the place of the base image. */
+/** Changes a plan to start from an image instead of the base image. */
 export function planOnImage(plan: SandboxPlan, image: ImageOrigin | undefined): SandboxPlan {
   if (image === undefined) return plan;
   const { checkpointId, envs, workingDirectory } = image;

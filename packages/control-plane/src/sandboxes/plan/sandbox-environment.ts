@@ -4,8 +4,8 @@ import { secretVariables } from "../../secret-kinds/secret-variables.ts";
 /**
  * Composes the environment of every command: the tokens of the sandbox's
  * secrets, and over them its plain variables. The variables of one secret are set
- * together or not at all: parts of two credentials are none. Where two secrets
- * have a variable, it is that of the one with more.
+ * together or not at all: a mix of two credentials is useless. Where two secrets
+ * have the same variable, the one with more variables wins.
  */
 export function sandboxEnvironment(
   secrets: readonly { name: string; kind: SecretKind; token: string }[],

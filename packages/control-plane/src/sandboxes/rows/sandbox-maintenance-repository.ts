@@ -57,7 +57,7 @@ export function createSandboxMaintenanceRepository(database: Database) {
         );
     },
 
-    /** Returns which of the sandboxes were stopped: what the worker still has of them is to be deleted. */
+    /** Returns which of the sandboxes were stopped: the worker deletes what it still has of them. */
     async whichStopped(ids: readonly string[]): Promise<Set<string>> {
       if (ids.length === 0) return new Set();
       const rows = await database

@@ -72,7 +72,7 @@ export function describeEgressEvents(openDatabase: OpenTestDatabase): void {
       assert.deepEqual(sorted(await eventsOf(sandbox)), sorted(expected));
     });
 
-    test("what goes on is one event an hour with its count, and a first use is none again", async () => {
+    test("what continues is one event an hour with its count, and a later use is not a first one", async () => {
       const { egressProxy } = installation();
       const sandbox = await create();
       const secrets = { ...noSecrets, substituted: [{ name: "KEY", places: ["body"] }] };

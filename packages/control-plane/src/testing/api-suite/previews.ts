@@ -306,7 +306,7 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
       ],
       ["another coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx"],
-      ["a status that is none", "HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n"],
+      ["an invalid status", "HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n"],
       [
         "an upgrade that nobody asked for",
         "HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",

@@ -115,7 +115,7 @@ export function describeSignedUrls(openDatabase: OpenTestDatabase): void {
         ["another signature", changed(url, "signature", "0".repeat(64))],
         ["a shorter signature", changed(url, "signature", signature.slice(0, -2))],
         ["another sandbox", new URL(url.href.replace(id, other))],
-        ["a sandbox that is none", new URL(url.href.replace(id, mintSandboxId()))],
+        ["a sandbox that does not exist", new URL(url.href.replace(id, mintSandboxId()))],
         ["a path given twice", new URL(`${url.href}&path=/g`)],
         ...["path", "expires", "org", "signature"].map((name): [string, URL] => [
           `no ${name}`,

@@ -188,7 +188,7 @@ export function describeWebhooks(openDatabase: OpenTestDatabase): void {
     const url = "https://receiver.example.com/";
     const refused: [string, unknown][] = [
       ["no URL", {}],
-      ["a URL that is none", { url: "receiver.example.com" }],
+      ["an invalid URL", { url: "receiver.example.com" }],
       ["another scheme", { url: "ftp://receiver.example.com/" }],
       ["a password in the URL", { url: "https://user:password@receiver.example.com/" }],
       ["a fragment", { url: "https://receiver.example.com/#x" }],

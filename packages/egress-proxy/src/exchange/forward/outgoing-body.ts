@@ -26,7 +26,7 @@ export interface StreamedBody {
   readonly beginning: readonly Buffer[];
   /** What the rest passes through; undefined when it is not searched. */
   readonly substituter: BodySubstituter | undefined;
-  /** What signs the chunks of the body again, in the place of a substituter. */
+  /** What signs the chunks of the body again, instead of a substituter. */
   readonly chunks: ChunkSignatures | undefined;
   /** Looks for tokens in what the rest decodes to. */
   readonly compressedSearch: CompressedSearch | undefined;

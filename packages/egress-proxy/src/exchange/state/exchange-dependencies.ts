@@ -15,7 +15,7 @@ export interface ExchangeDependencies {
   readonly dial: Dial;
   readonly findPolicy: FindPolicy;
   readonly writeAudit: WriteAudit;
-  /** Called with the code of each response that the proxy gives in the place of the upstream's. */
+  /** Called with the code of each response that the proxy gives instead of the upstream. */
   readonly countFailure: (code: string) => void;
   /** Whether the audit trail takes lines; while it does not, no request is sent. */
   readonly isAuditTrailWritable: () => boolean;

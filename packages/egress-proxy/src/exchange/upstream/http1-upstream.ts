@@ -42,7 +42,7 @@ export class Http1Connection implements UpstreamConnection {
 
 /** A closed upstream is noticed when it is read from or leased. */
 function ignoreClose(): void {
-  // Nothing is to be done at this moment.
+  // Nothing has to be done at this moment.
 }
 
 export class Http1Upstream implements UpstreamSide {

@@ -37,8 +37,8 @@ interface OwnUpstreamDependencies extends OpenDependencies {
 
 /**
  * The one upstream connection of a guest's connection. It is closed when another
- * host is requested. One over HTTP/1.1 is left to the sandbox's later connections
- * in the end.
+ * host is requested. When the guest's connection ends, an upstream connection over
+ * HTTP/1.1 stays open for later connections of the sandbox.
  */
 export class OwnUpstream implements UpstreamLink {
   readonly #deps: OwnUpstreamDependencies;

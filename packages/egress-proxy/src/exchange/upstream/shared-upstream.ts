@@ -17,7 +17,7 @@ interface IdleConnection {
 export type Lease =
   | { readonly kind: "stream"; readonly upstream: UpstreamSide }
   | { readonly kind: "connection"; readonly connection: Http1Connection }
-  /** It may be held for days, and is none of those that exchanges share. */
+  /** Held for as long as the WebSocket is open, perhaps days, and not shared by exchanges. */
   | { readonly kind: "websocket"; readonly connection: Http1Connection | Http2Connection };
 
 /**

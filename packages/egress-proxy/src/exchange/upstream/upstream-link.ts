@@ -9,21 +9,21 @@ export interface UpstreamLease {
   readonly reused: boolean;
 }
 
-/** How long connections may have been idle that are used again. */
+/** How long a connection may have been idle to be used again. */
 export interface IdleSecondsMax {
   readonly own: number;
-  /** For one that another connection of the guest's left. */
+  /** For a connection that another connection of the guest left open. */
   readonly takenOver: number;
 }
 
-/** What a connection is wanted for. A WebSocket over HTTP/2 needs an upstream that takes it there (RFC 8441 §3). */
+/** What a connection is for. A WebSocket over HTTP/2 needs an upstream that supports it (RFC 8441 §3). */
 export type Purpose = "exchange" | "websocket";
 
 /** Where the exchanges of a guest get their upstream from, one at a time. */
 export interface UpstreamLink {
   /**
-   * Takes a connection that is open, where it leads to this destination, is fit and has
-   * been idle for no longer than this.
+   * Takes an open connection to this destination that can still be used and has been
+   * idle for no longer than this; undefined when there is none.
    */
   reuse(
     policy: SessionPolicy,

@@ -67,7 +67,7 @@ export const eventContentSchema = z.discriminatedUnion("type", [
   content("secret.withheld", { ...ofSecret, reason: textSchema, count: countSchema }),
   /** A value in a response became its token again. */
   content("secret.redacted", { ...ofSecret, count: countSchema }),
-  /** A token was sent that is none of the sandbox's own. */
+  /** A token was sent that does not belong to the sandbox. */
   content("secret.foreign_token", { host: hostSchema, count: countSchema }),
   content("egress.refused", {
     host: hostSchema,

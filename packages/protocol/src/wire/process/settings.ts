@@ -161,9 +161,9 @@ export const settingSchemas = {
   /** Placements of secrets that name none, in stores that name none. */
   OPENCOMPUTER_SUBSTITUTE_IN: placementListSchema.default(defaultPlacements),
   /**
-   * Where builds of images get Debian's packages: a URL in the place of
-   * `http://deb.debian.org/debian`, its security updates at the same with
-   * `-security`, or a line of sources.list(5) in the place of all of Debian's.
+   * Where builds of images get Debian's packages: a URL instead of
+   * `http://deb.debian.org/debian`, with security updates at the same URL and
+   * `-security`, or a line of sources.list(5) instead of all of Debian's.
    */
   OPENCOMPUTER_APT_MIRROR: z
     .string()

@@ -175,6 +175,6 @@ describe("ids of AWS access keys", () => {
   });
 
   for (const text of ["AKIATHEREWASTHENAT", "AKIATHEREWASTHENATIONS", "akiatherewasthenatio"]) {
-    test(`${text} is none`, () => assert.deepEqual(searchedParts(text), []));
+    test(`${text} has none`, () => assert.deepEqual(searchedParts(text), []));
   }
 });

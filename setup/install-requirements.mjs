@@ -1,13 +1,21 @@
 // @ts-check
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { installSiteGenerator } from "./docs/build-site.mjs";
 import { buildGoGrpcClient } from "./go-grpc-client.mjs";
 import { installNewerPostgres } from "./newer-postgres.mjs";
-import { installPgliteReader } from "./pglite-reader.mjs";
 import { createProgress } from "./progress.mjs";
-import { dataDirectory, installNodePackages } from "./project-steps.mjs";
+import {
+  dataDirectory,
+  installNodePackages,
+  installPackagesOf,
+  projectDirectory,
+} from "./project-steps.mjs";
 import { installGrpc, installPythonSdk, installPythonTools } from "./python.mjs";
 import { installSystemPackages } from "./system-packages.mjs";
 import { installAwsTools, installGuestClients } from "./test-clients.mjs";
+
+const pgliteReaderDirectory = join(projectDirectory, "setup/pglite-export");
 
 /**
  * Installs what commands of this purpose need from elsewhere, at the same time
@@ -41,4 +49,17 @@ export async function installRequirements(purpose) {
     await step("S3 server and AWS SDK for Python", installAwsTools);
     await step("PostgreSQL 16 for tests of the upgrade", installNewerPostgres);
   }
+}
+
+/**
+ * Installs the program that reads the database of an earlier version, where a
+ * data directory has one or the tests need it.
+ *
+ * @param {{ purpose: "host" | "test", dataDirectory: string }} need
+ * @param {(text: string) => void} report
+ */
+async function installPgliteReader({ purpose, dataDirectory }, report) {
+  const isNeeded = purpose === "test" || existsSync(join(dataDirectory, "database/PG_VERSION"));
+  if (!isNeeded) return null;
+  return installPackagesOf(pgliteReaderDirectory, report);
 }

@@ -1,7 +1,6 @@
 export * from "./audit-lines.ts";
 export * from "./certificates.ts";
 export * from "./clear-org.ts";
-export * from "./count-rows.ts";
 export * from "./host-resources.ts";
 export * from "./installation.ts";
 export * from "./internet.ts";

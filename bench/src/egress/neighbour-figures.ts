@@ -1,10 +1,12 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { describeSamples, type Figure } from "../figure.ts";
 import { measureInTurns } from "../in-turns.ts";
 import { median, pairedRatios, percentile } from "../statistics.ts";
 import { measureLatencies } from "./clients/latencies.ts";
 import type { CrowdSettings } from "./peers/message.ts";
 import { requestLoad } from "./request-figures.ts";
-import { startCrowd } from "./setup/crowd.ts";
 import { startMeasuredPath } from "./setup/measured-path.ts";
 import { sessions } from "./setup/sessions.ts";
 
@@ -60,4 +62,15 @@ export async function measureNeighbours(onRound: (text: string) => void): Promis
   } finally {
     await path.stop();
   }
+}
+
+/** Starts a process with many connections. Resolves to the function that ends it. */
+async function startCrowd(settings: CrowdSettings): Promise<() => Promise<void>> {
+  const child = fork(fileURLToPath(new URL("./peers/crowd.js", import.meta.url)));
+  child.send(settings);
+  await once(child, "message");
+  return async () => {
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  };
 }

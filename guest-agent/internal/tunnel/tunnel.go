@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// protocol is tunnelProtocol of packages/protocol/src/wire/tunnel.ts.
+	// protocol is tunnelProtocol of packages/protocol/src/wire/agent.ts.
 	protocol    = "opencomputer-tunnel"
 	dialTimeout = 20 * time.Second
 	// Two for each tunnel: at the limit of tunnels they stay below the size at

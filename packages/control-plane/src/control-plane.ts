@@ -8,7 +8,7 @@ import {
 import type { Logger } from "pino";
 import type { ControlPlaneOptions } from "./control-plane-options.ts";
 import { createServices } from "./create-services.ts";
-import { openDataDirectoryName } from "./data-directory/data-directory-name.ts";
+import { openDataDirectoryName } from "./data-directory/data-directory.ts";
 import type { OpenDatabase } from "./database/database.ts";
 import { createApiKeyService } from "./http/admit/api-key-service.ts";
 import { createAuthentication } from "./http/admit/authentication.ts";
@@ -36,7 +36,7 @@ import { createUrlSignatures } from "./signed-urls/url-signatures.ts";
 import { startMaintenance } from "./start-maintenance.ts";
 import { loadKeyRing } from "./vault/load-key-ring.ts";
 import { createVault } from "./vault/vault.ts";
-import { createWebhookAddresses } from "./webhooks/webhook-addresses.ts";
+import { createWebhookAddresses } from "./webhooks/send-message.ts";
 import { startWebhookSender } from "./webhooks/webhook-sender.ts";
 import { connectWorkers } from "./worker/workers.ts";
 

@@ -10,7 +10,7 @@ import {
 } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
-import { lockDirectory } from "./data-directory/lock-directory.ts";
+import { lockDirectory } from "./data-directory/data-directory.ts";
 import { openServerDatabase } from "./database/open-server-database.ts";
 import { createLogger } from "./logging.ts";
 import { defaultDiskMBPerOrgMax } from "./orgs/disk-budget.ts";

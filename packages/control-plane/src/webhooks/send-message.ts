@@ -1,7 +1,9 @@
+import { lookup } from "node:dns/promises";
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { isIP } from "node:net";
-import type { JudgeAddress } from "@opencomputer/process";
+import { createAddressJudge, type JudgeAddress, OwnAddresses } from "@opencomputer/process";
+import { cloudServiceRanges } from "@opencomputer/protocol/wire";
 
 /** Decides which addresses are sent to, and resolves names. */
 export interface SendMessageDeps {
@@ -95,4 +97,20 @@ function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promi
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return "code" in error && typeof error.code === "string" ? error.code : error.message;
+}
+
+const everyAddress = ["0.0.0.0/0", "::/0"];
+
+/**
+ * The addresses that webhooks are sent to: those of the public internet, without this
+ * host's own, and those of the ranges that the operator opens.
+ */
+export function createWebhookAddresses(openedRanges: readonly string[]): SendMessageDeps {
+  const own = new OwnAddresses({ now: () => performance.now() });
+  const judgeOpened = createAddressJudge(everyAddress, openedRanges);
+  return {
+    judgeAddress: createAddressJudge(cloudServiceRanges, openedRanges),
+    isOwnAddress: (address) => own.has(address) && !judgeOpened(address).allowed,
+    resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+  };
 }

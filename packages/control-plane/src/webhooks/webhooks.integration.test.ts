@@ -18,7 +18,7 @@ import {
 import { createKeyRing } from "../vault/key-ring.ts";
 import { createVault } from "../vault/vault.ts";
 import { createDeliveryQueue } from "./delivery-queue.ts";
-import { createWebhookAddresses } from "./webhook-addresses.ts";
+import { createWebhookAddresses } from "./send-message.ts";
 import { createWebhookMaintenance } from "./webhook-maintenance.ts";
 import { insertWebhook, planWebhook } from "./webhook-repository.ts";
 import { startWebhookSender, type WebhookSender } from "./webhook-sender.ts";

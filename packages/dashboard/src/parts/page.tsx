@@ -1,7 +1,6 @@
 import { Group, Stack, Title } from "@mantine/core";
 import { type ReactNode, useEffect, useRef } from "react";
 import { ErrorAlert } from "./error-alert.tsx";
-import { usePageTitle } from "./use-page-title.ts";
 
 /** One page: its heading, which has the focus after a change of page, its actions, and its content. */
 export function Page({
@@ -30,4 +29,11 @@ export function Page({
       {children}
     </Stack>
   );
+}
+
+/** Names the page in the browser's tab and history, which is what a screen reader announces first. */
+export function usePageTitle(title: string): void {
+  useEffect(() => {
+    document.title = `${title} – OpenComputer`;
+  }, [title]);
 }

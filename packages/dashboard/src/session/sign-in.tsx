@@ -2,7 +2,7 @@ import { Button, Container, PasswordInput, Stack, Text, Title } from "@mantine/c
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { ErrorAlert } from "../parts/error-alert.tsx";
-import { usePageTitle } from "../parts/use-page-title.ts";
+import { usePageTitle } from "../parts/page.tsx";
 import { sessionQueryKey } from "../service/query-client.ts";
 import { signIn } from "./session.ts";
 

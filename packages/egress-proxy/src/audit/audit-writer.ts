@@ -1,12 +1,26 @@
-import type { AuditLine } from "@opencomputer/protocol/wire";
-import { serviceLimits } from "@opencomputer/protocol/wire";
+import type { EgressProtocol, WithheldReason } from "@opencomputer/protocol/api";
+import { type AuditLine, serviceLimits } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import { describeError } from "../logging/describe-error.ts";
 import { boundedLine } from "./bounded-line.ts";
-import type { ExchangeDetail } from "./exchange-detail.ts";
 import { LeakAlarm } from "./leak-alarm.ts";
 import { createLineRate } from "./line-rate.ts";
 import { SparseEvents } from "./sparse-events.ts";
+
+/** What the egress log has of an exchange besides its audit line. */
+export interface ExchangeDetail {
+  /** The port that the guest asked for, where the line's host does not have it. */
+  readonly port?: number;
+  /** Where it is more than the line's kind. */
+  readonly protocol?: EgressProtocol;
+  /** The place of each token that became its value. */
+  readonly substituted?: readonly { readonly name: string; readonly place: string }[];
+  /** Why, for each of the line's `withheld`. */
+  readonly withheldReasons?: readonly WithheldReason[];
+  /** How often each value of the line's `redacted` occurred. */
+  readonly redactedCounts?: ReadonlyMap<string, number>;
+  readonly foreignTokens?: number;
+}
 
 /**
  * Writes the line of one finished request, refusal or failure to the audit log; the egress

@@ -8,7 +8,7 @@ import {
   sha256OfNothing,
   signatureOf,
 } from "./credential-scope.ts";
-import { isSameSignature } from "./is-same-signature.ts";
+import { isSameSignature } from "./request-signature.ts";
 
 /** One chain of signatures: each covers the one before it. */
 interface Chain {

@@ -1,3 +1,4 @@
+import { timingSafeEqual } from "node:crypto";
 import { fieldValues } from "../http/fields.ts";
 import { AwsSignatureError } from "./aws-signature-error.ts";
 import { queryParameters } from "./canonical-forms.ts";
@@ -172,4 +173,9 @@ function incomplete(what: string): AwsSignatureError {
 /** Whether a member of a query is one that is replaced when a URL is signed again. */
 export function isCredentialParameter(member: string): boolean {
   return /^X-Amz-(?:Credential|Signature|Security-Token)(?:=|$)/.test(member);
+}
+
+/** Takes as long for every signature of the same length. */
+export function isSameSignature(one: string, other: string): boolean {
+  return one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));
 }

@@ -9,9 +9,12 @@ import {
 import { canonicalRequest, type SignableRequest, stringToSign } from "./canonical-request.ts";
 import { ChunkSignatures } from "./chunk-signatures.ts";
 import { algorithm, scopeText, signatureOf } from "./credential-scope.ts";
-import { isSameSignature } from "./is-same-signature.ts";
 import { encodeBytes } from "./percent-encoding.ts";
-import { isCredentialParameter, type RequestSignature } from "./request-signature.ts";
+import {
+  isCredentialParameter,
+  isSameSignature,
+  type RequestSignature,
+} from "./request-signature.ts";
 import type { SignedPayload } from "./signed-payload.ts";
 
 const securityTokenName = "x-amz-security-token";

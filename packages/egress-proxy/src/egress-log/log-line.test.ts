@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { egressExchangeSchema } from "@opencomputer/protocol/api";
 import { type AuditLine, serviceLimits } from "@opencomputer/protocol/wire";
-import type { ExchangeDetail } from "../audit/exchange-detail.ts";
+import type { ExchangeDetail } from "../audit/audit-writer.ts";
 import { testAuditLine } from "../testing/audit-lines.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
 import { testSandboxId } from "../testing/sessions.ts";

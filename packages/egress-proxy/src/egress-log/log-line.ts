@@ -1,7 +1,7 @@
 import type { EgressExchange, EgressProtocol, EgressSecrets } from "@opencomputer/protocol/api";
 import { type AuditLine, serviceLimits } from "@opencomputer/protocol/wire";
+import type { ExchangeDetail } from "../audit/audit-writer.ts";
 import { boundedJson, cutList, cutText, placeBytesMax } from "../audit/bounded-line.ts";
-import type { ExchangeDetail } from "../audit/exchange-detail.ts";
 
 /** Bytes of a text that a guest or an upstream chose; the rest is cut. */
 const textBytesMax = 1024;

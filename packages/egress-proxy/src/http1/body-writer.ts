@@ -1,7 +1,7 @@
 import type { BodySink } from "../http/body-sink.ts";
 import type { Field } from "../http/fields.ts";
+import { isForbiddenTrailer } from "../http/forbidden-trailers.ts";
 import type { ByteChannel } from "./byte-channel.ts";
-import { chunkEnd, chunkedEnd, chunkStart } from "./chunked-encoding.ts";
 
 /** `raw`: the bytes as they are, because a length was declared or the close ends them. */
 export type OutgoingFraming = "chunked" | "raw";
@@ -52,4 +52,21 @@ export class BodyWriter implements BodySink {
   end(trailers: readonly Field[]): Promise<void> | undefined {
     return this.#framing === "chunked" ? this.#channel.write(chunkedEnd(trailers)) : undefined;
   }
+}
+
+/** Returns the line before a chunk of this many bytes. */
+export function chunkStart(length: number): string {
+  return `${length.toString(16)}\r\n`;
+}
+
+/** The line after a chunk's data. */
+export const chunkEnd = "\r\n";
+
+/** Returns the last chunk and the trailer section. */
+export function chunkedEnd(trailers: readonly Field[]): string {
+  let text = "0\r\n";
+  for (const field of trailers) {
+    if (!isForbiddenTrailer(field.lowerName)) text += `${field.name}: ${field.value}\r\n`;
+  }
+  return `${text}\r\n`;
 }

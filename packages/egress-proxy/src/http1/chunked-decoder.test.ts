@@ -3,8 +3,8 @@ import { describe, test } from "node:test";
 import { HttpSyntaxError } from "../http/http-syntax-error.ts";
 import { splitAtRandom } from "../testing/http-split.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
+import { chunkEnd, chunkedEnd, chunkStart } from "./body-writer.ts";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
-import { chunkEnd, chunkedEnd, chunkStart } from "./chunked-encoding.ts";
 
 function decode(parts: readonly (Buffer | string)[]) {
   const decoder = new ChunkedDecoder();

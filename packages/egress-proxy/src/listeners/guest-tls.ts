@@ -7,11 +7,9 @@ import type { LeafContexts } from "../certificates/leaf-contexts.ts";
 import type { FindPolicy } from "../egress-policy/session-policy.ts";
 import { describeError, errorCode } from "../logging/describe-error.ts";
 import { joinHost } from "../upstream/destination.ts";
-import { negotiatedProtocol } from "../upstream/negotiated-protocol.ts";
-import type { UpstreamProtocols } from "../upstream/upstream-protocols.ts";
+import { negotiatedProtocol, type UpstreamProtocols } from "../upstream/upstream-protocols.ts";
 import type { Admission } from "./admission.ts";
-import type { ServeConnection } from "./guest-connection.ts";
-import { hostFromServerName, logSocketError } from "./guest-connection.ts";
+import { hostFromServerName, logSocketError, type ServeConnection } from "./guest-connection.ts";
 import { handshakeFailure } from "./handshake-failure.ts";
 
 export interface GuestTlsDependencies {

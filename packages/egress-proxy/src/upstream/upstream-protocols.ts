@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { LRUCache } from "lru-cache";
 
 /** A version of HTTP, by its name in ALPN (RFC 7301). */
@@ -40,4 +41,9 @@ export class UpstreamProtocols {
     const isHttp1Only = host !== undefined && this.of(host) === "http/1.1";
     return isHttp1Only && takesHttp1 ? "http/1.1" : "h2";
   }
+}
+
+/** Returns the version of HTTP that a TLS handshake agreed on; HTTP/1.1 where it agreed on none. */
+export function negotiatedProtocol(socket: Duplex): Protocol {
+  return "alpnProtocol" in socket && socket.alpnProtocol === "h2" ? "h2" : "http/1.1";
 }

@@ -5,6 +5,9 @@ import { fileTools } from "./tools/file-tools.ts";
 import { sandboxTools } from "./tools/sandbox-tools.ts";
 import { savedStateTools } from "./tools/saved-state-tools.ts";
 
+/** One message of a client: the content of a file that it writes, escaped in JSON, and the rest. */
+export const messageBytesMax = 10 * 1024 * 1024;
+
 const instructions = [
   "Sandboxes are Linux virtual machines: create one, run commands in it with exec, and kill it when it is no longer needed.",
   "A sandbox that is idle hibernates, and its next use wakes it with all its processes.",

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { type ContractServer, startContractServer } from "@opencomputer/sdk/testing";
-import { messageBytesMax } from "./message-limit.ts";
+import { messageBytesMax } from "./create-mcp-server.ts";
 
 const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const httpClient = fileURLToPath(new URL("../../testing/mcp-http-client.mjs", import.meta.url));

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import { CliError } from "../../cli-context.ts";
-import { messageBytesMax } from "./message-limit.ts";
+import { messageBytesMax } from "./create-mcp-server.ts";
 
 const loopbackAddress = "127.0.0.1";
 const path = "/mcp";

@@ -2,7 +2,7 @@ import type { Readable, Writable } from "node:stream";
 import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { CliError } from "../../cli-context.ts";
-import { messageBytesMax } from "./message-limit.ts";
+import { messageBytesMax } from "./create-mcp-server.ts";
 
 /**
  * Serves one client on a pair of streams until its input ends (MCP, revision

@@ -1,5 +1,5 @@
 import { type IncomingBody, readWhole } from "../../http/incoming-body.ts";
-import { askForBody } from "../guest/expected-continue.ts";
+import { askForBody } from "../guest/guest-side.ts";
 import type { OutgoingRequest } from "../request/prepare-request.ts";
 import { takeBudget } from "../state/body-reservation.ts";
 import type { Exchange } from "../state/exchange.ts";

@@ -1,7 +1,7 @@
 import { decoderBytesMax } from "../../content-coding/create-decoder.ts";
 import { ContentDecodingError, decodeBody } from "../../content-coding/decode-body.ts";
 import type { IncomingBody } from "../../http/incoming-body.ts";
-import { askForBody } from "../guest/expected-continue.ts";
+import { askForBody } from "../guest/guest-side.ts";
 import type { OutgoingRequest } from "../request/prepare-request.ts";
 import { takeBudget } from "../state/body-reservation.ts";
 import type { Exchange } from "../state/exchange.ts";

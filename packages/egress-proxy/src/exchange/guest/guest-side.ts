@@ -1,4 +1,5 @@
 import type { BodySink } from "../../http/body-sink.ts";
+import { fieldValues } from "../../http/fields.ts";
 import type { IncomingBody } from "../../http/incoming-body.ts";
 import type { Framing, RequestHead } from "../../http/message-heads.ts";
 import type { OutgoingResponseHead } from "../../http/outgoing-heads.ts";
@@ -50,4 +51,14 @@ export interface ConnectionHooks {
   onActivity(): void;
   /** Called once, when the guest's side is closed. */
   onClosed(): void;
+}
+
+/** `Expect` of a request; undefined for one of HTTP/1.0, whose clients expect nothing (RFC 9110 §10.1.1). */
+export function expectOf({ minorVersion, fields }: RequestHead): string | undefined {
+  return minorVersion === 1 ? fieldValues(fields, "expect")[0] : undefined;
+}
+
+/** Sends `100 Continue` to a guest that waits for it, because the upstream receives the head only later. */
+export function askForBody(guest: GuestSide, expect: string | undefined): void {
+  if (expect?.toLowerCase() === "100-continue") guest.sendContinue();
 }

@@ -9,7 +9,7 @@ import type { ByteChannel } from "../../http1/byte-channel.ts";
 import { readHead, takeHead } from "../../http1/head-reader.ts";
 import { requestFraming } from "../../http1/message-framing.ts";
 import { parseRequestHead } from "../../http1/request-head.ts";
-import { responseHeadText } from "../../http1/response-head-text.ts";
+import { responseHeadText } from "../../http1/write-heads.ts";
 import type { GuestSide } from "./guest-side.ts";
 
 const shortBodyBytesMax = 4096;

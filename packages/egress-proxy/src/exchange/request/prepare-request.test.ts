@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { SessionPolicy } from "../../egress-policy/session-policy.ts";
 import { requestFraming } from "../../http1/message-framing.ts";
 import { parseRequestHead } from "../../http1/request-head.ts";
-import { requestHeadText } from "../../http1/request-head-text.ts";
+import { requestHeadText } from "../../http1/write-heads.ts";
 import { policyOf, secretOf, tokenOf } from "../../testing/http-policy.ts";
 import { SeenSecrets } from "../../token-substitution/seen-secrets.ts";
 import type { Scheme } from "../../upstream/destination.ts";

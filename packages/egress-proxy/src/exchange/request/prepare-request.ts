@@ -15,7 +15,7 @@ import { substituteTarget } from "../../token-substitution/substitute-target.ts"
 import type { TokenTable } from "../../token-substitution/token-table.ts";
 import { Refusal } from "../failure/refusal.ts";
 import { grpcFraming } from "../grpc/grpc-content.ts";
-import { expectOf } from "../guest/expected-continue.ts";
+import { expectOf } from "../guest/guest-side.ts";
 import type { CheckedRequest } from "./find-destination.ts";
 import { asksForPart, isPartField } from "./partial-request.ts";
 import { type BodyPlan, planBody, planSignedBody } from "./plan-body.ts";

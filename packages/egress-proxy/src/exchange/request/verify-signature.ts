@@ -10,7 +10,7 @@ import type { SignedRequest } from "../../aws-signature/signed-request.ts";
 import type { SessionPolicy } from "../../egress-policy/session-policy.ts";
 import { type IncomingBody, readWhole } from "../../http/incoming-body.ts";
 import type { Framing, RequestHead } from "../../http/message-heads.ts";
-import { askForBody, expectOf } from "../guest/expected-continue.ts";
+import { askForBody, expectOf } from "../guest/guest-side.ts";
 import { takeBudget } from "../state/body-reservation.ts";
 import type { Exchange } from "../state/exchange.ts";
 import type { CheckedRequest } from "./find-destination.ts";

@@ -1,8 +1,9 @@
+import { fieldValues } from "../../http/fields.ts";
+import type { RequestHead, ResponseHead } from "../../http/message-heads.ts";
 import type { Destination } from "../../upstream/destination.ts";
 import { upstreamRefusal } from "../failure/refusal.ts";
 import type { OutgoingRequest } from "../request/prepare-request.ts";
 import { currentSearch, type Exchange } from "../state/exchange.ts";
-import { authenticatesConnection } from "./authenticates-connection.ts";
 import { relayResponse } from "./relay-response.ts";
 import type { Responded } from "./response-context.ts";
 
@@ -51,4 +52,17 @@ export async function deliverResponse(
 
 function isSent({ sending, body }: Exchange): boolean {
   return sending?.complete === true && body?.complete === true;
+}
+
+/** Schemes that authenticate a connection in place of a request (RFC 4559, and Microsoft's NTLM). */
+const connectionScheme = /^(?:negotiate|ntlm)\b/i;
+
+/** Whether an exchange may have given its upstream connection an identity, which no other client must inherit. */
+function authenticatesConnection(
+  request: RequestHead | undefined,
+  response: ResponseHead,
+): boolean {
+  const credentials = request === undefined ? [] : fieldValues(request.fields, "authorization");
+  const challenges = fieldValues(response.fields, "www-authenticate");
+  return [...credentials, ...challenges].some((value) => connectionScheme.test(value));
 }

@@ -1,5 +1,5 @@
 import type { AuditLine } from "@opencomputer/protocol/wire";
-import type { ExchangeDetail } from "../../audit/exchange-detail.ts";
+import type { ExchangeDetail } from "../../audit/audit-writer.ts";
 import type { SessionPolicy } from "../../egress-policy/session-policy.ts";
 import type { RequestHead } from "../../http/message-heads.ts";
 import type { GuestConnection } from "../../listeners/guest-connection.ts";

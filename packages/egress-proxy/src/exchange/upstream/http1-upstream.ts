@@ -9,8 +9,8 @@ import { BodyWriter } from "../../http1/body-writer.ts";
 import { ByteChannel, type ByteChannelHooks } from "../../http1/byte-channel.ts";
 import { readHead, takeHead } from "../../http1/head-reader.ts";
 import { responseFraming } from "../../http1/message-framing.ts";
-import { requestHeadText } from "../../http1/request-head-text.ts";
 import { parseResponseHead } from "../../http1/response-head.ts";
+import { requestHeadText } from "../../http1/write-heads.ts";
 import type { UpstreamConnection, UpstreamSide } from "./upstream-side.ts";
 
 /** A connection over HTTP/1.1, which carries one exchange after the other. */

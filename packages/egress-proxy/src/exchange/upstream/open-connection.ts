@@ -1,7 +1,10 @@
 import type { OverheadChecks } from "../../http2/frame-overhead.ts";
 import { type Destination, type Dial, DialError } from "../../upstream/destination.ts";
-import { negotiatedProtocol } from "../../upstream/negotiated-protocol.ts";
-import type { Protocol, UpstreamProtocols } from "../../upstream/upstream-protocols.ts";
+import {
+  negotiatedProtocol,
+  type Protocol,
+  type UpstreamProtocols,
+} from "../../upstream/upstream-protocols.ts";
 import { Http1Connection } from "./http1-upstream.ts";
 import { Http2Connection } from "./http2-upstream.ts";
 import type { MonotonicClock } from "./upstream-link.ts";

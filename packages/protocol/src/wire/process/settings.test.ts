@@ -153,17 +153,6 @@ describe("OPENCOMPUTER_EGRESS_DENY", () => {
   });
 });
 
-describe("OPENCOMPUTER_CORS_ORIGINS", () => {
-  test("takes origins with and without a port, each once", () => {
-    assert.deepEqual(
-      settingSchemas.OPENCOMPUTER_CORS_ORIGINS.parse(
-        "https://App.example.com, http://localhost:3000,http://[::1]:8080,https://app.example.com,",
-      ),
-      ["https://app.example.com", "http://localhost:3000", "http://[::1]:8080"],
-    );
-  });
-});
-
 describe("OPENCOMPUTER_SUBSTITUTE_IN", () => {
   const { OPENCOMPUTER_SUBSTITUTE_IN: schema } = settingSchemas;
 

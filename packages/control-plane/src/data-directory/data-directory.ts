@@ -1,5 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
+import { z } from "zod";
+import { readTextIfPresent, writePrivateFile } from "./private-file.ts";
 
 /**
  * Locks a directory for this process alone, until the returned function is
@@ -28,4 +32,24 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
     new Promise((resolve, reject) => {
       server.close((error) => (error === undefined ? resolve() : reject(error)));
     });
+}
+
+/**
+ * Returns the random name that a data directory keeps, which is made where it has
+ * none. It distinguishes what processes of this directory have begun from what
+ * those of other directories do on the same database.
+ */
+export async function openDataDirectoryName(dataDirectory: string): Promise<string> {
+  const path = join(dataDirectory, "control-plane-id");
+  const text = await readTextIfPresent(path);
+  if (text !== undefined) {
+    const kept = z.uuid().safeParse(text);
+    if (kept.success) return kept.data;
+    throw new Error(`${path} must hold a UUID; remove the file, and a new one is made`, {
+      cause: kept.error,
+    });
+  }
+  const name = randomUUID();
+  await writePrivateFile(path, `${name}\n`);
+  return name;
 }

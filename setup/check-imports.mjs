@@ -1,20 +1,8 @@
 // @ts-check
-import { cruise } from "dependency-cruiser";
+import { cruiseSources, notChecked } from "./cruise-sources.mjs";
 import { folderRule, importRules, testFiles } from "./import-rules.mjs";
 import { projectDirectory } from "./project-steps.mjs";
 import { SetupError } from "./setup-error.mjs";
-
-export const sources = [
-  "packages",
-  "guest-image",
-  "harness",
-  "quickstart",
-  "bench",
-  "e2e",
-  "setup",
-];
-/** Compiled files, and a program that runs apart with packages of its own. */
-const notChecked = "/(dist|build)/|^setup/pglite-export/";
 
 /**
  * Checks which files and folders import which: no cycles, and what
@@ -37,22 +25,11 @@ export async function checkImports(directory = projectDirectory) {
  * @param {string} exclude
  */
 async function violations(directory, forbidden, exclude) {
-  const { output, exitCode } = await cruise(
-    sources,
-    {
-      baseDir: directory,
-      ruleSet: { forbidden },
-      validate: true,
-      outputType: "err-long",
-      parser: "swc",
-      moduleSystems: ["es6"],
-      doNotFollow: { path: "node_modules" },
-      exclude: { path: exclude },
-    },
-    {
-      exportsFields: ["exports"],
-      conditionNames: ["source", "import", "node", "default"],
-    },
-  );
+  const { output, exitCode } = await cruiseSources(directory, {
+    ruleSet: { forbidden },
+    validate: true,
+    outputType: "err-long",
+    exclude: { path: exclude },
+  });
   return exitCode === 0 ? "" : String(output);
 }

@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { checkImports, sources } from "./check-imports.mjs";
+import { checkImports } from "./check-imports.mjs";
+import { sources } from "./cruise-sources.mjs";
 
 describe("checkImports", () => {
   /** @type {string} */

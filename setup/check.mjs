@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import process from "node:process";
 import { checkImports } from "./check-imports.mjs";
+import { checkSmallFiles } from "./check-small-files.mjs";
 import { buildSite } from "./docs/build-site.mjs";
 import { createProgress } from "./progress.mjs";
 import { goEnvironment, projectDirectory } from "./project-steps.mjs";
@@ -20,7 +21,7 @@ try {
     })(),
     (async () => {
       await step("format and lint", checkFormat);
-      await step("imports", checkImportRules);
+      await step("imports and small files", checkImportRules);
       await step("Python SDK and examples: ruff and mypy", checkPythonCode);
       await step("documentation site", buildSite);
     })(),
@@ -36,6 +37,7 @@ async function checkFormat() {
 
 async function checkImportRules() {
   await checkImports();
+  await checkSmallFiles();
   return null;
 }
 

@@ -87,7 +87,7 @@ describe("what a Prometheus of the operator reads", () => {
       assert.ok(page.includes(`\`${family}\``) || page.includes(`\`${name}\``), name);
     }
 
-    // What the alerts compare is there once it has happened.
+    // The series that the alerts compare exist once it has happened.
     const has = (name: string, wanted: Record<string, string>) =>
       samples
         .get(name)

@@ -14,7 +14,7 @@ export function dataDirectory() {
   return process.env["OPENCOMPUTER_DATA_DIR"] || "/var/lib/opencomputer";
 }
 
-/** The agent is static: no C compiler has to be there to build or test it. */
+/** The agent is static: building and testing it needs no C compiler. */
 export const goEnvironment = { ...process.env, CGO_ENABLED: "0" };
 
 /**

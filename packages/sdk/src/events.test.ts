@@ -77,7 +77,7 @@ describe("Events", () => {
     );
   });
 
-  test("follow goes on after the last event when its connection ends", async () => {
+  test("follow continues after the last event when its connection ends", async () => {
     const cursor = addWoken().cursor;
     const expected = [addWoken(), addWoken(), addWoken()].map(({ id }) => id);
     const events = await take(5, Events.follow({ ...connection, cursor }), ({ length }) => {

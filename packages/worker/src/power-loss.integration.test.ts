@@ -83,7 +83,7 @@ describe("a worker whose host loses its power", () => {
     await remove(id);
   });
 
-  test("what a guest synced to its disk is there", async () => {
+  test("what a guest synced to its disk exists", async () => {
     const id = await scene.create();
     await run(id, "head -c 5M /dev/urandom > ~/file; sha256sum ~/file > ~/sum; sync");
     await losePower();
@@ -141,7 +141,7 @@ describe("a worker whose host loses its power", () => {
       await expectOk(scene.call("DELETE", `/v1/checkpoints/${each}`));
   });
 
-  test("one that is being hibernated is there, with its memory or without", async () => {
+  test("one that is being hibernated exists, with its memory or without", async () => {
     const id = await scene.create();
     await run(id, "echo synced > ~/file; sync");
     // The worker ends before it can respond.

@@ -53,7 +53,7 @@ describe("the size of a running sandbox", () => {
     assert.equal(await run("cat /sys/fs/cgroup/sandbox/cpu.max"), "max 100000");
   });
 
-  test("memory is there when the response is, and what does not fit any more is refused", async () => {
+  test("memory is plugged in before the response, and what does not fit any more is refused", async () => {
     const totalBefore = await numberOf(memTotalMB);
     const grown = await scale(1536);
     assert.equal(grown.status, 200, JSON.stringify(grown.body));

@@ -32,7 +32,7 @@ describe("oc sandbox", () => {
     assert.deepEqual(oc.server.sandboxes.get(id.trim())?.environment, { LIST: "a,b=c", EMPTY: "" });
   });
 
-  test("create leaves the time-out to a project unless the flag is there", async () => {
+  test("create leaves the time-out to a project unless the flag is given", async () => {
     await oc.done(["project", "create", "--name", "slow", "--timeout", "9000"]);
     const seconds = async (...flags: string[]) => {
       const detail = detailOf(await oc.done(["create", ...flags]));

@@ -116,7 +116,7 @@ export function describeFailures(openDatabase: OpenTestDatabase): void {
       worker.status = { ...worker.status, failure: "KVM was asked for and does not work" };
       await eventually(
         async () => /KVM was asked/.test((await call("POST", "/api/sandboxes")).json.error),
-        "the failure is told",
+        "the failure is reported",
       );
       worker.status = ready;
       assert.equal((await call("POST", "/api/sandboxes")).status, 201, "ready at once");

@@ -445,7 +445,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       const content = Buffer.from([0, 255, 10]);
       const staged = new Map<string, string>();
       worker.run = (machine) => {
-        for (const [path, octets] of machine.files) staged.set(path, octets.toString("hex"));
+        for (const [path, bytes] of machine.files) staged.set(path, bytes.toString("hex"));
         return { exitCode: 0, stdout: "", stderr: "" };
       };
       const base64 = content.toString("base64");

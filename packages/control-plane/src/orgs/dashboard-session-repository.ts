@@ -9,7 +9,7 @@ export interface OpenDashboardSession extends DashboardSession {
   orgId: string;
 }
 
-/** Bytes of a session's value: as many as guessing cannot find. */
+/** Bytes of a session's value, which are random: too many to guess. */
 const valueBytes = 32;
 
 /**

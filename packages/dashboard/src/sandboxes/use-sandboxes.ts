@@ -4,7 +4,7 @@ import { connection } from "../service/connection.ts";
 
 const pollMilliseconds = 3_000;
 
-/** The org's sandboxes, read again every few seconds while the page is visible. None of that keeps one awake. */
+/** The org's sandboxes, read again every few seconds while the page is visible. Reading keeps no sandbox awake. */
 export function useSandboxes() {
   return useQuery({
     queryKey: ["sandboxes"],

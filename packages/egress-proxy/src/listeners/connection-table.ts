@@ -6,7 +6,7 @@ import type { Admission } from "./admission.ts";
 export interface ConnectionTable {
   /**
    * Counts a connection for its source address until it closes. Undefined when
-   * the address has as many as it may: the caller has to reset it.
+   * the address has reached its limit: the caller has to reset it.
    */
   admit(sourceAddress: string, socket: Socket): Admission | undefined;
   /** Ends every connection of an address immediately. */

@@ -64,7 +64,7 @@ if (socket $refusals, 16, SOCK_RAW, 12
 } else {
   warn "Rejected connections are not audited: the packet filter's log cannot be read: $!\\n";
 }
-# By way of descriptors that none of them has: a socket may have the one that another is to have.
+# By way of unused descriptors: a socket may have the number that another one needs.
 POSIX::dup2(fileno $stream, 100) // die "dup2: $!\\n";
 for ([100, $stream_descriptor], [101, $refusal_descriptor]) {
   my ($from, $to) = @$_;

@@ -5,7 +5,7 @@ import type { WebSocket } from "ws";
 
 /** How a WebSocket ends whose key was revoked: 1008 is a violation of policy (RFC 6455, section 7.4.1). */
 const keyRevoked = { code: 1008, reason: "the API key was revoked" };
-/** A client has this long to take part in the end of its WebSocket. */
+/** A client has this long to complete the closing handshake of its WebSocket. */
 const closeMilliseconds = 250;
 
 /**
@@ -35,7 +35,7 @@ export function createOpenRequests(deps: {
       endResponse();
       return;
     }
-    // The client's part in the end cannot be read while its input is held back.
+    // The client's close frame cannot be read while its input is paused.
     webSocket.resume();
     webSocket.close(keyRevoked.code, keyRevoked.reason);
     setTimeout(() => webSocket.terminate(), closeMilliseconds).unref();

@@ -29,7 +29,7 @@ export type ApiServer = FastifyInstance<
   ZodTypeProvider
 >;
 
-/** Clients have this long to take part in the end of their connection. */
+/** Clients have this long to complete the closing handshake. */
 const closeMilliseconds = 2_000;
 const goingAway = { code: 1001, reason: "the service is restarting: attach again" };
 

@@ -65,7 +65,7 @@ export function serveSession({
   }
 
   function close(code: number, reason: string): void {
-    // The client's part in the end cannot be read while its input is held back.
+    // The client's close frame cannot be read while its input is paused.
     socket.resume();
     socket.close(code, reason);
   }

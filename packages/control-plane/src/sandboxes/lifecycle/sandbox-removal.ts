@@ -127,8 +127,8 @@ export function createSandboxRemoval(deps: {
 
 /**
  * Removes the session and the machine of a sandbox whose row is marked for removal.
- * The session does not wait for the machine: without it nothing substitutes a
- * value. It is removed once more in the end, in case the proxy failed before.
+ * The session is removed first, without waiting for the machine: then nothing
+ * substitutes a value. It is removed again at the end, in case the proxy failed before.
  */
 export async function releaseSandbox(
   { workers, handOver }: { workers: Workers; handOver: ProxyHandOver },

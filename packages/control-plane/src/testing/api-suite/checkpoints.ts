@@ -177,7 +177,7 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       assert.deepEqual([response.status, response.json.code], [409, "limit_reached"]);
     });
 
-    test("many at once: as many as there may be are made, the rest are 409", async () => {
+    test("many at once: as many as the limit are made, the rest are 409", async () => {
       const id = await create();
       const responses = await Promise.all(
         Array.from({ length: 15 }, (_, index) => make(id, { name: `n${index}` })),

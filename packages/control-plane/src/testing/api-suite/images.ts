@@ -425,7 +425,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       );
       await eventually(
         () => scripts.length === limits.imageBuildsPerOrgMax,
-        "as many as may be are under way",
+        "as many as the limit are under way",
       );
       const over = await createSnapshot("over", image(run("over")));
       assert.deepEqual([over.status, over.json.code], [429, "too_many_requests"]);

@@ -15,7 +15,7 @@ export function describeOperatorLimits(openDatabase: OpenTestDatabase): void {
     "sandboxes of a key",
     openDatabase,
     (installation) => {
-      test("as many as it may have, the next is 429, and another key of the org has its own", async () => {
+      test("as many as the limit, the next is 429, and another key of the org has its own", async () => {
         const create = (key?: string) =>
           installation().call("POST", "/api/sandboxes", key === undefined ? {} : { key });
         const responses = await Promise.all(Array.from({ length: 4 }, () => create()));

@@ -16,7 +16,7 @@ export function describeOrgLimits(openDatabase: OpenTestDatabase): void {
       const call: ReturnType<typeof installation>["call"] = (...parameters) =>
         installation().call(...parameters);
 
-      test("sandboxes: many creates at once make as many as there may be, the rest are 429", async () => {
+      test("sandboxes: many creates at once make as many as the limit, the rest are 429", async () => {
         const responses = await Promise.all(
           Array.from({ length: 8 }, () => call("POST", "/api/sandboxes")),
         );

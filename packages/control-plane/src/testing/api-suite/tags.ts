@@ -48,7 +48,7 @@ export function describeTags(openDatabase: OpenTestDatabase): void {
     const entries = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, "v"]));
     const accepted: [string, Record<string, unknown>][] = [
-      ["as many as there may be", entries(limits.tagsPerSandboxMax)],
+      ["as many as the limit", entries(limits.tagsPerSandboxMax)],
       ["the longest key", { ["k".repeat(limits.tagKeyCharactersMax)]: "v" }],
       ["the longest value", { k: "v".repeat(limits.tagValueCharactersMax) }],
     ];

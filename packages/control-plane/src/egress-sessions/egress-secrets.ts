@@ -33,14 +33,15 @@ export function toAwsEgressSecret(secret: SecretUse): AwsEgressSecret {
 
 /**
  * What responses are searched for of a secret that is not in use. Hosts receive what they
- * do of AWS credentials in headers, and store none of it.
+ * do of AWS credentials in headers, or in presigned URLs, which they may have stored.
  */
 export function toFormerSecrets(secret: SecretUse): EgressSecret[] {
   if (secret.kind === "value") return [toEgressSecret(secret)];
-  const { name, allowedHosts, accessKeyId, secretAccessKey, sessionToken } =
+  const { name, allowedHosts, accessKeyId, secretAccessKey, sessionToken, ...placed } =
     toAwsEgressSecret(secret);
+  const substituteIn = placed.substituteIn.includes("query") ? ["header", "query"] : ["header"];
   return [accessKeyId, secretAccessKey, sessionToken].flatMap(({ token, value }) =>
-    value === null ? [] : [{ name, token, value, allowedHosts, substituteIn: ["header"] }],
+    value === null ? [] : [{ name, token, value, allowedHosts, substituteIn }],
   );
 }
 

@@ -8,8 +8,8 @@ export interface EgressRules {
   readonly egressAllowlist: readonly string[];
   readonly secrets: readonly EgressSecret[];
   readonly awsCredentials: readonly AwsCredential[];
-  /** Secrets, now or formerly of the sandbox, whose value a host may have stored. */
-  readonly storableSecrets: readonly EgressSecret[];
+  /** Secrets of any kind, now or formerly of the sandbox, of whose value a host may have stored a part. */
+  readonly storableSecrets: readonly { readonly allowedHosts: readonly string[] }[];
 }
 
 /** What one sandbox may do at one host. */

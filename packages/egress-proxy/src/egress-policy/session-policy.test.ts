@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { inspect } from "node:util";
 import type { EgressSession } from "@opencomputer/protocol/wire";
 import { BlockScanner } from "../redaction/block-scanner.ts";
+import { awsSecret } from "../testing/aws-secrets.ts";
 import { testSecret, testSession } from "../testing/sessions.ts";
 import { createSessionPolicy } from "./session-policy.ts";
 
@@ -100,6 +101,26 @@ describe("SessionPolicy.secretsFor", () => {
     const policy = policyFrom(testSession({ secrets }));
     assert.equal(policy.secretsFor("api.example.com"), policy.secretsFor("api.example.com"));
   });
+});
+
+describe("SessionPolicy.mayStoreValue: AWS credentials", () => {
+  const placements: [readonly string[], boolean][] = [
+    [["header", "body"], false],
+    [["header:authorization", "path"], false],
+    [["header", "query"], true],
+    [["query"], true],
+  ];
+  for (const [substituteIn, expected] of placements) {
+    test(`${expected} in ${substituteIn.join(" and ")}, where they may be used`, () => {
+      const secret = awsSecret({
+        allowedHosts: ["*.amazonaws.com"],
+        substituteIn: [...substituteIn],
+      });
+      const policy = policyFrom(testSession({ awsSecrets: [secret] }));
+      assert.equal(policy.mayStoreValue("logs.s3.amazonaws.com"), expected);
+      assert.equal(policy.mayStoreValue("evil.test"), false);
+    });
+  }
 });
 
 test("SessionPolicy: a value can be read, and printing does not show it", () => {

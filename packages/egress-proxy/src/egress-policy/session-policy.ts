@@ -69,7 +69,10 @@ export function createSessionPolicy(session: EgressSession, scanner: BlockScanne
     egressAllowlist,
     secrets,
     awsCredentials,
-    storableSecrets: [...secrets, ...formerSecrets].filter(leavesHeaders),
+    storableSecrets: [
+      ...[...secrets, ...formerSecrets].filter(leavesHeaders),
+      ...awsCredentials.filter(isInUrls),
+    ],
   };
   const remembered = new LRUCache<string, EgressDecision>({ max: rememberedHostsMax });
 
@@ -107,4 +110,9 @@ export function createSessionPolicy(session: EgressSession, scanner: BlockScanne
 /** Whether the value can be in a place that a server keeps, and not in a header alone. */
 function leavesHeaders(secret: EgressSecret): boolean {
   return secret.substituteIn.some((placement) => parsePlacement(placement).kind !== "header");
+}
+
+/** Whether the session token can be in a presigned URL, which servers keep in their logs. Bodies never have it. */
+function isInUrls({ substituteIn }: AwsCredential): boolean {
+  return substituteIn.some((placement) => parsePlacement(placement).kind === "query");
 }

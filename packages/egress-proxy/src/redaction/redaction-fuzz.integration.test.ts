@@ -3,6 +3,8 @@ import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { Refusal } from "../exchange/failure/refusal.ts";
 import { CompressedPassage } from "../exchange/response/compressed-passage.ts";
+import { DecoderReservation } from "../exchange/response/decoder-reservation.ts";
+import { createBodyBudgets } from "../exchange/state/body-budgets.ts";
 import { splitAtRandom } from "../testing/http-split.ts";
 import { token } from "../testing/observed-redactor.ts";
 import { createSeededRandom, type SeededRandom } from "../testing/seeded-random.ts";
@@ -413,8 +415,13 @@ describe("CompressedPassage", () => {
     parts: readonly Buffer[],
   ): Promise<{ left: Buffer; refused: string | undefined }> {
     const search = searchFor(value);
+    const budget = createBodyBudgets({ bytesPerSandboxMax: 8 * 1024 * 1024 }).of("sb-a");
     const passage = new CompressedPassage(
-      "gzip",
+      {
+        compression: "gzip",
+        beginning: Buffer.alloc(0),
+        decoders: new DecoderReservation(budget, "api.example.com"),
+      },
       "api.example.com",
       () => search,
       () => undefined,

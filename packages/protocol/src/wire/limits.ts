@@ -60,6 +60,11 @@ export const serviceLimits = {
    * were longer than the limits above.
    */
   measuredBodyBytesPerSandboxMax: 24 * 1024 * 1024,
+  /**
+   * Memory of the decoders of one sandbox's compressed responses. 503 `compressed_responses_too_many` to the
+   * guest: Brotli takes 16 MiB, zstd its window, and gzip little.
+   */
+  decoderBytesPerSandboxMax: 256 * 1024 * 1024,
   /** A body with a signature over it whose hash the request does not state, which is collected to be verified. 413 to the guest. */
   awsSignedBodyBytesMax: 8 * 1024 * 1024,
   /** One chunk of a body that is signed by chunks for AWS, which is collected to be signed again. 413 to the guest. */

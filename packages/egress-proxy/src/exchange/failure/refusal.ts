@@ -35,6 +35,7 @@ const refusalStatuses = {
   audit_trail_unwritable: 503,
   too_many_connections: 503,
   aws_signed_bodies_too_many: 503,
+  compressed_responses_too_many: 503,
   timed_out: 504,
   http_version_not_supported: 505,
 } as const satisfies Record<string, number>;

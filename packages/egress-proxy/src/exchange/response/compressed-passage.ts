@@ -1,13 +1,17 @@
 import {
   type Compression,
   canDecodeZstd,
+  codingWindowLogMax,
   createDecoder,
   type Decoder,
+  decoderBytesMax,
 } from "../../content-coding/create-decoder.ts";
 import type { BodySource } from "../../content-coding/decode-body.ts";
+import { zstdWindowLog } from "../../content-coding/zstd-window.ts";
 import { StreamRedactor } from "../../redaction/stream-redactor.ts";
 import type { ValueSearch } from "../../redaction/value-search.ts";
 import { Refusal } from "../failure/refusal.ts";
+import type { DecoderReservation } from "./decoder-reservation.ts";
 
 const magics: readonly (readonly [Compression, Buffer])[] = [
   // The third byte is deflate, the only compression method of gzip.
@@ -56,6 +60,11 @@ interface WaitingPart {
  * attempt to fill memory.
  */
 const waitingBytesMax = 4 * 1024 * 1024;
+/** What usually waits; what is beyond it is taken from the sandbox's budget. */
+const waitingBytesFree = 256 * 1024;
+
+/** The largest window of an archive, as of the zstd command line. */
+const archiveWindowLogMax = 27;
 
 /** Beyond this much decoded text, data that grows by more than `growthMax` is an attempt to keep the search busy. */
 const decodedBytesFree = 64 * 1024 * 1024;
@@ -71,6 +80,8 @@ const growthMax = 250;
  */
 export class CompressedPassage {
   readonly #decoder: Decoder;
+  readonly #decoders: DecoderReservation;
+  readonly #decoderBytes: number;
   readonly #host: string;
   readonly #source: StreamRedactor;
   readonly #decoded: StreamRedactor;
@@ -85,9 +96,17 @@ export class CompressedPassage {
   #waiting: WaitingPart[] = [];
   #waitingBytes = 0;
 
-  /** @throws {Refusal} for a coding that this Node cannot decode. */
+  /** @throws {Refusal} for a coding that this Node cannot decode, or that takes more memory than the sandbox has left. */
   constructor(
-    compression: Compression,
+    {
+      compression,
+      beginning,
+      decoders,
+    }: {
+      readonly compression: Compression;
+      readonly beginning: Buffer;
+      readonly decoders: DecoderReservation;
+    },
     host: string,
     search: () => ValueSearch | undefined,
     onRedacted: (name: string) => void,
@@ -106,7 +125,15 @@ export class CompressedPassage {
     };
     this.#source = new StreamRedactor(search, onFound);
     this.#decoded = new StreamRedactor(search, onFound);
-    this.#decoder = createDecoder(compression, Buffer.alloc(0));
+    const zstdWindowLogMax = Math.min(
+      zstdWindowLog(beginning) ?? codingWindowLogMax,
+      archiveWindowLogMax,
+    );
+    this.#decoderBytes =
+      compression === "zstd" ? 2 ** zstdWindowLogMax : decoderBytesMax[compression];
+    this.#decoders = decoders;
+    decoders.raise(this.#decoderBytes);
+    this.#decoder = createDecoder(compression, Buffer.alloc(0), { zstdWindowLogMax });
     this.#decoder.on("data", (data: Buffer) => {
       this.#decodedBytes += data.length;
       this.#decoded.push(data);
@@ -174,6 +201,9 @@ export class CompressedPassage {
       decodedEnd: this.#decodedBytes,
     });
     this.#waitingBytes += part.length;
+    if (this.#waitingBytes > waitingBytesFree) {
+      this.#decoders.raise(this.#decoderBytes + this.#waitingBytes);
+    }
   }
 
   /** Whether the part has only zero bytes after the end of the compressed data: gzip allows them. */

@@ -31,6 +31,7 @@ export async function deliverResponse(
         host: destination.host,
         audit,
         budget: deps.bodyBudgets.of(request.policy.sandboxId),
+        decoderBudget: deps.decoderBudgets.of(request.policy.sandboxId),
         measuredBodyBytesMax: deps.options.measuredBodyBytesMax,
         search: currentSearch(exchange, request.policy),
         guestTakesChunked: exchange.head?.minorVersion === 1,

@@ -1,4 +1,4 @@
-import type { Compression } from "../../content-coding/create-decoder.ts";
+import { type Compression, decoderBytesMax } from "../../content-coding/create-decoder.ts";
 import type { BodySource } from "../../content-coding/decode-body.ts";
 import type { BodySink } from "../../http/body-sink.ts";
 import { ChannelLostError } from "../../http/channel-lost-error.ts";
@@ -9,7 +9,8 @@ import { redactWhole, StreamRedactor } from "../../redaction/stream-redactor.ts"
 import { Refusal } from "../failure/refusal.ts";
 import { grpcStatusFields } from "../grpc/grpc-status.ts";
 import { CompressedPassage, compressionOf, mayBeCompressed } from "./compressed-passage.ts";
-import { isEncoded } from "./content-decoding.ts";
+import { decodedBody, isEncoded } from "./content-decoding.ts";
+import { DecoderReservation } from "./decoder-reservation.ts";
 import { GrpcMessages } from "./grpc-messages.ts";
 import { outgoingResponse } from "./outgoing-response.ts";
 import type { ResponseContext, StreamedResponse } from "./response-context.ts";
@@ -71,8 +72,8 @@ export async function relaySearched(
   framing: Framing,
   body: IncomingBody,
 ): Promise<StreamedResponse> {
-  const { beginning, source } = await readBeginning(body);
-  const compression = compressionOf(beginning);
+  const source = await readBeginning(body);
+  const compression = compressionOf(source.beginning);
   if (compression !== undefined) {
     return await relayCompressed(context, head, framing, compression, source);
   }
@@ -91,8 +92,12 @@ export async function relaySearched(
 export async function relayDecoded(
   context: ResponseContext,
   head: ResponseHead,
-  source: BodySource & { close(): Promise<void> },
+  compressions: readonly Compression[],
+  body: BodySource,
 ): Promise<StreamedResponse> {
+  const decoders = new DecoderReservation(context.decoderBudget, context.host);
+  decoders.raise(compressions.reduce((sum, compression) => sum + decoderBytesMax[compression], 0));
+  const source = decodedBody(body, compressions, context.host);
   const isBudgeted = context.budget.tryTake(decodedPartBytes);
   const partBytes = isBudgeted ? decodedPartBytes : smallDecodedPartBytes;
   const parts = partsOf(source, partBytes);
@@ -119,6 +124,7 @@ export async function relayDecoded(
   } finally {
     await parts.return(undefined);
     await source.close();
+    decoders.release();
     if (isBudgeted) context.budget.give(decodedPartBytes);
   }
 }
@@ -129,11 +135,18 @@ export async function relayCompressed(
   head: ResponseHead,
   framing: Framing,
   compression: Compression,
-  source: BodySource,
+  source: BodyWithBeginning,
 ): Promise<StreamedResponse> {
-  const { host, search } = context;
-  const passage = new CompressedPassage(compression, host, search, noteRedacted(context));
+  const { host, search, decoderBudget } = context;
+  const decoders = new DecoderReservation(decoderBudget, host);
+  let passage: CompressedPassage | undefined;
   try {
+    passage = new CompressedPassage(
+      { compression, beginning: source.beginning, decoders },
+      host,
+      search,
+      noteRedacted(context),
+    );
     // The head waits for the first part, so that a short body can be refused with a response.
     let leaving = await passage.next(source);
     while (leaving?.length === 0) leaving = await passage.next(source);
@@ -146,7 +159,8 @@ export async function relayCompressed(
     await finish(outgoing, []);
     return outgoing;
   } finally {
-    passage.close();
+    passage?.close();
+    decoders.release();
   }
 }
 
@@ -240,8 +254,11 @@ async function finish({ writer }: OutgoingBody, trailers: readonly Field[]): Pro
   if (blocked !== undefined) await blocked;
 }
 
-/** Reads as much as it takes to decide whether the body is compressed; the source returns it again. */
-async function readBeginning(body: BodySource): Promise<{ beginning: Buffer; source: BodySource }> {
+/** A body with what is known of its beginning, which `read` returns, too. */
+type BodyWithBeginning = BodySource & { readonly beginning: Buffer };
+
+/** Reads as much as it takes to decide whether the body is compressed. */
+async function readBeginning(body: BodySource): Promise<BodyWithBeginning> {
   let beginning: Buffer = Buffer.alloc(0);
   while (mayBeCompressed(beginning)) {
     const data = await body.read();
@@ -249,14 +266,14 @@ async function readBeginning(body: BodySource): Promise<{ beginning: Buffer; sou
     beginning = joined([beginning, ...data]);
   }
   let pending: Buffer | undefined = beginning;
-  const source: BodySource = {
+  return {
+    beginning,
     async read() {
       const data = pending;
       pending = undefined;
       return data === undefined || data.length === 0 ? await body.read() : [data];
     },
   };
-  return { beginning, source };
 }
 
 /** Yields the data in parts of exactly this size; the last one is shorter, and may be empty. */

@@ -7,7 +7,7 @@ import { redactFieldLine } from "../../redaction/redact-head.ts";
 import { redactWhole } from "../../redaction/stream-redactor.ts";
 import { grpcFraming } from "../grpc/grpc-content.ts";
 import { compressionOf } from "./compressed-passage.ts";
-import { compressionsOf, decodedBody } from "./content-decoding.ts";
+import { compressionsOf } from "./content-decoding.ts";
 import { outgoingResponse } from "./outgoing-response.ts";
 import {
   relayCompressed,
@@ -64,7 +64,7 @@ function relayBody(
   if (context.search() === undefined) return relayUnsearched(context, head, framing, body);
   const compressions = compressionsOf(head, context.host);
   if (compressions.length > 0) {
-    return relayDecoded(context, head, decodedBody(body, compressions, context.host));
+    return relayDecoded(context, head, compressions, body);
   }
   const messages = context.request.isGrpc ? grpcFraming(head.fields) : undefined;
   if (messages !== undefined) return relayGrpc(context, head, framing, messages, body);
@@ -115,7 +115,8 @@ async function collectAndRelay(
     const whole = taken ?? (await readWhole(body));
     const compression = compressionOf(whole);
     if (compression !== undefined) {
-      return await relayCompressed(context, head, framing, compression, oneTime(whole));
+      const source = { beginning: whole, ...oneTime(whole) };
+      return await relayCompressed(context, head, framing, compression, source);
     }
     await writeWhole(context, head, whole);
     return relayedWhole(context);

@@ -21,6 +21,8 @@ export interface ResponseContext {
   readonly host: string;
   readonly audit: AuditRecord;
   readonly budget: BodyBudget;
+  /** For the decoders of compressed responses. */
+  readonly decoderBudget: BodyBudget;
   readonly measuredBodyBytesMax: number;
   /** Returns the present search; called again for each part of a body. */
   readonly search: () => ValueSearch | undefined;

@@ -5,7 +5,7 @@ import type { Dial } from "../../upstream/destination.ts";
 import { UpstreamProtocols } from "../../upstream/upstream-protocols.ts";
 import type { Http1Connection } from "../upstream/http1-upstream.ts";
 import { IdleUpstreams } from "../upstream/idle-upstreams.ts";
-import type { BodyBudgets } from "./body-budgets.ts";
+import { type BodyBudgets, createBodyBudgets } from "./body-budgets.ts";
 import { type Clock, systemClock, Timestamps } from "./clock.ts";
 import { StreamCounts } from "./stream-counts.ts";
 import { Watchdogs } from "./watchdog.ts";
@@ -20,6 +20,8 @@ export interface ExchangeDependencies {
   /** Whether the audit trail takes lines; while it does not, no request is sent. */
   readonly isAuditTrailWritable: () => boolean;
   readonly bodyBudgets: BodyBudgets;
+  /** For the decoders of compressed responses. */
+  readonly decoderBudgets: BodyBudgets;
   readonly protocols: UpstreamProtocols;
   readonly streamCounts: StreamCounts;
   readonly clock: Clock;
@@ -49,6 +51,8 @@ export interface ExchangeOptions {
   readonly fileBeginningBytesMax: number;
   /** Text of a compressed body in which tokens are looked for. */
   readonly searchedDecodedBytesMax: number;
+  /** Memory that the decoders of one sandbox's responses take at a time. */
+  readonly decoderBytesPerSandboxMax: number;
   /**
    * Longest idle time after which an upstream connection carries a request
    * that must not be sent twice. Many servers close at five seconds.
@@ -72,6 +76,7 @@ const defaultOptions: ExchangeOptions = {
   measuredTextBytesMax: serviceLimits.measuredTextBytesMax,
   fileBeginningBytesMax: serviceLimits.fileBeginningBytesMax,
   searchedDecodedBytesMax: serviceLimits.searchedDecodedBytesMax,
+  decoderBytesPerSandboxMax: serviceLimits.decoderBytesPerSandboxMax,
   unrepeatableReuseSeconds: 4,
   streamsPerSandboxMax: serviceLimits.http2StreamsPerSandboxMax,
   streamResetsMax: serviceLimits.http2StreamResetsMax,
@@ -99,6 +104,7 @@ export function createExchangeDependencies(
     countFailure: given.countFailure ?? (() => undefined),
     clock,
     options,
+    decoderBudgets: createBodyBudgets({ bytesPerSandboxMax: options.decoderBytesPerSandboxMax }),
     protocols: given.protocols ?? new UpstreamProtocols(),
     streamCounts: new StreamCounts({ perAddressMax: options.streamsPerSandboxMax }),
     timestamps: new Timestamps(),

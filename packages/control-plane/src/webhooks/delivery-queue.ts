@@ -11,6 +11,9 @@ import { deliverySchedule } from "./delivery-schedule.ts";
 /** After this long a control plane that has taken a delivery is taken for lost. */
 const leaseSeconds = 4 * limits.webhookTimeoutSeconds;
 
+/** Webhooks of one org whose deliveries are taken at a time. */
+const webhooksPerOrgMax = 2;
+
 /** A delivery that this control plane has taken. */
 export interface TakenDelivery {
   id: string;
@@ -59,27 +62,34 @@ export function createDeliveryQueue(database: Database) {
   return {
     /**
      * Takes deliveries that are due: no other control plane gets them until their lease
-     * has ended, so that one whose control plane is lost is sent again.
+     * has ended, so that one whose control plane is lost is sent again. Those of the org
+     * come first that has waited for longest.
      *
-     * @param busyIds Webhooks that have as many attempts under way as they may.
-     * @param perWebhookMax How many of one webhook.
+     * @param perWebhookMax How many of one webhook, of which an org has two at a time.
+     * @param busy Webhooks and orgs that have as many attempts under way as they may.
      */
     async take(
       countMax: number,
       perWebhookMax: number,
-      busyIds: readonly string[],
+      busy: { readonly webhookIds: readonly string[]; readonly orgIds: readonly string[] },
     ): Promise<TakenDelivery[]> {
       const due = sql`d.state = 'pending' and d.next_attempt_at <= now()`;
+      const isFree = sql`w.enabled and not w.id = any(${sql.param([...busy.webhookIds])}::uuid[])
+        and not w.org_id = any(${sql.param([...busy.orgIds])}::uuid[])`;
       const result = await database.execute(
         sql`with chosen as materialized (
-              select due.id from ${webhooks} w
+              select due.id from (
+                select id, since, org_since, row_number() over (partition by org_id order by since)
+                from (
+                  select w.id, w.org_id, min(d.next_attempt_at) as since,
+                    min(min(d.next_attempt_at)) over (partition by w.org_id) as org_since
+                  from ${webhooks} w join ${webhookDeliveries} d on d.webhook_id = w.id
+                  where ${isFree} and ${due} group by w.id) waiting) w
               cross join lateral (
                 select d.id from ${webhookDeliveries} d where d.webhook_id = w.id and ${due}
                 order by d.next_attempt_at limit ${perWebhookMax} for update skip locked) due
-              where w.enabled
-                and w.id in (select d.webhook_id from ${webhookDeliveries} d where ${due})
-                and not w.id = any(${sql.param([...busyIds])}::uuid[])
-              limit ${countMax}),
+              where w.row_number <= ${webhooksPerOrgMax}
+              order by w.org_since, w.since limit ${countMax}),
             taken as (
               update ${webhookDeliveries} d set attempts = attempts + 1, last_attempt_at = now(),
                 next_attempt_at = now() + make_interval(secs => ${leaseSeconds})

@@ -8,8 +8,10 @@ import { signMessage } from "./webhook-secret.ts";
 
 const pollMilliseconds = 1_000;
 /** Attempts of this control plane at once, in all and to one webhook. */
-const attemptsMax = 64;
+const attemptsMax = 128;
 const attemptsPerWebhookMax = 8;
+/** An org with so many gets no further ones: receivers that hang are not to hold up those of others. */
+const attemptsOfBusyOrg = 24;
 
 /** Sends what is due to webhooks, until it is stopped. */
 export interface WebhookSender {
@@ -27,7 +29,8 @@ export function startWebhookSender(deps: {
   const stopping = new AbortController();
   const { signal } = stopping;
   const attempts = new Set<Promise<void>>();
-  const attemptsOf = new Map<string, number>();
+  const attemptsOfWebhook = new Attempts();
+  const attemptsOfOrg = new Attempts();
 
   async function attempt(delivery: TakenDelivery): Promise<void> {
     const outcome = await send(delivery);
@@ -61,17 +64,17 @@ export function startWebhookSender(deps: {
   }
 
   function start(delivery: TakenDelivery): void {
-    const { webhookId } = delivery;
-    attemptsOf.set(webhookId, (attemptsOf.get(webhookId) ?? 0) + 1);
+    const { webhookId, orgId } = delivery;
+    attemptsOfWebhook.begin(webhookId);
+    attemptsOfOrg.begin(orgId);
     const underWay = attempt(delivery)
       .catch((error: unknown) => {
         logger.warn({ webhookId, err: error }, "an event is sent to a webhook again");
       })
       .finally(() => {
         attempts.delete(underWay);
-        const others = (attemptsOf.get(webhookId) ?? 1) - 1;
-        if (others === 0) attemptsOf.delete(webhookId);
-        else attemptsOf.set(webhookId, others);
+        attemptsOfWebhook.end(webhookId);
+        attemptsOfOrg.end(orgId);
       });
     attempts.add(underWay);
   }
@@ -80,7 +83,10 @@ export function startWebhookSender(deps: {
     const free = attemptsMax - attempts.size;
     if (free === 0) return 0;
     // One with any under way waits for those: a receiver gets at most so many at once.
-    const busy = [...attemptsOf.keys()];
+    const busy = {
+      webhookIds: attemptsOfWebhook.idsOf(1),
+      orgIds: attemptsOfOrg.idsOf(attemptsOfBusyOrg),
+    };
     const taken = await queue.take(free, attemptsPerWebhookMax, busy);
     for (const delivery of taken) start(delivery);
     return taken.length;
@@ -106,6 +112,26 @@ export function startWebhookSender(deps: {
       await running;
     },
   };
+}
+
+/** Counts attempts under way by an id. */
+class Attempts {
+  readonly #counts = new Map<string, number>();
+
+  begin(id: string): void {
+    this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
+  }
+
+  end(id: string): void {
+    const others = (this.#counts.get(id) ?? 1) - 1;
+    if (others === 0) this.#counts.delete(id);
+    else this.#counts.set(id, others);
+  }
+
+  /** The ids that have so many or more. */
+  idsOf(countMin: number): string[] {
+    return [...this.#counts].flatMap(([id, count]) => (count >= countMin ? [id] : []));
+  }
 }
 
 /** Only 2xx is a delivery: a redirect would lead to where nobody has looked. */

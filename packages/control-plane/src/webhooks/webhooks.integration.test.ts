@@ -146,7 +146,7 @@ describe("webhooks", () => {
   test("what a lost control plane had taken is sent by another, when its lease has ended", async () => {
     await addWebhook();
     await record();
-    const taken = await createDeliveryQueue(database).take(10, 10, []);
+    const taken = await createDeliveryQueue(database).take(10, 10, { webhookIds: [], orgIds: [] });
     assert.equal(taken.length, 1);
     await startSender();
     await new Promise((resolve) => setTimeout(resolve, 1_500));
@@ -257,6 +257,28 @@ describe("webhooks", () => {
       );
       const late = (await deliveries()).find(({ error }) => error !== null);
       assert.equal(late?.error, `No response within ${limits.webhookTimeoutSeconds} s`);
+    } finally {
+      await hanging.close();
+    }
+  });
+
+  test("webhooks of one org that hang do not hold up those of another", async () => {
+    const hanging = await startWebhookReceiver();
+    hanging.respond = () => undefined;
+    const other = await ensureOrg(database, "other");
+    try {
+      for (let count = 0; count < 12; count += 1) await addWebhook({ url: hanging.url });
+      const planned = planWebhook({ url: receiver.url });
+      await insertWebhook(database, vault, { orgId: other, sandboxId: null }, planned);
+      for (let number = 1; number <= 20; number += 1) await record(number);
+      await startSender();
+      await eventually(() => hanging.messages.length >= 16, "those of the first org are under way");
+      await recordEvent(database, {
+        ...{ orgId: other, sandboxId, type: "sandbox.timed_out" },
+        data: { idleTimeoutSeconds: 1 },
+      });
+      await untilDelivered(1);
+      assert.ok(hanging.messages.length <= 40, `${hanging.messages.length} at once`);
     } finally {
       await hanging.close();
     }

@@ -7,6 +7,7 @@ export * from "./internet.ts";
 export * from "./leak-search.ts";
 export * from "./machines.ts";
 export * from "./orphans.ts";
+export * from "./otlp-receiver.ts";
 export * from "./process-memory.ts";
 export * from "./query-database.ts";
 export * from "./resources.ts";

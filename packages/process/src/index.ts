@@ -11,3 +11,8 @@ export {
 } from "./public-address.ts";
 export { readSecretSettings } from "./secret-settings.ts";
 export { type ErrorTexts, toWireError } from "./to-wire-error.ts";
+export { runOutsideTraces, traceHeaders, traceLogFields } from "./tracing/current-trace.ts";
+export { openTracer } from "./tracing/open-tracer.ts";
+export { createRequestTraces, type RequestTraces } from "./tracing/request-traces.ts";
+export { traceCalls } from "./tracing/trace-calls.ts";
+export { Tracer } from "./tracing/tracer.ts";

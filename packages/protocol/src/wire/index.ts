@@ -7,6 +7,8 @@ export * from "./process/address-ranges.ts";
 export * from "./process/metrics.ts";
 export * from "./process/service-state.ts";
 export * from "./process/settings.ts";
+export * from "./process/trace-context.ts";
+export * from "./process/trace-settings.ts";
 export * from "./process/upstream-proxy.ts";
 export * from "./scaling.ts";
 export * from "./secrets/sealed-token.ts";

@@ -151,6 +151,20 @@ export const serviceLimits = {
   auditLineBytesMax: 16 * 1024,
   /** The metrics of one process in text; more is refused, and the scrape fails. */
   metricsCharactersMax: 8 * 1024 * 1024,
+  /** A longer `traceparent` of a caller is ignored. */
+  traceParentCharactersMax: 256,
+  /** Finished spans of one process that wait for the receiver; further ones are dropped. */
+  traceSpansQueuedMax: 2048,
+  /** Spans of one export, which are in memory besides those that wait. */
+  traceSpansPerExportMax: 512,
+  /** Spans are sent after this long, unless enough for a whole export wait before. */
+  traceExportMilliseconds: 2000,
+  /** How long the end of a process waits for its last export. */
+  traceFlushMilliseconds: 2000,
+  /** Headers of exports, and attributes of the installation. The service does not start. */
+  traceAttributesMax: 32,
+  /** The value of one of them. */
+  traceAttributeCharactersMax: 4096,
   /** Audit lines of one sandbox that are written one by one; the rest of a second is summarized. */
   auditLinesPerSecondMax: 100,
   /**

@@ -29,6 +29,15 @@ describe("readSettings", () => {
       OPENCOMPUTER_INSPECT: [],
       OPENCOMPUTER_ACCEL: "auto",
       OPENCOMPUTER_ALLOW_UNLIMITED: false,
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/protobuf",
+      OTEL_EXPORTER_OTLP_HEADERS: {},
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: {},
+      OTEL_EXPORTER_OTLP_TIMEOUT: 10_000,
+      OTEL_TRACES_SAMPLER: "parentbased_always_on",
+      OTEL_TRACES_SAMPLER_ARG: 1,
+      OTEL_RESOURCE_ATTRIBUTES: {},
+      OTEL_SDK_DISABLED: false,
     });
   });
 

@@ -13,6 +13,7 @@ import {
 } from "../../api/rules/placement.ts";
 import { addressRangesSchema } from "./address-ranges.ts";
 import { pageOriginsSchema } from "./page-origins.ts";
+import { traceSettingSchemas } from "./trace-settings.ts";
 import { upstreamProxyExceptionsSchema, upstreamProxySchema } from "./upstream-proxy.ts";
 
 /** An operator's address for a name: the only way to a private address. */
@@ -100,6 +101,7 @@ const publicUrlSchema = z
 
 /** Every variable of the product that a process may read, each with its form. */
 export const settingSchemas = {
+  ...traceSettingSchemas,
   OPENCOMPUTER_DATA_DIR: z
     .string()
     .regex(/^\/[^\0]*[^/\0]$/, "expected an absolute path without a trailing slash")

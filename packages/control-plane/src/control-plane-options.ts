@@ -1,3 +1,4 @@
+import type { Tracer } from "@opencomputer/process";
 import type { ProcessState } from "@opencomputer/protocol/wire";
 import type { BuildSources } from "./images/build-sources.ts";
 
@@ -49,4 +50,6 @@ export interface ControlPlaneOptions {
   egressProxySocket: string;
   /** What the supervisor reported last; empty without one. */
   readProcessStates: () => readonly ProcessState[];
+  /** Divides the work of requests into spans. */
+  tracer: Tracer;
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import {
   createProcessMetrics,
   createRequestMetrics,
+  createRequestTraces,
   createWorkMetrics,
 } from "@opencomputer/process";
 import type { Logger } from "pino";
@@ -40,6 +41,8 @@ import { createWebhookAddresses } from "./webhooks/send-message.ts";
 import { startWebhookSender } from "./webhooks/webhook-sender.ts";
 import { connectWorkers } from "./worker/workers.ts";
 
+/** The API, without the probes of its health and the pages that describe it. */
+const tracedRoutes = /^\/api\/(?!(health|docs|openapi\.json)$)/;
 /** How long requests under way may continue when the control plane ends. */
 const drainMilliseconds = 5_000;
 
@@ -57,7 +60,7 @@ export async function startControlPlane(
   logger: Logger,
 ): Promise<ControlPlane> {
   const { dataDirectory, sandboxDomain, publicUrl, allowedHosts, trustsForwarded } = options;
-  const { corsOrigins } = options;
+  const { corsOrigins, tracer } = options;
   const now = Date.now;
   const metrics = createProcessMetrics();
 
@@ -84,7 +87,7 @@ export async function startControlPlane(
     workerSocket: options.workerSocket,
     egressProxySocket: options.egressProxySocket,
     certificatePem: certificateAuthority.certificatePem,
-    logger,
+    ...{ tracer, logger },
   });
   const { workers } = connections;
   const created = createServices({
@@ -125,6 +128,7 @@ export async function startControlPlane(
   const openRequests = createOpenRequests({ listLive: apiKeys.listLive });
   const server = createApiServer({
     ...{ logger, previewGateway, openRequests, hostPolicy },
+    requestTraces: createRequestTraces(tracer, { begins: (route) => tracedRoutes.test(route) }),
     requestMetrics: createRequestMetrics(metrics.registry, "opencomputer_api"),
     authenticate: authentication.authenticate,
     authenticateSignedUrl: createSignedUrlAuthentication({ signatures, now }),

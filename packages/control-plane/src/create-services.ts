@@ -83,7 +83,7 @@ export function createServices(deps: {
   logger: Logger;
 }) {
   const { database, vault, workers, options, logger } = deps;
-  const { operatorPlacements, sandboxDomain } = options;
+  const { operatorPlacements, sandboxDomain, tracer } = options;
   const now = Date.now;
 
   const formerSecrets = createFormerSecretRepository(vault);
@@ -117,7 +117,7 @@ export function createServices(deps: {
   });
   const handOver = createProxyHandOver({ ...deps, sandboxes, formerSecrets });
   const removal = createSandboxRemoval({
-    ...{ sandboxes, previews, workers, handOver, activity, logger },
+    ...{ sandboxes, previews, workers, handOver, activity, tracer, logger },
     maintenance: sandboxMaintenance,
   });
   const transitions = createTransitions({
@@ -125,7 +125,7 @@ export function createServices(deps: {
     ...{ sandboxes, home: deps.home, logger },
   });
   const machine = {
-    ...{ transitions, database, sandboxes, patches, handOver, removal, workers, logger },
+    ...{ transitions, database, sandboxes, patches, handOver, removal, workers, tracer, logger },
     sandboxesPerOrgMax: options.sandboxesPerOrgMax,
     sandboxesPerKeyMax: options.sandboxesPerKeyMax,
     observeWake: deps.observeWake,
@@ -158,7 +158,7 @@ export function createServices(deps: {
     ...{ database, checkpoints, sandboxes, activity, lifecycle, vault, formerSecrets, workers },
     maintenance: checkpointMaintenance,
     diskMBPerOrgMax: options.diskMBPerOrgMax,
-    logger,
+    ...{ tracer, logger },
   });
 
   const reconcileSandboxes = createReconcileWithWorker({

@@ -1,4 +1,4 @@
-import { openLogOutput } from "@opencomputer/process";
+import { openLogOutput, traceLogFields } from "@opencomputer/process";
 import { DrizzleQueryError } from "drizzle-orm";
 import { type DestinationStream, type Logger, pino } from "pino";
 
@@ -37,6 +37,7 @@ export function createLogger(destination?: DestinationStream): Logger {
     {
       base: { process: "control-plane" },
       timestamp: pino.stdTimeFunctions.isoTime,
+      mixin: traceLogFields,
       serializers: { err: (error) => describeError(error) },
     },
     destination ?? openLogOutput(),

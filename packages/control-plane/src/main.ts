@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { boundYoungGeneration, readSecretSettings } from "@opencomputer/process";
+import { boundYoungGeneration, openTracer, readSecretSettings } from "@opencomputer/process";
 import {
   exitCodes,
   readSettings,
   SettingsError,
   settingSchemas,
+  traceSettingSchemas,
 } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
@@ -36,6 +37,7 @@ async function run(): Promise<void> {
   const absolutePath = z.string().startsWith("/", "expected an absolute path");
   const settings = readSettings(
     {
+      ...traceSettingSchemas,
       OPENCOMPUTER_DATA_DIR: settingSchemas.OPENCOMPUTER_DATA_DIR,
       OPENCOMPUTER_LOG_LEVEL: settingSchemas.OPENCOMPUTER_LOG_LEVEL,
       OPENCOMPUTER_HOST: settingSchemas.OPENCOMPUTER_HOST,
@@ -76,6 +78,10 @@ async function run(): Promise<void> {
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   // Held until the process ends: keys and requests under way are one control plane's.
   await lockDirectory(dataDirectory);
+  const { tracer, close: closeTracer } = await openTracer(settings, {
+    processName: "control-plane",
+    log: logger,
+  });
   const openDatabase = await openServerDatabase(settings.DATABASE_URL, logger);
   let controlPlane: ControlPlane | undefined;
   let ending = false;
@@ -88,7 +94,7 @@ async function run(): Promise<void> {
       process.exit(1);
     }, shutdownMilliseconds).unref();
     Promise.resolve(controlPlane?.close())
-      .then(() => openDatabase.close())
+      .then(() => Promise.all([openDatabase.close(), closeTracer()]))
       .then(
         () => process.exit(0),
         (error: unknown) => {
@@ -137,6 +143,7 @@ async function run(): Promise<void> {
       dashboardDirectory: existsSync(dashboardDirectory) ? dashboardDirectory : null,
       workerSocket: settings.OPENCOMPUTER_WORKER_SOCKET,
       readProcessStates: watchProcessStates(process, logger),
+      tracer,
       egressProxySocket: settings.OPENCOMPUTER_EGRESS_PROXY_SOCKET,
     },
     logger,

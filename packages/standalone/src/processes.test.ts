@@ -7,7 +7,7 @@ import { readServeSettings, secretSettingNames } from "./serve-settings.ts";
 const user = { name: "nobody", userId: 65534, groupId: 65534 };
 const users = { controlPlane: user, egressProxy: user, worker: user, database: user };
 
-test("defineProcesses: each secret setting reaches one process, and no environment", () => {
+test("defineProcesses: each secret setting reaches its processes alone, and no environment", () => {
   const secrets: Record<string, string> = {};
   for (const name of Object.values(secretSettingNames).flat()) secrets[name] = `canary of ${name}`;
   const definitions = defineProcesses({
@@ -25,7 +25,7 @@ test("defineProcesses: each secret setting reaches one process, and no environme
   const namesOf = (name: keyof typeof definitions) => Object.keys(definitions[name].secrets ?? {});
   assert.deepEqual(new Set(namesOf("controlPlane")), new Set(secretSettingNames.controlPlane));
   assert.deepEqual(namesOf("egressProxy"), secretSettingNames.egressProxy);
-  assert.deepEqual([namesOf("worker"), namesOf("host")], [[], []]);
+  assert.deepEqual([namesOf("worker"), namesOf("host")], [secretSettingNames.worker, []]);
   for (const { environment, command } of Object.values(definitions)) {
     assert.doesNotMatch(JSON.stringify([environment, command]), /canary/);
   }

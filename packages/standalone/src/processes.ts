@@ -17,7 +17,12 @@ import {
   type ProcessDefinition,
   secretsDescriptor,
 } from "./process/start-process.ts";
-import { databaseUrlPaths, type ServeSettings, secretSettingNames } from "./serve-settings.ts";
+import {
+  databaseUrlPaths,
+  type ServeSettings,
+  secretSettingNames,
+  traceSettingNames,
+} from "./serve-settings.ts";
 
 /** Lower ports need a capability: ip(7). */
 const unprivilegedPortMin = 1024;
@@ -101,8 +106,10 @@ export function defineProcesses({
         // It watches the processes of its machines.
         seesProcesses: true,
       }),
+      secrets: pick(secrets, secretSettingNames.worker),
       environment: {
-        ...pass(["OPENCOMPUTER_ACCEL", "OPENCOMPUTER_WARM_POOL_SIZE"]),
+        ...pass(["OPENCOMPUTER_ACCEL", "OPENCOMPUTER_WARM_POOL_SIZE", ...traceSettingNames]),
+        OPENCOMPUTER_SECRETS_DESCRIPTOR: String(secretsDescriptor),
         OPENCOMPUTER_HOST_SOCKET: installation.hostSocket,
         OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
         OPENCOMPUTER_WORKER_SOCKET: installation.workerSocket,
@@ -159,6 +166,7 @@ export function defineProcesses({
       secrets: { ...pick(secrets, secretSettingNames.controlPlane), DATABASE_URL: databaseUrl },
       environment: {
         ...pass([
+          ...traceSettingNames,
           "OPENCOMPUTER_METRICS_PORT",
           "OPENCOMPUTER_SANDBOXES_PER_ORG_MAX",
           "OPENCOMPUTER_DISK_MB_PER_ORG_MAX",

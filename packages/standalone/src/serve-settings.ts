@@ -1,17 +1,35 @@
 import { readFileSync } from "node:fs";
-import { readSettings, SettingsError, settingSchemas } from "@opencomputer/protocol/wire";
+import {
+  readSettings,
+  SettingsError,
+  settingSchemas,
+  traceSettingSchemas,
+} from "@opencomputer/protocol/wire";
 import type { z } from "zod";
 
 export type ServeSettings = z.infer<z.ZodObject<typeof settingSchemas>>;
 
-/** Settings that only the process named here gets, and not in its environment. */
+/** What the receiver of spans asks for, such as a key. */
+const traceSecretNames = [
+  "OTEL_EXPORTER_OTLP_HEADERS",
+  "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+] as const;
+
+/** Settings of the processes that export spans which may be in their environment. */
+export const traceSettingNames = Object.keys(traceSettingSchemas).filter(
+  (name) => !traceSecretNames.some((secretName) => secretName === name),
+);
+
+/** Settings that only the processes named here get, and not in their environment. */
 export const secretSettingNames = {
   controlPlane: [
+    ...traceSecretNames,
     "OPENCOMPUTER_API_KEY",
     "DATABASE_URL",
     "OPENSANDBOX_SECRET_ENCRYPTION_KEY",
     "OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS",
   ],
+  worker: traceSecretNames,
   egressProxy: ["OPENCOMPUTER_EGRESS_UPSTREAM_PROXY"],
 } as const;
 
@@ -24,7 +42,7 @@ export const secretSettingNames = {
  */
 export function takeSecrets(environment: NodeJS.ProcessEnv): Record<string, string> {
   const secrets: Record<string, string> = {};
-  for (const name of Object.values(secretSettingNames).flat()) {
+  for (const name of new Set(Object.values(secretSettingNames).flat())) {
     const value = environment[name] || undefined;
     const fileName = `${name}_FILE`;
     const path = environment[fileName] || undefined;

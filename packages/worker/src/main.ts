@@ -1,5 +1,11 @@
 import { chmod, rm } from "node:fs/promises";
-import { boundYoungGeneration, openLogOutput } from "@opencomputer/process";
+import {
+  boundYoungGeneration,
+  openLogOutput,
+  openTracer,
+  readSecretSettings,
+  traceLogFields,
+} from "@opencomputer/process";
 import { exitCodes, readSettings, SettingsError } from "@opencomputer/protocol/wire";
 import { pino } from "pino";
 import { createServer } from "./api/create-server.ts";
@@ -13,7 +19,7 @@ import { workerSettingSchemas } from "./worker-settings.ts";
 const groupReads = 0o027;
 const groupMayConnect = 0o660;
 
-const log = pino({ name: "worker" }, openLogOutput());
+const log = pino({ name: "worker", mixin: traceLogFields }, openLogOutput());
 
 async function main(): Promise<void> {
   // Before anything is started, so that no machine or helper inherits a descriptor.
@@ -21,9 +27,13 @@ async function main(): Promise<void> {
   boundYoungGeneration();
   if (descriptors.length > 0) log.info({ descriptors }, "Closed inherited file descriptors");
   process.umask(groupReads);
-  const settings = readSettings(workerSettingSchemas, process.env);
+  const settings = readSettings(workerSettingSchemas, readSecretSettings(process.env));
   log.level = settings.OPENCOMPUTER_LOG_LEVEL;
-  const host = connectHost(settings.OPENCOMPUTER_HOST_SOCKET);
+  const { tracer, close: closeTracer } = await openTracer(settings, {
+    processName: "worker",
+    log,
+  });
+  const host = connectHost(settings.OPENCOMPUTER_HOST_SOCKET, tracer);
   const worker = await createWorker(
     {
       dataDirectory: settings.OPENCOMPUTER_DATA_DIR,
@@ -35,9 +45,10 @@ async function main(): Promise<void> {
       warmPoolSize: settings.OPENCOMPUTER_WARM_POOL_SIZE,
     },
     host,
+    tracer,
     log,
   );
-  const server = createServer(worker, log);
+  const server = createServer(worker, tracer, log);
   await rm(settings.OPENCOMPUTER_WORKER_SOCKET, { force: true });
   await server.listen({ path: settings.OPENCOMPUTER_WORKER_SOCKET });
   // The group is that of the socket's directory, which also decides who can reach it.
@@ -51,7 +62,7 @@ async function main(): Promise<void> {
     try {
       await server.close();
       await worker.close();
-      await host.close();
+      await Promise.all([host.close(), closeTracer()]);
       process.exit(0);
     } catch (error) {
       log.fatal({ err: error }, "The worker failed to stop cleanly");

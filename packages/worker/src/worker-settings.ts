@@ -1,4 +1,4 @@
-import { settingSchemas } from "@opencomputer/protocol/wire";
+import { settingSchemas, traceSettingSchemas } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import { parseNetworkBlock } from "./network/network-block.ts";
 
@@ -7,6 +7,7 @@ const runtimeDirectoryCharactersMax = 64;
 
 /** The worker's environment: settings of the operator, and what the supervisor passes. */
 export const workerSettingSchemas = {
+  ...traceSettingSchemas,
   OPENCOMPUTER_DATA_DIR: settingSchemas.OPENCOMPUTER_DATA_DIR,
   OPENCOMPUTER_LOG_LEVEL: settingSchemas.OPENCOMPUTER_LOG_LEVEL,
   OPENCOMPUTER_ACCEL: settingSchemas.OPENCOMPUTER_ACCEL,

@@ -1,3 +1,4 @@
+import type { Tracer } from "@opencomputer/process";
 import { type CreateCheckpointRequest, WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
 import type { Database } from "../database/database.ts";
@@ -50,9 +51,10 @@ export function createCheckpointMaker(deps: {
   workers: Workers;
   /** What sandboxes, checkpoints and images of an org may take on the disk. */
   diskMBPerOrgMax: number;
+  tracer: Tracer;
   logger: Logger;
 }): CheckpointMaker {
-  const { maintenance, activity, lifecycle, workers, logger } = deps;
+  const { maintenance, activity, lifecycle, workers, tracer, logger } = deps;
   const making = new Map<string, Promise<void>>();
 
   async function deleteFiles(checkpointId: string): Promise<void> {
@@ -103,7 +105,9 @@ export function createCheckpointMaker(deps: {
   return {
     async make(sandbox, request) {
       const { row, removedIds } = await admitCheckpoint(deps, sandbox, request);
-      const saved = save(row);
+      const saved = tracer.span("make checkpoint", () => save(row), {
+        ...{ sandboxId: row.sandboxId, checkpointId: row.id },
+      });
       making.set(row.id, saved);
       const removals = removedIds.map((id) => deleteFiles(id));
       try {

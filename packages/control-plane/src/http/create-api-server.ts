@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import cookie from "@fastify/cookie";
 import swagger from "@fastify/swagger";
-import type { RequestMetrics } from "@opencomputer/process";
+import type { RequestMetrics, RequestTraces } from "@opencomputer/process";
 import { fastify, LogController } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
@@ -92,6 +92,7 @@ interface ApiServer {
   openRequests: OpenRequests;
   limitRate: ReturnType<typeof createRequestRate>;
   reconcileAfterFailure: ReconcileAfterFailure;
+  requestTraces: RequestTraces;
   requestMetrics: RequestMetrics;
   /** Of a JSON body; the content of a file may be of any size. */
   bodyBytesMax: number;
@@ -117,6 +118,7 @@ export function createApiServer({
   openRequests,
   limitRate,
   reconcileAfterFailure,
+  requestTraces,
   requestMetrics,
   bodyBytesMax,
   headerBytesMax,
@@ -159,6 +161,11 @@ export function createApiServer({
     if (body === "") done(null, undefined);
     else parseJson(request, body.toString(), done);
   });
+
+  app.addHook("onRequest", requestTraces.onRequest);
+  app.addHook("preValidation", requestTraces.preValidation);
+  app.addHook("onError", requestTraces.onError);
+  app.addHook("onResponse", requestTraces.onResponse);
 
   // No browser takes the content of a sandbox's file, or an error that quotes it, for a page or a script.
   app.addHook("onRequest", async (_request, reply) => {

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { traceHeaders } from "@opencomputer/process";
 import {
   type ErrorCode,
   errorBodySchema,
@@ -40,6 +41,7 @@ export class PeerAbsentError extends WireError {}
  * Every method throws a {@link WireError}: the peer's own, a
  * {@link PeerAbsentError} when it does not run, `unavailable` when it did not
  * respond, `outcome_unknown` when it was lost after it may have acted on a POST.
+ * Each request carries the trace that it belongs to.
  */
 export interface UnixSocketClient {
   /** Returns the parsed response of a 2xx. */
@@ -88,6 +90,7 @@ export function createUnixSocketClient(options: {
         path: request.path,
         signal,
         headers: {
+          ...traceHeaders(),
           ...request.headers,
           ...(request.body === undefined ? {} : { "content-type": "application/json" }),
         },
@@ -160,7 +163,7 @@ export function createUnixSocketClient(options: {
           method,
           path,
           signal,
-          ...(headers === undefined ? {} : { headers }),
+          headers: { ...traceHeaders(), ...headers },
           ...(body === undefined ? {} : { body }),
         });
         if (response.statusCode >= 200 && response.statusCode < 300) {

@@ -1,3 +1,4 @@
+import { createRequestTraces, Tracer } from "@opencomputer/process";
 import { limits } from "@opencomputer/protocol/api";
 import { createApiServer } from "../http/create-api-server.ts";
 import { createHostPolicy } from "../http/dispatch/host-policy.ts";
@@ -23,6 +24,7 @@ export function createBareApiServer() {
       sandboxDomain: "sandbox.localhost",
     }),
     reconcileAfterFailure: async () => undefined,
+    requestTraces: createRequestTraces(new Tracer(), { begins: () => false }),
     requestMetrics: { onError: async () => undefined, onResponse: async () => undefined },
     bodyBytesMax: limits.apiBodyBytesMax,
     headerBytesMax: limits.apiHeaderBytesMax,

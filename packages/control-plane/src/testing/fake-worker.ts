@@ -24,6 +24,7 @@ import {
   type SandboxUse,
   sandboxUseSchema,
   startSandboxRequestSchema,
+  traceParentHeader,
   trustRequestSchema,
   tunnelProtocol,
   type WorkerCheckpoint,
@@ -117,6 +118,8 @@ export function createFakeWorker(socketPath: string) {
     hookError: undefined as string | undefined,
     /** Idempotency keys of commands, in order. */
     keys: [] as string[],
+    /** Traces of the requests so far, such as `POST /v1/sandboxes 00-…`. */
+    traceParents: [] as string[],
     /** Whether the worker is lost after it has acted on a request, such as `POST /v1/…`. */
     losesResponse: (_request: string): boolean => false,
     run: (
@@ -175,8 +178,10 @@ export function createFakeWorker(socketPath: string) {
     app.addContentTypeParser("application/octet-stream", (_request, payload, done) =>
       done(null, payload),
     );
-    app.addHook("onRequest", async ({ headers: { [idempotencyKeyHeader]: key } }) => {
+    app.addHook("onRequest", async ({ method, url, headers }) => {
+      const { [idempotencyKeyHeader]: key, [traceParentHeader]: traceParent } = headers;
       if (typeof key === "string") worker.keys.push(key);
+      if (traceParent !== undefined) worker.traceParents.push(`${method} ${url} ${traceParent}`);
     });
     app.addHook("onSend", async (request, reply) => {
       if (worker.losesResponse(`${request.method} ${request.url}`)) reply.raw.destroy();

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Tracer } from "@opencomputer/process";
 import { defaultPlacements, defaults, limits } from "@opencomputer/protocol/api";
 import { type ControlPlane, startControlPlane } from "../control-plane.ts";
 import type { ControlPlaneOptions } from "../control-plane-options.ts";
@@ -75,6 +76,7 @@ export async function startTestInstallation(
         workerSocket: join(directory, "worker.sock"),
         egressProxySocket: join(directory, "egress-proxy.sock"),
         readProcessStates: () => [],
+        tracer: new Tracer(),
         ...options,
         ...changes,
       },

@@ -1,3 +1,4 @@
+import type { Tracer } from "@opencomputer/process";
 import type { WorkerCheckpoint, WorkerStatus } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import {
@@ -5,6 +6,7 @@ import {
   type EgressProxyClient,
 } from "../egress-proxy/egress-proxy-client.ts";
 import { createEgressProxyLink, type FillEgressProxy } from "../egress-proxy/egress-proxy-link.ts";
+import { traceEgressProxy, traceWorker } from "./traced-peers.ts";
 import { createWorkerClient, type WorkerClient } from "./worker-client.ts";
 import { createWorkerLink, type HostSizes } from "./worker-link.ts";
 
@@ -67,9 +69,10 @@ export function connectWorkers(options: {
   workerSocket: string;
   egressProxySocket: string;
   certificatePem: string;
+  tracer: Tracer;
   logger: Logger;
 }): WorkerConnections {
-  const { certificatePem, logger } = options;
+  const { certificatePem, tracer, logger } = options;
   let adoption: WorkerAdoption | undefined;
 
   function adopted(): WorkerAdoption {
@@ -77,8 +80,8 @@ export function connectWorkers(options: {
     throw new Error("A worker was polled before it was said what a new one is given");
   }
 
-  const client = createWorkerClient(options.workerSocket);
-  const egressProxy = createEgressProxyClient(options.egressProxySocket);
+  const client = traceWorker(tracer, createWorkerClient(options.workerSocket));
+  const egressProxy = traceEgressProxy(tracer, createEgressProxyClient(options.egressProxySocket));
   const workerLink = createWorkerLink({
     worker: client,
     certificatePem,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { Tracer } from "@opencomputer/process";
 import { errorBodySchema, WireError } from "@opencomputer/protocol/api";
 import { metricsResponseSchema, workerStatusSchema } from "@opencomputer/protocol/wire";
 import { pino } from "pino";
@@ -108,7 +109,7 @@ function scenario(failure?: Error) {
     },
     checkpoints: createFakeSaved(createJournal(), "checkpoint"),
   };
-  return { server: createServer(worker, pino({ level: "silent" })), asked };
+  return { server: createServer(worker, new Tracer(), pino({ level: "silent" })), asked };
 }
 
 describe("createServer: metrics", () => {

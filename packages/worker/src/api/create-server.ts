@@ -1,4 +1,10 @@
-import { createProcessMetrics, createRequestMetrics, toWireError } from "@opencomputer/process";
+import {
+  createProcessMetrics,
+  createRequestMetrics,
+  createRequestTraces,
+  type Tracer,
+  toWireError,
+} from "@opencomputer/process";
 import { sandboxIdSchema, WireError } from "@opencomputer/protocol/api";
 import {
   metricsResponseSchema,
@@ -45,7 +51,11 @@ const errorTexts = {
 const sandboxParamsSchema = z.object({ sandboxId: sandboxIdSchema });
 
 /** The worker's HTTP server, not listening yet. The body of every error response is that of a `WireError`. */
-export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyInstance {
+export function createServer(
+  worker: Worker,
+  tracer: Tracer,
+  log: FastifyBaseLogger,
+): FastifyInstance {
   const server = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -68,6 +78,12 @@ export function createServer(worker: Worker, log: FastifyBaseLogger): FastifyIns
     const error = new WireError("not_found", `There is no ${request.method} ${request.url}`);
     return reply.status(error.status).send(error.toBody());
   });
+  // Each trace begins in the control plane.
+  const traces = createRequestTraces(tracer, { begins: () => false });
+  server.addHook("onRequest", traces.onRequest);
+  server.addHook("preValidation", traces.preValidation);
+  server.addHook("onError", traces.onError);
+  server.addHook("onResponse", traces.onResponse);
   const metrics = createProcessMetrics();
   addWorkerMetrics(metrics.registry, worker);
   const requestMetrics = createRequestMetrics(metrics.registry, "opencomputer_worker");

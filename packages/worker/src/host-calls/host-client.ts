@@ -1,9 +1,13 @@
+import { type Tracer, traceCalls } from "@opencomputer/process";
 import { Pool } from "undici";
 import type { Host } from "./host.ts";
 import { type HostCall, hostCalls, hostFailureSchema } from "./host-wire.ts";
 
-/** The host behind the socket of its process. */
-export function connectHost(socketPath: string): Host & { close(): Promise<void> } {
+/**
+ * The host behind the socket of its process. Each call that a request waits for has a
+ * span; the host process itself makes none, as it has root.
+ */
+export function connectHost(socketPath: string, tracer: Tracer): Host & { close(): Promise<void> } {
   const pool = new Pool("http://host", { socketPath, headersTimeout: 0, bodyTimeout: 0 });
 
   async function call(name: HostCall, request: readonly unknown[]): Promise<never> {
@@ -18,7 +22,7 @@ export function connectHost(socketPath: string): Host & { close(): Promise<void>
     return hostCalls[name].response.parse(body) as never;
   }
 
-  return {
+  const host: Host = {
     describe: (...request) => call("describe", request),
     setUpNetwork: (...request) => call("setUpNetwork", request),
     tearDownNetwork: (...request) => call("tearDownNetwork", request),
@@ -37,6 +41,18 @@ export function connectHost(socketPath: string): Host & { close(): Promise<void>
     hideLayers: (...request) => call("hideLayers", request),
     giveLayer: (...request) => call("giveLayer", request),
     rebaseLayer: (...request) => call("rebaseLayer", request),
-    close: () => pool.destroy(),
   };
+  const traced = traceCalls(tracer, host, {
+    ...{ peer: "host", kind: "client" },
+    calls: {
+      openSlot: "open slot",
+      setSlotMode: "set slot mode",
+      closeSlots: "close slots",
+      startMachine: "start machine",
+      endMachine: "end machine",
+      limitMachine: "limit machine",
+      showLayers: "show layers",
+    },
+  });
+  return { ...traced, close: () => pool.destroy() };
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { Tracer } from "@opencomputer/process";
 import { pino } from "pino";
 import { Pool } from "undici";
 import type { Host } from "../host-calls/host.ts";
@@ -128,7 +129,7 @@ describe("serveHost", () => {
 
   for (const name of names) {
     test(`${name} reaches the host unchanged, and its response is returned`, async () => {
-      const client = connectHost(socketPath);
+      const client = connectHost(socketPath, new Tracer());
       const call = client[name] as (...request: unknown[]) => Promise<unknown>;
       asked.length = 0;
       assert.deepEqual(await call(...calls[name].request), calls[name].response);
@@ -147,7 +148,7 @@ describe("serveHost", () => {
 
   test("a call that fails reports the error with its causes", async () => {
     failure = new Error("The slot could not be made", { cause: new Error("No such device") });
-    const client = connectHost(socketPath);
+    const client = connectHost(socketPath, new Tracer());
     await assert.rejects(client.openSlot(1), /could not be made: No such device/);
     await client.close();
     failure = undefined;

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, rm, stat, truncate } from "node:fs/promises";
+import type { Tracer } from "@opencomputer/process";
 import { agentPort, WireError } from "@opencomputer/protocol/api";
 import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { Layers } from "../disks/create-layers.ts";
@@ -8,6 +9,7 @@ import { syncPath } from "../files/durable-files.ts";
 import { writeRecord } from "../files/record-kind.ts";
 import { createAgentClient } from "../guest/agent-client.ts";
 import type { ByteBudget } from "../guest/guest-bounds.ts";
+import { traceAgent } from "../guest/traced-agent.ts";
 import type { Host } from "../host-calls/host.ts";
 import type { Slots } from "../network/create-slots.ts";
 import type { Slot } from "../network/slot.ts";
@@ -61,21 +63,20 @@ export function createMachines(deps: {
   /** What a machine that boots is given on this host. */
   processorModelOf: (accelerator: Accelerator) => string;
   directories: { machines: string; images: string; sockets: string };
+  tracer: Tracer;
   log: {
     warn(details: object, message: string): void;
     error(details: object, message: string): void;
   };
 }): Machines {
-  const { hypervisor, slots, host, layers, directories } = deps;
+  const { hypervisor, slots, host, layers, directories, tracer } = deps;
   const { directoryOf, recordPath, socketDirectoryOf, socketPath, logPath } =
     machinePaths(directories);
 
   /** Adds the client of its agent, which is closed when the machine ends: nothing would refuse a call then. */
   function machineOf(parts: Omit<Machine, "agent">): Machine {
-    const agent = createAgentClient({
-      origin: `http://${parts.slot.slotAddress}:${agentPort}`,
-      budget: deps.budget,
-    });
+    const origin = `http://${parts.slot.slotAddress}:${agentPort}`;
+    const agent = traceAgent(tracer, createAgentClient({ origin, budget: deps.budget }));
     parts.vm?.onEnd(() => void agent.close());
     return { ...parts, agent };
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import type { Tracer } from "@opencomputer/process";
 import { WireError } from "@opencomputer/protocol/api";
 import type { PrepareSandboxRequest } from "@opencomputer/protocol/wire";
 import { asStorageError } from "../files/durable-files.ts";
@@ -38,13 +39,14 @@ export function createSandboxes(deps: {
   /** A paused machine of the current golden snapshot, from the pool or a new one. */
   takeMachine: () => Promise<Machine>;
   checkSize: (spec: PrepareSandboxRequest) => void;
+  tracer: Tracer;
   log: {
     info(details: object, message: string): void;
     warn(details: object, message: string): void;
     error(details: object, message: string): void;
   };
 }): Sandboxes {
-  const { machines, slots, hibernated, checkpoints, warmMachines, log } = deps;
+  const { machines, slots, hibernated, checkpoints, warmMachines, tracer, log } = deps;
   const registry = createSandboxRegistry(deps);
   const { find, change, describe } = registry;
   const runningDisks = createRunningDisks({ machines, change, log });
@@ -61,11 +63,11 @@ export function createSandboxes(deps: {
   }
 
   async function makeFor(spec: PrepareSandboxRequest, make: () => Promise<Machine>) {
-    const machine = await make().catch((error: unknown) => {
+    const machine = await tracer.span("take machine", make).catch((error: unknown) => {
       throw asStorageError(error);
     });
     try {
-      await assign(machine, spec);
+      await tracer.span("assign machine", () => assign(machine, spec));
       return machine;
     } catch (error) {
       await machines.discard(machine);
@@ -96,7 +98,9 @@ export function createSandboxes(deps: {
     }
     await forgetSaved(spec.sandboxId);
     const { vm, agent } = machine;
-    const { hookError } = await startGuest({ vm, agent, spec, atHand: record, restartSessions });
+    const { hookError } = await tracer.span("start guest", () =>
+      startGuest({ vm, agent, spec, atHand: record, restartSessions }),
+    );
     const startedAtUnixMilliseconds = Date.now();
     await machines.save(machine, {
       ...machine.record,

@@ -1,3 +1,4 @@
+import { runOutsideTraces } from "@opencomputer/process";
 import { WireError } from "@opencomputer/protocol/api";
 import type { PrepareSandboxRequest, WorkerSandbox } from "@opencomputer/protocol/wire";
 import pLimit from "p-limit";
@@ -65,15 +66,16 @@ export function createSandboxRegistry(deps: {
     machine.vm?.onEnd(() => {
       if (sandbox.machine !== machine || sandbox.isRemoved) return;
       sandbox.hasEnded = true;
-      sandbox
-        .mutex(() => reconcileEnded(sandbox))
-        .catch((error: unknown) => {
+      // The request that the machine was started by has ended long ago.
+      runOutsideTraces(() => sandbox.mutex(() => reconcileEnded(sandbox))).catch(
+        (error: unknown) => {
           const { sandboxId } = sandbox.spec;
           log.error(
             { sandboxId, err: error },
             "The disk of a sandbox whose machine has ended could not be saved",
           );
-        });
+        },
+      );
     });
   }
 

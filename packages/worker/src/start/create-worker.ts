@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { release as kernelRelease } from "node:os";
 import { join } from "node:path";
+import { type Tracer, traceCalls } from "@opencomputer/process";
 import { serviceLimits, type WorkerStatus } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import { createLayers } from "../disks/create-layers.ts";
@@ -76,6 +77,7 @@ const logTrimIntervalMilliseconds = 60_000;
 export async function createWorker(
   options: WorkerOptions,
   host: Host,
+  tracer: Tracer,
   log: Logger,
 ): Promise<Worker> {
   const { installationId, networkBlock, dataDirectory, runtimeDirectory } = options;
@@ -84,7 +86,10 @@ export async function createWorker(
   const { limitsEnforced } = await host.describe();
 
   await assertReadOnlyMemoryLibrary();
-  const hypervisor = createQemu({ host, log });
+  const hypervisor = traceCalls(tracer, createQemu({ host, log }), {
+    peer: "QEMU",
+    calls: { start: "start" },
+  });
   const hypervisorVersion = await hypervisor.version();
   const processor = await readHostProcessor();
   const fingerprintOf = (shape: MachineShape) =>
@@ -97,7 +102,7 @@ export async function createWorker(
   const slots = createSlots({ installationId, block: networkBlock, host });
   const budget = createByteBudget(serviceLimits.agentResponsesBytesTotalMax);
   const machines = createMachines({
-    ...{ hypervisor, slots, host, budget, layers, directories, log },
+    ...{ hypervisor, slots, host, budget, layers, directories, tracer, log },
     ...{ fingerprintOf, processorModelOf },
   });
   const hibernated = createSavedMachines({ directory: directories.hibernated, layers, log });
@@ -106,8 +111,11 @@ export async function createWorker(
 
   const readiness = createReadiness();
   const sandboxes = createSandboxes({
-    ...{ machines, slots, hibernated, checkpoints, warmMachines, log },
-    saveMachine: (...save) => saveMachine({ machines, layers, fingerprintOf, log }, ...save),
+    ...{ machines, slots, hibernated, checkpoints, warmMachines, tracer, log },
+    saveMachine: (...save) =>
+      tracer.span("save machine", () =>
+        saveMachine({ machines, layers, fingerprintOf, log }, ...save),
+      ),
     takeMachine: async () => readiness.pool().take(),
     checkSize: (spec) => checkSize(spec, capacity, readiness.imageDiskMB()),
   });

@@ -1,3 +1,4 @@
+import { Tracer } from "@opencomputer/process";
 import { WireError } from "@opencomputer/protocol/api";
 import { parseNetworkBlock } from "../network/network-block.ts";
 import { slotAt } from "../network/slot.ts";
@@ -97,6 +98,7 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
     checkSize: ({ memoryMB }) => {
       if (memoryMB > 8192) throw new WireError("unsupported_option", "too much");
     },
+    tracer: new Tracer(),
     log,
   });
   return { sandboxes, machines, hibernated, checkpoints, ...journal };

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { runOutsideTraces } from "@opencomputer/process";
 import pLimit from "p-limit";
 import type { Machines } from "../machines/create-machines.ts";
 import type { Machine } from "../machines/machine.ts";
@@ -66,17 +67,19 @@ export function createMachinePool(options: {
       );
   }
 
+  async function makeWarm(): Promise<Machine> {
+    const machine = await restore(true);
+    machine.vm?.onEnd(() => {
+      ended.add(machine);
+      if (!closed && pool.remove(machine)) void discardBroken(machine);
+    });
+    return machine;
+  }
+
   const pool = createPool({
     size: options.size,
-    make: () =>
-      restoring(async () => {
-        const machine = await restore(true);
-        machine.vm?.onEnd(() => {
-          ended.add(machine);
-          if (!closed && pool.remove(machine)) void discardBroken(machine);
-        });
-        return machine;
-      }),
+    // The request that took the one before does not wait for it.
+    make: () => runOutsideTraces(() => restoring(makeWarm)),
     discard: (machine) => machines.discard(machine),
     quietMilliseconds: refillQuietMilliseconds,
     firstQuietMilliseconds: options.firstQuietMilliseconds ?? 0,

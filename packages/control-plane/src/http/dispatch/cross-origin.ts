@@ -1,5 +1,6 @@
 import cors from "@fastify/cors";
 import { idempotencyKeyHeader, WireError } from "@opencomputer/protocol/api";
+import { traceParentHeader } from "@opencomputer/protocol/wire";
 import { type HostPolicy, quoted } from "./host-policy.ts";
 import type { ApiServer } from "./web-sockets.ts";
 
@@ -27,7 +28,10 @@ export function addCrossOrigin(app: ApiServer, hostPolicy: HostPolicy): void {
     origin: (origin, decide) =>
       decide(null, origin !== undefined && hostPolicy.isCorsOrigin(origin)),
     methods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
-    allowedHeaders: ["X-API-Key", "Content-Type", "Last-Event-ID", idempotencyKeyHeader],
+    allowedHeaders: [
+      ...["X-API-Key", "Content-Type", "Last-Event-ID"],
+      ...[idempotencyKeyHeader, traceParentHeader],
+    ],
     exposedHeaders: ["Retry-After"],
     maxAge: preflightSeconds,
   });

@@ -1,3 +1,4 @@
+import type { Tracer } from "@opencomputer/process";
 import { WireError } from "@opencomputer/protocol/api";
 import type { PrepareSandboxRequest } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
@@ -10,7 +11,7 @@ import type { SandboxRemoval } from "../lifecycle/sandbox-removal.ts";
 import type { Transitions } from "../lifecycle/transitions.ts";
 import type { SandboxPlan } from "../plan/sandbox-plan.ts";
 import type { HeldSandbox, SandboxChanges, SandboxRow } from "../rows/sandbox-repository.ts";
-import { noTransition } from "../rows/transition-columns.ts";
+import { type BeginningTransition, noTransition } from "../rows/transition-columns.ts";
 import { type AdmitSandboxDeps, admitSandbox } from "./admit-sandbox.ts";
 
 export interface CreateSandboxDeps extends AdmitSandboxDeps {
@@ -18,6 +19,7 @@ export interface CreateSandboxDeps extends AdmitSandboxDeps {
   handOver: ProxyHandOver;
   removal: SandboxRemoval;
   transitions: Transitions;
+  tracer: Tracer;
   logger: Logger;
 }
 
@@ -45,8 +47,10 @@ export async function createSandbox(
   const worker = deps.workers.forNew();
   const host = await worker.assertReady();
   const id = mintSandboxId();
-  return deps.transitions.holdNew(id, async (transition) => {
-    const request = await admitSandbox(deps, caller, plan, host, { id, ...transition });
+  const make = async (transition: BeginningTransition) => {
+    const request = await deps.tracer.span("admit sandbox", () =>
+      admitSandbox(deps, caller, plan, host, { id, ...transition }),
+    );
     const { transitionId } = transition;
     const held = { orgId, id, transitionId, memoryLost: null };
     const sandbox: HeldSandbox = { ...held, state: "creating" };
@@ -57,6 +61,9 @@ export async function createSandbox(
       await deps.removal.discard(orgId, id);
       throw error;
     }
+  };
+  return deps.tracer.trace("create sandbox", () => deps.transitions.holdNew(id, make), {
+    sandboxId: id,
   });
 }
 

@@ -1,3 +1,4 @@
+import type { Tracer } from "@opencomputer/process";
 import { WireError } from "@opencomputer/protocol/api";
 import type { WorkerSandbox } from "@opencomputer/protocol/wire";
 import type { Workers } from "../../worker/workers.ts";
@@ -11,6 +12,7 @@ export interface ReplaceMachineDeps extends ReconcileSandboxDeps {
   activity: SandboxActivity;
   lifecycle: SandboxLifecycle;
   workers: Workers;
+  tracer: Tracer;
 }
 
 export interface MachineReplacement {
@@ -47,7 +49,9 @@ export async function replaceMachine(
       await deps.workers.of(row).assertReady();
       await replacement.assertPossible();
       try {
-        await replace(deps, row, replacement);
+        await deps.tracer.span(`${name} sandbox`, () => replace(deps, row, replacement), {
+          sandboxId: id,
+        });
       } catch (error) {
         logger.warn({ sandboxId: id, ...details, err: error }, `a ${name} failed`);
         await reconcileSandbox(deps, row).catch((cause: unknown) => {

@@ -71,7 +71,9 @@ export function createSandboxLifecycle(deps: SandboxLifecycleDeps): SandboxLifec
   const holdRunning: SandboxLifecycle["holdRunning"] = (orgId, sandboxId, work) =>
     hold(orgId, sandboxId, async (row) => {
       if (row.state === "running") return work(row);
-      await deps.observeWake(() => wakeSandbox(deps, row));
+      await deps.observeWake(() =>
+        deps.tracer.trace("wake sandbox", () => wakeSandbox(deps, row), { sandboxId }),
+      );
       logger.info({ sandboxId }, "sandbox woken");
       const { transitionId } = row;
       return work({ ...(await findPresent(orgId, sandboxId)), transitionId });
@@ -101,7 +103,8 @@ export function createSandboxLifecycle(deps: SandboxLifecycleDeps): SandboxLifec
       return undefined;
     }
     try {
-      return (await hibernateMachine(deps, sandbox, cause)).sizeBytes;
+      const hibernate = () => hibernateMachine(deps, sandbox, cause);
+      return (await deps.tracer.trace("hibernate sandbox", hibernate, { sandboxId: id })).sizeBytes;
     } catch (error) {
       const reconciled = await reconcileSandbox(deps, row).catch((cause: unknown) => {
         logger.warn({ sandboxId: id, err: cause }, "a failed hibernation is reconciled later");

@@ -1,3 +1,4 @@
+import type { Tracer } from "@opencomputer/process";
 import { type EventContent, WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
 import type { ProxyHandOver } from "../../egress-sessions/proxy-hand-over.ts";
@@ -40,9 +41,10 @@ export function createSandboxRemoval(deps: {
   workers: Workers;
   handOver: ProxyHandOver;
   activity: SandboxActivity;
+  tracer: Tracer;
   logger: Logger;
 }): SandboxRemoval {
-  const { sandboxes, maintenance, activity, logger } = deps;
+  const { sandboxes, maintenance, activity, tracer, logger } = deps;
 
   async function release(sandboxId: string): Promise<void> {
     try {
@@ -83,7 +85,7 @@ export function createSandboxRemoval(deps: {
       if (sandbox.state === "stopped") return;
       await markKilled(orgId, sandboxId, presentStates, reason);
       try {
-        await stop(orgId, sandboxId);
+        await tracer.trace("kill sandbox", () => stop(orgId, sandboxId), { sandboxId });
       } catch (error) {
         if (!(error instanceof PeerAbsentError)) throw error;
         throw new WireError(

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { runOutsideTraces } from "@opencomputer/process";
 import type { Logger } from "pino";
 import { PerKeyMutex } from "../../concurrency/per-key-mutex.ts";
 import type { HeldSandboxRow, SandboxRepository } from "../rows/sandbox-repository.ts";
@@ -56,7 +57,8 @@ export function createTransitions(deps: {
 
   function keep(sandboxId: string): void {
     held.add(sandboxId);
-    renewal ??= setInterval(renew, renewMilliseconds).unref();
+    // It outlives the request.
+    renewal ??= runOutsideTraces(() => setInterval(renew, renewMilliseconds).unref());
   }
 
   function letGo(sandboxId: string): void {

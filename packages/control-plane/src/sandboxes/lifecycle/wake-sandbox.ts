@@ -1,4 +1,4 @@
-import type { ObserveWork } from "@opencomputer/process";
+import type { ObserveWork, Tracer } from "@opencomputer/process";
 import { otherPortsOf, WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
 import type { Database } from "../../database/database.ts";
@@ -28,6 +28,7 @@ export interface WakeSandboxDeps extends RunPatchesDeps, MachineTransitionDeps {
   sandboxesPerKeyMax: number | undefined;
   /** Measures each wake, whatever request or preview it is for. */
   observeWake: ObserveWork;
+  tracer: Tracer;
   logger: Logger;
 }
 

@@ -38,6 +38,7 @@ import { describeSecretStores } from "./secret-stores.ts";
 import { describeSignedUrls } from "./signed-urls.ts";
 import { describeTags } from "./tags.ts";
 import { describeTerminals } from "./terminals.ts";
+import { describeTraces } from "./traces.ts";
 import { describeWebhooks } from "./webhooks.ts";
 import type { OpenTestDatabase } from "./with-installation.ts";
 
@@ -52,6 +53,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeRequests(openDatabase);
     describeRemediation(openDatabase);
     describeMetrics(openDatabase);
+    describeTraces(openDatabase);
     describePathParameters(openDatabase);
     describeSecretStores(openDatabase);
     describeProjects(openDatabase);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import net, { type AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
-import { Http2Connection } from "./http2-upstream.ts";
+import { Http2Connection } from "./http2-connection.ts";
 
 const request = {
   method: "GET",

@@ -6,7 +6,7 @@ import {
   type UpstreamProtocols,
 } from "../../upstream/upstream-protocols.ts";
 import { Http1Connection } from "./http1-upstream.ts";
-import { Http2Connection } from "./http2-upstream.ts";
+import { Http2Connection } from "./http2-connection.ts";
 import type { MonotonicClock } from "./upstream-link.ts";
 
 /** What opening a connection needs from its surroundings. */

@@ -3,7 +3,7 @@ import type { SessionPolicy } from "../../egress-policy/session-policy.ts";
 import { ChannelLostError } from "../../http/channel-lost-error.ts";
 import type { Destination } from "../../upstream/destination.ts";
 import type { Http1Connection } from "./http1-upstream.ts";
-import { Http2Connection } from "./http2-upstream.ts";
+import { Http2Connection } from "./http2-connection.ts";
 import { type OpenDependencies, openConnection, openForWebSocket } from "./open-connection.ts";
 import type { IdleSecondsMax, Purpose, UpstreamLease, UpstreamLink } from "./upstream-link.ts";
 import type { UpstreamSide } from "./upstream-side.ts";

@@ -35,6 +35,7 @@ describe("assertNoNewCredentials", () => {
     ["/?Action=GetCallerIdentity", "%41ction=GetSessionToken"],
     ["/?Action=GetCallerIdentity", "action=GetSessionToken"],
     ["/", "Action=GetCallerIdentity", { "X-Amz-Target": "STS.GetSessionToken" }],
+    ["/service/STS/operation/GetSessionToken?Action=GetCallerIdentity", ""],
   ];
   for (const [target, body, fields = {}] of refused) {
     test(`refuses ${target} ${body} ${Object.keys(fields).join()}`, () => {

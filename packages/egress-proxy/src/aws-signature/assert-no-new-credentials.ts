@@ -24,14 +24,15 @@ export function assertNoNewCredentials(
   { name, allowedHosts }: AwsCredential,
 ): void {
   if (allowedHosts.includes(host)) return;
-  const mark = target.indexOf("?");
-  const actions = [mark === -1 ? "" : target.slice(mark + 1), body.toString("latin1")].flatMap(
-    (text) =>
-      [...new URLSearchParams(text)]
-        .filter(([parameter]) => parameter.trim().toLowerCase() === "action")
-        .map(([, value]) => value),
+  const [path = "", ...query] = target.split("?");
+  const actions = [query.join("?"), body.toString("latin1")].flatMap((text) =>
+    [...new URLSearchParams(text)]
+      .filter(([parameter]) => parameter.trim().toLowerCase() === "action")
+      .map(([, value]) => value),
   );
+  // Protocols other than the query protocol name the action in the path or in a field.
   const isHarmless =
+    path === "/" &&
     actions.length > 0 &&
     actions.every((action) => action === harmlessAction) &&
     !fields.some(({ lowerName }) => lowerName === "x-amz-target");

@@ -55,13 +55,14 @@ export class Tracer {
     this.#spans = spans;
   }
 
-  /** Does work in a span of the trace that it belongs to. Work that belongs to none is only done. */
+  /** Does work in a span of the trace that it belongs to. Work that belongs to none, or whose spans go nowhere, is only done. */
   span<Result>(
     name: string,
     work: () => Promise<Result>,
     options: SpanOptions = {},
   ): Promise<Result> {
-    return currentTrace() === undefined ? work() : this.trace(name, work, options);
+    const isRecorded = this.#spans !== unrecordedSpans && currentTrace() !== undefined;
+    return isRecorded ? this.trace(name, work, options) : work();
   }
 
   /** Does work in a span as {@link span}, and begins a trace for work that belongs to none. */

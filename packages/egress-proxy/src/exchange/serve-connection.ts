@@ -41,6 +41,8 @@ export async function serveConnection(
       watchdog.allowTotal(headTimeoutSeconds);
       if (!(await serveExchange(connection, deps))) break;
       watchdog.allowTotal(idleTimeoutSeconds);
+      // Short responses are written without waiting: a guest that reads none is not read from.
+      await channel.flowing();
       origin.admission.idle(makeRoom);
     }
   } finally {

@@ -40,7 +40,7 @@ export class ByteChannel {
   #readingStopped: ChannelLostError | undefined;
   #reader: PendingRead | undefined;
   #awaitsReadable: ((isReadable: boolean) => void) | undefined;
-  #wakeWriter: (() => void) | undefined;
+  #wakeWriters: (() => void)[] = [];
 
   constructor(socket: Duplex, hooks: ByteChannelHooks) {
     this.#socket = socket;
@@ -52,7 +52,7 @@ export class ByteChannel {
     });
     socket.on("drain", () => {
       this.#hooks.onActivity();
-      this.#wakeWriters();
+      this.#wakeAll();
     });
     socket.on("end", () => {
       this.#ended = true;
@@ -60,14 +60,14 @@ export class ByteChannel {
     });
     socket.on("finish", () => {
       this.#finished = true;
-      this.#wakeWriters();
+      this.#wakeAll();
     });
     socket.on("error", (cause) => this.#fail("the connection failed", cause));
     socket.on("close", () => {
       if (!this.#ended) this.#fail("the connection was closed");
       this.#closed = true;
       this.#finishRead();
-      this.#wakeWriters();
+      this.#wakeAll();
       this.#hooks.onClosed();
     });
     if (socket.destroyed) {
@@ -166,6 +166,13 @@ export class ByteChannel {
     return new Promise<void>((resolve) => this.#onceWritable(resolve));
   }
 
+  /** Resolves once the other side has taken enough of what was written, or takes nothing any more. */
+  async flowing(): Promise<void> {
+    while (this.writable && this.#socket.writableNeedDrain) {
+      await new Promise<void>((resolve) => this.#onceWritable(resolve));
+    }
+  }
+
   /** Makes the pending read, and each later one that finds nothing, fail. Writing continues. */
   stopReading(message: string): void {
     this.#readingStopped ??= new ChannelLostError(message);
@@ -249,17 +256,13 @@ export class ByteChannel {
   }
 
   #onceWritable(resolve: () => void): void {
-    const earlier = this.#wakeWriter;
-    this.#wakeWriter = () => {
-      earlier?.();
-      resolve();
-    };
+    this.#wakeWriters.push(resolve);
   }
 
   #fail(message: string, cause?: unknown): void {
     this.#failure ??= new ChannelLostError(message, cause === undefined ? undefined : { cause });
     this.#finishRead();
-    this.#wakeWriters();
+    this.#wakeAll();
   }
 
   /** Finishes the pending read or wait when nothing more can arrive. */
@@ -274,9 +277,7 @@ export class ByteChannel {
     else reader.resolve(null);
   }
 
-  #wakeWriters(): void {
-    const wake = this.#wakeWriter;
-    this.#wakeWriter = undefined;
-    wake?.();
+  #wakeAll(): void {
+    for (const wake of this.#wakeWriters.splice(0)) wake();
   }
 }

@@ -11,15 +11,13 @@ export class StreamWriter implements BodySink {
   readonly #overhead: FrameOverhead;
   #bytes = 0;
   #trailers: readonly Field[] = [];
-  #wake: (() => void) | undefined;
+  #waiting: (() => void)[] = [];
 
   constructor(stream: Http2Stream, overhead: FrameOverhead, onActivity: () => void) {
     this.#stream = stream;
     this.#overhead = overhead;
     const wake = (): void => {
-      const waiting = this.#wake;
-      this.#wake = undefined;
-      waiting?.();
+      for (const resolve of this.#waiting.splice(0)) resolve();
     };
     stream.on("drain", () => {
       onActivity();
@@ -38,13 +36,7 @@ export class StreamWriter implements BodySink {
     this.#bytes += data.length;
     this.#overhead.carry(data.length);
     if (this.#stream.write(data)) return undefined;
-    return new Promise((resolve) => {
-      const earlier = this.#wake;
-      this.#wake = () => {
-        earlier?.();
-        resolve();
-      };
-    });
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   writeTogether(parts: readonly Buffer[]): Promise<void> | undefined {

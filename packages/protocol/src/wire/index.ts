@@ -14,4 +14,5 @@ export * from "./scaling.ts";
 export * from "./secrets/sealed-token.ts";
 export * from "./secrets/searched-parts.ts";
 export * from "./session-stream.ts";
+export * from "./usage.ts";
 export * from "./worker.ts";

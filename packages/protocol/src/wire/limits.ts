@@ -36,6 +36,16 @@ export const serviceLimits = {
   networkConnectionsPerSandboxMax: 4096,
   /** What QEMU printed for one machine; the file is emptied when it is longer. */
   machineLogBytesMax: 256 * 1024,
+  /** The worker keeps the last reading of a machine's usage this long after its end. */
+  endedMachineSecondsMax: 300,
+  /** How many of these it keeps; the oldest is dropped. */
+  endedMachinesMax: 4096,
+  /** Between two readings of the usage of all machines, which the control plane stores. */
+  usageSampleSeconds: 60,
+  /** A request for usage takes a reading when the last one is older than this. */
+  usageFreshSecondsMax: 5,
+  /** The counters of a machine are forgotten this long after its last reading. */
+  machineCountersSecondsMax: 24 * 3600,
 
   /** Head of a request or response that passes the proxy. 431 to the guest, 502 for a response. */
   httpHeadBytesMax: 64 * 1024,

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Tracer } from "@opencomputer/process";
 import { errorBodySchema, WireError } from "@opencomputer/protocol/api";
-import { metricsResponseSchema, workerStatusSchema } from "@opencomputer/protocol/wire";
+import {
+  type MachineUsage,
+  metricsResponseSchema,
+  workerStatusSchema,
+  workerUsageSchema,
+} from "@opencomputer/protocol/wire";
 import { pino } from "pino";
 import type { Worker } from "../start/create-worker.ts";
 import { createJournal } from "../testing/fake-machines.ts";
@@ -20,6 +25,12 @@ const sandbox = {
   memory: "kept",
   lostBecause: null,
 } as const;
+const reading: MachineUsage = {
+  ...{ sandboxId, machineId: sandbox.machineId, hasEnded: false },
+  ...{ startedAt: "2026-01-02T03:04:05.678Z", readAt: "2026-01-02T03:05:05.678Z" },
+  ...{ cpuMilliseconds: 1200, memoryBytes: 4096, diskBytes: 8192 },
+  ...{ networkReceivedBytes: 3, networkSentBytes: 4 },
+};
 const checkpointId = "0b1e5a3c-6d0c-4f5b-8f59-2c5c6f5a9d10";
 const policy = { egressMode: "open", envs: { A: "1" } };
 const spec = {
@@ -52,6 +63,7 @@ function scenario(failure?: Error) {
       limitsEnforced: true,
       quarantined: [],
     }),
+    readUsage: async () => [reading],
     occupancy: () => ({ slots: { taken: 3, total: 200 }, warmMachines: { ready: 1, wanted: 2 } }),
     trust: (certificatePem) => void asked.push(certificatePem),
     noteActivity: () => undefined,
@@ -60,6 +72,7 @@ function scenario(failure?: Error) {
     cpuWatch: { lastUsedAt: () => new Date("2026-01-02T03:04:05.678Z") },
     sandboxes: {
       processes: () => [],
+      runningMachines: () => [],
       removeCheckpoint: async (checkpointId) => void asked.push(checkpointId),
       prepare: (request) => {
         asked.push(request);
@@ -139,6 +152,12 @@ describe("createServer", () => {
     const { server } = scenario();
     const response = await server.inject({ url: "/v1/status" });
     assert.equal(workerStatusSchema.parse(response.json()).stage, "starting");
+  });
+
+  test("returns the usage of machines", async () => {
+    const { server } = scenario();
+    const response = await server.inject({ url: "/v1/usage" });
+    assert.deepEqual(workerUsageSchema.parse(response.json()), [reading]);
   });
 
   test("passes a request on as it was parsed", async () => {

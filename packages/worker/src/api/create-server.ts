@@ -15,6 +15,7 @@ import {
   workerSandboxListSchema,
   workerSandboxSchema,
   workerStatusSchema,
+  workerUsageSchema,
 } from "@opencomputer/protocol/wire";
 import {
   type FastifyBaseLogger,
@@ -104,6 +105,9 @@ export function createServer(
   app.get("/v1/metrics", { schema: { response: { 200: metricsResponseSchema } } }, async () => ({
     text: await metrics.read(),
   }));
+  app.get("/v1/usage", { schema: { response: { 200: workerUsageSchema } } }, () =>
+    worker.readUsage(),
+  );
   app.put("/v1/trust", { schema: { body: trustRequestSchema } }, (request, reply) => {
     worker.trust(request.body.certificatePem);
     return reply.status(204).send();

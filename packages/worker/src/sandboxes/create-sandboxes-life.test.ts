@@ -90,6 +90,26 @@ describe("createSandboxes: hibernate", () => {
   });
 });
 
+describe("createSandboxes: usage", () => {
+  test("every machine that has run is read once more before it ends", async () => {
+    const { sandboxes, lastReadings, checkpoints } = await running();
+    const machines = () => sandboxes.runningMachines().map(({ id }) => id);
+    assert.deepEqual(machines(), ["machine-0"]);
+    await sandboxes.hibernate(sandboxId);
+    assert.deepEqual([machines(), lastReadings], [[], ["machine-0"]]);
+    await sandboxes.wake(sandboxId, policy);
+    assert.deepEqual(machines(), [], "one that is prepared has not run");
+    await sandboxes.start(sandboxId);
+    checkpoints.put(checkpointId);
+    await sandboxes.restore(sandboxId, { checkpointId, ...policy });
+    await sandboxes.start(sandboxId);
+    await sandboxes.reboot(sandboxId, { orderly: false });
+    await sandboxes.start(sandboxId);
+    await sandboxes.remove(sandboxId);
+    assert.deepEqual(lastReadings, ["machine-0", "machine-1", "machine-2", "machine-3"]);
+  });
+});
+
 describe("createSandboxes: wake", () => {
   test("a machine is made with the new policy; what was saved goes before the guest runs", async () => {
     const { sandboxes, events, hibernated: saved } = await hibernated();

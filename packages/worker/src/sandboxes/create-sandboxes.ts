@@ -12,6 +12,7 @@ import type { SaveOptions } from "../saved-machines/save-machine.ts";
 import type { SavedMachine } from "../saved-machines/saved-manifest.ts";
 import { describeCheckpoint } from "../saved-machines/saved-manifest.ts";
 import { enlarged, hostSizeOf } from "../scaling/sandbox-size.ts";
+import type { UsageMeter } from "../usage/create-usage-meter.ts";
 import type { WarmMachines } from "../warm-pool/create-warm-machines.ts";
 import { adoptSandboxes } from "./adopt-sandboxes.ts";
 import { endMachine } from "./end-machine.ts";
@@ -40,13 +41,14 @@ export function createSandboxes(deps: {
   takeMachine: () => Promise<Machine>;
   checkSize: (spec: PrepareSandboxRequest) => void;
   tracer: Tracer;
+  usageMeter: Pick<UsageMeter, "readLast">;
   log: {
     info(details: object, message: string): void;
     warn(details: object, message: string): void;
     error(details: object, message: string): void;
   };
 }): Sandboxes {
-  const { machines, slots, hibernated, checkpoints, warmMachines, tracer, log } = deps;
+  const { machines, slots, hibernated, checkpoints, warmMachines, usageMeter, tracer, log } = deps;
   const registry = createSandboxRegistry(deps);
   const { find, change, describe } = registry;
   const runningDisks = createRunningDisks({ machines, change, log });
@@ -175,6 +177,7 @@ export function createSandboxes(deps: {
           lostBecause: null,
         });
         sandbox.machine = undefined;
+        await usageMeter.readLast(machine);
         await machines.discard(machine);
         log.info({ sandboxId, sizeBytes: saved.sizeBytes }, "A sandbox was hibernated");
         void warmUpForWake(deps, sandboxId);
@@ -228,7 +231,10 @@ export function createSandboxes(deps: {
         const { machine } = sandbox;
         sandbox.spec = spec;
         registry.giveMachine(sandbox, replacement);
-        if (machine !== undefined) await machines.discard(machine);
+        if (machine !== undefined) {
+          await usageMeter.readLast(machine);
+          await machines.discard(machine);
+        }
         await forgetSaved(sandboxId);
         return describe(sandbox);
       }),
@@ -237,6 +243,7 @@ export function createSandboxes(deps: {
       change(sandboxId, async (sandbox) => {
         const { spec } = sandbox;
         const machine = runningMachine(sandbox);
+        await usageMeter.readLast(machine);
         await endMachine(machine, { orderly }, log);
         const saved = await deps.saveMachine(hibernated, sandboxId, machine, {
           kind: "disk_only",
@@ -275,6 +282,7 @@ export function createSandboxes(deps: {
       }
       const sandbox = find(sandboxId);
       sandbox.isRemoved = true;
+      if (sandbox.machine !== undefined) await usageMeter.readLast(sandbox.machine);
       // Ends everything that waits for the guest.
       await sandbox.machine?.vm?.kill();
       await sandbox.mutex(async () => {
@@ -300,6 +308,13 @@ export function createSandboxes(deps: {
         return process === undefined || stateOf(sandbox) !== "running"
           ? []
           : [{ sandboxId: sandbox.spec.sandboxId, process }];
+      }),
+
+    runningMachines: () =>
+      registry.list().flatMap((sandbox) => {
+        const { machine, isRemoved } = sandbox;
+        if (machine?.vm === undefined || isRemoved) return [];
+        return stateOf(sandbox) === "running" ? [machine] : [];
       }),
 
     goldenFingerprints: () =>

@@ -79,6 +79,8 @@ export interface Sandboxes {
   adopt(machines: readonly Machine[]): Promise<void>;
   /** The processes of the running machines. */
   processes(): { sandboxId: string; process: ProcessIdentity }[];
+  /** The machines of the sandboxes that run now. */
+  runningMachines(): Machine[];
   /** Golden snapshots that the disks of sandboxes, running or hibernated, lie on. */
   goldenFingerprints(): string[];
   /** Keeps the logs of machines within their limit. */

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { release as kernelRelease } from "node:os";
 import { join } from "node:path";
 import { type Tracer, traceCalls } from "@opencomputer/process";
-import { serviceLimits, type WorkerStatus } from "@opencomputer/protocol/wire";
+import { type MachineUsage, serviceLimits, type WorkerStatus } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import { createLayers } from "../disks/create-layers.ts";
 import { hostPaths } from "../files/host-paths.ts";
@@ -22,6 +22,8 @@ import {
 import { saveMachine } from "../saved-machines/save-machine.ts";
 import { checkSize, hostCapacity } from "../scaling/host-capacity.ts";
 import { startAutoscaler } from "../scaling/start-autoscaler.ts";
+import { createUsageMeter } from "../usage/create-usage-meter.ts";
+import { readMachine } from "../usage/read-machine.ts";
 import { type CpuWatch, createCpuWatch } from "../use/create-cpu-watch.ts";
 import { createUseWatch, type UseWatch } from "../use/create-use-watch.ts";
 import { createQemu } from "../vm/create-qemu.ts";
@@ -54,6 +56,8 @@ export interface Worker {
   readonly cpuWatch: Pick<CpuWatch, "lastUsedAt">;
   readonly useWatch: Pick<UseWatch, "begin" | "watch" | "useOf" | "forget">;
   status(): WorkerStatus;
+  /** What the machines of sandboxes take of the host. */
+  readUsage(): Promise<MachineUsage[]>;
   /** What of the host is in use. */
   occupancy(): WorkerOccupancy;
   /** Makes every later sandbox trust the certificate. Returns at once; `status` reports the progress. */
@@ -110,8 +114,12 @@ export async function createWorker(
   const warmMachines = createWarmMachines({ machines, isEnabled: options.warmPoolSize > 0, log });
 
   const readiness = createReadiness();
+  const usageMeter = createUsageMeter({
+    readMachine: (machine) => readMachine(machine, { layers }),
+    log,
+  });
   const sandboxes = createSandboxes({
-    ...{ machines, slots, hibernated, checkpoints, warmMachines, tracer, log },
+    ...{ machines, slots, hibernated, checkpoints, warmMachines, usageMeter, tracer, log },
     saveMachine: (...save) =>
       tracer.span("save machine", () =>
         saveMachine({ machines, layers, fingerprintOf, log }, ...save),
@@ -171,6 +179,7 @@ export async function createWorker(
       limitsEnforced,
       quarantined,
     }),
+    readUsage: () => usageMeter.read(sandboxes.runningMachines()),
     occupancy() {
       const state = readiness.state();
       return {

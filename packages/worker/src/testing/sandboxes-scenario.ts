@@ -73,6 +73,7 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
     warn: (_: object, message: string) => void events.push(message),
     error: (_: object, message: string) => void events.push(message),
   };
+  const lastReadings: string[] = [];
   const sandboxes = createSandboxes({
     machines,
     slots: {
@@ -99,9 +100,10 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
       if (memoryMB > 8192) throw new WireError("unsupported_option", "too much");
     },
     tracer: new Tracer(),
+    usageMeter: { readLast: async ({ id }) => void lastReadings.push(id) },
     log,
   });
-  return { sandboxes, machines, hibernated, checkpoints, ...journal };
+  return { sandboxes, lastReadings, machines, hibernated, checkpoints, ...journal };
 }
 
 export function failsWith(code: string): (error: unknown) => boolean {

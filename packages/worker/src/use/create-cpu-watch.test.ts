@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { cpuUseRule } from "@opencomputer/protocol/wire";
-import { cpuMillisecondsOf, createCpuWatch } from "./create-cpu-watch.ts";
+import { createCpuWatch } from "./create-cpu-watch.ts";
 
 const statOf = (user: number, system: number) =>
   `7 (qemu (x) y) S 1 7 7 0 -1 4194560 1 2 3 4 ${user} ${system} 5 6 20 0 9 0 4242 1`;
-
-describe("cpuMillisecondsOf", () => {
-  test("adds user and system time, whatever the name of the program holds", () => {
-    assert.equal(cpuMillisecondsOf(statOf(12, 30)), 420);
-    assert.equal(cpuMillisecondsOf(""), undefined);
-    assert.equal(cpuMillisecondsOf("7 (x) S 1"), undefined);
-  });
-});
 
 describe("createCpuWatch", () => {
   test("follows each sandbox and forgets one that does not run", async () => {

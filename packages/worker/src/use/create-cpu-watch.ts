@@ -1,4 +1,5 @@
 import { cpuUseRule } from "@opencomputer/protocol/wire";
+import { cpuMillisecondsOf } from "../process/cpu-time.ts";
 import { type ProcessIdentity, readProcFile } from "../process/process-identity.ts";
 import { type CpuUse, judgeCpuUse } from "./judge-cpu-use.ts";
 
@@ -10,9 +11,6 @@ export interface CpuWatch {
   sample(): Promise<void>;
   close(): void;
 }
-
-/** The kernel counts CPU time in ticks of a length that no Linux of today changes: USER_HZ is 100. */
-const millisecondsPerTick = 10;
 
 /** @param list The processes of the sandboxes that run now. */
 export function createCpuWatch(options: {
@@ -52,12 +50,4 @@ export function createCpuWatch(options: {
     sample,
     close: () => clearInterval(timer),
   };
-}
-
-/** User and system time of all threads: fields 14 and 15 of `/proc/<pid>/stat`, proc_pid_stat(5). */
-export function cpuMillisecondsOf(stat: string): number | undefined {
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [user, system] = [Number(fields[11] ?? "x"), Number(fields[12] ?? "x")];
-  const ticks = user + system;
-  return Number.isSafeInteger(ticks) ? ticks * millisecondsPerTick : undefined;
 }

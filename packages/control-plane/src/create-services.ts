@@ -56,6 +56,11 @@ import { createReconcileWithWorker } from "./sandboxes/sweeps/reconcile-with-wor
 import { createSecretRepository } from "./secret-stores/secret-repository.ts";
 import { createSecretStoreRepository } from "./secret-stores/secret-store-repository.ts";
 import { createSecretStoreService } from "./secret-stores/secret-store-service.ts";
+import { storeUsage } from "./usage/store-usage.ts";
+import { createUsageMaintenance } from "./usage/usage-maintenance.ts";
+import { createUsageRepository } from "./usage/usage-repository.ts";
+import { createUsageSampler } from "./usage/usage-sampler.ts";
+import { createUsageService } from "./usage/usage-service.ts";
 import type { Vault } from "./vault/vault.ts";
 import { createDeliveryQueue } from "./webhooks/delivery-queue.ts";
 import { createDeliveryRepository } from "./webhooks/delivery-repository.ts";
@@ -102,6 +107,13 @@ export function createServices(deps: {
     egressLogDaysMax: options.egressLogDaysMax,
     entriesPerSandboxMax: limits.egressLogEntriesPerSandboxMax,
     entriesPerOrgMax: limits.egressLogEntriesPerOrgMax,
+  });
+  const usageMaintenance = createUsageMaintenance(database, {
+    rowsPerOrgMax: limits.usageRowsPerOrgMax,
+  });
+  const usageSampler = createUsageSampler({
+    ...{ workers, now, logger },
+    store: (readings) => storeUsage(database, readings),
   });
   const snapshotRows = createSnapshotRepository(database, options);
   const eventMaintenance = createEventMaintenance(database, options);
@@ -209,6 +221,11 @@ export function createServices(deps: {
         ...{ database, vault, webhooks },
         deliveries: createDeliveryRepository(database),
       }),
+      usage: createUsageService({
+        usage: createUsageRepository(database),
+        refresh: usageSampler.refresh,
+        ...{ sandboxes, now },
+      }),
     },
     maintenance: {
       fillEgressProxy: createFillEgressProxy({
@@ -240,6 +257,11 @@ export function createServices(deps: {
       async maintainEgressLog(): Promise<void> {
         await egressLogMaintenance.recordDueEvents();
         await egressLogMaintenance.deleteExpired();
+      },
+      sampleUsage: usageSampler.sample,
+      async maintainUsage(): Promise<void> {
+        await usageMaintenance.joinHours(new Date());
+        await usageMaintenance.deleteExpired(new Date());
       },
       deleteUnusedImages: imageMaintenance.sweep,
       deleteExpiredEvents: eventMaintenance.deleteExpired,

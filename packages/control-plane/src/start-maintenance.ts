@@ -1,3 +1,4 @@
+import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import { type RepeatingTask, startRepeatingTask } from "./concurrency/repeating-task.ts";
 import type { Services } from "./create-services.ts";
@@ -18,6 +19,8 @@ const maintenanceMilliseconds = 15_000;
 const egressLogMilliseconds = 60_000;
 /** It reads as far as the events that an org may have. */
 const eventExpiryMilliseconds = 5 * 60_000;
+/** It counts the rows that orgs may have. */
+const usageMaintenanceMilliseconds = 3600_000;
 
 export interface Maintenance {
   /** Stops the rotation of the encryption key, which may take long otherwise. */
@@ -59,6 +62,10 @@ export function startMaintenance(deps: {
       await maintenance.deleteExpiredDeliveries();
     }),
     repeat("egress log", egressLogMilliseconds, maintenance.maintainEgressLog),
+    repeat("usage", serviceLimits.usageSampleSeconds * 1000, async () => {
+      if (connections.workersReady()) await maintenance.sampleUsage();
+    }),
+    repeat("maintenance of usage", usageMaintenanceMilliseconds, maintenance.maintainUsage),
   ];
   const egressLogReaders = startEgressLogReaders({
     egressProxies: connections.workers.all().map(({ egressProxy }) => egressProxy),

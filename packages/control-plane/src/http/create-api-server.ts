@@ -20,6 +20,7 @@ import type { SandboxService } from "../sandboxes/service/sandbox-service.ts";
 import type { TagService } from "../sandboxes/service/tag-service.ts";
 import type { SecretStoreService } from "../secret-stores/secret-store-service.ts";
 import type { SignedUrlService } from "../signed-urls/signed-url-service.ts";
+import type { UsageService } from "../usage/usage-service.ts";
 import type { WebhookService } from "../webhooks/webhook-service.ts";
 import type { ApiKeyService } from "./admit/api-key-service.ts";
 import type { Authentication } from "./admit/authentication.ts";
@@ -64,6 +65,7 @@ import { signedUrlRoutes } from "./routes/signed-urls.ts";
 import { snapshotRoutes } from "./routes/snapshots.ts";
 import { tagRoutes } from "./routes/tags.ts";
 import { terminalRoutes } from "./routes/terminals.ts";
+import { usageRoutes } from "./routes/usage.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { validateRequest } from "./validate/request-validation.ts";
 
@@ -84,6 +86,7 @@ export interface ApiServices {
   apiKeys: ApiKeyService;
   events: EventService;
   webhooks: WebhookService;
+  usage: UsageService;
 }
 
 interface ApiServer {
@@ -200,7 +203,7 @@ export function createApiServer({
   app.register(healthRoutes, { readHealth });
   const { operations, sandboxes, scaling, checkpoints, patches, previews } = services;
   const { tags, signedUrls, egressLogs, secretStores, snapshots, projects, apiKeys } = services;
-  const { events, webhooks } = services;
+  const { events, webhooks, usage } = services;
   app.register(
     async (api) => {
       api.addHook("onRequest", authenticate);
@@ -229,6 +232,7 @@ export function createApiServer({
       await api.register(apiKeyRoutes, { apiKeys });
       await api.register(eventRoutes, { events });
       await api.register(webhookRoutes, { webhooks });
+      await api.register(usageRoutes, { usage });
     },
     { prefix: "/api" },
   );

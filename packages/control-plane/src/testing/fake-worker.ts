@@ -14,6 +14,7 @@ import {
 import {
   hibernatedSandboxSchema,
   initialScaling,
+  type MachineUsage,
   makeCheckpointRequestSchema,
   metricsResponseSchema,
   type PrepareSandboxRequest,
@@ -39,6 +40,7 @@ import {
   workerScaleRequestSchema,
   workerScalingLockRequestSchema,
   workerStatusSchema,
+  workerUsageSchema,
 } from "@opencomputer/protocol/wire";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
@@ -112,6 +114,8 @@ export function createFakeWorker(socketPath: string) {
     before: async (_step: Step, _sandboxId: string): Promise<void> => undefined,
     /** What it reports of the use of a sandbox. */
     useOf: (_sandboxId: string): Partial<SandboxUse> => ({}),
+    /** What it reports of the usage of machines. */
+    usage: [] as MachineUsage[],
     /** Sessions that the last start was to restart. */
     restarted: [] as string[],
     /** How a hook fails in what is started. */
@@ -187,6 +191,7 @@ export function createFakeWorker(socketPath: string) {
       if (worker.losesResponse(`${request.method} ${request.url}`)) reply.raw.destroy();
     });
     app.get("/v1/metrics", async () => metricsResponseSchema.parse({ text: "# metrics\n" }));
+    app.get("/v1/usage", async () => workerUsageSchema.parse(worker.usage));
     app.get("/v1/status", async () => workerStatusSchema.parse(worker.status));
     app.put("/v1/trust", async (request, reply) => {
       worker.trusted = trustRequestSchema.parse(request.body).certificatePem;

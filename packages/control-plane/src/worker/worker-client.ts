@@ -9,6 +9,7 @@ import {
 import {
   type HibernatedSandbox,
   hibernatedSandboxSchema,
+  type MachineUsage,
   type MakeCheckpointRequest,
   metricsResponseSchema,
   type PrepareSandboxRequest,
@@ -27,6 +28,7 @@ import {
   workerSandboxListSchema,
   workerSandboxSchema,
   workerStatusSchema,
+  workerUsageSchema,
 } from "@opencomputer/protocol/wire";
 import { createUnixSocketClient } from "../peers/unix-socket-client.ts";
 import { openTunnel } from "./open-tunnel.ts";
@@ -52,6 +54,8 @@ export interface WorkerClient extends WorkerFiles {
   status(): Promise<WorkerStatus>;
   /** What the worker measures, in Prometheus' text format. */
   readMetrics(): Promise<string>;
+  /** What the machines of sandboxes take of the host. */
+  readUsage(): Promise<MachineUsage[]>;
   trust(certificatePem: string): Promise<void>;
   list(): Promise<WorkerSandbox[]>;
   prepare(request: PrepareSandboxRequest): Promise<WorkerSandbox>;
@@ -137,6 +141,12 @@ export function createWorkerClient(socketPath: string): WorkerClient {
       } as const;
       return (await client.request(request, metricsResponseSchema)).text;
     },
+
+    readUsage: () =>
+      client.request(
+        { method: "GET", path: "/v1/usage", timeoutMilliseconds: statusTimeoutMilliseconds },
+        workerUsageSchema,
+      ),
 
     trust: (certificatePem) =>
       client.send({

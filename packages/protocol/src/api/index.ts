@@ -25,4 +25,5 @@ export * from "./shapes/signed-urls.ts";
 export * from "./shapes/snapshots.ts";
 export * from "./shapes/tags.ts";
 export * from "./shapes/terminals.ts";
+export * from "./shapes/usage.ts";
 export * from "./shapes/webhooks.ts";

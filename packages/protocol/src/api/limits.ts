@@ -198,6 +198,15 @@ export const limits = {
   /** URL of which is explained what would happen to a request. 400 `invalid_request`. */
   explainedUrlCharactersMax: 8192,
 
+  /** How long usage is kept by the hour; after that by the day. 400 `invalid_request`. */
+  usageHourDaysMax: 7,
+  /** How long usage is kept by the day, also of sandboxes that were killed. */
+  usageDaysMax: 90,
+  /** Hours and days of usage that are kept of an org's sandboxes; the oldest are deleted. */
+  usageRowsPerOrgMax: 1_000_000,
+  /** Sandboxes, or values of a tag, of one page of usage. 400 `invalid_request`. */
+  usageRowsPerPageMax: 1000,
+
   /** A link that opens a preview in a browser works this long, once. */
   previewLinkSecondsMax: 300,
   /** Links of one preview that were not opened yet; the oldest stops working. */
@@ -237,6 +246,7 @@ export const defaults = {
   /** An entry of the egress log is deleted this long after it was stored. */
   egressLogDaysMax: 7,
   eventsPerPage: 100,
+  usageRowsPerPage: 100,
   /** An event is deleted this long after it happened. */
   eventsDaysMax: 30,
   /** Events that are kept of an org; the oldest are deleted. */

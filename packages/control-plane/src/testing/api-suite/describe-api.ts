@@ -39,6 +39,7 @@ import { describeSignedUrls } from "./signed-urls.ts";
 import { describeTags } from "./tags.ts";
 import { describeTerminals } from "./terminals.ts";
 import { describeTraces } from "./traces.ts";
+import { describeUsage } from "./usage.ts";
 import { describeWebhooks } from "./webhooks.ts";
 import type { OpenTestDatabase } from "./with-installation.ts";
 
@@ -69,6 +70,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeTags(openDatabase);
     describeEgressLog(openDatabase);
     describeEgressEvents(openDatabase);
+    describeUsage(openDatabase);
     describePreviews(openDatabase);
     describeEvents(openDatabase);
     describeWebhooks(openDatabase);

@@ -11,6 +11,7 @@ const routes: [method: string, path: string, body?: unknown][] = [
   ["GET", "/api/sandboxes/:sandbox/egress"],
   ["GET", "/api/sandboxes/:sandbox/egress/explain?url=https://example.com/"],
   ["GET", "/api/sandboxes/:sandbox/egress/suggestion"],
+  ["GET", "/api/sandboxes/:sandbox/usage"],
   ["GET", "/api/sandboxes/:sandbox/tags"],
   ["PUT", "/api/sandboxes/:sandbox/tags", { stolen: "yes" }],
   ["POST", "/api/sandboxes/:sandbox/exec/run", { cmd: "env" }],

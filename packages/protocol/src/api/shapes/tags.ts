@@ -5,15 +5,17 @@ import { storableTextPattern } from "../rules/text.ts";
 
 const tagKeyPattern = new RegExp(`^[A-Za-z0-9_.:-]{1,${limits.tagKeyCharactersMax}}$`);
 
+export const tagKeySchema = z
+  .string()
+  .regex(
+    tagKeyPattern,
+    `must be 1 to ${limits.tagKeyCharactersMax} of A-Z, a-z, 0-9, _, ., : and -`,
+  );
+
 /** Body of `PUT /sandboxes/:id/tags`: all tags that the sandbox has from then on. */
 export const tagsSchema = z
   .record(
-    z
-      .string()
-      .regex(
-        tagKeyPattern,
-        `must be 1 to ${limits.tagKeyCharactersMax} of A-Z, a-z, 0-9, _, ., : and -`,
-      ),
+    tagKeySchema,
     z
       .string()
       .max(limits.tagValueCharactersMax)

@@ -25,6 +25,7 @@ from opencomputer import (
     Sandbox,
     SecretStore,
     Snapshots,
+    Usage,
     Webhook,
 )
 from opencomputer._async.commands import Commands
@@ -153,6 +154,10 @@ CALLS |= {
     "sandbox.allowed_hosts": lambda w: w.sandbox.allowed_hosts(),
     "sandbox.set_tags": lambda w: w.sandbox.set_tags({"team": "sdk"}),
     "sandbox.get_tags": lambda w: w.sandbox.get_tags(),
+    "sandbox.usage": lambda w: w.sandbox.usage(interval="hour"),
+    "Usage.of_sandbox": lambda w: Usage.of_sandbox(w.sandbox.id, **w.connection),
+    "Usage.of_org": lambda w: Usage.of_org(tags={"team": "sdk"}, limit=5, **w.connection),
+    "Usage.by_tag": lambda w: Usage.by_tag("team", **w.connection),
     "Sandbox.list_tag_keys": lambda w: Sandbox.list_tag_keys(**w.connection),
     "sandbox.create_preview_url": lambda w: w.sandbox.create_preview_url(port=3000, auth_config={}),
     "sandbox.list_preview_urls": lambda w: w.sandbox.list_preview_urls(),
@@ -390,7 +395,7 @@ def method_names() -> list[str]:
     owners: dict[str, type] = {"SecretStore": SecretStore, "Project": Project, "ApiKey": ApiKey}
     owners |= {"Events": Events, "Webhook": Webhook, "snapshots": Snapshots}
     owners |= {"sandbox.exec": Commands, "sandbox.files": Files, "sandbox.pty": Terminals}
-    owners |= {"sandbox.egress": EgressLog}
+    owners |= {"sandbox.egress": EgressLog, "Usage": Usage}
     names = [f"{owner}.{name}" for owner, kind in owners.items() for name in _methods(kind)]
     for name in _methods(Sandbox):
         is_static = isinstance(inspect.getattr_static(Sandbox, name), staticmethod)

@@ -62,6 +62,7 @@ const commandLines: Readonly<Record<string, (made: Made) => string[]>> = {
   "oc sandbox reboot": ({ sandbox }) => [sandbox],
   "oc sandbox power-cycle": ({ sandbox }) => [sandbox],
   "oc egress": ({ sandbox }) => [sandbox, "--refused"],
+  "oc usage": ({ sandbox }) => [sandbox, "--since", "7d"],
   "oc explain": ({ sandbox }) => [sandbox, "https://api.example.com/"],
   "oc sandbox hibernate": ({ sandbox }) => [sandbox],
   "oc sandbox wake": ({ sandbox }) => [sandbox],

@@ -17,11 +17,7 @@ export interface Invocation {
   /** Prints a result: `text`, or `value` with `--json`. */
   print(text: string, value: unknown): void;
   /** Prints a table, cut to the width of a terminal. Without rows it prints nothing. */
-  printTable(
-    head: readonly string[],
-    rows: readonly (readonly string[])[],
-    value: readonly unknown[],
-  ): void;
+  printTable(head: readonly string[], rows: readonly (readonly string[])[], value: unknown): void;
   /** Writes a note to stderr, except with `--json`. */
   note(text: string): void;
   /** Writes a warning to stderr, with `--json` as `{"warning"}`. */

@@ -14,6 +14,8 @@ export type {
   CreatedApiKey,
   CreatedSandbox,
   CreatedWebhook,
+  CurrentOrgUsage,
+  CurrentUsage,
   DirectoryEntry,
   EgressEntry,
   EgressExplanation,
@@ -28,6 +30,7 @@ export type {
   HibernateResponse as HibernatedSandboxAnswer,
   IdleRule,
   ImageManifest,
+  OrgUsage,
   PatchRecord,
   PlacementRecommendation,
   PreviewAuth,
@@ -45,6 +48,8 @@ export type {
   SandboxStatus,
   SandboxSummary,
   SandboxTags,
+  SandboxUsage,
+  SandboxUsageRow,
   ScaledSandbox,
   ScalingLock,
   SecretEntry,
@@ -53,8 +58,13 @@ export type {
   SignedUrl,
   SnapshotRecord,
   TagKey,
+  TagUsage,
+  TagUsageRow,
   Terminal as TerminalInfo,
   TerminalSize,
+  UsageBucket,
+  UsageInterval,
+  UsageTotal,
   WebhookDelivery,
   WebhookRecord,
   WithheldReason,
@@ -125,6 +135,12 @@ export {
 } from "./secret-store.ts";
 export type { AttachTerminalOptions, Terminal } from "./terminals/terminal.ts";
 export type { CreateTerminalOptions, Terminals } from "./terminals/terminals.ts";
+export {
+  type OrgUsageOptions,
+  type SandboxUsageOptions,
+  Usage,
+  type UsagePeriodOptions,
+} from "./usage.ts";
 export {
   type CreateWebhookOptions,
   type ListDeliveriesOptions,

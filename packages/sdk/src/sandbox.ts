@@ -19,11 +19,13 @@ import {
   type SandboxStatus,
   type SandboxSummary,
   type SandboxTags,
+  type SandboxUsage,
   type ScaledSandbox,
   type ScalingLock,
   sandboxDetailSchema,
   sandboxSummarySchema,
   sandboxTagsSchema,
+  sandboxUsageSchema,
   type TagKey,
   tagKeysSchema,
   type WokenSandbox,
@@ -53,6 +55,7 @@ import {
   scalingCalls,
 } from "./scaling.ts";
 import { createTerminals, type Terminals } from "./terminals/terminals.ts";
+import { type SandboxUsageOptions, sandboxUsageRequest } from "./usage.ts";
 import type { WebhookOptions } from "./webhook.ts";
 
 /** Options of {@link Sandbox.kill}. */
@@ -335,6 +338,16 @@ export class Sandbox {
   async getInfo(options?: CallOptions): Promise<SandboxDetail> {
     const request = { method: "GET", path: this.#path } as const;
     return await requestJson(this.#at(options), request, sandboxDetailSchema);
+  }
+
+  /**
+   * What the sandbox uses of its host, now and over time. It is not woken.
+   *
+   * @throws {OpenComputerError} `sandbox_not_found`, `invalid_request`.
+   */
+  async usage(options: SandboxUsageOptions = {}): Promise<SandboxUsage> {
+    const request = sandboxUsageRequest(this.#path, options);
+    return await requestJson(this.#at(options), request, sandboxUsageSchema);
   }
 
   /** Sets the idle time-out, in seconds from now; 0 is never. @throws {OpenComputerError} `invalid_request`. */

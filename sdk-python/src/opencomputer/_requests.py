@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -33,7 +34,8 @@ class ApiRequest:
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     """Below ``/api``, made with ``api_path``."""
-    query: Mapping[str, str | None] = field(default_factory=dict)
+    query: Mapping[str, str | Sequence[str] | None] = field(default_factory=dict)
+    """A sequence has its name once for each of its values."""
     json: object = None
     content: bytes | AsyncIterable[bytes] | Iterable[bytes] | None = None
     """A body of bytes; one that is not ``bytes`` is streamed and never repeated."""
@@ -101,6 +103,13 @@ def api_path(*segments: str) -> str:
 def without_none(**fields: object) -> dict[str, object]:
     """The fields that are not None; defaults of project or platform apply to the others."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def to_timestamp(moment: datetime | None) -> str | None:
+    """A moment in UTC, as the API takes it. Without a time zone it is in that of this machine."""
+    if moment is None:
+        return None
+    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat() + "Z"
 
 
 def to_json(value: object) -> bytes:

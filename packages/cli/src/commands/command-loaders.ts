@@ -45,6 +45,7 @@ export const commandLoaders: readonly CommandLoader[] = [
   { names: ["secret"], load: async () => (await import("./secret/secret.ts")).addSecret },
   { names: ["egress"], load: async () => (await import("./egress/egress.ts")).addEgress },
   { names: ["explain"], load: async () => (await import("./egress/explain.ts")).addExplain },
+  { names: ["usage"], load: async () => (await import("./usage/usage.ts")).addUsage },
   { names: ["events"], load: async () => (await import("./events.ts")).addEvents },
   { names: ["webhook"], load: async () => (await import("./webhook.ts")).addWebhook },
   { names: ["key"], load: async () => (await import("./key.ts")).addKey },

@@ -5,7 +5,8 @@ export interface ApiRequest {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Below `/api`, made with {@link apiPath}. */
   path: string;
-  query?: Record<string, string | undefined>;
+  /** A list has its name once for each of its values. */
+  query?: Record<string, string | readonly string[] | undefined>;
   body?: ApiRequestBody;
   /**
    * Whether carrying it out twice has the effect of once, so that it may be
@@ -47,7 +48,7 @@ export function apiPath(segments: TemplateStringsArray, ...parameters: string[])
 export function requestUrl(baseUrl: string, request: ApiRequest): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(request.query ?? {})) {
-    if (value !== undefined) query.set(name, value);
+    for (const one of typeof value === "string" ? [value] : (value ?? [])) query.append(name, one);
   }
   const text = query.toString();
   return `${baseUrl}${request.path}${text === "" ? "" : `?${text}`}`;

@@ -7,6 +7,7 @@ import { Snapshots } from "../image/snapshots.ts";
 import { Project } from "../project.ts";
 import { Sandbox } from "../sandbox.ts";
 import { SecretStore } from "../secret-store.ts";
+import { Usage } from "../usage.ts";
 import { Webhook } from "../webhook.ts";
 
 /** What the calls work on. Those that create an object put it here for those after them. */
@@ -119,6 +120,13 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
   "sandbox.allowedHosts": ({ sandbox }, signal) => sandbox.allowedHosts({ signal }),
   "sandbox.setTags": ({ sandbox }, signal) => sandbox.setTags({ team: "sdk" }, { signal }),
   "sandbox.getTags": ({ sandbox }, signal) => sandbox.getTags({ signal }),
+  "sandbox.usage": ({ sandbox }, signal) =>
+    sandbox.usage({ signal, since: new Date(Date.now() - 3600_000), interval: "hour" }),
+  "Usage.ofSandbox": ({ connection, sandbox }, signal) =>
+    Usage.ofSandbox(sandbox.id, { ...connection, signal }),
+  "Usage.ofOrg": ({ connection }, signal) =>
+    Usage.ofOrg({ ...connection, signal, tags: { team: "sdk" }, limit: 5 }),
+  "Usage.byTag": ({ connection }, signal) => Usage.byTag("team", { ...connection, signal }),
   "Sandbox.listTagKeys": ({ connection }, signal) => Sandbox.listTagKeys({ ...connection, signal }),
 
   "sandbox.createPreviewURL": ({ sandbox }, signal) =>
@@ -286,6 +294,7 @@ export function methodNames(sandbox: Sandbox): string[] {
     ...functionsOf("ApiKey", ApiKey),
     ...functionsOf("Events", Events),
     ...functionsOf("Webhook", Webhook),
+    ...functionsOf("Usage", Usage),
     ...functionsOf("snapshots", Snapshots.prototype),
     ...functionsOf("Sandbox", Sandbox),
     ...functionsOf("sandbox", Sandbox.prototype),

@@ -20,6 +20,7 @@ import { signedUrlRoutes } from "./signed-url-routes.ts";
 import { type SnapshotState, snapshotRoutes } from "./snapshot-routes.ts";
 import { tagRoutes } from "./tag-routes.ts";
 import { createTerminalRoutes } from "./terminal-routes.ts";
+import { usageRoutes } from "./usage-routes.ts";
 import { createWebhookRoutes, type WebhookState } from "./webhook-routes.ts";
 
 /** Responds instead of the contract server, to simulate a failure. */
@@ -72,6 +73,7 @@ export async function startContractServer(): Promise<ContractServer> {
     ...checkpointRoutes(sandboxes, checkpoints, sessionRoutes.ids),
     ...snapshotRoutes(snapshots),
     ...tagRoutes(sandboxes),
+    ...usageRoutes(sandboxes),
     ...egressRoutes(sandboxes),
     ...previewRoutes(sandboxes),
     ...scalingRoutes(sandboxes),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from opencomputer._async.connection import ConnectionOptions, resolve_connection
 from opencomputer._async.follow import follow_stream
 from opencomputer._async.send import request_record
-from opencomputer._requests import ApiRequest
+from opencomputer._requests import ApiRequest, to_timestamp
 from opencomputer.records import EventPage, EventRecord
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class Events:
             "cursor": cursor,
             "order": order,
             "limit": None if limit is None else str(limit),
-            "since": _time(since),
-            "until": _time(until),
+            "since": to_timestamp(since),
+            "until": to_timestamp(until),
         }
         request = ApiRequest("GET", "/events", query=query)
         return await request_record(resolve_connection(**connection), request, EventPage)
@@ -87,9 +87,3 @@ class Events:
 
 def _chosen(sandbox_id: str | None, types: Sequence[str] | None) -> dict[str, str | None]:
     return {"sandboxId": sandbox_id, "type": None if types is None else ",".join(types)}
-
-
-def _time(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat() + "Z"

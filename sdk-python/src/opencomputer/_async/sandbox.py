@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from opencomputer._async.egress_log import EgressLog
 from opencomputer._async.files import Files
 from opencomputer._async.send import request_deletion, request_nothing, request_record
 from opencomputer._async.terminals import Terminals
+from opencomputer._async.usage import usage_period
 from opencomputer._requests import ApiRequest, api_path, without_none
 from opencomputer.errors import NotFoundError
 from opencomputer.image import Image
@@ -44,10 +46,12 @@ from opencomputer.records import (
     SandboxStatus,
     SandboxSummary,
     SandboxTags,
+    SandboxUsage,
     ScaledSandbox,
     ScalingLock,
     TagKey,
     TagKeys,
+    UsageInterval,
     WebhookOptions,
     WokenSandbox,
 )
@@ -401,6 +405,27 @@ class Sandbox:
             NotFoundError: ``sandbox_not_found``.
         """
         return await request_record(self._connection, self._request("GET"), SandboxDetail)
+
+    async def usage(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        interval: UsageInterval | None = None,
+    ) -> SandboxUsage:
+        """What the sandbox uses of its host, now and over time. It is not woken.
+
+        Args:
+            since: The first moment; by default 24 hours before ``until``.
+            until: The first moment after the usage; by default now.
+            interval: Length of the buckets; by default ``hour`` for the last 7 days, else ``day``.
+
+        Raises:
+            OpenComputerError: ``sandbox_not_found``, ``invalid_request``.
+        """
+        path = api_path("sandboxes", self.sandbox_id, "usage")
+        request = ApiRequest("GET", path, query=usage_period(since, until, interval))
+        return await request_record(self._connection, request, SandboxUsage)
 
     async def set_timeout(self, seconds: int) -> None:
         """Sets the idle time-out, in seconds from now; 0 disables it.

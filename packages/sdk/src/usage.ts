@@ -1,0 +1,89 @@
+import {
+  type OrgUsage,
+  orgUsageSchema,
+  type SandboxUsage,
+  sandboxUsageSchema,
+  type TagUsage,
+  tagUsageSchema,
+  type UsageInterval,
+} from "@opencomputer/protocol/api";
+import { type ConnectionOptions, resolveConnection } from "./connection.ts";
+import type { CallOptions } from "./files/files.ts";
+import { type ApiRequest, apiPath } from "./request/api-request.ts";
+import { requestJson } from "./request/send-request.ts";
+
+/** Usage of which time. It is of whole hours or days, those of `since` and `until` included. */
+export interface UsagePeriodOptions {
+  /** The first moment. Default: 24 hours before `until`. */
+  since?: Date | undefined;
+  /** The first moment after the usage. Default: now. */
+  until?: Date | undefined;
+  /** Length of the buckets. Default: `hour` as long as hours are kept, 7 days, otherwise `day`. */
+  interval?: UsageInterval | undefined;
+}
+
+/** Options of {@link Sandbox.usage}. */
+export type SandboxUsageOptions = CallOptions & UsagePeriodOptions;
+
+/** Options of {@link Usage.ofOrg} and {@link Usage.byTag}. */
+export interface OrgUsageOptions extends ConnectionOptions, UsagePeriodOptions {
+  /** Only sandboxes that have all of these tags. */
+  tags?: Readonly<Record<string, string>> | undefined;
+  /** `cursor` of the page before. */
+  cursor?: string | undefined;
+  /** Rows of the page, 1–1000. Default 100. */
+  limit?: number | undefined;
+}
+
+/**
+ * What sandboxes use of their hosts: CPU, memory, disk and network, now and over time. No call
+ * wakes a sandbox. Every call throws {@link OpenComputerError}, with `invalid_request` for a
+ * time that it cannot have.
+ */
+export const Usage = {
+  /** Of all sandboxes together, and of each: those that took the most CPU time first, by page. */
+  async ofOrg(options: OrgUsageOptions = {}): Promise<OrgUsage> {
+    const request = { method: "GET", path: "/usage", query: orgQuery(options) } as const;
+    return await requestJson(resolveConnection(options), request, orgUsageSchema);
+  },
+
+  /** By the values of a tag: sandboxes without it have the value null. */
+  async byTag(key: string, options: OrgUsageOptions = {}): Promise<TagUsage> {
+    return await requestJson(
+      resolveConnection(options),
+      { method: "GET", path: apiPath`/usage/tags/${key}`, query: orgQuery(options) },
+      tagUsageSchema,
+    );
+  },
+
+  /** Of one sandbox, also of one that was killed. @throws `sandbox_not_found`. */
+  async ofSandbox(
+    sandboxId: string,
+    options: ConnectionOptions & UsagePeriodOptions = {},
+  ): Promise<SandboxUsage> {
+    return await requestJson(
+      resolveConnection(options),
+      sandboxUsageRequest(apiPath`/sandboxes/${sandboxId}`, options),
+      sandboxUsageSchema,
+    );
+  },
+};
+
+/** @param path That of the sandbox. */
+export function sandboxUsageRequest(path: string, options: UsagePeriodOptions): ApiRequest {
+  return { method: "GET", path: `${path}/usage`, query: periodQuery(options) };
+}
+
+function orgQuery(options: OrgUsageOptions) {
+  const { tags = {}, cursor, limit } = options;
+  return {
+    ...periodQuery(options),
+    tag: Object.entries(tags).map(([key, value]) => `${key}=${value}`),
+    cursor,
+    limit: limit?.toString(),
+  };
+}
+
+function periodQuery({ since, until, interval }: UsagePeriodOptions) {
+  return { since: since?.toISOString(), until: until?.toISOString(), interval };
+}

@@ -11,6 +11,7 @@ import { parsePairs } from "../parts/parse-lines.ts";
 import { When } from "../parts/when.tsx";
 import { Labels } from "../sandboxes/labels.tsx";
 import { connection } from "../service/connection.ts";
+import { UsagePanel } from "../usage/usage-panel.tsx";
 
 /** What a sandbox is, what it may reach, and what went wrong in it. */
 export function SandboxOverview({ sandbox }: { sandbox: SandboxDetail }) {
@@ -63,6 +64,7 @@ export function SandboxOverview({ sandbox }: { sandbox: SandboxDetail }) {
           Its events
         </Anchor>
       </Group>
+      <UsagePanel sandboxId={sandboxID} />
       <Title order={2} size="h4">
         On the command line
       </Title>

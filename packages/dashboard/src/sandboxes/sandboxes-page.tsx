@@ -8,6 +8,7 @@ import { EmptyState } from "../parts/empty-state.tsx";
 import { Page } from "../parts/page.tsx";
 import { StatusBadge } from "../parts/status-badge.tsx";
 import { When } from "../parts/when.tsx";
+import { OrgUsage } from "../usage/org-usage.tsx";
 import { CreateSandboxDialog } from "./create-sandbox-dialog.tsx";
 import { Labels } from "./labels.tsx";
 import { SandboxActions } from "./sandbox-actions.tsx";
@@ -76,6 +77,7 @@ export function SandboxesPage() {
               ? "Loading"
               : `${found.length} of ${sandboxes.data.length} sandboxes`}
           </Text>
+          <OrgUsage />
           <DataTable
             name="Sandboxes"
             rows={found}

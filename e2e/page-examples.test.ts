@@ -431,6 +431,23 @@ describe("the examples of the guide run as they are printed", () => {
     assert.match(suggested, /API_KEY:\n {4}• api\.anthropic\.com\n/);
   });
 
+  test("usage", async () => {
+    const sandbox = await scenario.createSandbox();
+    await sandbox.setTags({ team: "research", env: "prod" });
+    await sandbox.exec.run("true");
+    const replace = { "sb-abc123": sandbox.id };
+    const all = (await guide.run("usage/all")).stdout;
+    const heads = (text: string) => text.split("\n", 1)[0]?.split(/ {2,}/);
+    assert.deepEqual(heads(all), heads(guide.output("usage/all")));
+    assert.match(all, new RegExp(`^${sandbox.id} +[\\d.]+s +[\\d.]+s +\\d+ MB`, "m"));
+    const one = (await guide.run("usage/one", { replace })).stdout;
+    assert.match(one, /^SINCE +RUNNING.*\n\d{4}-\S+Z +[\d.]+s/);
+    assert.match(one, /"value": "research"/);
+    const read = (await guide.run("usage/read", { replace })).stdout.split("\n");
+    assert.match(read[0] ?? "", /^[\d.]+ \d{7,} [\d.]+$/);
+    assert.equal(read[1], "1 1 [ 'research' ]");
+  });
+
   /** A store of this name with one secret. */
   const makeStore = async (name: string, secret: string, value: string) => {
     const { connection } = scenario;

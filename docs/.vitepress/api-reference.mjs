@@ -33,6 +33,7 @@ const groups = [
     title: "Egress log",
     pattern: /^\/api\/sandboxes\/\{id\}\/egress(\/|$)/,
   },
+  { file: "usage", title: "Usage", pattern: /\/usage(\/|$)/ },
   { file: "tags", title: "Tags", pattern: /\/tags$/ },
   {
     file: "scaling",

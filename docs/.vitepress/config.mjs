@@ -28,8 +28,8 @@ const sidebar = [
     items: [
       { text: "Overview", link: "/guide/" },
       ...guide("secrets", "secret-stores", "projects", "commands", "terminals", "saved-states"),
-      ...guide("randomness", "trust", "previews", "scaling", "egress-log", "events"),
-      ...guide("dashboard", "command-line", "mcp"),
+      ...guide("randomness", "trust", "previews", "scaling", "egress-log", "usage"),
+      ...guide("events", "dashboard", "command-line", "mcp"),
       { text: "Examples", link: "/examples/" },
     ],
   },

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type MachineUsage, serviceLimits } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import { shareRunning } from "../concurrency/repeating-task.ts";
-import type { Workers } from "../hosts/workers.ts";
+import type { WorkerClient } from "../worker/worker-client.ts";
 
 /** Reads the usage of all machines, and stores it. */
 export interface UsageSampler {
@@ -16,7 +16,7 @@ export interface UsageSampler {
 const refreshMilliseconds = 2_000;
 
 export function createUsageSampler(deps: {
-  workers: { all(): readonly Pick<ReturnType<Workers["forNew"]>, "readUsage">[] };
+  workers: { all(): readonly Pick<WorkerClient, "readUsage">[] };
   store: (readings: readonly MachineUsage[]) => Promise<void>;
   now: () => number;
   logger: Logger;

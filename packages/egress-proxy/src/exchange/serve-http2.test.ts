@@ -638,6 +638,50 @@ describe("serveHttp2: bounds", () => {
     await once(another, "response");
   });
 
+  test("counts a stream whose response the guest does not take", async (t) => {
+    const exchange = await startHttp2Exchange(t, {
+      policy: { ...plain, refusalFor: () => "no" },
+      options: { streamsPerSandboxMax: 4 },
+    });
+    const settings = { initialWindowSize: 0 };
+    const session = exchange.openSession({ settings });
+    const unread = Array.from({ length: 4 }, () => session.request());
+    for (const stream of unread) stream.on("error", () => undefined);
+    await exchange.audited(4);
+    const beyond = await requestOn(exchange.openSession(), {});
+    assert.equal(beyond.resetCode, http2.constants.NGHTTP2_REFUSED_STREAM);
+    const closed = once(session, "close");
+    session.destroy();
+    await closed;
+    for (let status: number | undefined; status !== 403; ) {
+      status = (await requestOn(exchange.openSession(), {})).status;
+    }
+  });
+
+  test("counts no stream any more that was reset as it arrived", async (t) => {
+    const exchange = await startHttp2Exchange(t, {
+      policy: { ...plain, refusalFor: () => "no" },
+      options: { streamsPerSandboxMax: 1 },
+    });
+    const guest = exchange.connect();
+    guest.resume();
+    guest.write(clientBeginning());
+    const fields: FieldList = [
+      [":method", "GET"],
+      [":scheme", "https"],
+      [":authority", "api.example.com"],
+      [":path", "/"],
+    ];
+    for (let stream = 1; stream < 80; stream += 2) {
+      const reset = resetFrame(stream, http2.constants.NGHTTP2_CANCEL);
+      guest.write(Buffer.concat([headersFrame(stream, fields, frameFlags.endStream), reset]));
+      if (stream % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (let status: number | undefined; status !== 403; ) {
+      status = (await requestOn(exchange.openSession(), {})).status;
+    }
+  });
+
   test("refuses streams beyond those of one connection", async (t) => {
     const exchange = await startHttp2Exchange(t, {
       policy: plain,

@@ -43,6 +43,8 @@ export async function serveHttp2(
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return;
     }
+    // Until then it may hold a response that the guest does not take.
+    stream.once("close", () => deps.streamCounts.give(origin.sourceAddress));
     open += 1;
     watchdog.allowUnlimited();
     origin.admission.busy();
@@ -57,7 +59,6 @@ export async function serveHttp2(
       connection.link.drop();
       if (!stream.readableEnded) overhead.abandon(serviceLimits.http2GuestWindowBytes);
       finish(stream);
-      deps.streamCounts.give(origin.sourceAddress);
       open -= 1;
       if (open === 0) {
         watchdog.allowTotal(idleTimeoutSeconds);

@@ -7,6 +7,8 @@ import { TunnelAgent, type TunnelTarget } from "./tunnel-agent.ts";
 
 /** Each retry uses up an idle connection that the sandbox's server had closed already. */
 const retriesMax = 8;
+/** They are written without waiting for the visitor. */
+const interimResponsesMax = 64;
 
 /** A request as the sandbox's server gets it. */
 export interface Forwarded {
@@ -49,7 +51,15 @@ export function forwardRequest(
         signal: forwarded.signal,
       });
       current = upstream;
-      upstream.on("information", (interim) => relayInterim(interim, response));
+      let interimResponses = 0;
+      upstream.on("information", (interim) => {
+        interimResponses += 1;
+        if (interimResponses <= interimResponsesMax) relayInterim(interim, response);
+        else
+          upstream.destroy(
+            new Error(`The server sent over ${interimResponsesMax} interim responses`),
+          );
+      });
       upstream.once("response", (incoming) => {
         try {
           relayResponse(incoming, response, forwarded.host);

@@ -1,5 +1,6 @@
 const magic = 0xfd2fb528;
-const headerBytesMax = 18;
+/** Magic number and header of a frame (RFC 8878 §3.1.1). */
+export const zstdHeaderBytesMax = 18;
 const windowLogMin = 10;
 
 /**
@@ -8,7 +9,8 @@ const windowLogMin = 10;
  * §3.1.1).
  */
 export function zstdWindowLog(beginning: Buffer): number | undefined {
-  if (beginning.length < headerBytesMax || beginning.readUInt32LE(0) !== magic) return undefined;
+  if (beginning.length < zstdHeaderBytesMax || beginning.readUInt32LE(0) !== magic)
+    return undefined;
   const descriptor = beginning.readUInt8(4);
   const isSingleSegment = (descriptor & 0x20) !== 0;
   if (isSingleSegment) {

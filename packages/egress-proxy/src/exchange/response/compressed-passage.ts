@@ -7,7 +7,7 @@ import {
   decoderBytesMax,
 } from "../../content-coding/create-decoder.ts";
 import type { BodySource } from "../../content-coding/decode-body.ts";
-import { zstdWindowLog } from "../../content-coding/zstd-window.ts";
+import { zstdHeaderBytesMax, zstdWindowLog } from "../../content-coding/zstd-window.ts";
 import { StreamRedactor } from "../../redaction/stream-redactor.ts";
 import type { ValueSearch } from "../../redaction/value-search.ts";
 import { Refusal } from "../failure/refusal.ts";
@@ -36,8 +36,9 @@ function isSkippableFrame(beginning: Buffer): boolean {
   return beginning.length >= 4 && beginning.readUInt32LE(0) >>> 4 === 0x0184d2a5;
 }
 
-/** Whether further bytes could make these the beginning of a compressed body. */
+/** Whether further bytes could make these the beginning of a compressed body, or tell the window that it needs. */
 export function mayBeCompressed(beginning: Buffer): boolean {
+  if (compressionOf(beginning) === "zstd") return beginning.length < zstdHeaderBytesMax;
   if (beginning.length > 0 && beginning.length < 4 && ((beginning[0] ?? 0) & 0xf0) === 0x50) {
     const rest = Buffer.from([0x2a, 0x4d]).subarray(0, beginning.length - 1);
     if (beginning.subarray(1).equals(rest)) return true;
@@ -65,6 +66,16 @@ const waitingBytesFree = 256 * 1024;
 
 /** The largest window of an archive, as of the zstd command line. */
 const archiveWindowLogMax = 27;
+
+/**
+ * The window that an archive may take. Later frames may have larger windows than the
+ * first one, as in image layers of one frame for each file, and all levels of zstd but
+ * the highest stay within that of the content coding.
+ */
+function archiveWindowLog(beginning: Buffer): number {
+  const stated = zstdWindowLog(beginning) ?? archiveWindowLogMax;
+  return Math.min(Math.max(stated, codingWindowLogMax), archiveWindowLogMax);
+}
 
 /** Beyond this much decoded text, data that grows by more than `growthMax` is an attempt to keep the search busy. */
 const decodedBytesFree = 64 * 1024 * 1024;
@@ -125,10 +136,7 @@ export class CompressedPassage {
     };
     this.#source = new StreamRedactor(search, onFound);
     this.#decoded = new StreamRedactor(search, onFound);
-    const zstdWindowLogMax = Math.min(
-      zstdWindowLog(beginning) ?? codingWindowLogMax,
-      archiveWindowLogMax,
-    );
+    const zstdWindowLogMax = archiveWindowLog(beginning);
     this.#decoderBytes =
       compression === "zstd" ? 2 ** zstdWindowLogMax : decoderBytesMax[compression];
     this.#decoders = decoders;

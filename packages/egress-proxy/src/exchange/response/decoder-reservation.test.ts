@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
-import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { brotliCompressSync, constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { startExchange } from "../../testing/http-exchange-fixture.ts";
 import { policyOf, secretOf } from "../../testing/http-policy.ts";
 import { inChunks, withLength } from "../../testing/http-raw-upstream.ts";
@@ -47,7 +47,7 @@ describe("decoders of responses", () => {
   const archive = Buffer.concat(inChunks([zstdCompressSync(text)]));
   const cases: [string, Buffer, number][] = [
     ["in Brotli", brotli, 16 * mebibyte],
-    ["of a zstd archive", archive, 128 * 1024],
+    ["of a zstd archive", archive, 8 * mebibyte],
   ];
   for (const [name, response, bytes] of cases) {
     test(`of two responses ${name} leave no memory for a third, which is refused`, async (t) => {
@@ -59,6 +59,43 @@ describe("decoders of responses", () => {
       guests.finish();
       for (const received of await Promise.all(both)) assert.match(received, /^HTTP\/1\.1 200 /);
       assert.match(await guests.send(), /^HTTP\/1\.1 200 /);
+    });
+  }
+
+  /** A frame that states a window, whatever it needs (RFC 8878 §3.1.1.1.2). */
+  const frame = (windowLog: number, bytes: number) => {
+    const compressed = zstdCompressSync(Buffer.alloc(bytes, "text "), {
+      params: { [constants.ZSTD_c_contentSizeFlag]: 0 },
+    });
+    compressed.writeUInt8((windowLog - 10) << 3, 5);
+    return compressed;
+  };
+  const archives: [string, Buffer[], number, RegExp][] = [
+    ["with a larger window", [frame(26, 100_000)], 64, /^HTTP\/1\.1 200 /],
+    [
+      "with a larger window than the sandbox has left",
+      [frame(26, 100_000)],
+      63,
+      /^HTTP\/1\.1 503 /,
+    ],
+    [
+      "whose window arrives late",
+      [frame(26, 100_000).subarray(0, 4), frame(26, 100_000).subarray(4)],
+      64,
+      /^HTTP\/1\.1 200 /,
+    ],
+    [
+      "with a larger window later",
+      [Buffer.concat([frame(12, 100), frame(23, 100_000)])],
+      8,
+      /^HTTP\/1\.1 200 /,
+    ],
+  ];
+  for (const [name, parts, mebibytes, expected] of archives) {
+    test(`of a zstd archive ${name} have what they need, or are refused`, async (t) => {
+      const guests = await start(t, Buffer.concat(inChunks(parts)), mebibytes * mebibyte);
+      guests.finish();
+      assert.match(await guests.send(), expected);
     });
   }
 

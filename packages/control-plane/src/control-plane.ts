@@ -120,12 +120,16 @@ export async function startControlPlane(
     processes: options.readProcessStates,
   });
   const hostPolicy = createHostPolicy({ allowedHosts, corsOrigins, publicUrl, sandboxDomain });
+  const sessions = createDashboardSessionRepository(database, now);
   const dashboardSessions = createDashboardSessions(
-    { sessions: createDashboardSessionRepository(database, now), hostPolicy },
+    { sessions, hostPolicy },
     { publicUrl, trustsForwarded },
   );
   const authentication = createAuthentication({ apiKeys, tokens, dashboardSessions });
-  const openRequests = createOpenRequests({ listLive: apiKeys.listLive });
+  const openRequests = createOpenRequests({
+    listLiveKeys: apiKeys.listLive,
+    listLiveSessions: sessions.listLive,
+  });
   const server = createApiServer({
     ...{ logger, previewGateway, openRequests, hostPolicy },
     requestTraces: createRequestTraces(tracer, { begins: (route) => tracedRoutes.test(route) }),

@@ -11,8 +11,8 @@ import {
 import type { WorkerConnections } from "./worker/workers.ts";
 
 const pollMilliseconds = 1_000;
-/** With the time that a poll takes, what a revoked key has opened ends within a second. */
-const revokedKeysPollMilliseconds = 500;
+/** With the time that a poll takes, what a revoked key or an ended session has opened ends within a second. */
+const credentialsPollMilliseconds = 500;
 /** How long a machine that ended by itself may go unnoticed when nobody uses it. */
 const reconcileMilliseconds = 3_000;
 const maintenanceMilliseconds = 15_000;
@@ -33,7 +33,7 @@ export interface Maintenance {
 export function startMaintenance(deps: {
   maintenance: Services["maintenance"];
   connections: WorkerConnections;
-  openRequests: Pick<OpenRequests, "endRevoked">;
+  openRequests: Pick<OpenRequests, "endUnauthorized">;
   /** The rotation of the encryption key; null when there is nothing to rotate. */
   rotation: { deps: RotateEncryptionKeyDeps; forgetPreviousKeys: () => Promise<void> } | null;
   logger: Logger;
@@ -46,7 +46,7 @@ export function startMaintenance(deps: {
   const tasks = [
     repeat("worker poll", pollMilliseconds, connections.pollWorkers),
     repeat("egress proxy poll", pollMilliseconds, connections.pollEgressProxies),
-    repeat("revoked keys poll", revokedKeysPollMilliseconds, openRequests.endRevoked),
+    repeat("credentials poll", credentialsPollMilliseconds, openRequests.endUnauthorized),
     repeat("idle sweep", pollMilliseconds, maintenance.sweepIdle),
     repeat("reconciliation of sandboxes", reconcileMilliseconds, async () => {
       if (connections.workersReady()) await maintenance.reconcileSandboxes();

@@ -156,7 +156,7 @@ export function createApiServer({
   app.setNotFoundHandler(respondToUnknownRoute);
   app.decorateRequest("orgId", "");
   app.decorateRequest("apiKeyId", null);
-  app.decorateRequest("isOfDashboard", false);
+  app.decorateRequest("dashboardSession", null);
 
   // Clients send `Content-Type: application/json` with requests that have no body.
   const parseJson = app.getDefaultJsonParser("error", "ignore");
@@ -211,7 +211,7 @@ export function createApiServer({
       api.addHook("onRequest", limitRate);
       api.addHook("onError", reconcileAfterFailure);
       api.addHook("preSerialization", async (request, _reply, body) =>
-        request.isOfDashboard ? withoutCredentials(body) : body,
+        request.dashboardSession === null ? body : withoutCredentials(body),
       );
       await api.register(sandboxRoutes, { sandboxes });
       await api.register(hibernationRoutes, { sandboxes });

@@ -7,6 +7,8 @@ import { apiKeys, dashboardSessions } from "../database/schema.ts";
 /** A session with the org that its key opens. */
 export interface OpenDashboardSession extends DashboardSession {
   orgId: string;
+  /** SHA-256 of its cookie's value, hexadecimal. */
+  sha256: string;
 }
 
 /** Bytes of a session's value, which are random: too many to guess. */
@@ -17,6 +19,9 @@ const valueBytes = 32;
  * session opens nothing once it has expired, or its key was revoked by any process.
  */
 export function createDashboardSessionRepository(database: Database, now: () => number) {
+  const isLive = () =>
+    and(gt(dashboardSessions.expiresAt, new Date(now())), isNull(apiKeys.revokedAt));
+
   return {
     /**
      * Starts a session of a key, and returns the cookie's value this once.
@@ -54,17 +59,22 @@ export function createDashboardSessionRepository(database: Database, now: () => 
           keyPrefix: apiKeys.prefix,
           orgId: apiKeys.orgId,
           expiresAt: dashboardSessions.expiresAt,
+          sha256: dashboardSessions.sha256,
         })
         .from(dashboardSessions)
         .innerJoin(apiKeys, eq(apiKeys.id, dashboardSessions.apiKeyId))
-        .where(
-          and(
-            eq(dashboardSessions.sha256, hashOf(value)),
-            gt(dashboardSessions.expiresAt, new Date(now())),
-            isNull(apiKeys.revokedAt),
-          ),
-        );
+        .where(and(eq(dashboardSessions.sha256, hashOf(value)), isLive()));
       return row === undefined ? undefined : { ...row, expiresAt: row.expiresAt.toISOString() };
+    },
+
+    /** Returns those of the sessions, by their hashes, that still open something. */
+    async listLive(hashes: readonly string[]): Promise<string[]> {
+      const rows = await database
+        .select({ sha256: dashboardSessions.sha256 })
+        .from(dashboardSessions)
+        .innerJoin(apiKeys, eq(apiKeys.id, dashboardSessions.apiKeyId))
+        .where(and(inArray(dashboardSessions.sha256, [...hashes]), isLive()));
+      return rows.map(({ sha256 }) => sha256);
     },
 
     /** Ends the session of a cookie's value, if there is one. */

@@ -15,7 +15,7 @@ export function createBareApiServer() {
     openRequests: {
       follow: async () => undefined,
       upgraded: () => undefined,
-      endRevoked: async () => undefined,
+      endUnauthorized: async () => undefined,
     },
     hostPolicy: createHostPolicy({
       allowedHosts: [],

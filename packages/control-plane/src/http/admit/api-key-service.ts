@@ -16,7 +16,7 @@ export interface ApiKeyService {
 export function createApiKeyService(deps: {
   apiKeys: ApiKeyRepository;
   authentication: Pick<Authentication, "forgetKeys">;
-  openRequests: Pick<OpenRequests, "endRevoked">;
+  openRequests: Pick<OpenRequests, "endUnauthorized">;
 }): ApiKeyService {
   const { apiKeys, authentication, openRequests } = deps;
   return {
@@ -26,6 +26,6 @@ export function createApiKeyService(deps: {
       await apiKeys.revoke(orgId, apiKeyId);
       authentication.forgetKeys();
     },
-    endRevoked: () => openRequests.endRevoked(),
+    endRevoked: () => openRequests.endUnauthorized(),
   };
 }

@@ -13,8 +13,11 @@ declare module "fastify" {
     orgId: string;
     /** The key that it came with, or whose session it has; null for one with a sandbox token. */
     apiKeyId: string | null;
-    /** Whether it came with the cookie of the dashboard, so that no credential may be in its response. */
-    isOfDashboard: boolean;
+    /**
+     * The session of the dashboard, by its hash, whose cookie it came with, so that no
+     * credential may be in its response; null for one that came with something else.
+     */
+    dashboardSession: string | null;
   }
   interface FastifyContextConfig {
     /** Whether the token of the sandbox in the path opens this route too. */
@@ -111,7 +114,7 @@ export function createAuthentication(deps: {
         if (request.routeOptions.config.returnsCredential === true) throw credentialRefused();
         request.apiKeyId = session.keyId;
         request.orgId = session.orgId;
-        request.isOfDashboard = true;
+        request.dashboardSession = session.sha256;
         return;
       }
       if (token === undefined || request.routeOptions.config.acceptsSandboxToken !== true) {

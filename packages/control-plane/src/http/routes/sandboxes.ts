@@ -38,7 +38,7 @@ export const sandboxRoutes: FastifyPluginAsyncZod<{ sandboxes: SandboxService }>
       const signal = abortWhenClosed(reply.raw);
       const create = async (onLog: BuildLogListener) => {
         const created = await sandboxes.create({ orgId, apiKeyId }, body, { onLog, signal });
-        return request.isOfDashboard ? withoutCredentials(created) : created;
+        return request.dashboardSession === null ? created : withoutCredentials(created);
       };
       if ((body.image || body.snapshot) && wantsEventStream(request)) {
         return respondWithEvents(reply, create);

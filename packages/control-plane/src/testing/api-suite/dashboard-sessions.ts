@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { dashboardHeader, dashboardSessionSchema, limits } from "@opencomputer/protocol/api";
 import { eq } from "drizzle-orm";
 import { apiKeys, dashboardSessions } from "../../database/schema.ts";
 import { attachSession, RefusedUpgrade } from "../attach-session.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
+
+/** Longest that what a session has opened may outlive it, with room for a busy machine. */
+const endsWithinMilliseconds = 3_000;
 
 export function describeDashboardSessions(openDatabase: OpenTestDatabase): void {
   describeWithInstallation("sessions of the dashboard", openDatabase, (installation) => {
@@ -166,6 +170,72 @@ export function describeDashboardSessions(openDatabase: OpenTestDatabase): void 
       const rows = await installation().database.select().from(dashboardSessions);
       assert.ok(rows.every(({ apiKeyId }) => apiKeyId !== id));
     });
+
+    /** A terminal and a stream of events that the credential has opened, and how each ends. */
+    const openStreams = async (headers: Record<string, string>) => {
+      const sandboxId: string = (await call("POST", "/api/sandboxes")).json.sandboxID;
+      const path = `/api/sandboxes/${sandboxId}/pty`;
+      const { sessionID } = (await call("POST", path, { body: { cols: 80, rows: 24 } })).json;
+      const terminal = await attachSession(`${own()}${path}/${sessionID}`, headers);
+      const events = await fetch(`${own()}/api/events`, {
+        headers: { ...headers, accept: "text/event-stream" },
+      });
+      assert.equal(events.status, 200);
+      const hasEnded = { terminal: false, events: false };
+      const ended = Promise.all([
+        terminal.closed.finally(() => {
+          hasEnded.terminal = true;
+        }),
+        events
+          .text()
+          .then(
+            () => "complete",
+            () => "broken off",
+          )
+          .finally(() => {
+            hasEnded.events = true;
+          }),
+      ]);
+      return { terminal, ended, hasEnded };
+    };
+    const sessionOf = (cookie: string) => {
+      const value = cookie.slice(cookie.indexOf("=") + 1);
+      return eq(dashboardSessions.sha256, createHash("sha256").update(value).digest("hex"));
+    };
+    const endings: Record<string, (cookie: string) => Promise<unknown>> = {
+      "a sign-out": (cookie) =>
+        call("DELETE", "/dashboard/session", { key: null, headers: page(cookie) }),
+      // As another control plane does on the same database.
+      "a sign-out at another process": (cookie) =>
+        installation().database.delete(dashboardSessions).where(sessionOf(cookie)),
+      "its expiry": (cookie) =>
+        installation()
+          .database.update(dashboardSessions)
+          .set({ expiresAt: new Date(0) })
+          .where(sessionOf(cookie)),
+    };
+    for (const [how, end] of Object.entries(endings)) {
+      test(`${how} ends its streams within a second, and those of no other session or key`, async () => {
+        const cookie = await cookieOf();
+        const { ended, hasEnded } = await openStreams(page(cookie));
+        const lasting = [
+          await openStreams(page(await cookieOf())),
+          await openStreams({ "x-api-key": installation().apiKey }),
+        ];
+        await new Promise((resolve) => setTimeout(resolve, 700));
+        assert.deepEqual(hasEnded, { terminal: false, events: false });
+        const endedAt = performance.now();
+        await end(cookie);
+        const closed = { code: 1008, reason: "the session of the dashboard has ended" };
+        assert.deepEqual(await ended, [closed, "broken off"]);
+        assert.ok(performance.now() - endedAt < endsWithinMilliseconds);
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        for (const { terminal, hasEnded: others } of lasting) {
+          assert.deepEqual(others, { terminal: false, events: false });
+          terminal.socket.terminate();
+        }
+      });
+    }
 
     test("a key that is kept as revoked, as the initial one is, opens none", async () => {
       const { id, key } = await createKey();

@@ -81,6 +81,7 @@ function occurrencesOf(row: EgressLogRow): EgressOccurrence[] {
       ofSecret("secret.withheld", name, 1, { reason: reason ?? "several" }),
     ),
     ...secrets.redacted.map(({ name, count }) => ofSecret("secret.redacted", name, count)),
+    ...secrets.leaked.map((name) => ofSecret("secret.leaked", name, 1)),
   ];
   if (secrets.foreignTokens > 0) {
     found.push(of("secret.foreign_token", "", { host }, secrets.foreignTokens));

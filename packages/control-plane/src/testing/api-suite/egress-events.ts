@@ -34,7 +34,7 @@ export function describeEgressEvents(openDatabase: OpenTestDatabase): void {
       await recordDueEgressEvents(database);
     };
 
-    test("the first use, a withheld token, a redaction, a foreign token and a refusal are events", async () => {
+    test("the first use, a withheld token, a redaction, a leak, a foreign token and a refusal are events", async () => {
       const { egressProxy } = installation();
       const sandbox = await create();
       const used = [{ name: "KEY", places: ["body", "query"] }];
@@ -47,6 +47,7 @@ export function describeEgressEvents(openDatabase: OpenTestDatabase): void {
           ...noSecrets,
           withheld: [{ name: "KEY", place: "body", reason: "host" }],
           redacted: [{ name: "KEY", count: 3 }],
+          leaked: ["OTHER"],
           foreignTokens: 2,
         },
       });
@@ -59,6 +60,7 @@ export function describeEgressEvents(openDatabase: OpenTestDatabase): void {
           { type: "secret.withheld", secret: "KEY", host: "c.example.com:8443", reason: "host" },
         ].map((event) => ({ ...event, count: 1 })),
         { type: "secret.redacted", secret: "KEY", host: "c.example.com:8443", count: 3 },
+        { type: "secret.leaked", secret: "OTHER", host: "c.example.com:8443", count: 1 },
         { type: "secret.foreign_token", host: "c.example.com", count: 2 },
         {
           ...{ type: "egress.refused", host: "api.example.com", port: 443 },
@@ -94,6 +96,37 @@ export function describeEgressEvents(openDatabase: OpenTestDatabase): void {
       await passAnHour();
       await refuse();
       assert.deepEqual(await countsOf(), ["secret.first_used", 40, 80, 40]);
+    });
+
+    test("values that leak are one event an hour for each secret and host, to webhooks as well", async () => {
+      const { egressProxy } = installation();
+      const url = "https://hooks.invalid/";
+      const { id } = (
+        await installation().call("POST", "/api/webhooks", {
+          body: { url, eventTypes: ["secret.leaked"] },
+        })
+      ).json;
+      const sandbox = await create();
+      const leak = async (names: string[], host = "api.example.com") => {
+        egressProxy.log(sandbox, { host, secrets: { ...noSecrets, leaked: names } });
+        await untilStored();
+      };
+      for (let count = 0; count < 3; count += 1) await leak(["A"]);
+      await leak(["A", "B"], "b.example.com");
+      const leaked = (secret: string, host: string, count: number) => ({
+        ...{ type: "secret.leaked", secret, host, count },
+      });
+      const first = [
+        leaked("A", "api.example.com", 1),
+        leaked("A", "b.example.com", 1),
+        leaked("B", "b.example.com", 1),
+      ];
+      assert.deepEqual(await eventsOf(sandbox), first);
+      await passAnHour();
+      assert.deepEqual(await eventsOf(sandbox), [...first, leaked("A", "api.example.com", 2)]);
+      const deliveries = await installation().call("GET", `/api/webhooks/${id}/deliveries`);
+      assert.equal(deliveries.json.length, 4);
+      await installation().call("DELETE", `/api/webhooks/${id}`);
     });
 
     test("a guest that makes hosts up has events of so many, and one for the others", async () => {

@@ -67,6 +67,8 @@ export const eventContentSchema = z.discriminatedUnion("type", [
   content("secret.withheld", { ...ofSecret, reason: textSchema, count: countSchema }),
   /** A value in a response became its token again. */
   content("secret.redacted", { ...ofSecret, count: countSchema }),
+  /** The sandbox sent a value in plaintext, which it must not have: rotate the secret. */
+  content("secret.leaked", { ...ofSecret, count: countSchema }),
   /** A token was sent that does not belong to the sandbox. */
   content("secret.foreign_token", { host: hostSchema, count: countSchema }),
   content("egress.refused", {

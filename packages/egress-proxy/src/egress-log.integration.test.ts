@@ -100,6 +100,20 @@ describe("egress proxy, egress log", () => {
     assert.ok(!JSON.stringify(lines).includes(key.value));
   });
 
+  test("nothing was sent in what was refused, nor in what was allowed and could not be reached", async () => {
+    for (const host of ["unknown-ca.example.com", "example.org", "api.example.com"]) {
+      await scenario.curlHttps([`https://${host}/reached`]);
+    }
+    const lines = await readUntil((line) => line.host === "api.example.com");
+    const ofHost = (name: string) => {
+      const line = lines.find(({ host }) => host === name);
+      return [line?.decision, line?.status, line?.wasSent];
+    };
+    assert.deepEqual(ofHost("unknown-ca.example.com"), ["allowed", 502, false]);
+    assert.deepEqual(ofHost("example.org"), ["refused", 403, false]);
+    assert.deepEqual(ofHost("api.example.com"), ["allowed", 200, true]);
+  });
+
   test("explain: what the session in force would do, and nothing is sent", async () => {
     const lastSent = scenario.upstream.last();
     const explain = async (host: string, port = 443, sandboxId = testSandboxId) => {

@@ -672,8 +672,8 @@ class EgressExplanation(TypedDict):
     secrets: list[ExplainedSecret]
 
 
-class RefusedEntry(TypedDict):
-    """An entry that would allow what was refused, with how often it was."""
+class CountedEntry(TypedDict):
+    """An allowlist entry, with how often a sandbox did what it is for."""
 
     entry: str
     count: int
@@ -682,12 +682,15 @@ class RefusedEntry(TypedDict):
 class EgressSuggestion(TypedDict):
     """The smallest allowlist for what a sandbox did.
 
-    ``isIncomplete`` is whether exchanges were left out of the log, so that hosts may be missing.
+    ``refused`` would be allowed by these entries, and ``unreached`` was allowed, but no connection
+    was ever made; neither is in the lists. ``isIncomplete`` is whether exchanges were left out of
+    the log, so that hosts may be missing.
     """
 
     egressAllowlist: list[str]
     perSecretAllowedHosts: dict[str, list[str]]
-    refused: list[RefusedEntry]
+    refused: list[CountedEntry]
+    unreached: list[CountedEntry]
     exchangeCount: int
     since: str | None
     isIncomplete: bool

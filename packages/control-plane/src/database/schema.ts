@@ -557,6 +557,8 @@ export const egressLog = pgTable(
     host: text("host"),
     port: integer("port"),
     decision: text("decision", { enum: ["allowed", "refused"] }).notNull(),
+    /** Whether any of it was sent to the host. */
+    wasSent: boolean("was_sent").notNull().default(true),
     status: integer("status"),
     leftOut: bigint("left_out", { mode: "number" }).notNull(),
     secrets: jsonb("secrets").$type<EgressSecrets>().notNull(),

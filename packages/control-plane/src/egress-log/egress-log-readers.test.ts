@@ -14,7 +14,7 @@ function scenario(sequences: number[], options: { refused?: number; failures?: n
   const instanceId = randomUUID();
   let lines: EgressLogLine[] = sequences.map((sequence) => ({
     ...testExchange({}),
-    ...{ sequence, sandboxId: "sb-aaaaaaaaaaaaaaaaaaaa" },
+    ...{ sequence, sandboxId: "sb-aaaaaaaaaaaaaaaaaaaa", wasSent: true },
   }));
   let failures = options.failures ?? 0;
   const stored: number[] = [];

@@ -11,7 +11,8 @@ export interface EgressFilter {
 }
 
 /** How often a sandbox did something. */
-export interface EgressUse extends Pick<EgressLogRow, "protocol" | "host" | "port" | "decision"> {
+export interface EgressUse
+  extends Pick<EgressLogRow, "protocol" | "host" | "port" | "decision" | "wasSent"> {
   count: number;
 }
 
@@ -88,12 +89,12 @@ export function createEgressLogRepository(database: Database) {
     },
 
     async summarize(orgId: string, sandboxId: string): Promise<EgressSummary> {
-      const { protocol, host, port, decision } = egressLog;
+      const { protocol, host, port, decision, wasSent } = egressLog;
       const uses = await database
-        .select({ protocol, host, port, decision, count: count() })
+        .select({ protocol, host, port, decision, wasSent, count: count() })
         .from(egressLog)
         .where(and(ofSandbox(orgId, sandboxId), single))
-        .groupBy(protocol, host, port, decision);
+        .groupBy(protocol, host, port, decision, wasSent);
       const name = sql<string>`substituted ->> 'name'`;
       const secretUses = await database
         .selectDistinct({ name, protocol, host, port })

@@ -59,6 +59,7 @@ function valuesOf(line: EgressLogLine) {
     host: storable(line.host),
     port: line.port,
     decision: line.decision,
+    wasSent: line.wasSent,
     status: line.status,
     leftOut: line.leftOut,
     secrets: storableSecrets(line.secrets),

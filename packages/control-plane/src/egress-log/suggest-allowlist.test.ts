@@ -5,6 +5,7 @@ import { suggestAllowlist } from "./suggest-allowlist.ts";
 
 const use = (changes: Partial<EgressUse>): EgressUse => ({
   ...{ protocol: "https", host: "api.example.com", port: 443, decision: "allowed", count: 1 },
+  wasSent: changes.decision !== "refused",
   ...changes,
 });
 const suggest = (changes: Partial<EgressSummary>) =>
@@ -16,7 +17,7 @@ const suggest = (changes: Partial<EgressSummary>) =>
 describe("suggestAllowlist", () => {
   test("a log without entries needs nothing", () => {
     assert.deepEqual(suggest({}), {
-      ...{ egressAllowlist: [], perSecretAllowedHosts: {}, refused: [] },
+      ...{ egressAllowlist: [], perSecretAllowedHosts: {}, refused: [], unreached: [] },
       ...{ exchangeCount: 0, since: null, isIncomplete: false },
     });
   });
@@ -38,6 +39,25 @@ describe("suggestAllowlist", () => {
       egressAllowlist.filter((entry) => !entry.startsWith("203.")),
       ["api.example.com", "api.example.com:8443", "tcp://db.example.com:5432"],
     );
+  });
+
+  test("what was allowed and never reached is apart, unless it was reached at another time", () => {
+    const failed = { wasSent: false };
+    const { egressAllowlist, refused, unreached } = suggest({
+      uses: [
+        use({}),
+        use({ ...failed, count: 3 }),
+        use({ ...failed, host: "typo.example.com", count: 2 }),
+        use({ ...failed, protocol: "tcp", host: "db.example.com", port: 5432, count: 4 }),
+        use({ decision: "refused", host: "evil.example.com" }),
+      ],
+    });
+    assert.deepEqual(egressAllowlist, ["api.example.com"]);
+    assert.deepEqual(unreached, [
+      { entry: "tcp://db.example.com:5432", count: 4 },
+      { entry: "typo.example.com", count: 2 },
+    ]);
+    assert.deepEqual(refused, [{ entry: "evil.example.com", count: 1 }]);
   });
 
   test("what was refused and is not needed otherwise is apart, the most frequent first", () => {

@@ -5,7 +5,7 @@ import {
   normalizeAllowlistEntry,
   normalizeSecretHost,
 } from "@opencomputer/protocol/api";
-import type { EgressSummary } from "./egress-log-repository.ts";
+import type { EgressSummary, EgressUse } from "./egress-log-repository.ts";
 
 interface Endpoint {
   protocol: EgressProtocol;
@@ -15,19 +15,18 @@ interface Endpoint {
 
 /** Ports that an entry without a port opens. */
 const commonPorts: ReadonlySet<number | null> = new Set([443, 80, 53, null]);
-/** Most refused entries that are listed: those that occurred most often. */
-const refusedMax = 100;
+/** Most entries that are listed apart: those that occurred most often. */
+const apartMax = 100;
 
-/** The smallest allowlist, and the fewest hosts of each secret, that allow what a log has. */
+/** The smallest allowlist, and the fewest hosts of each secret, that allow what a log has sent. */
 export function suggestAllowlist(summary: EgressSummary): EgressSuggestion {
   const allowed = summary.uses.filter(({ decision }) => decision === "allowed");
-  const egressAllowlist = entriesOf(allowed, normalizeAllowlistEntry);
-  const refused = new Map<string, number>();
-  for (const use of summary.uses) {
-    const [entry] = use.decision === "refused" ? entriesOf([use], normalizeAllowlistEntry) : [];
-    if (entry === undefined || egressAllowlist.includes(entry)) continue;
-    refused.set(entry, (refused.get(entry) ?? 0) + use.count);
-  }
+  const egressAllowlist = entriesOf(
+    allowed.filter(({ wasSent }) => wasSent),
+    normalizeAllowlistEntry,
+  );
+  const unreached = allowed.filter(({ wasSent }) => !wasSent);
+  const refused = summary.uses.filter(({ decision }) => decision === "refused");
   const names = [...new Set(summary.secretUses.map(({ name }) => name))].sort();
   return {
     egressAllowlist,
@@ -40,14 +39,29 @@ export function suggestAllowlist(summary: EgressSummary): EgressSuggestion {
         ),
       ]),
     ),
-    refused: [...refused]
-      .map(([entry, count]) => ({ entry, count }))
-      .sort((one, other) => other.count - one.count || (one.entry < other.entry ? -1 : 1))
-      .slice(0, refusedMax),
+    refused: countedBeside(egressAllowlist, refused),
+    unreached: countedBeside(egressAllowlist, unreached),
     exchangeCount: summary.exchangeCount,
     since: summary.since?.toISOString() ?? null,
     isIncomplete: summary.leftOutCount > 0,
   };
+}
+
+/** The entries of uses that are not in the list, with how often they occurred, the most frequent first. */
+function countedBeside(
+  list: readonly string[],
+  uses: readonly EgressUse[],
+): EgressSuggestion["refused"] {
+  const counts = new Map<string, number>();
+  for (const use of uses) {
+    const entry = entryOf(use, normalizeAllowlistEntry);
+    if (entry === undefined || list.includes(entry)) continue;
+    counts.set(entry, (counts.get(entry) ?? 0) + use.count);
+  }
+  return [...counts]
+    .map(([entry, count]) => ({ entry, count }))
+    .sort((one, other) => other.count - one.count || (one.entry < other.entry ? -1 : 1))
+    .slice(0, apartMax);
 }
 
 function entriesOf(endpoints: readonly Endpoint[], normalize: (text: string) => string): string[] {

@@ -40,9 +40,12 @@ export function createFakeEgressProxy(socketPath: string) {
     /** How many lines of the egress log are not acknowledged. */
     unacknowledged: () => logLines.length,
     /** Adds a line to the egress log, and returns its sequence. */
-    log(sandboxId: string, changes: Partial<EgressExchange> = {}): number {
+    log(
+      sandboxId: string,
+      { wasSent = true, ...changes }: Partial<EgressExchange & { wasSent: boolean }> = {},
+    ): number {
       lastSequence += 1;
-      logLines.push({ ...testExchange(changes), sandboxId, sequence: lastSequence });
+      logLines.push({ ...testExchange(changes), wasSent, sandboxId, sequence: lastSequence });
       return lastSequence;
     },
     /** Called before a read of the egress log takes effect. */

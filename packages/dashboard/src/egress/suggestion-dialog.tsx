@@ -42,8 +42,7 @@ export function SuggestionDialog({
 }
 
 function Suggestion({ suggestion }: { suggestion: EgressSuggestion }) {
-  const { egressAllowlist, perSecretAllowedHosts, refused, exchangeCount, since, isIncomplete } =
-    suggestion;
+  const { egressAllowlist, perSecretAllowedHosts, exchangeCount, since, isIncomplete } = suggestion;
   if (since === null) {
     return <Text>The log has no exchanges yet. Let the sandbox do its work, and ask again.</Text>;
   }
@@ -58,15 +57,20 @@ function Suggestion({ suggestion }: { suggestion: EgressSuggestion }) {
       </Text>
       <Lines title="Egress allowlist" lines={egressAllowlist} />
       <Lines title="Allowed hosts of each secret" lines={ofSecrets} />
+      <Lines title="Refused, and in no list above" lines={suggestion.refused.map(counted)} />
       <Lines
-        title="Refused, and in no list above"
-        lines={refused.map(({ entry, count }) => `${entry} (${count}x)`)}
+        title="Allowed but never reached, and in no list above"
+        lines={suggestion.unreached.map(counted)}
       />
       <Text size="sm">
         Set them with “Change” on the page of its secret store, one in each line.
       </Text>
     </>
   );
+}
+
+function counted({ entry, count }: EgressSuggestion["refused"][number]): string {
+  return `${entry} (${count}x)`;
 }
 
 function Lines({ title, lines }: { title: string; lines: readonly string[] }) {

@@ -20,6 +20,8 @@ export interface ExchangeDetail {
   /** How often each value of the line's `redacted` occurred. */
   readonly redactedCounts?: ReadonlyMap<string, number>;
   readonly foreignTokens?: number;
+  /** Whether any of it was sent to the host; without it everything that was allowed was. */
+  readonly wasSent?: boolean;
 }
 
 /**

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { egressExchangeSchema } from "@opencomputer/protocol/api";
-import { type AuditLine, serviceLimits } from "@opencomputer/protocol/wire";
+import { type AuditLine, egressLogLineSchema, serviceLimits } from "@opencomputer/protocol/wire";
 import type { ExchangeDetail } from "../audit/audit-writer.ts";
 import { testAuditLine } from "../testing/audit-lines.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
@@ -11,7 +10,7 @@ import { logLineJson } from "./log-line.ts";
 function logged(changes: Partial<AuditLine>, detail: ExchangeDetail = {}, leftOut = 0) {
   const json = logLineJson(testSandboxId, testAuditLine(changes), detail, leftOut);
   assert.ok(Buffer.byteLength(json) <= serviceLimits.egressLogLineBytesMax, json);
-  return egressExchangeSchema.parse(JSON.parse(json));
+  return egressLogLineSchema.omit({ sequence: true }).parse(JSON.parse(json));
 }
 
 describe("logLineJson", () => {
@@ -30,6 +29,18 @@ describe("logLineJson", () => {
     test(`${line.kind} ${line.host}, port ${known}: ${host} at ${port}`, () => {
       const exchange = logged(line, known === undefined ? {} : { port: known });
       assert.deepEqual([exchange.host, exchange.port], [host, port]);
+    });
+  }
+
+  const sendings: [Partial<AuditLine>, ExchangeDetail, boolean][] = [
+    [{ decision: "allowed" }, {}, true],
+    [{ decision: "allowed", status: 502 }, { wasSent: false }, false],
+    [{ decision: "refused" }, {}, false],
+    [{ decision: "refused" }, { wasSent: true }, true],
+  ];
+  for (const [line, detail, wasSent] of sendings) {
+    test(`${line.decision} with ${JSON.stringify(detail)}: sent ${wasSent}`, () => {
+      assert.equal(logged(line, detail).wasSent, wasSent);
     });
   }
 

@@ -1,5 +1,5 @@
-import type { EgressExchange, EgressProtocol, EgressSecrets } from "@opencomputer/protocol/api";
-import { type AuditLine, serviceLimits } from "@opencomputer/protocol/wire";
+import type { EgressProtocol, EgressSecrets } from "@opencomputer/protocol/api";
+import { type AuditLine, type EgressLogLine, serviceLimits } from "@opencomputer/protocol/wire";
 import type { ExchangeDetail } from "../audit/audit-writer.ts";
 import { boundedJson, cutList, cutText, placeBytesMax } from "../audit/bounded-line.ts";
 
@@ -33,7 +33,7 @@ function exchangeOf(
   detail: ExchangeDetail,
   leftOut: number,
   share: number,
-): EgressExchange {
+): Omit<EgressLogLine, "sequence" | "sandboxId"> {
   const text = (value: string | null) =>
     value === null ? null : cutText(value, textBytesMax * share);
   const protocol: EgressProtocol = detail.protocol ?? line.kind;
@@ -53,6 +53,7 @@ function exchangeOf(
     responseBytes: line.responseBytes,
     durationMilliseconds: line.durationMilliseconds,
     leftOut,
+    wasSent: detail.wasSent ?? line.decision === "allowed",
   };
 }
 

@@ -17,6 +17,8 @@ export interface StreamDependencies {
   readonly now: () => number;
 }
 
+const noBytes: StreamBytes = { fromGuest: 0, toGuest: 0 };
+
 /** An admitted connection of a guest, and the name that it is meant for. */
 export interface GuestStream {
   readonly socket: Socket;
@@ -54,7 +56,10 @@ export async function serveStream(deps: StreamDependencies, stream: GuestStream)
     deps.writeAudit(streamLine(stream, bytes, reason, startedAtMilliseconds, deps.now()));
   } catch (error) {
     if (!(error instanceof DialError)) throw error;
-    refuse(error.message);
+    if (!error.wasAllowed) return refuse(error.message);
+    socket.resetAndDestroy();
+    const line = streamLine(stream, noBytes, error.message, startedAtMilliseconds, deps.now());
+    deps.writeAudit(line, { wasSent: false });
   } finally {
     socket.off("close", giveUp);
   }

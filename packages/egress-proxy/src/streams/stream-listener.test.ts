@@ -5,6 +5,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import type { AuditLine } from "@opencomputer/protocol/wire";
 import type { Refusal } from "../audit/audit-refusal.ts";
+import type { ExchangeDetail } from "../audit/audit-writer.ts";
 import { admitGuest } from "../listeners/admit-guest.ts";
 import { createConnectionTable } from "../listeners/connection-table.ts";
 import { close, listen } from "../listeners/listen.ts";
@@ -36,6 +37,7 @@ describe("createStreamListener", async () => {
   const { findPolicy } = sessions;
   const refusals: Refusal[] = [];
   const lines: AuditLine[] = [];
+  const details: ExchangeDetail[] = [];
   const dialled: Destination[] = [];
   let isAuditTrailWritable = true;
   let serveUpstream: (socket: Socket) => void = (socket) => void socket.pipe(socket);
@@ -57,6 +59,9 @@ describe("createStreamListener", async () => {
       if (destination.host.startsWith("private")) {
         throw new DialError("address_refused", "private.test is not on the public internet");
       }
+      if (destination.host.startsWith("closed")) {
+        throw new DialError("connection_failed", "closed.test refused the connection");
+      }
       const socket = connect((upstream.address() as AddressInfo).port, "127.0.0.1");
       socket.on("error", () => socket.destroy());
       await once(socket, "connect");
@@ -64,7 +69,10 @@ describe("createStreamListener", async () => {
     },
     findPolicy,
     isAuditTrailWritable: () => isAuditTrailWritable,
-    writeAudit: (line) => void lines.push(line),
+    writeAudit(line, detail = {}) {
+      lines.push(line);
+      details.push(detail);
+    },
     auditRefusal,
     now: Date.now,
     log: createTestLog(),
@@ -93,8 +101,9 @@ describe("createStreamListener", async () => {
     while (connections.count > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     refusals.length = 0;
     lines.length = 0;
+    details.length = 0;
     dialled.length = 0;
-    allow(`tcp://db.test:${port}`, `tcp://private.test:${port}`);
+    allow(...["db", "private", "closed"].map((name) => `tcp://${name}.test:${port}`));
     given("db.test");
   });
   after(async () => {
@@ -175,6 +184,18 @@ describe("createStreamListener", async () => {
     assert.equal(await failureOf(guest), "ECONNRESET");
     assert.equal(refusals[0]?.host, `private.test:${port}`);
     assert.match(refusals[0]?.reason ?? "", /not on the public internet/);
+    given("db.test");
+  });
+
+  test("an allowed host that cannot be reached is reset, and audited as allowed with the reason", async () => {
+    given("closed.test");
+    assert.equal(await failureOf(open()), "ECONNRESET");
+    await untilAudited();
+    assert.deepEqual(refusals, []);
+    assert.deepEqual(
+      [lines[0]?.host, lines[0]?.decision, lines[0]?.reason, details[0]?.wasSent],
+      [`closed.test:${port}`, "allowed", "closed.test refused the connection", false],
+    );
     given("db.test");
   });
 

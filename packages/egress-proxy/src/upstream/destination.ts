@@ -75,4 +75,9 @@ export class DialError extends Error {
   get status(): number {
     return dialStatuses[this.failure];
   }
+
+  /** Whether the policy allows the destination, which could not be reached. */
+  get wasAllowed(): boolean {
+    return this.failure !== "address_refused";
+  }
 }

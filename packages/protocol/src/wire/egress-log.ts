@@ -8,6 +8,8 @@ import { egressModeSchema, egressSecretSchema } from "./egress.ts";
 export const egressLogLineSchema = egressExchangeSchema.extend({
   sequence: z.int().min(1),
   sandboxId: sandboxIdSchema,
+  /** Whether any of it was sent to the host: not what was refused, or failed before. */
+  wasSent: z.boolean(),
 });
 export type EgressLogLine = z.infer<typeof egressLogLineSchema>;
 

@@ -104,6 +104,7 @@ export function egressRoutes(sandboxes: SandboxState): Route[] {
           egressAllowlist: ["api.example.com"],
           perSecretAllowedHosts: { KEY: ["api.example.com"] },
           refused: [{ entry: "evil.example.org", count: 1 }],
+          unreached: [{ entry: "typo.example.com", count: 3 }],
           ...{ exchangeCount: 2, since: "2026-01-02T03:04:05.678Z", isIncomplete: false },
         });
       },

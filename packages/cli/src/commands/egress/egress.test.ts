@@ -73,6 +73,8 @@ describe("oc egress and oc explain", () => {
         ...["Egress allowlist:", "  • api.example.com", ""],
         ...["Per-secret allowed hosts:", "  KEY:", "    • api.example.com", ""],
         ...["Refused, and not in the lists above:", "  • evil.example.org (1x)", ""],
+        "Allowed but never reached, and not in the lists above:",
+        ...["  • typo.example.com (3x)", ""],
       ].join("\n"),
     );
     const json = JSON.parse(await oc.done(["egress", id, "--suggest", "--json"]));

@@ -48,7 +48,7 @@ function secretsOf({ secrets }: EgressEntry): string {
 }
 
 export function formatSuggestion(suggestion: EgressSuggestion): string {
-  const { egressAllowlist, perSecretAllowedHosts, refused, exchangeCount, since } = suggestion;
+  const { egressAllowlist, perSecretAllowedHosts, exchangeCount, since } = suggestion;
   const hosts = Object.entries(perSecretAllowedHosts);
   const basis =
     since === null ? "no exchanges" : `${exchangeCount} exchanges since ${printable(since)}`;
@@ -63,9 +63,14 @@ export function formatSuggestion(suggestion: EgressSuggestion): string {
     "Per-secret allowed hosts:",
     ...(hosts.length === 0 ? ["  (none)"] : []),
     ...hosts.flatMap(([name, list]) => [`  ${printable(name)}:`, ...listed(list, "    ")]),
-    ...(refused.length === 0 ? [] : ["", "Refused, and not in the lists above:"]),
-    ...refused.map(({ entry, count }) => `  • ${printable(entry)} (${count}x)`),
+    ...counted("Refused, and not in the lists above:", suggestion.refused),
+    ...counted("Allowed but never reached, and not in the lists above:", suggestion.unreached),
   ].join("\n");
+}
+
+function counted(title: string, entries: EgressSuggestion["refused"]): string[] {
+  if (entries.length === 0) return [];
+  return ["", title, ...entries.map(({ entry, count }) => `  • ${printable(entry)} (${count}x)`)];
 }
 
 export function formatExplanation(explanation: EgressExplanation): string {

@@ -238,7 +238,7 @@ export function describeEgressLog(openDatabase: OpenTestDatabase): void {
       assert.deepEqual(pathsIn(await (await follow(2, before?.cursor)).text), ["/1", "/2"]);
     });
 
-    test("a suggestion has the hosts of what was allowed, by secret too, and what was refused apart", async () => {
+    test("a suggestion has the hosts of what was allowed, by secret too, and what was refused or never reached apart", async () => {
       const { egressProxy } = installation();
       const sandbox = await create();
       const used = (name: string) => ({ ...noSecrets, substituted: [{ name, places: ["body"] }] });
@@ -247,6 +247,8 @@ export function describeEgressLog(openDatabase: OpenTestDatabase): void {
       egressProxy.log(sandbox, { host: "a.example.com", protocol: "http", port: 80 });
       egressProxy.log(sandbox, { host: "c.example.com", port: 8443, secrets: used("OTHER") });
       egressProxy.log(sandbox, { host: "db.example.com", port: 5432, protocol: "tcp" });
+      const failed = { wasSent: false, reason: "typo.example.com was not found", status: 502 };
+      egressProxy.log(sandbox, { ...failed, host: "typo.example.com" });
       egressProxy.log(sandbox, { host: "evil.example.com", decision: "refused" });
       egressProxy.log(sandbox, { host: "evil.example.com", protocol: "dns", decision: "refused" });
       egressProxy.log(sandbox, { host: "osb_sealed_…(99 bytes)", decision: "refused" });
@@ -266,7 +268,8 @@ export function describeEgressLog(openDatabase: OpenTestDatabase): void {
           OTHER: ["c.example.com:8443"],
         },
         refused: [{ entry: "evil.example.com", count: 2 }],
-        exchangeCount: 8,
+        unreached: [{ entry: "typo.example.com", count: 1 }],
+        exchangeCount: 9,
         isIncomplete: false,
       });
     });

@@ -82,7 +82,7 @@ export function refusalFrom(error: unknown): Refusal | undefined {
   }
   if (error instanceof DialError) {
     return new Refusal(error.failure, error.message, {
-      wasAllowed: error.failure !== "address_refused",
+      wasAllowed: error.wasAllowed,
       cause: error,
     });
   }

@@ -126,6 +126,7 @@ export class AuditRecord {
       withheldReasons,
       redactedCounts,
       foreignTokens,
+      wasSent: this.sentUpstream,
     };
     if (this.messages !== undefined) return { ...detail, protocol: "websocket" };
     return this.isGrpc ? { ...detail, protocol: "grpc" } : detail;

@@ -197,12 +197,17 @@ export type EgressExplanation = z.infer<typeof egressExplanationSchema>;
  * hosts of each secret, that allow what the log has of the sandbox.
  */
 export const egressSuggestionSchema = z.object({
-  /** Of what was allowed. */
+  /** Of what was allowed and sent. */
   egressAllowlist: z.array(z.string()),
   /** Hosts that received each secret's value. */
   perSecretAllowedHosts: z.record(z.string(), z.array(z.string())),
   /** Entries that would allow what was refused, for you to judge; no part of the lists above. */
   refused: z.array(z.object({ entry: z.string(), count: z.int().min(1) })),
+  /**
+   * Entries of what was allowed and never reached: the name was not found, or no connection
+   * was made. No part of the lists above.
+   */
+  unreached: z.array(z.object({ entry: z.string(), count: z.int().min(1) })),
   /** How many exchanges it follows from, and since when; null without any. */
   exchangeCount: z.int().min(0),
   since: timestampSchema.nullable(),

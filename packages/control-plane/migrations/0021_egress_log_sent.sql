@@ -1,0 +1,1 @@
+ALTER TABLE "egress_log" ADD COLUMN "was_sent" boolean DEFAULT true NOT NULL;

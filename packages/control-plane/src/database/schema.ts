@@ -575,6 +575,17 @@ export const egressLog = pgTable(
 
 export type EgressLogRow = typeof egressLog.$inferSelect;
 
+/** How many entries of the egress log each sandbox has: the log itself takes long to count. */
+export const egressLogCounts = pgTable(
+  "egress_log_counts",
+  {
+    sandboxId: text("sandbox_id").primaryKey(),
+    orgId: orgId(),
+    entries: bigint("entries", { mode: "number" }).notNull(),
+  },
+  (table) => [index("egress_log_counts_org").on(table.orgId)],
+);
+
 type ShownExchange = Pick<
   EgressExchange,
   "method" | "path" | "reason" | "requestBytes" | "responseBytes" | "durationMilliseconds"

@@ -3,10 +3,16 @@ import type { EgressLogBatch, EgressLogLine } from "@opencomputer/protocol/wire"
 import { and, eq, inArray, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { egressLog, sandboxes } from "../database/schema.ts";
+import { countStored } from "./egress-log-counts.ts";
 import { recordEgressEvents } from "./record-egress-events.ts";
 
-/** Any number that only this product uses, for the lock under which entries get their ids. */
-const storeLock = 0x6f63_656c;
+/** Any number that only this product uses. */
+const egressLogLock = 0x6f63_656c;
+
+/** Takes the lock under which entries get their ids and are counted, until the transaction ends. */
+export async function lockEgressLog(transaction: Database): Promise<void> {
+  await transaction.execute(sql`select pg_advisory_xact_lock(${egressLogLock})`);
+}
 
 /**
  * Stores lines that an egress proxy handed over, with the events that follow from them. A line
@@ -20,7 +26,7 @@ export async function storeEgressLog(
   { instanceId, lines }: EgressLogBatch,
 ): Promise<void> {
   await database.transaction(async (transaction) => {
-    await transaction.execute(sql`select pg_advisory_xact_lock(${storeLock})`);
+    await lockEgressLog(transaction);
     const owners = await findOwners(transaction, lines);
     const values = lines.flatMap((line) => {
       const orgId = owners.get(line.sandboxId);
@@ -32,6 +38,7 @@ export async function storeEgressLog(
       .values(values)
       .onConflictDoNothing({ target: [egressLog.instanceId, egressLog.sequence] })
       .returning();
+    await countStored(transaction, stored);
     await recordEgressEvents(transaction, stored);
   });
 }

@@ -7,8 +7,8 @@ import {
   egressPageSchema,
   egressSuggestionSchema,
 } from "@opencomputer/protocol/api";
-import { eq } from "drizzle-orm";
-import { sandboxes } from "../../database/schema.ts";
+import { count, eq } from "drizzle-orm";
+import { egressLog, egressLogCounts, sandboxes } from "../../database/schema.ts";
 import { createEgressLogMaintenance } from "../../egress-log/egress-log-maintenance.ts";
 import { noSecrets } from "../fake-egress-proxy.ts";
 import { eventually } from "../test-installation.ts";
@@ -196,13 +196,33 @@ export function describeEgressLog(openDatabase: OpenTestDatabase): void {
         createEgressLogMaintenance(database, {
           ...{ entriesPerSandboxMax, entriesPerOrgMax, egressLogDaysMax: days },
         }).deleteExpired();
+      const assertCounted = async () => {
+        const counted = await database
+          .select({ sandboxId: egressLog.sandboxId, entries: count() })
+          .from(egressLog)
+          .groupBy(egressLog.sandboxId)
+          .orderBy(egressLog.sandboxId);
+        const kept = await database
+          .select({ sandboxId: egressLogCounts.sandboxId, entries: egressLogCounts.entries })
+          .from(egressLogCounts)
+          .orderBy(egressLogCounts.sandboxId);
+        assert.deepEqual(kept, counted);
+      };
+      await assertCounted();
       await expire(4, 1_000_000);
       assert.deepEqual(pathsOf((await read(sandbox)).entries), ["/3", "/4", "/5", "/6"]);
       assert.deepEqual(pathsOf((await read(quiet)).entries), ["/quiet"]);
+      await assertCounted();
       await expire(1000, 2);
       assert.deepEqual(pathsOf((await read(sandbox)).entries), ["/5", "/6"]);
+      await assertCounted();
+      egressProxy.log(sandbox, { path: "/7" });
+      await untilStored();
+      await expire(2, 1000);
+      assert.deepEqual(pathsOf((await read(sandbox)).entries), ["/6", "/7"]);
       await expire(1000, 1000, 0);
       assert.deepEqual((await read(sandbox)).entries, []);
+      await assertCounted();
     });
 
     test("an event stream has the entries as they are stored, and continues after the last id", async () => {

@@ -99,6 +99,10 @@ describe("what a Prometheus of the operator reads", () => {
       ["opencomputer_egress_requests_total", { kind: "https", decision: "allowed" }],
       ["opencomputer_egress_secrets_total", { result: "substituted" }],
       ["opencomputer_process_running", { process: "egress-proxy" }],
+      ["opencomputer_process_resident_memory_bytes", { process: "supervisor" }],
+      ["opencomputer_process_cpu_seconds_total", { process: "host" }],
+      ["opencomputer_egress_log_read_total", { result: "stored" }],
+      ["opencomputer_webhook_attempts_total", { result: "delivered" }],
     ] as const) {
       assert.ok(has(name, labels), `${name} ${JSON.stringify(labels)}`);
     }

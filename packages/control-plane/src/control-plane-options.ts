@@ -1,5 +1,5 @@
 import type { Tracer } from "@opencomputer/process";
-import type { ProcessState } from "@opencomputer/protocol/wire";
+import type { ProcessState, ProcessUsage } from "@opencomputer/protocol/wire";
 import type { BuildSources } from "./images/build-sources.ts";
 
 export interface ControlPlaneOptions {
@@ -50,6 +50,8 @@ export interface ControlPlaneOptions {
   egressProxySocket: string;
   /** What the supervisor reported last; empty without one. */
   readProcessStates: () => readonly ProcessState[];
+  /** What the supervisor measured last of itself and processes without metrics of their own; empty without one. */
+  readProcessUsage: () => readonly ProcessUsage[];
   /** Divides the work of requests into spans. */
   tracer: Tracer;
 }

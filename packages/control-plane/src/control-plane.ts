@@ -11,6 +11,7 @@ import type { ControlPlaneOptions } from "./control-plane-options.ts";
 import { createServices } from "./create-services.ts";
 import { openDataDirectoryName } from "./data-directory/data-directory.ts";
 import type { OpenDatabase } from "./database/database.ts";
+import { createEgressLogMetrics } from "./egress-log/egress-log-metrics.ts";
 import { createApiKeyService } from "./http/admit/api-key-service.ts";
 import { createAuthentication } from "./http/admit/authentication.ts";
 import { createDashboardSessions } from "./http/admit/dashboard-sessions.ts";
@@ -38,6 +39,7 @@ import { startMaintenance } from "./start-maintenance.ts";
 import { loadKeyRing } from "./vault/load-key-ring.ts";
 import { createVault } from "./vault/vault.ts";
 import { createWebhookAddresses } from "./webhooks/send-message.ts";
+import { createWebhookMetrics } from "./webhooks/webhook-metrics.ts";
 import { startWebhookSender } from "./webhooks/webhook-sender.ts";
 import { connectWorkers } from "./worker/workers.ts";
 
@@ -97,6 +99,7 @@ export async function startControlPlane(
       name: "opencomputer_wake",
       help: "Wakes of hibernated sandboxes",
     }),
+    egressLogMetrics: createEgressLogMetrics(metrics.registry),
   });
   const { sandboxes, previews, activity, lifecycle, forApi, maintenance } = created;
   connections.adoptWith({
@@ -118,6 +121,7 @@ export async function startControlPlane(
     connections: databaseConnections,
     health: connections.health,
     processes: options.readProcessStates,
+    processUsage: options.readProcessUsage,
   });
   const hostPolicy = createHostPolicy({ allowedHosts, corsOrigins, publicUrl, sandboxDomain });
   const sessions = createDashboardSessionRepository(database, now);
@@ -188,6 +192,7 @@ export async function startControlPlane(
     queue: created.deliveries,
     ...{ vault, logger },
     sending: createWebhookAddresses(options.webhookAddresses),
+    metrics: createWebhookMetrics(metrics.registry, maintenance.countWebhooks),
   });
   const tasks = startMaintenance({
     ...{ maintenance, connections, openRequests, logger },

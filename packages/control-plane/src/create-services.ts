@@ -14,6 +14,7 @@ import { createReconcileCheckpoints } from "./checkpoints/reconcile-checkpoints.
 import type { ControlPlaneOptions } from "./control-plane-options.ts";
 import type { Database } from "./database/database.ts";
 import { createEgressLogMaintenance } from "./egress-log/egress-log-maintenance.ts";
+import type { EgressLogMetrics } from "./egress-log/egress-log-metrics.ts";
 import { createEgressLogRepository } from "./egress-log/egress-log-repository.ts";
 import { createEgressLogService } from "./egress-log/egress-log-service.ts";
 import { storeEgressLog } from "./egress-log/store-egress-log.ts";
@@ -85,9 +86,10 @@ export function createServices(deps: {
   home: string;
   options: ControlPlaneOptions;
   observeWake: ObserveWork;
+  egressLogMetrics: EgressLogMetrics;
   logger: Logger;
 }) {
-  const { database, vault, workers, options, logger } = deps;
+  const { database, vault, workers, options, egressLogMetrics, logger } = deps;
   const { operatorPlacements, sandboxDomain, tracer } = options;
   const now = Date.now;
 
@@ -103,11 +105,15 @@ export function createServices(deps: {
   const checkpoints = createCheckpointRepository(database);
   const checkpointMaintenance = createCheckpointMaintenanceRepository(database);
   const patches = createPatchRepository(database);
-  const egressLogMaintenance = createEgressLogMaintenance(database, {
-    egressLogDaysMax: options.egressLogDaysMax,
-    entriesPerSandboxMax: limits.egressLogEntriesPerSandboxMax,
-    entriesPerOrgMax: limits.egressLogEntriesPerOrgMax,
-  });
+  const egressLogMaintenance = createEgressLogMaintenance(
+    database,
+    {
+      egressLogDaysMax: options.egressLogDaysMax,
+      entriesPerSandboxMax: limits.egressLogEntriesPerSandboxMax,
+      entriesPerOrgMax: limits.egressLogEntriesPerOrgMax,
+    },
+    egressLogMetrics.countDeleted,
+  );
   const usageMaintenance = createUsageMaintenance(database, {
     rowsPerOrgMax: limits.usageRowsPerOrgMax,
   });
@@ -118,6 +124,7 @@ export function createServices(deps: {
   const snapshotRows = createSnapshotRepository(database, options);
   const eventMaintenance = createEventMaintenance(database, options);
   const webhooks = createWebhookRepository(database);
+  const webhookMaintenance = createWebhookMaintenance(database);
 
   const activity = createSandboxActivity({
     now,
@@ -253,7 +260,11 @@ export function createServices(deps: {
         await imageMaintenance.abandonBuilds();
       },
       deleteExpiredSecrets: () => formerSecrets.deleteExpired(database, new Date()),
-      storeEgressLog: (batch: EgressLogBatch) => storeEgressLog(database, batch),
+      async storeEgressLog(batch: EgressLogBatch): Promise<void> {
+        const stored = await storeEgressLog(database, batch);
+        egressLogMetrics.countRead({ stored, ignored: batch.lines.length - stored });
+      },
+      countUnstorable: egressLogMetrics.countUnstorable,
       async maintainEgressLog(): Promise<void> {
         await egressLogMaintenance.recordDueEvents();
         await egressLogMaintenance.deleteExpired();
@@ -265,7 +276,8 @@ export function createServices(deps: {
       },
       deleteUnusedImages: imageMaintenance.sweep,
       deleteExpiredEvents: eventMaintenance.deleteExpired,
-      deleteExpiredDeliveries: createWebhookMaintenance(database).deleteExpired,
+      deleteExpiredDeliveries: webhookMaintenance.deleteExpired,
+      countWebhooks: webhookMaintenance.count,
       /** Has events of another database server, whose dump was loaded, precede all others. */
       placeLoadedEvents: eventMaintenance.placeLoaded,
     },

@@ -15,7 +15,7 @@ import { lockDirectory } from "./data-directory/data-directory.ts";
 import { openServerDatabase } from "./database/open-server-database.ts";
 import { createLogger } from "./logging.ts";
 import { defaultDiskMBPerOrgMax } from "./orgs/disk-budget.ts";
-import { watchProcessStates } from "./supervisor-link.ts";
+import { watchSupervisor } from "./supervisor-link.ts";
 
 /** Longest that requests under way may hold up the end of the process. */
 const shutdownMilliseconds = 10_000;
@@ -142,7 +142,7 @@ async function run(): Promise<void> {
       },
       dashboardDirectory: existsSync(dashboardDirectory) ? dashboardDirectory : null,
       workerSocket: settings.OPENCOMPUTER_WORKER_SOCKET,
-      readProcessStates: watchProcessStates(process, logger),
+      ...watchSupervisor(process, logger),
       tracer,
       egressProxySocket: settings.OPENCOMPUTER_EGRESS_PROXY_SOCKET,
     },

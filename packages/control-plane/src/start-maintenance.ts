@@ -70,6 +70,7 @@ export function startMaintenance(deps: {
   const egressLogReaders = startEgressLogReaders({
     egressProxies: connections.workers.all().map(({ egressProxy }) => egressProxy),
     store: maintenance.storeEgressLog,
+    onUnstorable: maintenance.countUnstorable,
     logger,
   });
   const rotating = rotation === null ? undefined : rotateUntilDone(rotation);

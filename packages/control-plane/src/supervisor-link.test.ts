@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
-import { watchProcessStates } from "./supervisor-link.ts";
+import { watchSupervisor } from "./supervisor-link.ts";
 
-test("watchProcessStates: the last well-formed report counts", () => {
+test("watchSupervisor: the last well-formed report of each kind counts", () => {
   const channel = new EventEmitter() as EventEmitter & Pick<NodeJS.Process, "on">;
   const warnings: string[] = [];
-  const read = watchProcessStates(channel, {
+  const { readProcessStates, readProcessUsage } = watchSupervisor(channel, {
     warn: (_details: object, message?: string) => void warnings.push(message ?? ""),
   });
-  assert.deepEqual(read(), []);
+  assert.deepEqual([readProcessStates(), readProcessUsage()], [[], []]);
   const worker = {
     name: "worker",
     state: "restarting",
@@ -17,9 +17,12 @@ test("watchProcessStates: the last well-formed report counts", () => {
     restarts: 2,
     lastExit: "signal SIGKILL",
   };
+  const host = { name: "host", cpuSeconds: 1.25, residentMemoryBytes: 4096 };
   channel.emit("message", { type: "service-state", processes: [worker] });
-  assert.deepEqual(read(), [worker]);
-  channel.emit("message", { type: "service-state", processes: [{ name: "worker" }] });
-  assert.deepEqual(read(), [worker]);
-  assert.equal(warnings.length, 1);
+  channel.emit("message", { type: "process-usage", processes: [host] });
+  for (const type of ["service-state", "process-usage", "other"]) {
+    channel.emit("message", { type, processes: [{ name: "worker" }] });
+  }
+  assert.deepEqual([readProcessStates(), readProcessUsage()], [[worker], [host]]);
+  assert.equal(warnings.length, 3);
 });

@@ -114,6 +114,7 @@ export async function startEgressProxy(options: {
     dnsConnections: () => dnsConnections.count,
     sessions: () => sessions.count,
     isAuditTrailWritable: options.isAuditTrailWritable,
+    egressLog: () => egressLog,
   });
   const writeAudit: WriteAudit = (line, detail) => {
     metrics.countLine(line);

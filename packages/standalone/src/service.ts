@@ -127,6 +127,10 @@ async function startProcesses(
   await untilResponding(installation.egressProxySocket, signal);
   onStage("starting the control plane");
   await processes.start(definitions.controlPlane);
+  if (settings.OPENCOMPUTER_METRICS_PORT !== undefined) {
+    // It takes requests of the worker alone, so nothing scrapes it.
+    processes.measure([definitions.host.name]);
+  }
   await untilReady({ installation, apiOrigin: apiOrigin(settings), onStage, signal });
   processes.persist();
 }

@@ -21,7 +21,12 @@ export interface EgressLogRetention {
 export type DeletionReason = "age" | "sandbox" | "org";
 
 /** Deletes entries of the egress log across orgs. No request of a caller reaches it. */
-export function createEgressLogMaintenance(database: Database, retention: EgressLogRetention) {
+export function createEgressLogMaintenance(
+  database: Database,
+  retention: EgressLogRetention,
+  /** Called after entries were deleted. */
+  onDeleted: (reason: DeletionReason, entries: number) => void,
+) {
   /** Chooses the oldest entries of each sandbox or org by as many as it has too many. */
   const beyond = (key: SQL, counts: SQL): SQL => sql`
     select entry.id from (${counts}) as excess cross join lateral (
@@ -64,6 +69,7 @@ export function createEgressLogMaintenance(database: Database, retention: Egress
         let deleted: number;
         do {
           deleted = await deleteChosen(chosenFor[reason]);
+          onDeleted(reason, deleted);
         } while (deleted === deletionsMax);
       }
       await database.transaction(async (transaction) => {

@@ -27,6 +27,7 @@ function scenario(sequences: number[], options: { refused?: number; failures?: n
       return { instanceId, lines };
     },
   };
+  let unstorable = 0;
   const recording = createRecordingLogger();
   const readers = startEgressLogReaders({
     egressProxies: [egressProxy],
@@ -38,9 +39,12 @@ function scenario(sequences: number[], options: { refused?: number; failures?: n
       }
       stored.push(...batch.lines.map(({ sequence }) => sequence));
     },
+    onUnstorable() {
+      unstorable += 1;
+    },
     ...{ logger: recording.logger, pauses },
   });
-  return { readers, stored, isDrained, log: recording.lines };
+  return { readers, stored, isDrained, log: recording.lines, unstorable: () => unstorable };
 }
 
 function createSignal() {
@@ -61,10 +65,10 @@ describe("startEgressLogReaders", () => {
   });
 
   test("a line that cannot be stored does not stop the others, and the log names it", async () => {
-    const { readers, stored, isDrained, log } = scenario([1, 2, 3], { refused: 2 });
+    const { readers, stored, isDrained, log, unstorable } = scenario([1, 2, 3], { refused: 2 });
     await isDrained;
     await readers.stop();
-    assert.deepEqual(stored, [1, 3]);
+    assert.deepEqual([stored, unstorable()], [[1, 3], 1]);
     assert.match(log(), /"sequence":2,.*is left out/);
   });
 });

@@ -29,10 +29,12 @@ export function startEgressLogReaders(deps: {
   egressProxies: readonly ReadableProxy[];
   /** Stores lines, each once, however often it is called with them. */
   store: (batch: EgressLogBatch) => Promise<unknown>;
+  /** Called for a line that cannot be stored, and is left out. */
+  onUnstorable: () => void;
   logger: Logger;
   pauses?: typeof defaultPauses;
 }): EgressLogReaders {
-  const { egressProxies, store, logger, pauses = defaultPauses } = deps;
+  const { egressProxies, store, onUnstorable, logger, pauses = defaultPauses } = deps;
   const stopping = new AbortController();
   const { signal } = stopping;
 
@@ -94,6 +96,7 @@ export function startEgressLogReaders(deps: {
         await store({ instanceId, lines: [line] });
       } catch (error) {
         if (!isDataError(error)) throw error;
+        onUnstorable();
         logger.error(
           { instanceId, sequence: line.sequence, sandboxId: line.sandboxId, err: error },
           "a line of the egress log cannot be stored, and is left out; the audit trail has it",

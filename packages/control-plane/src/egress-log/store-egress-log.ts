@@ -18,21 +18,22 @@ export async function lockEgressLog(transaction: Database): Promise<void> {
  * Stores lines that an egress proxy handed over, with the events that follow from them. A line
  * that is stored already, because the acknowledgement of it was lost, is not stored again. Lines
  * of sandboxes that no user has, such as those in which images are built, are left out.
+ * Returns how many were stored.
  *
  * It holds a lock until it commits: so no reader that has seen an id gets one below it later.
  */
 export async function storeEgressLog(
   database: Database,
   { instanceId, lines }: EgressLogBatch,
-): Promise<void> {
-  await database.transaction(async (transaction) => {
+): Promise<number> {
+  return database.transaction(async (transaction) => {
     await lockEgressLog(transaction);
     const owners = await findOwners(transaction, lines);
     const values = lines.flatMap((line) => {
       const orgId = owners.get(line.sandboxId);
       return orgId === undefined ? [] : [{ orgId, instanceId, ...valuesOf(line) }];
     });
-    if (values.length === 0) return;
+    if (values.length === 0) return 0;
     const stored = await transaction
       .insert(egressLog)
       .values(values)
@@ -40,6 +41,7 @@ export async function storeEgressLog(
       .returning();
     await countStored(transaction, stored);
     await recordEgressEvents(transaction, stored);
+    return stored.length;
   });
 }
 

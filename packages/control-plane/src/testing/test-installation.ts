@@ -77,6 +77,7 @@ export async function startTestInstallation(
         egressProxySocket: join(directory, "egress-proxy.sock"),
         readProcessStates: () => [],
         tracer: new Tracer(),
+        readProcessUsage: () => [],
         ...options,
         ...changes,
       },

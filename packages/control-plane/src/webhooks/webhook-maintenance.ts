@@ -1,11 +1,32 @@
 import { limits } from "@opencomputer/protocol/api";
-import { sql } from "drizzle-orm";
+import { count, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { sandboxes, webhookDeliveries, webhooks } from "../database/schema.ts";
 
-/** Deletes webhooks and deliveries across orgs. No request of a caller reaches it. */
+/** What is to be sent, and to how many, of all orgs. */
+export interface WebhookCounts {
+  pendingDeliveries: number;
+  /** By why they are disabled, and `enabled`; a state that none is in may be absent. */
+  byState: ReadonlyMap<string, number>;
+}
+
+/** Deletes and counts webhooks and deliveries across orgs. No request of a caller reaches it. */
 export function createWebhookMaintenance(database: Database) {
   return {
+    async count(): Promise<WebhookCounts> {
+      const pendingDeliveries = await database.$count(
+        webhookDeliveries,
+        eq(webhookDeliveries.state, "pending"),
+      );
+      const { enabled, disabledReason } = webhooks;
+      const rows = await database
+        .select({ enabled, disabledReason, count: count() })
+        .from(webhooks)
+        .groupBy(enabled, disabledReason);
+      const states = rows.map((row) => [row.disabledReason ?? "enabled", row.count] as const);
+      return { pendingDeliveries, byState: new Map(states) };
+    },
+
     /**
      * Deletes webhooks of sandboxes that are no more, once nothing is left to be sent to
      * them; gives up what waits for a disabled webhook; and deletes the oldest

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Vault } from "../vault/vault.ts";
 import type { DeliveryQueue, Outcome, TakenDelivery } from "./delivery-queue.ts";
 import { SendError, type SendMessageDeps, sendMessage } from "./send-message.ts";
+import type { AttemptResult, WebhookMetrics } from "./webhook-metrics.ts";
 import { signMessage } from "./webhook-secret.ts";
 
 const pollMilliseconds = 1_000;
@@ -23,9 +24,10 @@ export function startWebhookSender(deps: {
   queue: DeliveryQueue;
   vault: Vault;
   sending: SendMessageDeps;
+  metrics: Pick<WebhookMetrics, "countAttempt">;
   logger: Logger;
 }): WebhookSender {
-  const { queue, vault, sending, logger } = deps;
+  const { queue, vault, sending, metrics, logger } = deps;
   const stopping = new AbortController();
   const { signal } = stopping;
   const attempts = new Set<Promise<void>>();
@@ -35,6 +37,7 @@ export function startWebhookSender(deps: {
   async function attempt(delivery: TakenDelivery): Promise<void> {
     const outcome = await send(delivery);
     if (outcome === undefined) return queue.giveBack(delivery);
+    metrics.countAttempt(resultOf(outcome));
     const { isDisabled } = await queue.finish(delivery, outcome);
     const { webhookId, id: deliveryId } = delivery;
     if (isDisabled) logger.warn({ webhookId, status: outcome.status }, "a webhook was disabled");
@@ -138,6 +141,11 @@ class Attempts {
 function outcomeOf(status: number): Outcome {
   const isDelivered = status >= 200 && status < 300;
   return { isDelivered, status, error: isDelivered ? null : `Responded with status ${status}` };
+}
+
+function resultOf({ isDelivered, status }: Outcome): AttemptResult {
+  if (isDelivered) return "delivered";
+  return status === null ? "unreachable" : "rejected";
 }
 
 function failed(error: string): Outcome {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { limits, receivedEventSchema } from "@opencomputer/protocol/api";
 import { eq, sql } from "drizzle-orm";
+import { Registry } from "prom-client";
 import type { Database, OpenDatabase } from "../database/database.ts";
 import { openServerDatabase } from "../database/open-server-database.ts";
 import { events, installations, webhookDeliveries, webhooks } from "../database/schema.ts";
@@ -20,6 +21,7 @@ import { createVault } from "../vault/vault.ts";
 import { createDeliveryQueue } from "./delivery-queue.ts";
 import { createWebhookAddresses } from "./send-message.ts";
 import { createWebhookMaintenance } from "./webhook-maintenance.ts";
+import { type AttemptResult, createWebhookMetrics } from "./webhook-metrics.ts";
 import { insertWebhook, planWebhook } from "./webhook-repository.ts";
 import { startWebhookSender, type WebhookSender } from "./webhook-sender.ts";
 
@@ -35,6 +37,8 @@ describe("webhooks", () => {
   let orgId: string;
   let receiver: WebhookReceiver;
   let senders: WebhookSender[];
+  let attempts: AttemptResult[];
+  const metrics = { countAttempt: (result: AttemptResult) => void attempts.push(result) };
   before(async () => {
     cluster = await startPostgresCluster();
   });
@@ -44,6 +48,7 @@ describe("webhooks", () => {
     url = await cluster.createDatabase();
     opened = [];
     senders = [];
+    attempts = [];
     database = await open();
     await database.insert(installations).values({
       ...{ shortId: "0123abcd", encryptedCheck: "-", checkKeyVersion: "v1" },
@@ -69,7 +74,7 @@ describe("webhooks", () => {
     const sender = startWebhookSender({
       queue: createDeliveryQueue(await open()),
       sending: createWebhookAddresses(["127.0.0.0/8"]),
-      ...{ vault, logger },
+      ...{ vault, metrics, logger },
     });
     senders.push(sender);
     return sender;
@@ -209,16 +214,17 @@ describe("webhooks", () => {
     assert.equal((await deliveries()).length, 2);
   });
 
-  for (const [what, respond, error] of [
-    ["fails", (response) => response.writeHead(500).end(), "Responded with status 500"],
+  for (const [what, respond, error, result] of [
+    ["fails", (response) => response.writeHead(500).end(), "Responded with status 500", "rejected"],
     [
       "redirects",
       (response) => response.writeHead(307, { location: "/elsewhere" }).end(),
       "Responded with status 307",
+      "rejected",
     ],
-    ["breaks off", (response) => response.destroy(), "ECONNRESET"],
-    ["lies", (response) => response.socket?.end("HTTP/9.9 200 OK\r\n\r\n"), "HPE_"],
-  ] satisfies [string, WebhookReceiver["respond"], string][]) {
+    ["breaks off", (response) => response.destroy(), "ECONNRESET", "unreachable"],
+    ["lies", (response) => response.socket?.end("HTTP/9.9 200 OK\r\n\r\n"), "HPE_", "unreachable"],
+  ] satisfies [string, WebhookReceiver["respond"], string, AttemptResult][]) {
     test(`a receiver that ${what} gets it again, later`, async () => {
       const { id } = await addWebhook();
       await record();
@@ -237,6 +243,7 @@ describe("webhooks", () => {
       await untilDelivered(1);
       assert.equal((await webhookRow(id)).failingSince, null);
       assert.deepEqual([(await deliveries())[0]?.error, new Set(receiver.ids()).size], [null, 1]);
+      assert.deepEqual(attempts, [result, "delivered"]);
     });
   }
 
@@ -348,7 +355,7 @@ describe("webhooks", () => {
     const sender = startWebhookSender({
       queue: createDeliveryQueue(database),
       sending: createWebhookAddresses([]),
-      ...{ vault, logger },
+      ...{ vault, metrics, logger },
     });
     senders.push(sender);
     await untilAttempted(1);
@@ -358,6 +365,38 @@ describe("webhooks", () => {
     );
     assert.deepEqual(receiver.messages, []);
     assert.ok((await webhookRow(id)).failingSince !== null);
+  });
+
+  test("metrics have attempts, what is to be sent, and webhooks by state, without any of their URLs", async () => {
+    const registry = new Registry();
+    const { count } = createWebhookMaintenance(database);
+    let isAway = false;
+    const { countAttempt } = createWebhookMetrics(registry, async () => {
+      if (isAway) throw new Error("the database is away");
+      return count();
+    });
+    const gone = await addWebhook();
+    await addWebhook();
+    await record();
+    countAttempt("rejected");
+    const disabled = { enabled: false, disabledReason: "gone" } as const;
+    await database.update(webhooks).set(disabled).where(eq(webhooks.id, gone.id));
+    const scrape = async () => (await registry.metrics()).split("\n");
+    const samples = await scrape();
+    for (const sample of [
+      'opencomputer_webhook_attempts_total{result="rejected"} 1',
+      'opencomputer_webhook_attempts_total{result="unreachable"} 0',
+      "opencomputer_webhook_deliveries_pending 2",
+      'opencomputer_webhooks{state="enabled"} 1',
+      'opencomputer_webhooks{state="gone"} 1',
+      'opencomputer_webhooks{state="failing"} 0',
+    ]) {
+      assert.ok(samples.includes(sample), `${sample}\n${samples.join("\n")}`);
+    }
+    assert.ok(!samples.some((line) => line.includes(new URL(receiver.url).port)));
+    isAway = true;
+    const without = (await scrape()).filter((line) => !line.startsWith("#"));
+    assert.ok(!without.some((line) => /deliveries_pending|webhooks\{/.test(line)));
   });
 
   test("maintenance ends webhooks of sandboxes that are no more, and deletes old deliveries", async () => {

@@ -48,13 +48,14 @@ describe("EgressLogBuffer", () => {
   });
 
   test("a sandbox that floods keeps its first lines, and the rest is summed up and counted", async () => {
-    const { keep, read, acknowledge } = scenario({ linesPerSandboxMax: 3 });
+    const { buffer, keep, read, acknowledge } = scenario({ linesPerSandboxMax: 3 });
     for (let index = 0; index < 50; index += 1) keep(`/${index}`);
     keep("/", testSandboxId, 20);
     const lines = await read();
     assert.deepEqual(pathsOf(lines), ["/0", "/1", "/2", null]);
     const [sum] = lines.slice(-1);
     assert.equal(sum?.leftOut, 47 + 20);
+    assert.deepEqual(buffer.counts, { kept: 3, leftOut: 67 });
     assert.match(
       sum?.reason ?? "",
       /^67 exchanges were left out of the egress log, which was full/,
@@ -62,7 +63,9 @@ describe("EgressLogBuffer", () => {
     acknowledge(sum?.sequence ?? 0);
     await read();
     keep("/after");
-    assert.deepEqual(pathsOf(await read()), ["/after"]);
+    keep("/sum", testSandboxId, 9);
+    assert.deepEqual(pathsOf(await read()), ["/after", "/sum"]);
+    assert.deepEqual(buffer.counts, { kept: 4, leftOut: 76 });
   });
 
   test("what is left out after a sum was read is in a later sum, so that none is lost or counted twice", async () => {

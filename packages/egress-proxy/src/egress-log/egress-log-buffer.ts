@@ -59,6 +59,7 @@ export class EgressLogBuffer {
   readonly #sandboxes = new Map<string, Sandbox>();
   #bytes = 0;
   #lastSequence = 0;
+  readonly #counts = { kept: 0, leftOut: 0 };
   readonly #waiting = new Set<() => void>();
   readonly #draining = new Set<() => void>();
 
@@ -70,6 +71,11 @@ export class EgressLogBuffer {
   /** Lines, and sums of lines, that are not acknowledged. */
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** How many lines were kept one by one, and how many were only summed up, since the start. */
+  get counts(): { readonly kept: number; readonly leftOut: number } {
+    return this.#counts;
   }
 
   /** Keeps a line of a sandbox. A line of an address without a sandbox belongs to no log. */
@@ -87,6 +93,7 @@ export class EgressLogBuffer {
       if (this.#fits(sandbox, bytes)) {
         this.#charge(sandbox, bytes);
         this.#append({ sandboxId, json, bytes });
+        this.#count(leftOut);
         return;
       }
     }
@@ -116,6 +123,12 @@ export class EgressLogBuffer {
     });
   }
 
+  /** @param leftOut How many lines a line stands for; 0 for one that was kept itself. */
+  #count(leftOut: number): void {
+    if (leftOut === 0) this.#counts.kept += 1;
+    else this.#counts.leftOut += leftOut;
+  }
+
   #fits(sandbox: Sandbox, bytes: number): boolean {
     const { linesPerSandboxMax, bytesPerSandboxMax, bytesTotalMax, shareBytes } = this.#limits;
     const bytesMax = this.#bytes + bytes <= bytesTotalMax ? bytesPerSandboxMax : shareBytes;
@@ -137,6 +150,7 @@ export class EgressLogBuffer {
       this.#append({ sandboxId, group, leftOut });
     }
     leftOut.add(line, count);
+    this.#count(count);
   }
 
   #append(entry: Line | Sum): void {

@@ -31,6 +31,7 @@ test("createEgressMetrics counts lines and refusals, without anything that a gue
     dnsConnections: () => 1,
     sessions: () => 3,
     isAuditTrailWritable: () => false,
+    egressLog: () => ({ size: 4, counts: { kept: 9, leftOut: 70 } }),
   });
   metrics.countLine(line);
   metrics.countLine({ ...line, decision: "refused", substituted: [], withheld: [], redacted: [] });
@@ -53,6 +54,9 @@ test("createEgressMetrics counts lines and refusals, without anything that a gue
     "opencomputer_egress_dns_connections 1",
     "opencomputer_egress_sessions 3",
     "opencomputer_egress_audit_trail_writable 0",
+    "opencomputer_egress_log_waiting 4",
+    'opencomputer_egress_log_lines_total{result="kept"} 9',
+    'opencomputer_egress_log_lines_total{result="left_out"} 70',
   ]) {
     assert.ok(text.split("\n").includes(sample), `${sample}\n${text}`);
   }

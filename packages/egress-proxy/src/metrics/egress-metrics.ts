@@ -25,6 +25,11 @@ export function createEgressMetrics(
     dnsConnections: () => number;
     sessions: () => number;
     isAuditTrailWritable: () => boolean;
+    egressLog: () => {
+      /** Lines that are not stored yet. */
+      readonly size: number;
+      readonly counts: { readonly kept: number; readonly leftOut: number };
+    };
   },
 ): EgressMetrics {
   const registers = [registry];
@@ -84,6 +89,24 @@ export function createEgressMetrics(
     "1 while the audit trail takes lines; at 0 requests are refused",
     () => (read.isAuditTrailWritable() ? 1 : 0),
   );
+
+  gauge(
+    "opencomputer_egress_log_waiting",
+    "Lines of the egress log that the control plane has not stored yet",
+    () => read.egressLog().size,
+  );
+  new Counter({
+    name: "opencomputer_egress_log_lines_total",
+    help: "Lines for the egress log: kept, or left out and only summed up, because a sandbox had too many",
+    labelNames: ["result"],
+    registers,
+    collect() {
+      const { kept, leftOut } = read.egressLog().counts;
+      this.reset();
+      this.inc({ result: "kept" }, kept);
+      this.inc({ result: "left_out" }, leftOut);
+    },
+  });
 
   const countSecrets: EgressMetrics["countSecrets"] = (line) => {
     for (const result of secretResults) {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, describe, test } from "node:test";
-import { serviceStateMessageSchema } from "@opencomputer/protocol/wire";
+import { processUsageMessageSchema, serviceStateMessageSchema } from "@opencomputer/protocol/wire";
 import { until } from "../testing/until.ts";
 import { ProcessSet, ServiceFailure } from "./process-set.ts";
 import type { ProcessDefinition } from "./start-process.ts";
@@ -49,6 +49,26 @@ describe("ProcessSet", () => {
     assert.equal(processes.isRestarting("other"), false);
     await processes.stop();
     assert.match(String(processes.ending.reason), /stopped before it was ready/);
+  });
+
+  test("sends what it and the named processes use to the reader, and not of others", async () => {
+    const processes = await open();
+    await processes.start(define("measured", "setInterval(() => {}, 1e6)"));
+    await processes.start(define("other", "setInterval(() => {}, 1e6)"));
+    const script = 'process.on("message", (message) => console.log(JSON.stringify(message)))';
+    await processes.start(define("reader", script));
+    processes.measure(["measured"]);
+    await until("it was sent", async () => (await logOf("reader")).includes("process-usage"));
+    await processes.stop();
+    const lines = (await logOf("reader")).split("\n").filter((line) => line.includes("usage"));
+    const { processes: usage } = processUsageMessageSchema.parse(JSON.parse(lines[0] ?? ""));
+    assert.deepEqual(
+      usage.map(({ name, residentMemoryBytes }) => [name, residentMemoryBytes > 1024 * 1024]),
+      [
+        ["supervisor", true],
+        ["measured", true],
+      ],
+    );
   });
 
   test("ends with the exit code and the log of a process that cannot run, and starts no other", async () => {

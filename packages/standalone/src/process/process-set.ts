@@ -1,9 +1,13 @@
 import type { Writable } from "node:stream";
+import type { SupervisorMessage } from "@opencomputer/protocol/wire";
 import type { Installation } from "../installation/installation.ts";
 import { findCgroupParent, ProcessCgroup } from "./process-cgroup.ts";
 import { openProcessLog } from "./process-log.ts";
+import { ownUsage, readProcessUsage } from "./process-usage.ts";
 import type { ProcessDefinition, ProcessStreams } from "./start-process.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
+
+const usageMilliseconds = 5_000;
 
 /** Why the service cannot run, with the exit code for it. */
 export class ServiceFailure extends Error {
@@ -18,7 +22,7 @@ export class ServiceFailure extends Error {
 
 interface ProcessSetOptions {
   readonly installation: Pick<Installation, "id" | "logDirectory">;
-  /** The process that is sent the states of all. */
+  /** The process that is sent the states of all, and what some use. */
   readonly stateReader: string;
   readonly onNote: (text: string) => void;
 }
@@ -30,6 +34,7 @@ export class ProcessSet {
   readonly #running: SupervisedProcess[] = [];
   readonly #ending = new AbortController();
   #mayPersist = false;
+  #measuring: NodeJS.Timeout | undefined;
 
   private constructor(options: ProcessSetOptions, cgroupParent: string | undefined) {
     this.#options = options;
@@ -84,6 +89,12 @@ export class ProcessSet {
     this.#mayPersist = true;
   }
 
+  /** From now on sends the reader every few seconds what the supervisor and the named processes use. */
+  measure(names: readonly string[]): void {
+    this.#measuring = setInterval(() => this.#reportUsage(names), usageMilliseconds);
+    this.#reportUsage(names);
+  }
+
   isRestarting(name: string): boolean {
     return this.#running.some(
       (supervised) => supervised.name === name && supervised.state().state === "restarting",
@@ -99,6 +110,7 @@ export class ProcessSet {
 
   /** Stops every process, in the reverse order of their start. */
   async stop(): Promise<void> {
+    clearInterval(this.#measuring);
     this.#ending.abort(new Error("The service was stopped before it was ready"));
     for (const supervised of this.#running.reverse()) await supervised.stop();
   }
@@ -116,10 +128,28 @@ export class ProcessSet {
 
   #reportStates(): void {
     const processes = this.#running.map((supervised) => supervised.state());
+    this.#sendReader({ type: "service-state", processes });
+  }
+
+  #reportUsage(names: readonly string[]): void {
+    const reads = this.#running.map(async (supervised) => {
+      const processId = supervised.pid();
+      if (processId === undefined || !names.includes(supervised.name)) return undefined;
+      return readProcessUsage(supervised.name, processId);
+    });
+    Promise.all(reads).then(
+      (usages) => {
+        const found = usages.filter((usage) => usage !== undefined);
+        const processes = [ownUsage("supervisor"), ...found];
+        this.#sendReader({ type: "process-usage", processes });
+      },
+      (error: unknown) => this.#options.onNote(`The use of processes cannot be read: ${error}`),
+    );
+  }
+
+  #sendReader(message: SupervisorMessage): void {
     for (const supervised of this.#running) {
-      if (supervised.name === this.#options.stateReader) {
-        supervised.send({ type: "service-state", processes });
-      }
+      if (supervised.name === this.#options.stateReader) supervised.send(message);
     }
   }
 }

@@ -1,8 +1,4 @@
-import {
-  exitCodes,
-  type ProcessState,
-  type ServiceStateMessage,
-} from "@opencomputer/protocol/wire";
+import { exitCodes, type ProcessState, type SupervisorMessage } from "@opencomputer/protocol/wire";
 import type { ProcessCgroup } from "./process-cgroup.ts";
 import {
   type ProcessDefinition,
@@ -95,7 +91,7 @@ export class SupervisedProcess {
   }
 
   /** Sends a message on its channel. A process that has ended, or does not read, gets none. */
-  send(message: ServiceStateMessage): void {
+  send(message: SupervisorMessage): void {
     if (this.#life.kind !== "running") return;
     const { channel } = this.#life.process;
     if (channel?.writable !== true || channel.writableLength > unreadBytesMax) return;

@@ -15,6 +15,7 @@ test("addControlPlaneMetrics reads everything at each scrape", async () => {
     processes: () => [
       { name: "worker", state: "restarting", since: "", restarts: 4, lastExit: "signal SIGKILL" },
     ],
+    processUsage: () => [{ name: "host", cpuSeconds: 2.5, residentMemoryBytes: 4096 }],
   };
   const registry = new Registry();
   addControlPlaneMetrics(registry, {
@@ -22,6 +23,7 @@ test("addControlPlaneMetrics reads everything at each scrape", async () => {
     connections: () => sources.connections(),
     health: () => sources.health(),
     processes: () => sources.processes(),
+    processUsage: () => sources.processUsage(),
   });
   const scrape = async () => (await registry.metrics()).split("\n");
   const first = await scrape();
@@ -35,6 +37,8 @@ test("addControlPlaneMetrics reads everything at each scrape", async () => {
     "opencomputer_ready 1",
     'opencomputer_process_running{process="worker"} 0',
     'opencomputer_process_restarts{process="worker"} 4',
+    'opencomputer_process_cpu_seconds_total{process="host"} 2.5',
+    'opencomputer_process_resident_memory_bytes{process="host"} 4096',
   ]) {
     assert.ok(first.includes(line), line);
   }
@@ -47,5 +51,7 @@ test("addControlPlaneMetrics reads everything at each scrape", async () => {
   const second = await scrape();
   assert.ok(second.includes("opencomputer_database_up 0"));
   assert.ok(second.includes("opencomputer_ready 1"), "the rest is still measured");
+  const cpu = 'opencomputer_process_cpu_seconds_total{process="host"} 2.5';
+  assert.ok(second.includes(cpu), "a scrape adds nothing to it");
   assert.ok(!second.some((line) => line.startsWith("opencomputer_sandboxes{")));
 });

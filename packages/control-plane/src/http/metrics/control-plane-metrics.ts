@@ -1,5 +1,5 @@
-import type { ProcessState } from "@opencomputer/protocol/wire";
-import { Gauge, type Registry } from "prom-client";
+import type { ProcessState, ProcessUsage } from "@opencomputer/protocol/wire";
+import { Counter, Gauge, type Registry } from "prom-client";
 import type { DatabaseConnections } from "../../database/database.ts";
 import { sandboxStates } from "../../database/schema.ts";
 import type { SandboxState } from "../../sandboxes/rows/sandbox-states.ts";
@@ -13,6 +13,8 @@ export interface ControlPlaneSources {
   health(): WorkersHealth;
   /** The processes of the service, as their supervisor reports them. */
   processes(): readonly ProcessState[];
+  /** What the supervisor, and processes without metrics of their own, use. */
+  processUsage(): readonly ProcessUsage[];
 }
 
 /** Adds what the control plane has and knows. No org and no sandbox is a label. */
@@ -93,6 +95,30 @@ export function addControlPlaneMetrics(registry: Registry, sources: ControlPlane
     registers,
     collect() {
       for (const { name, restarts } of sources.processes()) this.set({ process: name }, restarts);
+    },
+  });
+  new Counter({
+    name: "opencomputer_process_cpu_seconds_total",
+    help: "CPU time of the supervisor and the host process, as the supervisor measures it",
+    labelNames: ["process"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { name, cpuSeconds } of sources.processUsage()) {
+        this.inc({ process: name }, cpuSeconds);
+      }
+    },
+  });
+  new Gauge({
+    name: "opencomputer_process_resident_memory_bytes",
+    help: "Resident memory of the supervisor and the host process, as the supervisor measures it",
+    labelNames: ["process"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { name, residentMemoryBytes } of sources.processUsage()) {
+        this.set({ process: name }, residentMemoryBytes);
+      }
     },
   });
 }

@@ -192,10 +192,13 @@ export function describeEgressLog(openDatabase: OpenTestDatabase): void {
       egressProxy.log(quiet, { path: "/quiet" });
       for (let index = 1; index <= 6; index += 1) egressProxy.log(sandbox, { path: `/${index}` });
       await untilStored();
+      const deleted: string[] = [];
       const expire = (entriesPerSandboxMax: number, entriesPerOrgMax: number, days = 7) =>
-        createEgressLogMaintenance(database, {
-          ...{ entriesPerSandboxMax, entriesPerOrgMax, egressLogDaysMax: days },
-        }).deleteExpired();
+        createEgressLogMaintenance(
+          database,
+          { entriesPerSandboxMax, entriesPerOrgMax, egressLogDaysMax: days },
+          (reason, entries) => void deleted.push(`${reason} ${entries}`),
+        ).deleteExpired();
       const assertCounted = async () => {
         const counted = await database
           .select({ sandboxId: egressLog.sandboxId, entries: count() })
@@ -220,7 +223,9 @@ export function describeEgressLog(openDatabase: OpenTestDatabase): void {
       await untilStored();
       await expire(2, 1000);
       assert.deepEqual(pathsOf((await read(sandbox)).entries), ["/6", "/7"]);
+      deleted.length = 0;
       await expire(1000, 1000, 0);
+      assert.deepEqual(deleted, ["age 2", "sandbox 0", "org 0"]);
       assert.deepEqual((await read(sandbox)).entries, []);
       await assertCounted();
     });

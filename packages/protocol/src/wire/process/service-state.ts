@@ -18,7 +18,27 @@ export const serviceStateMessageSchema = z.object({
   type: z.literal("service-state"),
   processes: z.array(processStateSchema),
 });
-export type ServiceStateMessage = z.infer<typeof serviceStateMessageSchema>;
+
+/** What a process of the service, or the supervisor itself, takes of the host. */
+export const processUsageSchema = z.object({
+  name: z.string(),
+  /** Of all its threads, since the process started. */
+  cpuSeconds: z.number().min(0),
+  residentMemoryBytes: z.int().min(0),
+});
+export type ProcessUsage = z.infer<typeof processUsageSchema>;
+
+/** Message of the supervisor to the control plane, every few seconds while metrics are served. */
+export const processUsageMessageSchema = z.object({
+  type: z.literal("process-usage"),
+  processes: z.array(processUsageSchema),
+});
+
+export const supervisorMessageSchema = z.discriminatedUnion("type", [
+  serviceStateMessageSchema,
+  processUsageMessageSchema,
+]);
+export type SupervisorMessage = z.infer<typeof supervisorMessageSchema>;
 
 /** Exit codes of the service and its processes; sysexits(3) has the numbers. */
 export const exitCodes = {

@@ -362,6 +362,8 @@ describe("the examples of the guide run as they are printed", () => {
     assert.match(list.slice(jsonAt), new RegExp(`"sandboxID": "${id}"`));
     const shown = await guide.run("command-line/get", { replace });
     assert.deepEqual(cells(shown.stdout), cells(guide.output("command-line/get")));
+    const tagged = await guide.run("command-line/tags", { replace });
+    assert.equal(tagged.stdout, guide.output("command-line/tags"));
     await guide.run("command-line/set-timeout", { replace });
     await guide.run("command-line/kill", { replace });
     assert.equal((await Sandbox.get(id, connection)).status, "stopped");

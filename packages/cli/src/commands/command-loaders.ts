@@ -30,6 +30,7 @@ export const commandLoaders: readonly CommandLoader[] = [
   { names: ["shell"], load: async () => (await import("./shell/shell.ts")).addShell },
   { names: ["kill", "delete"], load: async () => (await import("./sandbox/kill.ts")).addKill },
   { names: ["sandbox"], load: async () => (await import("./sandbox/sandbox.ts")).addSandbox },
+  { names: ["tag"], load: async () => (await import("./tag.ts")).addTag },
   {
     names: ["checkpoint", "cp"],
     load: async () => (await import("./checkpoint/checkpoint.ts")).addCheckpoint,

@@ -7,7 +7,7 @@ import { OcCommand } from "../oc-command/oc-command.tsx";
 import { ActionDialog } from "../parts/action-dialog.tsx";
 import { DialogButton } from "../parts/dialog-button.tsx";
 import { ErrorAlert } from "../parts/error-alert.tsx";
-import { parsePairs } from "../parts/parse-lines.ts";
+import { pairsSoFar, parsePairs } from "../parts/parse-lines.ts";
 import { When } from "../parts/when.tsx";
 import { Labels } from "../sandboxes/labels.tsx";
 import { connection } from "../service/connection.ts";
@@ -88,10 +88,12 @@ function TagsDialog({ sandbox, onClose }: { sandbox: SandboxDetail; onClose: () 
       .map(([key, value]) => `${key}=${value}`)
       .join("\n"),
   );
+  const pairs = Object.entries(pairsSoFar(text)).map(([key, value]) => `${key}=${value}`);
   return (
     <ActionDialog
       title={`Tags of ${sandbox.sandboxID}`}
       submitLabel="Save"
+      command={["oc", "tag", "set", sandbox.sandboxID, "--replace", ...pairs]}
       onClose={onClose}
       onSubmit={async () =>
         (await Sandbox.connect(sandbox.sandboxID, connection)).setTags(parsePairs(text))

@@ -11,16 +11,16 @@ const SandboxPage = lazy(async () => ({
   default: (await import("./sandbox/sandbox-page.tsx")).SandboxPage,
 }));
 const SecretStoresPage = lazy(async () => ({
-  default: (await import("./secret-stores/secret-stores-page.tsx")).SecretStoresPage,
+  default: (await import("./secret-stores/secret-store-pages.tsx")).SecretStoresPage,
 }));
 const SecretStorePage = lazy(async () => ({
-  default: (await import("./secret-stores/secret-store-page.tsx")).SecretStorePage,
+  default: (await import("./secret-stores/secret-store-pages.tsx")).SecretStorePage,
 }));
 const ProjectsPage = lazy(async () => ({
-  default: (await import("./projects/projects-page.tsx")).ProjectsPage,
+  default: (await import("./projects/project-pages.tsx")).ProjectsPage,
 }));
 const ProjectPage = lazy(async () => ({
-  default: (await import("./projects/project-page.tsx")).ProjectPage,
+  default: (await import("./projects/project-pages.tsx")).ProjectPage,
 }));
 const ImagesPage = lazy(async () => ({
   default: (await import("./images/images-page.tsx")).ImagesPage,

@@ -1,8 +1,10 @@
-import { NumberInput, Text, Textarea, TextInput } from "@mantine/core";
+import { NumberInput } from "@mantine/core";
 import { defaults, limits, Project, type ProjectRecord } from "@opencomputer/sdk";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { ActionDialog } from "../parts/action-dialog.tsx";
+import { DeleteOwnerDialog } from "../secrets/delete-owner-dialog.tsx";
+import { AllowlistField, NameField } from "../secrets/owner-fields.tsx";
 import { connection } from "../service/connection.ts";
 import { type ProjectForm, projectCommand, projectFields, projectForm } from "./project-form.ts";
 
@@ -53,21 +55,14 @@ export function DeleteProjectDialog({
   project: ProjectRecord;
   onClose: () => void;
 }) {
-  const [, navigate] = useLocation();
   return (
-    <ActionDialog
-      title={`Delete ${project.name}`}
-      submitLabel="Delete"
+    <DeleteOwnerDialog
+      name={project.name}
       command={["oc", "project", "delete", project.id]}
-      isDanger
+      listPath="/projects"
+      remove={() => Project.delete(project.id, connection)}
       onClose={onClose}
-      onSubmit={async () => {
-        await Project.delete(project.id, connection);
-        navigate("/projects");
-      }}
-    >
-      <Text>Its secrets go with it. Sandboxes that have them keep them.</Text>
-    </ActionDialog>
+    />
   );
 }
 
@@ -86,12 +81,7 @@ function ProjectFields({
   });
   return (
     <>
-      <TextInput
-        label="Name"
-        required
-        value={form.name}
-        onChange={(event) => onChange({ ...form, name: event.currentTarget.value })}
-      />
+      <NameField value={form.name} onChange={(name) => onChange({ ...form, name })} />
       <NumberInput
         label="CPUs"
         description={`${limits.cpuCountMin} to ${limits.cpuCountMax}. Default ${defaults.cpuCount}`}
@@ -107,13 +97,9 @@ function ProjectFields({
         description={`Default ${defaults.idleTimeoutSeconds}`}
         {...number("timeoutSec")}
       />
-      <Textarea
-        label="Egress allowlist"
-        description="Hosts that its sandboxes may reach, one in each line. Empty: all."
-        autosize
-        minRows={2}
+      <AllowlistField
         value={form.allowlist}
-        onChange={(event) => onChange({ ...form, allowlist: event.currentTarget.value })}
+        onChange={(allowlist) => onChange({ ...form, allowlist })}
       />
     </>
   );

@@ -1,8 +1,10 @@
-import { Text, Textarea, TextInput } from "@mantine/core";
+import { Textarea } from "@mantine/core";
 import { SecretStore, type SecretStoreRecord } from "@opencomputer/sdk";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { ActionDialog } from "../parts/action-dialog.tsx";
+import { DeleteOwnerDialog } from "../secrets/delete-owner-dialog.tsx";
+import { AllowlistField, NameField } from "../secrets/owner-fields.tsx";
 import { connection } from "../service/connection.ts";
 import {
   createStoreCommand,
@@ -65,40 +67,24 @@ export function DeleteStoreDialog({
   store: SecretStoreRecord;
   onClose: () => void;
 }) {
-  const [, navigate] = useLocation();
   return (
-    <ActionDialog
-      title={`Delete ${store.name}`}
-      submitLabel="Delete"
+    <DeleteOwnerDialog
+      name={store.name}
       command={["oc", "secret-store", "delete", store.id]}
-      isDanger
+      listPath="/secret-stores"
+      remove={() => SecretStore.delete(store.id, connection)}
       onClose={onClose}
-      onSubmit={async () => {
-        await SecretStore.delete(store.id, connection);
-        navigate("/secret-stores");
-      }}
-    >
-      <Text>Its secrets go with it. Sandboxes that have them keep them.</Text>
-    </ActionDialog>
+    />
   );
 }
 
 function StoreFields({ form, onChange }: { form: StoreForm; onChange: (form: StoreForm) => void }) {
   return (
     <>
-      <TextInput
-        label="Name"
-        required
-        value={form.name}
-        onChange={(event) => onChange({ ...form, name: event.currentTarget.value })}
-      />
-      <Textarea
-        label="Egress allowlist"
-        description="Hosts that its sandboxes may reach, one in each line: api.example.com, *.example.com, tcp://db.example.com:5432. Empty: all."
-        autosize
-        minRows={2}
+      <NameField value={form.name} onChange={(name) => onChange({ ...form, name })} />
+      <AllowlistField
         value={form.allowlist}
-        onChange={(event) => onChange({ ...form, allowlist: event.currentTarget.value })}
+        onChange={(allowlist) => onChange({ ...form, allowlist })}
       />
       <Textarea
         label="Placements"

@@ -41,6 +41,6 @@ export function signedPayload(
   if (hash === signedChunks) return { kind: "chunks", hash, hasTrailer: false };
   if (hash === `${signedChunks}-TRAILER`) return { kind: "chunks", hash, hasTrailer: true };
   throw new AwsSignatureError(
-    `The x-amz-content-sha256 ${JSON.stringify(hash.slice(0, 64))} cannot be signed again: expected the SHA-256 of the body, ${unsigned}, ${unsignedTrailer}, ${signedChunks} or ${signedChunks}-TRAILER`,
+    `The x-amz-content-sha256 of the request cannot be signed again: expected the SHA-256 of the body, ${unsigned}, ${unsignedTrailer}, ${signedChunks} or ${signedChunks}-TRAILER`,
   );
 }

@@ -53,9 +53,9 @@ describe("SeenSecrets", () => {
     assert.equal(seen.withheld.length, 256);
   });
 
-  test("a place has a bounded length, whatever field a guest makes up", () => {
+  test("a place has the whole name of a field", () => {
     assert.equal(headerPlace("user-agent"), "header user-agent");
-    assert.equal(headerPlace("x".repeat(9999)).length, 71);
+    assert.equal(headerPlace("x".repeat(9999)), `header ${"x".repeat(9999)}`);
   });
 });
 

@@ -16,7 +16,6 @@ export interface SubstitutedToken {
 
 /** Most entries of one list: it goes into one audit line, and a guest can fill it. */
 const notesMax = 256;
-const fieldNameCharactersMax = 64;
 
 /** The secrets that one exchange involved, each at most once per kind and place. */
 export class SeenSecrets {
@@ -77,7 +76,10 @@ export class SeenSecrets {
   }
 }
 
-/** Returns the place of a header field of this lower-case name, truncated because a guest chooses it. */
+/**
+ * Returns the place of a header field of this lower-case name. It is whole, however long:
+ * a value in it is redacted before it is cut, because no search finds a part of a value.
+ */
 export function headerPlace(lowerName: string): string {
-  return `header ${lowerName.slice(0, fieldNameCharactersMax)}`;
+  return `header ${lowerName}`;
 }

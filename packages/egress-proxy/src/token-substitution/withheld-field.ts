@@ -7,6 +7,7 @@ const ownFieldName = "OpenComputer-Egress";
 export const ownFieldLowerName = ownFieldName.toLowerCase();
 
 const fieldCharactersMax = 1024;
+const placeCharactersMax = 71;
 
 /** Returns the field in which the proxy reports to the guest; undefined when there is nothing to report. */
 export function ownField(seen: SeenSecrets): Field | undefined {
@@ -24,7 +25,10 @@ export function ownField(seen: SeenSecrets): Field | undefined {
 export function withheldField(seen: SeenSecrets): string | undefined {
   const withheld = listed(
     "withheld=",
-    seen.withheld.map(({ name, place }) => ({ name, text: `${name} (${place})` })),
+    seen.withheld.map(({ name, place }) => ({
+      name,
+      text: `${name} (${place.slice(0, placeCharactersMax)})`,
+    })),
     fieldCharactersMax,
   );
   if (withheld === undefined) return undefined;

@@ -101,6 +101,11 @@ describe("a guest that sends a value", () => {
     assert.equal(method.line?.method, token);
     const field = await send(t, `GET / HTTP/1.1\r\n${host}X-${value}-Version: ${token}\r\n\r\n`);
     assert.deepEqual(field.line?.withheld, [{ name: "KEY", place: `header x-${token}-version` }]);
+    const long = `x-${"y".repeat(50)}`;
+    const longField = `GET / HTTP/1.1\r\n${host}${long}${value}-version: ${token}\r\n\r\n`;
+    const { line, received } = await send(t, longField);
+    assert.deepEqual(line?.withheld, [{ name: "KEY", place: `header ${long}${token}-version` }]);
+    assert.match(received, new RegExp(`withheld=KEY \\(header ${long}${value.slice(0, 12)}\\)`));
   });
 
   test("in the name of a refused host: the audit line has the token, and the guest sees no difference", async (t) => {

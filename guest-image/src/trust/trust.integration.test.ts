@@ -15,6 +15,7 @@ import {
   installedClients,
   untrustingContainers,
 } from "./testing/installed-clients.ts";
+import { rustClients } from "./testing/rust-clients.ts";
 
 const imageDirectory = fileURLToPath(new URL("../../build", import.meta.url));
 const packages = fileURLToPath(new URL("../../../.cache/guest-clients/python", import.meta.url));
@@ -124,6 +125,16 @@ describe("what programs of the image trust", { timeout: 1_800_000 }, () => {
   for (const { name, command } of untrustingContainers) {
     test(`${name} trusts nothing of the installation`, async () => {
       assert.equal((await reaches(trusted, name, command)).isReached, false);
+    });
+  }
+
+  for (const { name, command } of rustClients) {
+    test(`${name} trusts the installation by the system's store alone, without SSL_CERT_FILE`, async () => {
+      const client = (url: string) =>
+        `mv /etc/ld.so.preload /root; env -i ${command(url)}; mv /root/ld.so.preload /etc`;
+      const { isReached, output } = await reaches(trusted, `${name}-alone`, client);
+      assert.ok(isReached, output);
+      assert.equal((await reaches(other, `${name}-alone`, client)).isReached, false);
     });
   }
 

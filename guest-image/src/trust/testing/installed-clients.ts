@@ -6,6 +6,7 @@ import { debianBundle } from "../../root/authority-files.ts";
 import { runProgram } from "../../run-program.ts";
 import type { ImageRoot } from "../../testing/image-root.ts";
 import { goProgram, type TrustClient } from "./image-clients.ts";
+import { installRustClients, rustClients } from "./rust-clients.ts";
 
 const directory = "/opt/clients";
 const browser = "--headless --no-sandbox --disable-gpu";
@@ -46,8 +47,8 @@ const unpackChromium =
   'import chromium from "@sparticuz/chromium"; await chromium.executablePath();';
 
 /**
- * Installs runtimes that the image does not have: Debian's in the root, those of npm and PyPI
- * on the host, whose way to the registries may have an authority of its own.
+ * Installs runtimes that the image does not have: Debian's in the root, those of npm, PyPI and
+ * crates.io on the host, whose way to the registries may have an authority of its own.
  */
 export async function installClients(root: ImageRoot): Promise<void> {
   const temporary = await mkdtemp(join(tmpdir(), "opencomputer-clients-"));
@@ -77,6 +78,7 @@ export async function installClients(root: ImageRoot): Promise<void> {
   } finally {
     await rm(temporary, { recursive: true });
   }
+  await installRustClients(root);
   await root.copy("/etc/resolv.conf", "etc/resolv.conf");
   await root.write("etc/apt/apt.conf.d/99host", (await findAptOptions()).join("\n"));
   await root.write(`${directory}/Client.java`, javaSource);
@@ -95,8 +97,9 @@ export async function installClients(root: ImageRoot): Promise<void> {
   if (exitCode !== 0) throw new Error(`Runtimes cannot be installed:\n${stdout}\n${stderr}`);
 }
 
-/** Runtimes of Debian, npm and PyPI that {@link installClients} installs. */
+/** Runtimes of Debian, npm, PyPI and crates.io that {@link installClients} installs. */
 export const installedClients: readonly TrustClient[] = [
+  ...rustClients,
   { name: "ruby", command: (url) => `ruby -ropen-uri -e 'URI.open("${url}")'` },
   { name: "php", command: (url) => `php -r 'file_get_contents("${url}");'` },
   { name: "php-curl", command: (url) => `php -r 'curl_exec(curl_init("${url}"));'` },

@@ -107,6 +107,7 @@ describe("the dashboard", () => {
     assert.ok(sandbox !== undefined);
     sandboxId = sandbox.sandboxID;
     assert.deepEqual([sandbox.metadata, sandbox.endAt], [{ run: "7" }, null]);
+    await page.getByRole("table", { name: "Usage" }).getByText("% of a CPU").waitFor();
     await dashboard.assertAccessible("overview");
   });
 

@@ -79,7 +79,7 @@ export function createUsageRepository(database: Database) {
       isEmpty(tags) ? undefined : inArray(usageBuckets.sandboxId, withTags(orgId, tags)),
     );
 
-  /** The sums of each sandbox, named `used`. */
+  /** The sums of each sandbox, each with how many sandboxes there are. */
   const bySandbox = (filter: UsageFilter) =>
     database
       .select({
@@ -91,6 +91,7 @@ export function createUsageRepository(database: Database) {
         diskPeakBytes: sums.diskPeakBytes.as("disk_peak_bytes"),
         networkReceivedBytes: sums.networkReceivedBytes.as("network_received_bytes"),
         networkSentBytes: sums.networkSentBytes.as("network_sent_bytes"),
+        sandboxCount: sql`count(*) over ()`.mapWith(Number).as("sandbox_count"),
       })
       .from(usageBuckets)
       .where(chosen(filter))
@@ -120,19 +121,10 @@ export function createUsageRepository(database: Database) {
         .orderBy(asc(start));
     },
 
-    async countSandboxes(filter: UsageFilter): Promise<number> {
-      const found = database
-        .selectDistinct({ id: usageBuckets.sandboxId })
-        .from(usageBuckets)
-        .where(chosen(filter))
-        .as("found");
-      return database.$count(found);
-    },
-
-    /** A page of sandboxes, those that took the most CPU time first. */
-    async listSandboxes(filter: UsageFilter, { after, limit }: Page) {
+    /** A page of sandboxes, those that took the most CPU time first, and how many the filter chooses. */
+    async listSandboxes(filter: UsageFilter, page: Page) {
       const used = bySandbox(filter);
-      return database
+      const rows = await database
         .select({
           key: used.sandboxId,
           runningMilliseconds: used.runningMilliseconds,
@@ -144,13 +136,21 @@ export function createUsageRepository(database: Database) {
           networkSentBytes: used.networkSentBytes,
           state: sandboxes.state,
           tags: sql<Record<string, string>>`coalesce(${tagsOf}, '{}')`,
+          sandboxCount: used.sandboxCount,
         })
         .from(used)
         .leftJoin(sandboxes, eq(sandboxes.id, used.sandboxId))
         .leftJoin(usageSandboxes, eq(usageSandboxes.sandboxId, used.sandboxId))
-        .where(isAfter(sql`${used.sandboxId}`, sql`${used.cpuMilliseconds}`, after))
+        .where(isAfter(sql`${used.sandboxId}`, sql`${used.cpuMilliseconds}`, page.after))
         .orderBy(desc(used.cpuMilliseconds), asc(used.sandboxId))
-        .limit(limit);
+        .limit(page.limit);
+      const [first] = rows;
+      if (first !== undefined || page.after === undefined) {
+        return { rows, sandboxCount: first?.sandboxCount ?? 0 };
+      }
+      // Nothing comes after the place any more.
+      const { length: sandboxCount } = await database.select({ id: used.sandboxId }).from(used);
+      return { rows, sandboxCount };
     },
 
     /** A page of the values of a tag, as {@link listSandboxes}. */

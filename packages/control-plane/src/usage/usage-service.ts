@@ -85,9 +85,8 @@ export function createUsageService(deps: {
       const filter = filterOf(orgId, query);
       await refresh();
       const limit = query.limit ?? defaults.usageRowsPerPage;
-      const [buckets, sandboxCount, current, rows] = await Promise.all([
+      const [buckets, current, { rows, sandboxCount }] = await Promise.all([
         usage.listBuckets(filter),
-        usage.countSandboxes(filter),
         usage.sumCurrent(orgId, filter.tags),
         usage.listSandboxes(filter, { after: placeOf(query.cursor), limit: limit + 1 }),
       ]);
@@ -97,7 +96,7 @@ export function createUsageService(deps: {
         sandboxCount,
         total: totalOf(buckets),
         buckets: buckets.map(toBucket),
-        sandboxes: rows.slice(0, limit).map(({ key, state, tags, ...sums }) => ({
+        sandboxes: rows.slice(0, limit).map(({ key, state, tags, sandboxCount: _, ...sums }) => ({
           sandboxID: key,
           status: state === null ? "stopped" : statusOf(state),
           tags,

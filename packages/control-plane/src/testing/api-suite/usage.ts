@@ -227,6 +227,9 @@ export function describeUsage(openDatabase: OpenTestDatabase): void {
       );
       assert.deepEqual(found.toSorted(), made.toSorted());
 
+      const beyond = orgUsageSchema.parse(await get("/api/usage?cursor=0:sb-zzz"));
+      assert.deepEqual([beyond.sandboxCount, beyond.sandboxes, beyond.cursor], [5, [], null]);
+
       const prod = orgUsageSchema.parse(await get("/api/usage?tag=env=prod"));
       assert.deepEqual([prod.sandboxCount, prod.total.cpuSeconds], [2, 90]);
       assert.equal(prod.current.runningCount, 2);

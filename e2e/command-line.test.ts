@@ -31,6 +31,8 @@ describe("oc does the main job", () => {
         { env: environment() },
         (_error, stdout, stderr) => resolve({ exitCode: child.exitCode ?? -1, stdout, stderr }),
       );
+      // It may end before it has read its input, as for arguments that it refuses.
+      child.stdin?.on("error", () => child.stdin?.destroy());
       child.stdin?.end(input ?? "");
     });
   const done = async (args: string[], input?: string) => {

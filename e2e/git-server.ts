@@ -56,6 +56,8 @@ export async function createGitServer({
       const chunks: Buffer[] = [];
       child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
       child.once("close", () => respondFromCgi(Buffer.concat(chunks), response));
+      // Git may end before it has read all of it.
+      child.stdin.on("error", () => child.stdin.destroy());
       child.stdin.end(body);
     },
     log: async () => (await run("git", ["-C", repository, "log", "--all", "--format=%s"])).stdout,

@@ -319,6 +319,8 @@ describe("a secret value is in nothing that the service writes or returns", () =
         { env: environment },
         (_error, stdout, stderr) => resolve(`${stdout}\n${stderr}`),
       );
+      // It may end before it has read its input, as for arguments that it refuses.
+      child.stdin?.on("error", () => child.stdin?.destroy());
       child.stdin?.end(input);
     });
   }

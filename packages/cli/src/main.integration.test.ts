@@ -26,6 +26,8 @@ describe("the oc process", () => {
         OPENCOMPUTER_API_KEY: server.apiKey,
       },
     });
+    // It may end before it has read its input, as for arguments that it refuses.
+    child.stdin.on("error", () => child.stdin.destroy());
     child.stdin.end(options.input ?? "");
     const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
     const [stdout, stderr, exitCode] = await Promise.all([

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { hasCode } from "../installation/file-access.ts";
 import type { SystemUser } from "../installation/system-users.ts";
 import { confinedCommand } from "../process/confinement.ts";
 
@@ -42,10 +43,14 @@ export async function runAsDatabaseUser(
       output = (output + text).slice(-outputCharactersKept);
     });
   }
-  child.stdin.end(input);
   const [code, signal]: [number | null, string | null] = await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (...exit) => resolve(exit));
+    child.stdin.on("error", (error) => {
+      // A program that ends before it has read its input closes the pipe: its exit code shows why.
+      if (!hasCode(error, "EPIPE")) reject(error);
+    });
+    child.stdin.end(input);
   });
   if (code === 0) return output;
   const exit = signal === null ? `exit code ${code}` : `signal ${signal}`;

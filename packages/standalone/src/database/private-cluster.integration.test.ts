@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { createPrivateCluster, type PrivateCluster } from "../testing/private-cluster.ts";
+import { runAsDatabaseUser } from "./database-user.ts";
 import type { PreparedCluster } from "./prepare-cluster.ts";
 
 describe("the private cluster", () => {
@@ -51,6 +52,15 @@ describe("the private cluster", () => {
     for (const path of ["/home", "/root", "/work", "/var"]) {
       assert.equal(existsSync(`/proc/${pid}/root${path}`), false, path);
     }
+  });
+
+  test("a program that reads none of its input ends with its own exit code", async () => {
+    const input = "x".repeat(4 * 1024 * 1024);
+    assert.equal(await runAsDatabaseUser(cluster.confinement, ["true"], { input }), "");
+    await assert.rejects(
+      runAsDatabaseUser(cluster.confinement, ["sh", "-c", "echo why; exit 3"], { input }),
+      { message: "sh ended with exit code 3: why" },
+    );
   });
 
   test("lets the control plane's user and root in, each as the role of the map", async () => {

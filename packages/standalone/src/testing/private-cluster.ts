@@ -57,6 +57,7 @@ export async function createPrivateCluster({
     root,
     directory,
     socketDirectory,
+    confinement,
     users,
     notes,
     prepare,

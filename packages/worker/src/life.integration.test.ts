@@ -134,7 +134,11 @@ describe("the life of a machine", () => {
 
   test("hibernate and wake: memory, files and environment come back; time continues", async () => {
     const id = await scene.create();
-    await run(id, `${counter}; echo kept > ~/file; head -c 200M /dev/urandom > ~/large; sync`);
+    await run(id, `${counter}; echo kept > ~/file`);
+    await run(
+      id,
+      "head -c 4M /dev/urandom > ~/part; for n in $(seq 50); do cat ~/part; done > ~/large; sync",
+    );
     await run(id, "sudo sh -c 'echo 3 > /proc/sys/vm/drop_caches'");
     const before = Number(await run(id, ask));
     const machineId = await run(id, "cat /etc/machine-id");

@@ -435,9 +435,10 @@ describe("the examples of the guide run as they are printed", () => {
 
   test("usage", async () => {
     const sandbox = await scenario.createSandbox();
-    await sandbox.setTags({ team: "research", env: "prod" });
+    // Sandboxes of other examples have the tag of the page.
+    await sandbox.setTags({ team: "research", env: "metered" });
     await sandbox.exec.run("true");
-    const replace = { "sb-abc123": sandbox.id };
+    const replace = { "sb-abc123": sandbox.id, prod: "metered" };
     const all = (await guide.run("usage/all")).stdout;
     const heads = (text: string) => text.split("\n", 1)[0]?.split(/ {2,}/);
     assert.deepEqual(heads(all), heads(guide.output("usage/all")));

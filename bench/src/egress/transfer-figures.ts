@@ -41,7 +41,7 @@ export async function measureTransfers(onRound: (text: string) => void): Promise
       const ratio = median(pairedRatios(measured, floor));
       figures.push(
         {
-          name: `1 GiB ${name} through the proxy`,
+          name: `1 GiB ${name} of lines of words through the proxy`,
           measured: describeSamples(measured, "MiB/s"),
           floor: `${describeSamples(floor, "MiB/s")} (bare Node TLS relay)`,
           result: `${ratio.toFixed(2)} × the floor`,

@@ -4,7 +4,11 @@ import { request } from "node:https";
 import { text } from "node:stream/consumers";
 import type { Target } from "../setup/measured-path.ts";
 
-const chunk = Buffer.alloc(256 * 1024, "a");
+/** Lines of words, as most of what is uploaded; one endless word takes the search several times as long. */
+const chunk = Buffer.alloc(
+  256 * 1024,
+  "an agent writes lines of words to a file, and sends them\n",
+);
 
 /** Time of an upload to the body origin on a connection of its own. */
 export async function uploadMilliseconds(target: Target, bytes: number): Promise<number> {

@@ -1,5 +1,6 @@
 import Table from "cli-table3";
-import { median, percentile } from "./statistics.ts";
+import type { PairedSamples } from "./in-turns.ts";
+import { median, pairedRatios, percentile } from "./statistics.ts";
 
 /** A row of the table: a measurement, its floor and its target. */
 export interface Figure {
@@ -15,6 +16,39 @@ export interface Figure {
 export function describeSamples(samples: readonly number[], unit: string): string {
   const digits = median(samples) < 100 ? 1 : 0;
   return `${median(samples).toFixed(digits)} / ${percentile(samples, 0.95).toFixed(digits)} ${unit}`;
+}
+
+/** The target of a ratio; without one it is only reported. */
+type Bound = { readonly atLeast: number } | { readonly atMost: number };
+
+/**
+ * Describes a measurement by its ratio to the floor: the median of the ratios within a
+ * round, because the speed of the machine varies between rounds.
+ */
+export function describeRatio(
+  name: string,
+  { measured, floor }: PairedSamples<number>,
+  { unit, floorName, bound }: { unit: string; floorName: string; bound?: Bound },
+): Figure {
+  const ratio = median(pairedRatios(measured, floor));
+  return {
+    name,
+    measured: describeSamples(measured, unit),
+    floor: `${describeSamples(floor, unit)} (${floorName})`,
+    result: `${ratio.toFixed(2)} × the floor`,
+    ...describeBound(ratio, bound),
+  };
+}
+
+function describeBound(
+  ratio: number,
+  bound: Bound | undefined,
+): Pick<Figure, "mustReach" | "reached"> {
+  if (bound === undefined) return { mustReach: "reported", reached: null };
+  if ("atLeast" in bound) {
+    return { mustReach: `≥ ${bound.atLeast} × the floor`, reached: ratio >= bound.atLeast };
+  }
+  return { mustReach: `≤ ${bound.atMost} × the floor`, reached: ratio <= bound.atMost };
 }
 
 const heads = ["figure", "measured (median / p95)", "floor (median / p95)", "result", "must reach"];

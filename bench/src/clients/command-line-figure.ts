@@ -2,9 +2,8 @@ import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RunningInstallation } from "@opencomputer/harness";
-import { describeSamples, type Figure } from "../figure.ts";
+import { describeRatio, type Figure } from "../figure.ts";
 import { measureInTurns } from "../in-turns.ts";
-import { median, pairedRatios } from "../statistics.ts";
 import { runToEnd } from "./run-to-end.ts";
 
 const rounds = 20;
@@ -38,13 +37,9 @@ export async function measureCommandLine(
     floor: () => timed(["-e", "0"]),
     onRound: (text) => onRound(`oc ls: ${text}`),
   });
-  const ratio = median(pairedRatios(samples.measured, samples.floor));
-  return {
-    name: "oc ls, as a whole process",
-    measured: describeSamples(samples.measured, "ms"),
-    floor: `${describeSamples(samples.floor, "ms")} (node -e 0)`,
-    result: `${ratio.toFixed(2)} × the floor`,
-    mustReach: `≤ ${ratioMax} × the floor`,
-    reached: ratio <= ratioMax,
-  };
+  return describeRatio("oc ls, as a whole process", samples, {
+    unit: "ms",
+    floorName: "node -e 0",
+    bound: { atMost: ratioMax },
+  });
 }

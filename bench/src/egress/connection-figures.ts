@@ -1,8 +1,7 @@
-import { describeSamples, type Figure } from "../figure.ts";
+import { describeRatio, type Figure } from "../figure.ts";
 import { measureInTurns } from "../in-turns.ts";
-import { median, pairedRatios } from "../statistics.ts";
 import { measureConnections } from "./clients/connections.ts";
-import { describeCpuTime, perSecond, requestLoad } from "./request-figures.ts";
+import { cpuTimes, perSecond, relayName, requestLoad } from "./request-figures.ts";
 import { startMeasuredPath } from "./setup/measured-path.ts";
 import { sessions } from "./setup/sessions.ts";
 
@@ -24,17 +23,16 @@ export async function measureNewConnections(onRound: (text: string) => void): Pr
         measureConnections({ ...load, target: path.throughRelay(session), pid: path.relay.pid }),
       onRound,
     });
-    const ratio = median(pairedRatios(perSecond(measured), perSecond(floor)));
     return [
-      {
-        name: `new TLS connections/s through the proxy, one request each, ${clients} clients`,
-        measured: describeSamples(perSecond(measured), "/s"),
-        floor: `${describeSamples(perSecond(floor), "/s")} (bare Node TLS relay)`,
-        result: `${ratio.toFixed(2)} × the floor`,
-        mustReach: `≥ ${ratioMin} × the floor`,
-        reached: ratio >= ratioMin,
-      },
-      describeCpuTime("CPU time of each of these connections", { measured, floor }),
+      describeRatio(
+        `new TLS connections/s through the proxy, one request each, ${clients} clients`,
+        perSecond({ measured, floor }),
+        { unit: "/s", floorName: relayName, bound: { atLeast: ratioMin } },
+      ),
+      describeRatio("CPU time of each of these connections", cpuTimes({ measured, floor }), {
+        unit: "µs",
+        floorName: relayName,
+      }),
     ];
   } finally {
     await path.stop();

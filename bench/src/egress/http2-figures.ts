@@ -1,8 +1,7 @@
-import { describeSamples, type Figure } from "../figure.ts";
+import { describeRatio, type Figure } from "../figure.ts";
 import { measureInTurns } from "../in-turns.ts";
-import { median, pairedRatios } from "../statistics.ts";
 import { measureHttp2Load } from "./clients/http2-load.ts";
-import { describeCpuTime, perSecond } from "./request-figures.ts";
+import { cpuTimes, perSecond } from "./request-figures.ts";
 import { startMeasuredPath } from "./setup/measured-path.ts";
 import { measuredHost, sessions, usedSecret } from "./setup/sessions.ts";
 
@@ -39,19 +38,14 @@ export async function measureHttp2Requests(onRound: (text: string) => void): Pro
       floor: () => measureHttp2Load({ ...load, ...relay }),
       onRound,
     });
-    const ratio = median(pairedRatios(perSecond(measured), perSecond(floor)));
     return [
-      {
-        name: `requests/s over HTTP/2, one substituted header, ${load.streams} streams on one connection`,
-        measured: describeSamples(perSecond(measured), "/s"),
-        floor: `${describeSamples(perSecond(floor), "/s")} (${floorName})`,
-        result: `${ratio.toFixed(2)} × the floor`,
-        mustReach: `≥ ${ratioMin} × the floor`,
-        reached: ratio >= ratioMin,
-      },
-      describeCpuTime("CPU time of each of these requests", {
-        measured,
-        floor,
+      describeRatio(
+        `requests/s over HTTP/2, one substituted header, ${load.streams} streams on one connection`,
+        perSecond({ measured, floor }),
+        { unit: "/s", floorName, bound: { atLeast: ratioMin } },
+      ),
+      describeRatio("CPU time of each of these requests", cpuTimes({ measured, floor }), {
+        unit: "µs",
         floorName,
       }),
     ];

@@ -1,6 +1,5 @@
-import { describeSamples, type Figure } from "../figure.ts";
+import { describeRatio, type Figure } from "../figure.ts";
 import { measureInTurns } from "../in-turns.ts";
-import { median, pairedRatios } from "../statistics.ts";
 import { describeRate, measureDownloadRate, warmUp } from "./clients/download-rate.ts";
 import { openDownloads } from "./clients/downloads.ts";
 import { measureLoad } from "./clients/load.ts";
@@ -32,16 +31,12 @@ export async function measureManySecrets(onRound: (text: string) => void): Promi
       floor: () => measureLoad({ ...requestLoad, pid, targets: [path.throughProxy(one)] }),
       onRound,
     });
-    const ratio = median(pairedRatios(perSecond(measured), perSecond(floor)));
     return [
-      {
-        name: `requests/s of a session with ${countText} secrets`,
-        measured: describeSamples(perSecond(measured), "/s"),
-        floor: `${describeSamples(perSecond(floor), "/s")} (one secret)`,
-        result: `${ratio.toFixed(2)} × the floor`,
-        mustReach: `≥ ${requestsRatioMin} × the floor`,
-        reached: ratio >= requestsRatioMin,
-      },
+      describeRatio(
+        `requests/s of a session with ${countText} secrets`,
+        perSecond({ measured, floor }),
+        { unit: "/s", floorName: "one secret", bound: { atLeast: requestsRatioMin } },
+      ),
       first,
     ];
   } finally {

@@ -1,6 +1,5 @@
-import { describeSamples, type Figure } from "../figure.ts";
+import { describeRatio, type Figure } from "../figure.ts";
 import { measureInTurns } from "../in-turns.ts";
-import { median, pairedRatios } from "../statistics.ts";
 import { measureLoad } from "./clients/load.ts";
 import { perSecond, requestLoad } from "./request-figures.ts";
 import { startMeasuredPath } from "./setup/measured-path.ts";
@@ -34,15 +33,11 @@ export async function measureManySessions(onRound: (text: string) => void): Prom
         measureLoad({ ...requestLoad, targets: [one.throughProxy(first)], pid: one.proxy.pid }),
       onRound,
     });
-    const ratio = median(pairedRatios(perSecond(measured), perSecond(floor)));
-    return {
-      name: `requests/s of a proxy with ${sessionCount.toLocaleString("en")} sessions, ${requestLoad.connections} of them in use`,
-      measured: describeSamples(perSecond(measured), "/s"),
-      floor: `${describeSamples(perSecond(floor), "/s")} (one session)`,
-      result: `${ratio.toFixed(2)} × the floor`,
-      mustReach: `≥ ${ratioMin} × the floor`,
-      reached: ratio >= ratioMin,
-    };
+    return describeRatio(
+      `requests/s of a proxy with ${sessionCount.toLocaleString("en")} sessions, ${requestLoad.connections} of them in use`,
+      perSecond({ measured, floor }),
+      { unit: "/s", floorName: "one session", bound: { atLeast: ratioMin } },
+    );
   } finally {
     await many.stop();
     await one.stop();

@@ -1,9 +1,9 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { describeSamples, type Figure } from "../figure.ts";
+import { describeRatio, type Figure } from "../figure.ts";
 import { measureInTurns } from "../in-turns.ts";
-import { median, pairedRatios, percentile } from "../statistics.ts";
+import { percentile } from "../statistics.ts";
 import { measureLatencies } from "./clients/latencies.ts";
 import type { CrowdSettings } from "./peers/message.ts";
 import { requestLoad } from "./request-figures.ts";
@@ -48,15 +48,13 @@ export async function measureNeighbours(onRound: (text: string) => void): Promis
         floor: p99,
         onRound: (text) => onRound(`${name}, ${text}`),
       });
-      const ratio = median(pairedRatios(measured, floor));
-      figures.push({
-        name: `p99 of a sandbox's requests beside ${name}`,
-        measured: describeSamples(measured, "ms"),
-        floor: `${describeSamples(floor, "ms")} (quiet)`,
-        result: `${ratio.toFixed(2)} × the floor`,
-        mustReach: `≤ ${ratioMax} × the floor`,
-        reached: ratio <= ratioMax,
-      });
+      figures.push(
+        describeRatio(
+          `p99 of a sandbox's requests beside ${name}`,
+          { measured, floor },
+          { unit: "ms", floorName: "quiet", bound: { atMost: ratioMax } },
+        ),
+      );
     }
     return figures;
   } finally {

@@ -1,9 +1,9 @@
 import { readMemory, resetPeakMemory } from "@opencomputer/harness";
-import { describeSamples, type Figure } from "../figure.ts";
+import { describeRatio, type Figure } from "../figure.ts";
 import { measureInTurns } from "../in-turns.ts";
-import { median, pairedRatios } from "../statistics.ts";
 import { openDownloads } from "./clients/downloads.ts";
 import { uploadMilliseconds } from "./clients/upload.ts";
+import { relayName } from "./request-figures.ts";
 import { startMeasuredPath, type Target } from "./setup/measured-path.ts";
 import { sessions, unknownValue, usedSecret } from "./setup/sessions.ts";
 
@@ -38,16 +38,12 @@ export async function measureTransfers(onRound: (text: string) => void): Promise
         floor: () => rate(path.throughRelay(session)),
         onRound: (text) => onRound(`${name}, ${text}`),
       });
-      const ratio = median(pairedRatios(measured, floor));
       figures.push(
-        {
-          name: `1 GiB ${name} of lines of words through the proxy`,
-          measured: describeSamples(measured, "MiB/s"),
-          floor: `${describeSamples(floor, "MiB/s")} (bare Node TLS relay)`,
-          result: `${ratio.toFixed(2)} × the floor`,
-          mustReach: `≥ ${ratioMin} × the floor`,
-          reached: ratio >= ratioMin,
-        },
+        describeRatio(
+          `1 GiB ${name} of lines of words through the proxy`,
+          { measured, floor },
+          { unit: "MiB/s", floorName: relayName, bound: { atLeast: ratioMin } },
+        ),
         describeGrowth(`these ${name}s`, (await readMemory(pid)).peak - before.now, before.now),
       );
     }

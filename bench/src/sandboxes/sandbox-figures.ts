@@ -2,8 +2,8 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type RunningInstallation, readMachines } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
-import { describeSamples, type Figure } from "../figure.ts";
-import { median, pairedRatios } from "../statistics.ts";
+import { describeRatio, describeSamples, type Figure } from "../figure.ts";
+import { median } from "../statistics.ts";
 import { readMachineTemplate } from "./machine-template.ts";
 import { type FloorRound, measureFloor, openFloorNamespace } from "./measure-floor.ts";
 
@@ -61,17 +61,17 @@ export async function measureCommands(
   }
   const floorFirstMs = floor.map((one) => one.firstOutputMs);
   const floorWarmMs = floor.flatMap((one) => one.warmRunMs);
-  const ratio = median(pairedRatios(firstOutputMs, floorFirstMs));
   const difference = median(warmRunMs) - median(floorWarmMs);
   return [
-    {
-      name: "create → output of the first command, through the SDK",
-      measured: describeSamples(firstOutputMs, "ms"),
-      floor: `${describeSamples(floorFirstMs, "ms")} (bare QEMU restore + agent)`,
-      result: `${ratio.toFixed(2)} × the floor`,
-      mustReach: `≤ ${firstOutputRatioMax} × the floor`,
-      reached: ratio <= firstOutputRatioMax,
-    },
+    describeRatio(
+      "create → output of the first command, through the SDK",
+      { measured: firstOutputMs, floor: floorFirstMs },
+      {
+        unit: "ms",
+        floorName: "bare QEMU restore + agent",
+        bound: { atMost: firstOutputRatioMax },
+      },
+    ),
     {
       name: 'warm exec.run("true") through the SDK',
       measured: describeSamples(warmRunMs, "ms"),

@@ -1,23 +1,17 @@
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
 import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { describe, type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { createGzip } from "node:zlib";
-import { z } from "zod";
 import { tokenOf } from "../testing/http-policy.ts";
+import { startHttpMemoryProcess } from "../testing/start-http-memory-process.ts";
 
 const mebibyte = 1024 * 1024;
 const streamedMebibytes = 256;
 /** What passes before memory is measured: code is compiled and buffers are allocated by then. */
 const warmUpMebibytes = 16;
-/** The product's bound for a stream of any length. */
-const growthBytesMax = 32 * mebibyte;
 const block = Buffer.alloc(mebibyte, "x");
-
-const reportSchema = z.object({ port: z.int().optional(), peak: z.number().optional() });
 
 /** An upstream that echoes bodies, fills without end, or sends little that decodes to much. */
 function upstream(request: http.IncomingMessage, response: http.ServerResponse): void {
@@ -49,46 +43,16 @@ async function start(t: TestContext) {
   await once(server, "listening");
   const address = server.address();
   assert.ok(address !== null && typeof address !== "string");
-  const child = fork(
-    fileURLToPath(new URL("../testing/http-memory-process.ts", import.meta.url)),
-    [String(address.port)],
-    {
-      execArgv: [
-        "--expose-gc",
-        "--semi-space-growth-factor=1",
-        "--max-semi-space-size=2",
-        "--scavenger-max-new-space-capacity-mb=4",
-        "--conditions=source",
-      ],
-    },
-  );
-  const report = async () => reportSchema.parse((await once(child, "message"))[0]);
-  const { port } = await report();
-  assert.ok(port !== undefined);
+  const memoryProcess = await startHttpMemoryProcess(address.port);
+  const { port, startMeasuring, assertBounded } = memoryProcess;
   const guest = net.connect(port, "127.0.0.1");
   t.after(async () => {
     guest.destroy();
     server.closeAllConnections();
     server.close();
-    child.kill();
-    await once(child, "exit");
+    await memoryProcess.end();
   });
-  const takePeak = async () => {
-    child.send("peak");
-    return (await report()).peak ?? Number.NaN;
-  };
-  let base = 0;
-  return {
-    guest,
-    async startMeasuring() {
-      await takePeak();
-      base = await takePeak();
-    },
-    async assertBounded() {
-      const growth = (await takePeak()) - base;
-      assert.ok(growth <= growthBytesMax, `the process grew by ${growth} bytes`);
-    },
-  };
+  return { guest, startMeasuring, assertBounded };
 }
 
 async function write(socket: net.Socket, bytes: Buffer | string): Promise<void> {

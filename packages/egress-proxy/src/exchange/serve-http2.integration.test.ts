@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
 import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
 import { describe, type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { z } from "zod";
 import { tokenOf } from "../testing/http-policy.ts";
+import { startHttpMemoryProcess } from "../testing/start-http-memory-process.ts";
 
 const mebibyte = 1024 * 1024;
 const streamedMebibytes = 64;
 const warmUpMebibytes = 16;
-/** The product's bound for a stream of any length. */
-const growthBytesMax = 32 * mebibyte;
 const block = Buffer.alloc(mebibyte, "x");
-
-const reportSchema = z.object({ port: z.int().optional(), peak: z.number().optional() });
 
 /** An upstream that echoes bodies, or fills without end. */
 function serve(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): void {
@@ -43,22 +37,8 @@ async function start(t: TestContext) {
   await once(server, "listening");
   const address = server.address();
   assert.ok(address !== null && typeof address !== "string");
-  const child = fork(
-    fileURLToPath(new URL("../testing/http-memory-process.ts", import.meta.url)),
-    [String(address.port), "h2"],
-    {
-      execArgv: [
-        "--expose-gc",
-        "--semi-space-growth-factor=1",
-        "--max-semi-space-size=2",
-        "--scavenger-max-new-space-capacity-mb=4",
-        "--conditions=source",
-      ],
-    },
-  );
-  const report = async () => reportSchema.parse((await once(child, "message"))[0]);
-  const { port } = await report();
-  assert.ok(port !== undefined);
+  const memoryProcess = await startHttpMemoryProcess(address.port, "h2");
+  const { port, startMeasuring, assertBounded } = memoryProcess;
   const session = http2.connect("https://api.example.com", {
     createConnection: () => net.connect(port, "127.0.0.1"),
   });
@@ -67,25 +47,9 @@ async function start(t: TestContext) {
     session.destroy();
     for (const socket of sockets) socket.destroy();
     server.close();
-    child.kill();
-    await once(child, "exit");
+    await memoryProcess.end();
   });
-  const takePeak = async () => {
-    child.send("peak");
-    return (await report()).peak ?? Number.NaN;
-  };
-  let base = 0;
-  return {
-    session,
-    async startMeasuring() {
-      await takePeak();
-      base = await takePeak();
-    },
-    async assertBounded() {
-      const growth = (await takePeak()) - base;
-      assert.ok(growth <= growthBytesMax, `the process grew by ${growth} bytes`);
-    },
-  };
+  return { session, startMeasuring, assertBounded };
 }
 
 describe("serveHttp2: memory", () => {

@@ -97,7 +97,7 @@ describe("webhooks", () => {
     assert.ok(row !== undefined);
     return row;
   };
-  /** Without the error of the attempt before, so that the next one's is told from it. */
+  /** Removes the error of the last attempt, so that `untilAttempted` waits for that of the next. */
   const makeDue = () =>
     database
       .update(webhookDeliveries)

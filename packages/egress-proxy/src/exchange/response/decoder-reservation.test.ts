@@ -11,7 +11,7 @@ const policy = policyOf([secretOf("KEY", "a", "sk-Q7v2mX9Lp4ZtW8cKdR3")]);
 const get = "GET / HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n";
 const text = Buffer.alloc(100_000, "text ");
 
-/** Guests whose upstreams send all of the response but its last byte, and that once they are told to. */
+/** Guests whose upstreams send all of the response but its last byte, which `finish` sends. */
 async function start(t: TestContext, response: Buffer, decoderBytesPerSandboxMax: number) {
   const unfinished = new Set<Socket>();
   let isHeld = true;

@@ -1,5 +1,6 @@
 import type { Transform } from "node:stream";
 import * as zlib from "node:zlib";
+import { brotliWindowLog, brotliWindowLogMax } from "./brotli-window.ts";
 
 /** A compression that can be undone here. */
 export type Compression = "gzip" | "deflate" | "br" | "zstd";
@@ -40,10 +41,32 @@ export function canDecodeZstd(): boolean {
   return "createZstdDecompress" in zlib && typeof zlib.createZstdDecompress === "function";
 }
 
-/** Memory that a decoder takes at most: its window, which the sender chooses. */
+/**
+ * Brotli's prefix codes: of literals, commands and distances at most 256 each (RFC 7932
+ * §9.2), which the decoder expands to tables of 630, 1,080 and 920 entries of 4 bytes.
+ */
+const brotliTableBytesMax = 3 * 1024 * 1024;
+
+/** Memory that a decoder takes at most: its window, which the sender chooses, and Brotli's tables. */
 export const decoderBytesMax: Readonly<Record<Compression, number>> = {
   gzip: 64 * 1024,
   deflate: 64 * 1024,
-  br: 16 * 1024 * 1024,
+  br: 2 ** brotliWindowLogMax + brotliTableBytesMax,
   zstd: 2 ** codingWindowLogMax,
 };
+
+/**
+ * Returns the memory that the decoders of a body take at most. Brotli states its window
+ * at the beginning, which shows where it was applied last; a later frame of zstd may
+ * have a larger window than the first one.
+ *
+ * @param compressions In the order in which they were applied.
+ */
+export function decoderBytesMaxOf(compressions: readonly Compression[], beginning: Buffer): number {
+  const windowLog = compressions.at(-1) === "br" ? brotliWindowLog(beginning) : undefined;
+  const unusedBytes = windowLog === undefined ? 0 : 2 ** brotliWindowLogMax - 2 ** windowLog;
+  return compressions.reduce(
+    (sum, compression) => sum + decoderBytesMax[compression],
+    -unusedBytes,
+  );
+}

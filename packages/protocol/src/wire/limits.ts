@@ -69,10 +69,10 @@ export const serviceLimits = {
    * Collected bodies of one sandbox, and its decoders, together; beyond that a body is sent as if it
    * were longer than the limits above.
    */
-  measuredBodyBytesPerSandboxMax: 24 * 1024 * 1024,
+  measuredBodyBytesPerSandboxMax: 27 * 1024 * 1024,
   /**
    * Memory of the decoders of one sandbox's compressed responses. 503 `compressed_responses_too_many` to the
-   * guest: Brotli takes 16 MiB, zstd its window, and gzip little.
+   * guest: Brotli takes the window that it states and 3 MiB, zstd its window, and gzip little.
    */
   decoderBytesPerSandboxMax: 256 * 1024 * 1024,
   /** A body with a signature over it whose hash the request does not state, which is collected to be verified. 413 to the guest. */

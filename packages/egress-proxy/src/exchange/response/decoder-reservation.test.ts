@@ -43,10 +43,16 @@ async function start(t: TestContext, response: Buffer, decoderBytesPerSandboxMax
 }
 
 describe("decoders of responses", () => {
-  const brotli = withLength(brotliCompressSync(text), "Content-Encoding: br\r\n");
+  const brotli = (windowLog: number) => {
+    const params = { [constants.BROTLI_PARAM_LGWIN]: windowLog };
+    return withLength(brotliCompressSync(text, { params }), "Content-Encoding: br\r\n");
+  };
+  const twice = withLength(gzipSync(brotliCompressSync(text)), "Content-Encoding: br, gzip\r\n");
   const archive = Buffer.concat(inChunks([zstdCompressSync(text)]));
   const cases: [string, Buffer, number][] = [
-    ["in Brotli", brotli, 16 * mebibyte],
+    ["in Brotli with the largest window", brotli(24), 19 * mebibyte],
+    ["in Brotli with a small window", brotli(16), 3 * mebibyte + 64 * 1024],
+    ["in Brotli within another coding", twice, 19 * mebibyte + 64 * 1024],
     ["of a zstd archive", archive, 8 * mebibyte],
   ];
   for (const [name, response, bytes] of cases) {

@@ -1,4 +1,4 @@
-import { type Compression, decoderBytesMax } from "../../content-coding/create-decoder.ts";
+import { type Compression, decoderBytesMaxOf } from "../../content-coding/create-decoder.ts";
 import type { BodySource } from "../../content-coding/decode-body.ts";
 import type { BodySink } from "../../http/body-sink.ts";
 import { ChannelLostError } from "../../http/channel-lost-error.ts";
@@ -72,7 +72,7 @@ export async function relaySearched(
   framing: Framing,
   body: IncomingBody,
 ): Promise<StreamedResponse> {
-  const source = await readBeginning(body);
+  const source = await readBeginning(body, mayBeCompressed);
   const compression = compressionOf(source.beginning);
   if (compression !== undefined) {
     return await relayCompressed(context, head, framing, compression, source);
@@ -95,9 +95,10 @@ export async function relayDecoded(
   compressions: readonly Compression[],
   body: BodySource,
 ): Promise<StreamedResponse> {
+  const compressed = await readBeginning(body, (beginning) => beginning.length === 0);
   const decoders = new DecoderReservation(context.decoderBudget, context.host);
-  decoders.raise(compressions.reduce((sum, compression) => sum + decoderBytesMax[compression], 0));
-  const source = decodedBody(body, compressions, context.host);
+  decoders.raise(decoderBytesMaxOf(compressions, compressed.beginning));
+  const source = decodedBody(compressed, compressions, context.host);
   const isBudgeted = context.budget.tryTake(decodedPartBytes);
   const partBytes = isBudgeted ? decodedPartBytes : smallDecodedPartBytes;
   const parts = partsOf(source, partBytes);
@@ -257,10 +258,13 @@ async function finish({ writer }: OutgoingBody, trailers: readonly Field[]): Pro
 /** A body with what is known of its beginning, which `read` returns, too. */
 type BodyWithBeginning = BodySource & { readonly beginning: Buffer };
 
-/** Reads as much as it takes to decide whether the body is compressed. */
-async function readBeginning(body: BodySource): Promise<BodyWithBeginning> {
+/** Reads a body as long as its beginning is too short. */
+async function readBeginning(
+  body: BodySource,
+  isTooShort: (beginning: Buffer) => boolean,
+): Promise<BodyWithBeginning> {
   let beginning: Buffer = Buffer.alloc(0);
-  while (mayBeCompressed(beginning)) {
+  while (isTooShort(beginning)) {
     const data = await body.read();
     if (data === null) break;
     beginning = joined([beginning, ...data]);

@@ -11,7 +11,7 @@ describe("createBodyBudgets", () => {
       bytesPerSandboxMax: serviceLimits.measuredBodyBytesPerSandboxMax,
     });
     const stalled = Array.from({ length: 30 }, () => budgets.of("one").tryTake(mebibyte));
-    assert.equal(stalled.filter(Boolean).length, 24);
+    assert.equal(stalled.filter(Boolean).length, 27);
     assert.ok(budgets.of("other").tryTake(10));
     for (let index = 0; index < 3; index += 1) assert.ok(budgets.of("other").tryTake(mebibyte));
   });

@@ -153,6 +153,7 @@ CALLS |= {
     "sandbox.egress.suggest": lambda w: w.sandbox.egress.suggest(),
     "sandbox.allowed_hosts": lambda w: w.sandbox.allowed_hosts(),
     "sandbox.set_tags": lambda w: w.sandbox.set_tags({"team": "sdk"}),
+    "sandbox.update_tags": lambda w: w.sandbox.update_tags({"team": "sdk", "old": None}),
     "sandbox.get_tags": lambda w: w.sandbox.get_tags(),
     "sandbox.usage": lambda w: w.sandbox.usage(interval="hour"),
     "Usage.of_sandbox": lambda w: Usage.of_sandbox(w.sandbox.id, **w.connection),

@@ -56,6 +56,8 @@ async def test_tags(sandbox: Sandbox) -> None:
     assert (await sandbox.get_tags())["tagsLastUpdatedAt"] is None
     await sandbox.set_tags({"team": "search"})
     assert {"key": "team", "sandboxCount": 1, "valueCount": 1} in await Sandbox.list_tag_keys()
+    changed = await sandbox.update_tags({"env": "prod", "team": None, "absent": None})
+    assert changed["tags"] == {"env": "prod"}
     assert (await sandbox.set_tags({}))["tags"] == {}
 
 

@@ -132,6 +132,16 @@ describe("Sandbox", () => {
     await sandbox.setTags({});
   });
 
+  test("updateTags sets and removes some tags and keeps the others", async () => {
+    const sandbox = await Sandbox.create(connection);
+    await sandbox.setTags({ team: "a", old: "x" });
+    const { tags } = await sandbox.updateTags({ env: "", old: null, absent: null });
+    assert.deepEqual(tags, { team: "a", env: "" });
+    assert.deepEqual((await sandbox.getTags()).tags, tags);
+    await assert.rejects(sandbox.updateTags({ "a b": null }), { code: "invalid_request" });
+    await sandbox.setTags({});
+  });
+
   test("allowedHosts leaves secrets without host limits out", async () => {
     const store = await SecretStore.create({
       name: "hosts",

@@ -514,6 +514,23 @@ export class Sandbox {
   }
 
   /**
+   * Sets the tags that have a value, removes those that are null and keeps the
+   * others. Of changes at the same time none is lost. At most 100 changes.
+   *
+   * @throws {OpenComputerError} `invalid_request`; `limit_exceeded` for more than 50 tags in all.
+   */
+  async updateTags(
+    changes: Readonly<Record<string, string | null>>,
+    options?: CallOptions,
+  ): Promise<SandboxTags> {
+    return await requestJson(
+      this.#at(options),
+      { method: "PATCH", path: `${this.#path}/tags`, body: { kind: "json", value: changes } },
+      sandboxTagsSchema,
+    );
+  }
+
+  /**
    * Creates a preview: HTTP requests for its `url` reach the server on this
    * port, and wake the sandbox. For a port that has a preview, returns the existing one.
    *

@@ -21,6 +21,16 @@ describe("oc tag", () => {
     assert.equal(typeof json.tagsLastUpdatedAt, "string");
   });
 
+  test("set and delete ask for their changes alone, so that changes at the same time stay", async () => {
+    await oc.done(["tag", "set", id, "--replace", "team=a"]);
+    await Promise.all([
+      ...["x=1", "y=2", "z=3"].map((pair) => oc.done(["tag", "set", id, pair])),
+      oc.done(["tag", "delete", id, "team"]),
+    ]);
+    assert.equal(await oc.done(["tag", "list", id]), "x:  1\ny:  2\nz:  3\n");
+    await oc.done(["tag", "delete", id, "x", "y", "z"]);
+  });
+
   test("set --replace removes what is not given, and without tags all", async () => {
     await oc.done(["tag", "set", id, "old=1"]);
     assert.equal(await oc.done(["tag", "set", id, "--replace", "new=2"]), "new:  2\n");

@@ -47,10 +47,9 @@ function addSet(group: Command, context: CliContext): void {
         throw new CliError("invalid_usage", "Expected at least one tag, as KEY=VALUE");
       }
       const connecting = Sandbox.connect(id, await invocation.connection());
-      const setting = connecting.then(async (sandbox) => {
-        const earlier = replace ? {} : (await sandbox.getTags()).tags;
-        return sandbox.setTags({ ...earlier, ...chosen });
-      });
+      const setting = connecting.then((sandbox) =>
+        replace ? sandbox.setTags(chosen) : sandbox.updateTags(chosen),
+      );
       printTags(invocation, id, await invocation.progress("Setting tags", setting));
     });
 }
@@ -88,8 +87,7 @@ function addDelete(group: Command, context: CliContext): void {
       const { tags } = await sandbox.getTags();
       const absent = keys.find((key) => !Object.hasOwn(tags, key));
       if (absent !== undefined) throw tagNotFound(id, absent, Object.keys(tags));
-      const kept = Object.entries(tags).filter(([key]) => !keys.includes(key));
-      return sandbox.setTags(Object.fromEntries(kept));
+      return sandbox.updateTags(Object.fromEntries(keys.map((key) => [key, null])));
     });
     printTags(invocation, id, await invocation.progress("Deleting tags", deleting));
   });

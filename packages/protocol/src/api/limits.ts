@@ -51,8 +51,10 @@ export const limits = {
   metadataEntriesMax: 50,
   /** One metadata key or value. 400 `invalid_request`. */
   metadataCharactersMax: 1024,
-  /** Tags of a sandbox. 400 `invalid_request`. */
+  /** Tags of a sandbox. 400 `invalid_request` when all are replaced, `limit_exceeded` when some are changed. */
   tagsPerSandboxMax: 50,
+  /** Tags that one request sets and removes: all of a sandbox, each in place of another. 400 `invalid_request`. */
+  tagChangesPerRequestMax: 100,
   /** Key of a tag. 400 `invalid_request`. */
   tagKeyCharactersMax: 128,
   /** Value of a tag. 400 `invalid_request`. */

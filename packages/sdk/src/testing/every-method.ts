@@ -119,6 +119,8 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
   "sandbox.egress.suggest": ({ sandbox }, signal) => sandbox.egress.suggest({ signal }),
   "sandbox.allowedHosts": ({ sandbox }, signal) => sandbox.allowedHosts({ signal }),
   "sandbox.setTags": ({ sandbox }, signal) => sandbox.setTags({ team: "sdk" }, { signal }),
+  "sandbox.updateTags": ({ sandbox }, signal) =>
+    sandbox.updateTags({ team: "sdk", old: null }, { signal }),
   "sandbox.getTags": ({ sandbox }, signal) => sandbox.getTags({ signal }),
   "sandbox.usage": ({ sandbox }, signal) =>
     sandbox.usage({ signal, since: new Date(Date.now() - 3600_000), interval: "hour" }),

@@ -1,23 +1,44 @@
-import { sandboxTagsSchema, tagKeysSchema, tagsSchema } from "@opencomputer/protocol/api";
-import type { Route } from "./route.ts";
+import {
+  sandboxTagsSchema,
+  tagChangesSchema,
+  tagKeysSchema,
+  tagsSchema,
+} from "@opencomputer/protocol/api";
+import type { Exchange, Route } from "./route.ts";
 import { findSandbox, type SandboxState } from "./sandbox-routes.ts";
 
 /** Tags of the contract server's sandboxes. */
 export function tagRoutes(sandboxes: SandboxState): Route[] {
   const changed = new Map<string, string>();
+  async function change(exchange: Exchange, tags: Record<string, string>): Promise<void> {
+    const { detail } = findSandbox(sandboxes, exchange);
+    detail.tags = tags;
+    const tagsLastUpdatedAt = new Date().toISOString();
+    changed.set(detail.sandboxID, tagsLastUpdatedAt);
+    await exchange.respond(200, sandboxTagsSchema, { tags, tagsLastUpdatedAt });
+  }
+
   return [
     {
       method: "PUT",
       path: "/sandboxes/:id/tags",
       async handle(exchange) {
-        const { detail } = findSandbox(sandboxes, exchange);
-        detail.tags = await exchange.body(tagsSchema);
-        const now = new Date().toISOString();
-        changed.set(detail.sandboxID, now);
-        await exchange.respond(200, sandboxTagsSchema, {
-          tags: detail.tags,
-          tagsLastUpdatedAt: now,
-        });
+        findSandbox(sandboxes, exchange);
+        await change(exchange, await exchange.body(tagsSchema));
+      },
+    },
+    {
+      method: "PATCH",
+      path: "/sandboxes/:id/tags",
+      async handle(exchange) {
+        findSandbox(sandboxes, exchange);
+        const changes = await exchange.body(tagChangesSchema);
+        const tags = { ...findSandbox(sandboxes, exchange).detail.tags };
+        for (const [key, value] of Object.entries(changes)) {
+          if (value === null) delete tags[key];
+          else tags[key] = value;
+        }
+        await change(exchange, tags);
       },
     },
     {

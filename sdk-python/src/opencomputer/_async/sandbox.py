@@ -613,6 +613,20 @@ class Sandbox:
         request = self._request("PUT", "tags", json=dict(tags))
         return await request_record(self._connection, request, SandboxTags)
 
+    async def update_tags(self, changes: Mapping[str, str | None]) -> SandboxTags:
+        """Sets the tags that have a value, removes those that are None and keeps the others.
+
+        Of changes at the same time none is lost.
+
+        Args:
+            changes: At most 100 tags.
+
+        Raises:
+            OpenComputerError: ``invalid_request``; ``limit_exceeded`` for more than 50 tags in all.
+        """
+        request = self._request("PATCH", "tags", json=dict(changes))
+        return await request_record(self._connection, request, SandboxTags)
+
     async def create_preview_url(
         self,
         *,

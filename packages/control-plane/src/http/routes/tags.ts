@@ -1,4 +1,9 @@
-import { sandboxTagsSchema, tagKeysSchema, tagsSchema } from "@opencomputer/protocol/api";
+import {
+  sandboxTagsSchema,
+  tagChangesSchema,
+  tagKeysSchema,
+  tagsSchema,
+} from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import type { TagService } from "../../sandboxes/service/tag-service.ts";
 import { idParamsSchema } from "./route-parts.ts";
@@ -15,6 +20,19 @@ export const tagRoutes: FastifyPluginAsyncZod<{ tags: TagService }> = async (app
       },
     },
     async (request) => tags.replace(request.orgId, request.params.id, request.body),
+  );
+
+  app.patch(
+    "/sandboxes/:id/tags",
+    {
+      schema: {
+        summary: "Set or remove some tags of a sandbox",
+        params: idParamsSchema,
+        body: tagChangesSchema,
+        response: { 200: sandboxTagsSchema },
+      },
+    },
+    async (request) => tags.change(request.orgId, request.params.id, request.body),
   );
 
   app.get(

@@ -1,4 +1,4 @@
-import type { SandboxTags, TagKey } from "@opencomputer/protocol/api";
+import { limits, type SandboxTags, type TagChanges, type TagKey } from "@opencomputer/protocol/api";
 import { and, count, eq, inArray, sql } from "drizzle-orm";
 import type { Database } from "../../database/database.ts";
 import { sandboxes } from "../../database/schema.ts";
@@ -26,6 +26,36 @@ export function createTagRepository(database: Database) {
           tagsUpdatedAt: sql`case when ${sandboxes.tags} = ${json}::jsonb then ${sandboxes.tagsUpdatedAt} else now() end`,
         })
         .where(and(eq(sandboxes.orgId, orgId), eq(sandboxes.id, sandboxId)))
+        .returning({ tags: sandboxes.tags, tagsUpdatedAt: sandboxes.tagsUpdatedAt });
+      return row === undefined ? undefined : toSandboxTags(row);
+    },
+
+    /**
+     * Changes some tags of a sandbox that the caller has found by its org, in one
+     * statement: of changes at the same time none is lost. The time of the change
+     * moves only when the tags differ.
+     *
+     * @returns `undefined` when the sandbox was removed meanwhile, or would have too many tags.
+     */
+    async change(
+      orgId: string,
+      sandboxId: string,
+      changes: TagChanges,
+    ): Promise<SandboxTags | undefined> {
+      const changed = sql`jsonb_strip_nulls(${sandboxes.tags} || ${JSON.stringify(changes)}::jsonb)`;
+      const [row] = await database
+        .update(sandboxes)
+        .set({
+          tags: changed,
+          tagsUpdatedAt: sql`case when ${sandboxes.tags} = ${changed} then ${sandboxes.tagsUpdatedAt} else now() end`,
+        })
+        .where(
+          and(
+            eq(sandboxes.orgId, orgId),
+            eq(sandboxes.id, sandboxId),
+            sql`(select count(*) from jsonb_object_keys(${changed})) <= ${limits.tagsPerSandboxMax}`,
+          ),
+        )
         .returning({ tags: sandboxes.tags, tagsUpdatedAt: sandboxes.tagsUpdatedAt });
       return row === undefined ? undefined : toSandboxTags(row);
     },

@@ -1,4 +1,10 @@
-import type { SandboxTags, TagKey } from "@opencomputer/protocol/api";
+import {
+  limits,
+  type SandboxTags,
+  type TagChanges,
+  type TagKey,
+  WireError,
+} from "@opencomputer/protocol/api";
 import { findSandbox, sandboxNotFound } from "../rows/find-sandbox.ts";
 import type { SandboxRepository } from "../rows/sandbox-repository.ts";
 import { type TagRepository, toSandboxTags } from "../rows/tag-repository.ts";
@@ -7,6 +13,12 @@ import { type TagRepository, toSandboxTags } from "../rows/tag-repository.ts";
 export interface TagService {
   /** @throws {WireError} `sandbox_not_found` */
   replace(orgId: string, sandboxId: string, tags: Record<string, string>): Promise<SandboxTags>;
+  /**
+   * Sets the tags that have a value, removes those that are null and keeps the others.
+   *
+   * @throws {WireError} `sandbox_not_found`, `limit_exceeded`
+   */
+  change(orgId: string, sandboxId: string, changes: TagChanges): Promise<SandboxTags>;
   /** @throws {WireError} `sandbox_not_found` */
   get(orgId: string, sandboxId: string): Promise<SandboxTags>;
   /** The keys in use, with how many sandboxes and values each has. */
@@ -26,10 +38,26 @@ export function createTagService(deps: {
       return replaced;
     },
 
+    async change(orgId, sandboxId, changes) {
+      const { id } = await findSandbox(sandboxes, orgId, sandboxId);
+      const changed = await tags.change(orgId, id, changes);
+      if (changed !== undefined) return changed;
+      const found = await findSandbox(sandboxes, orgId, sandboxId);
+      throw tooManyTags(id, Object.keys(found.tags).length);
+    },
+
     async get(orgId, sandboxId) {
       return toSandboxTags(await findSandbox(sandboxes, orgId, sandboxId));
     },
 
     listKeys: (orgId) => tags.listKeys(orgId),
   };
+}
+
+function tooManyTags(sandboxId: string, count: number): WireError {
+  return new WireError(
+    "limit_exceeded",
+    `Tag limit reached: ${sandboxId} has ${count} of ${limits.tagsPerSandboxMax} tags, and these changes would add too many. Remove some, in the same request if you like`,
+    { remediation: `oc tag delete ${sandboxId} <key>` },
+  );
 }

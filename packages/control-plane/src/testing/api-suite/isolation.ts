@@ -14,6 +14,7 @@ const routes: [method: string, path: string, body?: unknown][] = [
   ["GET", "/api/sandboxes/:sandbox/usage"],
   ["GET", "/api/sandboxes/:sandbox/tags"],
   ["PUT", "/api/sandboxes/:sandbox/tags", { stolen: "yes" }],
+  ["PATCH", "/api/sandboxes/:sandbox/tags", { stolen: "yes" }],
   ["POST", "/api/sandboxes/:sandbox/exec/run", { cmd: "env" }],
   ["POST", "/api/sandboxes/:sandbox/exec", { cmd: "env" }],
   ["GET", "/api/sandboxes/:sandbox/exec"],

@@ -45,6 +45,42 @@ export function describeTags(openDatabase: OpenTestDatabase): void {
       assert.notEqual(await put({ a: "1" }), first);
     });
 
+    test("PATCH sets tags, removes those that are null and keeps the others", async () => {
+      const path = `${await create()}/tags`;
+      const patch = async (body: unknown) => (await call("PATCH", path, { body })).json;
+      await call("PUT", path, { body: { team: "a", env: "dev", old: "x" } });
+      const changed = sandboxTagsSchema
+        .strict()
+        .parse(await patch({ env: "", new: "null", old: null, absent: null }));
+      assert.deepEqual(changed.tags, { team: "a", env: "", new: "null" });
+      assert.deepEqual((await call("GET", path)).json, changed);
+      for (const same of [{}, { team: "a", absent: null }]) {
+        assert.deepEqual(await patch(same), changed);
+      }
+      assert.deepEqual((await patch({ team: null, env: null, new: null })).tags, {});
+    });
+
+    test("of many changes at the same time none is lost", async () => {
+      const path = `${await create()}/tags`;
+      const changes = Array.from({ length: 20 }, (_, index) => ({ [`k${index}`]: "v" }));
+      await Promise.all(changes.map((body) => call("PATCH", path, { body })));
+      assert.deepEqual((await call("GET", path)).json.tags, Object.assign({}, ...changes));
+    });
+
+    test("changes past the limit are 400 limit_exceeded and change nothing; in place of others they are made", async () => {
+      const path = `${await create()}/tags`;
+      const full = entries(limits.tagsPerSandboxMax);
+      await call("PUT", path, { body: full });
+      const over = await call("PATCH", path, { body: { more: "v", k0: "changed" } });
+      assert.deepEqual([over.status, over.json.code], [400, "limit_exceeded"]);
+      assert.match(over.json.error, new RegExp(`${limits.tagsPerSandboxMax} of`));
+      assert.deepEqual((await call("GET", path)).json.tags, full);
+      const removed = Object.fromEntries(Object.keys(full).map((key) => [key, null]));
+      const others = Object.fromEntries(Object.keys(full).map((key) => [`other-${key}`, "v"]));
+      const replaced = await call("PATCH", path, { body: { ...removed, ...others } });
+      assert.deepEqual([replaced.status, replaced.json.tags], [200, others]);
+    });
+
     const entries = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, "v"]));
     const accepted: [string, Record<string, unknown>][] = [
@@ -69,6 +105,19 @@ export function describeTags(openDatabase: OpenTestDatabase): void {
       ["a value with NUL", { k: "\0" }],
       ["a list", ["k"]],
     ];
+    const refusedChanges: [string, unknown][] = [
+      ["one change too many", entries(limits.tagChangesPerRequestMax + 1)],
+      ...refused.filter(([what]) => what !== "one tag too many"),
+    ];
+    for (const [what, body] of refusedChanges) {
+      test(`${what} is 400 for PATCH and changes nothing`, async () => {
+        const path = `${await create()}/tags`;
+        await call("PUT", path, { body: { kept: "yes" } });
+        const response = await call("PATCH", path, { body });
+        assert.deepEqual([response.status, response.json.code], [400, "invalid_request"]);
+        assert.deepEqual((await call("GET", path)).json.tags, { kept: "yes" });
+      });
+    }
     for (const [what, body] of refused) {
       test(`${what} is 400 and changes nothing`, async () => {
         const path = `${await create()}/tags`;

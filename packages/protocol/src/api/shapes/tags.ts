@@ -12,18 +12,28 @@ export const tagKeySchema = z
     `must be 1 to ${limits.tagKeyCharactersMax} of A-Z, a-z, 0-9, _, ., : and -`,
   );
 
+const tagValueSchema = z
+  .string()
+  .max(limits.tagValueCharactersMax)
+  .regex(storableTextPattern, "must be well-formed Unicode without NUL");
+
 /** Body of `PUT /sandboxes/:id/tags`: all tags that the sandbox has from then on. */
 export const tagsSchema = z
-  .record(
-    tagKeySchema,
-    z
-      .string()
-      .max(limits.tagValueCharactersMax)
-      .regex(storableTextPattern, "must be well-formed Unicode without NUL"),
-  )
+  .record(tagKeySchema, tagValueSchema)
   .refine((tags) => Object.keys(tags).length <= limits.tagsPerSandboxMax, {
     error: `must have at most ${limits.tagsPerSandboxMax} tags`,
   });
+
+/**
+ * Body of `PATCH /sandboxes/:id/tags`, a JSON merge patch (RFC 7396): a value sets its
+ * tag, null removes it, and the other tags stay.
+ */
+export const tagChangesSchema = z
+  .record(tagKeySchema, tagValueSchema.nullable())
+  .refine((changes) => Object.keys(changes).length <= limits.tagChangesPerRequestMax, {
+    error: `must change at most ${limits.tagChangesPerRequestMax} tags`,
+  });
+export type TagChanges = z.infer<typeof tagChangesSchema>;
 
 /** `tagsLastUpdatedAt` is when the tags last changed; null when they never did. */
 export const sandboxTagsSchema = z.object({

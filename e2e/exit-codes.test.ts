@@ -33,6 +33,10 @@ describe("exit code of the service", () => {
     for (const environment of [
       { OPENCOMPUTER_ACCEL: "fast" },
       { OPENCOMPUTER_EGRESS_CA_FILE: "/absent/ca.pem" },
+      {
+        OTEL_EXPORTER_OTLP_CERTIFICATE: "/absent/ca.pem",
+        OTEL_EXPORTER_OTLP_ENDPOINT: "https://127.0.0.1:9",
+      },
     ]) {
       const { exitCode, message } = await endedWith(environment);
       assert.equal(exitCode, configuration, message);

@@ -1,8 +1,10 @@
-import { createServer, type ServerResponse } from "node:http";
+import { createServer, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import protobuf from "protobufjs";
 import { z } from "zod";
+import type { KeyPair } from "./certificates.ts";
 
 /** A finished span, as an exporter sent it. */
 export interface ReceivedSpan {
@@ -38,24 +40,30 @@ export interface OtlpReceiver {
 
 const untilMilliseconds = 60_000;
 
-export async function startOtlpReceiver(): Promise<OtlpReceiver> {
+/** @param keyPair Of `localhost`, for a receiver that speaks TLS. */
+export async function startOtlpReceiver(keyPair?: KeyPair): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const requests: { path: string; headers: string; body: Buffer }[] = [];
   const respond = (response: ServerResponse, mode: ReceiverMode): void => {
     if (mode === "takes") response.writeHead(200, { "content-type": contentType }).end();
     if (mode === "refuses") response.writeHead(403).end("not for you");
   };
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     buffer(request).then((body) => {
       requests.push({ path: request.url ?? "", headers: JSON.stringify(request.headers), body });
       if (receiver.mode === "takes") spans.push(...decodeSpans(body));
       respond(response, receiver.mode);
     }, response.destroy.bind(response));
-  });
+  };
+  const server =
+    keyPair === undefined
+      ? createServer(listener)
+      : createTlsServer({ cert: keyPair.certificatePem, key: keyPair.privateKeyPem }, listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const receiver: OtlpReceiver = {
-    ...{ url: `http://127.0.0.1:${port}`, spans, requests, mode: "takes" },
+    url: keyPair === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`,
+    ...{ spans, requests, mode: "takes" },
     async until(condition) {
       const deadline = Date.now() + untilMilliseconds;
       while (!condition(spans)) {

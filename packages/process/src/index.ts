@@ -16,3 +16,4 @@ export { openTracer } from "./tracing/open-tracer.ts";
 export { createRequestTraces, type RequestTraces } from "./tracing/request-traces.ts";
 export { traceCalls } from "./tracing/trace-calls.ts";
 export { Tracer } from "./tracing/tracer.ts";
+export { readRoots } from "./trusted-roots.ts";

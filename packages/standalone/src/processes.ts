@@ -73,6 +73,10 @@ export function defineProcesses({
   const egressProxySocketDirectory = dirname(installation.egressProxySocket);
   const databasePaths = databaseUrlPaths(databaseUrl);
   const ports = [settings.OPENCOMPUTER_PORT, settings.OPENCOMPUTER_METRICS_PORT ?? Infinity];
+  const receiverFiles = [
+    settings.OTEL_EXPORTER_OTLP_CERTIFICATE,
+    settings.OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE,
+  ].filter((path) => path !== undefined);
   const egressFiles = [
     settings.OPENCOMPUTER_EGRESS_CA_FILE,
     settings.OPENCOMPUTER_EGRESS_RESOLV_CONF,
@@ -103,6 +107,7 @@ export function defineProcesses({
           installation.machineSocketDirectory,
           workerSocketDirectory,
         ],
+        copiedFiles: receiverFiles,
         // It watches the processes of its machines.
         seesProcesses: true,
       }),
@@ -161,7 +166,7 @@ export function defineProcesses({
           ...databasePaths.directories,
         ],
         writablePaths: [installation.controlPlaneDirectory],
-        copiedFiles: databasePaths.files,
+        copiedFiles: [...databasePaths.files, ...receiverFiles],
       }),
       secrets: { ...pick(secrets, secretSettingNames.controlPlane), DATABASE_URL: databaseUrl },
       environment: {

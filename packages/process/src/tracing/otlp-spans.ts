@@ -30,6 +30,8 @@ export interface OtlpOptions {
   readonly url: string;
   /** Of each export. Secret. */
   readonly headers: Readonly<Record<string, string>>;
+  /** CAs in PEM form that are trusted instead of Node's. */
+  readonly roots: readonly string[] | undefined;
   readonly exportMilliseconds: number;
   readonly sampler: TraceSettings["OTEL_TRACES_SAMPLER"];
   /** From 0 to 1. */
@@ -44,9 +46,10 @@ export interface OtlpOptions {
  * receiver takes none, a bounded number of them waits and the others are dropped.
  */
 export function openOtlpSpans(options: OtlpOptions): SpanSource & { close(): Promise<void> } {
-  const { url, headers, exportMilliseconds, serviceName, resourceAttributes, log } = options;
+  const { url, headers, roots, exportMilliseconds, serviceName, resourceAttributes, log } = options;
   const exporter = new OTLPTraceExporter({
     ...{ url, headers: { ...headers } },
+    httpAgentOptions: { keepAlive: true, ...(roots === undefined ? {} : { ca: [...roots] }) },
     timeoutMillis: exportMilliseconds,
     concurrencyLimit: exportsMax,
   });

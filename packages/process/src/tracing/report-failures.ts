@@ -19,7 +19,10 @@ export function reportFailures(exporter: SpanExporter, log: Pick<Logger, "warn">
         } else {
           if (lostCount === 0) {
             const reason = result.error?.message.slice(0, reasonCharactersMax);
-            log.warn({ reason }, "spans cannot be exported: check OTEL_EXPORTER_OTLP_ENDPOINT");
+            log.warn(
+              { reason },
+              "spans cannot be exported: check OTEL_EXPORTER_OTLP_ENDPOINT, and for a receiver with its own CA OTEL_EXPORTER_OTLP_CERTIFICATE",
+            );
           }
           lostCount += spans.length;
         }

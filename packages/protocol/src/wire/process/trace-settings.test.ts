@@ -36,6 +36,7 @@ describe("traceSettingSchemas", () => {
     ["OTEL_EXPORTER_OTLP_HEADERS", "key=canary%zz"],
     ["OTEL_EXPORTER_OTLP_HEADERS", "a b=canary"],
     ["OTEL_EXPORTER_OTLP_HEADERS", `key=${"canary".repeat(1000)}`],
+    ["OTEL_EXPORTER_OTLP_CERTIFICATE", "ca.pem"],
     ["OTEL_EXPORTER_OTLP_TIMEOUT", "0"],
     ["OTEL_TRACES_SAMPLER", "jaeger_remote"],
     ["OTEL_TRACES_SAMPLER_ARG", "1.5"],

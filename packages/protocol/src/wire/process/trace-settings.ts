@@ -42,6 +42,9 @@ const endpointSchema = z.url({ protocol: /^https?$/ }).refine((text) => !/[?#@]/
   error: "expected an http or https URL without user, query and fragment",
 });
 
+/** A PEM file of CAs, which are trusted instead of Node's. */
+const certificateFileSchema = z.string().startsWith("/", "expected an absolute path").optional();
+
 /** The one encoding that is spoken; the name of another would otherwise be ignored. */
 const protocolSchema = z
   .literal("http/protobuf", { error: "expected http/protobuf, the one that is supported" })
@@ -62,6 +65,10 @@ export const traceSettingSchemas = {
   OTEL_EXPORTER_OTLP_HEADERS: pairsSchema.default({}),
   /** The same, and before those. */
   OTEL_EXPORTER_OTLP_TRACES_HEADERS: pairsSchema.default({}),
+  /** The CAs of a receiver with a certificate of its own CA. */
+  OTEL_EXPORTER_OTLP_CERTIFICATE: certificateFileSchema,
+  /** The same, instead of those. */
+  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: certificateFileSchema,
   /** Milliseconds that one export may take, with its retries. */
   OTEL_EXPORTER_OTLP_TIMEOUT: z
     .string()

@@ -338,6 +338,15 @@ describe("the dashboard", () => {
     await foreign.close();
   });
 
+  test("a refusal has what helps, too", async () => {
+    const absent = `sb-${"a".repeat(20)}`;
+    await page.goto(`${scenario.connection.apiUrl}/sandboxes/${absent}`);
+    const alert = page.getByRole("alert");
+    await alert.getByText(`sandbox not found: ${absent}`).waitFor();
+    await alert.getByText("oc ls", { exact: true }).waitFor();
+    await dashboard.assertAccessible("refusal");
+  });
+
   test("a revoked key and a sign-out end the session, in the page and for a copy of the cookie", async () => {
     const { key, id } = await ApiKey.create({ ...scenario.connection, name: "of a browser" });
     const other = await openDashboard(scenario.connection.apiUrl);

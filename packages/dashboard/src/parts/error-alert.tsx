@@ -1,11 +1,18 @@
-import { Alert } from "@mantine/core";
+import { Alert, Code, Text } from "@mantine/core";
+import { OpenComputerError } from "@opencomputer/sdk";
 
-/** What was refused, in the service's own words; nothing while there is no error. */
+/** What was refused, in the service's own words, with what helps, if it names something; nothing while there is no error. */
 export function ErrorAlert({ error }: { error: Error | null }) {
   if (error === null) return null;
+  const remediation = error instanceof OpenComputerError ? error.remediation : undefined;
   return (
     <Alert role="alert" color="red" variant="outline" title="This did not work">
       {error.message}
+      {remediation === undefined ? null : (
+        <Text mt="xs" fz="sm">
+          Try: <Code>{remediation}</Code>
+        </Text>
+      )}
     </Alert>
   );
 }

@@ -14,8 +14,8 @@ async function send(method: string, path: string, body?: unknown): Promise<unkno
   const text = await response.text();
   const value: unknown = text === "" ? undefined : JSON.parse(text);
   if (response.status < 400) return value;
-  const { error, code } = errorBodySchema.parse(value);
-  throw new OpenComputerError(code, error, { status: response.status });
+  const { error, code, remediation } = errorBodySchema.parse(value);
+  throw new OpenComputerError(code, error, { status: response.status, remediation });
 }
 
 /** @throws {OpenComputerError} for every refusal */

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { defineCommand, readOptions } from "../../arguments/define-command.ts";
 import {
+  collect,
   collectPairs,
   collectVariables,
   createIdleOption,
@@ -26,6 +27,7 @@ const optionsSchema = z.object({
   snapshot: z.string().optional(),
   previewAuth: z.boolean().default(false),
   previewAuthToken: z.string().optional(),
+  webhook: z.array(z.string()).optional(),
 });
 
 export function addCreate(parent: Command, context: CliContext): void {
@@ -38,6 +40,7 @@ export function addCreate(parent: Command, context: CliContext): void {
       "oc create --idle cpu                  # background work keeps it awake",
       "oc create --snapshot data-pipeline --secret-store worker-1-keys",
       "oc create --preview-auth",
+      "oc create --webhook https://example.com/hook",
       "oc create --project my-agent          # size, time-out and secrets of the project",
       "id=$(oc create) && oc exec $id -- uname -a",
     ],
@@ -66,6 +69,11 @@ export function addCreate(parent: Command, context: CliContext): void {
       "--preview-auth-token <token>",
       "token for previews, at least 16 characters (implies --preview-auth)",
     )
+    .option(
+      "--webhook <url>",
+      "URL that events of the sandbox are posted to; its secret is printed once (repeatable)",
+      collect,
+    )
     .action(async (_options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const options = readOptions(command, optionsSchema);
@@ -85,6 +93,7 @@ export function addCreate(parent: Command, context: CliContext): void {
         secretStore: options.secretStore,
         snapshot: options.snapshot,
         previewAuth: previewAuthOf(options),
+        webhooks: options.webhook?.map((url) => ({ url })),
       };
       const { info } =
         options.snapshot === undefined
@@ -94,6 +103,9 @@ export function addCreate(parent: Command, context: CliContext): void {
             );
       if (info.previewAuthToken !== undefined && options.previewAuthToken === undefined) {
         invocation.note(`Preview token, shown only once: ${info.previewAuthToken}`);
+      }
+      for (const { id, url, secret } of info.webhooks ?? []) {
+        invocation.note(`Webhook ${id} to ${url}, secret shown only once: ${secret}`);
       }
       invocation.print(info.sandboxID, info);
     });

@@ -32,6 +32,22 @@ describe("oc sandbox", () => {
     assert.deepEqual(oc.server.sandboxes.get(id.trim())?.environment, { LIST: "a,b=c", EMPTY: "" });
   });
 
+  test("create --webhook has events sent, and prints each secret beside the id", async () => {
+    const urls = ["https://example.com/one", "https://example.com/two"];
+    const created = await oc.run(["create", ...urls.flatMap((url) => ["--webhook", url])]);
+    assert.match(created.stdout, /^sb-[a-z2-7]{20}\n$/);
+    const secrets = created.stderr.match(/ to https:\S+, secret shown only once: whsec_\S+\n/g);
+    assert.equal(secrets?.length, 2);
+    const id = created.stdout.trim();
+    const listed = JSON.parse(await oc.done(["webhook", "list", "--sandbox", id, "--json"]));
+    assert.deepEqual(
+      listed.map(({ url }: { url: string }) => url),
+      urls,
+    );
+    const refused = await oc.run(["create", "--webhook", "ftp://example.com"]);
+    assert.match(refused.stderr, /must be an https or http URL/);
+  });
+
   test("create leaves the time-out to a project unless the flag is given", async () => {
     await oc.done(["project", "create", "--name", "slow", "--timeout", "9000"]);
     const seconds = async (...flags: string[]) => {

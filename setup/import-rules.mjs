@@ -98,7 +98,10 @@ const layers = {
   ],
   "packages/cli/src": ["commands", "arguments config output"],
   "guest-image/src": ["agent disk image kernel randomness trust", "root"],
-  "bench/src": ["api clients life previews scaling terminals", "egress sandboxes"],
+  "bench/src": [
+    "api clients dashboard events life observability previews scaling terminals",
+    "egress sandboxes",
+  ],
 };
 
 /** @param {string[]} folders */

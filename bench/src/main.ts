@@ -1,25 +1,26 @@
 import { writeFile } from "node:fs/promises";
 import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import {
-  copyTemplate,
-  prepareTemplate,
-  type RunningInstallation,
-  removeDataDirectory,
-  startInstallation,
-} from "@opencomputer/harness";
+import { prepareTemplate, type RunningInstallation } from "@opencomputer/harness";
 import { measureApi } from "./api/api-figures.ts";
 import { measureRounds } from "./api/round-figures.ts";
 import { measureClients } from "./clients/client-figures.ts";
+import { measureFirstPaint } from "./dashboard/first-paint-figures.ts";
 import { measureEgress } from "./egress/egress-figures.ts";
+import { measureEventFigures } from "./events/event-figures.ts";
 import { asMarkdown, type Figure, printFigures } from "./figure.ts";
 import { measureLife } from "./life/life-figures.ts";
+import { measureObservability } from "./observability/observability-figures.ts";
 import { measurePreviews } from "./previews/preview-figures.ts";
 import { measureColdCreate, measureCommands, measureMany } from "./sandboxes/sandbox-figures.ts";
 import { measureScaling } from "./scaling/scaling-figures.ts";
 import { measureTerminals } from "./terminals/terminal-figures.ts";
+import { withInstallation } from "./with-installation.ts";
 
-const known = ["sandboxes", "life", "scaling", "api", "clients", "terminals", "previews", "egress"];
+const known = [
+  ...["sandboxes", "life", "scaling", "api", "clients", "terminals", "previews", "egress"],
+  ...["observability", "events", "dashboard"],
+];
 const usage = `Usage: npm run bench [-- ${known.join("|")}] [--markdown FILE]`;
 const { positionals: parts, values } = parseArgs({
   allowPositionals: true,
@@ -41,6 +42,9 @@ if (wants("clients")) figures.push(...(await clientFigures()));
 if (wants("terminals")) figures.push(...(await terminalFigures()));
 if (wants("previews")) figures.push(...(await previewFigures()));
 if (wants("egress")) figures.push(...(await measureEgress(say)));
+if (wants("observability")) figures.push(...(await observabilityFigures()));
+if (wants("events")) figures.push(...(await eventFigures()));
+if (wants("dashboard")) figures.push(...(await dashboardFigures()));
 process.stdout.write(`\n${describeHost()}\n`);
 printFigures(figures, process.stdout);
 if (markdownFile !== undefined) {
@@ -51,14 +55,14 @@ process.exitCode = figures.some((figure) => figure.reached === false) ? 1 : 0;
 async function sandboxFigures(): Promise<Figure[]> {
   say("bringing the golden snapshot up to date");
   await prepareTemplate();
-  const [warm, many] = await withInstallation({}, async (installation) => {
+  const [warm, many] = await withService({}, async (installation) => {
     const commands = await measureCommands(installation, (text) =>
       say(`sandbox and floor: ${text}`),
     );
     say("10 sandboxes at once");
     return [commands, await measureMany(installation)] as const;
   });
-  const cold = await withInstallation({ OPENCOMPUTER_WARM_POOL_SIZE: "0" }, (installation) =>
+  const cold = await withService({ OPENCOMPUTER_WARM_POOL_SIZE: "0" }, (installation) =>
     measureColdCreate(installation, (text) => say(`without a pool: ${text}`)),
   );
   const [firstOutput, ...others] = warm;
@@ -67,21 +71,21 @@ async function sandboxFigures(): Promise<Figure[]> {
 
 async function lifeFigures(): Promise<Figure[]> {
   await prepareTemplate();
-  return withInstallation({}, (installation) =>
+  return withService({}, (installation) =>
     measureLife(installation, (text) => say(`life: ${text}`)),
   );
 }
 
 async function scalingFigures(): Promise<Figure[]> {
   await prepareTemplate();
-  return withInstallation({}, (installation) =>
+  return withService({}, (installation) =>
     measureScaling(installation, (text) => say(`scaling: ${text}`)),
   );
 }
 
 async function apiFigures(): Promise<Figure[]> {
   await prepareTemplate();
-  return withInstallation({}, async (installation) => [
+  return withService({}, async (installation) => [
     ...(await measureApi(installation, (text) => say(`API and floor: ${text}`))),
     ...(await measureRounds(installation, (text) => say(`create and kill: ${text}`))),
   ]);
@@ -89,38 +93,51 @@ async function apiFigures(): Promise<Figure[]> {
 
 async function clientFigures(): Promise<Figure[]> {
   await prepareTemplate();
-  return withInstallation({}, (installation) =>
+  return withService({}, (installation) =>
     measureClients(installation, (text) => say(`clients: ${text}`)),
   );
 }
 
 async function terminalFigures(): Promise<Figure[]> {
   await prepareTemplate();
-  return withInstallation({}, (installation) =>
+  return withService({}, (installation) =>
     measureTerminals(installation, (text) => say(`terminal and floor: ${text}`)),
   );
 }
 
 async function previewFigures(): Promise<Figure[]> {
   await prepareTemplate();
-  return withInstallation({ OPENCOMPUTER_WARM_POOL_SIZE: "0" }, (installation) =>
+  return withService({ OPENCOMPUTER_WARM_POOL_SIZE: "0" }, (installation) =>
     measurePreviews(installation, (text) => say(`previews: ${text}`)),
   );
 }
 
-async function withInstallation<Result>(
+async function observabilityFigures(): Promise<Figure[]> {
+  await prepareTemplate();
+  say("starting the service twice");
+  return measureObservability(say);
+}
+
+async function eventFigures(): Promise<Figure[]> {
+  await prepareTemplate();
+  return withService({ OPENCOMPUTER_WARM_POOL_SIZE: "0" }, (installation) =>
+    measureEventFigures(installation, (text) => say(`events: ${text}`)),
+  );
+}
+
+async function dashboardFigures(): Promise<Figure[]> {
+  await prepareTemplate();
+  return withService({}, (installation) =>
+    measureFirstPaint(installation, (text) => say(`dashboard and bare page: ${text}`)),
+  );
+}
+
+function withService<Result>(
   environment: Record<string, string>,
   work: (installation: RunningInstallation) => Promise<Result>,
 ): Promise<Result> {
   say("starting the service");
-  const dataDirectory = await copyTemplate();
-  const installation = await startInstallation({ dataDirectory, environment });
-  try {
-    return await work(installation);
-  } finally {
-    await installation.stop();
-    await removeDataDirectory(dataDirectory);
-  }
+  return withInstallation(environment, work);
 }
 
 function say(text: string): void {

@@ -8,17 +8,22 @@ import { measuredHost, sessions, usedSecret } from "./setup/sessions.ts";
 const rounds = 20;
 const requestsRatioMin = 0.55;
 
-/** Repeated requests with a token in one header, on 32 connections. */
-export const requestLoad = {
-  head: [
+/** The head of a request with a token in one header. */
+export function requestHead(token: string): string {
+  return [
     "GET /v1/messages HTTP/1.1",
     `Host: ${measuredHost}`,
     "User-Agent: bench",
     "Accept: */*",
-    `X-Api-Key: ${usedSecret.token}`,
+    `X-Api-Key: ${token}`,
     "",
     "",
-  ].join("\r\n"),
+  ].join("\r\n");
+}
+
+/** Repeated requests with a token in one header, on 32 connections. */
+export const requestLoad = {
+  head: requestHead(usedSecret.token),
   connections: 32,
   warmUpMilliseconds: 300,
   milliseconds: 1000,

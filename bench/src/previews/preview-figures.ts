@@ -1,7 +1,4 @@
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import {
   type RunningInstallation,
   readMachines,
@@ -13,6 +10,7 @@ import { Sandbox } from "@opencomputer/sdk";
 import { z } from "zod";
 import { describeSamples, type Figure } from "../figure.ts";
 import { measureInTurns } from "../in-turns.ts";
+import { openSlotOutput, runProgram } from "../slot-namespace.ts";
 import { median, pairedRatios } from "../statistics.ts";
 import type { HttpTask } from "./http-client.js";
 
@@ -56,7 +54,7 @@ export async function measurePreviews(
     host: hostname,
     namespaceOf: machine.pid,
   };
-  await openStraightWay(machine.pid);
+  await openSlotOutput(machine.pid, "tcp", "dport", String(port));
   for (const target of [preview, straight]) await waitFor(target);
 
   const rates = await measureInTurns({
@@ -136,19 +134,9 @@ async function runClient(
   work: Pick<HttpTask, "path" | "connections" | "milliseconds">,
 ): Promise<HttpResult> {
   const task: HttpTask = { ...address, ...work };
-  const program = fileURLToPath(new URL("./http-client.js", import.meta.url));
-  const client = [process.execPath, ...process.execArgv, program, JSON.stringify(task)];
-  const [command = "", ...args] =
-    namespaceOf === null ? client : ["nsenter", `--net=/proc/${namespaceOf}/ns/net`, ...client];
-  const { stdout } = await promisify(execFile)(command, args);
-  return resultSchema.parse(JSON.parse(stdout));
-}
-
-/** A slot's namespace sends nothing of its own: the bench opens one port of its own machine. */
-async function openStraightWay(machinePid: number): Promise<void> {
-  const rule = ["inet", "slot", "output", "tcp", "dport", String(port), "accept"];
-  const network = `--net=/proc/${machinePid}/ns/net`;
-  await promisify(execFile)("nsenter", [network, "nft", "insert", "rule", ...rule]);
+  const program = new URL("./http-client.js", import.meta.url);
+  const output = await runProgram(program, task, { machinePid: namespaceOf });
+  return resultSchema.parse(JSON.parse(output));
 }
 
 async function waitFor(target: Target): Promise<void> {

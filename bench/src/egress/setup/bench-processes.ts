@@ -24,12 +24,20 @@ export interface Peer {
   stop(): void;
 }
 
-/** Starts a process, sends its settings and waits for its port. */
-export async function startPeer(
+/** Starts a server program of the bench, by its name. */
+export function startPeer(
   name: OriginName | RelayName,
   settings: Record<string, string | number>,
 ): Promise<Peer> {
-  const child = fork(fileURLToPath(new URL(`../peers/${name}.js`, import.meta.url)));
+  return forkPeer(new URL(`../peers/${name}.js`, import.meta.url), settings);
+}
+
+/** Starts a process, sends its settings and waits for its port. */
+export async function forkPeer(
+  program: URL,
+  settings: Record<string, string | number>,
+): Promise<Peer> {
+  const child = fork(fileURLToPath(program));
   child.send(settings);
   const [message] = await once(child, "message");
   const { port } = listeningSchema.parse(message);

@@ -306,6 +306,14 @@ describe("the dashboard", () => {
     await dialog().getByText("oc key create --name NAME").waitFor();
     await page.keyboard.press("Escape");
     await dashboard.assertAccessible("keys");
+    await openSection("Node");
+    const processes = page.getByRole("table", { name: "Processes" });
+    for (const name of ["control-plane", "worker", "egress-proxy"]) {
+      const row = processes.getByRole("row").filter({ hasText: name });
+      await row.getByText("running", { exact: true }).waitFor();
+    }
+    await page.getByText("Sandboxes can be created.").waitFor();
+    await dashboard.assertAccessible("node");
   });
 
   test("it is killed", async () => {
@@ -340,7 +348,7 @@ describe("the dashboard", () => {
 
   test("a refusal has what helps, too", async () => {
     const absent = `sb-${"a".repeat(20)}`;
-    await page.goto(`${scenario.connection.apiUrl}/sandboxes/${absent}`);
+    await page.goto(`${scenario.connection.apiUrl}/#/sandboxes/${absent}`);
     const alert = page.getByRole("alert");
     await alert.getByText(`sandbox not found: ${absent}`).waitFor();
     await alert.getByText("oc ls", { exact: true }).waitFor();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { listMachines, type Scenario, startScenario } from "@opencomputer/harness";
-import { processStateSchema } from "@opencomputer/protocol/wire";
+import { processStateSchema } from "@opencomputer/protocol/api";
 import { OpenComputerError, Sandbox } from "@opencomputer/sdk";
 import { z } from "zod";
 

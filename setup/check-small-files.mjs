@@ -16,6 +16,7 @@ const tests = String.raw`\.test\.(ts|mjs)$|/testing/|^e2e/`;
  */
 export const exceptions = {
   "bench/src/clients/client-figures.ts": "the entry point of its folder",
+  "packages/control-plane/src/http/routes/health.ts": "routes, which have a file for each group",
   "packages/dashboard/src/configure-schemas.ts": "runs before the other imports of the page",
   "packages/worker/src/saved-memory/load-state.ts": "the counterpart of save-memory.ts",
 };

@@ -91,7 +91,7 @@ const layers = {
   "packages/dashboard/src": [
     "sandbox",
     "checkpoints egress events files previews terminal projects secret-stores",
-    "sandboxes secrets images keys session webhooks",
+    "sandboxes secrets images keys node session webhooks",
     "usage",
     "parts",
     "oc-command service",

@@ -1,5 +1,6 @@
 import type { Tracer } from "@opencomputer/process";
-import type { ProcessState, ProcessUsage } from "@opencomputer/protocol/wire";
+import type { ProcessState } from "@opencomputer/protocol/api";
+import type { ProcessUsage } from "@opencomputer/protocol/wire";
 import type { BuildSources } from "./images/build-sources.ts";
 
 export interface ControlPlaneOptions {

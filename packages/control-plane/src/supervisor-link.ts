@@ -1,8 +1,5 @@
-import {
-  type ProcessState,
-  type ProcessUsage,
-  supervisorMessageSchema,
-} from "@opencomputer/protocol/wire";
+import type { ProcessState } from "@opencomputer/protocol/api";
+import { type ProcessUsage, supervisorMessageSchema } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import type { ControlPlaneOptions } from "./control-plane-options.ts";
 

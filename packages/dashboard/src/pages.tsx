@@ -37,6 +37,9 @@ const WebhookPage = lazy(async () => ({
 const KeysPage = lazy(async () => ({
   default: (await import("./keys/keys-page.tsx")).KeysPage,
 }));
+const NodePage = lazy(async () => ({
+  default: (await import("./node/node-page.tsx")).NodePage,
+}));
 
 export function Pages() {
   return (
@@ -56,6 +59,7 @@ export function Pages() {
       <Route path="/webhooks" component={WebhooksPage} />
       <Route path="/webhooks/:id">{({ id }) => <WebhookPage key={id} id={id} />}</Route>
       <Route path="/keys" component={KeysPage} />
+      <Route path="/node" component={NodePage} />
       <Route path="/">
         <Redirect to="/sandboxes" replace />
       </Route>

@@ -16,6 +16,7 @@ const sections = [
   { path: "/events", label: "Events" },
   { path: "/webhooks", label: "Webhooks" },
   { path: "/keys", label: "API keys" },
+  { path: "/node", label: "Node" },
 ];
 
 /** What surrounds every page: the sections, and who has signed in. */

@@ -10,6 +10,8 @@ const colors: Readonly<Record<string, string>> = {
   processing: "yellow.6",
   building: "yellow.6",
   pending: "yellow.6",
+  starting: "yellow.6",
+  restarting: "yellow.6",
   failing: "yellow.6",
   failed: "red.7",
   revoked: "red.7",

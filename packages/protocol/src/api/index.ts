@@ -15,6 +15,7 @@ export * from "./shapes/commands.ts";
 export * from "./shapes/dashboard-session.ts";
 export * from "./shapes/egress-log.ts";
 export * from "./shapes/events.ts";
+export * from "./shapes/health.ts";
 export * from "./shapes/idempotency-key.ts";
 export * from "./shapes/previews.ts";
 export * from "./shapes/projects.ts";

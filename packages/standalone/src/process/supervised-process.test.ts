@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import type { ProcessState } from "@opencomputer/protocol/wire";
+import type { ProcessState } from "@opencomputer/protocol/api";
 import { z } from "zod";
 import { until } from "../testing/until.ts";
 import { ProcessCgroup } from "./process-cgroup.ts";

@@ -1,4 +1,5 @@
-import { exitCodes, type ProcessState, type SupervisorMessage } from "@opencomputer/protocol/wire";
+import type { ProcessState } from "@opencomputer/protocol/api";
+import { exitCodes, type SupervisorMessage } from "@opencomputer/protocol/wire";
 import type { ProcessCgroup } from "./process-cgroup.ts";
 import {
   type ProcessDefinition,

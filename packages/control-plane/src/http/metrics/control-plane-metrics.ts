@@ -1,4 +1,5 @@
-import type { ProcessState, ProcessUsage } from "@opencomputer/protocol/wire";
+import type { ProcessState } from "@opencomputer/protocol/api";
+import type { ProcessUsage } from "@opencomputer/protocol/wire";
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { DatabaseConnections } from "../../database/database.ts";
 import { sandboxStates } from "../../database/schema.ts";

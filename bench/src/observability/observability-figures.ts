@@ -42,8 +42,12 @@ export async function measureObservability(say: (text: string) => void): Promise
       withInstallation({ ...origin.environment, ...switches }, async (installation) => {
         const off = await prepareMeasurement(without);
         const on = await prepareMeasurement(installation);
-        await Webhook.create({ ...on.connection, url: receiverUrl });
-        return await measureHotPaths(on, off, `http://127.0.0.1:${metricsPort}`, say);
+        try {
+          await Webhook.create({ ...on.connection, url: receiverUrl });
+          return await measureHotPaths(on, off, `http://127.0.0.1:${metricsPort}`, say);
+        } finally {
+          await Promise.all([on, off].map(({ sandbox }) => sandbox.kill()));
+        }
       }),
     );
   } finally {

@@ -269,11 +269,12 @@ class SecretEntry(_SecretEntry, total=False):
     """A secret without its value. ``substituteIn`` are the placements that apply.
 
     ``kind`` is ``value`` for a text. ``revokedAt`` is present from a revocation until the secret
-    is set again.
+    is set again, ``lastUsedAt``, to a minute, once a sandbox has sent a request with its value.
     """
 
     kind: Literal["value", "aws"]
     revokedAt: str
+    lastUsedAt: str
 
 
 class RevokeSecretResponse(TypedDict):

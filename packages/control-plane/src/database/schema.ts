@@ -166,6 +166,8 @@ export const storeSecrets = pgTable(
     substituteIn: jsonb("substitute_in").$type<string[]>(),
     /** Set until the secret is set again; `encrypted` then holds an empty text. */
     revokedAt: time("revoked_at"),
+    /** When a request with its value was last sent, to a minute; null when none was. */
+    lastUsedAt: time("last_used_at"),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },

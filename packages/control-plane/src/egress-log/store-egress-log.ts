@@ -4,6 +4,7 @@ import { and, eq, inArray, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { egressLog, sandboxes } from "../database/schema.ts";
 import { countStored } from "./egress-log-counts.ts";
+import { noteSecretUses } from "./note-secret-uses.ts";
 import { recordEgressEvents } from "./record-egress-events.ts";
 
 /** Any number that only this product uses. */
@@ -41,6 +42,7 @@ export async function storeEgressLog(
       .returning();
     await countStored(transaction, stored);
     await recordEgressEvents(transaction, stored);
+    await noteSecretUses(transaction, stored);
     return stored.length;
   });
 }

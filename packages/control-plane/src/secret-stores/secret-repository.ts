@@ -48,6 +48,7 @@ export function createSecretRepository(deps: {
           substituteIn: storeSecrets.substituteIn,
           ofStore: secretStores.substituteIn,
           revokedAt: storeSecrets.revokedAt,
+          lastUsedAt: storeSecrets.lastUsedAt,
           createdAt: storeSecrets.createdAt,
           updatedAt: storeSecrets.updatedAt,
         })
@@ -55,9 +56,10 @@ export function createSecretRepository(deps: {
         .innerJoin(secretStores, eq(secretStores.id, storeSecrets.storeId))
         .where(ofStore(orgId, storeId))
         .orderBy(asc(storeSecrets.name));
-      return rows.map(({ ofStore: placementsOfStore, revokedAt, ...row }) => ({
+      return rows.map(({ ofStore: placementsOfStore, revokedAt, lastUsedAt, ...row }) => ({
         ...row,
         ...(revokedAt === null ? {} : { revokedAt: revokedAt.toISOString() }),
+        ...(lastUsedAt === null ? {} : { lastUsedAt: lastUsedAt.toISOString() }),
         substituteIn: row.substituteIn ?? placementsOfStore ?? [...operatorPlacements],
         createdAt: row.createdAt.toISOString(),
         updatedAt: row.updatedAt.toISOString(),

@@ -22,6 +22,10 @@ const detailColumns: readonly Column<ListedSecret>[] = [
     cell: ({ substituteIn = [] }) => substituteIn.join(", "),
   },
   {
+    header: "Last used",
+    cell: ({ lastUsedAt }) => <When at={lastUsedAt} />,
+  },
+  {
     header: "Set",
     isExtra: true,
     cell: ({ updatedAt, revokedAt }) =>

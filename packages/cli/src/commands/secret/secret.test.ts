@@ -158,9 +158,9 @@ describe("oc secret", () => {
     await set("LIMITED", "--allowed-hosts", "api.example.com", "--in", "header:X-Api-Key,query");
     assert.equal(
       await oc.done(["secret", "list", id]),
-      `NAME     HOSTS            PLACEMENTS
-LIMITED  api.example.com  header:x-api-key, query
-PLAIN    all hosts        header, body
+      `NAME     HOSTS            PLACEMENTS               LAST USED
+LIMITED  api.example.com  header:x-api-key, query  never
+PLAIN    all hosts        header, body             never
 `,
     );
     const json = await oc.done(["secret", "list", id, "--json"]);
@@ -231,7 +231,7 @@ describe("oc secret revoke", () => {
     const { exitCode, stdout, stderr } = await oc.run(["secret", "revoke", store, "KEY"]);
     assert.deepEqual([exitCode, stdout], [0, "Revoked KEY\n"]);
     assert.match(stderr, new RegExp(`oc secret set ${store} KEY`));
-    assert.match(await oc.done(["secret", "list", store]), /^KEY .*none \(revoked\)$/m);
+    assert.match(await oc.done(["secret", "list", store]), /^KEY .*none \(revoked\) +never$/m);
     const json = await oc.done(["secret", "revoke", store, "KEY", "--json"]);
     assert.deepEqual(JSON.parse(json), { name: "KEY", status: "revoked" });
     for (const words of [

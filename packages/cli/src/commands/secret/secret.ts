@@ -5,7 +5,7 @@ import { formatEgressAllowlist } from "../../arguments/egress-allowlist-options.
 import { formatPlacements } from "../../arguments/placement-options.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
-import { printable } from "../../output/format.ts";
+import { formatAge, printable } from "../../output/format.ts";
 import { addRevokeSecret } from "./revoke-secret.ts";
 import { findSecretOwner } from "./secret-owner.ts";
 import { addSetSecret } from "./set-secret.ts";
@@ -43,15 +43,17 @@ function addList(group: Command, context: CliContext): void {
       invocation.print(names.map(printable).sort().join("\n"), secrets);
       return;
     }
+    const now = Date.now();
     const rows = secrets
       .filter((secret) => typeof secret !== "string")
       .toSorted((one, other) => (one.name < other.name ? -1 : 1))
-      .map(({ name, kind, allowedHosts, substituteIn, revokedAt }) => [
+      .map(({ name, kind, allowedHosts, substituteIn, revokedAt, lastUsedAt }) => [
         kind === "value" ? name : `${name} (${kind})`,
         formatEgressAllowlist(allowedHosts),
         revokedAt === undefined ? formatPlacements(substituteIn) : "none (revoked)",
+        lastUsedAt === undefined ? "never" : `${formatAge(lastUsedAt, now)} ago`,
       ]);
-    invocation.printTable(["NAME", "HOSTS", "PLACEMENTS"], rows, secrets);
+    invocation.printTable(["NAME", "HOSTS", "PLACEMENTS", "LAST USED"], rows, secrets);
   });
 }
 

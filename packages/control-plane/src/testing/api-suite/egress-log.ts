@@ -6,6 +6,7 @@ import {
   egressExplanationSchema,
   egressPageSchema,
   egressSuggestionSchema,
+  type SecretEntry,
 } from "@opencomputer/protocol/api";
 import { count, eq } from "drizzle-orm";
 import { egressLog, egressLogCounts, sandboxes } from "../../database/schema.ts";
@@ -98,6 +99,45 @@ export function describeEgressLog(openDatabase: OpenTestDatabase): void {
         const refused = await call("GET", `/api/sandboxes/${sandbox}/egress${query}`);
         assert.equal(refused.status, 400, query);
       }
+    });
+
+    test("the secret of a store has the time of its last use, whichever sandbox used it", async () => {
+      const { egressProxy } = installation();
+      const storeWith = async (name: string) => {
+        const store = (await call("POST", "/api/secret-stores", { body: { name } })).json;
+        for (const secret of ["USED", "UNUSED"]) {
+          const body = { value: `canary-${name}-${secret}-4Kq9Zr2wLm` };
+          await call("PUT", `/api/secret-stores/${store.id}/secrets/${secret}`, { body });
+        }
+        return store.id;
+      };
+      const [storeId, otherId] = [await storeWith("uses"), await storeWith("other-uses")];
+      const body = { secretStore: "uses" };
+      const [first, second] = await Promise.all(
+        [0, 1].map(async () => (await call("POST", "/api/sandboxes", { body })).json.sandboxID),
+      );
+      const lastUses = async (id: string) => {
+        const { json } = await call("GET", `/api/secret-stores/${id}/secrets`);
+        return json.map(({ lastUsedAt }: SecretEntry) => lastUsedAt);
+      };
+      assert.deepEqual(await lastUses(storeId), [undefined, undefined]);
+      const use = async (sandbox: string, time: string, name: string) => {
+        const secrets = { ...noSecrets, substituted: [{ name, places: ["header x-key"] }] };
+        egressProxy.log(sandbox, { time, secrets });
+        await untilStored();
+      };
+      const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+      const [earliest, earlier, latest] = [minutesAgo(10), minutesAgo(5), minutesAgo(0)];
+      await use(first, earlier, "USED");
+      await use(second, earliest, "USED");
+      await use(second, earliest, "NO_SECRET_OF_A_STORE");
+      // Secrets are sorted by name.
+      assert.deepEqual(await lastUses(storeId), [undefined, earlier]);
+      await use(second, latest, "USED");
+      assert.deepEqual(await lastUses(storeId), [undefined, latest]);
+      await use(first, new Date(Date.parse(latest) + 1_000).toISOString(), "USED");
+      assert.deepEqual(await lastUses(storeId), [undefined, latest], "within a minute");
+      assert.deepEqual(await lastUses(otherId), [undefined, undefined]);
     });
 
     test("a line that is read again after an interruption is stored once", async () => {

@@ -144,6 +144,8 @@ export const secretEntrySchema = z.object({
   substituteIn: z.array(z.string()),
   /** Present from a revocation until the secret is set again. */
   revokedAt: timestampSchema.optional(),
+  /** When a sandbox last sent a request with its value, to a minute; absent when none did. */
+  lastUsedAt: timestampSchema.optional(),
   createdAt: timestampSchema,
   updatedAt: timestampSchema,
 });

@@ -1,0 +1,1 @@
+ALTER TABLE "store_secrets" ADD COLUMN "last_used_at" timestamp (3) with time zone;

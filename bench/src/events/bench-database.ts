@@ -29,7 +29,7 @@ export async function createBenchDatabase({ id }: RunningInstallation): Promise<
   };
   await execute(administrator, `create database ${name}`);
   return {
-    url: `postgresql://${administrator}@${encodeURIComponent(socketDirectory)}/${name}`,
+    url: `postgresql:///${name}?${new URLSearchParams({ host: socketDirectory, user: administrator })}`,
     execute: (statements) => execute(name, statements),
   };
 }

@@ -121,10 +121,7 @@ function benchTables(): string {
 async function insertPlainly(database: BenchDatabase): Promise<void> {
   const { sandboxId, host, port, reason } = reportedLine(0);
   const data = JSON.stringify({ host, port, reason, count: 1 });
-  const insert = `insert into plain_events (sandbox_id, type, data) values ('${sandboxId}', 'egress.refused', '${data}');`;
-  const transaction = ["begin;", ...Array(insertsPerTransaction).fill(insert), "commit;"].join(
-    "\n",
-  );
-  const transactions = Array(eventsPerTurn / insertsPerTransaction).fill(transaction);
-  await database.execute(transactions.join("\n"));
+  const insert = `insert into plain_events (sandbox_id, type, data) values ('${sandboxId}', 'egress.refused', '${data}');\n`;
+  const transaction = `begin;\n${insert.repeat(insertsPerTransaction)}commit;\n`;
+  await database.execute(transaction.repeat(eventsPerTurn / insertsPerTransaction));
 }

@@ -17,15 +17,17 @@ export const parts = ["control-plane", "worker", "egress-proxy"] as const;
 export type Part = (typeof parts)[number];
 
 const pollMilliseconds = 50;
-/** A part that ends three times within this time of its start is given up by the supervisor. */
+/** A part that ends within this time of its start is started again later each time. */
 const steadyMilliseconds = 11_000;
+/** Longer than the control plane may take a killed part for ready: it asks every second. */
+const noticeMilliseconds = 1500;
 
 /** An installation, an internet, and the ways to kill what runs. */
 export interface ChaosService {
   readonly internet: Internet;
   installation(): RunningInstallation;
   connection(): { apiUrl: string; apiKey: string };
-  /** SIGKILL to a part; false when it was killed lately and would be given up. */
+  /** SIGKILL to a part; false when it was killed lately, and would be started again late. */
   killPart(part: Part): Promise<boolean>;
   /** SIGKILL to the supervisor, with which its parts end. */
   killSupervisor(): Promise<void>;
@@ -90,6 +92,8 @@ export async function startChaosService(): Promise<ChaosService> {
         isSupervised = true;
         for (const part of parts) killedAt.set(part, Date.now());
       }
+      const lastKill = Math.max(0, ...killedAt.values());
+      await delay(Math.max(0, lastKill + noticeMilliseconds - Date.now()));
       for (const part of parts) {
         while ((await installation.pidsOf(part)).length === 0) await delay(pollMilliseconds);
       }

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
 import { createReadStream, existsSync } from "node:fs";
-import { type FileHandle, mkdtemp, open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { listEntries } from "./list-entries.ts";
 
 const chunkBytes = 8 * 1024 * 1024;
 const pageBytes = 4096;
@@ -60,9 +61,8 @@ export function formsOf(value: string): Needle[] {
 /** Searches every file below a directory. */
 export async function searchDirectory(directory: string, values: string[]): Promise<SearchResult> {
   const total: SearchResult = { leaks: [], bytesSearched: 0 };
-  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
+  for await (const { path, isFile } of listEntries(directory)) {
+    if (!isFile) continue;
     merge(total, await searchFile(path, values).catch(unlessRemoved(path)));
   }
   return total;
@@ -109,9 +109,8 @@ async function listExtents(path: string): Promise<{ start: number; length: numbe
  */
 export async function searchSavedState(directory: string, values: string[]): Promise<SearchResult> {
   const total = await searchDirectory(directory, values);
-  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile() || !entry.name.endsWith(".qcow2")) continue;
-    const path = join(entry.parentPath, entry.name);
+  for await (const { path, isFile } of listEntries(directory)) {
+    if (!isFile || !path.endsWith(".qcow2")) continue;
     const result = searchDisk(path, values, { alone: true });
     merge(total, await result.catch(unlessRemoved(path)));
   }

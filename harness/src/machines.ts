@@ -1,6 +1,6 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { listEntries } from "./list-entries.ts";
 import { readIfPresent } from "./read-if-present.ts";
 
 const machineRecordSchema = z.object({
@@ -18,9 +18,9 @@ export interface Machine {
 /** The machine of each sandbox, by the worker's own records. */
 export async function readMachines(dataDirectory: string): Promise<Map<string, Machine>> {
   const machines = new Map<string, Machine>();
-  for (const entry of await readdir(dataDirectory, { recursive: true })) {
-    if (!entry.endsWith("/machine.json")) continue;
-    const text = await readIfPresent(join(dataDirectory, entry));
+  for await (const { path } of listEntries(dataDirectory)) {
+    if (!path.endsWith("/machine.json")) continue;
+    const text = await readIfPresent(path);
     if (text === undefined) continue;
     const record = machineRecordSchema.parse(JSON.parse(text));
     if (record.sandbox === null) continue;

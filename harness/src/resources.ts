@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { promisify } from "node:util";
 import { listHostResources } from "./host-resources.ts";
 import type { RunningInstallation } from "./installation.ts";
+import { listEntries } from "./list-entries.ts";
 import { readMemory } from "./process-memory.ts";
 
 const run = promisify(execFile);
@@ -57,5 +58,7 @@ async function countFilterLines(id: string): Promise<number> {
 }
 
 async function countEntries(directory: string): Promise<number> {
-  return (await readdir(directory, { recursive: true })).length;
+  let count = 0;
+  for await (const _ of listEntries(directory)) count += 1;
+  return count;
 }

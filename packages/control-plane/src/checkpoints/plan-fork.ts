@@ -25,6 +25,8 @@ export function planFork(checkpoint: CheckpointRow, request: ForkRequest): Sandb
         : {
             secretStoreName: storeName,
             baseSecretStoreName: inherited.secretStoreName ?? inherited.projectName,
+            secretStoreId: null,
+            baseSecretStoreId: inherited.secretStoreId,
           }),
     },
     checkpointId: checkpoint.id,

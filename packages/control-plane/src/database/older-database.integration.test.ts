@@ -37,9 +37,10 @@ async function fill(database: Pick<Database, "execute">) {
   );
   await database.execute(
     sql`insert into sandboxes (id, org_id, state, template_id, cpu_count, memory_mb,
-          idle_timeout_seconds, metadata, tags, egress_mode, egress_allowlist, started_at, last_active_at)
+          idle_timeout_seconds, metadata, tags, egress_mode, egress_allowlist, started_at, last_active_at,
+          project_name, secret_store_name, base_secret_store_name)
         values (${sandboxId}, ${orgId}, 'running', 'base', 1, 1024, 300, '{"team": "a"}', '{}',
-          'open', '[]', now(), now())`,
+          'open', '[]', now(), now(), 's', 's', 's')`,
   );
   await database.execute(
     sql`insert into sandbox_secrets (org_id, sandbox_id, name, token, sealed, key_version,
@@ -69,6 +70,8 @@ async function assertKept(
   assert.deepEqual([sandbox?.state, sandbox?.metadata], ["running", { team: "a" }]);
   assert.deepEqual([sandbox?.tags, sandbox?.tagsUpdatedAt], [{}, null]);
   assert.deepEqual([sandbox?.envs, sandbox?.fromCheckpointId], [{}, null]);
+  assert.equal(sandbox?.secretStoreId, orgId, "the store of the name that it has");
+  assert.equal(sandbox?.baseSecretStoreId, null, "a project is no store");
   const [secret] = await sandboxes.listSecrets(orgId, sandboxId);
   assert.deepEqual([secret?.name, secret?.kind, secret?.token], ["K", "value", "osb_sealed_0"]);
   assert.deepEqual(secret?.substituteIn, ["header", "body"]);

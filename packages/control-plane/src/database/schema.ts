@@ -211,6 +211,9 @@ const sandboxConfigColumns = () => ({
   projectName: text("project_name"),
   secretStoreName: text("secret_store_name"),
   baseSecretStoreName: text("base_secret_store_name"),
+  /** The stores of those names, which may have been renamed or deleted since. Deliberately no foreign keys. */
+  secretStoreId: uuid("secret_store_id"),
+  baseSecretStoreId: uuid("base_secret_store_id"),
   egressMode: text("egress_mode", { enum: ["open", "intercepted", "allowlisted"] }).notNull(),
   egressAllowlist: jsonb("egress_allowlist").$type<string[]>().notNull(),
 });

@@ -49,6 +49,7 @@ function planBuilder(memoryMB: number): SandboxPlan {
       ...{ scaling: null, idleTimeoutSeconds: 0, idle: "requests" },
       ...{ metadata: {}, workingDirectory: null },
       ...{ projectName: null, secretStoreName: null, baseSecretStoreName: null },
+      ...{ secretStoreId: null, baseSecretStoreId: null },
     },
     ...{ checkpointId: null, fork: null, inheritedEnvs: {}, ownEnvs: {} },
     ...{ previewTokenHash: null, webhooks: [], hasSecretStore: false },

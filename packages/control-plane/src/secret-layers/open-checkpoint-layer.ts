@@ -3,7 +3,7 @@ import { and, eq } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { checkpointSecrets, checkpoints } from "../database/schema.ts";
 import type { Vault } from "../vault/vault.ts";
-import type { OpenSecret, SecretLayer } from "./secret-layer.ts";
+import type { OpenLayer } from "./secret-layer.ts";
 
 /**
  * Opens what forks of a checkpoint inherit: its allowlist, and its secrets
@@ -16,7 +16,7 @@ export async function openCheckpointLayer(
   transaction: Database,
   orgId: string,
   checkpointId: string,
-): Promise<SecretLayer<OpenSecret>> {
+): Promise<OpenLayer> {
   const [checkpoint] = await transaction
     .select({ egressAllowlist: checkpoints.egressAllowlist })
     .from(checkpoints)
@@ -37,5 +37,5 @@ export async function openCheckpointLayer(
     const value = vault.decrypt(row, { kind: "checkpoint-secret", orgId, checkpointId, name });
     return { name, kind, token, value, allowedHosts, substituteIn, sourceStoreId, revokedAt };
   });
-  return { egressAllowlist: checkpoint.egressAllowlist, secrets };
+  return { storeId: null, egressAllowlist: checkpoint.egressAllowlist, secrets };
 }

@@ -3,7 +3,7 @@ import type { FormerSecret } from "../former-secrets/former-secret.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { openCheckpointLayer } from "./open-checkpoint-layer.ts";
 import { openNamedStoreLayer, openStoreLayer, type StoreLayerDeps } from "./open-store-layer.ts";
-import { emptyLayer, type LayerSource, type OpenSecret, type SecretLayer } from "./secret-layer.ts";
+import { emptyLayer, type LayerSource, type OpenLayer } from "./secret-layer.ts";
 
 export interface OpenLayersDeps extends StoreLayerDeps {
   formerSecrets: FormerSecretRepository;
@@ -11,8 +11,8 @@ export interface OpenLayersDeps extends StoreLayerDeps {
 
 /** The layers that a sandbox is made with, decrypted. */
 export interface OpenLayers {
-  base: SecretLayer<OpenSecret>;
-  top: SecretLayer<OpenSecret>;
+  base: OpenLayer;
+  top: OpenLayer;
   /** What the parent could use before. */
   inheritedFormerSecrets: readonly FormerSecret[];
 }
@@ -48,7 +48,7 @@ async function openSource(
   transaction: Database,
   orgId: string,
   source: LayerSource,
-): Promise<SecretLayer<OpenSecret>> {
+): Promise<OpenLayer> {
   switch (source.kind) {
     case "none":
       return emptyLayer;

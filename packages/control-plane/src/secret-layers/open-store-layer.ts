@@ -3,7 +3,7 @@ import { and, eq, isNull, type SQL } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
 import type { Vault } from "../vault/vault.ts";
-import { emptyLayer, type OpenSecret, type SecretLayer } from "./secret-layer.ts";
+import { emptyLayer, type OpenLayer } from "./secret-layer.ts";
 
 export interface StoreLayerDeps {
   vault: Vault;
@@ -38,7 +38,7 @@ export async function openNamedStoreLayer(
   transaction: Database,
   orgId: string,
   name: string,
-): Promise<SecretLayer<OpenSecret>> {
+): Promise<OpenLayer> {
   const layer = objectNameSchema.safeParse(name).success
     ? await openLayer(deps, transaction, orgId, isNamed(name))
     : undefined;
@@ -52,7 +52,7 @@ export async function openStoreLayer(
   transaction: Database,
   orgId: string,
   storeId: string,
-): Promise<SecretLayer<OpenSecret>> {
+): Promise<OpenLayer> {
   return (await openLayer(deps, transaction, orgId, eq(secretStores.id, storeId))) ?? emptyLayer;
 }
 
@@ -61,7 +61,7 @@ async function openLayer(
   transaction: Database,
   orgId: string,
   which: SQL | undefined,
-): Promise<SecretLayer<OpenSecret> | undefined> {
+): Promise<OpenLayer | undefined> {
   const [store] = await transaction
     .select({
       id: secretStores.id,
@@ -91,6 +91,7 @@ async function openLayer(
       ),
     );
   return {
+    storeId: store.id,
     egressAllowlist: store.egressAllowlist,
     secrets: rows.map((row) => {
       const { name, kind, allowedHosts } = row;

@@ -23,6 +23,12 @@ export interface OpenSecret {
   revokedAt: Date | null;
 }
 
+/** A layer on its way into a sandbox. */
+export interface OpenLayer extends SecretLayer<OpenSecret> {
+  /** The store that it was read from; null for that of a checkpoint, and for an empty one. */
+  storeId: string | null;
+}
+
 /** Names where a layer is read from. `store` is one that a user names, `project` the store of a project. */
 export type LayerSource =
   | { kind: "none" }
@@ -30,7 +36,7 @@ export type LayerSource =
   | { kind: "project"; storeId: string }
   | { kind: "checkpoint"; checkpointId: string };
 
-export const emptyLayer: SecretLayer<OpenSecret> = { egressAllowlist: [], secrets: [] };
+export const emptyLayer: OpenLayer = { storeId: null, egressAllowlist: [], secrets: [] };
 
 /**
  * Lays `top` over `base`. Where both have a secret of one name, all of it is

@@ -1,6 +1,5 @@
 import { WireError } from "@opencomputer/protocol/api";
-import { and, eq, inArray, isNull, ne, or, type SQL } from "drizzle-orm";
-import type { PgColumn } from "drizzle-orm/pg-core";
+import { and, eq, inArray, isNull, ne, or } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import {
   checkpointSecrets,
@@ -22,41 +21,41 @@ import { keptStates } from "../sandboxes/rows/sandbox-states.ts";
  */
 export async function deleteUnusedStore(
   database: Database,
-  { orgId, id: sandboxId, secretStoreName: name }: SandboxRow,
+  { orgId, id: sandboxId, secretStoreId: storeId }: SandboxRow,
 ): Promise<void> {
-  if (name === null) return;
+  if (storeId === null) return;
   await database.transaction(async (transaction) => {
     await lockOrg(transaction, orgId);
     // A project's own store is reached through the project alone.
     const [store] = await transaction
-      .select({ id: secretStores.id })
+      .select({ name: secretStores.name })
       .from(secretStores)
       .where(
         and(
           eq(secretStores.orgId, orgId),
-          eq(secretStores.name, name),
+          eq(secretStores.id, storeId),
           isNull(secretStores.projectId),
         ),
       )
       .for("update");
     if (store === undefined) return;
     const user =
-      (await findSandbox(transaction, { orgId, sandboxId, name, storeId: store.id })) ??
-      (await findCheckpoint(transaction, { orgId, name, storeId: store.id }));
+      (await findSandbox(transaction, { orgId, sandboxId, storeId })) ??
+      (await findCheckpoint(transaction, { orgId, storeId }));
     if (user !== undefined) {
       throw new WireError(
         "secret_store_in_use",
-        `Secret store ${JSON.stringify(name)} is also used by ${user}: nothing was deleted. Delete that first, or kill sandbox ${sandboxId} without deleteSecretStore`,
+        `Secret store ${JSON.stringify(store.name)} is also used by ${user}: nothing was deleted. Delete that first, or kill sandbox ${sandboxId} without deleteSecretStore`,
         { remediation: `oc kill ${sandboxId}` },
       );
     }
-    await transaction.delete(secretStores).where(eq(secretStores.id, store.id));
+    await transaction.delete(secretStores).where(eq(secretStores.id, storeId));
   });
 }
 
 async function findSandbox(
   transaction: Database,
-  used: { orgId: string; sandboxId: string; name: string; storeId: string },
+  used: { orgId: string; sandboxId: string; storeId: string },
 ): Promise<string | undefined> {
   const copies = transaction
     .select({ id: sandboxSecrets.sandboxId })
@@ -70,7 +69,11 @@ async function findSandbox(
         eq(sandboxes.orgId, used.orgId),
         ne(sandboxes.id, used.sandboxId),
         inArray(sandboxes.state, keptStates),
-        or(isNamed(sandboxes, used.name), inArray(sandboxes.id, copies)),
+        or(
+          eq(sandboxes.secretStoreId, used.storeId),
+          eq(sandboxes.baseSecretStoreId, used.storeId),
+          inArray(sandboxes.id, copies),
+        ),
       ),
     )
     .limit(1);
@@ -79,7 +82,7 @@ async function findSandbox(
 
 async function findCheckpoint(
   transaction: Database,
-  used: { orgId: string; name: string; storeId: string },
+  used: { orgId: string; storeId: string },
 ): Promise<string | undefined> {
   const copies = transaction
     .select({ id: checkpointSecrets.checkpointId })
@@ -92,18 +95,13 @@ async function findCheckpoint(
       and(
         eq(checkpoints.orgId, used.orgId),
         ne(checkpoints.status, "failed"),
-        or(isNamed(checkpoints, used.name), inArray(checkpoints.id, copies)),
+        or(
+          eq(checkpoints.secretStoreId, used.storeId),
+          eq(checkpoints.baseSecretStoreId, used.storeId),
+          inArray(checkpoints.id, copies),
+        ),
       ),
     )
     .limit(1);
   return row && `checkpoint ${row.id} of sandbox ${row.sandboxId}`;
-}
-
-/** A base may also be a project, which may have the name of a store. */
-function isNamed(
-  table: { secretStoreName: PgColumn; baseSecretStoreName: PgColumn; projectName: PgColumn },
-  name: string,
-): SQL | undefined {
-  const isNoProject = or(isNull(table.projectName), ne(table.projectName, name));
-  return or(eq(table.secretStoreName, name), and(eq(table.baseSecretStoreName, name), isNoProject));
 }

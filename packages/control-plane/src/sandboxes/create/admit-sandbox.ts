@@ -65,7 +65,11 @@ export async function admitSandbox(
     const { egressAllowlist, secrets, envs, formerSecrets } = mergePlan(plan, layers);
     const hasSecretStore = plan.hasSecretStore || secrets.length > 0;
     const egressMode = egressModeFor({ hasSecretStore, egressAllowlist });
-    const config: SandboxConfig = { ...plan.config, envs, egressMode, egressAllowlist };
+    const config: SandboxConfig = {
+      ...plan.config,
+      secretStoreId: layers.top.storeId ?? plan.config.secretStoreId,
+      ...{ envs, egressMode, egressAllowlist },
+    };
     const now = new Date();
     await deps.sandboxes.insert(
       transaction,

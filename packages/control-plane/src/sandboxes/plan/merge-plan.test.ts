@@ -17,7 +17,7 @@ const secret = (name: string, value: string, token: string | null = null): OpenS
   token,
   revokedAt: null,
 });
-const layer = (...secrets: OpenSecret[]) => ({ egressAllowlist: [], secrets });
+const layer = (...secrets: OpenSecret[]) => ({ storeId: null, egressAllowlist: [], secrets });
 const plan = ({
   inheritedEnvs = {},
   ownEnvs = {},

@@ -30,6 +30,8 @@ export async function planCreate(
       projectName,
       secretStoreName: storeName,
       baseSecretStoreName: storeName === null ? null : projectName,
+      secretStoreId: null,
+      baseSecretStoreId: storeName === null ? null : (owner?.storeId ?? null),
     },
     checkpointId: null,
     fork: null,
@@ -55,8 +57,12 @@ export function planOnImage(plan: SandboxPlan, image: ImageOrigin | undefined): 
   return { ...plan, config, checkpointId, inheritedEnvs: envs };
 }
 
-async function findProject(projects: ProjectRepository, orgId: string, name: string | undefined) {
-  if (name === undefined || name === "") return undefined;
+async function findProject(
+  projects: ProjectRepository,
+  orgId: string,
+  name: CreateSandboxRequest["project"],
+) {
+  if (!name) return undefined;
   const owner = objectNameSchema.safeParse(name).success
     ? await projects.findByName(orgId, name)
     : undefined;

@@ -18,7 +18,7 @@ export interface ImageOrigin {
  */
 export interface SandboxPlan {
   purpose: "user" | "builder";
-  /** Its configuration, without what follows from the layers. */
+  /** Its configuration, without what follows from the layers, such as the id of the store of `top`. */
   config: Omit<SandboxConfig, "envs" | "egressMode" | "egressAllowlist">;
   /** The worker's checkpoint that the machine starts from; null for the base image. */
   checkpointId: string | null;

@@ -23,6 +23,9 @@ export interface SandboxConfig {
   projectName: string | null;
   secretStoreName: string | null;
   baseSecretStoreName: string | null;
+  /** The stores of those names, whatever their names are now. */
+  secretStoreId: string | null;
+  baseSecretStoreId: string | null;
   egressMode: EgressMode;
   egressAllowlist: string[];
 }
@@ -43,6 +46,8 @@ export function configOf(row: SandboxConfig): SandboxConfig {
     projectName: row.projectName,
     secretStoreName: row.secretStoreName,
     baseSecretStoreName: row.baseSecretStoreName,
+    secretStoreId: row.secretStoreId,
+    baseSecretStoreId: row.baseSecretStoreId,
     egressMode: row.egressMode,
     egressAllowlist: row.egressAllowlist,
   };

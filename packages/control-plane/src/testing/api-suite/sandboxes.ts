@@ -195,6 +195,31 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
       assert.deepEqual((await call("GET", `/api/projects/${id}/secrets`)).json, ["K"]);
     });
 
+    test("deleteSecretStore deletes the store of the create, whatever the names are since", async () => {
+      const isThere = async (id: string) =>
+        (await call("GET", `/api/secret-stores/${id}`)).status === 200;
+      const rename = (id: string, name: string) =>
+        call("PUT", `/api/secret-stores/${id}`, { body: { name } });
+      const kill = (id: string) => call("DELETE", `/api/sandboxes/${id}?deleteSecretStore=true`);
+
+      const renamed = await store("renamed", [], []);
+      const { sandboxID } = await create({ secretStore: "renamed" });
+      await rename(renamed, "renamed since");
+      const namesake = await store("renamed", [], []);
+      const other = (await create({ secretStore: "renamed since" })).sandboxID;
+      assert.deepEqual((await kill(other)).json.code, "secret_store_in_use");
+      assert.equal((await call("DELETE", `/api/sandboxes/${other}`)).status, 204);
+      assert.equal((await kill(sandboxID)).status, 204);
+      assert.deepEqual([await isThere(renamed), await isThere(namesake)], [false, true]);
+
+      const deleted = await store("deleted", [], []);
+      const outlives = (await create({ secretStore: "deleted" })).sandboxID;
+      assert.equal((await call("DELETE", `/api/secret-stores/${deleted}`)).status, 204);
+      const successor = await store("deleted", [], []);
+      assert.equal((await kill(outlives)).status, 204);
+      assert.ok(await isThere(successor));
+    });
+
     test("rotation reaches the proxy before the response: same token, new value and limits", async () => {
       const id = await store("s5", [], [["K", { value: "old", allowedHosts: ["a.example.com"] }]]);
       const { sandboxID } = await create({ secretStore: "s5" });

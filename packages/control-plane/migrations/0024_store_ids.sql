@@ -1,0 +1,8 @@
+ALTER TABLE "checkpoints" ADD COLUMN "secret_store_id" uuid;--> statement-breakpoint
+ALTER TABLE "checkpoints" ADD COLUMN "base_secret_store_id" uuid;--> statement-breakpoint
+ALTER TABLE "sandboxes" ADD COLUMN "secret_store_id" uuid;--> statement-breakpoint
+ALTER TABLE "sandboxes" ADD COLUMN "base_secret_store_id" uuid;--> statement-breakpoint
+UPDATE "checkpoints" SET "secret_store_id" = "secret_stores"."id" FROM "secret_stores" WHERE "secret_stores"."org_id" = "checkpoints"."org_id" AND "secret_stores"."project_id" IS NULL AND "secret_stores"."name" = "checkpoints"."secret_store_name";--> statement-breakpoint
+UPDATE "checkpoints" SET "base_secret_store_id" = "secret_stores"."id" FROM "secret_stores" WHERE "secret_stores"."org_id" = "checkpoints"."org_id" AND "secret_stores"."project_id" IS NULL AND "secret_stores"."name" = "checkpoints"."base_secret_store_name" AND "checkpoints"."base_secret_store_name" IS DISTINCT FROM "checkpoints"."project_name";--> statement-breakpoint
+UPDATE "sandboxes" SET "secret_store_id" = "secret_stores"."id" FROM "secret_stores" WHERE "secret_stores"."org_id" = "sandboxes"."org_id" AND "secret_stores"."project_id" IS NULL AND "secret_stores"."name" = "sandboxes"."secret_store_name";--> statement-breakpoint
+UPDATE "sandboxes" SET "base_secret_store_id" = "secret_stores"."id" FROM "secret_stores" WHERE "secret_stores"."org_id" = "sandboxes"."org_id" AND "secret_stores"."project_id" IS NULL AND "secret_stores"."name" = "sandboxes"."base_secret_store_name" AND "sandboxes"."base_secret_store_name" IS DISTINCT FROM "sandboxes"."project_name";

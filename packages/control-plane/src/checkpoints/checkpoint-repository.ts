@@ -1,4 +1,4 @@
-import { eventText, sandboxIdPattern } from "@opencomputer/protocol/api";
+import { eventText, sandboxIdPattern, toStorableText } from "@opencomputer/protocol/api";
 import { and, asc, eq } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/database.ts";
@@ -104,7 +104,11 @@ export function createCheckpointMaintenanceRepository(database: Database) {
       return database.transaction(async (transaction) => {
         const [row] = await transaction
           .update(checkpoints)
-          .set(outcome)
+          .set(
+            outcome.status === "ready"
+              ? outcome
+              : { ...outcome, failure: toStorableText(outcome.failure) },
+          )
           .where(and(eq(checkpoints.id, checkpointId), eq(checkpoints.status, "processing")))
           .returning();
         if (row === undefined) return false;

@@ -1,4 +1,4 @@
-import type { EgressSecrets } from "@opencomputer/protocol/api";
+import { type EgressSecrets, toStorableText } from "@opencomputer/protocol/api";
 import type { EgressLogBatch, EgressLogLine } from "@opencomputer/protocol/wire";
 import { and, eq, inArray, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
@@ -93,7 +93,7 @@ function storableSecrets({ substituted, withheld, ...others }: EgressSecrets): E
   };
 }
 
-/** Replaces what no text of PostgreSQL may hold, and a guest may have sent: NUL, and halves of surrogate pairs. */
+/** A guest may have sent what no text of PostgreSQL can contain. */
 function storable<Text extends string | null>(text: Text): Text | string {
-  return text === null ? text : text.replace(/[\0\p{Surrogate}]/gu, "\u{fffd}");
+  return text === null ? text : toStorableText(text);
 }

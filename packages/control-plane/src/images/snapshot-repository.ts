@@ -4,6 +4,7 @@ import {
   imageManifestSchema,
   limits,
   type SnapshotRecord,
+  toStorableText,
   WireError,
 } from "@opencomputer/protocol/api";
 import { and, asc, eq, sql, sum } from "drizzle-orm";
@@ -56,10 +57,11 @@ export function createSnapshotRepository(
 
     /** Ends the building of a snapshot that still exists. */
     async end(id: string, result: { failure: string | null }): Promise<SnapshotRecord | undefined> {
-      const status = result.failure === null ? "ready" : "failed";
+      const failure = result.failure === null ? null : toStorableText(result.failure);
+      const status = failure === null ? "ready" : "failed";
       const [row] = await database
         .update(snapshots)
-        .set({ status, failure: result.failure })
+        .set({ status, failure })
         .where(eq(snapshots.id, id))
         .returning();
       return row === undefined ? undefined : toRecord(row);

@@ -2,6 +2,7 @@ import {
   type CommandResult,
   limits,
   type PatchRecord,
+  toStorableText,
   WireError,
 } from "@opencomputer/protocol/api";
 import type { SandboxRepository } from "../sandboxes/rows/sandbox-repository.ts";
@@ -80,8 +81,7 @@ function nameOf({ sequence, description }: PatchRecord): string {
 function describeResult({ exitCode, stdout, stderr }: CommandResult): string | undefined {
   if (exitCode === 0) return undefined;
   const output = (stderr.trim() === "" ? stdout : stderr).trim().slice(-keptCharactersMax);
-  // The database accepts neither NUL nor half of a character, and the output is the guest's.
-  const text = Buffer.from(output.replaceAll("\0", "\uFFFD"), "utf8").toString("utf8");
+  const text = toStorableText(output);
   return `ended with exit code ${exitCode}${text === "" ? "" : `: ${text}`}`;
 }
 

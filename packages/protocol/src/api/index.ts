@@ -7,6 +7,7 @@ export * from "./rules/host-pattern.ts";
 export * from "./rules/identifiers.ts";
 export * from "./rules/placement.ts";
 export * from "./rules/secret-kind.ts";
+export { toStorableText } from "./rules/text.ts";
 export * from "./rules/well-known-hosts.ts";
 export * from "./shapes/api-keys.ts";
 export * from "./shapes/checkpoints.ts";

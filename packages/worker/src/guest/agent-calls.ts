@@ -4,6 +4,7 @@ import {
   errorBodySchema,
   isErrorCode,
   limits,
+  toStorableText,
   WireError,
 } from "@opencomputer/protocol/api";
 import { serviceLimits } from "@opencomputer/protocol/wire";
@@ -72,7 +73,7 @@ export function openAgentConnections(options: {
     const parsed = errorBodySchema.safeParse(parseJson(text));
     if (!parsed.success) return guestFailure(`responded with status ${status}`, undefined);
     const { code, error } = parsed.data;
-    const message = error.slice(0, serviceLimits.agentErrorCharactersMax);
+    const message = toStorableText(error.slice(0, serviceLimits.agentErrorCharactersMax));
     return isErrorCode(code) && errorsOfGuests.has(code)
       ? new WireError(code, message)
       : new WireError("guest_failed", message);

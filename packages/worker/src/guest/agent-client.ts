@@ -5,6 +5,7 @@ import {
   type DirectoryEntry,
   directoryListingSchema,
   limits,
+  toStorableText,
 } from "@opencomputer/protocol/api";
 import {
   type AgentRunRequest,
@@ -119,7 +120,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
       const milliseconds = (limits.forkHooksTimeoutSecondsMax + responseGraceSeconds) * 1000;
       const response = await post("/v1/hooks", request, AbortSignal.timeout(milliseconds));
       const { failure } = await parse(response, hooksOutcomeSchema, smallResponseBytesMax);
-      return failure.replaceAll("\0", "\uFFFD").slice(0, limits.forkHooksFailureBytesMax);
+      return toStorableText(failure).slice(0, limits.forkHooksFailureBytesMax);
     },
     async sync() {
       const request = { method: "POST", path: "/v1/sync", signal: shortly() } as const;

@@ -241,6 +241,7 @@ export function describeEvents(openDatabase: OpenTestDatabase): void {
       ["type=sandbox.imagined"],
       ["order=up"],
       ["since=yesterday"],
+      ["since=0000-01-01T00:00:00Z"],
     ];
     for (const [query] of refused) {
       test(`${query} is 400`, async () => {

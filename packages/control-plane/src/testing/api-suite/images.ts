@@ -270,7 +270,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
         "it is ready",
       );
 
-      installation().worker.run = () => ({ exitCode: 1, stdout: "broken\n", stderr: "" });
+      installation().worker.run = () => ({ exitCode: 1, stdout: "broken\0\n", stderr: "" });
       await call("POST", "/api/snapshots?async=1", {
         body: { name: "broken", image: image(run("broken")) },
       });
@@ -280,7 +280,7 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       );
       assert.match(
         (await call("GET", "/api/snapshots/broken")).json.failure,
-        /Step 1\/1 .*broken/s,
+        /Step 1\/1 .*broken\ufffd/s,
       );
       const refused = await createSandbox({ snapshot: "broken" });
       assert.deepEqual([refused.status, refused.json.code], [409, "snapshot_not_ready"]);

@@ -67,6 +67,20 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
       return { id, host: hostOf(id), token, seen };
     }
 
+    test("an authConfig is returned as it is, and one of too many levels is refused", async () => {
+      const { sandboxID: id } = await create();
+      const escaped = { text: "\\u0000 \\\\ud800 \n 🔑" };
+      assert.deepEqual(
+        (await post(id, { port: 81, authConfig: escaped })).json.authConfig,
+        escaped,
+      );
+      const levels = 200_000;
+      const nested = await call("POST", `/api/sandboxes/${id}/preview`, {
+        rawBody: `{"port":82,"authConfig":{"a":${"[".repeat(levels)}${"]".repeat(levels)}}}`,
+      });
+      assert.deepEqual([nested.status, nested.json.code], [400, "invalid_request"]);
+    });
+
     test("a preview is created once, listed and deleted", async () => {
       const { sandboxID: id } = await create();
       const created = await post(id, { port: 3000, authConfig: { note: "kept" } });
@@ -101,6 +115,8 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
       ["an address as a domain", { port: 80, domain: "127.0.0.1" }],
       ["a domain with a port", { port: 80, domain: "example.com:80" }],
       ["an authConfig that is too long", { port: 80, authConfig: { a: "x".repeat(5000) } }],
+      ["an authConfig with NUL", { port: 80, authConfig: { a: ["\0"] } }],
+      ["an authConfig with half a character", { port: 80, authConfig: { "\udc00": 1 } }],
     ] as const) {
       test(`${what} is 400`, async () => {
         const { sandboxID: id } = await create();

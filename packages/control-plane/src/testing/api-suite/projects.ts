@@ -25,6 +25,13 @@ export function describeProjects(openDatabase: OpenTestDatabase): void {
       assert.deepEqual((await call("GET", `/api/projects/${project.id}`)).json, project);
     });
 
+    test("a template that cannot be stored is 400", async () => {
+      for (const template of ["\0", "\ud800"]) {
+        const response = await call("POST", "/api/projects", { body: { name: "odd", template } });
+        assert.deepEqual([response.status, response.json.code], [400, "invalid_request"]);
+      }
+    });
+
     test("a name in use is 409 and leaves no store behind", async () => {
       await create({ name: "taken" });
       const again = await call("POST", "/api/projects", { body: { name: "taken" } });

@@ -342,6 +342,8 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
       [{ project: "absent" }, "project_not_found", /^project not found: absent$/],
       [{ secretStore: "a\0b" }, "secret_store_not_found", /not found/],
       [{ metadata: { a: "\0" } }, "invalid_request", /NUL/],
+      [{ envs: { A: "\0" } }, "invalid_request", /envs.A: .*NUL/],
+      [{ envs: { A: "\ud800" } }, "invalid_request", /envs.A: .*Unicode/],
       [{ metadata: { "\ud800": "a" } }, "invalid_request", /Unicode/],
     ];
     for (const [body, code, message] of refused) {

@@ -140,6 +140,8 @@ export function describeUsage(openDatabase: OpenTestDatabase): void {
       for (const query of [
         "?interval=week",
         "?since=yesterday",
+        "?since=0000-01-01T00:00:00Z",
+        "?until=9999-12-31T23:59:59Z",
         `?since=${new Date(Date.now() + 1000).toISOString()}`,
         `?since=${new Date(Date.now() - 30 * dayMilliseconds).toISOString()}&interval=hour`,
       ]) {
@@ -265,6 +267,9 @@ export function describeUsage(openDatabase: OpenTestDatabase): void {
         "/api/usage?limit=0",
         "/api/usage?limit=1001",
         "/api/usage?cursor=x",
+        "/api/usage?cursor=1:%00",
+        "/api/usage/tags/team?cursor=1:%00",
+        "/api/usage?tag=team=%00",
         "/api/usage/tags/a%20b",
       ]) {
         assert.equal((await call("GET", path)).status, 400, path);

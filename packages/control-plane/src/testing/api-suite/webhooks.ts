@@ -192,6 +192,7 @@ export function describeWebhooks(openDatabase: OpenTestDatabase): void {
       ["another scheme", { url: "ftp://receiver.example.com/" }],
       ["a password in the URL", { url: "https://user:password@receiver.example.com/" }],
       ["a fragment", { url: "https://receiver.example.com/#x" }],
+      ["NUL in the URL", { url: `${url}\0` }],
       ["a URL that is too long", { url: url + "x".repeat(limits.webhookUrlCharactersMax) }],
       ["a type that does not exist", { url, eventTypes: ["sandbox.imagined"] }],
       ["no types", { url, eventTypes: [] }],

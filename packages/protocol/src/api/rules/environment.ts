@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import { environmentNameSchema } from "./environment-name.ts";
-import { byteLength } from "./text.ts";
+import { byteLength, storableTextPattern } from "./text.ts";
 
 /** The size of variables in the environment of a Linux program: each is `NAME=value` and NUL. */
 export function environmentBytes(variables: Readonly<Record<string, string>>): number {
@@ -21,7 +21,7 @@ export const environmentVariablesSchema = z
       .refine((value) => byteLength(value) <= limits.environmentValueBytesMax, {
         error: `must be at most ${limits.environmentValueBytesMax} bytes`,
       })
-      .refine((value) => !value.includes("\0"), { error: "must not contain NUL" }),
+      .regex(storableTextPattern, "must be well-formed Unicode without NUL"),
   )
   .refine((variables) => Object.keys(variables).length <= limits.environmentVariablesMax, {
     error: `must have at most ${limits.environmentVariablesMax} variables`,

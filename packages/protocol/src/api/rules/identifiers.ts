@@ -16,3 +16,9 @@ export const uuidSchema = z.uuid();
 
 /** Time on the wire: ISO 8601 in UTC. */
 export const timestampSchema = z.iso.datetime();
+
+/** A time in a query. PostgreSQL has no year 0, and a year of five digits is no ISO 8601. */
+export const queryTimeSchema = timestampSchema.regex(
+  /^(?:19[7-9]\d|2\d{3})-/,
+  "must be a time from 1970 to 2999",
+);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
-import { sandboxIdSchema, timestampSchema } from "../rules/identifiers.ts";
-import { storableTextPattern } from "../rules/text.ts";
+import { queryTimeSchema, sandboxIdSchema, timestampSchema } from "../rules/identifiers.ts";
+import { storableTextPattern, toStorableText } from "../rules/text.ts";
 
 /** Any text becomes one by {@link eventText}. */
 const textSchema = z.string().max(limits.eventTextCharactersMax).regex(storableTextPattern);
@@ -88,8 +88,7 @@ export const eventTypeSchema = z.enum(
 /** A text as an event has it: well-formed, without NUL, shortened where it is long. */
 export function eventText(text: string): string {
   const max = limits.eventTextCharactersMax;
-  const shortened = text.length <= max ? text : `${text.slice(0, max - 1)}…`;
-  return shortened.replace(/[\0\p{Surrogate}]/gu, "\uFFFD");
+  return toStorableText(text.length <= max ? text : `${text.slice(0, max - 1)}…`);
 }
 
 /** What both numbers of a cursor are below. */
@@ -161,8 +160,8 @@ export const listEventsQuerySchema = z.object({
   order: z.enum(["asc", "desc"]).optional(),
   /** 100 by default. */
   limit: pageSizeSchema.optional(),
-  since: timestampSchema.optional(),
-  until: timestampSchema.optional(),
+  since: queryTimeSchema.optional(),
+  until: queryTimeSchema.optional(),
 });
 export type ListEventsQuery = z.output<typeof listEventsQuerySchema>;
 

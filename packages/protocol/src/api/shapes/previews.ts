@@ -14,12 +14,29 @@ export const previewPortSchema = z
     error: `must not be ${agentPort}, which the sandbox's agent uses: choose another port for your server`,
   });
 
+/** As JSON writes NUL, and halves of surrogate pairs. */
+const unstorableEscape = /\\u(?:0000|d)/;
+
 /** Stored and returned unchanged; it does not restrict access to the preview. */
-const authConfigSchema = z
-  .record(z.string(), z.unknown())
-  .refine((config) => JSON.stringify(config).length <= limits.previewAuthConfigCharactersMax, {
-    error: `must have at most ${limits.previewAuthConfigCharactersMax} characters as JSON`,
-  });
+const authConfigSchema = z.record(z.string(), z.unknown()).superRefine((config, context) => {
+  const json = writeJson(config);
+  if (json === undefined || json.length > limits.previewAuthConfigCharactersMax) {
+    const message = `must have at most ${limits.previewAuthConfigCharactersMax} characters as JSON`;
+    context.addIssue({ code: "custom", message });
+  } else if (unstorableEscape.test(json.replaceAll("\\\\", ""))) {
+    context.addIssue({ code: "custom", message: "must be well-formed Unicode without NUL" });
+  }
+});
+
+/** The value as JSON; undefined when it has more levels than can be written. */
+function writeJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
 
 /**
  * Body of `POST /sandboxes/:id/preview`. `domain` is a host name of your own

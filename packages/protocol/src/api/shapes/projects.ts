@@ -1,12 +1,17 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import { timestampSchema } from "../rules/identifiers.ts";
+import { storableTextPattern } from "../rules/text.ts";
 import { idleTimeoutSchema } from "./sandboxes.ts";
 import { egressAllowlistSchema, objectNameSchema } from "./secret-stores.ts";
 
 /** Zero and the empty string mean that the project does not choose: the platform's default applies. */
 const projectDefaultsShape = {
-  template: z.string().max(limits.objectNameCharactersMax).nullish(),
+  template: z
+    .string()
+    .max(limits.objectNameCharactersMax)
+    .regex(storableTextPattern, "must be well-formed Unicode without NUL")
+    .nullish(),
   cpuCount: z
     .union([z.literal(0), z.int().min(limits.cpuCountMin).max(limits.cpuCountMax)])
     .nullish(),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
-import { timestampSchema } from "../rules/identifiers.ts";
+import { queryTimeSchema, timestampSchema } from "../rules/identifiers.ts";
+import { storableTextPattern } from "../rules/text.ts";
 import { sandboxStatusSchema } from "./sandboxes.ts";
 import { tagKeySchema } from "./tags.ts";
 
@@ -76,7 +77,7 @@ export type SandboxUsageRow = z.infer<typeof sandboxUsageRowSchema>;
 /** A place in a list that is ordered by CPU time. */
 const usageCursorSchema = z
   .string()
-  .regex(/^[0-9]{1,15}(:.*)?$/s, "must be a cursor as the API returned it")
+  .regex(/^[0-9]{1,15}(:[^\0]*)?$/, "must be a cursor as the API returned it")
   .max(16 + limits.tagValueCharactersMax);
 
 const pageSchema = z.object({
@@ -125,8 +126,8 @@ export type TagUsage = z.infer<typeof tagUsageSchema>;
  * length of the buckets: `hour` by default as long as hours are kept, otherwise `day`.
  */
 export const usageQuerySchema = z.object({
-  since: timestampSchema.optional(),
-  until: timestampSchema.optional(),
+  since: queryTimeSchema.optional(),
+  until: queryTimeSchema.optional(),
   interval: usageIntervalSchema.optional(),
 });
 export type UsageQuery = z.output<typeof usageQuerySchema>;
@@ -134,6 +135,7 @@ export type UsageQuery = z.output<typeof usageQuerySchema>;
 const tagFilterSchema = z
   .string()
   .max(limits.tagKeyCharactersMax + 1 + limits.tagValueCharactersMax)
+  .regex(storableTextPattern, "must be well-formed Unicode without NUL")
   .transform((text) => {
     const end = text.indexOf("=");
     return end === -1 ? [text, undefined] : [text.slice(0, end), text.slice(end + 1)];

@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import { sandboxIdSchema, timestampSchema } from "../rules/identifiers.ts";
+import { storableTextPattern } from "../rules/text.ts";
 import { eventTypeSchema } from "./events.ts";
 
 /** Where events are sent: `https`, or `http`, without a user, a password and a fragment. */
 export const webhookUrlSchema = z
   .string()
   .max(limits.webhookUrlCharactersMax)
+  .regex(storableTextPattern, "must be well-formed Unicode without NUL")
   .refine(isWebhookUrl, {
     error: "must be an https or http URL without user, password and fragment",
   });

@@ -68,6 +68,7 @@ import { tagRoutes } from "./routes/tags.ts";
 import { terminalRoutes } from "./routes/terminals.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
+import { addBodyParsers } from "./validate/body-parsers.ts";
 import { validateRequest } from "./validate/request-validation.ts";
 
 /** What the routes call. */
@@ -159,12 +160,7 @@ export function createApiServer({
   app.decorateRequest("apiKeyId", null);
   app.decorateRequest("dashboardSession", null);
 
-  // Clients send `Content-Type: application/json` with requests that have no body.
-  const parseJson = app.getDefaultJsonParser("error", "ignore");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
-    if (body === "") done(null, undefined);
-    else parseJson(request, body.toString(), done);
-  });
+  addBodyParsers(app);
 
   app.addHook("onRequest", requestTraces.onRequest);
   app.addHook("preValidation", requestTraces.preValidation);

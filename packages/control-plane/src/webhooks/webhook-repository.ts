@@ -89,7 +89,7 @@ export function createWebhookRepository(database: Database) {
         .update(webhooks)
         .set({
           updatedAt: sql`now()`,
-          ...(url === undefined ? {} : { url }),
+          ...(url ? { url } : {}),
           ...(eventTypes === undefined ? {} : { eventTypes }),
           ...(enabled === true
             ? { enabled, disabledReason: null, failingSince: null }

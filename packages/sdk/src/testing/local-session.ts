@@ -118,7 +118,7 @@ async function spawnGroup(
     : // Node's pipes are sockets, which make bash read ~/.bashrc.
       ["/bin/bash", ["--norc", "-c", request.cmd]];
   const child = spawn(program, programArguments, {
-    cwd: request.cwd ?? options.folder,
+    cwd: request.cwd || options.folder,
     env: { PATH: process.env["PATH"], ...options.environment, ...request.envs },
     stdio: [options.input, "pipe", "pipe"],
     detached: true,

@@ -42,11 +42,11 @@ export function sandboxRoutes(
       async handle(exchange) {
         const request = await exchange.body(createSandboxRequestSchema);
         const project = named(secrets.projects, request.project);
-        if (request.project !== undefined && project === undefined) {
+        if (request.project && project === undefined) {
           throw new WireError("project_not_found", `project not found: ${request.project}`);
         }
         const store = named(secrets.stores, request.secretStore);
-        if (request.secretStore !== undefined && store === undefined) {
+        if (request.secretStore && store === undefined) {
           throw new WireError(
             "secret_store_not_found",
             `secret store not found: ${request.secretStore}`,
@@ -56,7 +56,10 @@ export function sandboxRoutes(
           ? findSnapshot(snapshots, request.snapshot, "snapshot_not_found").manifest
           : request.image;
         const sandboxID = `sb-${randomBytes(20).map((byte) => 97 + (byte % 26))}`;
-        const timeout = request.timeout ?? (project?.row.timeoutSec || defaults.idleTimeoutSeconds);
+        const timeout =
+          project === undefined
+            ? (request.timeout ?? defaults.idleTimeoutSeconds)
+            : request.timeout || project.row.timeoutSec || defaults.idleTimeoutSeconds;
         const now = Date.now();
         const detail: SandboxDetail = {
           sandboxID,
@@ -197,7 +200,7 @@ export function findKnownSandbox(sandboxes: SandboxState, exchange: Exchange): F
 
 function named<Row extends { name: string }>(
   owners: Map<string, Owner<Row>>,
-  name: string | undefined,
+  name: string | null | undefined,
 ): Owner<Row> | undefined {
   return [...owners.values()].find((owner) => owner.row.name === name);
 }

@@ -55,7 +55,7 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<{
     async (request, reply) => {
       const { id } = request.params;
       const { sandbox, worker } = await operations.begin(request, reply, id);
-      const cwd = request.body.cwd ?? sandbox.workingDirectory;
+      const cwd = request.body.cwd || sandbox.workingDirectory;
       const key = request.headers[idempotencyKeyHeader];
       const session = await worker.sessions.start(id, { ...request.body, cwd }, key);
       return reply.code(201).send(session);
@@ -158,7 +158,7 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<{
     async (request, reply) => {
       const { id } = request.params;
       const { sandbox, worker } = await operations.begin(request, reply, id);
-      const cwd = request.body.cwd ?? sandbox.workingDirectory;
+      const cwd = request.body.cwd || sandbox.workingDirectory;
       const key = request.headers[idempotencyKeyHeader];
       const command = await worker.sessions.runAsync(id, { ...request.body, cwd }, key);
       return command.running ? reply.code(202).send(command) : reply.code(200).send(command);

@@ -27,7 +27,7 @@ export const commandRoutes: FastifyPluginAsyncZod<{ operations: SandboxOperation
     async (request, reply) => {
       const { id } = request.params;
       const { sandbox, worker, signal } = await operations.begin(request, reply, id);
-      const cwd = request.body.cwd ?? sandbox.workingDirectory;
+      const cwd = request.body.cwd || sandbox.workingDirectory;
       const key = request.headers[idempotencyKeyHeader];
       return worker.run(id, { ...request.body, cwd }, signal, key);
     },

@@ -7,6 +7,7 @@ import {
   runCommandRequestSchema,
   setSecretRequestSchema,
   setTimeoutRequestSchema,
+  tagsSchema,
   updateSecretStoreRequestSchema,
   WireError,
 } from "@opencomputer/protocol/api";
@@ -140,8 +141,11 @@ describe("validateRequest", () => {
     );
   });
 
-  test("an absent body is an empty object; an absent query is not", () => {
+  test("an absent body is an empty object; an absent map and an absent query are not", () => {
     assert.deepEqual(validate(createSandboxRequestSchema, undefined), { value: {} });
+    for (const absent of [undefined, null]) {
+      assert.match(refusal(tagsSchema, absent).message, /^The request: must be an object, found n/);
+    }
     const query = validate(createSandboxRequestSchema, undefined, "querystring");
     assert.ok(typeof query === "object" && query !== null && "error" in query);
   });

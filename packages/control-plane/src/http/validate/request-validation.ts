@@ -1,6 +1,6 @@
 import { type ErrorCode, WireError } from "@opencomputer/protocol/api";
 import type { FastifySchemaCompiler } from "fastify";
-import type { z } from "zod";
+import { z } from "zod";
 import { describeExpectation } from "./describe-expectation.ts";
 
 /** Fields that may hold a secret, or something as private: never quoted in an error. */
@@ -19,7 +19,9 @@ const issuesShownMax = 5;
 export const validateRequest: FastifySchemaCompiler<z.ZodType> =
   ({ schema, httpPart }) =>
   (data: unknown) => {
-    const input = httpPart === "body" ? (data ?? {}) : data;
+    // An absent map is none: taken as empty, it would clear what the request replaces.
+    const isMap = schema instanceof z.ZodRecord;
+    const input = httpPart === "body" && !isMap ? (data ?? {}) : data;
     const parsed = schema.safeParse(input);
     if (parsed.success) return { value: parsed.data };
     return { error: toWireError(schema, parsed.error.issues, input) };

@@ -14,6 +14,10 @@ const platform = {
   idle: "requests" as const,
 };
 const ofProject = { ...platform, cpuCount: 2, memoryMB: 2048, idleTimeoutSeconds: 600 };
+const noChoice = {
+  ...{ timeout: null, cpuCount: null, memoryMB: null, diskMB: null },
+  ...{ templateID: null, idle: null },
+};
 const notChosen = { timeout: 0, cpuCount: 0, memoryMB: 0, diskMB: 0, templateID: "base" };
 
 const cases: [
@@ -25,6 +29,8 @@ const cases: [
   ["nothing chosen: the platform's", {}, undefined, platform],
   ["nothing chosen with a project: the project's", {}, project, ofProject],
   ["zeros and base with a project are no choice", notChosen, project, ofProject],
+  ["null is no choice", noChoice, undefined, platform],
+  ["null with a project is no choice", noChoice, project, ofProject],
   ["a project that chose nothing: the platform's", notChosen, emptyProject, platform],
   [
     "without a project a time-out of 0 means never",

@@ -19,7 +19,7 @@ type Defaults = Pick<ProjectRecord, "template" | "cpuCount" | "memoryMB" | "time
 
 /**
  * Resolves what the caller chose, else what the project has, else what the platform
- * has. Zero, the empty string and the base template are no choice, with one
+ * has. Null, zero, the empty string and the base template are no choice, with one
  * exception: without a project, a time-out of 0 is chosen and means never.
  *
  * @throws {WireError} `invalid_request` for a template that does not exist.
@@ -29,7 +29,7 @@ export function resolveConfig(
   project: Defaults | undefined,
 ): ResolvedConfig {
   return {
-    templateId: resolveTemplate(request.templateID, project?.template),
+    templateId: resolveTemplate(request.templateID ?? "", project?.template),
     cpuCount: request.cpuCount || project?.cpuCount || defaults.cpuCount,
     memoryMB: request.memoryMB || project?.memoryMB || defaults.memoryMB,
     diskMB: request.diskMB || null,
@@ -41,7 +41,7 @@ export function resolveConfig(
   };
 }
 
-function resolveTemplate(requested = "", ofProject = ""): string {
+function resolveTemplate(requested: string, ofProject = ""): string {
   const chosen = baseTemplateNames.includes(requested) ? ofProject : requested;
   if (baseTemplateNames.includes(chosen)) return baseTemplate;
   throw new WireError(

@@ -134,6 +134,10 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
         body: { cmd: "pwd", cwd: "/tmp" },
       });
       assert.equal(cwd, "/tmp");
+      await call("POST", `/api/sandboxes/${json.sandboxID}/exec/run`, {
+        body: { cmd: "pwd", cwd: "" },
+      });
+      assert.equal(cwd, "/app", "an empty one is none");
       await call("DELETE", `/api/sandboxes/${json.sandboxID}`);
     });
 
@@ -336,16 +340,17 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       assert.equal(worker.events.length, events);
     });
 
-    test("a name may be anything of at most 128 characters", async () => {
-      for (const name of ["a/b ?#%", "ü".repeat(limits.objectNameCharactersMax), "."]) {
+    test("a name may be anything of at most 128 characters that a URL can contain", async () => {
+      for (const name of ["a/b ?#%", "ü".repeat(limits.objectNameCharactersMax), "...", ".a"]) {
         assert.equal((await createSnapshot(name, image())).status, 201);
         const path = `/api/snapshots/${encodeURIComponent(name)}`;
-        if (name === ".") continue;
         assert.equal((await call("GET", path)).json?.name, name);
         assert.equal((await call("DELETE", path)).status, 204);
         assert.equal((await call("GET", path)).status, 404);
       }
-      assert.equal((await createSnapshot("x".repeat(129), image())).status, 400);
+      for (const name of ["x".repeat(129), "", ".", ".."]) {
+        assert.equal((await createSnapshot(name, image())).status, 400, name);
+      }
     });
 
     test("a build that nobody waits for any more is given up; one with a snapshot continues", async () => {

@@ -29,12 +29,28 @@ export function describeRequests(openDatabase: OpenTestDatabase): void {
           "unsupported_media_type",
         ],
         [
+          "a text",
+          () => post(`{"name": "${canary}"}`, { "content-type": "text/plain" }),
+          415,
+          "unsupported_media_type",
+        ],
+        [
           "a body over the limit",
           () => post(JSON.stringify({ name: "x".repeat(limits.apiBodyBytesMax) })),
           413,
           "body_too_large",
         ],
         ["an unknown route", () => call("GET", "/api/nothing"), 404, "not_found"],
+        [
+          "a form for an unknown route",
+          () =>
+            call("POST", "/api/nothing", {
+              rawBody: "name=x",
+              headers: { "content-type": "application/x-www-form-urlencoded" },
+            }),
+          404,
+          "not_found",
+        ],
         ["an unknown route outside of the API", () => call("GET", "/nothing"), 404, "not_found"],
         [
           "a method that the route does not have",
@@ -61,6 +77,21 @@ export function describeRequests(openDatabase: OpenTestDatabase): void {
           assert.ok(!response.text.includes(canary));
         });
       }
+
+      test("a request without a body may have any content type", async () => {
+        const { sandboxID } = (await call("POST", "/api/sandboxes")).json;
+        for (const type of [
+          ...["application/json", "application/x-www-form-urlencoded", "text/plain;charset=UTF-8"],
+          ...["multipart/form-data", "application/octet-stream"],
+        ]) {
+          const path = `/api/sandboxes/${sandboxID}/wake`;
+          const woken = await call("POST", path, {
+            rawBody: "",
+            headers: { "content-type": type },
+          });
+          assert.equal(woken.status, 200, type);
+        }
+      });
 
       test("bytes that are no HTTP get a JSON response and the end of the connection", async () => {
         const { port } = new URL(installation().url());

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   createdSandboxSchema,
+  createSandboxRequestSchema,
   sandboxDetailSchema,
   sandboxIdPattern,
   sandboxSummarySchema,
@@ -354,9 +355,15 @@ export function describeSandboxes(openDatabase: OpenTestDatabase): void {
       });
     }
 
-    test("options of value null or empty count as absent where clients send them so", async () => {
-      const body = { image: null, snapshot: "", templateID: "", project: "", secretStore: "" };
-      assert.equal((await call("POST", "/api/sandboxes", { body })).status, 201);
+    test("options of value null count as absent, and empty names too", async () => {
+      const options = Object.keys(createSandboxRequestSchema.shape);
+      const absent = Object.fromEntries(options.map((option) => [option, null]));
+      const created = await call("POST", "/api/sandboxes", { body: absent });
+      assert.equal(created.status, 201);
+      const { cpuCount, memoryMB, metadata } = created.json;
+      assert.deepEqual([cpuCount, memoryMB, metadata], [1, 1024, {}]);
+      const empty = { snapshot: "", templateID: "", project: "", secretStore: "" };
+      assert.equal((await call("POST", "/api/sandboxes", { body: empty })).status, 201);
     });
 
     test("ten creates at once all work, each with its own machine", async () => {

@@ -104,6 +104,8 @@ export function describeTags(openDatabase: OpenTestDatabase): void {
       ["a value that is no text", { k: 1 }],
       ["a value with NUL", { k: "\0" }],
       ["a list", ["k"]],
+      ["null", null],
+      ["no body", undefined],
     ];
     const refusedChanges: [string, unknown][] = [
       ["one change too many", entries(limits.tagChangesPerRequestMax + 1)],

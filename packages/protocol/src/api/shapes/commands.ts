@@ -21,13 +21,13 @@ export const guestPathSchema = z
 /**
  * Body of `POST /sandboxes/:id/exec/run`. Without `args`, `cmd` is a script
  * for the shell; with `args`, `cmd` is a program. `timeout` is in seconds,
- * 60 by default.
+ * 60 by default. An empty `cwd` counts as absent.
  */
 export const runCommandRequestSchema = z.object({
   cmd: commandTextSchema.refine((text) => text.trim() !== "", { error: "must not be empty" }),
   args: z.array(commandTextSchema).max(limits.commandArgumentsMax).nullish(),
   envs: environmentSchema.nullish(),
-  cwd: guestPathSchema.nullish(),
+  cwd: z.union([z.literal(""), guestPathSchema]).nullish(),
   timeout: z.number().min(0).max(limits.commandTimeoutSecondsMax).nullish(),
 });
 export type RunCommandRequest = z.infer<typeof runCommandRequestSchema>;

@@ -32,25 +32,25 @@ export const idleRuleSchema = z.enum(["requests", "cpu"]);
 export type IdleRule = z.infer<typeof idleRuleSchema>;
 
 /**
- * Body of `POST /sandboxes`. Zero, the empty string and the template `base`
+ * Body of `POST /sandboxes`. Null, zero, the empty string and the template `base`
  * mean that the caller did not choose, so a project's value can apply.
  */
 export const createSandboxRequestSchema = z.object({
-  templateID: z.string().max(limits.objectNameCharactersMax).optional(),
-  timeout: idleTimeoutSchema.optional(),
+  templateID: z.string().max(limits.objectNameCharactersMax).nullish(),
+  timeout: idleTimeoutSchema.nullish(),
   /** `requests` by default. */
   idle: idleRuleSchema.nullish(),
-  envs: environmentSchema.optional(),
-  metadata: metadataSchema.optional(),
+  envs: environmentSchema.nullish(),
+  metadata: metadataSchema.nullish(),
   cpuCount: z
     .union([z.literal(0), z.int().min(limits.cpuCountMin).max(limits.cpuCountMax)])
-    .optional(),
+    .nullish(),
   memoryMB: z
     .union([z.literal(0), z.int().min(limits.memoryMBMin).max(limits.memoryMBMax)])
-    .optional(),
-  diskMB: z.union([z.literal(0), z.int().min(limits.diskMBMin).max(limits.diskMBMax)]).optional(),
-  project: z.string().max(limits.objectNameCharactersMax).optional(),
-  secretStore: z.string().max(limits.objectNameCharactersMax).optional(),
+    .nullish(),
+  diskMB: z.union([z.literal(0), z.int().min(limits.diskMBMin).max(limits.diskMBMax)]).nullish(),
+  project: z.string().max(limits.objectNameCharactersMax).nullish(),
+  secretStore: z.string().max(limits.objectNameCharactersMax).nullish(),
   /** The image that the sandbox starts from instead of the base image; built unless it exists. */
   image: imageManifestSchema.nullish(),
   /** Name of the snapshot that the sandbox starts from. Not together with `image`. */

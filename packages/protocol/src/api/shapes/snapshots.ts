@@ -81,13 +81,17 @@ export const imageManifestSchema = z.object({
 });
 export type ImageManifest = z.infer<typeof imageManifestSchema>;
 
+/** URLs are resolved before they are sent: `.` and `..` name nothing in a path (RFC 3986, section 5.2.4). */
+const pathPartPattern = /^(?!\.{1,2}$)/;
+
 /** Body of `POST /snapshots`. */
 export const createSnapshotRequestSchema = z.object({
   name: z
     .string()
     .min(1, "must not be empty")
     .max(limits.objectNameCharactersMax)
-    .regex(storableTextPattern, "must be well-formed Unicode without NUL"),
+    .regex(storableTextPattern, "must be well-formed Unicode without NUL")
+    .regex(pathPartPattern, "must not be . or .., which no URL can contain as a part of its path"),
   image: imageManifestSchema,
 });
 export type CreateSnapshotRequest = z.infer<typeof createSnapshotRequestSchema>;

@@ -40,12 +40,12 @@ export const createWebhookRequestSchema = z.object({
 });
 export type CreateWebhookRequest = z.infer<typeof createWebhookRequestSchema>;
 
-/** Body of `PATCH /webhooks/:id`. Absent fields keep what is; `eventTypes: null` chooses all. */
+/** Body of `PATCH /webhooks/:id`. Absent and null keep a field, but `eventTypes: null` chooses all types. */
 export const updateWebhookRequestSchema = z.object({
-  url: webhookUrlSchema.optional(),
+  url: webhookUrlSchema.nullish(),
   eventTypes: eventTypesSchema.nullish(),
   /** `true` has a disabled webhook get events again, from then on. */
-  enabled: z.boolean().optional(),
+  enabled: z.boolean().nullish(),
 });
 export type UpdateWebhookRequest = z.infer<typeof updateWebhookRequestSchema>;
 

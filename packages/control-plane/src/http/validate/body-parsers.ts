@@ -1,0 +1,24 @@
+import { errorCodes, type FastifyRequest } from "fastify";
+import type { ApiServer } from "../dispatch/web-sockets.ts";
+
+/**
+ * Makes the routes accept JSON bodies, and bodies without bytes of every content type: clients
+ * label those of requests such as `POST /sandboxes/:id/hibernate` as JSON, as text or as a form.
+ */
+export function addBodyParsers(app: ApiServer): void {
+  const parseJson = app.getDefaultJsonParser("error", "ignore");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (request.is404 || body === "") done(null, undefined);
+    else parseJson(request, body.toString(), done);
+  });
+  app.removeContentTypeParser("text/plain");
+  app.addContentTypeParser("*", (request, _payload, done) => {
+    if (request.is404 || !hasBody(request)) done(null, undefined);
+    else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(), undefined);
+  });
+}
+
+/** RFC 9112, section 6: a request without these fields has no body. */
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+}

@@ -33,8 +33,8 @@ async def test_text_and_bytes(sandbox: Sandbox) -> None:
         ("text", 6),
     ]
     await files.remove("work/text")
-    exist = [await files.exists(f"work/{name}") for name in ("text", "bytes", "")]
-    assert exist == [False, True, True]
+    names = ("text", "bytes", "bytes/below-a-file", "")
+    assert [await files.exists(f"work/{name}") for name in names] == [False, True, False, True]
 
 
 async def test_a_path_may_contain_any_character(sandbox: Sandbox) -> None:

@@ -162,6 +162,7 @@ describe("files", () => {
       [await sandbox.files.exists("/tree/branch"), await sandbox.files.exists("/tree/leaf")],
       [true, true],
     );
+    assert.equal(await sandbox.files.exists("/tree/leaf/below-a-file"), false);
     await sandbox.files.remove("/tree");
     assert.equal(await sandbox.files.exists("/tree/leaf"), false);
     assert.equal(await sandbox.files.exists("/tree"), false);

@@ -150,7 +150,8 @@ export function createFiles(connection: Connection, sandboxId: string): Files {
     } catch (error) {
       if (!(error instanceof OpenComputerError)) throw error;
       if (error.code === "not_a_file") return true;
-      if (error.code === "file_not_found") return false;
+      // Below a file there is nothing.
+      if (error.code === "file_not_found" || error.code === "not_a_directory") return false;
       throw error;
     }
   }

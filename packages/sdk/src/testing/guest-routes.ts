@@ -77,6 +77,8 @@ async function statOrRefuse(guest: string, host: string) {
   try {
     return await stat(host);
   } catch (cause) {
-    throw new WireError("file_not_found", `There is no file ${guest}`, { cause });
+    const isBelowFile = cause instanceof Error && "code" in cause && cause.code === "ENOTDIR";
+    const code = isBelowFile ? "not_a_directory" : "file_not_found";
+    throw new WireError(code, `There is no file ${guest}`, { cause });
   }
 }

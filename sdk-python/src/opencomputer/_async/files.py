@@ -24,7 +24,7 @@ from opencomputer._async.upload_source import (
     read_parts,
 )
 from opencomputer._requests import ApiRequest, api_path, without_none
-from opencomputer.errors import NotFoundError, OpenComputerError
+from opencomputer.errors import OpenComputerError
 from opencomputer.records import DirectoryEntry, SignedUrl
 
 
@@ -130,11 +130,10 @@ class Files:
 
         try:
             return await send_request(self._connection, self._content_of(path), leave)
-        except NotFoundError as error:
-            if error.code != "file_not_found":
-                raise
-            return False
         except OpenComputerError as error:
+            # Below a file there is nothing.
+            if error.code in ("file_not_found", "not_a_directory"):
+                return False
             if error.code != "not_a_file":
                 raise
             return True

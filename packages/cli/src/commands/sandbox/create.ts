@@ -77,8 +77,9 @@ export function addCreate(parent: Command, context: CliContext): void {
     .action(async (_options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const options = readOptions(command, optionsSchema);
+      const hasProject = options.project !== undefined && options.project !== "";
       const leavesTimeoutToProject =
-        options.project !== undefined && command.getOptionValueSource("timeout") === "default";
+        hasProject && command.getOptionValueSource("timeout") === "default";
       const create = {
         ...(await invocation.connection()),
         timeout: leavesTimeoutToProject ? undefined : options.timeout,
@@ -95,12 +96,16 @@ export function addCreate(parent: Command, context: CliContext): void {
         previewAuth: previewAuthOf(options),
         webhooks: options.webhook?.map((url) => ({ url })),
       };
-      const { info } =
+      const sandbox =
         options.snapshot === undefined
           ? await invocation.progress("Creating a sandbox", Sandbox.create(create))
           : await invocation.build("Creating a sandbox", (onBuildLog) =>
               Sandbox.create({ ...create, onBuildLog }),
             );
+      // In a request with a project, 0 means that no time-out was chosen.
+      const isEndless = hasProject && create.timeout === 0;
+      if (isEndless) await sandbox.setTimeout(0);
+      const info = isEndless ? { ...sandbox.info, endAt: null } : sandbox.info;
       if (info.previewAuthToken !== undefined && options.previewAuthToken === undefined) {
         invocation.note(`Preview token, shown only once: ${info.previewAuthToken}`);
       }

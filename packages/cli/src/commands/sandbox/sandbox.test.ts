@@ -57,6 +57,9 @@ describe("oc sandbox", () => {
     assert.equal(await seconds(), 300);
     assert.equal(await seconds("--project", "slow"), 9000);
     assert.equal(await seconds("--project", "slow", "--timeout", "300"), 300);
+    const words = ["create", "--project", "slow", "--timeout", "0", "--json"];
+    const endless = JSON.parse(await oc.done(words));
+    assert.deepEqual([endless.endAt, detailOf(endless.sandboxID)?.endAt], [null, null]);
   });
 
   test("create --idle chooses what keeps the sandbox awake", async () => {

@@ -57,6 +57,16 @@ describe("oc secret", () => {
     assert.equal(kept(store, "BAD"), undefined);
   });
 
+  test("set does not echo a value that starts with a dash, and takes it after --", async () => {
+    const value = `-----BEGIN ${canary}-----`;
+    const refused = await oc.run(["secret", "set", store, "DASHED", value, "--all-hosts"]);
+    assert.deepEqual([refused.exitCode, refused.stdout], [1, ""]);
+    assert.match(refused.stderr, /after --, or comes from --from-stdin/);
+    assert.doesNotMatch(refused.stderr, new RegExp(canary));
+    await oc.done(["secret", "set", store, "DASHED", "--all-hosts", "--", value]);
+    assert.equal(kept(store, "DASHED")?.value, value);
+  });
+
   test("set warns of a value on the command line, and never echoes one", async () => {
     const result = await oc.run(["secret", "set", store, "ARGUMENT", canary]);
     assert.equal(result.exitCode, 0);

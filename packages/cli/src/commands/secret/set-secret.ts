@@ -60,6 +60,14 @@ export function addSetSecret(group: Command, context: CliContext): void {
       "where in a request the token is replaced by the value: header, header:NAME, body, body:FIELD, query or path (comma-separated, repeatable; default: unchanged)",
       collectPlacements,
     )
+    .exitOverride((error) => {
+      if (error.code !== "commander.unknownOption") throw error;
+      // Commander quotes the word, which may be a value, such as a key in PEM.
+      throw new CliError(
+        "invalid_usage",
+        "Unknown option. A value that starts with a dash goes after --, or comes from --from-stdin",
+      );
+    })
     .action(
       async (
         id: string,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import type { Fetch } from "./platform/fetch.ts";
 import { Sandbox } from "./sandbox.ts";
 import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
 
@@ -55,6 +56,29 @@ describe("hibernation, checkpoints and forks", () => {
     await assert.rejects(Sandbox.createFromCheckpoint(checkpoint.id, connection), {
       code: "checkpoint_not_found",
     });
+  });
+
+  test("calls that may take longer than five minutes have time for it", async (context) => {
+    const signals: (AbortSignal | undefined)[] = [];
+    let isSilent = false;
+    const fetch: Fetch = async (url, init) => {
+      if (!isSilent) return await globalThis.fetch(url, init);
+      signals.push(init.signal);
+      return await new Promise(() => undefined);
+    };
+    const slow = await Sandbox.connect(sandbox.id, { ...connection, fetch });
+    isSilent = true;
+    context.mock.timers.enable({ apis: ["setTimeout"] });
+    void slow.hibernate();
+    void slow.wake();
+    void slow.createCheckpoint("slow");
+    void Sandbox.createFromCheckpoint("slow", { ...connection, fetch });
+    void slow.getInfo();
+    context.mock.timers.tick(900_000);
+    assert.deepEqual(
+      signals.map((signal) => signal?.aborted),
+      [false, false, false, false, true],
+    );
   });
 
   test("checkpoints of a sandbox that was killed are listed, and deleted", async () => {

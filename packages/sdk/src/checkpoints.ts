@@ -16,7 +16,7 @@ import type { Connection, ConnectionOptions } from "./connection.ts";
 import type { CallOptions } from "./files/files.ts";
 import { OpenComputerError } from "./open-computer-error.ts";
 import { apiPath } from "./request/api-request.ts";
-import { delay } from "./request/deadline.ts";
+import { delay, saveDeadlineSeconds } from "./request/deadline.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
 export interface CreateCheckpointOptions extends CallOptions {
@@ -74,6 +74,7 @@ export const checkpointCalls = {
         method: "POST",
         path: `${sandboxPath}/checkpoints`,
         body: { kind: "json", value: { name, kind, retentionPolicy } },
+        deadlineSeconds: saveDeadlineSeconds,
       },
       checkpointRecordSchema,
     );
@@ -120,6 +121,8 @@ export const checkpointCalls = {
           kind: "json",
           value: { secretStore, timeout, idle, envs, metadata, memoryMB, restartSessions },
         },
+        // Each of its patches may take five minutes.
+        deadlineSeconds: null,
       },
       createdSandboxSchema,
     );

@@ -46,6 +46,7 @@ import type { Image } from "./image/image.ts";
 import { OpenComputerError } from "./open-computer-error.ts";
 import { type CreatePreviewOptions, previewCalls } from "./previews.ts";
 import { type ApiRequest, apiPath } from "./request/api-request.ts";
+import { saveDeadlineSeconds } from "./request/deadline.ts";
 import { requestWithLog } from "./request/read-events.ts";
 import { requestDeletion, requestJson, requestNothing } from "./request/send-request.ts";
 import {
@@ -73,7 +74,10 @@ export interface CreateSandboxOptions extends ConnectionOptions {
   secretStore?: string | undefined;
   /** Name of the project whose defaults and secrets the sandbox gets. */
   project?: string | undefined;
-  /** Idle time-out in seconds; 0 is never. Platform default 300. Each use of the sandbox restarts it. */
+  /**
+   * Idle time-out in seconds; 0 is never. Platform default 300. Each use of the sandbox restarts it.
+   * With a `project`, 0 is as absent: {@link Sandbox.setTimeout} sets it afterwards.
+   */
   timeout?: number | undefined;
   /**
    * What counts as use. `requests`, the default: commands, files and every
@@ -367,7 +371,12 @@ export class Sandbox {
   async hibernate(options?: CallOptions): Promise<HibernateResponse> {
     return await requestJson(
       this.#at(options),
-      { method: "POST", path: `${this.#path}/hibernate`, idempotent: true, deadlineSeconds: 900 },
+      {
+        method: "POST",
+        path: `${this.#path}/hibernate`,
+        idempotent: true,
+        deadlineSeconds: saveDeadlineSeconds,
+      },
       hibernateResponseSchema,
     );
   }
@@ -381,6 +390,8 @@ export class Sandbox {
         path: `${this.#path}/wake`,
         body: { kind: "json", value: { timeout: options.timeout } },
         idempotent: true,
+        // Each patch that a fork has not run yet may take five minutes.
+        deadlineSeconds: null,
       },
       wokenSandboxSchema,
     );

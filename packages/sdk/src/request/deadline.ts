@@ -1,3 +1,6 @@
+/** The service gives up on saving memory and disk after 15 minutes. */
+export const saveDeadlineSeconds = 960;
+
 /** Aborts after a time unless it is released first; null never aborts. */
 export interface Deadline {
   /** Combined with the caller's signal, if there is one. */

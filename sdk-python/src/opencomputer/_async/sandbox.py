@@ -59,7 +59,8 @@ from opencomputer.records import (
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-HIBERNATE_SECONDS = 900.0
+SAVE_SECONDS = 960.0
+"""The service gives up on saving memory and disk after 15 minutes."""
 
 
 class Sandbox:
@@ -152,7 +153,8 @@ class Sandbox:
             image: What to start from instead of the base image. It is built unless it
                 exists already.
             timeout: Idle time-out in seconds; 0 is never. Platform default 300. Each use of the
-                sandbox starts it anew.
+                sandbox starts it anew. With a ``project``, 0 is as None: ``set_timeout`` sets
+                it afterwards.
             idle: What counts as use. ``requests``, the default: commands, files and every other
                 call, and live WebSocket traffic. ``cpu``: also 10 seconds in which the sandbox
                 takes at least 5 percent of one CPU, so that work in the background keeps it awake.
@@ -246,7 +248,8 @@ class Sandbox:
             restartSessions=None if restart_sessions is None else [*restart_sessions],
         )
         path = api_path("sandboxes", "from-checkpoint", checkpoint_id)
-        request = ApiRequest("POST", path, json=body)
+        # Each of its patches may take five minutes.
+        request = ApiRequest("POST", path, json=body, deadline_seconds=None)
         return Sandbox(resolved, await request_record(resolved, request, CreatedSandbox))
 
     @staticmethod
@@ -441,9 +444,7 @@ class Sandbox:
 
         Its next use wakes it, and its processes continue.
         """
-        request = self._request(
-            "POST", "hibernate", idempotent=True, deadline_seconds=HIBERNATE_SECONDS
-        )
+        request = self._request("POST", "hibernate", idempotent=True, deadline_seconds=SAVE_SECONDS)
         return await request_record(self._connection, request, HibernatedSandbox)
 
     async def wake(self, *, timeout: int | None = None) -> WokenSandbox:
@@ -453,7 +454,8 @@ class Sandbox:
             timeout: New idle time-out in seconds; 0 disables it. None leaves it unchanged.
         """
         body = without_none(timeout=timeout)
-        request = self._request("POST", "wake", json=body, idempotent=True)
+        # Each patch that a fork has not run yet may take five minutes.
+        request = self._request("POST", "wake", json=body, idempotent=True, deadline_seconds=None)
         return await request_record(self._connection, request, WokenSandbox)
 
     async def scale(self, memory_mb: int) -> ScaledSandbox:
@@ -561,7 +563,7 @@ class Sandbox:
                 service lost the sandbox's worker meanwhile; with ``wait`` ``checkpoint_failed``.
         """
         body = without_none(name=name, kind=kind, retentionPolicy=retention_policy)
-        request = self._request("POST", "checkpoints", json=body)
+        request = self._request("POST", "checkpoints", json=body, deadline_seconds=SAVE_SECONDS)
         created = await request_record(self._connection, request, CheckpointRecord)
         if not wait:
             return created

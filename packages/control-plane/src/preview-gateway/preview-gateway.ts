@@ -21,7 +21,7 @@ import { createServeVisit, type UpgradedConnection } from "./serve-visit.ts";
 export interface PreviewGateway {
   /** Serves a request when its host is a preview's, or could be one; else leaves it to `serveApi`. */
   request(request: IncomingMessage, response: ServerResponse, serveApi: () => void): void;
-  /** As {@link request}, for one with Upgrade. */
+  /** As {@link request}, for one that is to become a WebSocket. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, serveApi: () => void): void;
   /** Ends the connections of a sandbox's previews that a token or a cookie had opened. */
   endAuthorized(sandboxId: string): void;

@@ -13,7 +13,6 @@ import { type Forwarded, forwardRequest } from "./forward-request.ts";
 import { forwardWebSocket } from "./forward-web-socket.ts";
 import { openLink } from "./open-link.ts";
 import type { OpenVisits } from "./open-visits.ts";
-import { requestBody } from "./request-body.ts";
 import { requestFields } from "./request-fields.ts";
 import { TunnelAgent } from "./tunnel-agent.ts";
 
@@ -25,7 +24,7 @@ export interface Visit {
   path: string;
 }
 
-/** The connection of a request with Upgrade. */
+/** The connection of a request for a WebSocket. */
 export interface UpgradedConnection {
   socket: Duplex;
   head: Buffer;
@@ -138,9 +137,7 @@ export function createServeVisit(
         isJsonOnly: true,
       });
     }
-    const isWebSocket =
-      upgrade !== undefined && request.headers.upgrade?.toLowerCase() === "websocket";
-    const body = isWebSocket ? null : requestBody(request, upgrade?.head);
+    const body = upgrade === undefined ? requestBody(request) : null;
     if (body === undefined) {
       return sendFailure(request, response, {
         status: 501,
@@ -169,16 +166,25 @@ export function createServeVisit(
           scheme,
           trustsForwarded,
           dropsAuthorization: authorization.dropsAuthorization,
-          isWebSocket,
+          isWebSocket: upgrade !== undefined,
         }),
         host,
         signal: abort.signal,
       };
-      if (isWebSocket) await serveWebSocket(forwarded, { ...upgrade, response }, abort, end);
-      else await forwardRequest(agent, { ...forwarded, body }, response);
+      if (upgrade === undefined) await forwardRequest(agent, { ...forwarded, body }, response);
+      else await serveWebSocket(forwarded, { ...upgrade, response }, abort, end);
     } finally {
       end();
       stopFollowing();
     }
   };
+}
+
+/** The body of a request: null when it has none, undefined when it cannot be passed on. */
+function requestBody(request: IncomingMessage): IncomingMessage | null | undefined {
+  const { headers } = request;
+  const coding = headers["transfer-encoding"]?.toLowerCase();
+  if (coding !== undefined && coding !== "chunked") return undefined;
+  const isEmpty = coding === undefined && Number(headers["content-length"] ?? 0) === 0;
+  return isEmpty ? null : request;
 }

@@ -29,8 +29,11 @@ export function createHttpServer(
     if (refusal === undefined) serveApi(request, response);
     else refuse(response, refusal);
   };
-  const server = createServer({ maxHeaderSize: headerBytesMax }, (request, response) =>
-    previewGateway.request(request, response, () => serve(request, response)),
+  const dispatch: RequestListener = (request, response) =>
+    previewGateway.request(request, response, () => serve(request, response));
+  const server = createServer(
+    { maxHeaderSize: headerBytesMax, shouldUpgradeCallback: isWebSocketUpgrade },
+    dispatch,
   );
   // A server in a sandbox decides by itself whether it wants the body.
   server.on("checkContinue", (request, response) =>
@@ -39,10 +42,20 @@ export function createHttpServer(
       serve(request, response);
     }),
   );
+  // Any other expectation may be ignored (RFC 9110, section 10.1.1).
+  server.on("checkExpectation", dispatch);
   server.keepAliveTimeout = keepAliveMilliseconds;
   // An upload takes as long as it takes; its head has node:http's own time-out.
   server.requestTimeout = 0;
   return server;
+}
+
+/**
+ * Of other protocols a server may ignore the wish (RFC 9110, section 7.8): clients such as Java's
+ * offer `h2c` in every request.
+ */
+function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === "websocket";
 }
 
 /** Puts the previews before whatever listens for upgrades by now. */

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { errorBodySchema, limits } from "@opencomputer/protocol/api";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
@@ -77,6 +80,20 @@ export function describeRequests(openDatabase: OpenTestDatabase): void {
           assert.ok(!response.text.includes(canary));
         });
       }
+
+      test("an offer of another protocol is ignored, and so is an unknown expectation", async () => {
+        const url = `${installation().url()}/api/projects`;
+        const headers = { ...json, "x-api-key": installation().apiKey };
+        for (const [index, extra] of [
+          { connection: "Upgrade, HTTP2-Settings", upgrade: "h2c", "http2-settings": "AAMAAABk" },
+          { expect: "the-unexpected" },
+        ].entries()) {
+          const post = request(url, { method: "POST", headers: { ...headers, ...extra } });
+          post.end(JSON.stringify({ name: `offered ${index}` }));
+          const response: IncomingMessage = (await once(post, "response"))[0];
+          assert.equal(response.statusCode, 201, await text(response));
+        }
+      });
 
       test("a request without a body may have any content type", async () => {
         const { sandboxID } = (await call("POST", "/api/sandboxes")).json;

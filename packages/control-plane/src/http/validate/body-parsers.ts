@@ -1,11 +1,15 @@
-import { errorCodes, type FastifyRequest } from "fastify";
-import type { ApiServer } from "../dispatch/web-sockets.ts";
+import { errorCodes, type FastifyInstance, type FastifyRequest } from "fastify";
 
 /**
  * Makes the routes accept JSON bodies, and bodies without bytes of every content type: clients
  * label those of requests such as `POST /sandboxes/:id/hibernate` as JSON, as text or as a form.
  */
-export function addBodyParsers(app: ApiServer): void {
+export function addBodyParsers(
+  app: Pick<
+    FastifyInstance,
+    "addContentTypeParser" | "getDefaultJsonParser" | "removeContentTypeParser"
+  >,
+): void {
   const parseJson = app.getDefaultJsonParser("error", "ignore");
   app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
     if (request.is404 || body === "") done(null, undefined);

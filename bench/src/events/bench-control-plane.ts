@@ -34,7 +34,7 @@ export async function startBenchControlPlane({
         DATABASE_URL: databaseUrl,
         OPENCOMPUTER_API_KEY: apiKey,
         OPENCOMPUTER_DATA_DIR: join(directory, "data"),
-        OPENCOMPUTER_EGRESS_PROXY_SOCKET: egressProxySocket,
+        OPENCOMPUTER_EGRESS_PROXY_SOCKETS: egressProxySocket,
         OPENCOMPUTER_HOST: "127.0.0.1",
         OPENCOMPUTER_LOG_LEVEL: "error",
         OPENCOMPUTER_PORT: String(port),

@@ -48,7 +48,8 @@ export interface ControlPlaneOptions {
   /** Where the built files of the dashboard are; null serves no dashboard. */
   dashboardDirectory: string | null;
   workerSocket: string;
-  egressProxySocket: string;
+  /** Of each egress proxy of the host, in the order of their indexes: at least one. */
+  egressProxySockets: readonly string[];
   /** What the supervisor reported last; empty without one. */
   readProcessStates: () => readonly ProcessState[];
   /** What the supervisor measured last of itself and processes without metrics of their own; empty without one. */

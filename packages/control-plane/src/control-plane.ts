@@ -6,6 +6,7 @@ import {
   createRequestTraces,
   createWorkMetrics,
 } from "@opencomputer/process";
+import { egressProxyName } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import type { ControlPlaneOptions } from "./control-plane-options.ts";
 import { createServices } from "./create-services.ts";
@@ -87,7 +88,7 @@ export async function startControlPlane(
   // Sandboxes, on the workers.
   const connections = connectWorkers({
     workerSocket: options.workerSocket,
-    egressProxySocket: options.egressProxySocket,
+    egressProxySockets: options.egressProxySockets,
     certificatePem: certificateAuthority.certificatePem,
     ...{ tracer, logger },
   });
@@ -184,7 +185,12 @@ export async function startControlPlane(
           read: {
             "/metrics": metrics.read,
             "/metrics/worker": () => workers.forNew().readMetrics(),
-            "/metrics/egress-proxy": () => workers.forNew().egressProxy.readMetrics(),
+            ...Object.fromEntries(
+              [...workers.forNew().egressProxies.all.entries()].map(([index, egressProxy]) => [
+                `/metrics/${egressProxyName(index)}`,
+                () => egressProxy.readMetrics(),
+              ]),
+            ),
           },
         });
   const url = await server.listen({ host: options.host, port: options.port });

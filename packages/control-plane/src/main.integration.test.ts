@@ -56,7 +56,7 @@ describe("the control plane as a process", () => {
         OPENCOMPUTER_PORT: String(port),
         DATABASE_URL: databaseUrl,
         OPENCOMPUTER_WORKER_SOCKET: join(directory, "worker.sock"),
-        OPENCOMPUTER_EGRESS_PROXY_SOCKET: join(directory, "egress-proxy.sock"),
+        OPENCOMPUTER_EGRESS_PROXY_SOCKETS: join(directory, "egress-proxy.sock"),
         ...environment,
       },
     });

@@ -69,7 +69,11 @@ async function run(): Promise<void> {
       OPENCOMPUTER_PIP_INDEX_URL: settingSchemas.OPENCOMPUTER_PIP_INDEX_URL,
       OPENCOMPUTER_BUILD_PROXY: settingSchemas.OPENCOMPUTER_BUILD_PROXY,
       OPENCOMPUTER_WORKER_SOCKET: absolutePath,
-      OPENCOMPUTER_EGRESS_PROXY_SOCKET: absolutePath,
+      /** Paths, separated by commas. */
+      OPENCOMPUTER_EGRESS_PROXY_SOCKETS: z
+        .string()
+        .transform((text) => text.split(","))
+        .pipe(z.array(absolutePath)),
     },
     readSecretSettings(process.env),
   );
@@ -144,7 +148,7 @@ async function run(): Promise<void> {
       workerSocket: settings.OPENCOMPUTER_WORKER_SOCKET,
       ...watchSupervisor(process, logger),
       tracer,
-      egressProxySocket: settings.OPENCOMPUTER_EGRESS_PROXY_SOCKET,
+      egressProxySockets: settings.OPENCOMPUTER_EGRESS_PROXY_SOCKETS,
     },
     logger,
   );

@@ -45,7 +45,9 @@ export function startMaintenance(deps: {
 
   const tasks = [
     repeat("worker poll", pollMilliseconds, connections.pollWorkers),
-    repeat("egress proxy poll", pollMilliseconds, connections.pollEgressProxies),
+    ...connections.egressProxyPolls.map((poll) =>
+      repeat("egress proxy poll", pollMilliseconds, poll),
+    ),
     repeat("credentials poll", credentialsPollMilliseconds, openRequests.endUnauthorized),
     repeat("idle sweep", pollMilliseconds, maintenance.sweepIdle),
     repeat("reconciliation of sandboxes", reconcileMilliseconds, async () => {
@@ -68,7 +70,7 @@ export function startMaintenance(deps: {
     repeat("maintenance of usage", usageMaintenanceMilliseconds, maintenance.maintainUsage),
   ];
   const egressLogReaders = startEgressLogReaders({
-    egressProxies: connections.workers.all().map(({ egressProxy }) => egressProxy),
+    egressProxies: connections.workers.all().flatMap(({ egressProxies }) => egressProxies.all),
     store: maintenance.storeEgressLog,
     onUnstorable: maintenance.countUnstorable,
     logger,

@@ -8,6 +8,7 @@ import {
 } from "@opencomputer/process";
 import {
   cloudServiceRanges,
+  egressPortsOf,
   exitCodes,
   readSettings,
   SettingsError,
@@ -82,6 +83,7 @@ try {
       now: Date.now,
     }),
     address: settings.OPENCOMPUTER_EGRESS_ADDRESS,
+    ports: egressPortsOf(settings.OPENCOMPUTER_EGRESS_PROXY_INDEX),
     streamDescriptor: settings.OPENCOMPUTER_EGRESS_STREAM_DESCRIPTOR,
     refusalDescriptor: settings.OPENCOMPUTER_EGRESS_REFUSAL_DESCRIPTOR,
     socketPath: settings.OPENCOMPUTER_EGRESS_PROXY_SOCKET,

@@ -1,4 +1,4 @@
-import { settingSchemas } from "@opencomputer/protocol/wire";
+import { serviceLimits, settingSchemas } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 
 /**
@@ -18,6 +18,13 @@ export const egressProxySettings = {
   OPENCOMPUTER_EGRESS_PROXY_SOCKET: z.string().startsWith("/", "expected an absolute path"),
   /** IPv4 address that guests' connections arrive at. */
   OPENCOMPUTER_EGRESS_ADDRESS: z.ipv4(),
+  /** Which of the egress proxies of its host this is, from 0: it decides at which ports of the address it listens. */
+  OPENCOMPUTER_EGRESS_PROXY_INDEX: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(serviceLimits.egressProxiesMax - 1)
+    .default(0),
   /** File descriptor of a listening socket for guests' other ports, whose connections keep their destination. */
   OPENCOMPUTER_EGRESS_STREAM_DESCRIPTOR: z.coerce.number().int().min(3).max(1023).optional(),
   /** File descriptor of a socket of netfilter's log: which connections of guests the packet filter rejected. */

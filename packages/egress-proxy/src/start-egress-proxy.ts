@@ -1,6 +1,6 @@
 import type { SecureContext } from "node:tls";
 import { createProcessMetrics, type JudgeAddress, OwnAddresses } from "@opencomputer/process";
-import { type EgressHost, egressPorts, serviceLimits } from "@opencomputer/protocol/wire";
+import { type EgressHost, type EgressPorts, serviceLimits } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import type { AuditWriter, WriteAudit } from "./audit/audit-writer.ts";
 import { type AuditRefusal, SparseAudit } from "./audit/sparse-audit.ts";
@@ -69,7 +69,9 @@ export async function startEgressProxy(options: {
   /** The operator's proxy, when the internet is reached through one. */
   upstreamProxy: UpstreamProxyUse | undefined;
   nameservers: Nameservers;
+  /** Where guests' connections arrive. */
   address: string;
+  ports: EgressPorts;
   /** File descriptor of the socket for guests' other ports; those ports are closed without it. */
   streamDescriptor: number | undefined;
   /** File descriptor from which is read what the packet filter rejected; that is not audited without it. */
@@ -81,7 +83,7 @@ export async function startEgressProxy(options: {
   egressLog: EgressLogBuffer;
   log: Logger;
 }): Promise<EgressProxy> {
-  const { log, audit, egressLog, address, judgeAddress } = options;
+  const { log, audit, egressLog, address, ports, judgeAddress } = options;
   const readNameservers = () => options.nameservers.read();
   const now = Date.now;
   const { monotonicMilliseconds } = systemClock;
@@ -222,15 +224,15 @@ export async function startEgressProxy(options: {
   });
   const dnsOverUdp = createUdpListener({ resolver, findPolicy, auditRefusal, log });
 
-  await untilAddressExists(() => listen(tls, { host: address, port: egressPorts.tls }), {
+  await untilAddressExists(() => listen(tls, { host: address, port: ports.tls }), {
     timeoutMilliseconds: addressTimeoutMilliseconds,
   });
-  await listen(http, { host: address, port: egressPorts.http });
+  await listen(http, { host: address, port: ports.http });
   if (options.streamDescriptor !== undefined) {
     await listenOnDescriptor(streams, options.streamDescriptor);
   }
-  await listen(dnsOverTcp, { host: address, port: egressPorts.dns });
-  await dnsOverUdp.listen({ host: address, port: egressPorts.dns });
+  await listen(dnsOverTcp, { host: address, port: ports.dns });
+  await dnsOverUdp.listen({ host: address, port: ports.dns });
   if (options.refusalDescriptor !== undefined) {
     followRejections(options.refusalDescriptor, {
       onRejected: (rejection) =>
@@ -256,7 +258,7 @@ export async function startEgressProxy(options: {
   log.info(
     {
       address,
-      ports: egressPorts,
+      ports,
       ...(upstreamProxy && { upstreamProxy: `${upstreamProxy.host}:${upstreamProxy.port}` }),
     },
     "the egress proxy serves guests",

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { egressPorts, refusalLogGroup } from "@opencomputer/protocol/wire";
+import { egressPortsOf, egressProxyName, refusalLogGroup } from "@opencomputer/protocol/wire";
 import { inspectorOptions } from "./development/inspector.ts";
 import type { Installation } from "./installation/installation.ts";
 import { egressAddressOf } from "./installation/network-block.ts";
@@ -48,7 +48,8 @@ export function defineProcesses({
 }): {
   host: ProcessDefinition;
   worker: ProcessDefinition;
-  egressProxy: ProcessDefinition;
+  /** One or several, in the order of their indexes. */
+  egressProxies: readonly ProcessDefinition[];
   controlPlane: ProcessDefinition;
 } {
   const nodeCommand = (name: Parameters<typeof inspectorOptions>[0], mainFile: string) => [
@@ -70,7 +71,11 @@ export function defineProcesses({
     readOnlyPaths: [...programPaths, ...(own.readOnlyPaths ?? [])],
   });
   const workerSocketDirectory = dirname(installation.workerSocket);
-  const egressProxySocketDirectory = dirname(installation.egressProxySocket);
+  const egressProxyIndexes = Array.from(
+    { length: settings.OPENCOMPUTER_EGRESS_PROXY_PROCESSES },
+    (_, index) => index,
+  );
+  const egressProxySockets = egressProxyIndexes.map(installation.egressProxySocket);
   const databasePaths = databaseUrlPaths(databaseUrl);
   const ports = [settings.OPENCOMPUTER_PORT, settings.OPENCOMPUTER_METRICS_PORT ?? Infinity];
   const receiverFiles = [
@@ -86,7 +91,11 @@ export function defineProcesses({
       name: "host",
       command: nodeCommand("host", mainFileOf("worker", "host")),
       environment: {
-        ...pass(["OPENCOMPUTER_ALLOW_UNLIMITED", "OPENCOMPUTER_EGRESS_DENY"]),
+        ...pass([
+          "OPENCOMPUTER_ALLOW_UNLIMITED",
+          "OPENCOMPUTER_EGRESS_DENY",
+          "OPENCOMPUTER_EGRESS_PROXY_PROCESSES",
+        ]),
         OPENCOMPUTER_DATA_DIR: installation.dataDirectory,
         OPENCOMPUTER_HOST_SOCKET: installation.hostSocket,
         OPENCOMPUTER_RUNTIME_DIR: installation.runtimeDirectory,
@@ -124,12 +133,16 @@ export function defineProcesses({
         OPENCOMPUTER_GUEST_IMAGE_DIR: guestImageDirectory,
       },
     },
-    egressProxy: {
-      name: "egress-proxy",
-      command: nodeCommand("egress-proxy", mainFileOf("egress-proxy")),
+    egressProxies: egressProxyIndexes.map((index) => ({
+      name: egressProxyName(index),
+      // There is one port for it: of several, the first is debugged.
+      command:
+        index === 0
+          ? nodeCommand("egress-proxy", mainFileOf("egress-proxy"))
+          : [process.execPath, ...nodeOptions, mainFileOf("egress-proxy")],
       confinement: confine({
         user: users.egressProxy,
-        writablePaths: [egressProxySocketDirectory],
+        writablePaths: [dirname(installation.egressProxySocket(index))],
         copiedFiles: egressFiles,
       }),
       secrets: pick(secrets, secretSettingNames.egressProxy),
@@ -142,7 +155,8 @@ export function defineProcesses({
           "OPENCOMPUTER_EGRESS_RESOLV_CONF",
         ]),
         OPENCOMPUTER_SECRETS_DESCRIPTOR: String(secretsDescriptor),
-        OPENCOMPUTER_EGRESS_PROXY_SOCKET: installation.egressProxySocket,
+        OPENCOMPUTER_EGRESS_PROXY_INDEX: String(index),
+        OPENCOMPUTER_EGRESS_PROXY_SOCKET: installation.egressProxySocket(index),
         OPENCOMPUTER_EGRESS_ADDRESS: egressAddressOf(installation.networkBlock),
         OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: String(auditDescriptor),
         OPENCOMPUTER_EGRESS_STREAM_DESCRIPTOR: String(streamDescriptor),
@@ -150,10 +164,10 @@ export function defineProcesses({
       },
       guestSockets: {
         address: egressAddressOf(installation.networkBlock),
-        port: egressPorts.streams,
-        logGroup: refusalLogGroup(installation.id),
+        port: egressPortsOf(index).streams,
+        logGroup: refusalLogGroup(installation.id, index),
       },
-    },
+    })),
     controlPlane: {
       name: "control-plane",
       command: nodeCommand("control-plane", mainFileOf("control-plane")),
@@ -162,7 +176,7 @@ export function defineProcesses({
         capabilities: ports.some((port) => port < unprivilegedPortMin) ? ["net_bind_service"] : [],
         readOnlyPaths: [
           workerSocketDirectory,
-          egressProxySocketDirectory,
+          ...egressProxySockets.map(dirname),
           ...databasePaths.directories,
         ],
         writablePaths: [installation.controlPlaneDirectory],
@@ -198,7 +212,7 @@ export function defineProcesses({
         OPENCOMPUTER_PORT: String(settings.OPENCOMPUTER_PORT),
         OPENCOMPUTER_SANDBOX_DOMAIN: settings.OPENCOMPUTER_SANDBOX_DOMAIN,
         OPENCOMPUTER_WORKER_SOCKET: installation.workerSocket,
-        OPENCOMPUTER_EGRESS_PROXY_SOCKET: installation.egressProxySocket,
+        OPENCOMPUTER_EGRESS_PROXY_SOCKETS: egressProxySockets.join(","),
       },
     },
   };

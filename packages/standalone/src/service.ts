@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+import { egressProxyName } from "@opencomputer/protocol/wire";
 import { apiOrigin, assertPortsAreFree } from "./api-endpoint.ts";
 import { AuditTrail } from "./audit/audit-trail.ts";
 import { carryOverEarlierDatabase } from "./database/carry-over.ts";
@@ -10,7 +11,7 @@ import { holdRuntimeDirectory, removeRuntimeDirectory } from "./installation/run
 import { holdInstallation } from "./installation/single-instance.ts";
 import { ensureSystemUsers, type SystemUsers } from "./installation/system-users.ts";
 import { ProcessSet } from "./process/process-set.ts";
-import type { ProcessStreams } from "./process/start-process.ts";
+import type { ProcessDefinition, ProcessStreams } from "./process/start-process.ts";
 import { defineProcesses } from "./processes.ts";
 import { isApiResponding, untilListening, untilReady, untilResponding } from "./readiness.ts";
 import type { ServeSettings } from "./serve-settings.ts";
@@ -24,7 +25,7 @@ export interface Service {
    * starting the whole service again would not give that process what it lacks.
    */
   isAlive(): Promise<boolean>;
-  /** Restarts the named processes, for those that run. Sandboxes keep running. */
+  /** Restarts the named processes, for those that run; every egress proxy for the name of the first. Sandboxes keep running. */
   restart(names: readonly string[]): Promise<void>;
   /** Stops every process, in the reverse order of their start. Sandboxes keep running. */
   stop(): Promise<void>;
@@ -55,6 +56,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   }
   await prepareDirectories(installation, users, {
     hasPresetApiKey: settings.OPENCOMPUTER_API_KEY !== undefined,
+    egressProxyCount: settings.OPENCOMPUTER_EGRESS_PROXY_PROCESSES,
   });
   await assertPortsAreFree(settings);
   const databaseUrl = settings.DATABASE_URL ?? databaseUrlOf(installation.databaseSocketDirectory);
@@ -63,24 +65,34 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   });
   const controlPlaneName = definitions.controlPlane.name;
   const processes = await ProcessSet.open({ installation, stateReader: controlPlaneName, onNote });
-  const egressProxyLog = processes.openLog(definitions.egressProxy);
+  const egressProxies = definitions.egressProxies.map((definition) => ({
+    definition,
+    log: processes.openLog(definition),
+  }));
   const auditTrail = await AuditTrail.open({
     directory: installation.auditDirectory,
     report(message) {
       onNote(message);
-      egressProxyLog.write(errorLine(message));
+      for (const { log } of egressProxies) log.write(errorLine(message));
     },
   });
 
   return {
     ready: startProcesses(options, {
       ...{ definitions, processes, users, databaseUrl },
-      egressProxy: { log: egressProxyLog, readAudit: (stream) => auditTrail.read(stream) },
+      ...{ egressProxies, readAudit: (stream) => auditTrail.read(stream) },
     }),
     async isAlive() {
       return processes.isRestarting(controlPlaneName) || isApiResponding(apiOrigin(settings));
     },
-    restart: (names) => processes.replace(names),
+    restart: (names) =>
+      processes.replace(
+        names.flatMap((name) =>
+          name === egressProxyName(0)
+            ? egressProxies.map(({ definition }) => definition.name)
+            : [name],
+        ),
+      ),
     async stop() {
       await processes.stop();
       await auditTrail.close();
@@ -98,10 +110,11 @@ async function startProcesses(
     processes: ProcessSet;
     users: SystemUsers;
     databaseUrl: string;
-    egressProxy: Pick<ProcessStreams, "log" | "readAudit">;
+    egressProxies: readonly { definition: ProcessDefinition; log: ProcessStreams["log"] }[];
+    readAudit: NonNullable<ProcessStreams["readAudit"]>;
   },
 ): Promise<void> {
-  const { definitions, processes, users, databaseUrl } = deps;
+  const { definitions, processes, users, databaseUrl, egressProxies, readAudit } = deps;
   const signal = processes.ending;
   if (settings.DATABASE_URL === undefined) {
     const database = await preparePrivateDatabase({ installation, users, onStage, onNote });
@@ -123,8 +136,12 @@ async function startProcesses(
   await processes.start(definitions.worker);
   await untilResponding(installation.workerSocket, signal);
   onStage("starting the egress proxy");
-  await processes.start(definitions.egressProxy, deps.egressProxy);
-  await untilResponding(installation.egressProxySocket, signal);
+  for (const { definition, log } of egressProxies) {
+    await processes.start(definition, { log, readAudit });
+  }
+  for (const index of egressProxies.keys()) {
+    await untilResponding(installation.egressProxySocket(index), signal);
+  }
   onStage("starting the control plane");
   await processes.start(definitions.controlPlane);
   if (settings.OPENCOMPUTER_METRICS_PORT !== undefined) {

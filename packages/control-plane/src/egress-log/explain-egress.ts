@@ -32,7 +32,10 @@ export async function explainEgress(
   const request = describedRequest(query);
   const sandbox = await findPresentSandbox(deps.sandboxes, orgId, sandboxId);
   const session = sandbox.state === "running" ? null : await describeSession(deps, sandbox);
-  return deps.workers.of(sandbox).egressProxy.explain(sandbox.id, { request, session });
+  return deps.workers
+    .of(sandbox)
+    .egressProxies.of(sandbox)
+    .explain(sandbox.id, { request, session });
 }
 
 async function describeSession(

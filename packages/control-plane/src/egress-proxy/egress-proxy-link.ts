@@ -1,14 +1,21 @@
 import { WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
 import { shareRunning } from "../concurrency/repeating-task.ts";
+import type { SandboxPlace } from "./egress-proxies.ts";
 import type { EgressProxyClient } from "./egress-proxy-client.ts";
 
-/** What an egress proxy is given so that it serves every sandbox as the database has it. */
+/** An egress proxy, and which sandboxes it serves. */
+export interface ServingProxy {
+  readonly client: EgressProxyClient;
+  serves(sandbox: SandboxPlace): boolean;
+}
+
+/** What an egress proxy is given so that it serves each of its sandboxes as the database has it. */
 export interface FillEgressProxy {
-  /** Gives a new process the CA and every live session; returns how many sessions. */
-  fill(egressProxy: EgressProxyClient): Promise<number>;
-  /** Hands over revocations that were not acknowledged yet. */
-  enforceRevocations(): Promise<void>;
+  /** Gives a new process the CA and each of its live sessions; returns how many sessions. */
+  fill(egressProxy: ServingProxy): Promise<number>;
+  /** Hands over those revocations that it has not acknowledged yet. */
+  enforceRevocations(egressProxy: ServingProxy): Promise<void>;
 }
 
 /** The state of an egress proxy, and what a new process of it is given before it counts as ready. */
@@ -21,7 +28,7 @@ export interface EgressProxyLink {
 }
 
 export function createEgressProxyLink(deps: {
-  egressProxy: EgressProxyClient;
+  egressProxy: ServingProxy;
   filler: FillEgressProxy;
   logger: Logger;
 }): EgressProxyLink {
@@ -31,14 +38,14 @@ export function createEgressProxyLink(deps: {
 
   async function pollOnce(): Promise<void> {
     try {
-      const { instanceId, hasCertificateAuthority } = await egressProxy.status();
+      const { instanceId, hasCertificateAuthority } = await egressProxy.client.status();
       if (instanceId !== filled || !hasCertificateAuthority) {
         const sessions = await filler.fill(egressProxy);
         filled = instanceId;
         logger.info({ instanceId, sessions }, "egress proxy filled");
       }
       isReady = true;
-      await filler.enforceRevocations();
+      await filler.enforceRevocations(egressProxy);
     } catch (error) {
       if (isReady) logger.warn({ err: error }, "egress proxy lost");
       isReady = false;

@@ -9,45 +9,48 @@ import { createFillEgressProxy } from "./fill-egress-proxy.ts";
 
 type Deps = Parameters<typeof createFillEgressProxy>[0] &
   Pick<Parameters<typeof createEgressProxyLink>[0], "egressProxy">;
+type Serves = Deps["egressProxy"]["serves"];
 
-function makeLink(putSession: (sandboxId: string) => Promise<boolean>) {
+function makeLink(
+  putSession: (sandboxId: string) => Promise<boolean>,
+  serves: Serves = () => true,
+) {
   const put: string[] = [];
   const proxy = { instanceId: randomUUID(), authorities: 0, responds: true };
   const recording = createRecordingLogger();
   const unused = (): never => assert.fail("not part of filling a proxy");
+  const rows = ["sb-1", "sb-2", "sb-3"].map((id, index) => ({
+    ...({ id, orgId: "org", state: "running", machineId: randomUUID() } as const),
+    ...{ sourceAddress: `198.18.0.${6 + index * 4}`, memoryMB: 1024 },
+    ...{ scaling: null, isHeld: false },
+  }));
+  let pending: typeof rows = [];
   const deps: Deps = {
     egressProxy: {
-      status: async () => {
-        if (!proxy.responds) throw new WireError("egress_proxy_unavailable", "away");
-        return {
-          instanceId: proxy.instanceId,
-          hasCertificateAuthority: proxy.authorities > 0,
-          sessionCount: 0,
-        };
+      serves,
+      client: {
+        status: async () => {
+          if (!proxy.responds) throw new WireError("egress_proxy_unavailable", "away");
+          return {
+            instanceId: proxy.instanceId,
+            hasCertificateAuthority: proxy.authorities > 0,
+            sessionCount: 0,
+          };
+        },
+        readMetrics: unused,
+        putCertificateAuthority: unused,
+        putSession: unused,
+        getPolicy: unused,
+        deleteSession: unused,
+        readEgressLog: unused,
+        explain: unused,
+        close: unused,
       },
-      readMetrics: unused,
-      putCertificateAuthority: unused,
-      putSession: unused,
-      getPolicy: unused,
-      deleteSession: unused,
-      readEgressLog: unused,
-      explain: unused,
-      close: unused,
     },
     maintenance: {
-      listOwned: async () =>
-        ["sb-1", "sb-2", "sb-3"].map((id) => ({
-          id,
-          orgId: "org",
-          state: "running",
-          sourceAddress: "198.18.0.2",
-          machineId: randomUUID(),
-          memoryMB: 1024,
-          scaling: null,
-          isHeld: false,
-        })),
+      listOwned: async () => rows,
       countByState: unused,
-      listPendingRevocations: async () => [],
+      listPendingRevocations: async () => pending,
       whichStopped: unused,
       listBuilders: unused,
       listIdle: unused,
@@ -68,7 +71,10 @@ function makeLink(putSession: (sandboxId: string) => Promise<boolean>) {
     logger: recording.logger,
   };
   const link = createEgressProxyLink({ ...deps, filler: createFillEgressProxy(deps) });
-  return { link, proxy, put, lines: recording.lines };
+  const revokeEverywhere = () => {
+    pending = rows;
+  };
+  return { link, proxy, put, revokeEverywhere, lines: recording.lines };
 }
 
 describe("EgressProxyLink", () => {
@@ -80,6 +86,18 @@ describe("EgressProxyLink", () => {
     proxy.instanceId = randomUUID();
     await link.poll();
     assert.deepEqual([proxy.authorities, put.length], [2, 6]);
+  });
+
+  test("fills one of several with its own sessions, and hands over its own revocations", async () => {
+    const { link, put, revokeEverywhere } = makeLink(
+      async () => true,
+      ({ sourceAddress }) => sourceAddress !== "198.18.0.10",
+    );
+    await link.poll();
+    assert.deepEqual(put, ["sb-1", "sb-3"]);
+    revokeEverywhere();
+    await link.poll();
+    assert.deepEqual(put, ["sb-1", "sb-3", "sb-1", "sb-3"]);
   });
 
   for (const error of [new VaultError("does not open"), new WireError("internal_error", "no")]) {

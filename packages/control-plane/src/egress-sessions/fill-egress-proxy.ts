@@ -18,8 +18,8 @@ export function createFillEgressProxy(deps: {
 
   return {
     async fill(egressProxy) {
-      await handOver.putCertificateAuthority(egressProxy);
-      const live = await maintenance.listOwned(liveStates);
+      await handOver.putCertificateAuthority(egressProxy.client);
+      const live = (await maintenance.listOwned(liveStates)).filter(egressProxy.serves);
       for (const { orgId, id } of live) {
         try {
           await handOver.putSession(orgId, id);
@@ -31,8 +31,9 @@ export function createFillEgressProxy(deps: {
       return live.length;
     },
 
-    async enforceRevocations() {
-      for (const { orgId, id } of await maintenance.listPendingRevocations()) {
+    async enforceRevocations(egressProxy) {
+      const pending = await maintenance.listPendingRevocations();
+      for (const { orgId, id } of pending.filter(egressProxy.serves)) {
         try {
           await handOver.putSession(orgId, id);
           logger.info({ sandboxId: id }, "a revocation that was pending is enforced");

@@ -50,7 +50,7 @@ export interface ProxyHandOver {
    * @throws {SessionWithheldError | VaultError | KeyRingError}
    */
   putSession(orgId: string, sandboxId: string): Promise<boolean>;
-  /** Takes the session away. A proxy that does not run holds none. */
+  /** Takes the session away, whichever proxy holds it. A proxy that does not run holds none. */
   removeSession(sandboxId: string): Promise<void>;
 }
 
@@ -125,12 +125,20 @@ export function createProxyHandOver(deps: {
     }
   }
 
-  async function remove(sandboxId: string): Promise<void> {
-    try {
-      await workers.of({ id: sandboxId }).egressProxy.deleteSession(sandboxId);
-    } catch (error) {
-      if (!(error instanceof PeerAbsentError)) throw error;
-    }
+  const proxiesOf = (sandboxId: string) => workers.of({ id: sandboxId }).egressProxies;
+
+  /** Takes the session away from each proxy but the one that it is to be handed to. */
+  async function remove(sandboxId: string, kept?: EgressProxyClient): Promise<void> {
+    const others = proxiesOf(sandboxId).all.filter((egressProxy) => egressProxy !== kept);
+    await Promise.all(
+      others.map(async (egressProxy) => {
+        try {
+          await egressProxy.deleteSession(sandboxId);
+        } catch (error) {
+          if (!(error instanceof PeerAbsentError)) throw error;
+        }
+      }),
+    );
   }
 
   async function put(orgId: string, sandboxId: string, attempt = 1): Promise<boolean> {
@@ -141,7 +149,10 @@ export function createProxyHandOver(deps: {
     }
     const { session, pendingRevocation } = read;
     try {
-      await workers.of({ id: sandboxId }).egressProxy.putSession(session);
+      const egressProxy = proxiesOf(sandboxId).of(session);
+      // In a new slot the sandbox may have another proxy than before.
+      await remove(sandboxId, egressProxy);
+      await egressProxy.putSession(session);
       if (pendingRevocation !== null) {
         await sandboxes.acknowledgeRevocation(orgId, sandboxId, pendingRevocation);
       }

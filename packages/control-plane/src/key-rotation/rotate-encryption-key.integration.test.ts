@@ -179,7 +179,7 @@ describe("rotation of the encryption key", () => {
         OPENCOMPUTER_DATA_DIR: join(directory, "data"),
         OPENCOMPUTER_PORT: String(await freePort()),
         OPENCOMPUTER_WORKER_SOCKET: join(directory, "worker.sock"),
-        OPENCOMPUTER_EGRESS_PROXY_SOCKET: join(directory, "egress-proxy.sock"),
+        OPENCOMPUTER_EGRESS_PROXY_SOCKETS: join(directory, "egress-proxy.sock"),
         ...environment,
       },
     });

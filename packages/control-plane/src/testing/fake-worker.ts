@@ -84,7 +84,7 @@ export function createFakeWorker(socketPath: string) {
   const events: string[] = [];
   const fakeSessions = createFakeSessions();
   const fakeTerminals = createFakeTerminals();
-  let nextAddress = 2;
+  let nextSlot = 0;
   const worker = {
     machines,
     sessions: fakeSessions.sessions,
@@ -174,7 +174,7 @@ export function createFakeWorker(socketPath: string) {
 
   /** A slot, and with it a machine of its own. */
   const freeSlot = () => ({
-    sourceAddress: `198.18.0.${nextAddress++}`,
+    sourceAddress: slotAddress(nextSlot++),
     machineId: randomUUID(),
   });
 
@@ -455,3 +455,9 @@ export function createFakeWorker(socketPath: string) {
   return worker;
 }
 export type FakeWorker = ReturnType<typeof createFakeWorker>;
+
+/** The address that the packets of a slot have: each slot is a /30. */
+function slotAddress(slot: number): string {
+  const place = 6 + slot * 4;
+  return `198.18.${Math.floor(place / 256)}.${place % 256}`;
+}

@@ -74,7 +74,7 @@ export async function startTestInstallation(
         buildSources: { aptMirror: undefined, pipIndexUrl: undefined, proxy: undefined },
         dashboardDirectory: null,
         workerSocket: join(directory, "worker.sock"),
-        egressProxySocket: join(directory, "egress-proxy.sock"),
+        egressProxySockets: [join(directory, "egress-proxy.sock")],
         readProcessStates: () => [],
         tracer: new Tracer(),
         readProcessUsage: () => [],

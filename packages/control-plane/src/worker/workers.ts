@@ -1,18 +1,20 @@
 import type { Tracer } from "@opencomputer/process";
-import type { WorkerCheckpoint, WorkerStatus } from "@opencomputer/protocol/wire";
-import type { Logger } from "pino";
 import {
-  createEgressProxyClient,
-  type EgressProxyClient,
-} from "../egress-proxy/egress-proxy-client.ts";
+  egressProxyName,
+  type WorkerCheckpoint,
+  type WorkerStatus,
+} from "@opencomputer/protocol/wire";
+import type { Logger } from "pino";
+import { createEgressProxies, type EgressProxies } from "../egress-proxy/egress-proxies.ts";
+import { createEgressProxyClient } from "../egress-proxy/egress-proxy-client.ts";
 import { createEgressProxyLink, type FillEgressProxy } from "../egress-proxy/egress-proxy-link.ts";
 import { traceEgressProxy, traceWorker } from "./traced-peers.ts";
 import { createWorkerClient, type WorkerClient } from "./worker-client.ts";
 import { createWorkerLink, type HostSizes } from "./worker-link.ts";
 
-/** A worker, and the egress proxy that serves the machines of its host. */
+/** A worker, and the egress proxies that serve the machines of its host. */
 export interface Worker extends WorkerClient {
-  readonly egressProxy: EgressProxyClient;
+  readonly egressProxies: EgressProxies;
   /**
    * The sizes that the host has.
    *
@@ -20,7 +22,11 @@ export interface Worker extends WorkerClient {
    * with `retryAfterSeconds` when it is starting.
    */
   readSizes(): Promise<HostSizes>;
-  /** As {@link readSizes}. @throws {WireError} `egress_proxy_unavailable` too */
+  /**
+   * As {@link readSizes}, for a machine in whatever slot is free, so with every egress proxy.
+   *
+   * @throws {WireError} `egress_proxy_unavailable` too
+   */
   assertReady(): Promise<HostSizes>;
 }
 
@@ -57,8 +63,8 @@ export interface WorkerConnections {
   adoptWith(adoption: WorkerAdoption): void;
   /** Asks the workers for their state. Never rejects. */
   pollWorkers(): Promise<void>;
-  /** Asks the egress proxies for their state. Never rejects. */
-  pollEgressProxies(): Promise<void>;
+  /** Each asks one egress proxy for its state: one that is slow keeps no other waiting. Never reject. */
+  readonly egressProxyPolls: readonly (() => Promise<void>)[];
   /** Whether the workers are ready, whatever the state of their proxies. */
   workersReady(): boolean;
   health(): WorkersHealth;
@@ -67,7 +73,7 @@ export interface WorkerConnections {
 
 export function connectWorkers(options: {
   workerSocket: string;
-  egressProxySocket: string;
+  egressProxySockets: readonly string[];
   certificatePem: string;
   tracer: Tracer;
   logger: Logger;
@@ -81,28 +87,37 @@ export function connectWorkers(options: {
   }
 
   const client = traceWorker(tracer, createWorkerClient(options.workerSocket));
-  const egressProxy = traceEgressProxy(tracer, createEgressProxyClient(options.egressProxySocket));
+  const egressProxies = createEgressProxies(
+    options.egressProxySockets.map((socketPath) =>
+      traceEgressProxy(tracer, createEgressProxyClient(socketPath)),
+    ),
+  );
   const workerLink = createWorkerLink({
     worker: client,
     certificatePem,
     reconcile: () => adopted().reconcile(),
     logger,
   });
-  const egressProxyLink = createEgressProxyLink({
-    egressProxy,
-    filler: {
-      fill: (proxy) => adopted().egressProxy.fill(proxy),
-      enforceRevocations: () => adopted().egressProxy.enforceRevocations(),
-    },
-    logger,
-  });
+  const egressProxyLinks = egressProxies.all.map((egressProxy, index) =>
+    createEgressProxyLink({
+      egressProxy: {
+        client: egressProxy,
+        serves: (sandbox) => egressProxies.of(sandbox) === egressProxy,
+      },
+      filler: {
+        fill: (proxy) => adopted().egressProxy.fill(proxy),
+        enforceRevocations: (proxy) => adopted().egressProxy.enforceRevocations(proxy),
+      },
+      logger: logger.child({ egressProxy: egressProxyName(index) }),
+    }),
+  );
   const worker: Worker = {
     ...client,
-    egressProxy,
+    egressProxies,
     readSizes: workerLink.assertReady,
     async assertReady() {
       const sizes = await workerLink.assertReady();
-      await egressProxyLink.assertReady();
+      await Promise.all(egressProxyLinks.map((link) => link.assertReady()));
       return sizes;
     },
   };
@@ -118,18 +133,22 @@ export function connectWorkers(options: {
       adoption = given;
     },
     pollWorkers: workerLink.poll,
-    pollEgressProxies: egressProxyLink.poll,
+    egressProxyPolls: egressProxyLinks.map(({ poll }) => poll),
     workersReady: workerLink.ready,
-    health: () => describeHealth(workerLink.status(), egressProxyLink.ready()),
+    health: () =>
+      describeHealth(
+        workerLink.status(),
+        egressProxyLinks.every((link) => link.ready()),
+      ),
     async close() {
-      await Promise.all([client.close(), egressProxy.close()]);
+      await Promise.all([client, ...egressProxies.all].map((peer) => peer.close()));
     },
   };
 }
 
-function describeHealth(status: WorkerStatus | undefined, isProxyReady: boolean): WorkersHealth {
+function describeHealth(status: WorkerStatus | undefined, areProxiesReady: boolean): WorkersHealth {
   return {
-    ready: status?.ready === true && isProxyReady,
+    ready: status?.ready === true && areProxiesReady,
     limitsEnforced: status?.limitsEnforced ?? null,
     quarantinedCount: status?.quarantined.length ?? null,
   };

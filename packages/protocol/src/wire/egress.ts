@@ -3,8 +3,8 @@ import { sandboxIdSchema } from "../api/rules/identifiers.ts";
 import { sealedToken } from "./secrets/sealed-token.ts";
 
 /**
- * Where the proxy listens on the egress address. A slot's rules send the
- * guest's tcp/443, tcp/80 and port 53 here.
+ * Where the proxy listens on the egress address, the first if there are several. A slot's
+ * rules send the guest's tcp/443, tcp/80 and port 53 here.
  */
 export const egressPorts = {
   /** TLS that guests open to port 443. TCP. */
@@ -18,11 +18,11 @@ export const egressPorts = {
 } as const;
 
 /**
- * The group of netfilter's log in which the host's filter of an installation
- * reports connections that it rejected.
+ * The group of netfilter's log in which the host's filter of an installation reports
+ * connections that it rejected to the `index`-th egress proxy, from 0.
  */
-export function refusalLogGroup(installationId: string): number {
-  return Number.parseInt(installationId, 16) % 2 ** 16;
+export function refusalLogGroup(installationId: string, index: number): number {
+  return (Number.parseInt(installationId, 16) + index) % 2 ** 16;
 }
 
 /** The gateway address of every guest; names that an allowlist does not have resolve to it. */

@@ -1,6 +1,7 @@
 export * from "./agent.ts";
 export * from "./egress.ts";
 export * from "./egress-log.ts";
+export * from "./egress-proxies.ts";
 export * from "./limits.ts";
 export * from "./preview-host.ts";
 export * from "./process/address-ranges.ts";

@@ -79,6 +79,8 @@ export const serviceLimits = {
   awsSignedBodyBytesMax: 8 * 1024 * 1024,
   /** One chunk of a body that is signed by chunks for AWS, which is collected to be signed again. 413 to the guest. */
   awsChunkBytesMax: 1024 * 1024,
+  /** Egress proxies of one host. The service does not start. */
+  egressProxiesMax: 32,
   /**
    * Connections that one sandbox may hold open through the proxy. A further one takes the place of
    * one that is idle; without such a one it gets a 503 `too_many_connections`.

@@ -69,7 +69,9 @@ async function loadDatabase(
   const users = await ensureSystemUsers();
   await mkdir(installation.runtimeDirectory, { recursive: true, mode: 0o711 });
   const hasApiKey = (await readdir(installation.dataDirectory)).includes("control-plane");
-  await prepareDirectories(installation, users, { hasPresetApiKey: !hasApiKey });
+  await prepareDirectories(installation, users, {
+    ...{ hasPresetApiKey: !hasApiKey, egressProxyCount: 0 },
+  });
   const onStage = () => undefined;
   const { definition, untilAccepting } = await preparePrivateDatabase({
     ...{ installation, users, onStage, onNote },

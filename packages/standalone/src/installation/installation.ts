@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { egressProxyName } from "@opencomputer/protocol/wire";
 import type { InstallationRecord } from "./installation-record.ts";
 
 /** `sun_path` of unix(7), less the terminating NUL. */
@@ -29,7 +30,8 @@ export interface Installation {
   readonly workerSocket: string;
   /** Of the process that acts on the host as root; only the worker may connect. */
   readonly hostSocket: string;
-  readonly egressProxySocket: string;
+  /** Of the egress proxy with an index, from 0. Each has a directory of its own. */
+  egressProxySocket(index: number): string;
   readonly supervisorSocket: string;
   /** Holds the socket of the private database, whose name is PostgreSQL's. */
   readonly databaseSocketDirectory: string;
@@ -66,7 +68,7 @@ export function describeInstallation(
     rootMountPoint: join(runtimeDirectory, "root"),
     workerSocket: socket("worker/worker.sock"),
     hostSocket: socket("host/host.sock"),
-    egressProxySocket: socket("egress-proxy/egress-proxy.sock"),
+    egressProxySocket: (index) => socket(`${egressProxyName(index)}/egress-proxy.sock`),
     supervisorSocket: socket("supervisor.sock"),
     databaseSocketDirectory: dirname(socket("database/.s.PGSQL.5432")),
     apiKeyFile: join(dataDirectory, "api-key"),

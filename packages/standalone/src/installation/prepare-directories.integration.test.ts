@@ -24,7 +24,7 @@ describe("prepareDirectories", () => {
     await rm(installation.runtimeDirectory, { recursive: true });
   });
   const prepare = (hasPresetApiKey = false) =>
-    prepareDirectories(installation, users, { hasPresetApiKey });
+    prepareDirectories(installation, users, { hasPresetApiKey, egressProxyCount: 2 });
   const accessOf = async (path: string) => {
     const { uid, gid, mode } = await lstat(path);
     return { uid, gid, mode: (mode & 0o7777).toString(8) };
@@ -48,9 +48,11 @@ describe("prepareDirectories", () => {
     assert.deepEqual(await accessOf(dirname(installation.workerSocket)), {
       ...{ uid: users.worker.userId, gid: group, mode: "2750" },
     });
-    assert.deepEqual(await accessOf(dirname(installation.egressProxySocket)), {
-      ...{ uid: users.egressProxy.userId, gid: group, mode: "2750" },
-    });
+    for (const index of [0, 1]) {
+      assert.deepEqual(await accessOf(dirname(installation.egressProxySocket(index))), {
+        ...{ uid: users.egressProxy.userId, gid: group, mode: "2750" },
+      });
+    }
   });
 
   test("key files of an earlier version are moved, and the API key is found where it was", async () => {

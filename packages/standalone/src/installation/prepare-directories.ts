@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
 import type { Stats } from "node:fs";
-import { chmod, chown, lstat, mkdir, readdir, rename, symlink } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, readdir, rename, rm, symlink } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
+import { serviceLimits } from "@opencomputer/protocol/wire";
 import { hasCode } from "./file-access.ts";
 import type { Installation } from "./installation.ts";
 import type { SystemUser, SystemUsers } from "./system-users.ts";
@@ -19,7 +20,7 @@ const groupMayConnect = 0o2750;
 export async function prepareDirectories(
   installation: Installation,
   users: SystemUsers,
-  { hasPresetApiKey }: { hasPresetApiKey: boolean },
+  { hasPresetApiKey, egressProxyCount }: { hasPresetApiKey: boolean; egressProxyCount: number },
 ): Promise<void> {
   const { dataDirectory, controlPlaneDirectory, databaseDirectory } = installation;
   for (const directory of [dataDirectory, installation.logDirectory, databaseDirectory]) {
@@ -39,11 +40,14 @@ export async function prepareDirectories(
 
   await mkdir(installation.rootMountPoint, { recursive: true, mode: 0o700 });
   await makeSocketDirectory(dirname(installation.workerSocket), users.worker, controlPlane);
-  await makeSocketDirectory(
-    dirname(installation.egressProxySocket),
-    users.egressProxy,
-    controlPlane,
-  );
+  for (let index = 0; index < egressProxyCount; index += 1) {
+    const directory = dirname(installation.egressProxySocket(index));
+    await makeSocketDirectory(directory, users.egressProxy, controlPlane);
+  }
+  // Those of a service with more of them that was killed: only empty directories are removed with it.
+  for (let index = egressProxyCount; index < serviceLimits.egressProxiesMax; index += 1) {
+    await rm(installation.egressProxySocket(index), { force: true });
+  }
   await makeSocketDirectory(installation.databaseSocketDirectory, users.database, controlPlane);
 }
 

@@ -24,6 +24,7 @@ export interface HostOptions {
   readonly runtimeDirectory: string;
   readonly installationId: string;
   readonly networkBlock: NetworkBlock;
+  readonly egressProxyCount: number;
   readonly deniedRanges: readonly string[];
   readonly worker: { readonly userId: number; readonly groupId: number };
   /** Whether machines may run without control groups that limit them. */
@@ -45,6 +46,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const network = createHostNetwork({
     installationId,
     block,
+    egressProxyCount: options.egressProxyCount,
     deniedRanges,
     clientUserId: worker.userId,
     markerPath: join(options.runtimeDirectory, "forwarding-was-off"),

@@ -22,13 +22,15 @@ export interface HostNetwork {
 export function createHostNetwork(options: {
   installationId: string;
   block: NetworkBlock;
+  /** How many egress proxies share the slots. */
+  egressProxyCount: number;
   /** Ranges that no guest may reach, besides the special ones. */
   deniedRanges: readonly string[];
   /** The user that connects to guests: the worker's. */
   clientUserId: number;
   markerPath: string;
 }): HostNetwork {
-  const { installationId, block, deniedRanges, clientUserId, markerPath } = options;
+  const { installationId, block, markerPath } = options;
   const table = hostTableName(installationId);
   // Delivers marked packets here, whatever their address.
   const mark = String(streamMark(installationId));
@@ -36,9 +38,7 @@ export function createHostNetwork(options: {
   const streamRule = ["fwmark", mark, "lookup", mark];
   return {
     async setUp() {
-      await runProgram("nft", ["-f", "-"], {
-        input: hostRules({ installationId, block, deniedRanges, clientUserId }),
-      });
+      await runProgram("nft", ["-f", "-"], { input: hostRules(options) });
       await runProgram("ip", ["addr", "replace", `${block.egressAddress}/32`, "dev", "lo"]);
       await runProgram("ip", ["route", "replace", "local", "default", "dev", "lo", ...streamTable]);
       if (!(await hasRuleFor(mark))) await runProgram("ip", ["rule", "add", ...streamRule]);

@@ -98,6 +98,7 @@ describe("a process of QEMU's user in a slot", () => {
   const host = createSlotHost({ installationId, block, deniedRanges: [] });
   const slots = createSlots({ installationId, block, host });
   const hostNetwork = createHostNetwork({
+    egressProxyCount: 1,
     clientUserId: 0,
     deniedRanges: [],
     installationId,

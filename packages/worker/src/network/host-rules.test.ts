@@ -3,18 +3,21 @@ import { describe, test } from "node:test";
 import { hostInterfaceGroups, hostRules, streamMark } from "./host-rules.ts";
 import { parseNetworkBlock } from "./network-block.ts";
 
-const rules = hostRules({
-  installationId: "00c0ffee",
-  block: parseNetworkBlock("198.18.4.0/22"),
-  deniedRanges: ["9.9.9.0/24", "2001:db8::/32"],
-  clientUserId: 997,
-});
+const rulesFor = (egressProxyCount: number) =>
+  hostRules({
+    installationId: "00c0ffee",
+    block: parseNetworkBlock("198.18.4.0/22"),
+    egressProxyCount,
+    deniedRanges: ["9.9.9.0/24", "2001:db8::/32"],
+    clientUserId: 997,
+  });
+const rules = rulesFor(1);
 const { open, intercepted, allowlisted } = hostInterfaceGroups;
 
 /** The rules of a chain, without its declaration. */
-function chain(name: string): string[] {
+function chain(name: string, text = rules): string[] {
   const body = new RegExp(`chain ${name} \\{\\n([^}]*(?:\\{[^}\\n]*\\}[^}]*)*)\\n {2}\\}`).exec(
-    rules,
+    text,
   );
   return (body?.[1] ?? "").split("\n").map((line) => line.trim());
 }
@@ -65,6 +68,67 @@ describe("hostRules", () => {
     assert.equal(denied, "ip daddr 9.9.9.0/24 drop");
     assert.equal(resolvers, "meta l4proto { tcp, udp } th dport 53 drop");
     assert.equal(first, `iifgroup ${open} accept`);
+  });
+
+  test("one proxy serves every slot, without a set, a zone and a translation", () => {
+    assert.doesNotMatch(rules, /slots_of_proxy|zone|dstnat/);
+    assert.deepEqual(chain("to_proxy").slice(0, 2), [
+      "ip daddr 198.18.4.1 udp dport 5353 accept",
+      "ip daddr 198.18.4.1 tcp dport { 8443, 8080, 5353, 8254 } accept",
+    ]);
+  });
+
+  test("of several proxies each has some of the slots, and no slot two", () => {
+    const sets = [
+      ...rulesFor(3).matchAll(/set (\S+) \{ type ipv4_addr; elements = \{ (.*?) \}; \}/g),
+    ];
+    assert.deepEqual(
+      sets.map(([, name]) => name),
+      ["slots_of_proxy_1", "slots_of_proxy_2", "slots_of_proxy_3"],
+    );
+    const addresses = sets.map(([, , elements = ""]) => elements.split(", "));
+    assert.deepEqual(
+      addresses.map(({ length }) => length),
+      [85, 85, 85],
+    );
+    assert.equal(new Set(addresses.flat()).size, 255);
+  });
+
+  test("of several proxies a slot is sent to its own, and reaches no other", () => {
+    const several = rulesFor(2);
+    const mark = streamMark("00c0ffee");
+    assert.match(chain("other_ports", several)[2] ?? "", /ip saddr @slots_of_proxy_2 .*:8454/);
+    assert.deepEqual(
+      chain("own_proxy", several)
+        .slice(1)
+        .map((rule) => rule.replace(/^iifname "oc00c0ffee-\*" ip daddr 198\.18\.4\.1 /, "")),
+      [
+        "ip saddr @slots_of_proxy_2 tcp dport 8443 dnat ip to 198.18.4.1:8453",
+        "ip saddr @slots_of_proxy_2 tcp dport 8080 dnat ip to 198.18.4.1:8090",
+        "ip saddr @slots_of_proxy_2 tcp dport 5353 dnat ip to 198.18.4.1:5363",
+        "ip saddr @slots_of_proxy_2 udp dport 5353 dnat ip to 198.18.4.1:5363",
+      ],
+    );
+    assert.deepEqual(
+      chain("input_from_slot", several)
+        .filter((rule) => rule.includes("log group"))
+        .map((rule) => /ip saddr (@\S+) .* log group (\d+)/.exec(rule)?.slice(1)),
+      [
+        ["@slots_of_proxy_1", "65518"],
+        ["@slots_of_proxy_2", "65519"],
+      ],
+    );
+    assert.ok(
+      chain("input_from_slot", several).includes(
+        `iifgroup ${allowlisted} meta mark ${mark} meta l4proto tcp accept`,
+      ),
+    );
+    assert.deepEqual(chain("to_proxy", several).slice(0, 4), [
+      "ip saddr @slots_of_proxy_1 ip daddr 198.18.4.1 udp dport 5353 accept",
+      "ip saddr @slots_of_proxy_1 ip daddr 198.18.4.1 tcp dport { 8443, 8080, 5353, 8254 } accept",
+      "ip saddr @slots_of_proxy_2 ip daddr 198.18.4.1 udp dport 5363 accept",
+      "ip saddr @slots_of_proxy_2 ip daddr 198.18.4.1 tcp dport { 8453, 8090, 5363, 8254 } accept",
+    ]);
   });
 
   test("replaces earlier rules in the same transaction", () => {

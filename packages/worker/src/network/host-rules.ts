@@ -1,4 +1,10 @@
-import { egressPorts, metadataService, refusalLogGroup } from "@opencomputer/protocol/wire";
+import { metadataService } from "@opencomputer/protocol/wire";
+import {
+  type ProxyOfSlots,
+  passToOwnProxy,
+  proxiesOfSlots,
+  slotSets,
+} from "./egress-proxy-rules.ts";
 import type { NetworkBlock } from "./network-block.ts";
 import { slotNamePrefix } from "./slot.ts";
 import type { SlotMode } from "./slot-rules.ts";
@@ -39,17 +45,20 @@ export function streamMark(installationId: string): number {
  * service of the host other than the proxy and the metadata service. Only the
  * worker may connect to guests. Under an allowlist the slot passes connections to open
  * ports on with their address, and `tproxy` gives them to the proxy: none is
- * forwarded. A rejected connection is reported to the proxy. Loading the rules replaces earlier ones in one
+ * forwarded. A rejected connection is reported to the proxy. Where there are several proxies,
+ * each slot has one of them, and reaches no other. Loading the rules replaces earlier ones in one
  * transaction.
  */
 export function hostRules({
   installationId,
   block,
+  egressProxyCount,
   deniedRanges,
   clientUserId,
 }: {
   installationId: string;
   block: NetworkBlock;
+  egressProxyCount: number;
   deniedRanges: readonly string[];
   clientUserId: number;
 }): string {
@@ -58,10 +67,13 @@ export function hostRules({
   const egress = block.egressAddress;
   const mark = streamMark(installationId);
   const { open, intercepted, allowlisted } = hostInterfaceGroups;
+  const proxies = { installationId, block, egressProxyCount };
+  const forEachProxy = (rules: (proxy: ProxyOfSlots) => string) =>
+    proxiesOfSlots(proxies).map(rules).join("\n");
   return `table inet ${table}
 delete table inet ${table}
 table inet ${table} {
-  chain raw {
+${slotSets(proxies)}  chain raw {
     type filter hook prerouting priority raw; policy accept;
     iifname ${slots} meta nfproto ipv6 drop
     iifname ${slots} fib saddr . iif oif missing drop
@@ -69,9 +81,12 @@ table inet ${table} {
   }
   chain other_ports {
     type filter hook prerouting priority mangle; policy accept;
-    iifgroup ${allowlisted} iifname ${slots} ip daddr != { ${closedToStreams.join(", ")} } meta l4proto tcp tproxy ip to ${egress}:${egressPorts.streams} meta mark set ${mark} accept
+${forEachProxy(
+  ({ fromItsSlots, ports }) =>
+    `    iifgroup ${allowlisted} iifname ${slots} ${fromItsSlots}ip daddr != { ${closedToStreams.join(", ")} } meta l4proto tcp tproxy ip to ${egress}:${ports.streams} meta mark set ${mark} accept`,
+)}
   }
-  chain input {
+${passToOwnProxy(proxies, slots)}  chain input {
     type filter hook input priority filter - 10; policy accept;
     iifname ${slots} goto input_from_slot
     iifname != "lo" ip daddr ${block.cidr} drop
@@ -79,13 +94,18 @@ table inet ${table} {
   chain input_from_slot {
     ct direction reply ct state established,related accept
     iifgroup ${allowlisted} meta mark ${mark} meta l4proto tcp accept
-    iifgroup ${allowlisted} ip daddr != ${egress} tcp flags & (syn | ack) == syn limit rate 50/second burst 100 packets log group ${refusalLogGroup(installationId)} snaplen 64
+${forEachProxy(
+  ({ fromItsSlots, logGroup }) =>
+    `    iifgroup ${allowlisted} ip daddr != ${egress} ${fromItsSlots}tcp flags & (syn | ack) == syn limit rate 50/second burst 100 packets log group ${logGroup} snaplen 64`,
+)}
     iifgroup { ${open}, ${intercepted}, ${allowlisted} } goto to_proxy
     drop
   }
   chain to_proxy {
-    ip daddr ${egress} udp dport ${egressPorts.dns} accept
-    ip daddr ${egress} tcp dport { ${egressPorts.tls}, ${egressPorts.http}, ${egressPorts.dns}, ${metadataService.port} } accept
+${forEachProxy(
+  ({ fromItsSlots, ports }) => `    ${fromItsSlots}ip daddr ${egress} udp dport ${ports.dns} accept
+    ${fromItsSlots}ip daddr ${egress} tcp dport { ${ports.tls}, ${ports.http}, ${ports.dns}, ${metadataService.port} } accept`,
+)}
     ip daddr ${egress} meta l4proto icmp ct state related accept
     meta l4proto tcp reject with tcp reset
     reject with icmpx admin-prohibited

@@ -179,6 +179,7 @@ describe("network slots", () => {
   const host = createSlotHost({ installationId, block, deniedRanges });
   const slots = createSlots({ installationId, block, host });
   const hostNetwork = createHostNetwork({
+    egressProxyCount: 1,
     clientUserId: 0,
     deniedRanges,
     installationId,
@@ -458,6 +459,7 @@ setTimeout(() => console.log("no reset after", reached), 30_000).unref();`,
   test("tearDown leaves nothing on the host", async () => {
     const other = await testInstallation();
     const network = createHostNetwork({
+      egressProxyCount: 1,
       clientUserId: 0,
       deniedRanges,
       installationId: other.installationId,

@@ -39,6 +39,7 @@ describe("other ports of an allowlist", () => {
     host: createSlotHost({ installationId, block, deniedRanges: [] }),
   });
   const hostNetwork = createHostNetwork({
+    egressProxyCount: 1,
     clientUserId: 0,
     deniedRanges: [],
     installationId,

@@ -4,7 +4,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { createInterface } from "node:readline";
-import { egressPorts, guestNetwork, metadataService } from "@opencomputer/protocol/wire";
+import { egressPortsOf, guestNetwork, metadataService } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import type { Slot } from "../network/slot.ts";
 import { runProgram } from "../process/run-program.ts";
@@ -139,11 +139,16 @@ socket.connect(${port}, "${address}", () => socket.send("?"));
 setTimeout(() => end("silent"), ${silenceMilliseconds});`;
 }
 
-/** Echoes on the proxy's ports, and reports the caller. */
-export async function serveAsProxy(egressAddress: string) {
+/**
+ * Echoes on the ports of the `index`-th proxy, and reports the caller; the first also on
+ * that of the metadata service.
+ */
+export async function serveAsProxy(egressAddress: string, index = 0) {
+  const ports = egressPortsOf(index);
+  const others = index === 0 ? [metadataService.port] : [];
   const callers: string[] = [];
   const servers: Server[] = [];
-  for (const port of [...Object.values(egressPorts), metadataService.port]) {
+  for (const port of [...Object.values(ports), ...others]) {
     const server = createServer((socket) => {
       callers.push(`tcp ${socket.localPort} from ${socket.remoteAddress}`);
       socket.on("error", () => socket.destroy());
@@ -157,10 +162,10 @@ export async function serveAsProxy(egressAddress: string) {
   }
   const resolver = createSocket("udp4");
   resolver.on("message", (question, { address, port }) => {
-    callers.push(`udp ${egressPorts.dns} from ${address}`);
+    callers.push(`udp ${ports.dns} from ${address}`);
     resolver.send(question, port, address);
   });
-  resolver.bind(egressPorts.dns, egressAddress);
+  resolver.bind(ports.dns, egressAddress);
   await once(resolver, "listening");
   return {
     /** Who called since the last time this was asked. */
@@ -176,7 +181,8 @@ export async function serveAsProxy(egressAddress: string) {
  * Accepts connections to any address, as the proxy does for open ports, and reports
  * where each was meant to go. Only a privileged program may open such a socket.
  */
-export async function serveStreams(egressAddress: string) {
+export async function serveStreams(egressAddress: string, index = 0) {
+  const { streams } = egressPortsOf(index);
   const open = `use Socket; $^F = 9;
 socket $s, PF_INET, SOCK_STREAM, 0 or die; setsockopt $s, SOL_SOCKET, SO_REUSEADDR, 1;
 setsockopt $s, 0, 19, 1 or die; bind $s, sockaddr_in(shift, inet_aton(shift)) or die;
@@ -189,7 +195,7 @@ listen $s, 9 or die; exec @ARGV, fileno $s;`;
 server.listen({ fd: Number(process.argv.at(-1)) }, () => console.log("ready"));`;
   const server = spawn(
     "perl",
-    ["-e", open, String(egressPorts.streams), egressAddress, process.execPath, "-e", serve, "--"],
+    ["-e", open, String(streams), egressAddress, process.execPath, "-e", serve, "--"],
     { stdio: ["pipe", "pipe", "inherit"] },
   );
   const lines = createInterface(server.stdout)[Symbol.asyncIterator]();

@@ -19,7 +19,7 @@ export async function readAllowedHosts(
   const secrets = copies.filter(({ revokedAt }) => revokedAt === null);
   const policy =
     sandbox.state === "running"
-      ? await deps.workers.of(sandbox).egressProxy.getPolicy(sandbox.id)
+      ? await deps.workers.of(sandbox).egressProxies.of(sandbox).getPolicy(sandbox.id)
       : storedPolicy(sandbox, secrets);
   const unlimited = secrets.filter(({ allowedHosts }) => allowedHosts.length === 0);
   return {

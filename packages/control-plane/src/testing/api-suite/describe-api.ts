@@ -9,6 +9,7 @@ import { describeDashboardSessions } from "./dashboard-sessions.ts";
 import { describeDiskBudget } from "./disk-budget.ts";
 import { describeEgressEvents } from "./egress-events.ts";
 import { describeEgressLog } from "./egress-log.ts";
+import { describeEgressProxies } from "./egress-proxies.ts";
 import { describeEvents } from "./events.ts";
 import { describeFailures } from "./failures.ts";
 import { describeFiles } from "./files.ts";
@@ -70,6 +71,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeTags(openDatabase);
     describeEgressLog(openDatabase);
     describeEgressEvents(openDatabase);
+    describeEgressProxies(openDatabase);
     describeUsage(openDatabase);
     describePreviews(openDatabase);
     describeEvents(openDatabase);

@@ -11,6 +11,7 @@ import {
   normalizePlacement,
   PlacementError,
 } from "../../api/rules/placement.ts";
+import { serviceLimits } from "../limits.ts";
 import { addressRangesSchema } from "./address-ranges.ts";
 import { pageOriginsSchema } from "./page-origins.ts";
 import { traceSettingSchemas } from "./trace-settings.ts";
@@ -196,6 +197,8 @@ export const settingSchemas = {
     hostPatterns: [],
     ranges: [],
   }),
+  /** How many egress proxies share the sandboxes of the host, each of which has one of them. */
+  OPENCOMPUTER_EGRESS_PROXY_PROCESSES: countSchema(1, serviceLimits.egressProxiesMax).default(1),
   /** The least severe entries that the processes write to their logs. */
   OPENCOMPUTER_LOG_LEVEL: z.enum(["error", "warn", "info", "debug"]).default("info"),
   /** Processes that open Node's inspector, separated by commas. */

@@ -9,11 +9,13 @@ import { measureNeighbours } from "./neighbour-figures.ts";
 import { measureRequests } from "./request-figures.ts";
 import { measureTiming } from "./timing-figures.ts";
 import { measureTransfers } from "./transfer-figures.ts";
+import { measureTwoProxies } from "./two-proxies-figure.ts";
 
 /** All measurements of the egress proxy, each with a floor of the same run. */
 export async function measureEgress(say: (text: string) => void): Promise<Figure[]> {
   const figures: Figure[] = [];
   figures.push(...(await measureRequests((text) => say(`proxy and relay: ${text}`))));
+  figures.push(await measureTwoProxies((text) => say(`two proxies and one: ${text}`)));
   figures.push(...(await measureHttp2Requests((text) => say(`proxy and relay, HTTP/2: ${text}`))));
   figures.push(...(await measureNewConnections((text) => say(`new connections: ${text}`))));
   figures.push(...(await measureTransfers((text) => say(`1 GiB: ${text}`))));

@@ -203,7 +203,11 @@ export function createServices(deps: {
       }),
       operations: createSandboxOperations(
         { sandboxes, activity, lifecycle, workers },
-        { operationsMax: limits.commandsPerSandboxMax },
+        {
+          operationsMax: limits.commandsPerSandboxMax,
+          // The agent refuses more than half of them; a guest may have replaced it.
+          connectionsMax: 2 * limits.attachedClientsMax,
+        },
       ),
       scaling: createScalingService(machineReplacement),
       checkpoints: createCheckpointService({

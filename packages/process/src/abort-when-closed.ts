@@ -1,16 +1,21 @@
 import type { ServerResponse } from "node:http";
 
-/** Aborts when the caller closes its connection before it has the whole response. */
+/**
+ * Aborts when the caller closes its connection before it has the whole response,
+ * and at once when it has closed it already.
+ */
 export function abortWhenClosed(
-  response: Pick<ServerResponse, "once" | "writableFinished">,
+  response: Pick<ServerResponse, "once" | "destroyed" | "writableFinished">,
 ): AbortSignal {
   const controller = new AbortController();
-  response.once("close", () => {
-    if (!response.writableFinished) {
-      controller.abort(
-        new Error("The caller closed its connection before the response was complete"),
-      );
-    }
-  });
+  const abort = (): void => {
+    if (response.writableFinished) return;
+    controller.abort(
+      new Error("The caller closed its connection before the response was complete"),
+    );
+  };
+  // Nothing is emitted again for a connection that ended while the request was being admitted.
+  if (response.destroyed) abort();
+  else response.once("close", abort);
   return controller.signal;
 }

@@ -69,3 +69,26 @@ test("forwardRequest ends a server that sends interim responses without end", as
   assert.equal(received.split("103 Early Hints").length - 1, 64);
   assert.match(received, /HTTP\/1\.1 502 [\s\S]*over 64 interim responses/);
 });
+
+test("forwardRequest sends nothing for a visitor who has left already", async (t) => {
+  let isOpened = false;
+  const agent = new TunnelAgent(async () => {
+    isOpened = true;
+    throw new Error("opened");
+  });
+  const gateway = createServer();
+  const visitor = connect(await portOf(gateway), "127.0.0.1");
+  t.after(() => {
+    visitor.destroy();
+    gateway.close();
+  });
+  visitor.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  const [, response] = await once(gateway, "request");
+  visitor.destroy();
+  await once(response, "close");
+  const target = { sandboxId: "sb-a", machineId: "m", port: 80 };
+  const signal = new AbortController().signal;
+  const request = { target, method: "GET", path: "/", fields: ["Host", "a"], body: null };
+  await forwardRequest(agent, { ...request, host: "a", signal }, response);
+  assert.equal(isOpened, false);
+});

@@ -34,6 +34,8 @@ export function forwardRequest(
   forwarded: Forwarded,
   response: ServerResponse,
 ): Promise<void> {
+  // A visitor may leave while the sandbox is woken for it.
+  if (response.destroyed) return Promise.resolve();
   return new Promise((resolve, reject) => {
     let current: ClientRequest | undefined;
     response.once("close", () => {

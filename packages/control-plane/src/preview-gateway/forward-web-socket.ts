@@ -13,8 +13,8 @@ import { TunnelAgent } from "./tunnel-agent.ts";
  * of the slower side.
  *
  * Resolves with the function that ends both sides once they are joined;
- * `undefined` when the server responded otherwise. Rejects when nothing was
- * sent to the visitor yet.
+ * `undefined` when the server responded otherwise, or when the visitor is gone.
+ * Rejects when nothing was sent to the visitor yet.
  */
 export function forwardWebSocket(
   agent: TunnelAgent,
@@ -23,6 +23,7 @@ export function forwardWebSocket(
   onTraffic: () => void,
 ): Promise<{ end: () => void; ended: Promise<void> } | undefined> {
   const { response } = visitor;
+  if (response.destroyed) return Promise.resolve(undefined);
   return new Promise((resolve, reject) => {
     const upstream = request({
       ...TunnelAgent.optionsOf(forwarded.target),

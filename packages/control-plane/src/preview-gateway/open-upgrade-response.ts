@@ -12,5 +12,7 @@ export function openUpgradeResponse(request: IncomingMessage): ServerResponse {
     if (!response.writableEnded) response.emit("drain");
   });
   response.once("finish", () => socket.destroySoon());
+  // Its end was reported before the response could listen for it.
+  if (socket.destroyed) response.destroy();
   return response;
 }

@@ -91,7 +91,8 @@ export function createPreviewRepository(database: Database) {
     /**
      * Creates the preview, or changes the one that exists.
      *
-     * @throws {WireError} `limit_exceeded`; `name_in_use` for a custom host name of another preview.
+     * @throws {WireError} `limit_exceeded`; `name_in_use` for a custom host name of another
+     * preview; `sandbox_not_running` when the sandbox was killed meanwhile.
      */
     async put(
       orgId: string,
@@ -101,6 +102,7 @@ export function createPreviewRepository(database: Database) {
       try {
         return await database.transaction(async (transaction) => {
           await lockOrg(transaction, orgId);
+          await assertNotKilled(transaction, orgId, sandboxId);
           const isIt = and(ofSandbox(orgId, sandboxId), eq(previews.port, port));
           const [present] = await transaction.select().from(previews).where(isIt);
           if (present !== undefined) {
@@ -197,6 +199,26 @@ export function createPreviewRepository(database: Database) {
   };
 }
 export type PreviewRepository = ReturnType<typeof createPreviewRepository>;
+
+/** A kill that begins meanwhile waits, and then deletes the preview with the others. */
+async function assertNotKilled(
+  transaction: Database,
+  orgId: string,
+  sandboxId: string,
+): Promise<void> {
+  const { id, state } = sandboxes;
+  const rows = await transaction
+    .select({ id })
+    .from(sandboxes)
+    .where(
+      and(eq(sandboxes.orgId, orgId), eq(id, sandboxId), inArray(state, presentStates)),
+    )
+    .for("share");
+  if (rows.length > 0) return;
+  throw new WireError("sandbox_not_running", `Sandbox ${sandboxId} is stopped`, {
+    remediation: "oc create",
+  });
+}
 
 async function assertRoom(
   transaction: Database,

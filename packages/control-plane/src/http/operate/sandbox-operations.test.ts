@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
 import { describe, test } from "node:test";
 import { WireError } from "@opencomputer/protocol/api";
 import { createSandboxActivity } from "../../sandboxes/lifecycle/sandbox-activity.ts";
 import { createSandboxOperations } from "./sandbox-operations.ts";
 
 const id = "sb-a";
+
+/** The connection of a client. */
+const createSocket = (destroyed = false) => Object.assign(new EventEmitter(), { destroyed });
 
 /** A sandbox in that state, at a clock that the test moves. */
 function scenario(state: string) {
@@ -26,7 +30,7 @@ function scenario(state: string) {
       },
       workers: { of: () => ({}) },
     } as never,
-    { operationsMax: 1 },
+    { operationsMax: 1, connectionsMax: 2 },
   );
   return {
     activity,
@@ -36,9 +40,10 @@ function scenario(state: string) {
     },
     connect: <Opened>(
       orgId: string,
-      work: () => Promise<Opened>,
-      connection = new AbortController(),
-    ) => operations.connect({ orgId } as never, id, connection, work),
+      work: (signal: AbortSignal) => Promise<Opened>,
+      socket = createSocket(),
+    ) =>
+      operations.connect({ orgId, raw: { socket } } as never, id, (_, signal) => work(signal)),
     lastActiveAt: () => activity.lastActiveAt(id, new Date(0)).getTime(),
   };
 }
@@ -62,11 +67,46 @@ describe("SandboxOperations.connect", () => {
 
   test("is aborted when the sandbox is hibernated", async () => {
     const { activity, connect } = scenario("running");
-    const connection = new AbortController();
-    await connect("own", async () => undefined, connection);
+    const { opened: signal } = await connect("own", async (given) => given);
     const reason = new Error("hibernated");
     activity.interrupt(id, reason);
-    assert.equal(connection.signal.reason, reason);
+    assert.equal(signal.reason, reason);
+  });
+
+  test("is aborted when the client has left, also when that was before", async () => {
+    const { connect } = scenario("running");
+    const socket = createSocket();
+    const { opened: signal } = await connect("own", async (given) => given, socket);
+    assert.equal(signal.aborted, false);
+    socket.emit("close");
+    assert.equal(signal.aborted, true);
+    const left = await connect("own", async (given) => given.aborted, createSocket(true));
+    assert.equal(left.opened, true);
+  });
+
+  test("a sandbox has so many at once, and one that ends or fails makes room", async () => {
+    const { activity, connect } = scenario("running");
+    const sockets = [createSocket(), createSocket()];
+    for (const socket of sockets) await connect("own", async () => undefined, socket);
+    const refused = { code: "too_many_requests" };
+    await assert.rejects(
+      connect("own", async () => undefined),
+      refused,
+    );
+    sockets[0]?.emit("close");
+    await assert.rejects(connect("own", () => Promise.reject(new Error("no session"))));
+    const end = activity.begin(id);
+    await assert.rejects(
+      connect("own", async () => undefined),
+      refused,
+      "operations under way count as for requests",
+    );
+    end();
+    await connect("own", async () => undefined);
+    await assert.rejects(
+      connect("own", async () => undefined),
+      refused,
+    );
   });
 
   test("ends the operation when nothing is opened", async () => {

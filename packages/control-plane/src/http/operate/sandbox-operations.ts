@@ -27,16 +27,17 @@ export interface SandboxOperations {
   /**
    * Opens a lasting connection to a sandbox, such as a WebSocket. While it is
    * being opened it is an operation; afterwards it counts as use of the sandbox
-   * each time that `use` is called, and not between. It is aborted when the
-   * sandbox is hibernated.
+   * each time that `use` is called, and not between.
    *
-   * @throws {WireError} `sandbox_not_found`, `sandbox_not_running`, and what a wake fails with
+   * @param open Gets a signal that is aborted when the client's connection has closed, and
+   * when the sandbox is hibernated.
+   * @throws {WireError} `sandbox_not_found`, `sandbox_not_running`, `too_many_requests`,
+   * and what a wake fails with
    */
   connect<Opened>(
     request: FastifyRequest,
     sandboxId: string,
-    connection: AbortController,
-    open: (worker: Worker) => Promise<Opened>,
+    open: (worker: Worker, signal: AbortSignal) => Promise<Opened>,
   ): Promise<{ opened: Opened; worker: Worker; use: () => void }>;
 }
 
@@ -47,19 +48,48 @@ export function createSandboxOperations(
     lifecycle: SandboxLifecycle;
     workers: Pick<Workers, "of">;
   },
-  options: { operationsMax: number },
+  options: { operationsMax: number; connectionsMax: number },
 ): SandboxOperations {
   const { sandboxes, activity, lifecycle, workers } = deps;
+  const connectionCounts = new Map<string, number>();
+
+  /** @throws {WireError} `too_many_requests` */
+  function assertRoom(sandboxId: string): void {
+    if (activity.operations(sandboxId) < options.operationsMax) return;
+    throw new WireError(
+      "too_many_requests",
+      `Sandbox ${sandboxId} has ${options.operationsMax} operations under way, the limit for one sandbox: wait for some to end`,
+    );
+  }
+
+  /**
+   * Counts a connection; the function that is returned ends the counting, once.
+   *
+   * @throws {WireError} `too_many_requests`
+   */
+  function countConnection(sandboxId: string): () => void {
+    const count = connectionCounts.get(sandboxId) ?? 0;
+    if (count >= options.connectionsMax) {
+      throw new WireError(
+        "too_many_requests",
+        `Sandbox ${sandboxId} has ${options.connectionsMax} WebSockets, the limit for one sandbox: close some first`,
+      );
+    }
+    connectionCounts.set(sandboxId, count + 1);
+    let hasEnded = false;
+    return () => {
+      if (hasEnded) return;
+      hasEnded = true;
+      const left = (connectionCounts.get(sandboxId) ?? 1) - 1;
+      if (left > 0) connectionCounts.set(sandboxId, left);
+      else connectionCounts.delete(sandboxId);
+    };
+  }
 
   return {
     async begin({ orgId }, reply, sandboxId) {
       const found = await findPresentSandbox(sandboxes, orgId, sandboxId);
-      if (activity.operations(sandboxId) >= options.operationsMax) {
-        throw new WireError(
-          "too_many_requests",
-          `Sandbox ${sandboxId} has ${options.operationsMax} operations under way, the limit for one sandbox: wait for some to end`,
-        );
-      }
+      assertRoom(sandboxId);
       const controller = new AbortController();
       let hasBegun = false;
       // Counted before the state is read for the last time: an idle sandbox is
@@ -79,17 +109,31 @@ export function createSandboxOperations(
       return { sandbox, worker: workers.of(sandbox), signal: controller.signal };
     },
 
-    async connect({ orgId }, sandboxId, connection, open) {
+    async connect({ orgId, raw: { socket } }, sandboxId, open) {
       await findPresentSandbox(sandboxes, orgId, sandboxId);
+      assertRoom(sandboxId);
+      const uncount = countConnection(sandboxId);
+      const connection = new AbortController();
+      const { signal } = connection;
+      // Nothing is emitted again for a connection that has closed already.
+      if (socket.destroyed) connection.abort();
+      else socket.once("close", () => connection.abort());
       const end = activity.begin(sandboxId);
       try {
         const sandbox = await lifecycle.ensureRunning(orgId, sandboxId);
         const worker = workers.of(sandbox);
-        const opened = await open(worker);
+        const opened = await open(worker, signal);
         const unwatch = activity.watch(sandboxId, (reason) => connection.abort(reason));
-        if (connection.signal.aborted) unwatch();
-        else connection.signal.addEventListener("abort", unwatch, { once: true });
+        const forget = () => {
+          unwatch();
+          uncount();
+        };
+        if (signal.aborted) forget();
+        else signal.addEventListener("abort", forget, { once: true });
         return { opened, worker, use: () => activity.begin(sandboxId)() };
+      } catch (error) {
+        uncount();
+        throw error;
       } finally {
         end();
       }

@@ -91,15 +91,13 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<{
     async preHandler(request) {
       if (!request.ws) return;
       const { id, sessionID } = sessionParamsSchema.parse(request.params);
-      const gone = new AbortController();
-      request.raw.socket.once("close", () => gone.abort());
       const {
         opened: output,
         worker,
         use,
-      } = await operations.connect(request, id, gone, async (worker) => {
+      } = await operations.connect(request, id, async (worker, signal) => {
         assertSessionId(sessionID);
-        return worker.sessions.output(id, sessionID, gone.signal);
+        return worker.sessions.output(id, sessionID, signal);
       });
       attachments.set(request, { worker, sandboxId: id, sessionId: sessionID, output, use });
     },

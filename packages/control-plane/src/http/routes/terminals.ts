@@ -86,15 +86,13 @@ export const terminalRoutes: FastifyPluginAsyncZod<{ operations: SandboxOperatio
     async preHandler(request) {
       if (!request.ws) return;
       const { id, sessionID } = terminalParamsSchema.parse(request.params);
-      const gone = new AbortController();
-      request.raw.socket.once("close", () => gone.abort());
       const {
         opened: output,
         worker,
         use,
-      } = await operations.connect(request, id, gone, async (worker) => {
+      } = await operations.connect(request, id, async (worker, signal) => {
         assertTerminalId(sessionID);
-        return worker.terminals.output(id, sessionID, gone.signal);
+        return worker.terminals.output(id, sessionID, signal);
       });
       attachments.set(request, { worker, sandboxId: id, terminalId: sessionID, output, use });
     },

@@ -7,13 +7,16 @@ import {
   request,
   type Server,
 } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { limits, previewRecordSchema } from "@opencomputer/protocol/api";
 import { WebSocket } from "ws";
 import { orgs, previews } from "../../database/schema.ts";
+import { createPreviewRepository } from "../../previews/preview-repository.ts";
 import { mintSandboxId } from "../../sandboxes/identity/sandbox-identity.ts";
+import { eventually } from "../test-installation.ts";
 import { type Visit, visitPreview } from "../visit-preview.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
@@ -504,6 +507,21 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
       assert.equal((await post(other.id, { port: 3000, domain: "app.example.com" })).status, 200);
     });
 
+    test("one that is created while its sandbox is killed does not stay", async () => {
+      const { id } = await open();
+      const [{ orgId }] = (await call("GET", `/api/sandboxes/${id}/preview`)).json;
+      await call("DELETE", `/api/sandboxes/${id}`);
+      const late = createPreviewRepository(installation().database).put(
+        orgId,
+        { sandboxId: id, port: 3000 },
+        { customHostname: "late.example.com", authConfig: undefined },
+      );
+      await assert.rejects(late, { code: "sandbox_not_running" });
+      const other = await open();
+      const body = { port: 3000, domain: "late.example.com" };
+      assert.equal((await post(other.id, body)).status, 200);
+    });
+
     test("a request wakes a hibernated sandbox, and one under way keeps it awake", async () => {
       const { id, host } = await open();
       await call("POST", `/api/sandboxes/${id}/hibernate`);
@@ -519,6 +537,40 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
       await call("POST", `/api/sandboxes/${id}/hibernate`);
       await visit(host);
       assert.equal((await call("GET", `/api/sandboxes/${id}`)).json.status, "hibernated");
+    });
+
+    test("a visitor who leaves during the wake does not keep the sandbox in use", async () => {
+      const { worker, url } = installation();
+      const { id, host, seen } = await open();
+      await call("POST", `/api/sandboxes/${id}/hibernate`);
+      const { port } = new URL(url());
+      for (const upgrade of ["", "Connection: Upgrade\r\nUpgrade: websocket\r\n"]) {
+        const visitor = connect(Number(port), "127.0.0.1");
+        let proceed = (): void => undefined;
+        const left = new Promise<void>((resolve) => {
+          proceed = resolve;
+        });
+        worker.before = async (step) => {
+          if (step !== "wake") return;
+          visitor.destroy();
+          await left;
+        };
+        visitor.write(`GET / HTTP/1.1\r\nHost: ${host}\r\n${upgrade}\r\n`);
+        await once(visitor, "close");
+        // Time for the service to notice it.
+        await delay(100);
+        proceed();
+        const detail = async () => (await call("GET", `/api/sandboxes/${id}`)).json;
+        await eventually(async () => (await detail()).status === "running", "it runs");
+        await delay(100);
+        const { endAt } = await detail();
+        await delay(50);
+        assert.equal((await detail()).endAt, endAt, "its idle time-out runs");
+        // Of a visitor that asked to upgrade, the service reads nothing before the machine answers.
+        if (upgrade === "") assert.equal(seen.length, 0, "nothing was asked of its server");
+        worker.before = async () => undefined;
+        await call("POST", `/api/sandboxes/${id}/hibernate`);
+      }
     });
 
     test("a fork has no previews and no token of its parent", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { WireError } from "@opencomputer/protocol/api";
-import { commandArguments, throwOutcome } from "./command-routes.ts";
+import { ResponseDroppedError } from "../guest/guest-bounds.ts";
+import { commandArguments, throwOutcome, throwRunOutcome } from "./command-routes.ts";
 
 describe("throwOutcome", () => {
   test("a guest that stops responding leaves the outcome unknown, which clients do not retry", () => {
@@ -20,6 +21,24 @@ describe("throwOutcome", () => {
     const failure = new WireError("command_not_found", "none-such");
     assert.throws(
       () => throwOutcome(failure),
+      (error) => error === failure,
+    );
+  });
+});
+
+describe("throwRunOutcome", () => {
+  test("a command whose output was dropped may have run, so its key runs it no second time", () => {
+    const dropped = new ResponseDroppedError();
+    assert.throws(
+      () => throwRunOutcome(dropped),
+      (error) =>
+        error instanceof WireError &&
+        error.code === "outcome_unknown" &&
+        /too much output.*may have run/i.test(error.message),
+    );
+    const failure = new WireError("too_many_requests", "256 commands run in this sandbox");
+    assert.throws(
+      () => throwRunOutcome(failure),
       (error) => error === failure,
     );
   });

@@ -13,6 +13,7 @@ import {
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { ResponseDroppedError } from "../guest/guest-bounds.ts";
 import { identifyCommand } from "../idempotency/command-identity.ts";
 import type { KeyedCommands } from "../idempotency/create-keyed-commands.ts";
 import type { Worker } from "../start/create-worker.ts";
@@ -53,7 +54,7 @@ export async function commandRoutes(
             },
             signal,
           )
-          .catch(throwOutcome);
+          .catch(throwRunOutcome);
       const caller = abortWhenClosed(reply.raw);
       const key = request.headers[idempotencyKeyHeader];
       if (key === undefined) return await run(caller);
@@ -69,6 +70,14 @@ export async function commandRoutes(
 /** Replaces `guest_failed`: clients retry on its status 502, and a command that may have run must not run twice. */
 export function throwOutcome(error: unknown): never {
   if (!(error instanceof WireError) || error.code !== "guest_failed") throw error;
+  throw new WireError("outcome_unknown", `${error.message}; the command may have run`, {
+    cause: error,
+  });
+}
+
+/** As {@link throwOutcome}; a command has also run when its output was dropped. */
+export function throwRunOutcome(error: unknown): never {
+  if (!(error instanceof ResponseDroppedError)) return throwOutcome(error);
   throw new WireError("outcome_unknown", `${error.message}; the command may have run`, {
     cause: error,
   });

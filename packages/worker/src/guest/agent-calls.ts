@@ -67,6 +67,7 @@ export function openAgentConnections(options: {
     bodyTimeout: 0,
     maxHeaderSize: 16 * 1024,
   });
+  const share = options.budget.openShare();
 
   async function toError(status: number, body: Readable): Promise<WireError> {
     const text = await read({ body }, smallResponseBytesMax);
@@ -81,7 +82,7 @@ export function openAgentConnections(options: {
 
   async function read(response: { body: Readable }, bytesMax: number): Promise<string> {
     try {
-      return await readBounded(response.body, { bytesMax, budget: options.budget });
+      return await readBounded(response.body, { bytesMax, share });
     } catch (error) {
       if (error instanceof WireError) throw error;
       throw guestFailure("did not complete its response", error);

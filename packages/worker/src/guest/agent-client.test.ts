@@ -23,13 +23,12 @@ const command = {
 /** An agent that responds as the test defines: guests are untrusted. */
 async function scenario(
   respond: (request: IncomingMessage, response: ServerResponse) => void,
-  budgetBytes = 1024 * 1024,
+  budget = createByteBudget(1024 * 1024),
 ) {
   const server = createServer(respond);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const budget = createByteBudget(budgetBytes);
   const agent = createAgentClient({ origin: `http://127.0.0.1:${port}`, budget });
   return {
     agent,
@@ -98,8 +97,34 @@ describe("createAgentClient", () => {
       fill();
     });
     await assert.rejects(agent.run(command), failsWith("too_many_requests", /Too much output/));
-    assert.equal(budget.take(1024 * 1024), true);
+    const free = budget.openShare().hold(() => undefined);
+    assert.equal(free.take(1024 * 1024), true);
     await end();
+  });
+
+  test("run: a response that never ends keeps no other guest from responding", async () => {
+    const budget = createByteBudget(1024 * 1024);
+    const hostile = await scenario((_, response) => {
+      response.write("x".repeat(1000 * 1024));
+    }, budget);
+    const other = await scenario(
+      (_, response) =>
+        response.end(JSON.stringify({ exitCode: 0, stdout: "y".repeat(100 * 1024), stderr: "" })),
+      budget,
+    );
+    let isDropped = false;
+    const dropped = assert
+      .rejects(
+        hostile.agent.run({ ...command, timeoutMilliseconds: 24 * 3600 * 1000 }),
+        failsWith("too_many_requests", /Too much output/),
+      )
+      .finally(() => {
+        isDropped = true;
+      });
+    while (!isDropped) assert.equal((await other.agent.run(command)).exitCode, 0);
+    await dropped;
+    await hostile.end();
+    await other.end();
   });
 
   test("errors that a guest may report are passed on with their text; others become guest_failed", async () => {

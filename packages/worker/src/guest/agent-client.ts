@@ -91,16 +91,17 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
 
   return {
     async waitUntilHealthy(timeoutSeconds) {
-      const deadline = Date.now() + timeoutSeconds * 1000;
+      const deadline = performance.now() + timeoutSeconds * 1000;
       for (;;) {
         try {
-          const signal = AbortSignal.timeout(Math.max(1, Math.min(5000, deadline - Date.now())));
+          const leftMilliseconds = Math.ceil(deadline - performance.now());
+          const signal = AbortSignal.timeout(Math.max(1, Math.min(5000, leftMilliseconds)));
           const response = await call({ method: "GET", path: "/v1/health", signal });
           await parse(response, agentHealthSchema, smallResponseBytesMax);
           return;
         } catch (error) {
           if (connections.isClosed()) throw guestFailure("ended before it responded", error);
-          if (Date.now() >= deadline) {
+          if (performance.now() >= deadline) {
             throw guestFailure(`did not respond for ${timeoutSeconds} seconds`, error);
           }
           await delay(25);
@@ -120,7 +121,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
       const milliseconds = (limits.forkHooksTimeoutSecondsMax + responseGraceSeconds) * 1000;
       const response = await post("/v1/hooks", request, AbortSignal.timeout(milliseconds));
       const { failure } = await parse(response, hooksOutcomeSchema, smallResponseBytesMax);
-      return toStorableText(failure).slice(0, limits.forkHooksFailureBytesMax);
+      return toStorableText(failure.slice(0, limits.forkHooksFailureBytesMax));
     },
     async sync() {
       const request = { method: "POST", path: "/v1/sync", signal: shortly() } as const;

@@ -104,8 +104,11 @@ describe("createKeyedCommands", () => {
     assert.equal(await run(identity("b"), work), "123456");
     await run(identity("c", "body", "sb-2"), work, { outputLengthOf });
     assert.equal(await run(identity("b"), work), "123456");
+    // Together they are over the total: the sandbox that keeps the most loses it, not the oldest one.
     await run(identity("d", "body", "sb-3"), work, { outputLengthOf });
-    await assert.rejects(run(identity("b"), work), dropped);
+    await assert.rejects(run(identity("c", "body", "sb-2"), work), dropped);
+    assert.equal(await run(identity("b"), work), "123456");
+    assert.equal(await run(identity("d", "body", "sb-3"), work), "x");
     assert.equal(count(), 4);
   });
 });

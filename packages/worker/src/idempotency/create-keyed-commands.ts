@@ -68,8 +68,19 @@ export function createKeyedCommands(bounds: Bounds = defaultBounds): KeyedComman
     const endedOwn = own.filter(({ ended }) => ended !== undefined);
     for (const old of endedOwn.slice(0, Math.max(0, own.length - bounds.keysMax))) drop(old);
     dropOutput(endedOwn, bounds.outputPerSandboxMax);
-    const all = [...sandboxes.values()].flatMap((entries) => [...entries.values()]);
-    dropOutput(all, bounds.outputTotalMax);
+    boundTotal();
+  }
+
+  /** The sandbox that keeps the most loses its oldest first, so that none displaces what others keep. */
+  function boundTotal(): void {
+    const kept = [...sandboxes.values()].map((entries) => [...entries.values()]);
+    let total = lengthOf(kept.flat());
+    while (total > bounds.outputTotalMax) {
+      const most = kept.reduce((one, other) => (lengthOf(other) > lengthOf(one) ? other : one));
+      const before = lengthOf(most);
+      dropOutput(most, before - 1);
+      total -= before - lengthOf(most);
+    }
   }
 
   function begin<Result>(
@@ -131,10 +142,14 @@ export function createKeyedCommands(bounds: Bounds = defaultBounds): KeyedComman
   };
 }
 
+/** How much output these keep together. */
+function lengthOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { ended }) => sum + (ended?.outputLength ?? 0), 0);
+}
+
 /** Drops the output of the oldest of them until the rest is within the bound. */
 function dropOutput(entries: readonly Entry[], lengthMax: number): void {
-  const lengthOf = ({ ended }: Entry) => ended?.outputLength ?? 0;
-  let held = entries.reduce((sum, entry) => sum + lengthOf(entry), 0);
+  let held = lengthOf(entries);
   for (const entry of entries) {
     if (held <= lengthMax) return;
     if (entry.ended === undefined || entry.ended.outputLength === 0) continue;

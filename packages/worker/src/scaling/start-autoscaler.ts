@@ -15,7 +15,7 @@ export interface AutoscaledSandbox {
   readonly agent: Pick<AgentClient, "memoryUsedBytes">;
 }
 
-/** Readings of all sandboxes at the same time. */
+/** Readings of all sandboxes at the same time. A resizing, for which a guest may take long, keeps none from being read. */
 const readingsMax = 16;
 
 /**
@@ -40,7 +40,7 @@ export function startAutoscaler(deps: {
     const { sandboxId, memoryMB } = spec;
     const { autoscale: bounds } = scalingOf(spec);
     if (bounds === null) return;
-    const memoryUsedBytes = await agent.memoryUsedBytes();
+    const memoryUsedBytes = await limitReadings(() => agent.memoryUsedBytes());
     const next = autoscale(
       evidences.get(sandboxId) ?? noEvidence,
       { memoryMB, memoryUsedBytes },
@@ -62,7 +62,7 @@ export function startAutoscaler(deps: {
       const { sandboxId } = sandbox.spec;
       if (busy.has(sandboxId)) continue;
       busy.add(sandboxId);
-      void limitReadings(() => follow(sandbox))
+      void follow(sandbox)
         .catch((error: unknown) => {
           evidences.delete(sandboxId);
           deps.log.warn({ sandboxId, err: error }, "A sandbox could not be autoscaled");

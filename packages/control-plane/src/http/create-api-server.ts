@@ -33,6 +33,7 @@ import { addCrossOrigin } from "./dispatch/cross-origin.ts";
 import { createHttpServer, dispatchUpgrades } from "./dispatch/host-dispatch.ts";
 import type { HostPolicy } from "./dispatch/host-policy.ts";
 import { addWebSockets, endRefusedUpgrade } from "./dispatch/web-sockets.ts";
+import { createLargeMessageHooks } from "./messages/count-large-messages.ts";
 import { openApiOptions } from "./open-api/document.ts";
 import type { ReconcileAfterFailure } from "./operate/reconcile-after-failure.ts";
 import type { SandboxOperations } from "./operate/sandbox-operations.ts";
@@ -172,6 +173,9 @@ export function createApiServer({
     reply.header("x-content-type-options", "nosniff");
   });
 
+  const largeMessages = createLargeMessageHooks(logger);
+  app.addHook("preParsing", largeMessages.preParsing);
+  app.addHook("onSend", largeMessages.onSend);
   app.addHook("onError", requestMetrics.onError);
   app.addHook("onResponse", requestMetrics.onResponse);
   app.addHook("onResponse", async (request, reply) => {

@@ -30,7 +30,7 @@ describe("createBuildLog()", () => {
   });
 
   test("omits output when it is too long, reports that once, and keeps the lines of steps", () => {
-    const log = createBuildLog(10);
+    const log = createBuildLog({ bytesMax: 10, linesMax: 10 });
     log.addOutput(1, "12345\n123456789\nmore\n");
     log.addOutput(1, "and more\n");
     log.add({ step: 1, type: "run", message: "completed" });
@@ -39,5 +39,15 @@ describe("createBuildLog()", () => {
     assert.equal(messages[0], "12345");
     assert.match(messages[1] ?? "", /longer than 10 bytes/);
     assert.equal(messages[2], "completed");
+  });
+
+  test("omits lines when there are too many, however short they are", () => {
+    const log = createBuildLog({ bytesMax: 1000, linesMax: 2 });
+    log.addOutput(1, "\n\n\n\n");
+    log.add({ step: 1, type: "run", message: "completed" });
+    const messages = messagesOf(log);
+    assert.deepEqual(messages.slice(0, 2), ["", ""]);
+    assert.match(messages[2] ?? "", /longer than 2 lines/);
+    assert.deepEqual(messages.slice(3), ["completed"]);
   });
 });

@@ -11,11 +11,22 @@ export interface BuildLog {
   follow(listener: BuildLogListener): () => void;
 }
 
-/** @param bytesMax Output of steps after that is omitted; the lines about steps are kept. */
-export function createBuildLog(bytesMax: number = limits.imageLogBytesMax): BuildLog {
+interface Bounds {
+  bytesMax: number;
+  linesMax: number;
+}
+
+const defaultBounds: Bounds = {
+  bytesMax: limits.imageLogBytesMax,
+  linesMax: limits.imageLogLinesMax,
+};
+
+/** @param bounds Output of steps beyond them is omitted; the lines about steps are kept. */
+export function createBuildLog({ bytesMax, linesMax }: Bounds = defaultBounds): BuildLog {
   const events: BuildLogEvent[] = [];
   const listeners = new Set<BuildLogListener>();
   let outputBytes = 0;
+  let outputLines = 0;
 
   function add(event: BuildLogEvent): void {
     events.push(event);
@@ -23,10 +34,12 @@ export function createBuildLog(bytesMax: number = limits.imageLogBytesMax): Buil
   }
 
   function addLine(step: number, message: string): void {
-    if (outputBytes > bytesMax) return;
+    if (outputBytes > bytesMax || outputLines > linesMax) return;
     outputBytes += Buffer.byteLength(message) + 1;
-    const fits = outputBytes <= bytesMax;
-    const notice = `The log is longer than ${bytesMax} bytes: the rest of the output is omitted`;
+    outputLines += 1;
+    const fits = outputBytes <= bytesMax && outputLines <= linesMax;
+    const exceeded = outputBytes > bytesMax ? `${bytesMax} bytes` : `${linesMax} lines`;
+    const notice = `The log is longer than ${exceeded}: the rest of the output is omitted`;
     add({ step, type: "output", message: fits ? message : notice });
   }
 

@@ -10,6 +10,12 @@ export const limits = {
   /** Head of an API request, unless the operator sets another. 431 `header_too_large`. */
   apiHeaderBytesMax: 32 * 1024,
 
+  /**
+   * Large requests that are being received, apart from the content of files, and as much of
+   * large responses that wait to be read. The oldest of the org with the most is disconnected.
+   */
+  largeMessagesBytesTotalMax: 512 * 1024 * 1024,
+
   /** API keys of an org. 400 `limit_exceeded`. */
   apiKeysPerOrgMax: 100,
 
@@ -115,6 +121,8 @@ export const limits = {
   imageBuildsPerOrgMax: 4,
   /** Log of one build; what its steps print after that is left out. */
   imageLogBytesMax: 4 * 1024 * 1024,
+  /** Lines of the log of one build, which take memory however short they are; those after that are left out. */
+  imageLogLinesMax: 50_000,
   /** Images of an org that no snapshot names; the least recently used is deleted. */
   cachedImagesPerOrgMax: 20,
   /** Disk space of the images of an org that no snapshot names; the least recently used is deleted. */

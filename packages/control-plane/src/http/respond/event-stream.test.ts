@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, connect } from "node:net";
+import { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import { type BuildLogEvent, WireError } from "@opencomputer/protocol/api";
 import { fastify } from "fastify";
-import { respondWithEvents, wantsEventStream } from "./event-stream.ts";
+import { createStreamResponses, respondWithEvents, wantsEventStream } from "./event-stream.ts";
 
 type Work = (onLog: (event: BuildLogEvent) => void) => Promise<unknown>;
 
@@ -41,6 +44,49 @@ describe("respondWithEvents()", () => {
     assert.ok(!broken.body.includes("hunter2"));
   });
 
+  test("frames no more than a client takes, and all of it at last", async (t) => {
+    const app = fastify();
+    t.after(() => app.close());
+    const logged: { framed: boolean }[] = [];
+    let finish = (_result: unknown): void => undefined;
+    const begun = new Promise<(event: BuildLogEvent) => void>((resolve) => {
+      app.get("/", (_request, reply) =>
+        respondWithEvents(reply, (onLog) => {
+          resolve(onLog);
+          return new Promise((end) => {
+            finish = end;
+          });
+        }),
+      );
+    });
+    const url = await app.listen({ host: "127.0.0.1", port: 0 });
+    const client = connect(Number(new URL(url).port), "127.0.0.1").pause();
+    client.write("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+    const onLog = await begun;
+    const line = "x".repeat(1024 * 1024);
+    for (let index = 0; index < 64; index += 1) {
+      const entry = { framed: false };
+      logged.push(entry);
+      const toJSON = () => {
+        entry.framed = true;
+        return line;
+      };
+      onLog({ step: 1, type: "output", message: { toJSON } as unknown as string });
+      await new Promise(setImmediate);
+    }
+    assert.ok(logged.some(({ framed }) => !framed), "some wait for the client");
+    finish({ id: "last" });
+    let bytes = 0;
+    let end = "";
+    for await (const chunk of client) {
+      bytes += chunk.length;
+      end = (end + String(chunk)).slice(-100);
+    }
+    assert.ok(logged.every(({ framed }) => framed));
+    assert.ok(bytes > 64 * line.length);
+    assert.match(end, /event: result\ndata: {"id":"last"}\n\n$/);
+  });
+
   test("sends a comment every 15 s, so that nobody takes the connection for dead", async (context) => {
     context.mock.timers.enable({ apis: ["setInterval"] });
     const { body } = await responseOf(async () => {
@@ -49,6 +95,28 @@ describe("respondWithEvents()", () => {
     });
     assert.equal(body, ": keepalive\n\n: keepalive\n\nevent: result\ndata: {}\n\n");
   });
+});
+
+test("createStreamResponses() follows nothing for a client that has left already", async (t) => {
+  const app = fastify();
+  t.after(() => app.close());
+  const respondWithStream = createStreamResponses(app);
+  app.addHook("preHandler", async (_request, { raw }) => {
+    client.destroy();
+    if (!raw.destroyed) await once(raw, "close");
+  });
+  const followed = new Promise<AbortSignal>((resolve) => {
+    app.get("/", (_request, reply) =>
+      respondWithStream(reply, async (signal) => {
+        resolve(signal);
+        return Readable.from([]);
+      }),
+    );
+  });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const client = connect((app.server.address() as AddressInfo).port, "127.0.0.1");
+  client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  assert.equal((await followed).aborted, true);
 });
 
 test("wantsEventStream() takes the header as clients write it", () => {

@@ -15,16 +15,33 @@ export function wantsEventStream(request: FastifyRequest): boolean {
 }
 
 /**
- * Responds with server-sent events: the log of the work as it comes, and at
- * last its result or error.
+ * Responds with server-sent events at the pace of the client: the log of the work
+ * as it comes, and at last its result or error. What the client has not taken yet
+ * waits as it was logged, so that clients of one log share it.
  */
 export function respondWithEvents<Result>(
   reply: FastifyReply,
   work: (onLog: (event: BuildLogEvent) => void) => Promise<Result>,
 ): FastifyReply {
   const stream = openStream();
+  const waiting: { name: (typeof buildEventNames)[number]; data: unknown }[] = [];
+  let isOver = false;
+  const flush = () => {
+    let sent = 0;
+    for (const { name, data } of waiting) {
+      if (stream.writableNeedDrain || !stream.writable) break;
+      stream.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+      sent += 1;
+    }
+    waiting.splice(0, sent);
+    if (isOver && waiting.length === 0) stream.end();
+  };
+  stream.on("drain", flush);
+  stream.once("close", () => waiting.splice(0));
   const send = (name: (typeof buildEventNames)[number], data: unknown) => {
-    if (stream.writable) stream.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+    if (!stream.writable) return;
+    waiting.push({ name, data });
+    flush();
   };
   work((event) => send("build_log", event))
     .then(
@@ -36,7 +53,10 @@ export function respondWithEvents<Result>(
         send("error", asWireError(error).toBody());
       },
     )
-    .finally(() => stream.end());
+    .finally(() => {
+      isOver = true;
+      flush();
+    });
   return sendStream(reply, stream);
 }
 
@@ -88,7 +108,7 @@ function sendEach(
 function openStream(): PassThrough {
   const stream = new PassThrough();
   const keepalive = setInterval(() => {
-    if (stream.writable) stream.write(": keepalive\n\n");
+    if (stream.writable && !stream.writableNeedDrain) stream.write(": keepalive\n\n");
   }, keepaliveMilliseconds);
   stream.once("close", () => clearInterval(keepalive));
   return stream;

@@ -42,12 +42,12 @@ async function endWith(
   signal: NodeJS.Signals,
   timeoutMilliseconds: number,
 ): Promise<boolean> {
-  const deadline = Date.now() + timeoutMilliseconds;
+  const deadline = performance.now() + timeoutMilliseconds;
   let signalled = false;
   for (;;) {
     const processes = await findProcessesOf(cluster);
     if (processes.length === 0) return true;
-    if (Date.now() > deadline) return false;
+    if (performance.now() > deadline) return false;
     const pids = processes.map(({ pid }) => pid);
     // The postmaster ends its children itself; children without one end by themselves.
     const postmaster = processes.find(({ parent }) => !pids.includes(parent));

@@ -53,7 +53,7 @@ export async function ensureSystemUsers(): Promise<SystemUsers> {
 
 /** Returns a user without a home and a shell, with a group of the same name, and creates it if it is missing. */
 export async function ensureSystemUser(name: string): Promise<SystemUser> {
-  const deadline = Date.now() + lockWaitMilliseconds;
+  const deadline = performance.now() + lockWaitMilliseconds;
   for (;;) {
     const user = await findSystemUser(name);
     if (user !== undefined) return user;
@@ -74,7 +74,7 @@ export async function ensureSystemUser(name: string): Promise<SystemUser> {
         );
       }
       if (code === nameTakenExitCode && (await findSystemUser(name)) !== undefined) continue;
-      if (!lockedExitCodes.includes(code) || Date.now() > deadline) {
+      if (!lockedExitCodes.includes(code) || performance.now() > deadline) {
         throw new Error(
           `The system user ${name} cannot be created (${messageOf(error)}): create a system user and a group of that name.`,
           { cause: error },

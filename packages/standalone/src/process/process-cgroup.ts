@@ -53,11 +53,11 @@ export class ProcessCgroup {
    * @throws when one is still alive after ten seconds.
    */
   async endProcesses(): Promise<void> {
-    const deadline = Date.now() + endMilliseconds;
+    const deadline = performance.now() + endMilliseconds;
     for (;;) {
       const processIds = await this.#processIds();
       if (processIds.length === 0) return;
-      if (Date.now() > deadline) {
+      if (performance.now() > deadline) {
         throw new Error(
           `Processes ${processIds.join(", ")} of the control group ${this.#directory} are still alive ${endMilliseconds / 1000} s after SIGKILL`,
         );
@@ -69,7 +69,7 @@ export class ProcessCgroup {
 
   /** Removes the group, which holds no process any more. */
   async remove(): Promise<void> {
-    const deadline = Date.now() + endMilliseconds;
+    const deadline = performance.now() + endMilliseconds;
     for (;;) {
       try {
         await rmdir(this.#directory);
@@ -77,7 +77,7 @@ export class ProcessCgroup {
       } catch (error) {
         if (hasCode(error, "ENOENT")) return;
         // The kernel refuses for a moment after the last process has ended.
-        if (!hasCode(error, "EBUSY") || Date.now() > deadline) throw error;
+        if (!hasCode(error, "EBUSY") || performance.now() > deadline) throw error;
         await delay(pollMilliseconds);
       }
     }

@@ -183,7 +183,7 @@ async function startInBackground(
   command: StartSessionRequest,
   identity: CommandIdentity | undefined,
 ): Promise<AsyncCommand> {
-  const deadline = Date.now() + asyncCommandWaits.startMilliseconds;
+  const deadline = performance.now() + asyncCommandWaits.startMilliseconds;
   const session = await sessions.start({
     ...describeCommand(command),
     input: false,
@@ -192,7 +192,7 @@ async function startInBackground(
     outputBytesMax: limits.commandOutputBytesMax,
     ...describeIdentity(identity),
   });
-  const waitMilliseconds = Math.max(0, deadline - Date.now());
+  const waitMilliseconds = Math.max(0, Math.ceil(deadline - performance.now()));
   const { running, exitCode, error, ...output } = await sessions.result(session.id, {
     waitMilliseconds,
     forget: true,

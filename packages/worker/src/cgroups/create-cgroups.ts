@@ -146,14 +146,14 @@ function cgroupsIn(layout: CgroupLayout, groupName: string): Cgroups {
 
 /** The kernel refuses with EBUSY for a moment after the last process has ended. */
 async function removeGroup(directory: string): Promise<void> {
-  const deadline = Date.now() + 5_000;
+  const deadline = performance.now() + 5_000;
   for (;;) {
     try {
       await rmdir(directory);
       return;
     } catch (error) {
       if (hasCode(error, "ENOENT")) return;
-      if (!hasCode(error, "EBUSY") || Date.now() > deadline) {
+      if (!hasCode(error, "EBUSY") || performance.now() > deadline) {
         throw new Error(`Control group ${directory} of ${dirname(directory)} cannot be removed`, {
           cause: error,
         });

@@ -146,7 +146,7 @@ export function createMachineProcesses(deps: {
     },
 
     async endMachine(process) {
-      const deadline = Date.now() + endingMilliseconds;
+      const deadline = performance.now() + endingMilliseconds;
       while (await isAlive(process)) {
         const name = await machineName(process.pid);
         if (name?.startsWith(namePrefix) === true) {
@@ -154,7 +154,7 @@ export function createMachineProcesses(deps: {
           return { wasKilled: false };
         }
         // The kernel releases the command line of a process before the process has ended.
-        if (Date.now() > deadline) {
+        if (performance.now() > deadline) {
           throw new Error(
             `Process ${process.pid} is not a machine of this installation, or has not ended within ${endingMilliseconds / 1000} s`,
           );

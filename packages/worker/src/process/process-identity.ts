@@ -43,9 +43,9 @@ export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
 export async function killProcess(identity: ProcessIdentity): Promise<void> {
   if (!(await isAlive(identity))) return;
   sendSignal(identity.pid, "SIGKILL");
-  const deadline = Date.now() + 10_000;
+  const deadline = performance.now() + 10_000;
   while (await isAlive(identity)) {
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new Error(`Process ${identity.pid} is still there 10 seconds after SIGKILL`);
     }
     await delay(3);

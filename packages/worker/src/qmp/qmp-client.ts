@@ -55,8 +55,9 @@ export interface QmpClient {
 export function createQmpParser(): (bytes: Buffer) => QmpMessage[] {
   let pending = "";
   return (bytes) => {
-    pending += bytes.toString("latin1");
-    const lines = pending.split("\n");
+    // Only the new bytes are searched, so that a message in small pieces costs no more.
+    const [first = "", ...others] = bytes.toString("latin1").split("\n");
+    const lines = [pending + first, ...others];
     pending = lines.pop() ?? "";
     if (pending.length > qmpMessageBytesMax || lines.some((l) => l.length > qmpMessageBytesMax)) {
       throw new QmpError(`QEMU sent a message longer than ${qmpMessageBytesMax} bytes`);
@@ -91,7 +92,7 @@ export async function connectQmp(
   socketPath: string,
   options: { timeoutSeconds: number; isStarting?: () => boolean },
 ): Promise<QmpClient> {
-  const deadline = Date.now() + options.timeoutSeconds * 1000;
+  const deadline = performance.now() + options.timeoutSeconds * 1000;
   for (;;) {
     let client: QmpClient | undefined;
     try {
@@ -101,7 +102,7 @@ export async function connectQmp(
     } catch (error) {
       client?.disconnect();
       const notYet = hasCode(error, "ENOENT") || hasCode(error, "ECONNREFUSED");
-      if (!notYet || Date.now() > deadline || options.isStarting?.() === false) {
+      if (!notYet || performance.now() > deadline || options.isStarting?.() === false) {
         throw new QmpError(`QEMU does not respond on ${socketPath}`, { cause: error });
       }
       await delay(4);

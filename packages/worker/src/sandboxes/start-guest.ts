@@ -51,7 +51,7 @@ export async function startGuest(options: {
   if (grows) await vm.growDisk(spec.diskMB ?? 0);
   await vm.resume();
   if (!atHand.hasMemory) await agent.waitUntilHealthy(bootTimeoutSeconds);
-  const deadline = Date.now() + plugTimeoutSeconds * 1000;
+  const deadline = performance.now() + plugTimeoutSeconds * 1000;
   const generation = atHand.isContinuation ? undefined : newGeneration();
   const hasHooks = await configure(agent, spec, atHand, { generation, restartSessions, deadline });
   if (pluggedMB > hadPluggedMB) await awaitMemory(vm, pluggedMB, deadline);
@@ -106,7 +106,7 @@ async function configure(
       );
     }
     if (configured.cpuCount === cpuCount) return configured.hasHooks ?? false;
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new WireError(
         "guest_failed",
         `The guest has ${configured.cpuCount} CPUs online ${plugTimeoutSeconds} seconds after it was given ${cpuCount}`,
@@ -138,7 +138,7 @@ async function awaitMemory(vm: VirtualMachine, memoryMB: number, deadline: numbe
   for (;;) {
     const currentMB = await vm.currentMemoryMB();
     if (currentMB >= memoryMB) return;
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new WireError(
         "guest_failed",
         `The guest took ${currentMB} MB in ${plugTimeoutSeconds} seconds, of ${memoryMB} MB`,

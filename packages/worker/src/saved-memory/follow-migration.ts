@@ -40,9 +40,9 @@ export async function waitUntil(
   what: string,
   intervalMilliseconds: number,
 ): Promise<void> {
-  const deadline = Date.now() + stateTimeoutSeconds * 1000;
+  const deadline = performance.now() + stateTimeoutSeconds * 1000;
   while (!(await isDone())) {
-    if (Date.now() > deadline)
+    if (performance.now() > deadline)
       throw new Error(`${what} took longer than ${stateTimeoutSeconds} seconds`);
     await delay(intervalMilliseconds);
   }

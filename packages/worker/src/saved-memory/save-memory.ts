@@ -61,7 +61,7 @@ async function sendState(
     "max-bandwidth": bandwidthBytesMax,
     "downtime-limit": pauseMillisecondsTargets[accelerator],
   });
-  const pauseAt = Date.now() + liveSeconds * 1000;
+  const pauseAt = performance.now() + liveSeconds * 1000;
   if (isRunning && accelerator === "tcg") await beginWhilePaused(qmp, uri);
   else await qmp.execute("migrate", { uri }, z.unknown());
   let isPaused = false;
@@ -75,7 +75,7 @@ async function sendState(
         await receiver.received;
         throw new Error(`QEMU could not save the machine: ${description}`);
       }
-      if (!isPaused && Date.now() > pauseAt) {
+      if (!isPaused && performance.now() > pauseAt) {
         isPaused = true;
         await qmp.execute("stop", {}, z.unknown());
       }

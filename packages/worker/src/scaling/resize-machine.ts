@@ -91,10 +91,10 @@ async function reaches(
   isReached: (currentMB: number) => boolean,
   timeoutMilliseconds: number,
 ): Promise<boolean> {
-  const deadline = Date.now() + timeoutMilliseconds;
+  const deadline = performance.now() + timeoutMilliseconds;
   for (;;) {
     if (isReached(await vm.currentMemoryMB())) return true;
-    if (Date.now() > deadline) return false;
+    if (performance.now() > deadline) return false;
     await delay(pollMilliseconds);
   }
 }

@@ -31,15 +31,15 @@ export function serveSession({
 }): void {
   const gone = new AbortController();
   const input = createClientInput(socket, (bytes) => sendInput(bytes, gone.signal), logger);
-  let lastSentAt = Date.now();
+  let lastSentAt = performance.now();
 
   const send = (message: Uint8Array): Promise<void> =>
     new Promise((resolve, reject) => {
-      lastSentAt = Date.now();
+      lastSentAt = performance.now();
       socket.send(message, { binary: true }, (error) => (error ? reject(error) : resolve()));
     });
   const keepAlive = setInterval(() => {
-    const isQuiet = Date.now() - lastSentAt >= keepAliveMilliseconds / 2;
+    const isQuiet = performance.now() - lastSentAt >= keepAliveMilliseconds / 2;
     if (isQuiet && socket.bufferedAmount === 0 && socket.readyState === socket.OPEN) {
       socket.send(new Uint8Array(0), { binary: true });
     }

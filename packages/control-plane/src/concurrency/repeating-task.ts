@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 
 export interface RepeatingTask {
@@ -47,4 +48,15 @@ export function shareRunning(work: () => Promise<void>): () => Promise<void> {
     });
     return running;
   };
+}
+
+/** Returns when all of the work is done, or the time is over; what is not done continues. */
+export async function waitForAll(
+  work: readonly Promise<void>[],
+  milliseconds: number,
+): Promise<void> {
+  const waiting = new AbortController();
+  const timeOut = delay(milliseconds, undefined, { signal: waiting.signal });
+  await Promise.race([Promise.all(work), timeOut.catch(() => undefined)]);
+  waiting.abort();
 }

@@ -1,6 +1,7 @@
 import type { Tracer } from "@opencomputer/process";
 import { type EventContent, WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
+import { waitForAll } from "../../concurrency/repeating-task.ts";
 import type { ProxyHandOver } from "../../egress-sessions/proxy-hand-over.ts";
 import { PeerAbsentError } from "../../peers/unix-socket-client.ts";
 import type { PreviewRepository } from "../../previews/preview-repository.ts";
@@ -12,6 +13,9 @@ import type { SandboxActivity } from "./sandbox-activity.ts";
 
 /** Why a sandbox is killed. */
 export type KillReason = Extract<EventContent, { type: "sandbox.killed" }>["data"]["reason"];
+
+/** What maintenance waits for the removals that it completes. */
+const waitMilliseconds = 5_000;
 
 /**
  * Removes sandboxes. The row is marked first: whatever happens after it, the
@@ -30,21 +34,29 @@ export interface SandboxRemoval {
   discard(orgId: string, sandboxId: string): Promise<void>;
   /** Marks creates that no control plane works on any more for removal. */
   abandonCreates(): Promise<void>;
-  /** Completes removals that an earlier process or an absent worker interrupted. Never rejects. */
+  /**
+   * Completes removals that an earlier process or an absent worker interrupted. Waits
+   * for them a while; those that take longer continue. Never rejects.
+   */
   finishInterrupted(): Promise<void>;
 }
 
-export function createSandboxRemoval(deps: {
-  sandboxes: SandboxRepository;
-  previews: Pick<PreviewRepository, "deleteAll">;
-  maintenance: SandboxMaintenanceRepository;
-  workers: Workers;
-  handOver: ProxyHandOver;
-  activity: SandboxActivity;
-  tracer: Tracer;
-  logger: Logger;
-}): SandboxRemoval {
+export function createSandboxRemoval(
+  deps: {
+    sandboxes: SandboxRepository;
+    previews: Pick<PreviewRepository, "deleteAll">;
+    maintenance: Pick<SandboxMaintenanceRepository, "listOwned">;
+    workers: Workers;
+    handOver: ProxyHandOver;
+    activity: SandboxActivity;
+    tracer: Tracer;
+    logger: Logger;
+  },
+  options = { waitMilliseconds },
+): SandboxRemoval {
   const { sandboxes, maintenance, activity, tracer, logger } = deps;
+  /** The removals that maintenance completes now. */
+  const finishing = new Set<string>();
 
   async function release(sandboxId: string): Promise<void> {
     try {
@@ -72,6 +84,19 @@ export function createSandboxRemoval(deps: {
       state: "stopped",
       stoppedAt: new Date(),
     });
+  }
+
+  /** Never rejects. */
+  async function finish({ orgId, id }: { orgId: string; id: string }): Promise<void> {
+    finishing.add(id);
+    try {
+      await stop(orgId, id);
+      logger.info({ sandboxId: id, reason: "interrupted removal" }, "sandbox stopped");
+    } catch (error) {
+      logger.warn({ sandboxId: id, err: error }, "a removal is tried again by maintenance");
+    } finally {
+      finishing.delete(id);
+    }
   }
 
   return {
@@ -115,14 +140,11 @@ export function createSandboxRemoval(deps: {
     },
 
     async finishInterrupted() {
-      for (const { orgId, id } of await maintenance.listOwned(["killing"])) {
-        try {
-          await stop(orgId, id);
-          logger.info({ sandboxId: id, reason: "interrupted removal" }, "sandbox stopped");
-        } catch (error) {
-          logger.warn({ sandboxId: id, err: error }, "a removal is tried again by maintenance");
-        }
-      }
+      const rows = await maintenance.listOwned(["killing"]);
+      await waitForAll(
+        rows.filter(({ id }) => !finishing.has(id)).map(finish),
+        options.waitMilliseconds,
+      );
     },
   };
 }

@@ -22,6 +22,7 @@ describe("createIdleSweep", () => {
   let ids: string[];
   let idle: "requests" | "cpu";
   let useOf: () => Promise<SandboxUse>;
+  let slow: Promise<void>;
   let sweep: () => Promise<void>;
 
   beforeEach(() => {
@@ -32,13 +33,14 @@ describe("createIdleSweep", () => {
     ids = ["a"];
     idle = "requests";
     useOf = async () => use({});
-    sweep = createIdleSweep({
+    slow = new Promise(() => undefined);
+    const deps: Parameters<typeof createIdleSweep>[0] = {
       maintenance: {
         listIdle: async () =>
           ids.map((id) => ({
             ...{
               id,
-              orgId: "org",
+              orgId: id.startsWith("slow") ? "other" : "org",
               state: "running" as const,
               sourceAddress: null,
               machineId: null,
@@ -58,6 +60,7 @@ describe("createIdleSweep", () => {
         isHeld: () => isHeld,
         hibernateIdle: async (_orgId, id) => {
           events.push(`hibernates ${id}`);
+          if (id.startsWith("slow")) await slow;
           if (failure !== undefined) throw failure;
           ids = ids.filter((other) => other !== id);
           return true;
@@ -70,7 +73,8 @@ describe("createIdleSweep", () => {
       },
       now: () => now,
       logger: createRecordingLogger().logger,
-    });
+    };
+    sweep = createIdleSweep(deps, { waitMilliseconds: 20 });
   });
 
   const happened = () => events.splice(0).filter((event) => !event.startsWith("deletes"));
@@ -92,6 +96,41 @@ describe("createIdleSweep", () => {
     assert.equal(happened().length, 4);
     await sweep();
     assert.deepEqual(happened(), ["hibernates e"]);
+  });
+
+  test("an org whose hibernations take long leaves a place to others, and uses what they do not", async () => {
+    ids = ["slow1", "slow2", "slow3", "slow4", "a"];
+    await sweep();
+    const first = ["hibernates slow1", "hibernates slow2", "hibernates slow3", "hibernates a"];
+    assert.deepEqual(happened(), first);
+    ids = ["slow4", "b"];
+    await sweep();
+    assert.deepEqual(happened(), ["hibernates b"], "one place is free");
+    ids = ["slow4"];
+    await sweep();
+    assert.deepEqual(happened(), ["hibernates slow4"], "nobody else needs it");
+    ids = ["c"];
+    await sweep();
+    assert.deepEqual(happened(), [], "there is no place");
+  });
+
+  test("the failures of one that takes long count, too", async () => {
+    ids = ["slow"];
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      let fail = (_error: Error): void => undefined;
+      slow = new Promise((_resolve, reject) => {
+        fail = reject;
+      });
+      await sweep();
+      ids = [];
+      await sweep();
+      fail(new WireError("guest_failed", "its state cannot be saved"));
+      await slow.catch(() => undefined);
+      await new Promise(setImmediate);
+      ids = ["slow"];
+      now += minute;
+    }
+    assert.equal(happened().at(-1), "kills slow");
   });
 
   for (const code of ["host_storage_full", "worker_unavailable", "outcome_unknown"] as const) {

@@ -1,5 +1,6 @@
 import { WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
+import { waitForAll } from "../../concurrency/repeating-task.ts";
 import type { Worker } from "../../worker/workers.ts";
 import type { SandboxActivity } from "../lifecycle/sandbox-activity.ts";
 import type { SandboxLifecycle } from "../lifecycle/sandbox-lifecycle.ts";
@@ -17,6 +18,10 @@ const retryMilliseconds = 60 * 1000;
 const attemptsMax = 3;
 /** Hibernations at once: each writes a sandbox's memory to the disk. */
 const hibernationsMax = 4;
+/** Those of one org while others have idle sandboxes: its guests may take long. */
+const hibernationsPerOrgMax = hibernationsMax - 1;
+/** What a sweep waits for its hibernations. */
+const waitMilliseconds = 5_000;
 
 /** Codes of failures that the sandbox does not cause: it may be hibernated later. */
 const temporary: readonly string[] = [
@@ -37,24 +42,32 @@ interface Failures {
  * Hibernates what has been idle for its time-out, and deletes the rows of what was
  * stopped a while ago. A sandbox is killed only when hibernating it fails several
  * times for a reason that is not temporary, as a full disk or an absent worker is.
+ *
+ * A hibernation that takes long keeps its place, and no other waiting.
  */
-export function createIdleSweep(deps: {
-  maintenance: Pick<SandboxMaintenanceRepository, "listIdle" | "touch" | "deleteStoppedBefore">;
-  /** Counts use through any control plane, and use of the CPU. */
-  workers: { of(sandbox: { id: string }): Pick<Worker, "useOf"> };
-  activity: Pick<SandboxActivity, "lastActiveAt">;
-  lifecycle: Pick<SandboxLifecycle, "hibernateIdle" | "isHeld">;
-  removal: Pick<SandboxRemoval, "kill">;
-  now: () => number;
-  logger: Logger;
-}): () => Promise<void> {
+export function createIdleSweep(
+  deps: {
+    maintenance: Pick<SandboxMaintenanceRepository, "listIdle" | "touch" | "deleteStoppedBefore">;
+    /** Counts use through any control plane, and use of the CPU. */
+    workers: { of(sandbox: { id: string }): Pick<Worker, "useOf"> };
+    activity: Pick<SandboxActivity, "lastActiveAt">;
+    lifecycle: Pick<SandboxLifecycle, "hibernateIdle" | "isHeld">;
+    removal: Pick<SandboxRemoval, "kill">;
+    now: () => number;
+    logger: Logger;
+  },
+  options = { waitMilliseconds },
+): () => Promise<void> {
   const { maintenance, workers, activity, lifecycle, removal, now, logger } = deps;
   const failures = new Map<string, Failures>();
+  /** The orgs of the sandboxes that are being hibernated. */
+  const underWay = new Map<string, string>();
 
   function isDue({ id, lastActiveAt, idleTimeoutSeconds }: IdleSandbox): boolean {
     const usedAt = activity.lastActiveAt(id, lastActiveAt).getTime();
     if (usedAt + idleTimeoutSeconds * 1000 > now()) return false;
-    return (failures.get(id)?.retryAt ?? 0) <= now() && !lifecycle.isHeld(id);
+    const isFree = !lifecycle.isHeld(id) && !underWay.has(id);
+    return (failures.get(id)?.retryAt ?? 0) <= now() && isFree;
   }
 
   /**
@@ -95,6 +108,16 @@ export function createIdleSweep(deps: {
     }
   }
 
+  /** Never rejects. */
+  async function begin(sandbox: IdleSandbox): Promise<void> {
+    underWay.set(sandbox.id, sandbox.orgId);
+    try {
+      await hibernate(sandbox);
+    } finally {
+      underWay.delete(sandbox.id);
+    }
+  }
+
   async function kill(id: string, orgId: string): Promise<void> {
     try {
       await removal.kill(orgId, id, "hibernation_failed");
@@ -110,12 +133,24 @@ export function createIdleSweep(deps: {
   return async () => {
     const idle = await maintenance.listIdle(new Date(now()));
     const known = new Set(idle.map(({ id }) => id));
-    for (const id of failures.keys()) if (!known.has(id)) failures.delete(id);
-    const due: IdleSandbox[] = [];
-    for (const sandbox of idle.filter(isDue)) {
-      if (due.length < hibernationsMax && !(await wasUsed(sandbox))) due.push(sandbox);
+    for (const id of failures.keys()) {
+      if (!known.has(id) && !underWay.has(id)) failures.delete(id);
     }
-    await Promise.all(due.map(hibernate));
+    const due = new Set(idle.filter(isDue));
+    /** The orgs of the places that are taken. */
+    const taken = [...underWay.values()];
+    const begun: Promise<void>[] = [];
+    for (const perOrgMax of [hibernationsPerOrgMax, hibernationsMax]) {
+      for (const sandbox of due) {
+        const ofOrg = taken.filter((orgId) => orgId === sandbox.orgId);
+        if (taken.length >= hibernationsMax || ofOrg.length >= perOrgMax) continue;
+        due.delete(sandbox);
+        if (await wasUsed(sandbox)) continue;
+        taken.push(sandbox.orgId);
+        begun.push(begin(sandbox));
+      }
+    }
+    await waitForAll(begun, options.waitMilliseconds);
     await maintenance.deleteStoppedBefore(new Date(now() - stoppedRetentionMilliseconds));
   };
 }

@@ -5,6 +5,7 @@ import type { CliContext } from "./cli-context.ts";
 import { CliError } from "./cli-context.ts";
 import { resolveSettings } from "./config/connection-settings.ts";
 import { httpFetch } from "./http-fetch.ts";
+import { printableLines } from "./output/format.ts";
 import { formatTable } from "./output/table.ts";
 import { withBuildLog } from "./output/with-build-log.ts";
 import { withProgress } from "./output/with-progress.ts";
@@ -41,7 +42,11 @@ export function openInvocation(context: CliContext, command: Command): Invocatio
   }
 
   function warn(text: string): void {
-    stderr.write(flags.json ? `${JSON.stringify({ warning: text })}\n` : `warning: ${text}\n`);
+    const line = flags.json
+      ? JSON.stringify({ warning: text })
+      : // It may quote what a sandbox printed.
+        `warning: ${printableLines(text)}`;
+    stderr.write(`${line}\n`);
   }
 
   let shownProgress: string | undefined;

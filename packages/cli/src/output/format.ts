@@ -24,3 +24,8 @@ export function formatSize(bytes: number): string {
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, "?");
 }
+
+/** As {@link printable}, for text of several lines: tabs and the ends of lines stay. */
+export function printableLines(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, "?");
+}

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
 import { describe, test } from "node:test";
 import stringWidth from "string-width";
+import { CliError } from "../cli-context.ts";
 import { formatAge } from "./format.ts";
+import { reportError } from "./report-error.ts";
 import { formatFields, formatTable } from "./table.ts";
 
 describe("formatTable", () => {
@@ -39,6 +42,18 @@ describe("formatTable", () => {
   test("lets no cell steer the terminal", () => {
     assert.equal(formatTable(["A"], [["\u001b[31mred\nnext\u009b"]]), "A\n?[31mred?next?");
     assert.equal(formatFields([["Name", "a\rb"]]), "Name:  a?b");
+  });
+});
+
+describe("reportError", () => {
+  test("lets no error that quotes a sandbox steer the terminal", () => {
+    const write = (asJson: boolean) => {
+      const stderr = new PassThrough();
+      reportError(stderr, new CliError("x", "Step 1 failed:\n\u001b]0;title\u0007\tred\u009b"), asJson);
+      return String(stderr.read());
+    };
+    assert.equal(write(false), "error: Step 1 failed:\n?]0;title?\tred?\n");
+    assert.equal(JSON.parse(write(true)).error, "Step 1 failed:\n\u001b]0;title\u0007\tred\u009b");
   });
 });
 

@@ -2,6 +2,7 @@ import type { Writable } from "node:stream";
 import { OpenComputerError } from "@opencomputer/sdk";
 import { CommanderError } from "commander";
 import { CliError } from "../cli-context.ts";
+import { printableLines } from "./format.ts";
 
 /**
  * Writes an error as text, with the command or setting that helps in a line of
@@ -12,7 +13,8 @@ export function reportError(stderr: Writable, error: unknown, asJson: boolean): 
   stderr.write(
     asJson
       ? `${JSON.stringify({ error: message, code, remediation })}\n`
-      : `error: ${message}\n${remediation === undefined ? "" : `try: ${remediation}\n`}`,
+      : // It may quote what a sandbox printed.
+        `error: ${printableLines(message)}\n${remediation === undefined ? "" : `try: ${remediation}\n`}`,
   );
   return exitCodeOf(error);
 }

@@ -49,7 +49,11 @@ describe("reportError", () => {
   test("lets no error that quotes a sandbox steer the terminal", () => {
     const write = (asJson: boolean) => {
       const stderr = new PassThrough();
-      reportError(stderr, new CliError("x", "Step 1 failed:\n\u001b]0;title\u0007\tred\u009b"), asJson);
+      reportError(
+        stderr,
+        new CliError("x", "Step 1 failed:\n\u001b]0;title\u0007\tred\u009b"),
+        asJson,
+      );
       return String(stderr.read());
     };
     assert.equal(write(false), "error: Step 1 failed:\n?]0;title?\tred?\n");

@@ -8,7 +8,7 @@ import {
 import type { Database } from "../database/database.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { assertDiskBudget } from "../orgs/disk-budget.ts";
-import { lockOrg } from "../orgs/org-repository.ts";
+import { inLockedOrg } from "../orgs/org-repository.ts";
 import { configOf } from "../sandboxes/rows/sandbox-config.ts";
 import type { SandboxRepository, SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -47,8 +47,7 @@ export async function admitCheckpoint(
   const { orgId, id: sandboxId } = sandbox;
   const kind = request.kind ?? "full";
 
-  return deps.database.transaction(async (transaction) => {
-    await lockOrg(transaction, orgId);
+  return inLockedOrg(deps.database, orgId, async (transaction) => {
     const existing = await checkpoints.list(orgId, sandboxId, transaction);
     const removed = chooseReplaced(existing, { ...request, kind });
     for (const { id } of removed) await checkpoints.delete(orgId, id, transaction);

@@ -5,7 +5,7 @@ import { and, desc, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { images, snapshots } from "../database/schema.ts";
 import { assertDiskBudget, imageBytesMax } from "../orgs/disk-budget.ts";
-import { lockOrg } from "../orgs/org-repository.ts";
+import { inLockedOrg } from "../orgs/org-repository.ts";
 export type ImageRow = typeof images.$inferSelect;
 
 /** Stores images by org. No caller of the API names one: they are found by what they are made of. */
@@ -39,8 +39,7 @@ export function createImageRepository(
       contentHash: string,
       { checkpointId, memoryMB }: { checkpointId: string; memoryMB: number },
     ): Promise<void> {
-      await database.transaction(async (transaction) => {
-        await lockOrg(transaction, orgId);
+      await inLockedOrg(database, orgId, async (transaction) => {
         await transaction.insert(images).values({
           ...{ orgId, contentHash, checkpointId, state: "building" },
           ...{ envs: {}, workingDirectory: null, sizeBytes: imageBytesMax(memoryMB) },

@@ -12,7 +12,7 @@ import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/database.ts";
 import { snapshots } from "../database/schema.ts";
 import { assertDiskBudget } from "../orgs/disk-budget.ts";
-import { lockOrg } from "../orgs/org-repository.ts";
+import { inLockedOrg } from "../orgs/org-repository.ts";
 import { imageContentHash } from "./image-repository.ts";
 
 /** Stores snapshots by org and name. */
@@ -35,8 +35,7 @@ export function createSnapshotRepository(
       const manifest = JSON.stringify(image);
       const contentHash = imageContentHash(image);
       try {
-        const [row] = await database.transaction(async (transaction) => {
-          await lockOrg(transaction, orgId);
+        const [row] = await inLockedOrg(database, orgId, async (transaction) => {
           await transaction
             .delete(snapshots)
             .where(and(one(orgId, name), eq(snapshots.status, "failed")));

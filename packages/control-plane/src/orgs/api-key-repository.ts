@@ -9,7 +9,7 @@ import { and, asc, eq, inArray, isNull, ne } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/database.ts";
 import { apiKeys } from "../database/schema.ts";
-import { lockOrg } from "./org-repository.ts";
+import { inLockedOrg } from "./org-repository.ts";
 
 type ApiKeyKind = (typeof apiKeys.$inferSelect)["kind"];
 
@@ -68,8 +68,7 @@ export function createApiKeyRepository(database: Database) {
      * @throws {WireError} `limit_exceeded`
      */
     async create(orgId: string, name: string): Promise<CreatedApiKey> {
-      return database.transaction(async (transaction) => {
-        await lockOrg(transaction, orgId);
+      return inLockedOrg(database, orgId, async (transaction) => {
         if ((await transaction.$count(apiKeys, ofOrg(orgId))) >= limits.apiKeysPerOrgMax) {
           throw new WireError(
             "limit_exceeded",
@@ -95,8 +94,7 @@ export function createApiKeyRepository(database: Database) {
     async revoke(orgId: string, keyId: string): Promise<void> {
       const id = asUuid(keyId);
       if (id === undefined) throw keyNotFound(keyId);
-      await database.transaction(async (transaction) => {
-        await lockOrg(transaction, orgId);
+      await inLockedOrg(database, orgId, async (transaction) => {
         const isIt = and(ofOrg(orgId), eq(apiKeys.id, id));
         const [row] = await transaction.select().from(apiKeys).where(isIt);
         if (row === undefined) throw keyNotFound(keyId);

@@ -1,4 +1,5 @@
 import { eq } from "drizzle-orm";
+import { PerKeyMutex } from "../concurrency/per-key-mutex.ts";
 import type { Database } from "../database/database.ts";
 import { orgs } from "../database/schema.ts";
 
@@ -12,14 +13,27 @@ export async function ensureOrg(database: Database, name: string): Promise<strin
   return row.id;
 }
 
+/** Transactions of one org wait here: the connections, with which they would wait, are few and of all orgs. */
+const queues = new PerKeyMutex();
+
 /**
- * Locks an org, so that transactions that count its objects before they add or
- * remove one run one after the other. Rows that refer to the org can be written meanwhile.
+ * Does work in a transaction that has locked an org, so that transactions that count
+ * its objects before they add or remove one run one after the other. Rows that refer
+ * to the org can be written meanwhile. The work begins no other such transaction of the org.
  */
-export async function lockOrg(transaction: Database, orgId: string): Promise<void> {
-  await transaction
-    .select({ id: orgs.id })
-    .from(orgs)
-    .where(eq(orgs.id, orgId))
-    .for("no key update");
+export function inLockedOrg<Result>(
+  database: Database,
+  orgId: string,
+  work: (transaction: Database) => Promise<Result>,
+): Promise<Result> {
+  return queues.run(orgId, () =>
+    database.transaction(async (transaction) => {
+      await transaction
+        .select({ id: orgs.id })
+        .from(orgs)
+        .where(eq(orgs.id, orgId))
+        .for("no key update");
+      return work(transaction);
+    }),
+  );
 }

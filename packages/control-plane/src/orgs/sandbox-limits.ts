@@ -2,11 +2,10 @@ import { WireError } from "@opencomputer/protocol/api";
 import type { Database } from "../database/database.ts";
 import type { SandboxRepository } from "../sandboxes/rows/sandbox-repository.ts";
 import type { Caller } from "./api-key-repository.ts";
-import { lockOrg } from "./org-repository.ts";
 
 /**
  * Asserts that one more sandbox is within what the org and the key may run at
- * once. It locks the org, so that many creates at once do not exceed a limit together.
+ * once. The org is locked, so that many creates at once do not exceed a limit together.
  *
  * @throws {WireError} `too_many_requests`, naming the limit.
  */
@@ -20,7 +19,6 @@ export async function assertRunningLimit(
   { orgId, apiKeyId }: Caller,
 ): Promise<void> {
   const { sandboxes, sandboxesPerOrgMax, sandboxesPerKeyMax } = deps;
-  await lockOrg(transaction, orgId);
   if ((await sandboxes.countLive(transaction, orgId)) >= sandboxesPerOrgMax) {
     throw new WireError(
       "too_many_requests",

@@ -5,7 +5,7 @@ import { createBatchedLookup } from "../database/batched-lookup.ts";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/database.ts";
 import { previewLinks, previews, sandboxes } from "../database/schema.ts";
-import { lockOrg } from "../orgs/org-repository.ts";
+import { inLockedOrg } from "../orgs/org-repository.ts";
 import { presentStates } from "../sandboxes/rows/sandbox-states.ts";
 
 export type PreviewRow = typeof previews.$inferSelect;
@@ -100,8 +100,7 @@ export function createPreviewRepository(database: Database) {
       { customHostname, authConfig }: PreviewChanges,
     ): Promise<{ row: PreviewRow; isNew: boolean }> {
       try {
-        return await database.transaction(async (transaction) => {
-          await lockOrg(transaction, orgId);
+        return await inLockedOrg(database, orgId, async (transaction) => {
           await assertNotKilled(transaction, orgId, sandboxId);
           const isIt = and(ofSandbox(orgId, sandboxId), eq(previews.port, port));
           const [present] = await transaction.select().from(previews).where(isIt);
@@ -210,9 +209,7 @@ async function assertNotKilled(
   const rows = await transaction
     .select({ id })
     .from(sandboxes)
-    .where(
-      and(eq(sandboxes.orgId, orgId), eq(id, sandboxId), inArray(state, presentStates)),
-    )
+    .where(and(eq(sandboxes.orgId, orgId), eq(id, sandboxId), inArray(state, presentStates)))
     .for("share");
   if (rows.length > 0) return;
   throw new WireError("sandbox_not_running", `Sandbox ${sandboxId} is stopped`, {

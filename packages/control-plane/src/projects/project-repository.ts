@@ -3,7 +3,7 @@ import { and, asc, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid, isUniqueViolation } from "../database/database.ts";
 import { projects, secretStores } from "../database/schema.ts";
-import { lockOrg } from "../orgs/org-repository.ts";
+import { inLockedOrg } from "../orgs/org-repository.ts";
 
 export interface ProjectChanges {
   name?: string;
@@ -41,8 +41,7 @@ export function createProjectRepository(database: Database) {
     async create(orgId: string, values: Required<ProjectChanges>): Promise<ProjectRecord> {
       const { egressAllowlist, ...columns } = values;
       return nameInUse(values.name, () =>
-        database.transaction(async (transaction) => {
-          await lockOrg(transaction, orgId);
+        inLockedOrg(database, orgId, async (transaction) => {
           await assertProjectLimit(transaction, orgId);
           const [project] = await transaction
             .insert(projects)

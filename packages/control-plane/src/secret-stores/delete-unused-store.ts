@@ -8,7 +8,7 @@ import {
   sandboxSecrets,
   secretStores,
 } from "../database/schema.ts";
-import { lockOrg } from "../orgs/org-repository.ts";
+import { inLockedOrg } from "../orgs/org-repository.ts";
 import type { SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
 import { keptStates } from "../sandboxes/rows/sandbox-states.ts";
 
@@ -24,8 +24,7 @@ export async function deleteUnusedStore(
   { orgId, id: sandboxId, secretStoreId: storeId }: SandboxRow,
 ): Promise<void> {
   if (storeId === null) return;
-  await database.transaction(async (transaction) => {
-    await lockOrg(transaction, orgId);
+  await inLockedOrg(database, orgId, async (transaction) => {
     // A project's own store is reached through the project alone.
     const [store] = await transaction
       .select({ name: secretStores.name })

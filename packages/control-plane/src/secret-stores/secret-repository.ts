@@ -9,7 +9,7 @@ import { and, asc, count, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
-import { lockOrg } from "../orgs/org-repository.ts";
+import { inLockedOrg } from "../orgs/org-repository.ts";
 import { changeCopies } from "../secret-copies/change-copies.ts";
 import { type RevokedCopies, revokeCopies } from "../secret-copies/revoke-copies.ts";
 import { SecretValue } from "../vault/secret-value.ts";
@@ -75,8 +75,7 @@ export function createSecretRepository(deps: {
      */
     async set(orgId: string, storeId: string, secret: NewSecret): Promise<string[]> {
       const { name, kind, value } = secret;
-      return database.transaction(async (transaction) => {
-        await lockOrg(transaction, orgId);
+      return inLockedOrg(database, orgId, async (transaction) => {
         const store = await lockStore(transaction, orgId, storeId);
         const [previous] = await transaction
           .select({
@@ -118,8 +117,7 @@ export function createSecretRepository(deps: {
      * @throws {WireError} `not_found` when neither the secret nor a copy of it exists.
      */
     async revoke(orgId: string, storeId: string, name: string): Promise<RevokedCopies> {
-      return database.transaction(async (transaction) => {
-        await lockOrg(transaction, orgId);
+      return inLockedOrg(database, orgId, async (transaction) => {
         const revokedAt = new Date();
         const erased = vault.encrypt(new SecretValue(""), {
           ...{ kind: "store-secret", orgId, storeId, name },

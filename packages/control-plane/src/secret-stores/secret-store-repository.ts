@@ -4,7 +4,7 @@ import type { Database } from "../database/database.ts";
 import { asUuid, isUniqueViolation } from "../database/database.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
-import { lockOrg } from "../orgs/org-repository.ts";
+import { inLockedOrg } from "../orgs/org-repository.ts";
 import { changeCopies } from "../secret-copies/change-copies.ts";
 import type { Vault } from "../vault/vault.ts";
 
@@ -35,8 +35,7 @@ export function createSecretStoreRepository(deps: {
     ): Promise<SecretStoreRecord> {
       const [row] = await nameInUse(
         values.name,
-        database.transaction(async (transaction) => {
-          await lockOrg(transaction, orgId);
+        inLockedOrg(database, orgId, async (transaction) => {
           if (
             (await transaction.$count(secretStores, ofOrg(orgId))) >= limits.secretStoresPerOrgMax
           ) {
@@ -92,8 +91,7 @@ export function createSecretStoreRepository(deps: {
       if (id === undefined) throw storeNotFound(storeId);
       return nameInUse(
         changes.name,
-        database.transaction(async (transaction) => {
-          await lockOrg(transaction, orgId);
+        inLockedOrg(database, orgId, async (transaction) => {
           const [row] = await transaction
             .update(secretStores)
             .set({ ...changes, updatedAt: sql`now()` })

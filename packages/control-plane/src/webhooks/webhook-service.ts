@@ -10,7 +10,7 @@ import {
   WireError,
 } from "@opencomputer/protocol/api";
 import type { Database } from "../database/database.ts";
-import { lockOrg } from "../orgs/org-repository.ts";
+import { inLockedOrg } from "../orgs/org-repository.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { DeliveryRepository } from "./delivery-repository.ts";
 import {
@@ -57,8 +57,7 @@ export function createWebhookService(deps: {
 
   return {
     create: (orgId, request) =>
-      database.transaction(async (transaction) => {
-        await lockOrg(transaction, orgId);
+      inLockedOrg(database, orgId, async (transaction) => {
         const max = limits.webhooksPerOrgMax;
         if ((await webhooks.count(transaction, orgId)) >= max) {
           throw new WireError(

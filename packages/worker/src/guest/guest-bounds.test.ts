@@ -74,10 +74,7 @@ describe("createByteBudget", () => {
 
   test("takes nothing from those who hold less, nor for more than there is", () => {
     const budget = createByteBudget(10);
-    const [one, other] = [
-      budget.openShare().hold(notRevoked),
-      budget.openShare().hold(notRevoked),
-    ];
+    const [one, other] = [budget.openShare().hold(notRevoked), budget.openShare().hold(notRevoked)];
     assert.ok(one.take(5) && other.take(5));
     assert.equal(one.take(1), false);
     assert.equal(other.take(11), false);

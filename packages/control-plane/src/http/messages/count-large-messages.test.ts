@@ -90,7 +90,9 @@ test("a client that left before its request was admitted is not counted", async 
   const { open, warnings } = await scenario(t);
   for (const leaves of ["X-Leaves: 1\r\n", "X-Leaves: 1\r\n", ""]) {
     const client = open("a", "POST /large");
-    client.write(`${leaves}Content-Type: application/json\r\nContent-Length: ${messageBytes}\r\n\r\n`);
+    client.write(
+      `${leaves}Content-Type: application/json\r\nContent-Length: ${messageBytes}\r\n\r\n`,
+    );
     await new Promise((resolve) => setTimeout(resolve, 50));
     if (leaves !== "") client.destroy();
   }

@@ -42,8 +42,7 @@ function scenario(state: string) {
       orgId: string,
       work: (signal: AbortSignal) => Promise<Opened>,
       socket = createSocket(),
-    ) =>
-      operations.connect({ orgId, raw: { socket } } as never, id, (_, signal) => work(signal)),
+    ) => operations.connect({ orgId, raw: { socket } } as never, id, (_, signal) => work(signal)),
     lastActiveAt: () => activity.lastActiveAt(id, new Date(0)).getTime(),
   };
 }

@@ -74,7 +74,10 @@ describe("respondWithEvents()", () => {
       onLog({ step: 1, type: "output", message: { toJSON } as unknown as string });
       await new Promise(setImmediate);
     }
-    assert.ok(logged.some(({ framed }) => !framed), "some wait for the client");
+    assert.ok(
+      logged.some(({ framed }) => !framed),
+      "some wait for the client",
+    );
     finish({ id: "last" });
     let bytes = 0;
     let end = "";

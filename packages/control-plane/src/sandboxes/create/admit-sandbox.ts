@@ -4,7 +4,7 @@ import type { Database } from "../../database/database.ts";
 import { recordEvent } from "../../events/record-event.ts";
 import type { Caller } from "../../orgs/api-key-repository.ts";
 import { assertDiskBudget } from "../../orgs/disk-budget.ts";
-import { lockOrg } from "../../orgs/org-repository.ts";
+import { inLockedOrg } from "../../orgs/org-repository.ts";
 import { assertRunningLimit } from "../../orgs/sandbox-limits.ts";
 import { type OpenLayersDeps, openLayers } from "../../secret-layers/open-layers.ts";
 import type { Vault } from "../../vault/vault.ts";
@@ -54,8 +54,7 @@ export async function admitSandbox(
   const { orgId } = caller;
   const { id: sandboxId } = identity;
 
-  return deps.database.transaction(async (transaction) => {
-    await lockOrg(transaction, orgId);
+  return inLockedOrg(deps.database, orgId, async (transaction) => {
     const layers = await openLayers(deps, transaction, orgId, plan);
     assertFitsHost(plan.config, host);
     if (plan.purpose === "user") {

@@ -31,10 +31,9 @@ test("a removal that takes long keeps no other from being completed, and is not 
     handOver: { removeSession: async () => undefined },
     activity: { forget: () => undefined },
   };
-  const removal = createSandboxRemoval(
-    { ...parts, tracer: new Tracer(), logger } as never,
-    { waitMilliseconds: 20 },
-  );
+  const removal = createSandboxRemoval({ ...parts, tracer: new Tracer(), logger } as never, {
+    waitMilliseconds: 20,
+  });
   await removal.finishInterrupted();
   await removal.finishInterrupted();
   assert.deepEqual(stopped, ["sb-quick"]);

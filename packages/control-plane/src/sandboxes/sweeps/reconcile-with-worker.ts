@@ -47,10 +47,7 @@ export function createReconcileWithWorker(
 
   return async () => {
     const rows = await maintenance.listOwned(presentStates);
-    const machines = new Map<
-      string,
-      { machine: WorkerSandbox; worker: Pick<Worker, "delete"> }
-    >();
+    const machines = new Map<string, { machine: WorkerSandbox; worker: Pick<Worker, "delete"> }>();
     for (const worker of workers.all()) {
       for (const machine of await worker.list())
         machines.set(machine.sandboxId, { machine, worker });

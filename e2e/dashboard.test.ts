@@ -291,7 +291,7 @@ describe("the dashboard", () => {
     assert.ok(dashboard.received.every(({ text }) => !text.includes(canary)));
   });
 
-  test("projects, images and keys have their pages", async () => {
+  test("projects, images, keys and the node have their pages", async () => {
     await openSection("Projects");
     await button("Create a project").click();
     await dialog().getByLabel("Name").fill("web");

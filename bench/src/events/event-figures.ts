@@ -15,7 +15,7 @@ import type { Report } from "./message.ts";
 import { reportedLine, sandboxCount, sandboxIdOf } from "./reported-line.ts";
 
 const rounds = 5;
-const eventsPerTurn = 5_000;
+const eventsPerTurn = 3_000;
 /** As many as the control plane stores in one transaction. */
 const insertsPerTransaction = 1_000;
 const warmUpEvents = 500;

@@ -42,12 +42,21 @@ export async function installRequirements(purpose) {
     await step("system packages", (report) => installSystemPackages(purpose, report));
     if (purpose === "check") await step("Python tools", installPythonTools);
     if (purpose !== "test") return;
+    await Promise.all([
+      installWithPython(),
+      step("gRPC of Python for tests of the proxy", installGrpc),
+      step("gRPC of Go for tests of the proxy", buildGoGrpcClient),
+    ]);
+  }
+
+  /** The SDK comes with the environments whose pip installs the others. */
+  async function installWithPython() {
     await step("Python SDK", installPythonSdk);
-    await step("clients for guests", installGuestClients);
-    await step("gRPC of Python for tests of the proxy", installGrpc);
-    await step("gRPC of Go for tests of the proxy", buildGoGrpcClient);
-    await step("S3 server and AWS SDK for Python", installAwsTools);
-    await step("PostgreSQL 16 for tests of the upgrade", installNewerPostgres);
+    await Promise.all([
+      step("clients for guests", installGuestClients),
+      step("S3 server and AWS SDK for Python", installAwsTools),
+      step("PostgreSQL 16 for tests of the upgrade", installNewerPostgres),
+    ]);
   }
 }
 

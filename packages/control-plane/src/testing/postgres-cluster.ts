@@ -10,8 +10,8 @@ const run = promisify(execFile);
 
 /** A PostgreSQL server of its own, with as many databases as asked for. */
 export interface PostgresCluster {
-  /** The URL of a new, empty database. */
-  createDatabase(): Promise<string>;
+  /** The URL of a new database: empty, or a copy of one that nobody is connected to. */
+  createDatabase(templateUrl?: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -37,11 +37,12 @@ export async function startPostgresCluster(): Promise<PostgresCluster> {
   let databases = 0;
 
   return {
-    async createDatabase() {
+    async createDatabase(templateUrl = url("template1")) {
       const name = `test_${++databases}`;
+      const template = new URL(templateUrl).pathname.slice(1);
       const client = new Client(url("postgres"));
       await client.connect();
-      await client.query(`create database ${name}`);
+      await client.query(`create database ${name} template ${template}`);
       await client.end();
       return url(name);
     },

@@ -139,7 +139,7 @@ export function describeCommandSessions(openDatabase: OpenTestDatabase): void {
     });
 
     test("a slow reader stops the command, and then gets everything", async () => {
-      const bytes = 256 * megabyte;
+      const bytes = 96 * megabyte;
       const { path, sessionID } = await start({ cmd: `flood ${bytes}` });
       const client = await attach(`${path}/${sessionID}`);
       client.socket.removeAllListeners("message");

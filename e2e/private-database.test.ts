@@ -101,11 +101,9 @@ describe("the private database", () => {
     assert.match(await log("database"), /database system is shut down\s*$/);
     const last = (await log("control-plane")).split("control plane ends").at(-1) ?? "";
     assert.doesNotMatch(last, /database/);
-    await start();
   });
 
   test("takes over the database of a data directory of the first release", async () => {
-    await installation.stop();
     for (const part of ["postgresql", "control-plane", "api-key"]) {
       await rm(join(dataDirectory, part), { recursive: true, force: true });
     }

@@ -31,7 +31,7 @@ describe("sealed values that were changed in the database", () => {
     store = await create(values[0]);
     sandbox = await scenario.createSandbox({ secretStore: store.name });
     other = await scenario.createSandbox({ secretStore: (await create(values[1])).name });
-    checkpointId = (await sandbox.createCheckpoint("base", { kind: "disk_only" })).id;
+    checkpointId = (await sandbox.createCheckpoint("base")).id;
     await fork().then((one) => one.kill());
   });
   after(async () => assert.deepEqual(await scenario.end(), []));

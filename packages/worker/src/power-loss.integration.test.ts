@@ -30,7 +30,7 @@ describe("a worker whose host loses its power", () => {
   let scene: WorkerScene;
   let disk: VolatileDisk;
   before(async () => {
-    scene = await startWorkerScene({ installationId, block: "198.19.216.0/22" });
+    scene = await startWorkerScene({ installationId, block: "198.19.216.0/22", warmPoolSize: 0 });
     disk = await mountVolatileDisk(await scene.makeDataDirectory(), diskBytes);
     await scene.start();
     await scene.trust();

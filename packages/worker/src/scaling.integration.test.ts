@@ -22,6 +22,7 @@ describe("the size of a running sandbox", () => {
       installationId: "5a7e0007",
       block: "198.19.248.0/22",
       isBaked: true,
+      warmPoolSize: 0,
     });
     await scene.start();
     await scene.trust();

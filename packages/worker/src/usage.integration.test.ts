@@ -12,6 +12,7 @@ describe("the usage of machines", () => {
       installationId: "5a7e0014",
       block: "198.19.204.0/22",
       isBaked: true,
+      warmPoolSize: 0,
     });
     await scene.start();
     await scene.trust();

@@ -36,8 +36,10 @@ export async function startWorkerScene(options: {
   launcher?: readonly string[];
   /** Starts with the golden snapshot of the end-to-end tests, where there is one. */
   isBaked?: boolean;
+  /** One by default; with none, no machine is made but those that are asked for. */
+  warmPoolSize?: 0 | 1;
 }) {
-  const { installationId, block, launcher = [], isBaked = false } = options;
+  const { installationId, block, launcher = [], isBaked = false, warmPoolSize = 1 } = options;
   const baked = isBaked ? await findBakedInstallation() : undefined;
   const { userId, groupId } = baked ?? ownUser;
   const dataDirectory = await mkdtemp(join(baked?.parentDirectory ?? tmpdir(), "worker-data-"));
@@ -117,7 +119,7 @@ export async function startWorkerScene(options: {
       OPENCOMPUTER_WORKER_SOCKET: socketPath,
       OPENCOMPUTER_GUEST_IMAGE_DIR: new URL("../../../../guest-image/build", import.meta.url)
         .pathname,
-      OPENCOMPUTER_WARM_POOL_SIZE: "1",
+      OPENCOMPUTER_WARM_POOL_SIZE: String(warmPoolSize),
     });
     await until("the worker listens", async () => {
       if (child?.exitCode !== null) throw new Error(await readFile(logPath, "utf8"));

@@ -22,6 +22,20 @@ except OSError as error:
     sys.exit(1)
 END`;
 
+type Place = readonly [address: string, port: number];
+/** Prints each place as `address:port`, with the name of the error that ends the attempt. */
+const connectToEach = (places: readonly Place[]) =>
+  `python3 - <<'END'
+import socket
+for place in ${JSON.stringify(places)}:
+    try:
+        socket.create_connection(tuple(place), timeout=5).close()
+        outcome = "open"
+    except OSError as error:
+        outcome = type(error).__name__
+    print(f"{place[0]}:{place[1]}", outcome)
+END`;
+
 describe("egress is enforced by construction", () => {
   let scenario: Scenario;
   let allowlisted: Sandbox;
@@ -92,20 +106,23 @@ describe("egress is enforced by construction", () => {
     const address = hostService.address();
     assert.ok(address !== null && typeof address === "object");
     const apiPort = Number(new URL(scenario.installation.apiUrl).port);
+    const places: Place[] = [
+      ["169.254.0.1", address.port],
+      ["169.254.0.1", apiPort],
+      ["127.0.0.1", apiPort],
+      ["10.0.0.1", 5432],
+      ["172.16.0.1", 5432],
+      ["192.168.0.1", 5432],
+      ["169.254.169.254", 8000],
+      ["198.18.0.5", 7070],
+      ["192.0.2.2", address.port],
+    ];
     for (const sandbox of [allowlisted, intercepted, open]) {
-      for (const [target, port] of [
-        ["169.254.0.1", address.port],
-        ["169.254.0.1", apiPort],
-        ["127.0.0.1", apiPort],
-        ["10.0.0.1", 5432],
-        ["172.16.0.1", 5432],
-        ["192.168.0.1", 5432],
-        ["169.254.169.254", 8000],
-        ["198.18.0.5", 7070],
-        ["192.0.2.2", address.port],
-      ] as const) {
-        const result = await sandbox.exec.run(connectTo(target, port));
-        assert.equal(result.exitCode, 1, `${sandbox.sandboxId} opened ${target}:${port}`);
+      const { stdout } = await sandbox.exec.run(connectToEach(places), { timeout: 120 });
+      const outcomes = stdout.trim().split("\n");
+      assert.equal(outcomes.length, places.length, stdout);
+      for (const [index, place] of places.entries()) {
+        assert.match(outcomes[index] ?? "", new RegExp(`^${place.join(":")} \\w*Error$`));
       }
     }
   });

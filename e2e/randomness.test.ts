@@ -55,8 +55,7 @@ describe("random numbers of machines that are restored from the same memory", ()
     const before = await generationOf(parent);
     await parent.restoreCheckpoint(id);
     generations = [before, ...(await Promise.all(machines.map(generationOf)))];
-    drawn = [];
-    for (const machine of machines) drawn.push(await draw(machine));
+    drawn = await Promise.all(machines.map(draw));
     for (const machine of machines.slice(0, 2)) await machine.kill();
   });
   after(async () => assert.deepEqual(await scenario.end(), []));
@@ -92,7 +91,7 @@ describe("random numbers of machines that are restored from the same memory", ()
 
   test("a session that restarts on a fork ends, and is started again as it was", async () => {
     const service = await parent.exec.startDetached(
-      "echo $PLAIN $RANDOM$RANDOM >> /tmp/starts; while :; do date +%N >> /tmp/ticks.$$; sleep 0.1; done",
+      "echo $PLAIN $RANDOM$RANDOM >> /tmp/starts; while :; do date +%N >> /tmp/ticks.$$; sleep 1; done",
     );
     await run(parent, "until [ -s /tmp/starts ]; do sleep 0.1; done");
     const { id } = await parent.createCheckpoint("serving", { wait: true });

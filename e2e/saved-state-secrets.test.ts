@@ -33,14 +33,14 @@ const values = {
 };
 const pollMilliseconds = 200;
 
-/** One request for each way that a secret goes out or comes back. */
+/** One request for each way that a secret goes out or comes back, all by one process, which is slow to start. */
 const useEveryWay = `set -e
-curl -sS https://${host}/header -H "x-key: $KEY" > echoed-header
-curl -sS https://${host}/basic -u "user:$KEY" > echoed-basic
-curl -sS https://${host}/body -H 'content-type: application/json' -d "{\\"key\\":\\"$KEY\\"}" > echoed-body
-curl -sS https://${host}/form --data-urlencode "key=$KEY" > echoed-form
-curl -sS https://${host}/project -H "x-key: $PROJECT_KEY" > echoed-project
-curl -sS https://${host}/limited -H "x-key: $LIMITED" > echoed-limited
+curl --fail-early -sS https://${host}/header -H "x-key: $KEY" -o echoed-header \\
+  --next -sS https://${host}/basic -u "user:$KEY" -o echoed-basic \\
+  --next -sS https://${host}/body -H 'content-type: application/json' -d "{\\"key\\":\\"$KEY\\"}" -o echoed-body \\
+  --next -sS https://${host}/form --data-urlencode "key=$KEY" -o echoed-form \\
+  --next -sS https://${host}/project -H "x-key: $PROJECT_KEY" -o echoed-project \\
+  --next -sS https://${host}/limited -H "x-key: $LIMITED" -o echoed-limited
 env > environment
 sync`;
 const useGit = `set -e
@@ -59,6 +59,7 @@ describe("nothing that is saved has a secret value", () => {
     git = await createGitServer({ user: "bot", password: values.git });
     scenario = await startScenario({
       hosts: [host, gitHost],
+      environment: { OPENCOMPUTER_WARM_POOL_SIZE: "0" },
       handler(request, response, body) {
         if (request.headers.host === gitHost) return git.handle(request, response, body);
         // An echo service: what goes out comes back.

@@ -201,7 +201,8 @@ describe("terminals", () => {
       );
     const agentBefore = await agentBytes();
     const stalled = watch(await sandbox.pty.create(size));
-    await stalled.terminal.send("yes 'a line of some length, to make it go quicker'\r");
+    // What the terminal passes on as it is goes quicker.
+    await stalled.terminal.send("stty -opost; yes 'a line of some length'\r");
     await stalled.until("a line of");
     const ticks = async () =>
       (await sandbox.exec.run("cut -d ' ' -f 14,15 /proc/$(pgrep -x yes)/stat")).stdout;

@@ -5,7 +5,7 @@ const forks: Sandbox[] = [];
 try {
   await base.files.write("/workspace/settings.json", '{"prepared":true}\n');
   await base.exec.startDetached(
-    "echo $$ > /tmp/loop.pid; while :; do sleep 0.2; date > /tmp/now; done",
+    "echo $$ > /tmp/loop.pid; while :; do sleep 1; date > /tmp/now; done",
   );
   // The process is in the memory that the checkpoint saves.
   await base.exec.run("until test -s /tmp/loop.pid; do sleep 0.1; done");

@@ -12,9 +12,9 @@ import {
   startScenario,
 } from "@opencomputer/harness";
 import { limits } from "@opencomputer/protocol/api";
-import { EgressLog, type Fetch, Project, type Sandbox, SecretStore } from "@opencomputer/sdk";
-import { everyMethod } from "@opencomputer/sdk/testing/every-method";
+import { EgressLog, Project, type Sandbox, SecretStore } from "@opencomputer/sdk";
 import { type DocumentedApi, readDocumentedApi } from "./documented-api.ts";
+import { callEveryMethod, describeSurface, type Exchanges, type Send } from "./surface.ts";
 
 const host = "api.example.test";
 /** Each form of it, as text, in a URL, in JSON, is another one. */
@@ -75,13 +75,14 @@ describe("a secret value is in nothing that the service writes or returns", () =
   let store: { id: string; name: string };
   let project: { id: string; name: string };
   let sandbox: Sandbox;
+  let exchanges: Exchanges;
 
   /** Keeps a response, head and body, where the search finds it. */
   const keep = async (name: string, content: string | Uint8Array) => {
     responseCount += 1;
     await writeFile(join(responses, `${responseCount} ${name.replaceAll("/", "_")}`), content);
   };
-  const recordingFetch: Fetch = async (url, init) => {
+  const recordingFetch: Send = async (url, init) => {
     const response = await fetch(url, init);
     const head = `${response.status} ${JSON.stringify([...response.headers])}\n`;
     const isStream = response.headers.get("content-type") === "text/event-stream";
@@ -92,7 +93,7 @@ describe("a secret value is in nothing that the service writes or returns", () =
     return response;
   };
   /** For calls that set a value of their own: it becomes the value that is searched for. */
-  const settingFetch: Fetch = async (url, init) => {
+  const settingFetch: Send = async (url, init) => {
     const setsSecret = /\/secrets\//.test(url) && typeof init.body === "string";
     if (!setsSecret) return recordingFetch(url, init);
     const body = JSON.stringify({ ...JSON.parse(String(init.body)), value: canary });
@@ -165,20 +166,11 @@ describe("a secret value is in nothing that the service writes or returns", () =
   });
 
   test("every method of the SDK: no response has it", async () => {
-    const connection = { ...scenario.connection, fetch: settingFetch };
-    const ids = {
-      storeId: "",
-      projectId: "",
-      keyId: "",
-      sessionId: "",
-      shellId: "",
-      terminalId: "",
-    };
-    const saved = { checkpointId: "", patchId: "", webhookId: "", deliveryId: "" };
-    const world = { connection, sandbox, ...ids, ...saved };
-    for (const work of Object.values(everyMethod)) await work(world);
+    exchanges = await callEveryMethod(scenario.connection, sandbox, settingFetch);
     assert.deepEqual(await leaksIn(responses), []);
   });
+
+  describeSurface(() => ({ api, exchanges, sandbox }));
 
   test("every documented operation, by who may not and with what it does not take: no response has it", async () => {
     const pathOf = (path: string, id: string) =>

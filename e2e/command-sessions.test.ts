@@ -148,8 +148,8 @@ describe("command sessions", () => {
     await assert.rejects(sandbox.exec.result("exec-0"), { code: "session_not_found" });
   });
 
-  test("200 MiB reach a slow reader completely, and no process that passes them on grows", async () => {
-    const bytes = 200 * megabyte;
+  test("120 MiB reach a slow reader completely, and no process that passes them on grows", async () => {
+    const bytes = 120 * megabyte;
     const pids = [
       ...(await scenario.installation.pidsOf("control-plane")),
       ...(await scenario.installation.pidsOf("worker")),

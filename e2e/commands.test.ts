@@ -93,7 +93,7 @@ describe("shells, idempotency keys and what counts as use", () => {
 
   test("a busy loop in the background keeps a sandbox awake with idle cpu alone", async () => {
     const busyLoop = "nohup sh -c 'while :; do :; done' > /dev/null 2>&1 &";
-    const timeout = 15;
+    const timeout = 12;
     const busy = await scenario.createSandbox({ timeout, idle: "cpu" });
     await busy.exec.run(busyLoop);
     const quiet = await scenario.createSandbox({ timeout, idle: "cpu" });

@@ -179,7 +179,7 @@ describe("previews", () => {
     assert.equal(response.text, createHash("sha256").update(body).digest("hex"));
   });
 
-  test("200 MiB are downloaded at a slow visitor's pace in constant memory", async (t) => {
+  test("120 MiB are downloaded at a slow visitor's pace in constant memory", async (t) => {
     const pids = await Promise.all(
       (["control-plane", "worker"] as const).map(async (name) => {
         const [pid = 0] = await scenario.installation.pidsOf(name);
@@ -201,7 +201,7 @@ describe("previews", () => {
     await download(32 * mebi);
     const before = await Promise.all(pids.map(async ([, pid]) => (await readMemory(pid)).now));
     for (const [, pid] of pids) await resetPeakMemory(pid);
-    await download(200 * mebi);
+    await download(120 * mebi);
     for (const [index, [name, pid]] of pids.entries()) {
       const grown = (await readMemory(pid)).peak - (before[index] ?? 0);
       t.diagnostic(`${name} grew by ${Math.round(grown / mebi)} MiB`);

@@ -123,7 +123,7 @@ describe("what a sandbox is made of", () => {
       Buffer.from(await sandbox.files.readBytes("/home/sandbox/notes/small.bin")),
       small,
     );
-    const large = randomBytes(64 * 1024 * 1024);
+    const large = randomBytes(24 * 1024 * 1024);
     await sandbox.files.write("/workspace/large.bin", large);
     const { stdout } = await sandbox.exec.run("sha256sum < /workspace/large.bin");
     assert.equal(stdout.split(" ")[0], createHash("sha256").update(large).digest("hex"));

@@ -11,7 +11,7 @@ import { host, type SoakContext, secretValue } from "./soak/actions.ts";
 import { formatMeasurements, type Measurement, measure, serviceMemory } from "./soak/measure.ts";
 import { runSoak } from "./soak/run-soak.ts";
 
-const hours = Number(process.env["OPENCOMPUTER_SOAK_HOURS"] || "0.005");
+const hours = Number(process.env["OPENCOMPUTER_SOAK_HOURS"] || "0.003");
 const intervalSeconds = Number(process.env["OPENCOMPUTER_SOAK_INTERVAL_SECONDS"] || "2");
 const mebibyte = 1024 ** 2;
 /** The control plane, after the load. */

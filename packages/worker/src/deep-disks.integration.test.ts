@@ -29,6 +29,7 @@ describe("a disk with many checkpoints", () => {
       installationId: "5a7e0004",
       block: "198.19.236.0/22",
       isBaked: true,
+      warmPoolSize: 0,
     });
     await scene.start();
     await scene.trust();
@@ -128,7 +129,7 @@ describe("a disk with many checkpoints", () => {
     const { id, checkpoints, text } = await deep();
     for (const checkpointId of checkpoints) await deleteCheckpoint(checkpointId);
     let deepest = 0;
-    for (let round = 0; round < 40; round += 1) {
+    for (let round = 0; round < 30; round += 1) {
       await deleteCheckpoint(await checkpoint(id, "disk_only"));
       deepest = Math.max(deepest, (await layersOf(id)).length);
     }

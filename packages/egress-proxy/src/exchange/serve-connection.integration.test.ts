@@ -8,7 +8,8 @@ import { tokenOf } from "../testing/http-policy.ts";
 import { startHttpMemoryProcess } from "../testing/start-http-memory-process.ts";
 
 const mebibyte = 1024 * 1024;
-const streamedMebibytes = 256;
+/** Three times by how much the process may grow. */
+const streamedMebibytes = 96;
 /** What passes before memory is measured: code is compiled and buffers are allocated by then. */
 const warmUpMebibytes = 16;
 const block = Buffer.alloc(mebibyte, "x");

@@ -236,15 +236,16 @@ describe("complete and overlapping values", () => {
     assert.deepEqual(names, ["KEY7", "KEY299"]);
   });
 
-  test("10,000 values are searched for like one", () => {
+  const count = process.env["OPENCOMPUTER_TEST_FULL"] === "1" ? 10_000 : 1000;
+  test(`${count} values are searched for like one`, () => {
     const many = Array.from(
-      { length: 10_000 },
+      { length: count },
       (_, at) => `${hex(`${at}`).padStart(12, "f")}Zq8Xw3Lk9Vt2Rm5B`,
     );
     const search = searchFor(...many);
-    const text = Buffer.from(`${many[17]} ${many[9999]} ${"f".repeat(300)}`);
+    const text = Buffer.from(`${many[17]} ${many[count - 1]} ${"f".repeat(300)}`);
     const names: string[] = [];
     redactWhole(text, search, (name) => names.push(name));
-    assert.deepEqual(names, ["KEY17", "KEY9999"]);
+    assert.deepEqual(names, ["KEY17", `KEY${count - 1}`]);
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { errorBodySchema } from "@opencomputer/protocol/api";
 import { OpenComputerError, type Sandbox, SecretStore } from "@opencomputer/sdk";
 
@@ -13,9 +13,8 @@ describe("bad input gets a clear error, and neither loses nor leaves anything", 
   let sandbox: Sandbox;
 
   before(async () => {
-    scenario = await startScenario({
-      hosts: [host, resetHost],
-      misnamedHosts: [wrongNameHost],
+    scenario = await startSharedScenario({
+      hosts: [host, resetHost, wrongNameHost],
       handler: (request, response) => {
         if (request.headers.host === resetHost) {
           response.writeHead(200, { "content-length": request.url?.slice(1) });

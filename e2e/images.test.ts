@@ -3,29 +3,18 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Scenario, startScenario } from "@opencomputer/harness";
+import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { type BuildLogEvent, Image, Sandbox, Snapshots } from "@opencomputer/sdk/node";
-import { createPackageMirror, type PackageMirror } from "./package-mirror.ts";
 
 const host = "api.example.test";
 
 describe("images and snapshots", () => {
   let scenario: Scenario;
-  let mirror: PackageMirror;
   let snapshots: Snapshots;
   let folder: string;
   let image: Image;
   before(async () => {
-    mirror = await createPackageMirror({ pythonPackage: "tinypackage", version: "1.2.3" });
-    scenario = await startScenario({
-      hosts: [host],
-      plainHosts: mirror.hosts,
-      environment: mirror.environment,
-      handler(request, response) {
-        if (request.headers.host === host) response.end('{"ok":true}\n');
-        else mirror.handle(request, response);
-      },
-    });
+    scenario = await startSharedScenario({ hosts: [host] });
     snapshots = new Snapshots(scenario.connection);
     folder = await mkdtemp(join(tmpdir(), "opencomputer-image-"));
     await mkdir(join(folder, "source/lib"), { recursive: true });
@@ -49,7 +38,6 @@ describe("images and snapshots", () => {
   after(async () => {
     await rm(folder, { recursive: true });
     assert.deepEqual(await scenario.end(), []);
-    await mirror.close();
   });
 
   const output = async (sandbox: Sandbox, script: string) => {

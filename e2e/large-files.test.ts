@@ -9,7 +9,7 @@ import {
   readMemory,
   resetPeakMemory,
   type Scenario,
-  startScenario,
+  startSharedScenario,
 } from "@opencomputer/harness";
 import type { Sandbox } from "@opencomputer/sdk";
 import { isFullRun } from "./extent.ts";
@@ -34,7 +34,7 @@ describe("files larger than the memory of everything that passes them on", () =>
   let machinePid: number;
 
   before(async () => {
-    scenario = await startScenario();
+    scenario = await startSharedScenario();
     sandbox = await scenario.createSandbox({ memoryMB: guestMemoryMB });
     client = fork(fileURLToPath(new URL("./large-file-client.ts", import.meta.url)));
     hostPids = new Map([["client", client.pid ?? 0]]);
@@ -102,7 +102,7 @@ describe("files larger than the memory of everything that passes them on", () =>
   };
 
   for (const { way, bytes } of [
-    { way: "sdk", bytes: (isFullRun ? 2048 : 384) * mebi },
+    { way: "sdk", bytes: (isFullRun ? 2048 : 224) * mebi },
     { way: "signed URL", bytes: 128 * mebi },
   ] as const) {
     const path = `/workspace/${way === "sdk" ? "by-sdk" : "by-url"}.bin`;

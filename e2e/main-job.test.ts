@@ -7,7 +7,7 @@ import {
   searchDirectory,
   searchDisk,
   searchProcessMemory,
-  startScenario,
+  startSharedScenario,
   untilAudited,
 } from "@opencomputer/harness";
 import type { Sandbox } from "@opencomputer/sdk";
@@ -23,7 +23,7 @@ describe("a sandbox that uses a secret it can never see", () => {
   let token: string;
 
   before(async () => {
-    scenario = await startScenario({
+    scenario = await startSharedScenario({
       hosts: [keyHost, otherHost, forbiddenHost],
       handler: (request, response, body) => {
         // An echo service: what it received comes back in a header and in the body.

@@ -2,18 +2,19 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { listMachines, type Scenario, startScenario } from "@opencomputer/harness";
+import { listMachines, type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
+import { isFullRun } from "./extent.ts";
 
 const host = "api.example.test";
-const count = 10;
+const count = isFullRun ? 10 : 4;
 
-describe("ten sandboxes created at once", () => {
+describe(`${count} sandboxes created at once`, () => {
   let scenario: Scenario;
   let sandboxes: Sandbox[];
 
   before(async () => {
-    scenario = await startScenario({ hosts: [host] });
+    scenario = await startSharedScenario({ hosts: [host] });
     const stores = await Promise.all(
       Array.from({ length: count }, (_, index) =>
         scenario.createStore({

@@ -3,11 +3,10 @@ import { createHmac } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { clearOrg, type Scenario, startScenario } from "@opencomputer/harness";
+import { clearOrg, type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { Project, Sandbox, SecretStore, Snapshots } from "@opencomputer/sdk";
 import { createGitServer, type GitServer } from "./git-server.ts";
 import { type GuideExamples, openGuideExamples, readFences } from "./guide-examples.ts";
-import { createPackageMirror, type PackageMirror } from "./package-mirror.ts";
 
 const host = "api.anthropic.com";
 const gitHost = "github.com";
@@ -30,20 +29,18 @@ test("readFences refuses a fence that would not be run", () => {
 describe("the examples of the guide run as they are printed", () => {
   let scenario: Scenario;
   let guide: GuideExamples;
-  let mirror: PackageMirror;
   let git: GitServer;
   before(async () => {
-    mirror = await createPackageMirror({ pythonPackage: "pandas", version: "2.2.3" });
     git = await createGitServer(gitUser);
     const credentials = Buffer.from(`${gitUser.user}:${gitUser.password}`).toString("base64");
-    scenario = await startScenario({
+    scenario = await startSharedScenario({
       hosts: [host, gitHost],
-      plainHosts: mirror.hosts,
-      environment: mirror.environment,
       handler(request, response, body) {
         const from = request.headers.host ?? "";
-        if (mirror.hosts.includes(from)) return mirror.handle(request, response);
-        if (from !== gitHost) return response.end('{"ok":true}\n');
+        if (from !== gitHost) {
+          response.end('{"ok":true}\n');
+          return;
+        }
         // A public repository, at the address that the guide clones.
         request.url = request.url?.replace("/org/repo", "/repository.git");
         request.headers.authorization = `Basic ${credentials}`;
@@ -55,7 +52,6 @@ describe("the examples of the guide run as they are printed", () => {
   after(async () => {
     await guide.end();
     assert.deepEqual(await scenario.end(), []);
-    await mirror.close();
     await git.close();
   });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, afterEach, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { clearOrg, type Scenario, startScenario } from "@opencomputer/harness";
+import { clearOrg, type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { Project, Sandbox, SecretStore, Snapshots } from "@opencomputer/sdk";
 import { methodNames } from "@opencomputer/sdk/testing/every-method";
 import { z } from "zod";
@@ -10,7 +10,6 @@ import { testPythons } from "../setup/python.mjs";
 import { type Exchange, readDocumentedApi } from "./documented-api.ts";
 import { isFullRun } from "./extent.ts";
 import { createGitServer, type GitServer } from "./git-server.ts";
-import { createPackageMirror, type PackageMirror } from "./package-mirror.ts";
 import { openPythonExamples, type PythonExamples } from "./python-examples.ts";
 
 const host = "api.anthropic.com";
@@ -66,20 +65,18 @@ for (const { name: pythonName, program } of pythons) {
   describe(`the Python SDK on ${pythonName}`, () => {
     let scenario: Scenario;
     let examples: PythonExamples;
-    let mirror: PackageMirror;
     let git: GitServer;
     before(async () => {
-      mirror = await createPackageMirror({ pythonPackage: "pandas", version: "2.2.3" });
       git = await createGitServer(gitUser);
       const credentials = Buffer.from(`${gitUser.user}:${gitUser.password}`).toString("base64");
-      scenario = await startScenario({
+      scenario = await startSharedScenario({
         hosts: [host, gitHost],
-        plainHosts: mirror.hosts,
-        environment: mirror.environment,
         handler(request, response, body) {
           const from = request.headers.host ?? "";
-          if (mirror.hosts.includes(from)) return mirror.handle(request, response);
-          if (from !== gitHost) return response.end('{"ok":true}\n');
+          if (from !== gitHost) {
+            response.end('{"ok":true}\n');
+            return;
+          }
           // A public repository, at the address that the guide clones.
           request.url = request.url?.replace("/org/repo", "/repository.git");
           request.headers.authorization = `Basic ${credentials}`;
@@ -91,7 +88,6 @@ for (const { name: pythonName, program } of pythons) {
     after(async () => {
       await examples.end();
       assert.deepEqual(await scenario.end(), []);
-      await mirror.close();
       await git.close();
     });
 
@@ -267,7 +263,7 @@ for (const { name: pythonName, program } of pythons) {
 
     test("a large file is transferred both ways in constant memory", async () => {
       const sandbox = await scenario.createSandbox();
-      const blocks = 300;
+      const blocks = isFullRun ? 300 : 80;
       const { stdout } = await examples.runProgram(
         pathOf("python-large-file.py"),
         ...[sandbox.id, String(blocks)],

@@ -4,7 +4,7 @@ import {
   countResources,
   runRounds,
   type Scenario,
-  startScenario,
+  startSharedScenario,
   untilSteady,
 } from "@opencomputer/harness";
 import { isFullRun } from "./extent.ts";
@@ -12,13 +12,13 @@ import { isFullRun } from "./extent.ts";
 describe("sandboxes that are created and killed one after the other", () => {
   let scenario: Scenario;
   before(async () => {
-    scenario = await startScenario();
+    scenario = await startSharedScenario();
   });
   after(async () => assert.deepEqual(await scenario.end(), []));
 
-  const rounds = isFullRun ? 20 : 8;
+  const rounds = isFullRun ? 20 : 3;
   test(`${rounds} of them leave no process, namespace, filter, file, descriptor or row`, async () => {
-    const result = await runRounds(scenario.installation, { warmUpRounds: 5, rounds });
+    const result = await runRounds(scenario.installation, { warmUpRounds: 3, rounds });
     assert.deepEqual(result.leaks, []);
     assert.equal(result.runningRows, 0);
   });

@@ -8,6 +8,7 @@ export * from "./leak-search.ts";
 export * from "./machines.ts";
 export * from "./orphans.ts";
 export * from "./otlp-receiver.ts";
+export * from "./package-mirror.ts";
 export * from "./process-memory.ts";
 export * from "./query-database.ts";
 export * from "./resources.ts";

@@ -2,22 +2,29 @@ import { Sandbox, Snapshots } from "@opencomputer/sdk";
 import { clearOrg } from "./clear-org.ts";
 import { findFreePort } from "./installation.ts";
 import { type Handler, respondOk } from "./internet.ts";
+import { createPackageMirror, type PackageMirror } from "./package-mirror.ts";
 import { type Scenario, startScenario } from "./scenario.ts";
 
 /** What the internet of a shared installation has: a test names the hosts that it uses. */
 const sharedHosts = [
   ...["api.anthropic.com", "api.example.com", "api.example.test", "api.github.com"],
+  "attacker.example",
   ...["fork.example.test", "git.example.test", "other.example.test", "parent.example.test"],
-  "third.example.test",
+  ...["github.com", "refused.example.test", "reset.example.test", "third.example.test"],
 ];
+/** Their server shows the certificate of the other hosts. */
+const sharedMisnamedHosts = ["wrong-name.example.test"];
 const sharedPlainHosts = ["plain.example.test"];
+/** What builds of images install: the second is that of the guide. */
+const pythonPackages = { tinypackage: "1.2.3", pandas: "2.2.3" };
 
 /** The installation of this process's test files, which run one after the other. */
 interface SharedInstallation {
   readonly scenario: SharedScenario;
+  readonly mirror: PackageMirror;
   handler: Handler;
 }
-/** A scenario whose service serves metrics. */
+/** A scenario whose service serves metrics, and builds images from a mirror of packages. */
 export interface SharedScenario extends Scenario {
   /** Where, such as `http://127.0.0.1:9464`. */
   readonly metricsUrl: string;
@@ -40,7 +47,7 @@ export async function startSharedScenario({
   handler?: Handler;
 } = {}): Promise<SharedScenario> {
   for (const host of [...hosts, ...plainHosts]) {
-    if (![...sharedHosts, ...sharedPlainHosts].includes(host)) {
+    if (![...sharedHosts, ...sharedMisnamedHosts, ...sharedPlainHosts].includes(host)) {
       throw new Error(`The shared installation has no host ${host}: add it to sharedHosts`);
     }
   }
@@ -55,23 +62,30 @@ export async function startSharedScenario({
 /** Stops the shared installation, if there is one. Returns what it leaves on the host. */
 export async function endSharedInstallation(): Promise<string[]> {
   if (shared === undefined) return [];
-  const { scenario } = await shared;
+  const { scenario, mirror } = await shared;
   shared = undefined;
+  await mirror.close();
   return await scenario.end();
 }
 
 async function start(): Promise<SharedInstallation> {
   const metricsPort = await findFreePort();
+  const mirror = await createPackageMirror(pythonPackages);
   const scenario = await startScenario({
-    environment: { OPENCOMPUTER_METRICS_PORT: String(metricsPort) },
+    environment: { OPENCOMPUTER_METRICS_PORT: String(metricsPort), ...mirror.environment },
     hosts: sharedHosts,
-    plainHosts: sharedPlainHosts,
+    misnamedHosts: sharedMisnamedHosts,
+    plainHosts: [...sharedPlainHosts, ...mirror.hosts],
     otherHttpsPlaces: ["api.example.test:8443"],
     streamPlaces: ["db.example.test:6379"],
-    handler: (request, response, body) => installation.handler(request, response, body),
+    handler(request, response, body) {
+      if (mirror.hosts.includes(request.headers.host ?? "")) mirror.handle(request, response);
+      else installation.handler(request, response, body);
+    },
   });
   const installation: SharedInstallation = {
     scenario: { ...scenario, metricsUrl: `http://127.0.0.1:${metricsPort}` },
+    mirror,
     handler: respondOk,
   };
   return installation;

@@ -26,8 +26,8 @@ export function groupUnitTests(files) {
 }
 
 /**
- * Divides end-to-end tests into those that share an installation, in as many
- * groups as run at a time, and those that have one of their own.
+ * Divides end-to-end tests into those that share an installation, in so many
+ * groups, and those that have one of their own.
  *
  * @param {string[]} files
  * @param {{ groups: number, shares: (file: string) => boolean }} options

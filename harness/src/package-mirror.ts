@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** A Debian repository and a Python index, each with one package, for hosts that speak plain HTTP. */
+/** A Debian repository with one package and a Python index, for hosts that speak plain HTTP. */
 export interface PackageMirror {
   /** Settings of an installation whose builds use the mirror. */
   environment: Record<string, string>;
@@ -19,24 +19,24 @@ export interface PackageMirror {
 
 /**
  * Makes the packages: `greeter` for apt, whose command `greet` prints
- * `hello from greeter`, and a Python package that holds nothing but its version.
+ * `hello from greeter`, and Python packages that hold nothing but their version.
+ *
+ * @param pythonPackages Version by name.
  */
-export async function createPackageMirror({
-  pythonPackage,
-  version,
-}: {
-  pythonPackage: string;
-  version: string;
-}): Promise<PackageMirror> {
+export async function createPackageMirror(
+  pythonPackages: Readonly<Record<string, string>>,
+): Promise<PackageMirror> {
   const directory = await mkdtemp(join(tmpdir(), "opencomputer-mirror-"));
   const files = new Map<string, Buffer>();
   const deb = await makeDeb(directory);
   files.set("/greeter_1.0_all.deb", deb);
   files.set("/Packages", Buffer.from(describeDeb(deb)));
-  const wheel = `${pythonPackage}-${version}-py3-none-any.whl`;
-  files.set(`/${wheel}`, await makeWheel(directory, pythonPackage, version));
-  const link = `<!DOCTYPE html><a href="/${wheel}">${wheel}</a>`;
-  files.set(`/simple/${pythonPackage}/`, Buffer.from(link));
+  for (const [name, version] of Object.entries(pythonPackages)) {
+    const wheel = `${name}-${version}-py3-none-any.whl`;
+    files.set(`/${wheel}`, await makeWheel(directory, name, version));
+    const link = `<!DOCTYPE html><a href="/${wheel}">${wheel}</a>`;
+    files.set(`/simple/${name}/`, Buffer.from(link));
+  }
 
   return {
     environment: {
@@ -83,7 +83,7 @@ function describeDeb(deb: Buffer): string {
 
 /** A wheel as PEP 427 has it, without the hashes of its files, which pip does not ask for. */
 async function makeWheel(directory: string, name: string, version: string): Promise<Buffer> {
-  const root = join(directory, "wheel");
+  const root = join(directory, name);
   const info = `${name}-${version}.dist-info`;
   await mkdir(join(root, name), { recursive: true });
   await mkdir(join(root, info));
@@ -98,7 +98,7 @@ async function makeWheel(directory: string, name: string, version: string): Prom
   );
   const record = [`${name}/__init__.py`, `${info}/METADATA`, `${info}/WHEEL`, `${info}/RECORD`];
   await writeFile(join(root, info, "RECORD"), record.map((path) => `${path},,\n`).join(""));
-  const path = join(directory, "wheel.zip");
+  const path = join(directory, `${name}.zip`);
   await run("python3", ["-m", "zipfile", "-c", path, ...(await readdir(root))], { cwd: root });
   return await readFile(path);
 }

@@ -160,7 +160,7 @@ describe("the examples of the guide run as they are printed", () => {
   test("secret stores on the command line", async () => {
     await writeFile(join(guide.home, ".anthropic_key"), "sk-ant-from-a-file\n");
     const { stdout } = await guide.run("secret-stores/command-line");
-    assert.match(stdout, /^ANTHROPIC_API_KEY +api\.anthropic\.com +header:x-api-key$/m);
+    assert.match(stdout, /^ANTHROPIC_API_KEY +api\.anthropic\.com +header:x-api-key +never$/m);
     assert.match(stdout, /^\{"ok":true\}$/m);
     assert.equal(sentKey(), "sk-ant-from-a-file");
     assert.deepEqual(await SecretStore.list(scenario.connection), []);

@@ -1,5 +1,6 @@
 import { WireError } from "@opencomputer/protocol/api";
-import { and, eq, inArray, isNull, ne, or } from "drizzle-orm";
+import { and, eq, inArray, isNull, ne, or, type SQL } from "drizzle-orm";
+import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Database } from "../database/database.ts";
 import {
   checkpointSecrets,
@@ -68,11 +69,7 @@ async function findSandbox(
         eq(sandboxes.orgId, used.orgId),
         ne(sandboxes.id, used.sandboxId),
         inArray(sandboxes.state, keptStates),
-        or(
-          eq(sandboxes.secretStoreId, used.storeId),
-          eq(sandboxes.baseSecretStoreId, used.storeId),
-          inArray(sandboxes.id, copies),
-        ),
+        or(isConfiguredWith(sandboxes, used.storeId), inArray(sandboxes.id, copies)),
       ),
     )
     .limit(1);
@@ -94,13 +91,16 @@ async function findCheckpoint(
       and(
         eq(checkpoints.orgId, used.orgId),
         ne(checkpoints.status, "failed"),
-        or(
-          eq(checkpoints.secretStoreId, used.storeId),
-          eq(checkpoints.baseSecretStoreId, used.storeId),
-          inArray(checkpoints.id, copies),
-        ),
+        or(isConfiguredWith(checkpoints, used.storeId), inArray(checkpoints.id, copies)),
       ),
     )
     .limit(1);
   return row && `checkpoint ${row.id} of sandbox ${row.sandboxId}`;
+}
+
+function isConfiguredWith(
+  { secretStoreId, baseSecretStoreId }: { secretStoreId: PgColumn; baseSecretStoreId: PgColumn },
+  storeId: string,
+): SQL | undefined {
+  return or(eq(secretStoreId, storeId), eq(baseSecretStoreId, storeId));
 }

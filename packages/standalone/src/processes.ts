@@ -52,10 +52,15 @@ export function defineProcesses({
   egressProxies: readonly ProcessDefinition[];
   controlPlane: ProcessDefinition;
 } {
-  const nodeCommand = (name: Parameters<typeof inspectorOptions>[0], mainFile: string) => [
+  const nodeCommand = (
+    inspectedAs: Parameters<typeof inspectorOptions>[0] | undefined,
+    mainFile: string,
+  ) => [
     process.execPath,
     ...nodeOptions,
-    ...inspectorOptions(name, settings.OPENCOMPUTER_INSPECT),
+    ...(inspectedAs === undefined
+      ? []
+      : inspectorOptions(inspectedAs, settings.OPENCOMPUTER_INSPECT)),
     mainFile,
   ];
   const pass = (names: readonly string[]) =>
@@ -136,10 +141,7 @@ export function defineProcesses({
     egressProxies: egressProxyIndexes.map((index) => ({
       name: egressProxyName(index),
       // There is one port for it: of several, the first is debugged.
-      command:
-        index === 0
-          ? nodeCommand("egress-proxy", mainFileOf("egress-proxy"))
-          : [process.execPath, ...nodeOptions, mainFileOf("egress-proxy")],
+      command: nodeCommand(index === 0 ? "egress-proxy" : undefined, mainFileOf("egress-proxy")),
       confinement: confine({
         user: users.egressProxy,
         writablePaths: [dirname(installation.egressProxySocket(index))],

@@ -70,7 +70,8 @@ async function loadDatabase(
   await mkdir(installation.runtimeDirectory, { recursive: true, mode: 0o711 });
   const hasApiKey = (await readdir(installation.dataDirectory)).includes("control-plane");
   await prepareDirectories(installation, users, {
-    ...{ hasPresetApiKey: !hasApiKey, egressProxyCount: 0 },
+    hasPresetApiKey: !hasApiKey,
+    egressProxyCount: 0,
   });
   const onStage = () => undefined;
   const { definition, untilAccepting } = await preparePrivateDatabase({

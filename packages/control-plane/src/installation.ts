@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { SettingsError } from "@opencomputer/protocol/wire";
-import { isNull } from "drizzle-orm";
 import {
   type CertificateAuthority,
   makeCertificateAuthority,
 } from "./certificate-authority/make-certificate-authority.ts";
 import type { Database } from "./database/database.ts";
+import { isNull } from "./database/query-builder.ts";
 import { installations } from "./database/schema.ts";
 import { createKeyRing, encryptionKeyBytes, type KeyRing, KeyRingError } from "./vault/key-ring.ts";
 import { SecretValue } from "./vault/secret-value.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { WireError } from "@opencomputer/protocol/api";
-import { DrizzleQueryError } from "drizzle-orm";
+import { DrizzleQueryError } from "./database/query-builder.ts";
 import { describeError } from "./logging.ts";
 import { createRecordingLogger } from "./testing/recording-logger.ts";
 

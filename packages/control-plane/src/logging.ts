@@ -1,6 +1,6 @@
 import { openLogOutput, traceLogFields } from "@opencomputer/process";
-import { DrizzleQueryError } from "drizzle-orm";
 import { type DestinationStream, type Logger, pino } from "pino";
+import { DrizzleQueryError } from "./database/query-builder.ts";
 
 interface LoggedError {
   type: string;

@@ -1,7 +1,7 @@
 import { eventText, sandboxIdPattern, toStorableText } from "@opencomputer/protocol/api";
-import { and, asc, eq } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/database.ts";
+import { and, asc, eq } from "../database/query-builder.ts";
 import { checkpointSecrets, checkpoints, deletedCheckpoints } from "../database/schema.ts";
 import { recordEvent } from "../events/record-event.ts";
 

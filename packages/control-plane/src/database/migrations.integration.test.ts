@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { getTableName, is, sql } from "drizzle-orm";
 import { getTableConfig, PgTable } from "drizzle-orm/pg-core";
 import { z } from "zod";
 import { type PostgresCluster, startPostgresCluster } from "../testing/postgres-cluster.ts";
 import { createRecordingLogger } from "../testing/recording-logger.ts";
 import type { Database } from "./database.ts";
 import { openServerDatabase } from "./open-server-database.ts";
+import { getTableName, is, sql } from "./query-builder.ts";
 import * as schema from "./schema.ts";
 
 const columnsSchema = z.object({

@@ -3,7 +3,6 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { migrate } from "drizzle-orm/node-postgres/migrator";
 import { Pool } from "pg";
@@ -19,6 +18,7 @@ import { SecretValue } from "../vault/secret-value.ts";
 import { createVault } from "../vault/vault.ts";
 import type { Database } from "./database.ts";
 import { migrationsFolder, openServerDatabase } from "./open-server-database.ts";
+import { sql } from "./query-builder.ts";
 import { secretStores, storeSecrets } from "./schema.ts";
 
 const journalSchema = z.looseObject({ entries: z.array(z.looseObject({ tag: z.string() })) });

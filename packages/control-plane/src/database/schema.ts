@@ -6,7 +6,6 @@ import {
   type EventType,
 } from "@opencomputer/protocol/api";
 import type { SandboxScaling } from "@opencomputer/protocol/wire";
-import { sql } from "drizzle-orm";
 import {
   bigint,
   boolean,
@@ -23,6 +22,7 @@ import {
   uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
+import { sql } from "./query-builder.ts";
 
 /**
  * Every table. The only columns that hold anything confidential are those named

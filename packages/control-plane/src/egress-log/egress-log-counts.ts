@@ -1,5 +1,5 @@
-import { type SQL, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { type SQL, sql } from "../database/query-builder.ts";
 import { type EgressLogRow, egressLog, egressLogCounts } from "../database/schema.ts";
 
 /**

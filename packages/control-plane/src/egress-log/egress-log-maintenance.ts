@@ -1,6 +1,6 @@
-import { lte, type SQL, sql } from "drizzle-orm";
 import { z } from "zod";
 import type { Database } from "../database/database.ts";
+import { lte, type SQL, sql } from "../database/query-builder.ts";
 import { egressLog, egressLogCounts } from "../database/schema.ts";
 import { deletedAndCounted } from "./egress-log-counts.ts";
 import { recordDueEgressEvents } from "./record-egress-events.ts";

@@ -1,6 +1,19 @@
 import { type EgressEntry, type EgressPage, sandboxIdPattern } from "@opencomputer/protocol/api";
-import { and, asc, count, desc, eq, gt, lt, max, min, type SQL, sql, sum } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import {
+  and,
+  asc,
+  count,
+  desc,
+  eq,
+  gt,
+  lt,
+  max,
+  min,
+  type SQL,
+  sql,
+  sum,
+} from "../database/query-builder.ts";
 import { type EgressLogRow, egressLog } from "../database/schema.ts";
 
 /** Which entries of a sandbox to read. */

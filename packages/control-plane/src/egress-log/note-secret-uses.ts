@@ -1,5 +1,5 @@
-import { sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { sql } from "../database/query-builder.ts";
 import { type EgressLogRow, sandboxSecrets, storeSecrets } from "../database/schema.ts";
 
 /** A use is noted when the one that is known is older than this. */

@@ -1,6 +1,16 @@
 import { serviceLimits } from "@opencomputer/protocol/wire";
-import { and, count, eq, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import {
+  and,
+  count,
+  eq,
+  inArray,
+  isNull,
+  lt,
+  or,
+  type SQL,
+  sql,
+} from "../database/query-builder.ts";
 import { type EgressLogRow, egressEventCounts } from "../database/schema.ts";
 import { recordEvent } from "../events/record-event.ts";
 import {

@@ -1,7 +1,7 @@
 import { type EgressSecrets, toStorableText } from "@opencomputer/protocol/api";
 import type { EgressLogBatch, EgressLogLine } from "@opencomputer/protocol/wire";
-import { and, eq, inArray, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { and, eq, inArray, sql } from "../database/query-builder.ts";
 import { egressLog, sandboxes } from "../database/schema.ts";
 import { countStored } from "./egress-log-counts.ts";
 import { noteSecretUses } from "./note-secret-uses.ts";

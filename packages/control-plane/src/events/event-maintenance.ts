@@ -1,5 +1,5 @@
-import { sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { sql } from "../database/query-builder.ts";
 import { events } from "../database/schema.ts";
 
 /** Rows that one statement deletes, at most; the next run deletes the others. */

@@ -1,7 +1,7 @@
 import { type EventRecord, type EventType, eventRecordSchema } from "@opencomputer/protocol/api";
-import { and, asc, desc, eq, gte, inArray, lt, type SQL, sql } from "drizzle-orm";
 import { z } from "zod";
 import type { Database } from "../database/database.ts";
+import { and, asc, desc, eq, gte, inArray, lt, type SQL, sql } from "../database/query-builder.ts";
 import { events } from "../database/schema.ts";
 import { type EventPlace, formatCursor } from "./event-cursor.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { limits } from "@opencomputer/protocol/api";
-import { eq, sql } from "drizzle-orm";
 import type { Database, OpenDatabase } from "../database/database.ts";
 import { openServerDatabase } from "../database/open-server-database.ts";
+import { eq, sql } from "../database/query-builder.ts";
 import { events as eventTable, installations } from "../database/schema.ts";
 import { ensureOrg } from "../orgs/org-repository.ts";
 import { type PostgresCluster, startPostgresCluster } from "../testing/postgres-cluster.ts";

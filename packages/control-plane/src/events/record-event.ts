@@ -1,6 +1,6 @@
 import { type EventContent, eventContentSchema } from "@opencomputer/protocol/api";
-import { sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { sql } from "../database/query-builder.ts";
 import { events, installations, webhookDeliveries, webhooks } from "../database/schema.ts";
 
 /** An event without what the database adds: id, place, node and time. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { serviceLimits } from "@opencomputer/protocol/wire";
-import { and, desc, eq, gt, inArray, lte, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { and, desc, eq, gt, inArray, lte, sql } from "../database/query-builder.ts";
 import { checkpointFormerSecrets, sandboxFormerSecrets } from "../database/schema.ts";
 import type { EncryptionContext, Vault } from "../vault/vault.ts";
 import { boundFormerSecrets, expiryTime, type FormerSecret } from "./former-secret.ts";

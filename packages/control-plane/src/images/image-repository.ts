@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { ImageManifest } from "@opencomputer/protocol/api";
 import { limits } from "@opencomputer/protocol/api";
-import { and, desc, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { and, desc, eq, sql } from "../database/query-builder.ts";
 import { images, snapshots } from "../database/schema.ts";
 import { assertDiskBudget, imageBytesMax } from "../orgs/disk-budget.ts";
 import { inLockedOrg } from "../orgs/org-repository.ts";

@@ -7,9 +7,9 @@ import {
   toStorableText,
   WireError,
 } from "@opencomputer/protocol/api";
-import { and, asc, eq, sql, sum } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/database.ts";
+import { and, asc, eq, sql, sum } from "../database/query-builder.ts";
 import { snapshots } from "../database/schema.ts";
 import { assertDiskBudget } from "../orgs/disk-budget.ts";
 import { inLockedOrg } from "../orgs/org-repository.ts";

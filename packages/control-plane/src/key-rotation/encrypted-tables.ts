@@ -1,7 +1,7 @@
-import { getTableName, type SQL, sql } from "drizzle-orm";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import { z } from "zod";
 import type { Database } from "../database/database.ts";
+import { getTableName, type SQL, sql } from "../database/query-builder.ts";
 import {
   checkpointFormerSecrets,
   checkpointSecrets,

@@ -1,6 +1,6 @@
-import { eq } from "drizzle-orm";
 import type { Logger } from "pino";
 import type { Database } from "../database/database.ts";
+import { eq } from "../database/query-builder.ts";
 import { installations } from "../database/schema.ts";
 import { type KeyRing, KeyRingError } from "../vault/key-ring.ts";
 import {

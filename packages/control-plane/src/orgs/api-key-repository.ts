@@ -5,9 +5,9 @@ import {
   limits,
   WireError,
 } from "@opencomputer/protocol/api";
-import { and, asc, eq, inArray, isNull, ne } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/database.ts";
+import { and, asc, eq, inArray, isNull, ne } from "../database/query-builder.ts";
 import { apiKeys } from "../database/schema.ts";
 import { inLockedOrg } from "./org-repository.ts";
 

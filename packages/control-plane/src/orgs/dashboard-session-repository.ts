@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { type DashboardSession, limits } from "@opencomputer/protocol/api";
-import { and, desc, eq, gt, inArray, isNull, lte } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { and, desc, eq, gt, inArray, isNull, lte } from "../database/query-builder.ts";
 import { apiKeys, dashboardSessions } from "../database/schema.ts";
 
 /** A session with the org that its key opens. */

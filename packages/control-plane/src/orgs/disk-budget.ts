@@ -1,6 +1,6 @@
 import { defaults, limits, WireError } from "@opencomputer/protocol/api";
-import { and, count, eq, exists, inArray, ne, or, sum } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { and, count, eq, exists, inArray, ne, or, sum } from "../database/query-builder.ts";
 import { checkpoints, images, sandboxes, snapshots } from "../database/schema.ts";
 import { keptStates } from "../sandboxes/rows/sandbox-states.ts";
 

@@ -1,6 +1,6 @@
-import { eq } from "drizzle-orm";
 import { PerKeyMutex } from "../concurrency/per-key-mutex.ts";
 import type { Database } from "../database/database.ts";
+import { eq } from "../database/query-builder.ts";
 import { orgs } from "../database/schema.ts";
 
 export const defaultOrgName = "default";

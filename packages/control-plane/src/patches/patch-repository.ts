@@ -4,9 +4,9 @@ import {
   type PatchRecord,
   WireError,
 } from "@opencomputer/protocol/api";
-import { and, asc, count, eq, max } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/database.ts";
+import { and, asc, count, eq, max } from "../database/query-builder.ts";
 import { checkpointPatches, checkpoints } from "../database/schema.ts";
 
 type PatchRow = typeof checkpointPatches.$inferSelect;

@@ -1,9 +1,9 @@
 import { limits, WireError } from "@opencomputer/protocol/api";
 import type { PreviewHost } from "@opencomputer/protocol/wire";
-import { and, asc, desc, eq, gt, inArray, lt, or } from "drizzle-orm";
 import { createBatchedLookup } from "../database/batched-lookup.ts";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/database.ts";
+import { and, asc, desc, eq, gt, inArray, lt, or } from "../database/query-builder.ts";
 import { previewLinks, previews, sandboxes } from "../database/schema.ts";
 import { inLockedOrg } from "../orgs/org-repository.ts";
 import { presentStates } from "../sandboxes/rows/sandbox-states.ts";

@@ -1,7 +1,7 @@
 import { limits, type ProjectRecord, WireError } from "@opencomputer/protocol/api";
-import { and, asc, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid, isUniqueViolation } from "../database/database.ts";
+import { and, asc, eq, sql } from "../database/query-builder.ts";
 import { projects, secretStores } from "../database/schema.ts";
 import { inLockedOrg } from "../orgs/org-repository.ts";
 

@@ -1,6 +1,6 @@
 import type { SecretKind } from "@opencomputer/protocol/api";
-import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { and, eq, inArray, isNull, sql } from "../database/query-builder.ts";
 import { checkpointSecrets, checkpoints, sandboxes, sandboxSecrets } from "../database/schema.ts";
 import { keptStates, sessionStates } from "../sandboxes/rows/sandbox-states.ts";
 import type { EncryptedValue, EncryptionContext } from "../vault/vault.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { and, eq, inArray } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { and, eq, inArray } from "../database/query-builder.ts";
 import { sandboxes } from "../database/schema.ts";
 import { checkpointCopies, type SourceSecret, sandboxCopies } from "./copy-tables.ts";
 

@@ -1,6 +1,6 @@
 import { WireError } from "@opencomputer/protocol/api";
-import { and, eq } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { and, eq } from "../database/query-builder.ts";
 import { checkpointSecrets, checkpoints } from "../database/schema.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { OpenLayer } from "./secret-layer.ts";

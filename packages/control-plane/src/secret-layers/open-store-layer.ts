@@ -1,6 +1,6 @@
 import { objectNameSchema, WireError } from "@opencomputer/protocol/api";
-import { and, eq, isNull, type SQL } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { and, eq, isNull, type SQL } from "../database/query-builder.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
 import type { Vault } from "../vault/vault.ts";
 import { emptyLayer, type OpenLayer } from "./secret-layer.ts";

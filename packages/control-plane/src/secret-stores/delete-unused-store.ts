@@ -1,7 +1,7 @@
 import { WireError } from "@opencomputer/protocol/api";
-import { and, eq, inArray, isNull, ne, or, type SQL } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Database } from "../database/database.ts";
+import { and, eq, inArray, isNull, ne, or, type SQL } from "../database/query-builder.ts";
 import {
   checkpointSecrets,
   checkpoints,

@@ -5,8 +5,8 @@ import {
   type SecretKind,
   WireError,
 } from "@opencomputer/protocol/api";
-import { and, asc, count, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { and, asc, count, eq, sql } from "../database/query-builder.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { inLockedOrg } from "../orgs/org-repository.ts";

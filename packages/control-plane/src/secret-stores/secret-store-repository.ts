@@ -1,7 +1,7 @@
 import { limits, type SecretStoreRecord, WireError } from "@opencomputer/protocol/api";
-import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
 import { asUuid, isUniqueViolation } from "../database/database.ts";
+import { and, asc, eq, isNull, sql } from "../database/query-builder.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { inLockedOrg } from "../orgs/org-repository.ts";

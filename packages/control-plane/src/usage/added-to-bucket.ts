@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { sql } from "../database/query-builder.ts";
 
 /**
  * The assignments that add the row which was to be inserted to the row, named `bucket`, that has

@@ -1,7 +1,7 @@
 import type { MachineUsage } from "@opencomputer/protocol/wire";
-import { and, eq, getTableColumns, type SQL, sql } from "drizzle-orm";
 import type { PgTable } from "drizzle-orm/pg-core";
 import type { Database } from "../database/database.ts";
+import { and, eq, getTableColumns, type SQL, sql } from "../database/query-builder.ts";
 import { machineUsage, sandboxes, usageBuckets, usageSandboxes } from "../database/schema.ts";
 import { addedToBucket } from "./added-to-bucket.ts";
 import { cpuPercentSince, usageSince } from "./usage-since.ts";

@@ -1,7 +1,7 @@
 import { limits } from "@opencomputer/protocol/api";
 import { serviceLimits } from "@opencomputer/protocol/wire";
-import { sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { sql } from "../database/query-builder.ts";
 import { machineUsage, sandboxes, usageBuckets, usageSandboxes } from "../database/schema.ts";
 import { addedToBucket } from "./added-to-bucket.ts";
 import { firstKeptHour } from "./usage-period.ts";

@@ -1,4 +1,5 @@
 import { sandboxIdPattern } from "@opencomputer/protocol/api";
+import type { Database } from "../database/database.ts";
 import {
   and,
   asc,
@@ -13,8 +14,7 @@ import {
   type SQL,
   sql,
   sum,
-} from "drizzle-orm";
-import type { Database } from "../database/database.ts";
+} from "../database/query-builder.ts";
 import { machineUsage, sandboxes, usageBuckets, usageSandboxes } from "../database/schema.ts";
 import { statesByStatus } from "../sandboxes/rows/sandbox-states.ts";
 import type { UsagePeriod } from "./usage-period.ts";

@@ -1,7 +1,7 @@
 import { eventRecordSchema, limits } from "@opencomputer/protocol/api";
-import { and, eq, isNotNull, sql } from "drizzle-orm";
 import { z } from "zod";
 import type { Database } from "../database/database.ts";
+import { and, eq, isNotNull, sql } from "../database/query-builder.ts";
 import { events, webhookDeliveries, webhooks } from "../database/schema.ts";
 import { formatCursor } from "../events/event-cursor.ts";
 import { recordEvent } from "../events/record-event.ts";

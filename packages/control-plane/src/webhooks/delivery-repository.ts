@@ -1,6 +1,6 @@
 import type { WebhookDelivery } from "@opencomputer/protocol/api";
-import { and, desc, eq, sql } from "drizzle-orm";
 import { asUuid, type Database } from "../database/database.ts";
+import { and, desc, eq, sql } from "../database/query-builder.ts";
 import { events, webhookDeliveries } from "../database/schema.ts";
 
 type DeliveryRow = typeof webhookDeliveries.$inferSelect;

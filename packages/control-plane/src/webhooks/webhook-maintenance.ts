@@ -1,6 +1,6 @@
 import { limits } from "@opencomputer/protocol/api";
-import { count, eq, sql } from "drizzle-orm";
 import type { Database } from "../database/database.ts";
+import { count, eq, sql } from "../database/query-builder.ts";
 import { sandboxes, webhookDeliveries, webhooks } from "../database/schema.ts";
 
 /** What is to be sent, and to how many, of all orgs. */

@@ -5,8 +5,8 @@ import type {
   UpdateWebhookRequest,
   WebhookRecord,
 } from "@opencomputer/protocol/api";
-import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import { asUuid, type Database } from "../database/database.ts";
+import { and, asc, eq, isNull, sql } from "../database/query-builder.ts";
 import { webhooks } from "../database/schema.ts";
 import { SecretValue } from "../vault/secret-value.ts";
 import type { Vault } from "../vault/vault.ts";

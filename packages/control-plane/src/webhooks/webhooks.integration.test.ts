@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { limits, receivedEventSchema } from "@opencomputer/protocol/api";
-import { eq, sql } from "drizzle-orm";
 import { Registry } from "prom-client";
 import type { Database, OpenDatabase } from "../database/database.ts";
 import { openServerDatabase } from "../database/open-server-database.ts";
+import { eq, sql } from "../database/query-builder.ts";
 import { events, installations, webhookDeliveries, webhooks } from "../database/schema.ts";
 import { recordEvent } from "../events/record-event.ts";
 import { ensureOrg } from "../orgs/org-repository.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { eq, sql } from "drizzle-orm";
 import type { OpenDatabase } from "../../database/database.ts";
 import { openServerDatabase } from "../../database/open-server-database.ts";
+import { eq, sql } from "../../database/query-builder.ts";
 import { sandboxes as sandboxTable } from "../../database/schema.ts";
 import { ensureOrg } from "../../orgs/org-repository.ts";
 import { type PostgresCluster, startPostgresCluster } from "../../testing/postgres-cluster.ts";

@@ -1,6 +1,6 @@
 import type { SandboxSize } from "@opencomputer/protocol/wire";
-import { and, asc, count, eq, inArray, isNotNull, lt, sql } from "drizzle-orm";
 import type { Database } from "../../database/database.ts";
+import { and, asc, count, eq, inArray, isNotNull, lt, sql } from "../../database/query-builder.ts";
 import { sandboxes } from "../../database/schema.ts";
 import type { SandboxRow } from "./sandbox-repository.ts";
 import { type SandboxState, sessionStates } from "./sandbox-states.ts";

@@ -1,7 +1,16 @@
 import { type EventContent, sandboxIdPattern } from "@opencomputer/protocol/api";
-import { and, desc, eq, inArray, isNotNull, or, type SQL, sql } from "drizzle-orm";
 import { createBatchedLookup } from "../../database/batched-lookup.ts";
 import type { Database } from "../../database/database.ts";
+import {
+  and,
+  desc,
+  eq,
+  inArray,
+  isNotNull,
+  or,
+  type SQL,
+  sql,
+} from "../../database/query-builder.ts";
 import { sandboxes, sandboxFormerSecrets, sandboxSecrets } from "../../database/schema.ts";
 import { recordEvent } from "../../events/record-event.ts";
 import { keptStates, liveStates, type SandboxState } from "./sandbox-states.ts";

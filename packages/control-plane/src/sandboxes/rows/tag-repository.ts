@@ -1,6 +1,6 @@
 import { limits, type SandboxTags, type TagChanges, type TagKey } from "@opencomputer/protocol/api";
-import { and, count, eq, inArray, sql } from "drizzle-orm";
 import type { Database } from "../../database/database.ts";
+import { and, count, eq, inArray, sql } from "../../database/query-builder.ts";
 import { sandboxes } from "../../database/schema.ts";
 import { presentStates } from "./sandbox-states.ts";
 

@@ -1,4 +1,4 @@
-import { type SQL, sql } from "drizzle-orm";
+import { type SQL, sql } from "../../database/query-builder.ts";
 
 /** How long a transition stays its owner's after it was last renewed. */
 const transitionSeconds = 30;

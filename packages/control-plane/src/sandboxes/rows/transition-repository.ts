@@ -1,5 +1,5 @@
-import { and, eq, inArray, isNull, like, lte, or, sql } from "drizzle-orm";
 import type { Database } from "../../database/database.ts";
+import { and, eq, inArray, isNull, like, lte, or, sql } from "../../database/query-builder.ts";
 import { sandboxes } from "../../database/schema.ts";
 import type { HeldSandboxRow } from "./sandbox-repository.ts";
 import { presentStates } from "./sandbox-states.ts";

@@ -8,7 +8,7 @@ import {
   createdApiKeySchema,
   limits,
 } from "@opencomputer/protocol/api";
-import { eq } from "drizzle-orm";
+import { eq } from "../../database/query-builder.ts";
 import { apiKeys } from "../../database/schema.ts";
 import { mintApiKey } from "../../orgs/api-key-repository.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";

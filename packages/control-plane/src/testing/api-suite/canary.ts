@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sql } from "drizzle-orm";
 import { z } from "zod";
 import type { Database } from "../../database/database.ts";
+import { sql } from "../../database/query-builder.ts";
 import { checkpointFormerSecrets, sandboxFormerSecrets } from "../../database/schema.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 

@@ -7,7 +7,7 @@ import {
   restoredCheckpointSchema,
   WireError,
 } from "@opencomputer/protocol/api";
-import { eq } from "drizzle-orm";
+import { eq } from "../../database/query-builder.ts";
 import { checkpoints } from "../../database/schema.ts";
 import { checkpointBytes } from "../fake-worker.ts";
 import { eventually } from "../test-installation.ts";

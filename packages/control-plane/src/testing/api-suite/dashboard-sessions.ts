@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { dashboardHeader, dashboardSessionSchema, limits } from "@opencomputer/protocol/api";
-import { eq } from "drizzle-orm";
+import { eq } from "../../database/query-builder.ts";
 import { apiKeys, dashboardSessions } from "../../database/schema.ts";
 import { attachSession, RefusedUpgrade } from "../attach-session.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";

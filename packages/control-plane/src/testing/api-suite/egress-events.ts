@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eventPageSchema } from "@opencomputer/protocol/api";
 import { serviceLimits } from "@opencomputer/protocol/wire";
-import { sql } from "drizzle-orm";
+import { sql } from "../../database/query-builder.ts";
 import { egressEventCounts } from "../../database/schema.ts";
 import { recordDueEgressEvents } from "../../egress-log/record-egress-events.ts";
 import { noSecrets } from "../fake-egress-proxy.ts";

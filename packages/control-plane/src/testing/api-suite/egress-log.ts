@@ -8,7 +8,7 @@ import {
   egressSuggestionSchema,
   type SecretEntry,
 } from "@opencomputer/protocol/api";
-import { count, eq } from "drizzle-orm";
+import { count, eq } from "../../database/query-builder.ts";
 import { egressLog, egressLogCounts, sandboxes } from "../../database/schema.ts";
 import { createEgressLogMaintenance } from "../../egress-log/egress-log-maintenance.ts";
 import { noSecrets } from "../fake-egress-proxy.ts";

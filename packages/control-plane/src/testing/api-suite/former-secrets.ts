@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { limits, WireError } from "@opencomputer/protocol/api";
 import { serviceLimits } from "@opencomputer/protocol/wire";
-import { eq } from "drizzle-orm";
+import { eq } from "../../database/query-builder.ts";
 import { checkpointFormerSecrets, sandboxes, sandboxFormerSecrets } from "../../database/schema.ts";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";

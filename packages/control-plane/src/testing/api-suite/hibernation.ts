@@ -6,7 +6,7 @@ import {
   WireError,
   wokenSandboxSchema,
 } from "@opencomputer/protocol/api";
-import { eq } from "drizzle-orm";
+import { eq } from "../../database/query-builder.ts";
 import { sandboxes } from "../../database/schema.ts";
 import { hibernatedBytes } from "../fake-worker.ts";
 import { eventually } from "../test-installation.ts";

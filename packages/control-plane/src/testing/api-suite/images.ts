@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { afterEach, test } from "node:test";
 import { limits } from "@opencomputer/protocol/api";
-import { eq } from "drizzle-orm";
+import { eq } from "../../database/query-builder.ts";
 import { images, sandboxes, snapshots } from "../../database/schema.ts";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";

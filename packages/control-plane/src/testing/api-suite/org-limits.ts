@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { limits } from "@opencomputer/protocol/api";
-import { eq, like } from "drizzle-orm";
+import { eq, like } from "../../database/query-builder.ts";
 import { checkpoints, projects, sandboxes, secretStores } from "../../database/schema.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
-import { eq } from "drizzle-orm";
+import { eq } from "../../database/query-builder.ts";
 import { sandboxes, sandboxSecrets } from "../../database/schema.ts";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";

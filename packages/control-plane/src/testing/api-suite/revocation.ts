@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { secretEntrySchema, WireError } from "@opencomputer/protocol/api";
-import { and, eq } from "drizzle-orm";
+import { and, eq } from "../../database/query-builder.ts";
 import {
   checkpointSecrets,
   sandboxes,

@@ -9,7 +9,7 @@ import {
   tagUsageSchema,
 } from "@opencomputer/protocol/api";
 import type { MachineUsage } from "@opencomputer/protocol/wire";
-import { eq } from "drizzle-orm";
+import { eq } from "../../database/query-builder.ts";
 import { machineUsage, sandboxes, usageBuckets, usageSandboxes } from "../../database/schema.ts";
 import { storeUsage } from "../../usage/store-usage.ts";
 import { createUsageMaintenance } from "../../usage/usage-maintenance.ts";

@@ -27,7 +27,7 @@ import { createReconcileAfterFailure } from "./http/operate/reconcile-after-fail
 import { openInstallation } from "./installation.ts";
 import { createApiKeyRepository } from "./orgs/api-key-repository.ts";
 import { createDashboardSessionRepository } from "./orgs/dashboard-session-repository.ts";
-import { defaultOrgName, ensureOrg } from "./orgs/org-repository.ts";
+import { defaultOrgName, ensureOrg, OrgTransactions } from "./orgs/org-repository.ts";
 import { prepareFirstKey } from "./orgs/prepare-first-key.ts";
 import { createPreviewGateway } from "./preview-gateway/preview-gateway.ts";
 import { createIsApiName } from "./previews/api-names.ts";
@@ -76,7 +76,8 @@ export async function startControlPlane(
   });
   const vault = createVault(keyRing);
   const { certificateAuthority, signingKeys } = await openInstallation(database, vault, keyRing);
-  const apiKeys = createApiKeyRepository(database);
+  const orgTransactions = new OrgTransactions(database);
+  const apiKeys = createApiKeyRepository(database, orgTransactions);
   await prepareFirstKey({
     ...{ apiKeys, dataDirectory, logger },
     orgId: await ensureOrg(database, defaultOrgName),
@@ -94,7 +95,7 @@ export async function startControlPlane(
   });
   const { workers } = connections;
   const created = createServices({
-    ...{ database, vault, certificateAuthority, tokens, workers, options, logger },
+    ...{ database, orgTransactions, vault, certificateAuthority, tokens, workers, options, logger },
     home: await openDataDirectoryName(dataDirectory),
     observeWake: createWorkMetrics(metrics.registry, {
       name: "opencomputer_wake",

@@ -34,6 +34,7 @@ import {
 } from "./images/image-repository.ts";
 import { createSnapshotRepository } from "./images/snapshot-repository.ts";
 import { createSnapshots } from "./images/snapshots.ts";
+import type { OrgTransactions } from "./orgs/org-repository.ts";
 import { createPatchRepository } from "./patches/patch-repository.ts";
 import { createPatchService } from "./patches/patch-service.ts";
 import { createPreviewRepository } from "./previews/preview-repository.ts";
@@ -78,6 +79,7 @@ export type Services = ReturnType<typeof createServices>;
  */
 export function createServices(deps: {
   database: Database;
+  orgTransactions: OrgTransactions;
   vault: Vault;
   certificateAuthority: CertificateAuthority;
   tokens: SandboxTokens;
@@ -89,19 +91,19 @@ export function createServices(deps: {
   egressLogMetrics: EgressLogMetrics;
   logger: Logger;
 }) {
-  const { database, vault, workers, options, egressLogMetrics, logger } = deps;
+  const { database, orgTransactions, vault, workers, options, egressLogMetrics, logger } = deps;
   const { operatorPlacements, sandboxDomain, tracer } = options;
   const now = Date.now;
 
   const formerSecrets = createFormerSecretRepository(vault);
-  const secretDeps = { database, vault, formerSecrets, operatorPlacements };
+  const secretDeps = { database, orgTransactions, vault, formerSecrets, operatorPlacements };
   const stores = createSecretStoreRepository(secretDeps);
   const secrets = createSecretRepository(secretDeps);
-  const projects = createProjectRepository(database);
+  const projects = createProjectRepository(database, orgTransactions);
   const sandboxes = createSandboxRepository(database);
   const sandboxMaintenance = createSandboxMaintenanceRepository(database);
   const tags = createTagRepository(database);
-  const previews = createPreviewRepository(database);
+  const previews = createPreviewRepository(database, orgTransactions);
   const checkpoints = createCheckpointRepository(database);
   const checkpointMaintenance = createCheckpointMaintenanceRepository(database);
   const patches = createPatchRepository(database);
@@ -121,7 +123,7 @@ export function createServices(deps: {
     ...{ workers, now, logger },
     store: (readings) => storeUsage(database, readings),
   });
-  const snapshotRows = createSnapshotRepository(database, options);
+  const snapshotRows = createSnapshotRepository(database, orgTransactions, options);
   const eventMaintenance = createEventMaintenance(database, options);
   const webhooks = createWebhookRepository(database);
   const webhookMaintenance = createWebhookMaintenance(database);
@@ -144,7 +146,8 @@ export function createServices(deps: {
     ...{ sandboxes, home: deps.home, logger },
   });
   const machine = {
-    ...{ transitions, database, sandboxes, patches, handOver, removal, workers, tracer, logger },
+    ...{ transitions, orgTransactions, sandboxes, patches, handOver, removal, workers },
+    ...{ tracer, logger },
     sandboxesPerOrgMax: options.sandboxesPerOrgMax,
     sandboxesPerKeyMax: options.sandboxesPerKeyMax,
     observeWake: deps.observeWake,
@@ -162,7 +165,7 @@ export function createServices(deps: {
     removal,
   });
   const imageBuilds = createImageBuilds({
-    images: createImageRepository(database, options),
+    images: createImageRepository(database, orgTransactions, options),
     sources: options.buildSources,
     ...{ database, builders, workers, logger },
   });
@@ -174,7 +177,8 @@ export function createServices(deps: {
   });
 
   const checkpointMaker = createCheckpointMaker({
-    ...{ database, checkpoints, sandboxes, activity, lifecycle, vault, formerSecrets, workers },
+    ...{ orgTransactions, checkpoints, sandboxes, activity, lifecycle, workers },
+    ...{ vault, formerSecrets },
     maintenance: checkpointMaintenance,
     diskMBPerOrgMax: options.diskMBPerOrgMax,
     ...{ tracer, logger },
@@ -198,8 +202,9 @@ export function createServices(deps: {
     ...{ sandboxes, previews, activity, lifecycle },
     forApi: {
       sandboxes: createSandboxService({
-        ...{ database, sandboxes, workers, removal, lifecycle, activity, responses, webhooks },
-        create: { ...creation, projects, imageBuilds, snapshots },
+        ...{ orgTransactions, sandboxes, workers, removal, lifecycle, activity, responses },
+        webhooks,
+        create: { ...creation, database, projects, imageBuilds, snapshots },
       }),
       operations: createSandboxOperations(
         { sandboxes, activity, lifecycle, workers },
@@ -229,7 +234,7 @@ export function createServices(deps: {
       projects,
       events: createEventService({ events: createEventRepository(database) }),
       webhooks: createWebhookService({
-        ...{ database, vault, webhooks },
+        ...{ orgTransactions, vault, webhooks },
         deliveries: createDeliveryRepository(database),
       }),
       usage: createUsageService({

@@ -5,10 +5,9 @@ import {
   type RetentionPolicy,
   WireError,
 } from "@opencomputer/protocol/api";
-import type { Database } from "../database/database.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { assertDiskBudget } from "../orgs/disk-budget.ts";
-import { inLockedOrg } from "../orgs/org-repository.ts";
+import type { OrgTransactions } from "../orgs/org-repository.ts";
 import { configOf } from "../sandboxes/rows/sandbox-config.ts";
 import type { SandboxRepository, SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -32,7 +31,7 @@ const countMaxByKind = {
  */
 export async function admitCheckpoint(
   deps: {
-    database: Database;
+    orgTransactions: OrgTransactions;
     checkpoints: CheckpointRepository;
     sandboxes: SandboxRepository;
     vault: Vault;
@@ -47,7 +46,7 @@ export async function admitCheckpoint(
   const { orgId, id: sandboxId } = sandbox;
   const kind = request.kind ?? "full";
 
-  return inLockedOrg(deps.database, orgId, async (transaction) => {
+  return deps.orgTransactions.run(orgId, async (transaction) => {
     const existing = await checkpoints.list(orgId, sandboxId, transaction);
     const removed = chooseReplaced(existing, { ...request, kind });
     for (const { id } of removed) await checkpoints.delete(orgId, id, transaction);

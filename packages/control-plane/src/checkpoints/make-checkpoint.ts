@@ -1,8 +1,8 @@
 import type { Tracer } from "@opencomputer/process";
 import { type CreateCheckpointRequest, WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
-import type { Database } from "../database/database.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
+import type { OrgTransactions } from "../orgs/org-repository.ts";
 import type { SandboxActivity } from "../sandboxes/lifecycle/sandbox-activity.ts";
 import type { SandboxLifecycle } from "../sandboxes/lifecycle/sandbox-lifecycle.ts";
 import type { SandboxRepository, SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
@@ -40,7 +40,7 @@ export interface CheckpointMaker {
 }
 
 export function createCheckpointMaker(deps: {
-  database: Database;
+  orgTransactions: OrgTransactions;
   checkpoints: CheckpointRepository;
   maintenance: CheckpointMaintenanceRepository;
   sandboxes: SandboxRepository;

@@ -9,6 +9,7 @@ import { Pool } from "pg";
 import { z } from "zod";
 import { createFormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
 import { createApiKeyRepository, hashApiKey, mintApiKey } from "../orgs/api-key-repository.ts";
+import { OrgTransactions } from "../orgs/org-repository.ts";
 import { mintSandboxId } from "../sandboxes/identity/sandbox-identity.ts";
 import { createSandboxRepository } from "../sandboxes/rows/sandbox-repository.ts";
 import { type PostgresCluster, startPostgresCluster } from "../testing/postgres-cluster.ts";
@@ -62,7 +63,7 @@ async function assertKept(
   database: Database,
   { key, orgId, sandboxId }: Awaited<ReturnType<typeof fill>>,
 ) {
-  const apiKeys = createApiKeyRepository(database);
+  const apiKeys = createApiKeyRepository(database, new OrgTransactions(database));
   assert.equal((await apiKeys.find(key))?.orgId, orgId);
   assert.equal((await apiKeys.list(orgId)).length, 1);
   const sandboxes = createSandboxRepository(database);

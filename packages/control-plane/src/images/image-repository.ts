@@ -5,12 +5,13 @@ import type { Database } from "../database/database.ts";
 import { and, desc, eq, sql } from "../database/query-builder.ts";
 import { images, snapshots } from "../database/schema.ts";
 import { assertDiskBudget, imageBytesMax } from "../orgs/disk-budget.ts";
-import { inLockedOrg } from "../orgs/org-repository.ts";
+import type { OrgTransactions } from "../orgs/org-repository.ts";
 export type ImageRow = typeof images.$inferSelect;
 
 /** Stores images by org. No caller of the API names one: they are found by what they are made of. */
 export function createImageRepository(
   database: Database,
+  orgTransactions: OrgTransactions,
   /** What sandboxes, checkpoints and images of an org may take on the disk. */
   { diskMBPerOrgMax }: { diskMBPerOrgMax: number },
 ) {
@@ -39,7 +40,7 @@ export function createImageRepository(
       contentHash: string,
       { checkpointId, memoryMB }: { checkpointId: string; memoryMB: number },
     ): Promise<void> {
-      await inLockedOrg(database, orgId, async (transaction) => {
+      await orgTransactions.run(orgId, async (transaction) => {
         await transaction.insert(images).values({
           ...{ orgId, contentHash, checkpointId, state: "building" },
           ...{ envs: {}, workingDirectory: null, sizeBytes: imageBytesMax(memoryMB) },

@@ -12,12 +12,13 @@ import { isUniqueViolation } from "../database/database.ts";
 import { and, asc, eq, sql, sum } from "../database/query-builder.ts";
 import { snapshots } from "../database/schema.ts";
 import { assertDiskBudget } from "../orgs/disk-budget.ts";
-import { inLockedOrg } from "../orgs/org-repository.ts";
+import type { OrgTransactions } from "../orgs/org-repository.ts";
 import { imageContentHash } from "./image-repository.ts";
 
 /** Stores snapshots by org and name. */
 export function createSnapshotRepository(
   database: Database,
+  orgTransactions: OrgTransactions,
   /** What sandboxes, checkpoints and images of an org may take on the disk. */
   { diskMBPerOrgMax }: { diskMBPerOrgMax: number },
 ) {
@@ -35,7 +36,7 @@ export function createSnapshotRepository(
       const manifest = JSON.stringify(image);
       const contentHash = imageContentHash(image);
       try {
-        const [row] = await inLockedOrg(database, orgId, async (transaction) => {
+        const [row] = await orgTransactions.run(orgId, async (transaction) => {
           await transaction
             .delete(snapshots)
             .where(and(one(orgId, name), eq(snapshots.status, "failed")));

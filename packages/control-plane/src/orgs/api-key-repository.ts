@@ -9,7 +9,7 @@ import type { Database } from "../database/database.ts";
 import { asUuid } from "../database/database.ts";
 import { and, asc, eq, inArray, isNull, ne } from "../database/query-builder.ts";
 import { apiKeys } from "../database/schema.ts";
-import { inLockedOrg } from "./org-repository.ts";
+import type { OrgTransactions } from "./org-repository.ts";
 
 type ApiKeyKind = (typeof apiKeys.$inferSelect)["kind"];
 
@@ -23,7 +23,7 @@ export interface ApiKeyOwner {
 const useIntervalMilliseconds = 60_000;
 
 /** Stores keys by their hash. The only repository that is not given an org: it finds the org of a key. */
-export function createApiKeyRepository(database: Database) {
+export function createApiKeyRepository(database: Database, orgTransactions: OrgTransactions) {
   const isLive = isNull(apiKeys.revokedAt);
   const ofOrg = (orgId: string) => and(eq(apiKeys.orgId, orgId), isLive);
 
@@ -68,7 +68,7 @@ export function createApiKeyRepository(database: Database) {
      * @throws {WireError} `limit_exceeded`
      */
     async create(orgId: string, name: string): Promise<CreatedApiKey> {
-      return inLockedOrg(database, orgId, async (transaction) => {
+      return orgTransactions.run(orgId, async (transaction) => {
         if ((await transaction.$count(apiKeys, ofOrg(orgId))) >= limits.apiKeysPerOrgMax) {
           throw new WireError(
             "limit_exceeded",
@@ -94,7 +94,7 @@ export function createApiKeyRepository(database: Database) {
     async revoke(orgId: string, keyId: string): Promise<void> {
       const id = asUuid(keyId);
       if (id === undefined) throw keyNotFound(keyId);
-      await inLockedOrg(database, orgId, async (transaction) => {
+      await orgTransactions.run(orgId, async (transaction) => {
         const isIt = and(ofOrg(orgId), eq(apiKeys.id, id));
         const [row] = await transaction.select().from(apiKeys).where(isIt);
         if (row === undefined) throw keyNotFound(keyId);

@@ -4,7 +4,7 @@ import { openServerDatabase } from "../database/open-server-database.ts";
 import { orgs } from "../database/schema.ts";
 import { type PostgresCluster, startPostgresCluster } from "../testing/postgres-cluster.ts";
 import { createRecordingLogger } from "../testing/recording-logger.ts";
-import { ensureOrg, inLockedOrg } from "./org-repository.ts";
+import { ensureOrg, OrgTransactions } from "./org-repository.ts";
 
 let cluster: PostgresCluster | undefined;
 before(async () => {
@@ -12,18 +12,19 @@ before(async () => {
 });
 after(() => cluster?.stop());
 
-test("inLockedOrg: transactions of one org run in order, and take no connection while they wait", async () => {
+test("OrgTransactions: transactions of one org run in order, and take no connection while they wait", async () => {
   assert.ok(cluster !== undefined);
   const opened = await openServerDatabase(
     await cluster.createDatabase(),
     createRecordingLogger().logger,
   );
   const { database } = opened;
+  const orgTransactions = new OrgTransactions(database);
   const [one, other] = [await ensureOrg(database, "one"), await ensureOrg(database, "other")];
   let release = (): void => undefined;
   let held = Promise.resolve();
   await new Promise<void>((begun) => {
-    held = inLockedOrg(database, one, () => {
+    held = orgTransactions.run(one, () => {
       begun();
       return new Promise<void>((resolve) => {
         release = resolve;
@@ -32,9 +33,9 @@ test("inLockedOrg: transactions of one org run in order, and take no connection 
   });
   const order: number[] = [];
   const waiting = Array.from({ length: 40 }, (_, index) =>
-    inLockedOrg(database, one, async () => void order.push(index)),
+    orgTransactions.run(one, async () => void order.push(index)),
   );
-  assert.equal(await inLockedOrg(database, other, async () => "at once"), "at once");
+  assert.equal(await orgTransactions.run(other, async () => "at once"), "at once");
   assert.equal((await database.select().from(orgs)).length, 2);
   assert.equal(opened.connections().waiting, 0);
   assert.deepEqual(order, []);

@@ -13,27 +13,31 @@ export async function ensureOrg(database: Database, name: string): Promise<strin
   return row.id;
 }
 
-/** Transactions of one org wait here: the connections, with which they would wait, are few and of all orgs. */
-const queues = new PerKeyMutex();
+/** The transactions of a database that lock an org. A process has one for each database. */
+export class OrgTransactions {
+  readonly #database: Database;
+  /** Transactions of one org wait here: the connections, with which they would wait, are few and of all orgs. */
+  readonly #queues = new PerKeyMutex();
 
-/**
- * Does work in a transaction that has locked an org, so that transactions that count
- * its objects before they add or remove one run one after the other. Rows that refer
- * to the org can be written meanwhile. The work begins no other such transaction of the org.
- */
-export function inLockedOrg<Result>(
-  database: Database,
-  orgId: string,
-  work: (transaction: Database) => Promise<Result>,
-): Promise<Result> {
-  return queues.run(orgId, () =>
-    database.transaction(async (transaction) => {
-      await transaction
-        .select({ id: orgs.id })
-        .from(orgs)
-        .where(eq(orgs.id, orgId))
-        .for("no key update");
-      return work(transaction);
-    }),
-  );
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /**
+   * Does work in a transaction that has locked an org, so that transactions that count
+   * its objects before they add or remove one run one after the other. Rows that refer
+   * to the org can be written meanwhile. The work begins no other such transaction of the org.
+   */
+  run<Result>(orgId: string, work: (transaction: Database) => Promise<Result>): Promise<Result> {
+    return this.#queues.run(orgId, () =>
+      this.#database.transaction(async (transaction) => {
+        await transaction
+          .select({ id: orgs.id })
+          .from(orgs)
+          .where(eq(orgs.id, orgId))
+          .for("no key update");
+        return work(transaction);
+      }),
+    );
+  }
 }

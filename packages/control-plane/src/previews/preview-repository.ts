@@ -5,7 +5,7 @@ import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/database.ts";
 import { and, asc, desc, eq, gt, inArray, lt, or } from "../database/query-builder.ts";
 import { previewLinks, previews, sandboxes } from "../database/schema.ts";
-import { inLockedOrg } from "../orgs/org-repository.ts";
+import type { OrgTransactions } from "../orgs/org-repository.ts";
 import { presentStates } from "../sandboxes/rows/sandbox-states.ts";
 
 export type PreviewRow = typeof previews.$inferSelect;
@@ -24,7 +24,7 @@ export interface PreviewChanges {
 }
 
 /** Previews by org, and by the host names that visitors send. */
-export function createPreviewRepository(database: Database) {
+export function createPreviewRepository(database: Database, orgTransactions: OrgTransactions) {
   const ofSandbox = (orgId: string, sandboxId: string) =>
     and(eq(previews.orgId, orgId), eq(previews.sandboxId, sandboxId));
 
@@ -100,7 +100,7 @@ export function createPreviewRepository(database: Database) {
       { customHostname, authConfig }: PreviewChanges,
     ): Promise<{ row: PreviewRow; isNew: boolean }> {
       try {
-        return await inLockedOrg(database, orgId, async (transaction) => {
+        return await orgTransactions.run(orgId, async (transaction) => {
           await assertNotKilled(transaction, orgId, sandboxId);
           const isIt = and(ofSandbox(orgId, sandboxId), eq(previews.port, port));
           const [present] = await transaction.select().from(previews).where(isIt);

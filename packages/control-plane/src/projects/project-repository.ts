@@ -3,7 +3,7 @@ import type { Database } from "../database/database.ts";
 import { asUuid, isUniqueViolation } from "../database/database.ts";
 import { and, asc, eq, sql } from "../database/query-builder.ts";
 import { projects, secretStores } from "../database/schema.ts";
-import { inLockedOrg } from "../orgs/org-repository.ts";
+import type { OrgTransactions } from "../orgs/org-repository.ts";
 
 export interface ProjectChanges {
   name?: string;
@@ -15,7 +15,7 @@ export interface ProjectChanges {
 }
 
 /** Stores projects, each with the one store that it owns, which has its allowlist and its secrets. */
-export function createProjectRepository(database: Database) {
+export function createProjectRepository(database: Database, orgTransactions: OrgTransactions) {
   const ofOrg = (orgId: string, projectId: string) =>
     and(eq(projects.orgId, orgId), eq(projects.id, projectId));
 
@@ -41,7 +41,7 @@ export function createProjectRepository(database: Database) {
     async create(orgId: string, values: Required<ProjectChanges>): Promise<ProjectRecord> {
       const { egressAllowlist, ...columns } = values;
       return nameInUse(values.name, () =>
-        inLockedOrg(database, orgId, async (transaction) => {
+        orgTransactions.run(orgId, async (transaction) => {
           await assertProjectLimit(transaction, orgId);
           const [project] = await transaction
             .insert(projects)

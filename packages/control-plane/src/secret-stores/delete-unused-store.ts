@@ -9,7 +9,7 @@ import {
   sandboxSecrets,
   secretStores,
 } from "../database/schema.ts";
-import { inLockedOrg } from "../orgs/org-repository.ts";
+import type { OrgTransactions } from "../orgs/org-repository.ts";
 import type { SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
 import { keptStates } from "../sandboxes/rows/sandbox-states.ts";
 
@@ -21,11 +21,11 @@ import { keptStates } from "../sandboxes/rows/sandbox-states.ts";
  * @throws {WireError} `secret_store_in_use`; the store is then kept.
  */
 export async function deleteUnusedStore(
-  database: Database,
+  orgTransactions: OrgTransactions,
   { orgId, id: sandboxId, secretStoreId: storeId }: SandboxRow,
 ): Promise<void> {
   if (storeId === null) return;
-  await inLockedOrg(database, orgId, async (transaction) => {
+  await orgTransactions.run(orgId, async (transaction) => {
     // A project's own store is reached through the project alone.
     const [store] = await transaction
       .select({ name: secretStores.name })

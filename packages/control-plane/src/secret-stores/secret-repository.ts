@@ -9,7 +9,7 @@ import type { Database } from "../database/database.ts";
 import { and, asc, count, eq, sql } from "../database/query-builder.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
-import { inLockedOrg } from "../orgs/org-repository.ts";
+import type { OrgTransactions } from "../orgs/org-repository.ts";
 import { changeCopies } from "../secret-copies/change-copies.ts";
 import { type RevokedCopies, revokeCopies } from "../secret-copies/revoke-copies.ts";
 import { SecretValue } from "../vault/secret-value.ts";
@@ -27,12 +27,13 @@ export interface NewSecret {
 /** Stores the secrets of one store, a user's or a project's. The caller has found the store by its org. */
 export function createSecretRepository(deps: {
   database: Database;
+  orgTransactions: OrgTransactions;
   vault: Vault;
   formerSecrets: FormerSecretRepository;
   /** Placements of secrets that name none, in stores that name none. */
   operatorPlacements: readonly string[];
 }) {
-  const { database, vault, operatorPlacements } = deps;
+  const { database, orgTransactions, vault, operatorPlacements } = deps;
   const ofStore = (orgId: string, storeId: string) =>
     and(eq(storeSecrets.orgId, orgId), eq(storeSecrets.storeId, storeId));
 
@@ -75,7 +76,7 @@ export function createSecretRepository(deps: {
      */
     async set(orgId: string, storeId: string, secret: NewSecret): Promise<string[]> {
       const { name, kind, value } = secret;
-      return inLockedOrg(database, orgId, async (transaction) => {
+      return orgTransactions.run(orgId, async (transaction) => {
         const store = await lockStore(transaction, orgId, storeId);
         const [previous] = await transaction
           .select({
@@ -117,7 +118,7 @@ export function createSecretRepository(deps: {
      * @throws {WireError} `not_found` when neither the secret nor a copy of it exists.
      */
     async revoke(orgId: string, storeId: string, name: string): Promise<RevokedCopies> {
-      return inLockedOrg(database, orgId, async (transaction) => {
+      return orgTransactions.run(orgId, async (transaction) => {
         const revokedAt = new Date();
         const erased = vault.encrypt(new SecretValue(""), {
           ...{ kind: "store-secret", orgId, storeId, name },

@@ -4,7 +4,7 @@ import { asUuid, isUniqueViolation } from "../database/database.ts";
 import { and, asc, eq, isNull, sql } from "../database/query-builder.ts";
 import { secretStores, storeSecrets } from "../database/schema.ts";
 import type { FormerSecretRepository } from "../former-secrets/former-secret-repository.ts";
-import { inLockedOrg } from "../orgs/org-repository.ts";
+import type { OrgTransactions } from "../orgs/org-repository.ts";
 import { changeCopies } from "../secret-copies/change-copies.ts";
 import type { Vault } from "../vault/vault.ts";
 
@@ -18,12 +18,13 @@ export interface SecretStoreChanges {
 /** Stores the secret stores that users name. Those that projects own are not among them. */
 export function createSecretStoreRepository(deps: {
   database: Database;
+  orgTransactions: OrgTransactions;
   vault: Vault;
   formerSecrets: FormerSecretRepository;
   /** Placements of secrets that name none, in stores that name none. */
   operatorPlacements: readonly string[];
 }) {
-  const { database, operatorPlacements } = deps;
+  const { database, orgTransactions, operatorPlacements } = deps;
   const ofOrg = (orgId: string) =>
     and(eq(secretStores.orgId, orgId), isNull(secretStores.projectId));
 
@@ -35,7 +36,7 @@ export function createSecretStoreRepository(deps: {
     ): Promise<SecretStoreRecord> {
       const [row] = await nameInUse(
         values.name,
-        inLockedOrg(database, orgId, async (transaction) => {
+        orgTransactions.run(orgId, async (transaction) => {
           if (
             (await transaction.$count(secretStores, ofOrg(orgId))) >= limits.secretStoresPerOrgMax
           ) {
@@ -91,7 +92,7 @@ export function createSecretStoreRepository(deps: {
       if (id === undefined) throw storeNotFound(storeId);
       return nameInUse(
         changes.name,
-        inLockedOrg(database, orgId, async (transaction) => {
+        orgTransactions.run(orgId, async (transaction) => {
           const [row] = await transaction
             .update(secretStores)
             .set({ ...changes, updatedAt: sql`now()` })

@@ -7,7 +7,7 @@ import { type ControlPlane, startControlPlane } from "../control-plane.ts";
 import type { ControlPlaneOptions } from "../control-plane-options.ts";
 import type { OpenDatabase } from "../database/database.ts";
 import { createApiKeyRepository, mintApiKey } from "../orgs/api-key-repository.ts";
-import { ensureOrg } from "../orgs/org-repository.ts";
+import { ensureOrg, OrgTransactions } from "../orgs/org-repository.ts";
 import { createFakeEgressProxy } from "./fake-egress-proxy.ts";
 import { createFakeWorker } from "./fake-worker.ts";
 import { createRecordingLogger } from "./recording-logger.ts";
@@ -125,7 +125,7 @@ export async function startTestInstallation(
     /** The key of another org. */
     async secondOrgKey(): Promise<string> {
       const key = mintApiKey();
-      await createApiKeyRepository(database).add(
+      await createApiKeyRepository(database, new OrgTransactions(database)).add(
         await ensureOrg(database, "second"),
         "created",
         key,

@@ -9,8 +9,7 @@ import {
   type WebhookRecord,
   WireError,
 } from "@opencomputer/protocol/api";
-import type { Database } from "../database/database.ts";
-import { inLockedOrg } from "../orgs/org-repository.ts";
+import type { OrgTransactions } from "../orgs/org-repository.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { DeliveryRepository } from "./delivery-repository.ts";
 import {
@@ -42,12 +41,12 @@ export interface WebhookService {
 }
 
 export function createWebhookService(deps: {
-  database: Database;
+  orgTransactions: OrgTransactions;
   vault: Vault;
   webhooks: WebhookRepository;
   deliveries: DeliveryRepository;
 }): WebhookService {
-  const { database, vault, webhooks, deliveries } = deps;
+  const { orgTransactions, vault, webhooks, deliveries } = deps;
 
   async function find(orgId: string, webhookId: string): Promise<WebhookRow> {
     const row = await webhooks.find(orgId, webhookId);
@@ -57,7 +56,7 @@ export function createWebhookService(deps: {
 
   return {
     create: (orgId, request) =>
-      inLockedOrg(database, orgId, async (transaction) => {
+      orgTransactions.run(orgId, async (transaction) => {
         const max = limits.webhooksPerOrgMax;
         if ((await webhooks.count(transaction, orgId)) >= max) {
           throw new WireError(

@@ -4,7 +4,7 @@ import type { Database } from "../../database/database.ts";
 import { recordEvent } from "../../events/record-event.ts";
 import type { Caller } from "../../orgs/api-key-repository.ts";
 import { assertDiskBudget } from "../../orgs/disk-budget.ts";
-import { inLockedOrg } from "../../orgs/org-repository.ts";
+import type { OrgTransactions } from "../../orgs/org-repository.ts";
 import { assertRunningLimit } from "../../orgs/sandbox-limits.ts";
 import { type OpenLayersDeps, openLayers } from "../../secret-layers/open-layers.ts";
 import type { Vault } from "../../vault/vault.ts";
@@ -23,7 +23,7 @@ import type { BeginningTransition } from "../rows/transition-columns.ts";
 import { assertFitsHost } from "../scaling/assert-fits-host.ts";
 
 export interface AdmitSandboxDeps extends OpenLayersDeps {
-  database: Database;
+  orgTransactions: OrgTransactions;
   sandboxes: SandboxRepository;
   /** How many sandboxes an org may have at once. */
   sandboxesPerOrgMax: number;
@@ -54,7 +54,7 @@ export async function admitSandbox(
   const { orgId } = caller;
   const { id: sandboxId } = identity;
 
-  return inLockedOrg(deps.database, orgId, async (transaction) => {
+  return deps.orgTransactions.run(orgId, async (transaction) => {
     const layers = await openLayers(deps, transaction, orgId, plan);
     assertFitsHost(plan.config, host);
     if (plan.purpose === "user") {

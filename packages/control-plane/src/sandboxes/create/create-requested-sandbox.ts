@@ -1,4 +1,5 @@
 import type { CreateSandboxRequest } from "@opencomputer/protocol/api";
+import type { Database } from "../../database/database.ts";
 import type { ImageFollower } from "../../images/image-builds.ts";
 import { type OpenImageDeps, openImage } from "../../images/open-image.ts";
 import type { Caller } from "../../orgs/api-key-repository.ts";
@@ -9,6 +10,7 @@ import type { SandboxRow } from "../rows/sandbox-repository.ts";
 import { type CreateSandboxDeps, createSandbox } from "./create-sandbox.ts";
 
 export interface CreateRequestedSandboxDeps extends CreateSandboxDeps, OpenImageDeps {
+  database: Database;
   projects: ProjectRepository;
 }
 

@@ -1,8 +1,7 @@
 import type { ObserveWork, Tracer } from "@opencomputer/process";
 import { otherPortsOf, WireError } from "@opencomputer/protocol/api";
 import type { Logger } from "pino";
-import type { Database } from "../../database/database.ts";
-import { inLockedOrg } from "../../orgs/org-repository.ts";
+import type { OrgTransactions } from "../../orgs/org-repository.ts";
 import { assertRunningLimit } from "../../orgs/sandbox-limits.ts";
 import { type RunPatchesDeps, runPatches } from "../../patches/run-patches.ts";
 import type { Workers } from "../../worker/workers.ts";
@@ -20,7 +19,7 @@ import {
 } from "./machine-transitions.ts";
 
 export interface WakeSandboxDeps extends RunPatchesDeps, MachineTransitionDeps {
-  database: Database;
+  orgTransactions: OrgTransactions;
   sandboxes: SandboxRepository;
   workers: Workers;
   /** How many sandboxes an org may run at once. */
@@ -61,7 +60,7 @@ export async function wakeSandbox(deps: WakeSandboxDeps, row: HeldSandboxRow): P
 
 async function admitWake(deps: WakeSandboxDeps, row: HeldSandboxRow): Promise<HeldSandbox> {
   const { orgId, id, apiKeyId, transitionId, memoryLost } = row;
-  await inLockedOrg(deps.database, orgId, async (transaction) => {
+  await deps.orgTransactions.run(orgId, async (transaction) => {
     await assertRunningLimit(transaction, deps, { orgId, apiKeyId });
     if (await deps.sandboxes.changeHeld(row, { state: "waking" }, { transaction })) return;
     throw new WireError("sandbox_not_running", `Sandbox ${id} is stopped`, {

@@ -8,9 +8,9 @@ import type {
   SandboxSummary,
   WokenSandbox,
 } from "@opencomputer/protocol/api";
-import type { Database } from "../../database/database.ts";
 import type { ImageFollower } from "../../images/image-builds.ts";
 import type { Caller } from "../../orgs/api-key-repository.ts";
+import type { OrgTransactions } from "../../orgs/org-repository.ts";
 import { hashPreviewToken, mintPreviewToken } from "../../previews/preview-token.ts";
 import { deleteUnusedStore } from "../../secret-stores/delete-unused-store.ts";
 import {
@@ -60,7 +60,7 @@ export interface SandboxService {
 }
 
 export function createSandboxService(deps: {
-  database: Database;
+  orgTransactions: OrgTransactions;
   sandboxes: SandboxRepository;
   workers: Workers;
   create: CreateRequestedSandboxDeps;
@@ -70,7 +70,7 @@ export function createSandboxService(deps: {
   responses: SandboxResponses;
   webhooks: Pick<WebhookRepository, "list">;
 }): SandboxService {
-  const { database, sandboxes, removal, lifecycle, activity, responses } = deps;
+  const { orgTransactions, sandboxes, removal, lifecycle, activity, responses } = deps;
 
   return {
     async create(caller, request, follower) {
@@ -96,7 +96,7 @@ export function createSandboxService(deps: {
     async kill(orgId, sandboxId, { deletesSecretStore }) {
       const sandbox = await findSandbox(sandboxes, orgId, sandboxId);
       // First, because it is refused while something else uses the store.
-      if (deletesSecretStore) await deleteUnusedStore(database, sandbox);
+      if (deletesSecretStore) await deleteUnusedStore(orgTransactions, sandbox);
       await removal.kill(orgId, sandbox.id, "requested");
     },
 

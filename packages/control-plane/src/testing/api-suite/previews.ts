@@ -14,6 +14,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { limits, previewRecordSchema } from "@opencomputer/protocol/api";
 import { WebSocket } from "ws";
 import { orgs, previews } from "../../database/schema.ts";
+import { OrgTransactions } from "../../orgs/org-repository.ts";
 import { createPreviewRepository } from "../../previews/preview-repository.ts";
 import { mintSandboxId } from "../../sandboxes/identity/sandbox-identity.ts";
 import { eventually } from "../test-installation.ts";
@@ -511,7 +512,9 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
       const { id } = await open();
       const [{ orgId }] = (await call("GET", `/api/sandboxes/${id}/preview`)).json;
       await call("DELETE", `/api/sandboxes/${id}`);
-      const late = createPreviewRepository(installation().database).put(
+      const { database } = installation();
+      const previews = createPreviewRepository(database, new OrgTransactions(database));
+      const late = previews.put(
         orgId,
         { sandboxId: id, port: 3000 },
         { customHostname: "late.example.com", authConfig: undefined },

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { afterEach, describe, test } from "node:test";
-import { httpFetch } from "./http-fetch.ts";
+import { createHttpFetch } from "./http-fetch.ts";
 
-describe("httpFetch", () => {
+describe("createHttpFetch", () => {
+  const httpFetch = createHttpFetch();
   let server: Server | undefined;
   afterEach(() => {
     server?.closeAllConnections();

@@ -4,33 +4,35 @@ import { Readable } from "node:stream";
 import { arrayBuffer, text } from "node:stream/consumers";
 import type { Fetch, FetchInit, FetchResponse } from "@opencomputer/sdk";
 
-/** No time-outs: a command may run for hours before its response. The SDK enforces the deadlines. */
-const plainAgent = new Agent({ keepAlive: true });
-let tlsAgent: TlsAgent | undefined;
-
 /**
- * Sends a request with Node's HTTP client. It loads in a tenth of the time of
- * `fetch`, which would be most of the run time of `oc ls`.
+ * Sends requests with Node's HTTP client, on connections that they share. It loads in a
+ * tenth of the time of `fetch`, which would be most of the run time of `oc ls`. It has no
+ * time-outs: a command may run for hours before its response. The SDK enforces the deadlines.
  *
- * @throws the system's error, with its `code`, when there is no response.
+ * A request rejects with the system's error, with its `code`, when there is no response.
  */
-export const httpFetch: Fetch = async (url, init) => {
-  const request = url.startsWith("https:") ? await sendTls(url, init) : sendPlain(url, init);
-  return await new Promise<FetchResponse>((resolve, reject) => {
-    request.on("error", reject);
-    request.once("response", (response) => resolve(describeResponse(response)));
-    request.end(bodyOf(init));
-  });
-};
+export function createHttpFetch(): Fetch {
+  const plainAgent = new Agent({ keepAlive: true });
+  let tlsAgent: TlsAgent | undefined;
 
-function sendPlain(url: string, init: FetchInit): ClientRequest {
-  return requestHttp(url, { ...optionsOf(init), agent: plainAgent });
-}
+  function sendPlain(url: string, init: FetchInit): ClientRequest {
+    return requestHttp(url, { ...optionsOf(init), agent: plainAgent });
+  }
 
-async function sendTls(url: string, init: FetchInit): Promise<ClientRequest> {
-  const https = await import("node:https");
-  tlsAgent ??= new https.Agent({ keepAlive: true });
-  return https.request(url, { ...optionsOf(init), agent: tlsAgent });
+  async function sendTls(url: string, init: FetchInit): Promise<ClientRequest> {
+    const https = await import("node:https");
+    tlsAgent ??= new https.Agent({ keepAlive: true });
+    return https.request(url, { ...optionsOf(init), agent: tlsAgent });
+  }
+
+  return async (url, init) => {
+    const request = url.startsWith("https:") ? await sendTls(url, init) : sendPlain(url, init);
+    return await new Promise<FetchResponse>((resolve, reject) => {
+      request.on("error", reject);
+      request.once("response", (response) => resolve(describeResponse(response)));
+      request.end(bodyOf(init));
+    });
+  };
 }
 
 function optionsOf({ method, headers, signal }: FetchInit) {

@@ -4,7 +4,7 @@ import { globalOptionsSchema, readOptions } from "./arguments/define-command.ts"
 import type { CliContext } from "./cli-context.ts";
 import { CliError } from "./cli-context.ts";
 import { resolveSettings } from "./config/connection-settings.ts";
-import { httpFetch } from "./http-fetch.ts";
+import { createHttpFetch } from "./http-fetch.ts";
 import { printableLines } from "./output/format.ts";
 import { formatTable } from "./output/table.ts";
 import { withBuildLog } from "./output/with-build-log.ts";
@@ -35,6 +35,7 @@ export interface Invocation {
 export function openInvocation(context: CliContext, command: Command): Invocation {
   const flags = readOptions(command, globalOptionsSchema);
   const { stdout, stderr } = context;
+  const httpFetch = createHttpFetch();
 
   function print(text: string, value: unknown): void {
     const output = flags.json ? JSON.stringify(value, null, 2) : text;

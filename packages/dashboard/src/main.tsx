@@ -5,7 +5,7 @@ import { createRoot } from "react-dom/client";
 import { Router } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
 import { App } from "./app.tsx";
-import { queryClient } from "./service/query-client.ts";
+import { createQueryClient } from "./service/query-client.ts";
 import "./styles.ts";
 import { colorVariables, theme } from "./theme.ts";
 
@@ -13,7 +13,7 @@ const root = document.getElementById("root");
 if (root === null) throw new Error("The page has no element #root");
 // Pages are named in the fragment, which no server and no log sees: the service has one page.
 createRoot(root).render(
-  <QueryClientProvider client={queryClient}>
+  <QueryClientProvider client={createQueryClient()}>
     <MantineProvider theme={theme} cssVariablesResolver={colorVariables} defaultColorScheme="auto">
       <Router hook={useHashLocation}>
         <App />

@@ -1,4 +1,5 @@
 import { useDocumentVisibility } from "@mantine/hooks";
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { prependNewest } from "./prepend-newest.ts";
 import { endSessionAfter } from "./query-client.ts";
@@ -31,6 +32,7 @@ interface Followed<Row> {
 export function useFollowed<Row extends { cursor: string }>(
   log: FollowedLog<Row>,
 ): Pick<Followed<Row>, "rows" | "error"> {
+  const queryClient = useQueryClient();
   const isVisible = useDocumentVisibility() === "visible";
   const [followed, setFollowed] = useState<Followed<Row>>({ log, rows: undefined, error: null });
   useEffect(() => {
@@ -58,7 +60,7 @@ export function useFollowed<Row extends { cursor: string }>(
     const readAgain = () =>
       read().catch((error: unknown) => {
         if (stop.signal.aborted) return;
-        endSessionAfter(error);
+        endSessionAfter(queryClient, error);
         const shown = error instanceof Error ? error : new Error(String(error));
         setFollowed((before) => ({
           log,
@@ -72,6 +74,6 @@ export function useFollowed<Row extends { cursor: string }>(
       stop.abort();
       clearTimeout(retry);
     };
-  }, [log, isVisible]);
+  }, [log, isVisible, queryClient]);
   return followed.log === log ? followed : { rows: undefined, error: null };
 }

@@ -9,6 +9,7 @@ export {
   type JudgeAddress,
   OwnAddresses,
 } from "./public-address.ts";
+export { hasRequestBody } from "./request-body.ts";
 export { readSecretSettings } from "./secret-settings.ts";
 export { type ErrorTexts, toWireError } from "./to-wire-error.ts";
 export { runOutsideTraces, traceHeaders, traceLogFields } from "./tracing/current-trace.ts";

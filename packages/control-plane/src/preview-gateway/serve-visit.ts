@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { hasRequestBody } from "@opencomputer/process";
 import { WireError } from "@opencomputer/protocol/api";
 import type { OpenPreview, PreviewRepository } from "../previews/preview-repository.ts";
 import type { PreviewSessions } from "../previews/preview-sessions.ts";
@@ -182,9 +183,7 @@ export function createServeVisit(
 
 /** The body of a request: null when it has none, undefined when it cannot be passed on. */
 function requestBody(request: IncomingMessage): IncomingMessage | null | undefined {
-  const { headers } = request;
-  const coding = headers["transfer-encoding"]?.toLowerCase();
+  const coding = request.headers["transfer-encoding"]?.toLowerCase();
   if (coding !== undefined && coding !== "chunked") return undefined;
-  const isEmpty = coding === undefined && Number(headers["content-length"] ?? 0) === 0;
-  return isEmpty ? null : request;
+  return hasRequestBody(request.headers) ? request : null;
 }

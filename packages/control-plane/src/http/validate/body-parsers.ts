@@ -1,4 +1,5 @@
-import { errorCodes, type FastifyInstance, type FastifyRequest } from "fastify";
+import { hasRequestBody } from "@opencomputer/process";
+import { errorCodes, type FastifyInstance } from "fastify";
 
 /**
  * Makes the routes accept JSON bodies, and bodies without bytes of every content type: clients
@@ -17,12 +18,7 @@ export function addBodyParsers(
   });
   app.removeContentTypeParser("text/plain");
   app.addContentTypeParser("*", (request, _payload, done) => {
-    if (request.is404 || !hasBody(request)) done(null, undefined);
+    if (request.is404 || !hasRequestBody(request.headers)) done(null, undefined);
     else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(), undefined);
   });
-}
-
-/** RFC 9112, section 6: a request without these fields has no body. */
-function hasBody({ headers }: FastifyRequest): boolean {
-  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }

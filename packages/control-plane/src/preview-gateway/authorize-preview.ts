@@ -31,7 +31,7 @@ export function authorizePreview(
   const matches = (token: string | undefined) =>
     token !== undefined && matchesPreviewToken(token, tokenHash);
   const field = headers["x-oc-preview-token"];
-  const token = typeof field === "string" ? field : undefined;
+  const token = typeof field === "string" && field !== "" ? field : undefined;
   const isBearer = matches(bearer);
   const values = sessionCookieValues(headers.cookie);
   const session = { previewId: preview.id, host, tokenHash };

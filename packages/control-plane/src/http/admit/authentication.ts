@@ -132,9 +132,12 @@ function credentialRefused(): WireError {
   );
 }
 
-/** A browser sends no header of the page's choice with a WebSocket, so the key may be in the URL. */
+/**
+ * A browser sends no header of the page's choice with a WebSocket, so the key may be in the URL.
+ * An empty header is what a client sends whose key is not set: it counts as none.
+ */
 function keyOf(request: FastifyRequest): unknown {
   const inHeader = request.headers["x-api-key"];
-  if (inHeader !== undefined || !request.ws) return inHeader;
+  if (inHeader || !request.ws) return inHeader;
   return webSocketQuerySchema.safeParse(request.query).data?.api_key;
 }

@@ -47,7 +47,9 @@ export function createDashboardSessions(
   function isSecure({ headers }: FastifyRequest): boolean {
     const forwarded = options.trustsForwarded ? headers["x-forwarded-proto"] : undefined;
     const scheme =
-      typeof forwarded === "string" ? forwarded.split(",", 1)[0]?.trim() : publicScheme;
+      typeof forwarded === "string" && forwarded !== ""
+        ? forwarded.split(",", 1)[0]?.trim()
+        : publicScheme;
     return scheme?.replace(":", "") === "https";
   }
 

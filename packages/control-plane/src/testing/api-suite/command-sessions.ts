@@ -174,6 +174,9 @@ export function describeCommandSessions(openDatabase: OpenTestDatabase): void {
       assert.equal((await (await attachSession(url + query)).closed).code, 1000);
       assert.deepEqual(await refusal(attachSession(url)), [401, "missing_api_key"]);
       assert.deepEqual(await refusal(attachSession(`${url}?api_key=`)), [401, "missing_api_key"]);
+      const unset = { "x-api-key": "", authorization: "" };
+      assert.equal((await (await attachSession(url + query, unset)).closed).code, 1000);
+      assert.deepEqual(await refusal(attachSession(url, unset)), [401, "missing_api_key"]);
       assert.deepEqual(await refusal(attachSession(`${url}?api_key=osb_x`)), [
         403,
         "invalid_api_key",

@@ -382,6 +382,8 @@ export function describePreviews(openDatabase: OpenTestDatabase): void {
         assert.equal(response.headers["www-authenticate"], 'Bearer realm="preview"');
       }
       assert.equal((await visit(host, { headers: { authorization: "Basic x" } })).text, missing);
+      const unset = { authorization: "", "x-oc-preview-token": "" };
+      assert.equal((await visit(host, { headers: unset })).text, missing);
       assert.equal((await visit(host, { headers: { cookie: "oc_preview=1.x" } })).text, missing);
       assert.equal(seen.length, 0);
     });

@@ -138,7 +138,6 @@ export function createApiServer({
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
-    exposeHeadRoutes: false,
     bodyLimit: bodyBytesMax,
     serverFactory: (serveApi) =>
       createHttpServer(serveApi, previewGateway, hostPolicy, headerBytesMax),

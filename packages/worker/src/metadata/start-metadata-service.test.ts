@@ -80,6 +80,11 @@ describe("metadata service", () => {
     assert.equal(body, '{"region":"local","template":"base"}');
   });
 
+  test("HEAD is GET without the body", async () => {
+    assert.deepEqual(await call("HEAD", "/v1/metadata"), { status: 200, body: "" });
+    assert.deepEqual(await call("HEAD", "/v1/scale"), { status: 404, body: "" });
+  });
+
   test("another address is another sandbox, whatever the request contains", async () => {
     const claims = `/v1/status?sandboxId=${mine.sandboxId}`;
     const { body } = await call("GET", claims, "", "127.0.0.3");

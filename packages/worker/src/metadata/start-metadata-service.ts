@@ -47,7 +47,7 @@ export async function startMetadataService(options: {
       const message = `The body must be at most ${serviceLimits.metadataBodyBytesMax} bytes`;
       return failure(new WireError("body_too_large", message));
     }
-    const { method = "" } = request;
+    const method = request.method === "HEAD" ? "GET" : (request.method ?? "");
     const [path = ""] = (request.url ?? "").split("?");
     const isChange = method !== "GET";
     if (isChange && scaling.has(sourceAddress)) return tooMany("changes of the size at once");

@@ -3,7 +3,9 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { UrlSignatures } from "../../signed-urls/url-signatures.ts";
 
-const methodSchema = z.enum(["GET", "PUT"]);
+/** What a URL of each method is signed for: one to read a file serves its head, too. */
+const signedMethods = { GET: "GET", HEAD: "GET", PUT: "PUT" } as const;
+const methodSchema = z.enum(["GET", "HEAD", "PUT"]).transform((method) => signedMethods[method]);
 const paramsSchema = z.object({ id: z.string() });
 const querySchema = z.object({
   org: uuidSchema,

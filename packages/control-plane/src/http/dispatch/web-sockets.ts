@@ -59,7 +59,8 @@ export function addWebSockets(app: ApiServer): void {
     if (request.url?.startsWith("/sandboxes/")) request.url = `/api${request.url}`;
   });
   app.addHook("onRequest", async (request) => {
-    if (request.ws && request.routeOptions.config.webSocket !== true) {
+    if (!request.ws) return;
+    if (request.method !== "GET" || request.routeOptions.config.webSocket !== true) {
       const path = request.url.split("?", 1)[0];
       throw new WireError("not_found", `There is no WebSocket at ${path}`);
     }

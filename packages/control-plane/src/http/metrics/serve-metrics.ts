@@ -26,7 +26,6 @@ export async function serveMetrics(deps: {
   const app = fastify({
     loggerInstance: deps.logger,
     logController: new LogController({ disableRequestLogging: true }),
-    exposeHeadRoutes: false,
     forceCloseConnections: true,
   });
   app.setErrorHandler(respondWithError);

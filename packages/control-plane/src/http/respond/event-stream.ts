@@ -70,13 +70,16 @@ export type RespondWithStream = (
  * Makes the streams of the routes of `app`: server-sent events that have the cursor of each as
  * its id, at the pace of the client, until there are no more, the client has left or the
  * server closes. A failure ends the response; the client continues after the last id that
- * it has.
+ * it has. A HEAD gets the head of such a response, and follows nothing.
  */
 export function createStreamResponses(app: FastifyInstance): RespondWithStream {
   const closing = new AbortController();
   app.addHook("preClose", async () => closing.abort());
   return async (reply, follow) => {
-    const signal = AbortSignal.any([abortWhenClosed(reply.raw), closing.signal]);
+    const signal =
+      reply.request.method === "HEAD"
+        ? AbortSignal.abort()
+        : AbortSignal.any([abortWhenClosed(reply.raw), closing.signal]);
     const followed = await follow(signal);
     return sendEach(reply, followed, signal);
   };

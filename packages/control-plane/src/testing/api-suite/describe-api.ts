@@ -16,6 +16,7 @@ import { describeFiles } from "./files.ts";
 import { describeForeignPages } from "./foreign-pages.ts";
 import { describeForks } from "./forks.ts";
 import { describeFormerSecrets } from "./former-secrets.ts";
+import { describeHeads } from "./heads.ts";
 import { describeHibernation } from "./hibernation.ts";
 import { describeImages } from "./images.ts";
 import { describeIsolation } from "./isolation.ts";
@@ -53,6 +54,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeForeignPages(openDatabase);
     describeDashboardSessions(openDatabase);
     describeRequests(openDatabase);
+    describeHeads(openDatabase);
     describeRemediation(openDatabase);
     describeMetrics(openDatabase);
     describeTraces(openDatabase);

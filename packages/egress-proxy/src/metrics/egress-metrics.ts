@@ -13,6 +13,11 @@ export interface EgressMetrics {
   countFailure(code: string): void;
 }
 
+type Kind = AuditLine["kind"];
+type Decision = AuditLine["decision"];
+
+const kinds = auditLineSchema.shape.kind.options;
+const decisions = auditLineSchema.shape.decision.options;
 /** What can happen to a secret in a request. */
 const secretResults = ["substituted", "withheld", "redacted", "leaked"] as const;
 /** Upper bounds in seconds: from an API on the same continent to a model that thinks. */
@@ -33,11 +38,17 @@ export function createEgressMetrics(
   },
 ): EgressMetrics {
   const registers = [registry];
-  const requests = new Counter({
-    name: "opencomputer_egress_requests_total",
+  const counts = createCounts();
+  counterOf("opencomputer_egress_requests_total", {
     help: "Requests, streams and refused connections by kind and decision",
     labelNames: ["kind", "decision"],
-    registers,
+    samples: () =>
+      kinds.flatMap((kind) =>
+        decisions.map((decision) => ({
+          labels: { kind, decision },
+          value: counts.requests[kind][decision],
+        })),
+      ),
   });
   const failures = new Counter({
     name: "opencomputer_egress_failures_total",
@@ -45,17 +56,19 @@ export function createEgressMetrics(
     labelNames: ["code"],
     registers,
   });
-  const secrets = new Counter({
-    name: "opencomputer_egress_secrets_total",
+  counterOf("opencomputer_egress_secrets_total", {
     help: "Secrets by what happened to them, each once for each request",
     labelNames: ["result"],
-    registers,
+    samples: () =>
+      secretResults.map((result) => ({ labels: { result }, value: counts.secrets[result] })),
   });
-  const bytes = new Counter({
-    name: "opencomputer_egress_bytes_total",
+  counterOf("opencomputer_egress_bytes_total", {
     help: "Bytes of bodies and streams by direction, as the sandbox sees it",
     labelNames: ["direction"],
-    registers,
+    samples: () => [
+      { labels: { direction: "sent" }, value: counts.bytesSent },
+      { labels: { direction: "received" }, value: counts.bytesReceived },
+    ],
   });
   const durations = new Histogram({
     name: "opencomputer_egress_request_duration_seconds",
@@ -63,13 +76,6 @@ export function createEgressMetrics(
     buckets: durationBuckets,
     registers,
   });
-  // A rate is of two samples: the first event of a kind would otherwise not be one.
-  for (const kind of auditLineSchema.shape.kind.options) {
-    for (const decision of auditLineSchema.shape.decision.options) {
-      requests.inc({ kind, decision }, 0);
-    }
-  }
-  for (const result of secretResults) secrets.inc({ result }, 0);
   const gauge = (name: string, help: string, now: () => number) =>
     new Gauge({
       ...{ name, help, registers },
@@ -95,40 +101,68 @@ export function createEgressMetrics(
     "Lines of the egress log that the control plane has not stored yet",
     () => read.egressLog().size,
   );
-  new Counter({
-    name: "opencomputer_egress_log_lines_total",
+  counterOf("opencomputer_egress_log_lines_total", {
     help: "Lines for the egress log: kept, or left out and only summed up, because a sandbox had too many",
     labelNames: ["result"],
-    registers,
-    collect() {
+    samples: () => {
       const { kept, leftOut } = read.egressLog().counts;
-      this.reset();
-      this.inc({ result: "kept" }, kept);
-      this.inc({ result: "left_out" }, leftOut);
+      return [
+        { labels: { result: "kept" }, value: kept },
+        { labels: { result: "left_out" }, value: leftOut },
+      ];
     },
   });
 
   const countSecrets: EgressMetrics["countSecrets"] = (line) => {
-    for (const result of secretResults) {
-      if (line[result].length > 0) secrets.inc({ result }, line[result].length);
-    }
+    for (const result of secretResults) counts.secrets[result] += line[result].length;
   };
 
   return {
     countLine(line) {
       const { kind, decision } = line;
-      requests.inc({ kind, decision });
+      counts.requests[kind][decision] += 1;
       if (decision === "allowed") durations.observe(line.durationMilliseconds / 1000);
-      bytes.inc({ direction: "sent" }, line.requestBytes);
-      bytes.inc({ direction: "received" }, line.responseBytes);
+      counts.bytesSent += line.requestBytes;
+      counts.bytesReceived += line.responseBytes;
       countSecrets(line);
     },
     countSecrets,
     countRefusal({ kind }) {
-      requests.inc({ kind, decision: "refused" });
+      counts.requests[kind].refused += 1;
     },
     countFailure(code) {
       failures.inc({ code });
     },
   };
+
+  /** A counter whose samples are taken when it is read. */
+  function counterOf<Label extends string>(
+    name: string,
+    counter: {
+      help: string;
+      labelNames: readonly Label[];
+      samples: () => { labels: Record<Label, string>; value: number }[];
+    },
+  ): void {
+    new Counter({
+      ...{ name, help: counter.help, labelNames: counter.labelNames, registers },
+      collect() {
+        this.reset();
+        for (const { labels, value } of counter.samples()) this.inc(labels, value);
+      },
+    });
+  }
+}
+
+/**
+ * Counts of what each request changes, all of them from 0: a rate is of two samples, so
+ * the first event of a kind would otherwise not be one. A counter of prom-client, which
+ * sorts and joins its labels at each increment, costs a tenth of an exchange.
+ */
+function createCounts() {
+  const requests = Object.fromEntries(
+    kinds.map((kind) => [kind, { allowed: 0, refused: 0 }]),
+  ) as Record<Kind, Record<Decision, number>>;
+  const secrets = { substituted: 0, withheld: 0, redacted: 0, leaked: 0 };
+  return { requests, secrets, bytesSent: 0, bytesReceived: 0 };
 }

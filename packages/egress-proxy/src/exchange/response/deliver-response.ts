@@ -9,8 +9,7 @@ import type { Responded } from "./response-context.ts";
 
 /**
  * Passes the final response on to the guest, and keeps or closes the upstream
- * connection. Returns whether the guest's
- * connection may carry another request.
+ * connection. Returns whether the guest's connection may carry another request.
  *
  * @throws {ChannelLostError}
  * @throws {Refusal} for what the upstream sent
@@ -23,7 +22,7 @@ export async function deliverResponse(
 ): Promise<boolean> {
   const { connection, deps, audit } = exchange;
   try {
-    const guestMayContinue = await relayResponse(
+    const relayed = relayResponse(
       {
         guest: connection.guest,
         upstream: lease.upstream,
@@ -42,6 +41,7 @@ export async function deliverResponse(
       },
       head,
     );
+    const guestMayContinue = typeof relayed === "boolean" ? relayed : await relayed;
     if (lease.upstream.mayContinue && isSent(exchange)) {
       connection.link.keep(request.policy, authenticatesConnection(exchange.head, head));
     } else connection.link.drop();

@@ -20,17 +20,17 @@ import type { ResponseContext, StreamedResponse } from "./response-context.ts";
 
 /**
  * Passes a final response on to the guest, with tokens in place of values.
- * Its head is already redacted. Resolves to whether the guest's connection may
- * carry another exchange.
+ * Its head is already redacted. Returns whether the guest's connection may
+ * carry another exchange, without a promise where the response was written at once.
  *
  * @throws {HttpSyntaxError} for what the upstream sent
  * @throws {ChannelLostError} for either side
  * @throws {Refusal} for a body in which values cannot be seen
  */
-export async function relayResponse(
+export function relayResponse(
   context: ResponseContext,
   head: ResponseHead,
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   const { request, upstream } = context;
   const { framing, body } = upstream.readBody(head, request.head.method, trailerReader(context));
   context.audit.status = head.status;
@@ -38,8 +38,8 @@ export async function relayResponse(
     framing.kind === "none"
       ? relayBodiless(context, head)
       : relayBody(context, head, framing, body);
-  const streamed = relayed instanceof Promise ? await relayed : relayed;
-  return !context.close && !streamed.closeDelimited;
+  const mayContinue = (streamed: StreamedResponse) => !context.close && !streamed.closeDelimited;
+  return relayed instanceof Promise ? relayed.then(mayContinue) : mayContinue(relayed);
 }
 
 function trailerReader({ search, audit }: ResponseContext): (line: string) => string {

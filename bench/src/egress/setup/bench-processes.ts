@@ -77,6 +77,8 @@ export async function startProxy({
         OPENCOMPUTER_EGRESS_ADDRESS: address,
         OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: String(auditDescriptor),
       },
+      // As the supervisor starts it.
+      execArgv: ["--enable-source-maps", "--max-semi-space-size=2"],
       stdio: ["ignore", "ignore", "inherit", "pipe", "ipc"],
     },
   );

@@ -10,7 +10,8 @@ describe("bodyFormFor", () => {
     [["application/x-ndjson"], "json"],
     [["application/x-www-form-urlencoded"], "form"],
     [['application/x-www-form-urlencoded;charset="ISO-8859-1"'], "form"],
-    [["multipart/form-data; boundary=x"], "raw"],
+    [["multipart/form-data; boundary=x"], "multipart"],
+    [["text/plain; charset=windows-1252"], "raw"],
     [["text/plain"], "raw"],
     [["application/jsonish"], "raw"],
     [[""], "raw"],
@@ -46,7 +47,9 @@ describe("writeInForm", () => {
     );
   });
 
-  test("raw changes nothing", () => assert.equal(writeInForm(value, "raw"), value));
+  for (const form of ["raw", "utf8", "multipart"] as const) {
+    test(`${form} changes nothing`, () => assert.equal(writeInForm(value, form), value));
+  }
 
   test("a lone surrogate is not an error", () => {
     assert.equal(writeInForm("a\ud800", "form"), "a%EF%BF%BD");

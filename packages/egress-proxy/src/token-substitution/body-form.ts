@@ -3,12 +3,15 @@
  *
  * - `json`: escaped as the inside of a JSON string, so that the document stays valid
  * - `form`: percent-encoded (application/x-www-form-urlencoded)
+ * - `multipart`: as it is, in a body of parts with heads of their own
+ * - `utf8`: as it is, in text that is UTF-8 by its protocol
  * - `raw`: as it is
  */
-export type BodyForm = "json" | "form" | "raw";
+export type BodyForm = "json" | "form" | "multipart" | "utf8" | "raw";
 
 /** Encodings in which an ASCII byte is always its ASCII character. */
-const asciiCharsets = new Set(["utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1"]);
+const asciiCharsetPattern =
+  /^(?:utf-?8|(?:us-)?ascii|latin-?\d{1,2}|iso-?8859-\d{1,2}|(?:windows-|cp)125\d)$/i;
 const charsetPattern = /;\s*charset\s*=\s*"?([^\s";]*)/gi;
 const jsonTypes = /^application\/(?:[^ ]+\+)?json(?:-seq|lines)?$|^application\/x-ndjson$/;
 
@@ -23,12 +26,18 @@ export function bodyFormFor(contentTypes: readonly string[]): BodyForm | undefin
   const [contentType = ""] = contentTypes;
   if (contentTypes.length > 1) return undefined;
   for (const [, charset] of contentType.matchAll(charsetPattern)) {
-    if (!asciiCharsets.has((charset ?? "").toLowerCase())) return undefined;
+    if (!isAsciiCharset(charset ?? "")) return undefined;
   }
   const mediaType = mediaTypeOf(contentType);
   if (mediaType.startsWith("application/grpc")) return undefined;
   if (mediaType === "application/x-www-form-urlencoded") return "form";
+  if (mediaType.startsWith("multipart/")) return "multipart";
   return jsonTypes.test(mediaType) ? "json" : "raw";
+}
+
+/** Whether every ASCII byte is its ASCII character in the charset of this name. */
+export function isAsciiCharset(name: string): boolean {
+  return asciiCharsetPattern.test(name);
 }
 
 const textTypes =

@@ -141,6 +141,8 @@ describe("body members", () => {
   test("returns a form whose other fields are read as before, whatever the guest writes", () => {
     const random = createSeededRandom(5);
     const pieces = ["a", "client_secret=", "=", "&", "&", "%41", "%", "+", ";", `${member}`, "é"];
+    // After a byte that is not ASCII it stays a token.
+    const substitutedMember = new RegExp(`(?<!é)${member}`, "g");
     let edited = 0;
     for (let round = 0; round < 20_000; round += 1) {
       const body = Array.from({ length: random.below(10) }, () => random.pick(pieces)).join("");
@@ -150,7 +152,7 @@ describe("body members", () => {
       const expected = before.map(([name, value]) => [
         name,
         name === "client_secret" && out.toString("utf8") !== body
-          ? value.replaceAll(`${member}`, 's"1&')
+          ? value.replaceAll(substitutedMember, 's"1&')
           : value,
       ]);
       assert.deepEqual(after, expected, body);

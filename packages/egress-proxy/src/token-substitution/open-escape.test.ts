@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { endsInEscape, endsInPercentEscape } from "./open-escape.ts";
+import { endsInEscape, endsInPercentEscape, endsInWideByte } from "./open-escape.ts";
 
 describe("endsInEscape", () => {
   const open = [
@@ -70,4 +70,13 @@ test("endsInPercentEscape treats a backslash as part of a name", () => {
   assert.equal(endsInPercentEscape("user%25%34"), true);
   assert.equal(endsInPercentEscape("CORP\\"), false);
   assert.equal(endsInPercentEscape("user:"), false);
+});
+
+describe("endsInWideByte", () => {
+  for (const text of ["\x81", "a\xe3", "%81", "k=%e3", "%C3%BC"]) {
+    test(`${JSON.stringify(text)} does`, () => assert.equal(endsInWideByte(text), true));
+  }
+  for (const text of ["", "a", "\x81a", "%41", "%7e", "81", "%8"]) {
+    test(`${JSON.stringify(text)} does not`, () => assert.equal(endsInWideByte(text), false));
+  }
 });

@@ -49,6 +49,15 @@ export function endsInPercentEscape(before: string): boolean {
   return endsInEscape(before.replaceAll(/[\\&]/g, "."));
 }
 
+/**
+ * Whether a text of one character per byte ends in a byte that is not ASCII, also one
+ * that is percent-encoded. In a charset such as Shift_JIS, Big5 or GBK it may be the
+ * first half of a character, whose second half is then the first character of what follows.
+ */
+export function endsInWideByte(before: string): boolean {
+  return /[\x80-\xff]$|%[89a-fA-F][0-9a-fA-F]$/.test(before);
+}
+
 function decodedCharacter(_escape: string, ...groups: (string | undefined)[]): string {
   const [percent, unicode, hexadecimal, entityHexadecimal, entityDecimal, backslash, name] = groups;
   if (backslash !== undefined) return backslash;

@@ -62,6 +62,18 @@ describe("BodySubstituter", () => {
       expected: `{"k":"${before}${tokenOf("a")}"}`,
     })),
     {
+      name: "a token after a byte that is no ASCII, in a form",
+      body: `k=%81${tokenOf("a")}`,
+      expected: `k=%81${tokenOf("a")}`,
+      form: "form",
+    },
+    {
+      name: "a token after a character of several bytes, in JSON",
+      body: `{"k":"\xef\xbc\x9a${tokenOf("a")}"}`,
+      expected: '{"k":"\xef\xbc\x9ask-\\"real\\""}',
+      form: "json",
+    },
+    {
       name: "the beginning of a token at the end",
       body: "osb_sealed_aa",
       expected: "osb_sealed_aa",
@@ -74,8 +86,15 @@ describe("BodySubstituter", () => {
   ];
   for (const { name, body, expected, form } of cases) {
     test(`passes ${name}, at once and byte by byte`, () => {
-      assert.equal(substitute([body], form).text, expected);
-      assert.equal(substitute([...body], form).text, expected);
+      const bytes = Buffer.from(body, "latin1");
+      assert.equal(substitute([bytes], form).text, expected);
+      assert.equal(
+        substitute(
+          Array.from(bytes, (byte) => Buffer.from([byte])),
+          form,
+        ).text,
+        expected,
+      );
     });
   }
 
@@ -137,7 +156,7 @@ describe("BodySubstituter", () => {
         return random.below(4) === 0 ? piece.slice(0, random.below(piece.length + 1)) : piece;
       }).join("");
       const expected = text.replaceAll(
-        /(?<!%[0-9a-f]?|\\(?:u[0-9a-f]{0,3})?)osb_sealed_(?:a{32}|b{32})/g,
+        /(?<!\xff|%[0-9a-f]?|\\(?:u[0-9a-f]{0,3})?)osb_sealed_(?:a{32}|b{32})/g,
         (token) => (token === tokenOf("a") ? 'sk-"real"' : "x".repeat(5000)),
       );
       const parts = splitAtRandom(Buffer.from(text, "latin1"), 1 + random.below(60), random);

@@ -1,7 +1,8 @@
 import { sealedToken } from "@opencomputer/protocol/wire";
+import { BodyEncoding } from "./body-encoding.ts";
 import type { BodyForm } from "./body-form.ts";
 import type { BodyMembers } from "./body-members.ts";
-import { endsInEscape, escapeCharactersMax } from "./open-escape.ts";
+import { endsInEscape, endsInWideByte, escapeCharactersMax } from "./open-escape.ts";
 import type { SeenSecrets } from "./seen-secrets.ts";
 import type { TokenTable } from "./token-table.ts";
 import type { TokenValue } from "./token-value.ts";
@@ -21,6 +22,7 @@ export class BodySubstituter {
   readonly #table: TokenTable;
   readonly #seen: SeenSecrets;
   readonly #members: BodyMembers | undefined;
+  readonly #encoding: BodyEncoding;
   #form: BodyForm | undefined;
   #hasSubstituted = false;
   #held: Buffer = nothing;
@@ -41,6 +43,7 @@ export class BodySubstituter {
     members?: BodyMembers,
   ) {
     this.#table = table;
+    this.#encoding = new BodyEncoding(form);
     this.#form = form;
     this.#seen = seen;
     this.#members = members;
@@ -63,6 +66,7 @@ export class BodySubstituter {
 
   /** Yields what may be sent on, now that these bytes have arrived. */
   *push(arrived: Buffer): Generator<Buffer, void> {
+    if (this.#form !== undefined) this.#encoding.take(arrived);
     const bytes = this.#held.length === 0 ? arrived : Buffer.concat([this.#held, arrived]);
     this.#held = nothing;
     let sentUpTo = 0;
@@ -100,13 +104,22 @@ export class BodySubstituter {
     const mayStandHere =
       placements.body ||
       this.#members?.hold(placements.bodyFields, position, position + sealedToken.length) === true;
-    if (!mayStandHere || this.#form === undefined || endsInEscape(this.#textBefore(bytes, at))) {
+    if (!mayStandHere || this.#form === undefined || this.#isMisread(bytes, at)) {
       this.#seen.noteWithheld(entry, "body");
       return undefined;
     }
     this.#hasSubstituted = true;
     this.#seen.noteSubstituted(entry.name, "body");
     return entry.bodyBytes(this.#form);
+  }
+
+  /** Whether the receiver may read what follows as other characters than it is written in. */
+  #isMisread(bytes: Buffer, at: number): boolean {
+    if (this.#offset + at >= this.#encoding.otherFrom) return true;
+    const before = this.#textBefore(bytes, at);
+    // In UTF-8 no character has an ASCII byte in it.
+    const isUtf8 = this.#form === "json" || this.#form === "utf8";
+    return endsInEscape(before) || (!isUtf8 && endsInWideByte(before));
   }
 
   #textBefore(bytes: Buffer, at: number): string {

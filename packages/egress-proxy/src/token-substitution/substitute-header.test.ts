@@ -120,6 +120,16 @@ describe("substituteField", () => {
       withheld: ["NAMED"],
     },
     {
+      name: "a token after a byte that is not ASCII",
+      given: `k=\x81${key}`,
+      withheld: ["KEY"],
+    },
+    {
+      name: "a token after such a byte in Basic credentials",
+      given: `Basic ${base64(`user:%E3${key}`)}`,
+      withheld: ["KEY"],
+    },
+    {
       name: "a token in a field that carries no credential",
       field: "User-Agent",
       given: `agent ${key}`,

@@ -87,6 +87,14 @@ describe("substituteTarget", () => {
       withheld: [["ELSEWHERE", "query"]],
     },
     {
+      given: `/%81${token.path}?k=%e3${token.query}`,
+      expected: `/%81${token.path}?k=%e3${token.query}`,
+      withheld: [
+        ["PATH", "path"],
+        ["QUERY", "query"],
+      ],
+    },
+    {
       given: `/%4${token.path}?k=%${token.query}`,
       expected: `/%4${token.path}?k=%${token.query}`,
       withheld: [

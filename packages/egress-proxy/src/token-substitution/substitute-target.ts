@@ -1,5 +1,5 @@
 import { sealedToken } from "@opencomputer/protocol/wire";
-import { endsInEscape, escapeCharactersMax } from "./open-escape.ts";
+import { endsInEscape, endsInWideByte, escapeCharactersMax } from "./open-escape.ts";
 import { replaceTokens } from "./replace-tokens.ts";
 import { SecretNotUsableError } from "./secret-not-usable-error.ts";
 import type { SeenSecrets } from "./seen-secrets.ts";
@@ -83,7 +83,8 @@ function substitutePath(path: string, table: TokenTable, seen: SeenSecrets): str
 }
 
 function isInEscape(text: string, at: number): boolean {
-  return endsInEscape(text.slice(Math.max(0, at - escapeCharactersMax), at));
+  const before = text.slice(Math.max(0, at - escapeCharactersMax), at);
+  return endsInEscape(before) || endsInWideByte(before);
 }
 
 function segmentAround(path: string, at: number): { text: string; end: number } {

@@ -63,7 +63,7 @@ export class MessageSubstituter implements MessageTransform {
       yield message;
       return;
     }
-    const form = isJson(message) ? "json" : "raw";
+    const form = isJson(message) ? "json" : "utf8";
     const { bodyFields } = this.#table;
     const members = bodyFields.length > 0 ? BodyMembers.find(message, form, bodyFields) : undefined;
     const substituter = new BodySubstituter(this.#table, form, this.#seen, members);
@@ -73,7 +73,7 @@ export class MessageSubstituter implements MessageTransform {
 }
 
 function formOfBeginning(message: Buffer): BodyForm {
-  return jsonBeginning.test(message.toString("latin1", 0, beginningBytes)) ? "json" : "raw";
+  return jsonBeginning.test(message.toString("latin1", 0, beginningBytes)) ? "json" : "utf8";
 }
 
 /** Whether all of a message is one JSON text, which every parser reads in the same way. */

@@ -62,7 +62,7 @@ export const Webhook = {
     );
   },
 
-  /** The oldest first, without their secrets. */
+  /** Lists webhooks, oldest first, without their secrets. */
   async list(options: ListWebhooksOptions = {}): Promise<WebhookRecord[]> {
     return await requestJson(
       resolveConnection(options),
@@ -92,7 +92,7 @@ export const Webhook = {
     );
   },
 
-  /** Deletes a webhook, with what was not sent yet. */
+  /** Deletes a webhook and its pending deliveries. */
   async delete(webhookId: string, options: ConnectionOptions = {}): Promise<void> {
     await requestDeletion(resolveConnection(options), {
       method: "DELETE",
@@ -100,7 +100,7 @@ export const Webhook = {
     });
   },
 
-  /** Deliveries, sent and pending, the newest first. */
+  /** Lists deliveries, past and pending, newest first. */
   async listDeliveries(
     webhookId: string,
     options: ListDeliveriesOptions = {},
@@ -114,7 +114,7 @@ export const Webhook = {
     );
   },
 
-  /** Sends the event of a delivery again, as a new one. @throws `invalid_request` while the webhook is disabled. */
+  /** Sends the event of a delivery again, as a new delivery. @throws `invalid_request` while the webhook is disabled. */
   async resend(
     webhookId: string,
     deliveryId: string,

@@ -9,17 +9,17 @@ export const egressAllowlistSchema = z.object({
 });
 
 /** Adds the option that sets an allowlist. */
-export function addEgressAllowlistOption(command: Command): Command {
+export function addEgressAllowlistOption(command: Command, use = "repeatable"): Command {
   return command.option(
     "--egress-allowlist <host>",
-    "host that sandboxes may reach: api.example.com, *.example.com, api.example.com:8443 or tcp://db.example.com:5432 (repeatable)",
+    `host that sandboxes may reach: api.example.com, *.example.com, api.example.com:8443 or tcp://db.example.com:5432 (${use})`,
     collect,
   );
 }
 
 /** Adds the options that change an allowlist. */
 export function addEgressAllowlistOptions(command: Command): Command {
-  return addEgressAllowlistOption(command).option(
+  return addEgressAllowlistOption(command, "repeatable; replaces the present list").option(
     "--clear-egress-allowlist",
     "allow all hosts again",
   );

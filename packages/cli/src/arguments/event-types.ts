@@ -8,5 +8,7 @@ export const eventTypesSchema = eventTypeSchema.array();
 export function collectEventTypes(text: string, earlier: EventType[] | undefined): EventType[] {
   const parsed = eventTypesSchema.safeParse(text.split(","));
   if (parsed.success) return [...(earlier ?? []), ...parsed.data];
-  throw new InvalidArgumentError(`Expected of ${eventTypeSchema.options.join(", ")}.`);
+  throw new InvalidArgumentError(
+    `Expected one or more of ${eventTypeSchema.options.join(", ")}, separated by commas.`,
+  );
 }

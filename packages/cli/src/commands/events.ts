@@ -20,21 +20,21 @@ const optionsSchema = z.object({
 /** `oc events`: what has happened in the organization. */
 export function addEvents(program: Command, context: CliContext): void {
   defineCommand(program, "events", {
-    summary: "List the newest events, the oldest of them first, and follow them",
+    summary: "List the latest events, oldest first, or follow them as they happen",
     examples: [
       "oc events --limit 20",
       "oc events --follow --sandbox <sandbox-id>",
       "oc events --type sandbox.killed,sandbox.timed_out --json",
     ],
   })
-    .option("-f, --follow", "print events as they happen, after the newest ones")
-    .option("--sandbox <sandbox-id>", "only events of this sandbox, also of one that was killed")
+    .option("-f, --follow", "then print new events as they happen")
+    .option("--sandbox <sandbox-id>", "only events of this sandbox, which may have been killed")
     .option(
       "--type <types>",
       "only events of these types (comma-separated, repeatable)",
       collectEventTypes,
     )
-    .option("-n, --limit <count>", `how many of the newest (default: ${defaultLimit})`, wholeNumber)
+    .option("-n, --limit <count>", `how many of the latest (default: ${defaultLimit})`, wholeNumber)
     .action(async (_options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const { follow, sandbox, type, limit } = readOptions(command, optionsSchema);

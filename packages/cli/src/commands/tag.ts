@@ -28,7 +28,7 @@ export function addTag(program: Command, context: CliContext): void {
 
 function addSet(group: Command, context: CliContext): void {
   defineCommand(group, "set <id>", {
-    summary: "Set tags of a sandbox and print all that it has; others stay",
+    summary: "Set tags of a sandbox, keep its others, and print all",
     examples: [
       "oc tag set sb-abc123 team=search env=prod",
       "oc tag set sb-abc123 --replace team=search   # and no other",
@@ -56,7 +56,7 @@ function addSet(group: Command, context: CliContext): void {
 
 function addList(group: Command, context: CliContext): void {
   defineCommand(group, "list [id]", {
-    summary: "List the tags of a sandbox; without an id the keys that running sandboxes have",
+    summary: "List the tags of a sandbox; without an id, the keys in use",
     examples: ["oc tag list sb-abc123", "oc tag list --json"],
   }).action(async (id: string | undefined, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
@@ -78,7 +78,7 @@ function addList(group: Command, context: CliContext): void {
 
 function addDelete(group: Command, context: CliContext): void {
   defineCommand(group, "delete <id> <key...>", {
-    summary: "Delete tags of a sandbox and print those that stay",
+    summary: "Delete tags of a sandbox and print the remaining ones",
     examples: ["oc tag delete sb-abc123 env"],
   }).action(async (id: string, keys: string[], _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);

@@ -56,7 +56,10 @@ describe("oc webhook", () => {
     assert.match(table, /^ID +EVENT +STATE +ATTEMPTS +RESPONSE +AGE\n/);
     assert.match(table, / sandbox\.ready +delivered +1 +204 +/);
     const [delivery] = oc.server.webhooks.get(id)?.deliveries ?? [];
-    assert.match(await oc.done(["webhook", "resend", id, delivery?.id ?? ""]), /is sent again as/);
+    assert.match(
+      await oc.done(["webhook", "resend", id, delivery?.id ?? ""]),
+      /will be sent again as/,
+    );
     assert.equal(oc.server.webhooks.get(id)?.deliveries.length, 2);
     assert.equal(await oc.done(["webhook", "deliveries", id, "--state", "failed"]), "");
     assert.equal(await oc.done(["webhook", "delete", id]), `Deleted ${id}\n`);

@@ -33,7 +33,7 @@ const typeText = "events of these types (comma-separated, repeatable)";
 /** `oc webhook`: URLs that events of the organization are sent to. */
 export function addWebhook(program: Command, context: CliContext): void {
   const group = defineGroup(program, "webhook", {
-    summary: "Send events to URLs",
+    summary: "Manage webhooks: URLs that events are sent to",
     examples: [
       "oc webhook create --url https://example.com/hook --type sandbox.killed",
       "oc webhook deliveries <webhook-id> --state pending",
@@ -58,7 +58,10 @@ function addCreate(group: Command, context: CliContext): void {
   })
     .requiredOption("--url <url>", "https or http URL that events are posted to")
     .option("--type <types>", `only ${typeText}`, collectEventTypes)
-    .option("--secret-file <path>", "your own secret, whsec_ and base64; - is stdin")
+    .option(
+      "--secret-file <path>",
+      "file with your own secret, whsec_ and base64; - reads it from stdin",
+    )
     .action(async (_options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const { url, type, secretFile } = readOptions(command, createOptionsSchema);
@@ -67,7 +70,7 @@ function addCreate(group: Command, context: CliContext): void {
       const connection = await invocation.connection();
       const creating = Webhook.create({ ...connection, url, secret, eventTypes: type });
       const created = await invocation.progress("Creating the webhook", creating);
-      invocation.note("The secret is shown only once: store it where the receiver verifies.");
+      invocation.note("The secret is shown only once: store it where events are verified.");
       const fields = [
         ["ID", created.id],
         ["Secret", created.secret],
@@ -81,7 +84,7 @@ function addList(group: Command, context: CliContext): void {
     summary: "List webhooks, without their secrets",
     examples: ["oc webhook list", "oc webhook list --sandbox <sandbox-id>"],
   })
-    .option("--sandbox <sandbox-id>", "those of this sandbox")
+    .option("--sandbox <sandbox-id>", "webhooks of this sandbox instead of those of the whole org")
     .action(async (_options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const { sandbox } = readOptions(command, listOptionsSchema);
@@ -105,7 +108,7 @@ function addUpdate(group: Command, context: CliContext): void {
       "oc webhook update <webhook-id> --enable",
     ],
   })
-    .option("--url <url>", "another URL")
+    .option("--url <url>", "new URL")
     .option("--type <types>", `only ${typeText}`, collectEventTypes)
     .option("--all-types", "events of all types")
     .option("--enable", "send events again, from now on")
@@ -128,7 +131,7 @@ function addUpdate(group: Command, context: CliContext): void {
 
 function addDelete(group: Command, context: CliContext): void {
   defineCommand(group, "delete <webhook-id>", {
-    summary: "Delete a webhook, with what was not sent yet",
+    summary: "Delete a webhook and its pending deliveries",
     examples: ["oc webhook delete <webhook-id>"],
   }).action(async (id: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
@@ -140,7 +143,7 @@ function addDelete(group: Command, context: CliContext): void {
 
 function addDeliveries(group: Command, context: CliContext): void {
   defineCommand(group, "deliveries <webhook-id>", {
-    summary: "List the deliveries of a webhook, sent and pending, the newest first",
+    summary: "List the deliveries of a webhook, past and pending, newest first",
     examples: ["oc webhook deliveries <webhook-id> --state failed --limit 20"],
   })
     .addOption(new Option("--state <state>", "only those in this state").choices(states))
@@ -175,7 +178,7 @@ function addResend(group: Command, context: CliContext): void {
     const invocation = openInvocation(context, command);
     const resending = Webhook.resend(id, deliveryId, await invocation.connection());
     const delivery = await invocation.progress("Sending the event again", resending);
-    invocation.print(`Event ${delivery.eventId} is sent again as ${delivery.id}`, delivery);
+    invocation.print(`Event ${delivery.eventId} will be sent again as ${delivery.id}`, delivery);
   });
 }
 

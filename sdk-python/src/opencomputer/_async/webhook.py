@@ -91,7 +91,7 @@ class Webhook:
 
     @staticmethod
     async def delete(webhook_id: str, **connection: Unpack[ConnectionOptions]) -> None:
-        """Deletes a webhook, with what was not sent yet."""
+        """Deletes a webhook and its pending deliveries."""
         request = ApiRequest("DELETE", api_path("webhooks", webhook_id))
         await request_deletion(resolve_connection(**connection), request)
 
@@ -103,7 +103,7 @@ class Webhook:
         limit: int | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> builtins.list[WebhookDelivery]:
-        """Deliveries, sent and pending, the newest first.
+        """Lists deliveries, past and pending, newest first.
 
         Args:
             webhook_id: The webhook.

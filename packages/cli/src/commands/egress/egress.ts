@@ -22,17 +22,17 @@ const optionsSchema = z.object({
 export function addEgress(program: Command, context: CliContext): void {
   defineCommand(program, "egress <id>", {
     summary:
-      "Show what a sandbox exchanged with the network, also of one that was killed: the newest exchanges, the oldest of them first",
+      "Show the egress log of a sandbox, even of a killed one: its latest exchanges with the network, oldest first",
     examples: [
       "oc egress sb-abc123 --refused",
       "oc egress sb-abc123 --follow --host '*.example.com'",
       "oc egress sb-abc123 --suggest",
     ],
   })
-    .option("-f, --follow", "print exchanges as they end, after the newest ones")
+    .option("-f, --follow", "then print new exchanges as they end")
     .option("--refused", "only exchanges that were refused")
     .option("--host <host>", "only exchanges with this host, or with the hosts below *.HOST")
-    .option("-n, --limit <count>", `how many of the newest (default: ${defaultLimit})`, wholeNumber)
+    .option("-n, --limit <count>", `how many of the latest (default: ${defaultLimit})`, wholeNumber)
     .option("--suggest", "print the smallest allowlist for what the sandbox did, and nothing else")
     .action(async (id: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
@@ -40,7 +40,10 @@ export function addEgress(program: Command, context: CliContext): void {
       const log = new EgressLog(id, await invocation.connection());
       if (suggest) {
         if (follow || refused || host !== undefined || limit !== undefined) {
-          throw new CliError("invalid_usage", "--suggest is for the whole log: use it alone");
+          throw new CliError(
+            "invalid_usage",
+            "--suggest reads the whole log: use it without --follow, --refused, --host and --limit",
+          );
         }
         const suggestion = await invocation.progress("Reading the egress log", log.suggest());
         return invocation.print(formatSuggestion(suggestion), suggestion);

@@ -12,13 +12,13 @@ const optionsSchema = z.object({ method: z.string().optional() });
 export function addExplain(program: Command, context: CliContext): void {
   defineCommand(program, "explain <id> <url>", {
     summary:
-      "Explain what would happen to a request of a sandbox, and which rule decides, without sending it",
+      "Explain what would happen to a request of a sandbox and which rule decides, without sending it",
     examples: [
       "oc explain sb-abc123 https://api.anthropic.com/v1/messages",
       "oc explain sb-abc123 tcp://db.example.com:5432 --json",
     ],
   })
-    .option("--method <method>", "method of HTTP (default: GET)")
+    .option("--method <method>", "HTTP method (default: GET)")
     .action(async (id: string, url: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const { method } = readOptions(command, optionsSchema);

@@ -52,7 +52,7 @@ export function formatSuggestion(suggestion: EgressSuggestion): string {
   const hosts = Object.entries(perSecretAllowedHosts);
   const basis =
     since === null ? "no exchanges" : `${exchangeCount} exchanges since ${printable(since)}`;
-  const incomplete = "Exchanges were left out of the log in that time: hosts may be missing.";
+  const incomplete = "Some exchanges of that time were left out of the log: hosts may be missing.";
   return [
     `From ${basis}`,
     ...(suggestion.isIncomplete ? [incomplete] : []),

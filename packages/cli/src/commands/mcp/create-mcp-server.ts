@@ -11,7 +11,7 @@ export const messageBytesMax = 10 * 1024 * 1024;
 const instructions = [
   "Sandboxes are Linux virtual machines: create one, run commands in it with exec, and kill it when it is no longer needed.",
   "A sandbox that is idle hibernates, and its next use wakes it with all its processes.",
-  "A secret is an environment variable whose value begins with osb_sealed_. Send it as it is: at the hosts that it is for, it becomes the real value.",
+  "A secret is an environment variable whose value begins with osb_sealed_. Use it unchanged: in requests to the hosts that it is for, it becomes the real value.",
 ].join("\n");
 
 /** The MCP server of one client, not yet connected to it. */

@@ -10,7 +10,7 @@ const optionsSchema = z.object({ http: z.number().optional() });
 /** Adds `oc mcp`, which loads the protocol's SDK only when it runs. */
 export function addMcp(parent: Command, context: CliContext): void {
   defineCommand(parent, "mcp", {
-    summary: "Serve sandboxes to an agent by the Model Context Protocol",
+    summary: "Serve sandboxes to an agent over the Model Context Protocol",
     examples: [
       "oc mcp                # on stdin and stdout, as the configuration of an agent starts it",
       "oc mcp --http 8931    # at http://127.0.0.1:8931/mcp, for clients that send the API key",
@@ -18,7 +18,7 @@ export function addMcp(parent: Command, context: CliContext): void {
   })
     .option(
       "--http <port>",
-      "serve HTTP on this port of 127.0.0.1 instead; 0 is any free port",
+      "serve HTTP on this port of 127.0.0.1 instead of stdin and stdout; 0 chooses a free one",
       portNumber,
     )
     .action(async (_options: unknown, command: Command) => {

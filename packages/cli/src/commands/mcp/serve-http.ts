@@ -81,7 +81,7 @@ function refusalOf(request: IncomingMessage, apiKey: string): Refusal | undefine
     return { status: 403, message: `A page of ${quoted(origin)} may not call this server` };
   }
   if (request.url !== path) {
-    return { status: 404, message: `There is nothing at this path: MCP is at ${path}` };
+    return { status: 404, message: `No such path: MCP is served at ${path}` };
   }
   if (!isSame(authorization ?? "", `Bearer ${apiKey}`)) {
     return {

@@ -29,7 +29,7 @@ export async function serveStdio(
     stdin.destroy();
     throw new CliError(
       "message_too_large",
-      `A message of the client has more than ${messageBytesMax} bytes: write a large file in parts, with exec`,
+      `A message from the client has more than ${messageBytesMax} bytes: write a large file in parts, with exec`,
     );
   }
   // Responses that need no request of the API are sent before this.

@@ -21,11 +21,11 @@ describe("oc sandbox scale, autoscale and lock", () => {
     assert.equal(JSON.parse(off).enabled, false);
   });
 
-  test("scale prints the size, and that autoscale is off now", async () => {
+  test("scale prints the size, and that autoscale is now disabled", async () => {
     await oc.done(["sandbox", "autoscale", id, "--on", "--min", "512", "--max", "4096"]);
     assert.equal(
       await oc.done(["sandbox", "scale", id, "2048"]),
-      `Scaled ${id} to 2048 MB, 200 % CPU; autoscale is off now\n`,
+      `Scaled ${id} to 2048 MB, 200 % CPU; autoscale is now disabled\n`,
     );
   });
 

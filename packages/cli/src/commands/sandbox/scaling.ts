@@ -29,7 +29,7 @@ function addScale(parent: Command, context: CliContext): void {
       const finding = Sandbox.connect(id, await invocation.connection());
       const scaling = finding.then((sandbox) => sandbox.scale({ memoryMB }));
       const scaled = await invocation.progress("Scaling the sandbox", scaling);
-      const also = scaled.autoscaleDisabled ? "; autoscale is off now" : "";
+      const also = scaled.autoscaleDisabled ? "; autoscale is now disabled" : "";
       invocation.print(
         `Scaled ${id} to ${scaled.memoryMB} MB, ${scaled.cpuPercent} % CPU${also}`,
         scaled,
@@ -46,7 +46,7 @@ const autoscaleOptionsSchema = z.object({
 
 function addAutoscale(parent: Command, context: CliContext): void {
   defineCommand(parent, "autoscale <id>", {
-    summary: "Scale the memory of a sandbox with its use, or show whether this is enabled",
+    summary: "Scale the memory of a sandbox automatically, or show whether autoscale is enabled",
     examples: [
       "oc sandbox autoscale sb-abc123                             # show",
       "oc sandbox autoscale sb-abc123 --on --min 1024 --max 8192",
@@ -55,8 +55,8 @@ function addAutoscale(parent: Command, context: CliContext): void {
   })
     .addOption(new Option("--on", "enable autoscale; requires --min and --max").conflicts("off"))
     .option("--off", "disable autoscale")
-    .option("--min <mb>", "least memory in MB", wholeNumber)
-    .option("--max <mb>", "most memory in MB", wholeNumber)
+    .option("--min <MB>", "minimum memory in MB", wholeNumber)
+    .option("--max <MB>", "maximum memory in MB", wholeNumber)
     .action(async (id: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const { on, off, min, max } = readOptions(command, autoscaleOptionsSchema);
@@ -64,11 +64,11 @@ function addAutoscale(parent: Command, context: CliContext): void {
       if (on === true && !hasBounds) {
         throw new CliError(
           "invalid_usage",
-          "--on requires --min and --max, the least and the most memory in MB.",
+          "--on requires --min and --max, the bounds of the memory in MB",
         );
       }
       if (on !== true && (min ?? max) !== undefined) {
-        throw new CliError("invalid_usage", "--min and --max require --on.");
+        throw new CliError("invalid_usage", "--min and --max require --on");
       }
       const connection = await invocation.connection();
       const working = Sandbox.connect(id, connection).then((sandbox) => {

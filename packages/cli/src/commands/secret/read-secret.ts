@@ -30,7 +30,7 @@ async function readWhole(stdin: Readable): Promise<string> {
   }
   const value = decode(Buffer.concat(parts)).replace(/\r?\n$/, "");
   if (value === "") {
-    throw new CliError("invalid_request", "There is no value on stdin: pipe it in");
+    throw new CliError("invalid_request", "The value on stdin is empty: pipe it in");
   }
   return value;
 }

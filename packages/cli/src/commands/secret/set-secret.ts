@@ -38,7 +38,7 @@ export function addSetSecret(group: Command, context: CliContext): void {
     .addOption(
       new Option(
         "--kind <kind>",
-        "what the secret is: one value, or aws for AWS credentials, whose name begins those of their variables",
+        "value for one text, aws for AWS credentials, for which <name> is the prefix of their variables: AWS sets AWS_ACCESS_KEY_ID and the others",
       ).choices(["value", "aws"]),
     )
     .option(
@@ -65,7 +65,7 @@ export function addSetSecret(group: Command, context: CliContext): void {
       // Commander quotes the word, which may be a value, such as a key in PEM.
       throw new CliError(
         "invalid_usage",
-        "Unknown option. A value that starts with a dash goes after --, or comes from --from-stdin",
+        "Unknown option. Pass a value that starts with a dash after --, or with --from-stdin",
       );
     })
     .action(
@@ -125,7 +125,7 @@ function refuseContradictions(given: string | undefined, options: SetOptions): v
     );
   }
   if (options.kind === "value" && options.fromEnv) {
-    throw new CliError("invalid_usage", "Expected --from-env with --kind aws only");
+    throw new CliError("invalid_usage", "--from-env requires --kind aws");
   }
   if (options.kind === "value" && options.fromStdin === (given !== undefined)) {
     throw new CliError(

@@ -33,7 +33,7 @@ export function describeCurrent({ sandboxID, status, current }: SandboxUsage): s
   const disk = `${formatSize(diskBytes)} on disk`;
   if (status !== "running") return `${sandboxID} is ${status}: ${disk}`;
   const memory = `${formatSize(memoryBytes)} of memory`;
-  return `${sandboxID} is running for ${formatDuration(uptimeSeconds)}: ${cpuPercent} % of a CPU, ${memory}, ${disk}`;
+  return `${sandboxID} has been running for ${formatDuration(uptimeSeconds)}: ${cpuPercent} % of a CPU, ${memory}, ${disk}`;
 }
 
 /** What all sandboxes use now, in a line. */

@@ -56,7 +56,10 @@ describe("oc usage", () => {
     assert.match(head ?? "", /^SINCE +RUNNING/);
     assert.match(row ?? "", /^\d{4}-\S+Z +1h/);
     assert.match(total ?? "", /^total +1h/);
-    assert.match(stderr, /is running for 1h: 12\.5 % of a CPU, 256 MB of memory, 1\.0 MB on disk/);
+    assert.match(
+      stderr,
+      /has been running for 1h: 12\.5 % of a CPU, 256 MB of memory, 1\.0 MB on disk/,
+    );
     assert.match(sent(`${id}/usage`) ?? "", /since=20\d\d-.*&interval=hour/);
     await oc.done(["kill", id]);
     assert.match((await oc.run(["usage", id])).stderr, /is stopped/);

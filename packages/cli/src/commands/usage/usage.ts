@@ -22,8 +22,7 @@ const optionsSchema = z.object({
 /** `oc usage`: what sandboxes use of their hosts. */
 export function addUsage(program: Command, context: CliContext): void {
   defineCommand(program, "usage [id]", {
-    summary:
-      "Show what sandboxes use, now and over time: all together and each, or one, also one that was killed",
+    summary: "Show what sandboxes use, now and over time: all of them, or one, even a killed one",
     examples: [
       "oc usage --since 7d",
       "oc usage --tag team=research --since 2026-01-01",
@@ -31,23 +30,25 @@ export function addUsage(program: Command, context: CliContext): void {
       "oc usage sb-abc123 --since 24h",
     ],
   })
-    .option("--since <time>", "a time, or how long ago: 90m, 24h, 7d (default: 24h)", (text) =>
-      parseMoment(text),
+    .option(
+      "--since <time>",
+      "start: a time, or how long ago: 90m, 24h, 7d (default: 24h)",
+      (text) => parseMoment(text),
     )
-    .option("--until <time>", "the end of the time, as --since (default: now)", (text) =>
+    .option("--until <time>", "end of the period, in the same form (default: now)", (text) =>
       parseMoment(text),
     )
     .addOption(
-      new Option("--interval <length>", "of a sandbox: a line for each hour or day").choices(
+      new Option("--interval <length>", "with an id: a line for each hour or day").choices(
         intervals,
       ),
     )
     .option(
       "--tag <key=value>",
-      "only sandboxes with this tag (repeatable: with all)",
+      "only sandboxes with this tag (repeatable: with all of these)",
       collectPairs,
     )
-    .option("--by <key>", "by the values of this tag instead of by sandbox")
+    .option("--by <key>", "a line for each value of this tag instead of each sandbox")
     .option("-n, --limit <count>", `how many lines (default: ${defaultLimit})`, wholeNumber)
     .action(async (id: string | undefined, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
@@ -56,7 +57,10 @@ export function addUsage(program: Command, context: CliContext): void {
       const progress = "Reading usage";
       if (id !== undefined) {
         if (tags !== undefined || by !== undefined || limit !== undefined) {
-          throw new CliError("invalid_usage", "--tag, --by and --limit are for all sandboxes");
+          throw new CliError(
+            "invalid_usage",
+            "--tag, --by and --limit choose among all sandboxes: leave them out, or the id",
+          );
         }
         const reading = Usage.ofSandbox(id, { ...connection, ...period });
         const usage = await invocation.progress(progress, reading);

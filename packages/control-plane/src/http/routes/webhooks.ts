@@ -74,7 +74,7 @@ export const webhookRoutes: FastifyPluginAsyncZod<{ webhooks: WebhookService }> 
     "/webhooks/:id",
     {
       schema: {
-        summary: "Delete a webhook, with what was not sent yet",
+        summary: "Delete a webhook and its pending deliveries",
         params: idParamsSchema,
         response: noContent,
       },
@@ -89,7 +89,7 @@ export const webhookRoutes: FastifyPluginAsyncZod<{ webhooks: WebhookService }> 
     "/webhooks/:id/deliveries",
     {
       schema: {
-        summary: "List the deliveries of a webhook, sent and pending, the newest first",
+        summary: "List the deliveries of a webhook, past and pending, newest first",
         params: idParamsSchema,
         querystring: listDeliveriesQuerySchema,
         response: { 200: z.array(webhookDeliverySchema) },

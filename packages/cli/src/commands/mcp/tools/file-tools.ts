@@ -46,7 +46,7 @@ const write = defineTool(
   {
     name: "write_file",
     description:
-      "Writes a file of a sandbox, replacing an existing one, and makes its directories where they are missing.",
+      "Writes a file of a sandbox, replacing an existing one, and creates missing directories.",
     input: { sandboxId, path, content: z.string().max(writtenCharactersMax), encoding },
     hints: { title: "Write a file", destructiveHint: true, idempotentHint: true },
   },
@@ -91,7 +91,7 @@ function decodeText(bytes: Buffer, from: string): string {
   } catch (cause) {
     throw new OpenComputerError(
       "invalid_request",
-      `${from} is not UTF-8 text here: read it with the encoding base64`,
+      `${from} is not UTF-8 text: read it with the encoding base64`,
       { cause },
     );
   }

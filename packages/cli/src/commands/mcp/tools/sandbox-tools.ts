@@ -23,7 +23,7 @@ const create = defineTool(
   {
     name: "create_sandbox",
     description:
-      "Creates a sandbox, a Linux virtual machine of its own, and returns its id. Commands run as the user sandbox, who may use sudo.",
+      "Creates a sandbox, which is a separate Linux virtual machine, and returns its id. Commands run as the user sandbox, who may use sudo.",
     input: {
       secretStore,
       project: z.string().describe("Name of the project whose defaults it gets").optional(),
@@ -82,7 +82,7 @@ const createPreview = defineTool(
   {
     name: "create_preview",
     description:
-      "Returns a URL at which a server that listens on a TCP port in the sandbox is reached by HTTP and WebSocket from outside.",
+      "Returns a URL at which a server that listens on a TCP port in the sandbox can be reached from outside over HTTP and WebSocket.",
     input: { sandboxId, port: z.int().min(1).max(65_535).describe("Port of the server") },
     hints: { title: "Create a preview URL", destructiveHint: false, idempotentHint: true },
   },

@@ -52,7 +52,7 @@ const hibernate = defineTool(
   {
     name: "hibernate_sandbox",
     description:
-      "Saves a sandbox with its memory and stops it, so that it takes no CPU and memory. Its next use wakes it, and its processes continue.",
+      "Saves a sandbox with its memory and stops it, so that it uses no CPU and memory. Its next use wakes it, and its processes continue.",
     input: { sandboxId },
     hints: { title: "Hibernate a sandbox", destructiveHint: false, idempotentHint: true },
   },

@@ -287,7 +287,7 @@ describe("the dashboard", () => {
     assert.equal(enabled, true);
     await button("Delete https://hook.example.test/").click();
     await submit("Delete");
-    await page.getByText("There are no webhooks of the org.").waitFor();
+    await page.getByText("The org has no webhooks.").waitFor();
     assert.ok(dashboard.received.every(({ text }) => !text.includes(canary)));
   });
 

@@ -65,7 +65,7 @@ export function Pages() {
       </Route>
       <Route>
         <Page title="No such page">
-          <EmptyState text="Nothing is at this address. Choose one of the sections." />
+          <EmptyState text="There is no page at this address. Choose one of the sections." />
         </Page>
       </Route>
     </Switch>

@@ -78,7 +78,10 @@ export function ForkCheckpointDialog({ checkpoint, onClose }: CheckpointDialogPr
         navigate(`/sandboxes/${fork.sandboxId}`);
       }}
     >
-      <Text>A new sandbox continues from the moment of the checkpoint. The two share nothing.</Text>
+      <Text>
+        A new sandbox continues from the moment of the checkpoint. What either does afterwards does
+        not affect the other.
+      </Text>
       <Select
         label="Secret store"
         description="Layered over the parent's secrets: where both have a name, this one wins"

@@ -39,7 +39,7 @@ export function CheckpointsTab({ sandbox }: { sandbox: SandboxDetail }) {
       <ErrorAlert error={checkpoints.error ?? sandboxes.error} />
       {tree.length === 0 && checkpoints.data !== undefined ? (
         <EmptyState
-          text="There are no checkpoints. One saves memory and disk at a moment; the sandbox can be restored to it, and forks start from it:"
+          text="There are no checkpoints. A checkpoint saves memory and disk at one moment; the sandbox can be restored to it, and forks start from it:"
           command={["oc", "checkpoint", "create", sandboxID, "--name", "before-the-change"]}
         />
       ) : (

@@ -8,7 +8,7 @@ const withheldReasons: Readonly<Record<WithheldReason, string>> = {
   host: "its secret does not allow this host",
   placement: "its secret does not allow this part of a request",
   plain_http: "the request was not encrypted",
-  signature: "AWS credentials are used in signatures alone",
+  signature: "AWS credentials are used only in signatures",
   revoked: "its value was revoked",
 };
 

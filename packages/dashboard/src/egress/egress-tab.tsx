@@ -59,7 +59,7 @@ export function EgressTab({ sandbox }: { sandbox: SandboxDetail }) {
           <Text size="sm">
             {rows === undefined
               ? "Loading"
-              : `The newest exchanges first, at most ${followedRowsMax}, as they end.`}
+              : `Live: the ${followedRowsMax} newest exchanges, newest first.`}
           </Text>
           <DataTable<EgressEntry>
             name="Egress log"
@@ -97,23 +97,23 @@ function followedLog(
 
 function NoEntries({ sandbox, isFiltered }: { sandbox: SandboxDetail; isFiltered: boolean }) {
   const { sandboxID, status, secretStore, baseSecretStore, project } = sandbox;
-  if (isFiltered) return <EmptyState text="The log has no such exchange." />;
+  if (isFiltered) return <EmptyState text="There are no such exchanges in the log." />;
   if (status === "stopped") {
     return (
-      <EmptyState text="The sandbox was killed, and the log has nothing of it, or keeps it no longer." />
+      <EmptyState text="The sandbox was killed. Its egress log is empty, or was deleted because of its age." />
     );
   }
   if ((secretStore ?? baseSecretStore ?? project) === undefined) {
     return (
       <EmptyState
-        text="There are no exchanges, and will be none: a sandbox without secrets and without an allowlist is not intercepted. Create one with a secret store to see what it sends:"
+        text="There are no exchanges, and there will be none: a sandbox without secrets and without an allowlist is not intercepted. Create one with a secret store to see what it sends:"
         command={["oc", "create", "--secret-store", "NAME"]}
       />
     );
   }
   return (
     <EmptyState
-      text="There are no exchanges yet. Each request of the sandbox shows here when it ends. Send the first one:"
+      text="There are no exchanges yet. Each request of the sandbox is shown here when it ends. Send the first one:"
       command={["oc", "exec", sandboxID, "--", "curl -sS https://example.com"]}
     />
   );

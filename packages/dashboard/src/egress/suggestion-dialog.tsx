@@ -53,18 +53,18 @@ function Suggestion({ suggestion }: { suggestion: EgressSuggestion }) {
     <>
       <Text size="sm">
         From {exchangeCount} exchanges since <When at={since} />.
-        {isIncomplete ? " Some were left out of the log in that time: hosts may be missing." : ""}
+        {isIncomplete
+          ? " Some exchanges of that time were left out of the log: hosts may be missing."
+          : ""}
       </Text>
       <Lines title="Egress allowlist" lines={egressAllowlist} />
       <Lines title="Allowed hosts of each secret" lines={ofSecrets} />
-      <Lines title="Refused, and in no list above" lines={suggestion.refused.map(counted)} />
+      <Lines title="Refused, and not in the lists above" lines={suggestion.refused.map(counted)} />
       <Lines
-        title="Allowed but never reached, and in no list above"
+        title="Allowed but never reached, and not in the lists above"
         lines={suggestion.unreached.map(counted)}
       />
-      <Text size="sm">
-        Set them with “Change” on the page of its secret store, one in each line.
-      </Text>
+      <Text size="sm">Set them with “Change” on the page of its secret store, one per line.</Text>
     </>
   );
 }

@@ -56,14 +56,16 @@ export function EventsPage({ sandboxId: firstSandboxId = "" }: { sandboxId?: str
           label="Sandbox"
           miw={260}
           spellCheck={false}
-          error={settledId === "" || isId ? undefined : "Expected the whole id of a sandbox, sb-…"}
+          error={
+            settledId === "" || isId ? undefined : "Expected the complete id of a sandbox, sb-…"
+          }
           value={typedId}
           onChange={(event) => setTypedId(event.currentTarget.value)}
         />
       </Group>
       {rows?.length === 0 ? (
         <EmptyState
-          text="There are no such events. One is written for each change of a sandbox, checkpoint, image or webhook, for instance when a sandbox is created:"
+          text="There are no such events. Events record changes of sandboxes, checkpoints, images and webhooks, for instance that a sandbox was created:"
           command={["oc", "create"]}
         />
       ) : (
@@ -71,7 +73,7 @@ export function EventsPage({ sandboxId: firstSandboxId = "" }: { sandboxId?: str
           <Text size="sm">
             {rows === undefined
               ? "Loading"
-              : `The newest events first, at most ${followedRowsMax}, as they happen.`}
+              : `Live: the ${followedRowsMax} newest events, newest first.`}
           </Text>
           <DataTable name="Events" rows={rows ?? []} keyOf={({ id }) => id} columns={columns} />
         </>

@@ -33,7 +33,7 @@ export function UploadDialog({ sandboxId, path, onClose }: Place) {
     >
       <FileInput
         label="Files"
-        description="Of any size. Files of the same names are replaced."
+        description="Of any size. Existing files with the same names are replaced."
         placeholder="Choose files"
         multiple
         required
@@ -74,7 +74,9 @@ export function DeleteDialog({ sandboxId, path, isDir, onClose }: Place & { isDi
       onClose={onClose}
       onSubmit={async () => (await filesOf(sandboxId)).remove(path)}
     >
-      <Text>{isDir ? "The directory goes with all that is in it." : "The file is removed."}</Text>
+      <Text>
+        {isDir ? "The directory is deleted with everything in it." : "The file is deleted."}
+      </Text>
     </ActionDialog>
   );
 }
@@ -107,7 +109,7 @@ export function EditDialog({ sandboxId, path, onClose }: Place) {
     >
       <ErrorAlert error={file.error} />
       {file.data !== undefined && file.data.text === undefined ? (
-        <Text>This file is not text in UTF-8. Download it instead.</Text>
+        <Text>This file is not UTF-8 text. Download it instead.</Text>
       ) : (
         <Textarea
           label="Content"

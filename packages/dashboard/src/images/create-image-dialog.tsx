@@ -37,7 +37,7 @@ export function CreateImageDialog({ onClose }: { onClose: () => void }) {
     >
       <TextInput
         label="Name"
-        description="Of the snapshot that a create starts from"
+        description="Of the snapshot, by which new sandboxes start from the image"
         required
         {...field("name")}
       />
@@ -46,7 +46,7 @@ export function CreateImageDialog({ onClose }: { onClose: () => void }) {
         <Textarea label="Python packages" autosize {...field("pipPackages")} />
         <Textarea
           label="Variables"
-          description="NAME=VALUE in each line"
+          description="One NAME=VALUE per line"
           autosize
           {...field("variables")}
         />
@@ -58,7 +58,7 @@ export function CreateImageDialog({ onClose }: { onClose: () => void }) {
       </SimpleGrid>
       <Textarea
         label="Commands"
-        description="One in each line. They run as root, after everything above."
+        description="One per line. They run as root, after everything above."
         autosize
         minRows={2}
         {...field("commands")}
@@ -66,7 +66,7 @@ export function CreateImageDialog({ onClose }: { onClose: () => void }) {
       {log.length === 0 ? null : (
         <div>
           <Text size="sm" id="build-log">
-            Log of the build
+            Build log
           </Text>
           <Code
             block

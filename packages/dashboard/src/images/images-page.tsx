@@ -36,7 +36,7 @@ export function ImagesPage() {
     >
       {snapshots.data?.length === 0 ? (
         <EmptyState
-          text="There are no images. One is built from steps on top of the base image, and named by a snapshot:"
+          text="There are no images. An image is built from steps on top of the base image, and a snapshot gives it a name:"
           command={["oc", "snapshot", "create", "--name", "tools", "--apt-install", "jq"]}
         />
       ) : (

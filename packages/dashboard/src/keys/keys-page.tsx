@@ -83,12 +83,12 @@ function CreateKeyDialog({ onClose }: { onClose: () => void }) {
     >
       <Stack>
         <Text>
-          A key is printed once, where it is made. This dashboard shows none: make it on the command
-          line, and store it safely.
+          A key is printed only once, when it is created. This dashboard never shows one: create it
+          on the command line, and store it safely.
         </Text>
         <TextInput
           label="Name"
-          description="By which you recognize it in this list"
+          description="To recognize it in this list"
           value={name}
           onChange={(event) => setName(event.currentTarget.value)}
         />

@@ -24,7 +24,7 @@ describe("describeHealth", () => {
     const [starting, unlimited, quarantined] = describeHealth({
       ...{ ...health, ready: false, limitsEnforced: false, quarantinedCount: 2 },
     });
-    assert.match(starting ?? "", /cannot be created now/);
+    assert.match(starting ?? "", /cannot be created at the moment/);
     assert.match(unlimited ?? "", /Control groups do not bound/);
     assert.match(quarantined ?? "", /^2 records .* cannot be read/);
   });

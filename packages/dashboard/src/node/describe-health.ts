@@ -5,15 +5,15 @@ export function describeHealth({ ready, limitsEnforced, quarantinedCount }: Heal
   return [
     ready
       ? "Sandboxes can be created."
-      : "Sandboxes cannot be created now: a process below starts, or connects to the others.",
+      : "Sandboxes cannot be created at the moment: a process below is starting, or connecting to the others.",
     ...(limitsEnforced === false
       ? [
-          "Control groups do not bound what sandboxes take of this machine: one of them can take all of its CPU and memory.",
+          "No control groups limit sandboxes on this machine: one of them can use all of its CPU and memory.",
         ]
       : []),
     ...((quarantinedCount ?? 0) > 0
       ? [
-          `${quarantinedCount} records of machines cannot be read. They are left alone: the log of the worker names them.`,
+          `${quarantinedCount} records of machines cannot be read. They are kept as they are: the worker's log names them.`,
         ]
       : []),
   ];

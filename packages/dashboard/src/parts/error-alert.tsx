@@ -6,7 +6,7 @@ export function ErrorAlert({ error }: { error: Error | null }) {
   if (error === null) return null;
   const remediation = error instanceof OpenComputerError ? error.remediation : undefined;
   return (
-    <Alert role="alert" color="red" variant="outline" title="This did not work">
+    <Alert role="alert" color="red" variant="outline" title="The request failed">
       {error.message}
       {remediation === undefined ? null : (
         <Text mt="xs" fz="sm">

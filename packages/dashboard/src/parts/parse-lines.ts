@@ -18,7 +18,7 @@ export function parsePairs(text: string): Record<string, string> {
     lines.map((line) => {
       const equals = line.indexOf("=");
       if (equals < 1)
-        throw new Error(`Expected KEY=VALUE in each line, found ${JSON.stringify(line)}`);
+        throw new Error(`Expected one KEY=VALUE per line, found ${JSON.stringify(line)}`);
       return [line.slice(0, equals).trim(), line.slice(equals + 1)];
     }),
   );

@@ -72,7 +72,7 @@ export function PreviewsTab({ sandbox }: { sandbox: SandboxDetail }) {
                         onClose={close}
                         onSubmit={async () => (await connect(sandboxID)).deletePreviewURL(port)}
                       >
-                        <Text>Its URL leads nowhere from then on.</Text>
+                        <Text>Its URL stops working.</Text>
                       </ActionDialog>
                     )}
                   >
@@ -114,7 +114,7 @@ function CreateDialog({ sandboxId, onClose }: { sandboxId: string; onClose: () =
     >
       <NumberInput
         label="Port"
-        description="On which a server in the sandbox listens"
+        description="The port on which a server in the sandbox listens"
         required
         allowDecimal={false}
         min={1}
@@ -124,7 +124,7 @@ function CreateDialog({ sandboxId, onClose }: { sandboxId: string; onClose: () =
       />
       <TextInput
         label="Domain"
-        description="A host name of your own that leads to this service, if you like"
+        description="Optional: a host name of your own that resolves to this service"
         value={domain}
         onChange={(event) => setDomain(event.currentTarget.value)}
       />

@@ -21,7 +21,7 @@ export function ProjectsPage() {
       createLabel="Create a project"
       createDialog={(close) => <CreateProjectDialog onClose={close} />}
       empty={{
-        text: "There are no projects. One has defaults and secrets for the sandboxes that name it:",
+        text: "There are no projects. A project has defaults and secrets for the sandboxes that name it:",
         command: ["oc", "project", "create", "--name", "my-project", "--memory", "2048"],
       }}
     />

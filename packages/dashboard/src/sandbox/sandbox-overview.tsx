@@ -29,7 +29,7 @@ export function SandboxOverview({ sandbox }: { sandbox: SandboxDetail }) {
     ["Secret store", storesOf(sandbox)],
     ["Started", <When key="started" at={sandbox.startedAt} />],
     ["Hibernates when idle", <When key="end" at={sandbox.endAt} />],
-    ["Kept awake by", sandbox.idle === "cpu" ? "requests and use of the CPU" : "requests"],
+    ["Kept awake by", sandbox.idle === "cpu" ? "requests and CPU use" : "requests"],
     ["May reach", allowed.data === undefined ? "…" : hosts.join(", ") || "all hosts"],
     ["Metadata", <Labels key="metadata" entries={sandbox.metadata} />],
     ["Tags", <Labels key="tags" entries={sandbox.tags} />],
@@ -38,7 +38,12 @@ export function SandboxOverview({ sandbox }: { sandbox: SandboxDetail }) {
     <Stack>
       {[sandbox.patchError, sandbox.hookError, sandbox.memoryLost].map((text) =>
         text === undefined ? null : (
-          <Alert key={text} color="yellow" variant="outline" title="What went wrong in it">
+          <Alert
+            key={text}
+            color="yellow"
+            variant="outline"
+            title="Something went wrong in this sandbox"
+          >
             {text}
           </Alert>
         ),
@@ -101,7 +106,7 @@ function TagsDialog({ sandbox, onClose }: { sandbox: SandboxDetail; onClose: () 
     >
       <Textarea
         label="Tags"
-        description="KEY=VALUE in each line. They replace all that it has."
+        description="One KEY=VALUE per line. They replace all tags of the sandbox."
         autosize
         minRows={3}
         value={text}

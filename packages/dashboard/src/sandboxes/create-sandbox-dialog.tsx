@@ -63,13 +63,13 @@ export function CreateSandboxDialog({ onClose }: { onClose: () => void }) {
         />
         <Select
           label="Snapshot"
-          description="What it starts from, besides the base image"
+          description="Image to start from instead of the base image"
           data={namesOf(snapshots.data?.filter(({ status }) => status === "ready"))}
           {...choice("snapshot")}
         />
         <NumberInput
           label="Idle time-out in seconds"
-          description={`Then it hibernates; 0 is never. Default ${defaults.idleTimeoutSeconds}`}
+          description={`After which it hibernates; 0 is never. Default ${defaults.idleTimeoutSeconds}`}
           max={limits.idleTimeoutSecondsMax}
           {...number("timeout")}
         />
@@ -94,7 +94,7 @@ export function CreateSandboxDialog({ onClose }: { onClose: () => void }) {
       </SimpleGrid>
       <Textarea
         label="Environment variables"
-        description="NAME=VALUE in each line. Programs in the sandbox can read them: secrets belong in a secret store."
+        description="One NAME=VALUE per line. Programs in the sandbox can read them: put secrets into a secret store."
         autosize
         minRows={2}
         value={form.envs}
@@ -102,19 +102,19 @@ export function CreateSandboxDialog({ onClose }: { onClose: () => void }) {
       />
       <Textarea
         label="Metadata"
-        description="KEY=VALUE in each line, for your own use. The sandbox does not see it."
+        description="One KEY=VALUE per line, for your own use. The sandbox does not see it."
         autosize
         minRows={2}
         value={form.metadata}
         onChange={(event) => set({ metadata: event.currentTarget.value })}
       />
       <Checkbox
-        label="Use of the CPU keeps it awake, too"
+        label="CPU use also keeps it awake"
         checked={form.staysAwakeForCpu}
         onChange={(event) => set({ staysAwakeForCpu: event.currentTarget.checked })}
       />
       <Checkbox
-        label="Previews need a token"
+        label="Previews require a token"
         description="This dashboard opens them without it. Only oc shows the token."
         checked={form.needsPreviewAuth}
         onChange={(event) => set({ needsPreviewAuth: event.currentTarget.checked })}

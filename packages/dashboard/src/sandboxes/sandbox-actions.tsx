@@ -66,8 +66,8 @@ function HibernateDialog({ sandbox, onClose }: DialogProps) {
       onSubmit={async () => (await connect(sandbox)).hibernate()}
     >
       <Text>
-        Its memory and processes are saved, and its CPU and memory become free. Its next use wakes
-        it.
+        Its memory and processes are saved, and it stops using CPU and memory of the host. Its next
+        use wakes it.
       </Text>
     </ActionDialog>
   );
@@ -99,7 +99,7 @@ function ScaleDialog({ sandbox, onClose }: DialogProps) {
     >
       <NumberInput
         label="Memory in MB"
-        description={`${limits.memoryMBMin} to ${limits.memoryMBMax}, while it runs. The share of a CPU follows.`}
+        description={`${limits.memoryMBMin} to ${limits.memoryMBMax}, while it runs. Its share of CPU time is adjusted with it.`}
         required
         allowDecimal={false}
         allowNegative={false}
@@ -120,7 +120,7 @@ function RebootDialog({ sandbox, onClose }: DialogProps) {
       onClose={onClose}
       onSubmit={async () => (await connect(sandbox)).reboot()}
     >
-      <Text>Its processes end, and it boots from its disk. Files, tokens and policy stay.</Text>
+      <Text>Its processes end, and it boots from its disk. Files, tokens and policy are kept.</Text>
     </ActionDialog>
   );
 }
@@ -138,7 +138,9 @@ function KillDialog({ sandbox, onClose, onKilled }: DialogProps) {
         onKilled?.();
       }}
     >
-      <Text>Its processes, memory and files are gone for good. Checkpoints and forks stay.</Text>
+      <Text>
+        Its processes, memory and files are deleted permanently. Checkpoints and forks are kept.
+      </Text>
     </ActionDialog>
   );
 }

@@ -68,7 +68,7 @@ export function SandboxesPage() {
           <TextInput
             type="search"
             label="Search"
-            description="Words of the id, status, tags and metadata; key=value for a whole tag"
+            description="Words from the id, status, tags and metadata, or key=value for an exact tag"
             value={search}
             onChange={(event) => setSearch(event.currentTarget.value)}
           />

@@ -20,7 +20,7 @@ export function SecretStoresPage() {
       createLabel="Create a secret store"
       createDialog={(close) => <CreateStoreDialog onClose={close} />}
       empty={{
-        text: "There are no secret stores. One has secrets, and the hosts that its sandboxes may reach:",
+        text: "There are no secret stores. A store has secrets, and the hosts that its sandboxes may reach:",
         command: ["oc", "secret-store", "create", "--name", "my-store"],
       }}
     />

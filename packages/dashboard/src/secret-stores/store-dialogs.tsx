@@ -88,7 +88,7 @@ function StoreFields({ form, onChange }: { form: StoreForm; onChange: (form: Sto
       />
       <Textarea
         label="Placements"
-        description="Of secrets that name none: header, header:NAME, body, body:FIELD, query or path, one in each line. Empty: header and body, or what the operator has set."
+        description="For secrets without placements of their own: header, header:NAME, body, body:FIELD, query or path, one per line. Empty: header and body, or what the operator has set."
         autosize
         minRows={1}
         value={form.placements}

@@ -29,7 +29,7 @@ export function DeleteOwnerDialog({
         navigate(listPath);
       }}
     >
-      <Text>Its secrets go with it. Sandboxes that have them keep them.</Text>
+      <Text>Its secrets are deleted with it. Sandboxes that have them keep their copies.</Text>
     </ActionDialog>
   );
 }

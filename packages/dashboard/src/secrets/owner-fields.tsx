@@ -20,7 +20,7 @@ export function AllowlistField({ value, onChange }: FieldOf) {
   return (
     <Textarea
       label="Egress allowlist"
-      description="Hosts that its sandboxes may reach, one in each line: api.example.com, *.example.com, tcp://db.example.com:5432. Empty: all."
+      description="Hosts that its sandboxes may reach, one per line: api.example.com, *.example.com, tcp://db.example.com:5432. Empty: all."
       autosize
       minRows={2}
       value={value}

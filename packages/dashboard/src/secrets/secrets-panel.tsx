@@ -117,8 +117,8 @@ function SecretActions({
             onSubmit={() => owner.revoke(name)}
           >
             <Text>
-              Its value is taken at once from everything that runs, is hibernated or saved. The
-              token stays a token until the secret is set again.
+              Its value is removed at once from running and hibernated sandboxes and checkpoints.
+              Its tokens have no effect until the secret is set again.
             </Text>
           </ActionDialog>
         )}

@@ -45,7 +45,7 @@ export function SetSecretDialog({
     >
       <TextInput
         label="Name"
-        description="The environment variable that has its token in a sandbox"
+        description="The environment variable that holds its token in a sandbox"
         required
         disabled={secret !== undefined}
         value={form.name}
@@ -63,7 +63,7 @@ export function SetSecretDialog({
       {form.kind === "value" ? (
         <PasswordInput
           label="Value"
-          description="Goes to the service, and is never shown again"
+          description="Sent to the service, and never shown again"
           required
           {...password("value")}
         />
@@ -76,7 +76,7 @@ export function SetSecretDialog({
       )}
       <Textarea
         label="Allowed hosts"
-        description={`One in each line: api.example.com or *.example.com. Empty: ${secret === undefined ? "all that the sandbox may reach" : "unchanged"}`}
+        description={`One per line: api.example.com or *.example.com. Empty: ${secret === undefined ? "all that the sandbox may reach" : "unchanged"}`}
         autosize
         minRows={2}
         value={form.allowedHosts}
@@ -84,7 +84,7 @@ export function SetSecretDialog({
       />
       <Textarea
         label="Placements"
-        description={`One in each line: header, header:NAME, body, body:FIELD, query or path. Empty: ${secret === undefined ? "the store's, or header and body" : "unchanged"}`}
+        description={`One per line: header, header:NAME, body, body:FIELD, query or path. Empty: ${secret === undefined ? "the store's, or header and body" : "unchanged"}`}
         autosize
         minRows={1}
         value={form.placements}

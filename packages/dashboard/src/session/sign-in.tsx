@@ -30,7 +30,7 @@ export function SignIn() {
           </Text>
           <PasswordInput
             label="API key"
-            description="osb_ and 64 hexadecimal digits. The service prints at its start where the first one is."
+            description="osb_ and 64 hexadecimal digits. At its start, the service prints where the first key is."
             autoComplete="off"
             spellCheck={false}
             required

@@ -36,7 +36,7 @@ export function UsagePanel({ sandboxId }: { sandboxId: string }) {
         </Table>
       )}
       <Text size="sm">
-        What is not of now is of the last 24 hours. By the hour, on the command line:
+        Totals are of the last 24 hours. For a line for each hour, use the command line:
       </Text>
       <OcCommand words={["oc", "usage", sandboxId]} />
     </Stack>

@@ -17,19 +17,19 @@ export function CreateWebhookDialog({ onClose }: { onClose: () => void }) {
     >
       <Stack>
         <Text>
-          The secret that a receiver verifies events with is printed once, where the webhook is
-          created. This dashboard shows none: create it on the command line.
+          The secret with which a receiver verifies events is printed only once, when the webhook is
+          created. This dashboard never shows one: create the webhook on the command line.
         </Text>
         <TextInput
           label="URL"
-          description="https or http, that events are posted to"
+          description="https or http URL to which events are posted"
           spellCheck={false}
           value={url}
           onChange={(event) => setUrl(event.currentTarget.value)}
         />
         <NativeSelect
           label="Events"
-          description="--type takes several types, separated by commas"
+          description="On the command line, --type takes several types, separated by commas"
           data={[{ value: "", label: "All types" }, ...eventTypeSchema.options]}
           value={type}
           onChange={(event) => setType(event.currentTarget.value)}

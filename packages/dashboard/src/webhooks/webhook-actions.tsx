@@ -29,7 +29,7 @@ export function WebhookActions({
             <Text>
               {enabled
                 ? "It gets no events until it is enabled again."
-                : "It gets the events from now on, and none of those before."}
+                : "It gets events from now on, and none of those that happened before."}
             </Text>
           </ActionDialog>
         )}
@@ -50,7 +50,7 @@ export function WebhookActions({
               onDeleted();
             }}
           >
-            <Text>What was not sent yet is deleted with it.</Text>
+            <Text>Its pending deliveries are deleted with it.</Text>
           </ActionDialog>
         )}
       >

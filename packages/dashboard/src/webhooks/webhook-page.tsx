@@ -90,7 +90,7 @@ export function WebhookPage({ id }: { id: string }) {
           />
           <ErrorAlert error={deliveries.error} />
           {deliveries.data?.length === 0 ? (
-            <EmptyState text="There are no such deliveries. One is written with each event that it gets." />
+            <EmptyState text="There are no such deliveries. Each event for the webhook has one." />
           ) : (
             <DataTable
               name="Deliveries"
@@ -125,8 +125,8 @@ function ResendButton({ delivery: { id, webhookId, eventType } }: { delivery: We
           onSubmit={() => Webhook.resend(webhookId, id, connection)}
         >
           <Text>
-            Its event is sent again, as a new delivery with the same id of the event, by which a
-            receiver recognizes it.
+            The event is sent again, as a new delivery. Its id stays the same, so that a receiver
+            can recognize it.
           </Text>
         </ActionDialog>
       )}

@@ -63,7 +63,7 @@ export function WebhooksPage() {
     >
       {webhooks.data?.length === 0 ? (
         <EmptyState
-          text="There are no webhooks of the org. One is a URL that events are posted to, signed with a secret that only oc shows:"
+          text="The org has no webhooks. A webhook is a URL to which events are posted, signed with a secret that only oc shows:"
           command={["oc", "webhook", "create", "--url", "https://example.com/hook"]}
         />
       ) : (

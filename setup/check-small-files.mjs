@@ -24,7 +24,7 @@ export const exceptions = {
 /**
  * Checks that each file below 25 lines is apart for a reason: several files or the
  * index of a package import it, it has a test of its own, or it is a program, which
- * nothing imports. Any other belongs into the file that imports it.
+ * nothing imports. Any other belongs in the file that imports it.
  *
  * @param {string} directory
  * @throws {SetupError} that names the files
@@ -44,7 +44,7 @@ export async function checkSmallFiles(directory = projectDirectory) {
     const [importer, ...others] = importers.map((module) => module.source);
     const isReused =
       importer === undefined || others.length > 0 || /(^|\/)index\.ts$/.test(importer);
-    return isReused ? [] : [`${source} belongs into ${importer}`];
+    return isReused ? [] : [`${source} belongs in ${importer}`];
   });
   if (faults.length === 0) return;
   throw new SetupError(

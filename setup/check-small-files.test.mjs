@@ -34,7 +34,7 @@ describe("checkSmallFiles", () => {
       "bench/src/part.ts": part,
     });
     await assert.rejects(checkSmallFiles(directory), {
-      message: /bench\/src\/part\.ts belongs into bench\/src\/main\.ts/,
+      message: /bench\/src\/part\.ts belongs in bench\/src\/main\.ts/,
     });
   });
 

@@ -41,7 +41,7 @@ async function rotateKey(dataDirectory: string): Promise<string> {
     );
   }
   await files.replaceKey(present);
-  return "The encryption key was replaced. Restart the service: it encrypts every value anew in the background, logs when it is done, and then removes encryption-key.previous. Backups from before need the previous key.";
+  return "The encryption key was replaced. Restart the service: it re-encrypts every value in the background, logs when it is done, and then removes encryption-key.previous. Backups from before need the previous key.";
 }
 
 /**

@@ -35,7 +35,7 @@ export function createReconcileCheckpoints(deps: {
     for (const id of processing) {
       const checkpoint = made.get(id);
       if (checkpoint === undefined) {
-        const failure = "The server or its worker was restarted while it was made; make another";
+        const failure = "The server or its worker was restarted while the checkpoint was made: create another";
         await maintenance.finish(id, { status: "failed", failure });
       } else {
         const { sizeBytes, memoryMB } = checkpoint;

@@ -16,7 +16,7 @@ const reasons: readonly DeletionReason[] = ["age", "sandbox", "org"];
 export function createEgressLogMetrics(registry: Registry): EgressLogMetrics {
   const read = new Counter({
     name: "opencomputer_egress_log_read_total",
-    help: "Lines of the egress log that were read from the proxies, by what became of them",
+    help: "Lines of the egress log read from the proxies: stored, ignored or unstorable",
     labelNames: ["result"],
     registers: [registry],
   });

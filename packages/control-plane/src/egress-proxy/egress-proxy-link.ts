@@ -62,7 +62,7 @@ export function createEgressProxyLink(deps: {
       if (isReady) return;
       throw new WireError(
         "egress_proxy_unavailable",
-        "The egress proxy is not running, so a sandbox would have no network; it is started again soon",
+        "The egress proxy is not running, so a sandbox would have no network; it is being restarted: try again soon",
       );
     },
   };

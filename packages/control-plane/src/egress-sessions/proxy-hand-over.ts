@@ -27,7 +27,7 @@ const attemptsMax = 5;
 export class SessionWithheldError extends Error {
   constructor(sandboxId: string, cause: Error) {
     super(
-      `Sandbox ${sandboxId} has no network: a revocation had to be enforced, and its session cannot be made anew: ${cause.message}`,
+      `Sandbox ${sandboxId} has no network: a revocation had to be enforced, and its session cannot be built again: ${cause.message}`,
       { cause },
     );
     this.name = "SessionWithheldError";

@@ -125,7 +125,7 @@ export function createUnixSocketClient(options: {
     if (isConnectFailure(error)) {
       return new PeerAbsentError(
         unavailable,
-        `The ${peer} is not running; it is started again soon`,
+        `The ${peer} is not running; it is being restarted: try again soon`,
         {
           cause: error,
         },

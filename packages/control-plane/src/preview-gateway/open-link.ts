@@ -27,9 +27,9 @@ export async function openLink(
   if (!isTaken) {
     sendFailure(request, response, {
       status: 401,
-      title: "This link does not work any more",
+      title: "This link no longer works",
       body: {
-        error: "The link was used already, or its time is over: ask for another",
+        error: "The link was already used or has expired: ask for another",
         code: "preview_link_expired",
       },
     });

@@ -69,7 +69,7 @@ export function assertVariableNames(secret: { name: string; kind: SecretKind }):
     if (environmentNamePattern.test(variable) && !isReservedEnvironmentName(variable)) continue;
     throw new WireError(
       "invalid_secret_name",
-      `The name of a secret of kind ${secret.kind} begins the names of its variables, and ${variable} is reserved or too long for one: choose another name, such as AWS`,
+      `The name of a secret of kind ${secret.kind} is the prefix of the names of its variables, and ${variable} is reserved or too long for one: choose another name, such as AWS`,
     );
   }
 }

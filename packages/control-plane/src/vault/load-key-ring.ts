@@ -30,7 +30,7 @@ export async function loadKeyRing(options: {
       ...ringOf([...configuredPreviousKeys, configuredKey]),
       forgetPreviousKeys: async () => {
         logger.warn(
-          "no value needs a previous encryption key any more: unset OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS",
+          "no value needs a previous encryption key: unset OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS",
         );
       },
     };
@@ -42,7 +42,7 @@ export async function loadKeyRing(options: {
   const previous = await files.readPreviousKey();
   logger.warn(
     { path: files.path },
-    "secrets are encrypted with a key that lies beside them; in production set OPENSANDBOX_SECRET_ENCRYPTION_KEY",
+    "secrets are encrypted with a key on the same disk; in production set OPENSANDBOX_SECRET_ENCRYPTION_KEY",
   );
   return {
     ...ringOf([...configuredPreviousKeys, ...(previous === undefined ? [] : [previous]), key]),

@@ -50,7 +50,7 @@ export function createWebhookMetrics(
   });
   new Gauge({
     name: "opencomputer_webhooks",
-    help: "Webhooks of all orgs: enabled, or disabled on request, because their receiver is gone, or failing for a day",
+    help: "Webhooks of all orgs: enabled, or disabled on request, because the receiver is gone (410), or after a day of failures",
     labelNames: ["state"],
     registers: [registry],
     async collect() {

@@ -37,7 +37,7 @@ export function assertCurrent(
   throw new AwsSignatureError(
     expiresSeconds === undefined
       ? `The request was signed at ${time}, which is more than 15 minutes from the present time ${now}: check the clock of the sandbox`
-      : `The presigned URL was made at ${time} for ${expiresSeconds} seconds, and now is ${now}: make a new one`,
+      : `The presigned URL was created at ${time} for ${expiresSeconds} seconds, and now is ${now}: create a new one`,
   );
 }
 

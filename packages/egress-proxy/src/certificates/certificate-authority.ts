@@ -44,7 +44,7 @@ export async function importCertificateAuthority(
   if (certificate.getExtension(BasicConstraintsExtension)?.ca !== true) {
     throw new WireError(
       "invalid_request",
-      "certificatePem is no CA certificate: its basic constraints do not say CA:TRUE",
+      "certificatePem is no CA certificate: its basic constraints do not have CA:TRUE",
     );
   }
   return {

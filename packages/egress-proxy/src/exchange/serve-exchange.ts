@@ -110,7 +110,7 @@ function checkAuditTrail({ deps }: Exchange): void {
   if (deps.isAuditTrailWritable()) return;
   throw new Refusal(
     "audit_trail_unwritable",
-    "The audit trail cannot be written, so no request is sent: try again once the operator of the service has seen to its disk",
+    "The audit trail cannot be written, so no request is sent: try again once the operator of the service has fixed its disk",
   );
 }
 

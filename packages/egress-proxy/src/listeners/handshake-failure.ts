@@ -24,7 +24,7 @@ export function handshakeFailure(facts: {
     return "the client offers neither HTTP/2 nor HTTP/1.1";
   }
   if (facts.code === "ERR_SSL_UNSUPPORTED_PROTOCOL") {
-    return "the client offers no version of TLS from 1.2 on";
+    return "the client offers no version of TLS from 1.2 upwards";
   }
   if (facts.serverName === null) return "the client named no server (SNI)";
   if (hostFromServerName(facts.serverName) === undefined) {

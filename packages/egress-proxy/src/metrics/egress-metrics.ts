@@ -89,10 +89,10 @@ export function createEgressMetrics(
     "Open connections of sandboxes to the resolver",
     read.dnsConnections,
   );
-  gauge("opencomputer_egress_sessions", "Sandboxes that the proxy has a policy of", read.sessions);
+  gauge("opencomputer_egress_sessions", "Sandboxes that the proxy has a session of", read.sessions);
   gauge(
     "opencomputer_egress_audit_trail_writable",
-    "1 while the audit trail takes lines; at 0 requests are refused",
+    "1 while the audit trail can be written; at 0, requests are refused",
     () => (read.isAuditTrailWritable() ? 1 : 0),
   );
 
@@ -102,7 +102,7 @@ export function createEgressMetrics(
     () => read.egressLog().size,
   );
   counterOf("opencomputer_egress_log_lines_total", {
-    help: "Lines for the egress log: kept, or left out and only summed up, because a sandbox had too many",
+    help: "Lines for the egress log: kept, or left out and summarized, because a sandbox had too many",
     labelNames: ["result"],
     samples: () => {
       const { kept, leftOut } = read.egressLog().counts;

@@ -62,14 +62,14 @@ export class Resolver {
     const { sandboxId } = policy;
     const open = this.#openQuestions.get(sandboxId) ?? 0;
     if (open >= serviceLimits.dnsQuestionsPerSandboxMax) {
-      this.#audit(policy, question, "the sandbox has too many questions open");
+      this.#audit(policy, question, "the sandbox has too many DNS queries in progress");
       return undefined;
     }
     this.#openQuestions.set(sandboxId, open + 1);
     try {
       return encodeResponse(question, await this.#responseTo(question, policy), transport);
     } catch (error) {
-      this.#deps.log.error({ sandboxId, error: describeError(error) }, "a DNS question failed");
+      this.#deps.log.error({ sandboxId, error: describeError(error) }, "a DNS query failed");
       return encodeResponse(question, emptyResponse(responseCodes.serverFailure), transport);
     } finally {
       const left = (this.#openQuestions.get(sandboxId) ?? 1) - 1;

@@ -26,7 +26,7 @@ export function followRejections(
       } else if (bytes === "EAGAIN") {
         return;
       } else if (bytes !== "ENOBUFS") {
-        deps.log.warn({ code: bytes }, "rejected connections are not audited any more");
+        deps.log.warn({ code: bytes }, "rejected connections are no longer audited");
         clearInterval(timer);
         return;
       }

@@ -52,7 +52,7 @@ export async function serveStream(deps: StreamDependencies, stream: GuestStream)
     const bytes: StreamBytes = { fromGuest: 0, toGuest: 0 };
     const mayPass = createPassCheck(deps.findPolicy, stream);
     await relayBytes(socket, upstream, bytes, mayPass);
-    const reason = mayPass() ? null : "the policy does not allow the stream any more";
+    const reason = mayPass() ? null : "the policy no longer allows the stream";
     deps.writeAudit(streamLine(stream, bytes, reason, startedAtMilliseconds, deps.now()));
   } catch (error) {
     if (!(error instanceof DialError)) throw error;

@@ -216,7 +216,7 @@ describe("createStreamListener", async () => {
     first.write("b");
     assert.equal(await failure, "ECONNRESET");
     await untilAudited();
-    assert.match(lines[0]?.reason ?? "", /does not allow the stream any more/);
+    assert.match(lines[0]?.reason ?? "", /no longer allows the stream/);
     assert.equal(lines[0]?.requestBytes, 1);
 
     allow(`tcp://db.test:${port}`);

@@ -168,7 +168,7 @@ describe("connectThroughProxy", async () => {
     const connecting = connectTo(destination, { signal: during.signal });
     setTimeout(() => during.abort(), 50);
     for (const error of [early, await failure(connecting)]) {
-      assert.match(error.message, /given up/);
+      assert.match(error.message, /abandoned/);
     }
     await untilClosed();
   });

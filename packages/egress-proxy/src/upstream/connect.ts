@@ -102,7 +102,7 @@ function untilReady(
       reject(error);
     };
     const abort = (): void =>
-      fail(new DialError("connection_failed", `The connection to ${host} was given up`));
+      fail(new DialError("connection_failed", `The connection to ${host} was abandoned`));
     const closeEarly = (): void => fail(failureFor(destination, port, null));
     const timer = setTimeout(() => {
       fail(

@@ -46,7 +46,7 @@ export async function dial(
     });
   }
   const { targets } = route;
-  let failure = new DialError("timed_out", `${destination.host} was not found in time`);
+  let failure = new DialError("timed_out", `${destination.host} was not resolved in time`);
   for (const [index, target] of targets.entries()) {
     const remaining = deadline - deps.now();
     if (remaining <= 0) break;

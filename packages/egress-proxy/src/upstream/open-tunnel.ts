@@ -93,7 +93,7 @@ function refusalOf(host: string, { statusCode = 0 }: IncomingMessage): DialError
 
 function failureFor(host: string, code: string | null, signal: AbortSignal): DialError {
   if (signal.aborted) {
-    return new DialError("connection_failed", `The connection to ${host} was given up`);
+    return new DialError("connection_failed", `The connection to ${host} was abandoned`);
   }
   if (code?.startsWith("HPE_") === true) {
     return new DialError("connection_failed", `${proxyName} did not respond with HTTP (${code})`);

@@ -26,7 +26,7 @@ export function addWorkerMetrics(
       for (const { state } of worker.sandboxes.list()) this.inc({ state });
     },
   });
-  gauge("opencomputer_worker_ready", "1 while sandboxes can be made, otherwise 0", () =>
+  gauge("opencomputer_worker_ready", "1 while sandboxes can be created, otherwise 0", () =>
     worker.status().ready ? 1 : 0,
   );
   gauge(

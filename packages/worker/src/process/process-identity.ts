@@ -46,7 +46,7 @@ export async function killProcess(identity: ProcessIdentity): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (await isAlive(identity)) {
     if (performance.now() > deadline) {
-      throw new Error(`Process ${identity.pid} is still there 10 seconds after SIGKILL`);
+      throw new Error(`Process ${identity.pid} still exists 10 seconds after SIGKILL`);
     }
     await delay(3);
   }

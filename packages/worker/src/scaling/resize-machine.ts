@@ -48,7 +48,7 @@ async function grow({ machines, machine, vm, from, to, log }: Resizing): Promise
     if (await reaches(vm, (currentMB) => currentMB >= pluggedMB, growTimeoutMilliseconds)) return;
     throw new WireError(
       "guest_failed",
-      `The guest did not take the memory up to ${to.memoryMB} MB in ${growTimeoutMilliseconds / 1000} seconds; it keeps ${from.memoryMB} MB`,
+      `The guest did not accept the memory up to ${to.memoryMB} MB in ${growTimeoutMilliseconds / 1000} seconds; it keeps ${from.memoryMB} MB`,
     );
   } catch (error) {
     await shrink({ machines, machine, vm, from: to, to: from, log }).catch((cause: unknown) =>
@@ -67,7 +67,7 @@ async function shrink({ machines, machine, vm, from, to, log }: Resizing): Promi
   const pluggedMB = Math.max(baseMemoryMB, to.memoryMB);
   await vm.plugMemory(pluggedMB);
   await fitBase(machine, from, to).catch((error: unknown) =>
-    log.warn({ machineId: machine.id, err: error }, "A guest did not give all memory back"),
+    log.warn({ machineId: machine.id, err: error }, "A guest did not return all memory"),
   );
   await reaches(vm, (currentMB) => currentMB <= pluggedMB, shrinkTimeoutMilliseconds);
   // Below what QEMU holds, the host would end it.

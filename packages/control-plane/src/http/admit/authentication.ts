@@ -88,7 +88,7 @@ export function createAuthentication(deps: {
     const params = sandboxParamsSchema.safeParse(request.params);
     const orgId = params.success ? deps.tokens.verify(token, params.data.id) : undefined;
     if (orgId === undefined) {
-      throw new WireError("forbidden", "This token does not open this sandbox");
+      throw new WireError("forbidden", "This token is not valid for this sandbox");
     }
     return orgId;
   }
@@ -128,7 +128,7 @@ export function createAuthentication(deps: {
 function credentialRefused(): WireError {
   return new WireError(
     "forbidden",
-    "The response would be a credential, which the dashboard's session does not get: use oc, or an API key",
+    "The response would contain a credential, which a session of the dashboard does not receive: use oc, or an API key",
   );
 }
 

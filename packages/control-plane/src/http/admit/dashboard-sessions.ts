@@ -71,7 +71,7 @@ export function createDashboardSessions(
     if (ws || headers[dashboardHeader] !== undefined) return;
     throw new WireError(
       "forbidden",
-      `The cookie of the dashboard opens nothing without the field ${dashboardHeader}: send an X-API-Key instead`,
+      `The cookie of the dashboard is accepted only with the header field ${dashboardHeader}: send an X-API-Key instead`,
     );
   }
 

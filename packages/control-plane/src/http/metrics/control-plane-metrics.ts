@@ -75,7 +75,7 @@ export function addControlPlaneMetrics(registry: Registry, sources: ControlPlane
     "Statements that wait for a connection to the database",
     () => sources.connections().waiting,
   );
-  gauge("opencomputer_ready", "1 while sandboxes can be made, otherwise 0", () =>
+  gauge("opencomputer_ready", "1 while sandboxes can be created, otherwise 0", () =>
     sources.health().ready ? 1 : 0,
   );
   new Gauge({

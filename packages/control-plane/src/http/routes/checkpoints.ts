@@ -28,7 +28,7 @@ export const checkpointRoutes: FastifyPluginAsyncZod<CheckpointRoutes> = async (
     "/sandboxes/:id/checkpoints",
     {
       schema: {
-        summary: "Make a checkpoint of a sandbox, as it is at a moment before the response",
+        summary: "Create a checkpoint of a sandbox, as it is at a moment before the response",
         params: idParamsSchema,
         body: createCheckpointRequestSchema,
         response: { 201: checkpointRecordSchema },
@@ -44,7 +44,7 @@ export const checkpointRoutes: FastifyPluginAsyncZod<CheckpointRoutes> = async (
     "/sandboxes/:id/checkpoints",
     {
       schema: {
-        summary: "List the checkpoints of a sandbox, the oldest first; also after it was killed",
+        summary: "List the checkpoints of a sandbox, oldest first, even after it was killed",
         params: idParamsSchema,
         response: { 200: z.array(checkpointRecordSchema) },
       },
@@ -56,7 +56,7 @@ export const checkpointRoutes: FastifyPluginAsyncZod<CheckpointRoutes> = async (
     "/sandboxes/:id/checkpoints/:cid/restore",
     {
       schema: {
-        summary: "Put a sandbox back to one of its checkpoints, once that is ready",
+        summary: "Restore a sandbox to one of its checkpoints, once that is ready",
         params: checkpointParamsSchema,
         response: { 200: restoredCheckpointSchema },
       },
@@ -84,7 +84,7 @@ export const checkpointRoutes: FastifyPluginAsyncZod<CheckpointRoutes> = async (
     "/sandboxes/from-checkpoint/:cid",
     {
       schema: {
-        summary: "Make a sandbox from a checkpoint; responds when its patches have run",
+        summary: "Create a sandbox from a checkpoint; responds when its patches have run",
         params: z.object({ cid: z.string() }),
         body: forkRequestSchema,
         response: { 201: createdSandboxSchema },

@@ -168,7 +168,7 @@ export const commandSessionRoutes: FastifyPluginAsyncZod<{
     {
       config,
       schema: {
-        summary: "Wait shortly for the end of a command, and get its output so far",
+        summary: "Wait briefly for a command to end, and get its output so far",
         params: sandboxParamsSchema.extend({ execId: z.string() }),
         response: { 200: commandProgressSchema },
       },

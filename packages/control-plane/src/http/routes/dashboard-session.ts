@@ -57,5 +57,5 @@ export const dashboardSessionRoutes: FastifyPluginAsyncZod<{
 
 function openSession<Session>(session: Session | undefined): Session {
   if (session !== undefined) return session;
-  throw new WireError("missing_api_key", "There is no session of the dashboard: sign in");
+  throw new WireError("missing_api_key", "No session of the dashboard is open: sign in");
 }

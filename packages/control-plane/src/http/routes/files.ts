@@ -44,7 +44,7 @@ export const fileRoutes: FastifyPluginAsyncZod<{ operations: SandboxOperations }
       config,
       schema: {
         ...schema,
-        summary: "Remove a file, or a directory with all it holds",
+        summary: "Delete a file, or a directory with its contents",
         response: noContent,
       },
     },
@@ -73,7 +73,7 @@ export const fileRoutes: FastifyPluginAsyncZod<{ operations: SandboxOperations }
     "/sandboxes/:id/files/mkdir",
     {
       config,
-      schema: { ...schema, summary: "Make a directory and those above it", response: noContent },
+      schema: { ...schema, summary: "Create a directory and its missing parents", response: noContent },
     },
     async (request, reply) => {
       const { id } = request.params;

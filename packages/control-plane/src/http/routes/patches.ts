@@ -48,7 +48,7 @@ export const patchRoutes: FastifyPluginAsyncZod<{ patches: PatchService }> = asy
     "/sandboxes/checkpoints/:cid/patches/:pid",
     {
       schema: {
-        summary: "Delete a patch; forks that ran it stay as they are",
+        summary: "Delete a patch; forks that ran it do not change",
         params: paramsSchema.extend({ pid: z.string() }),
         response: noContent,
       },

@@ -28,7 +28,7 @@ export const sandboxRoutes: FastifyPluginAsyncZod<{ sandboxes: SandboxService }>
       bodyLimit: limits.manifestBytesMax,
       config: { eventStream: buildStreamText },
       schema: {
-        summary: "Create a sandbox; responds when it takes commands",
+        summary: "Create a sandbox; responds when it accepts commands",
         body: createSandboxRequestSchema,
         response: { 201: createdSandboxSchema },
       },
@@ -51,7 +51,7 @@ export const sandboxRoutes: FastifyPluginAsyncZod<{ sandboxes: SandboxService }>
     "/sandboxes",
     {
       schema: {
-        summary: "List sandboxes, running and hibernated, the newest first",
+        summary: "List sandboxes, running and hibernated, newest first",
         querystring: z.object({
           status: z.union([z.literal(""), sandboxStatusSchema]).optional(),
         }),

@@ -67,7 +67,7 @@ export const scalingRoutes: FastifyPluginAsyncZod<{ scaling: ScalingService }> =
     {
       schema: {
         summary:
-          "Enable or disable autoscale, which keeps the memory of a sandbox at its use, between two bounds",
+          "Enable or disable autoscale, which adjusts the memory of a sandbox to its use, between two bounds",
         params: idParamsSchema,
         body: setAutoscaleRequestSchema,
         response: { 200: autoscaleSchema },

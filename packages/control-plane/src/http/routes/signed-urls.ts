@@ -14,12 +14,12 @@ const kinds = [
   {
     route: "/sandboxes/:id/files/download-url",
     action: { method: "GET", target: "download" },
-    summary: "Make a URL that anyone can download a file from",
+    summary: "Create a URL that anyone can download a file from",
   },
   {
     route: "/sandboxes/:id/files/upload-url",
     action: { method: "PUT", target: "upload" },
-    summary: "Make a URL that anyone can upload a file to",
+    summary: "Create a URL that anyone can upload a file to",
   },
 ] as const;
 

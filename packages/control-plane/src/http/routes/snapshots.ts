@@ -81,7 +81,7 @@ export const snapshotRoutes: FastifyPluginAsyncZod<{ snapshots: Snapshots }> = a
     "/snapshots/:name",
     {
       schema: {
-        summary: "Delete a snapshot; sandboxes made from it run on",
+        summary: "Delete a snapshot; sandboxes created from it keep running",
         response: noContent,
         params: paramsSchema,
       },

@@ -32,7 +32,7 @@ export const usageRoutes: FastifyPluginAsyncZod<{ usage: UsageService }> = async
     "/usage",
     {
       schema: {
-        summary: "Get what all sandboxes use, together and each",
+        summary: "Get what the sandboxes of the org use, in total and each",
         querystring: orgUsageQuerySchema,
         response: { 200: orgUsageSchema },
       },

@@ -67,7 +67,7 @@ function explain(exchange: Exchange, error: unknown): Refusal | undefined {
   if (connection.watchdog.expired) {
     return exchange.head === undefined
       ? new Refusal("request_timed_out", "The request head did not arrive in time")
-      : new Refusal("timed_out", "Nothing moved on the connection for too long", {
+      : new Refusal("timed_out", "No byte was sent in either direction for too long", {
           wasAllowed: true,
           cause: error,
         });
@@ -78,7 +78,7 @@ function explain(exchange: Exchange, error: unknown): Refusal | undefined {
   if (refusal !== undefined) return refusal;
   if (error instanceof ChannelLostError) return upstreamClosed(audit.hostText, error);
   const kind = error instanceof Error ? error.name : typeof error;
-  return new Refusal("internal_error", `The egress proxy failed inside (${kind})`, {
+  return new Refusal("internal_error", `The egress proxy failed unexpectedly (${kind}): its log has the reason`, {
     wasAllowed: true,
     cause: error,
   });

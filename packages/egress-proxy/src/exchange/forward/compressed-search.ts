@@ -79,7 +79,7 @@ export class CompressedSearch {
       // The body passes whatever it is, so that no error of its decoder is one of the exchange.
       const kind = error instanceof ContentDecodingError ? error.compression : "compressed data";
       this.#audit.unsearched(
-        `the request body is not valid ${kind}, as its Content-Encoding says; only what decodes of it was searched for tokens`,
+        `the request body is not valid ${kind}, which its Content-Encoding names; only the part that could be decoded was searched for tokens`,
       );
     } finally {
       this.#isOver = true;

@@ -56,7 +56,7 @@ export function decodedBody(
         if (!(error instanceof ContentDecodingError)) throw error;
         throw new Refusal(
           "content_coding_invalid",
-          `${host} responded with a body that is not valid ${error.compression}, which its Content-Encoding says it is; it is not passed on`,
+          `${host} responded with a body that is not valid ${error.compression}, which its Content-Encoding names; it is not passed on`,
           { wasAllowed: true, cause: error },
         );
       }

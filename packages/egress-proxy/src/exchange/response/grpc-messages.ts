@@ -92,7 +92,7 @@ export class GrpcMessages {
     if (flags !== 0 && flags !== this.#flagsMax) {
       throw new Refusal(
         "upstream_malformed",
-        `${this.#host} sent a body that is not framed as gRPC, which its Content-Type says it is; it is not passed on`,
+        `${this.#host} sent a body that is not framed as gRPC, which its Content-Type names; it is not passed on`,
         { wasAllowed: true },
       );
     }

@@ -148,7 +148,7 @@ export class Http2Upstream implements UpstreamSide {
       // Without an error, what was written is sent before the stream closes.
       const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants;
       stream.close(this.#isSwitched ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
-    } else stream.destroy(new ChannelLostError("the exchange was given up"));
+    } else stream.destroy(new ChannelLostError("the exchange was abandoned"));
   }
 
   #open(
@@ -200,7 +200,7 @@ export class Http2Upstream implements UpstreamSide {
     try {
       return this.#session.request(headers, options);
     } catch (cause) {
-      throw new ChannelLostError("the upstream's connection takes no further stream", { cause });
+      throw new ChannelLostError("the upstream's connection accepts no further stream", { cause });
     }
   }
 

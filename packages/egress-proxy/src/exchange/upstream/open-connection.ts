@@ -77,7 +77,7 @@ export async function openForWebSocket(
   connection.destroy();
   throw new DialError(
     "protocol_not_supported",
-    `${destination.host} speaks HTTP/2 alone, and takes no WebSocket over it (RFC 8441)`,
+    `${destination.host} speaks only HTTP/2, and accepts no WebSocket over it (RFC 8441)`,
   );
 }
 

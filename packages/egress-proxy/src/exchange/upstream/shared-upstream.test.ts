@@ -28,7 +28,7 @@ test("SharedUpstream: an exchange that was given up while it waited takes nobody
   const first = shared.open(destination, givenUp.signal);
   const second = shared.open(destination, never);
   givenUp.abort();
-  await assert.rejects(first, /given up/);
+  await assert.rejects(first, /abandoned/);
   const [lease] = leases;
   assert.ok(lease);
   shared.give(lease, { isFit: true });

@@ -234,7 +234,7 @@ class SharedLink implements UpstreamLink {
 }
 
 function givenUp(): ChannelLostError {
-  return new ChannelLostError("the exchange was given up");
+  return new ChannelLostError("the exchange was abandoned");
 }
 
 function ignoreFailure(): void {

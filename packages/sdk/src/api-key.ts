@@ -9,7 +9,7 @@ import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
 export interface CreateApiKeyOptions extends ConnectionOptions {
-  /** By which people recognize the key; at most 128 characters. */
+  /** A name by which people recognize the key; at most 128 characters. */
   name: string;
 }
 
@@ -28,7 +28,7 @@ export const ApiKey = {
     );
   },
 
-  /** All keys of the org, oldest first, without their values. */
+  /** Lists all keys of the org, oldest first, without their values. */
   async list(options: ConnectionOptions = {}): Promise<ApiKeyEntry[]> {
     return await requestJson(
       resolveConnection(options),

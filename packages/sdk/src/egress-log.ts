@@ -24,9 +24,9 @@ export interface EgressFilter {
 
 /** Options of {@link EgressLog.list}. */
 export interface ListEgressOptions extends CallOptions, EgressFilter {
-  /** Where the page starts: `cursor` of an earlier page, or of an entry. Absent: at the end that `order` starts at. */
+  /** Start of the page: the `cursor` of an earlier page, or of an entry. Absent: the end that `order` starts at. */
   cursor?: string | undefined;
-  /** `asc`, the default: the oldest first. */
+  /** Default `asc`: oldest first. */
   order?: "asc" | "desc" | undefined;
   /** Entries of the page, 1–1000. Default 100. */
   limit?: number | undefined;
@@ -40,7 +40,7 @@ export interface FollowEgressOptions extends CallOptions, EgressFilter {
 
 /** Options of {@link EgressLog.explain}. */
 export interface ExplainEgressOptions extends CallOptions {
-  /** Method of HTTP. Default `GET`. */
+  /** HTTP method. Default `GET`. */
   method?: string | undefined;
 }
 

@@ -9,9 +9,9 @@ import { type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { followStream } from "./request/follow-stream.ts";
 import { requestJson } from "./request/send-request.ts";
 
-/** Which events; absent fields restrict nothing. */
+/** A choice of events; absent fields restrict nothing. */
 interface EventOptions extends ConnectionOptions {
-  /** Only those of this sandbox, also after it was killed. */
+  /** Only events of this sandbox, even after it was killed. */
   sandboxId?: string | undefined;
   types?: readonly EventType[] | undefined;
   /** The `cursor` of an event or a page: only events after it, or before it in order `desc`. */
@@ -19,9 +19,9 @@ interface EventOptions extends ConnectionOptions {
 }
 
 export interface ListEventsOptions extends EventOptions {
-  /** `asc` by default: the oldest first. */
+  /** Default `asc`: oldest first. */
   order?: "asc" | "desc" | undefined;
-  /** At most 1000. Default 100. */
+  /** Events of the page, 1–1000. Default 100. */
   limit?: number | undefined;
   /** The first moment of the events. */
   since?: Date | undefined;
@@ -33,7 +33,7 @@ export type FollowEventsOptions = EventOptions;
 
 /** What has happened in the org. Every call throws {@link OpenComputerError}. */
 export const Events = {
-  /** A page of events. Its `cursor` is where the next one starts, whether it has events yet or not. */
+  /** Returns a page of events. The next page starts at its `cursor`, whether there are events after it yet or not. */
   async list(options: ListEventsOptions = {}): Promise<ReceivedEventPage> {
     const { order, limit, since, until } = options;
     const query = {

@@ -30,7 +30,7 @@ export interface CreateProjectOptions extends ConnectionOptions, ProjectDefaults
   name: string;
 }
 
-/** Absent fields are kept; `egressAllowlist: []` clears the list. */
+/** Options of {@link Project.update}. Absent fields are kept; `egressAllowlist: []` clears the list. */
 export interface UpdateProjectOptions extends ConnectionOptions, ProjectDefaults {
   name?: string | undefined;
 }
@@ -49,7 +49,7 @@ export const Project = {
     );
   },
 
-  /** All projects of the org, by name. */
+  /** Lists all projects of the org, by name. */
   async list(options: ConnectionOptions = {}): Promise<ProjectRecord[]> {
     return await requestJson(
       resolveConnection(options),
@@ -58,7 +58,7 @@ export const Project = {
     );
   },
 
-  /** One project, by its UUID. @throws `not_found`. */
+  /** Returns one project, by its UUID. @throws `not_found`. */
   async get(projectId: string, options: ConnectionOptions = {}): Promise<ProjectRecord> {
     return await requestJson(
       resolveConnection(options),
@@ -107,7 +107,7 @@ export const Project = {
     return await putSecret(projectPath(projectId), name, value, options);
   },
 
-  /** Names of the project's secrets. @throws `not_found`. */
+  /** Lists the names of the project's secrets. @throws `not_found`. */
   async listSecrets(projectId: string, options: ConnectionOptions = {}): Promise<string[]> {
     return await requestJson(
       resolveConnection(options),

@@ -68,7 +68,7 @@ export interface KillOptions {
   deleteSecretStore?: boolean;
 }
 
-/** Options of {@link Sandbox.create}. Absent ones have the project's value, or else the platform's. */
+/** Options of {@link Sandbox.create}. Absent ones take the project's value, or else the platform's. */
 export interface CreateSandboxOptions extends ConnectionOptions {
   /** Name of the secret store whose secrets the sandbox gets, as sealed tokens. */
   secretStore?: string | undefined;
@@ -118,7 +118,7 @@ export interface CreateSandboxOptions extends ConnectionOptions {
 }
 
 export interface WakeOptions extends CallOptions {
-  /** Idle time-out from now on, in seconds; 0 is never. Absent: the earlier one. */
+  /** Idle time-out from now on, in seconds; 0 is never. Absent: unchanged. */
   timeout?: number | undefined;
 }
 
@@ -142,7 +142,7 @@ export class Sandbox {
   readonly files: Files;
   /** Opens terminals. */
   readonly pty: Terminals;
-  /** What it exchanged with the network, and what it could. */
+  /** Reads the egress log, and explains what would happen to a request. */
   readonly egress: EgressLog;
   /** The state of the sandbox when this object was made. */
   readonly info: CreatedSandbox;
@@ -213,7 +213,7 @@ export class Sandbox {
     return new Sandbox(connection, await checkpointCalls.fork(connection, checkpointId, options));
   }
 
-  /** The checkpoints of a sandbox, also of one that was killed. @throws {OpenComputerError} `sandbox_not_found`. */
+  /** Lists the checkpoints of a sandbox, even of a killed one. @throws {OpenComputerError} `sandbox_not_found`. */
   static async listCheckpoints(
     sandboxId: string,
     options: ConnectionOptions = {},
@@ -248,7 +248,7 @@ export class Sandbox {
     return await patchCalls.create(resolveConnection(options), checkpointId, options);
   }
 
-  /** The scripts of a checkpoint, in their order. @throws {OpenComputerError} `checkpoint_not_found`. */
+  /** Lists the patches of a checkpoint, in the order in which they run. @throws {OpenComputerError} `checkpoint_not_found`. */
   static async listCheckpointPatches(
     checkpointId: string,
     options: ConnectionOptions = {},
@@ -256,7 +256,7 @@ export class Sandbox {
     return await patchCalls.list(resolveConnection(options), checkpointId);
   }
 
-  /** Removes a script from a checkpoint. @throws {OpenComputerError} `patch_not_found`. */
+  /** Deletes a patch of a checkpoint. @throws {OpenComputerError} `patch_not_found`. */
   static async deleteCheckpointPatch(
     checkpointId: string,
     patchId: string,
@@ -283,7 +283,7 @@ export class Sandbox {
     return new Sandbox(resolveConnection(options), info);
   }
 
-  /** The state of a sandbox. @throws {OpenComputerError} `sandbox_not_found`. */
+  /** Returns the state of a sandbox. @throws {OpenComputerError} `sandbox_not_found`. */
   static async get(sandboxId: string, options: ConnectionOptions = {}): Promise<SandboxDetail> {
     return await requestJson(
       resolveConnection(options),
@@ -292,7 +292,7 @@ export class Sandbox {
     );
   }
 
-  /** The org's sandboxes. */
+  /** Lists the org's sandboxes, newest first. */
   static async list(options: ListSandboxesOptions = {}): Promise<SandboxSummary[]> {
     return await requestJson(
       resolveConnection(options),
@@ -301,7 +301,7 @@ export class Sandbox {
     );
   }
 
-  /** The tag keys in use on the org's running sandboxes, with the number of sandboxes of each. */
+  /** Lists the tag keys in use on the org's running and hibernated sandboxes, with the number of sandboxes of each. */
   static async listTagKeys(options: ConnectionOptions = {}): Promise<TagKey[]> {
     const request = { method: "GET", path: "/tags" } as const;
     return (await requestJson(resolveConnection(options), request, tagKeysSchema)).keys;
@@ -338,7 +338,7 @@ export class Sandbox {
     }
   }
 
-  /** The present state of this sandbox. @throws {OpenComputerError} `sandbox_not_found`. */
+  /** Returns the present state of this sandbox. @throws {OpenComputerError} `sandbox_not_found`. */
   async getInfo(options?: CallOptions): Promise<SandboxDetail> {
     const request = { method: "GET", path: this.#path } as const;
     return await requestJson(this.#at(options), request, sandboxDetailSchema);
@@ -409,7 +409,7 @@ export class Sandbox {
     return await scalingCalls.scale(this.#at(options), this.#path, options);
   }
 
-  /** As {@link scale}, for memory, CPU time or both. */
+  /** Changes memory, CPU time or both, as {@link scale} changes memory. */
   async setLimits(limits: SandboxLimits & CallOptions): Promise<void> {
     await scalingCalls.setLimits(this.#at(limits), this.#path, limits);
   }
@@ -450,7 +450,7 @@ export class Sandbox {
     await scalingCalls.reboot(this.#at(options), this.#path, "reboot");
   }
 
-  /** As {@link reboot}, but ends the sandbox at once, as by a loss of power. */
+  /** Ends the sandbox at once, like a loss of power, and boots it from its disk as {@link reboot} does. */
   async powerCycle(options?: CallOptions): Promise<void> {
     await scalingCalls.reboot(this.#at(options), this.#path, "power-cycle");
   }
@@ -472,7 +472,7 @@ export class Sandbox {
     return await checkpointCalls.create(this.#at(options), this.#path, name, options);
   }
 
-  /** The checkpoints of this sandbox. */
+  /** Lists the checkpoints of this sandbox. */
   async listCheckpoints(options?: CallOptions): Promise<CheckpointRecord[]> {
     return await checkpointCalls.list(this.#at(options), this.#path);
   }
@@ -495,13 +495,13 @@ export class Sandbox {
     await checkpointCalls.delete(this.#at(options), this.#path, checkpointId);
   }
 
-  /** The hosts that the sandbox may reach, and those that each secret may be sent to. */
+  /** Returns the hosts that the sandbox may reach, and those that each secret may be sent to. */
   async allowedHosts(options?: CallOptions): Promise<AllowedHosts> {
     const request = { method: "GET", path: `${this.#path}/allowed-hosts` } as const;
     return await requestJson(this.#at(options), request, allowedHostsSchema);
   }
 
-  /** The sandbox's tags, and when they last changed. */
+  /** Returns the sandbox's tags, and when they last changed. */
   async getTags(options?: CallOptions): Promise<SandboxTags> {
     const request = { method: "GET", path: `${this.#path}/tags` } as const;
     return await requestJson(this.#at(options), request, sandboxTagsSchema);
@@ -552,7 +552,7 @@ export class Sandbox {
     return await previewCalls.create(this.#at(options), this.#path, options);
   }
 
-  /** The sandbox's previews, by port. */
+  /** Lists the sandbox's previews, by port. */
   async listPreviewURLs(options?: CallOptions): Promise<PreviewRecord[]> {
     return await previewCalls.list(this.#at(options), this.#path);
   }

@@ -53,7 +53,7 @@ export const SecretStore = {
     );
   },
 
-  /** All stores of the org. */
+  /** Lists all stores of the org. */
   async list(options: ConnectionOptions = {}): Promise<SecretStoreRecord[]> {
     return await requestJson(
       resolveConnection(options),
@@ -62,7 +62,7 @@ export const SecretStore = {
     );
   },
 
-  /** One store, by its UUID. @throws `not_found`. */
+  /** Returns one store, by its UUID. @throws `not_found`. */
   async get(storeId: string, options: ConnectionOptions = {}): Promise<SecretStoreRecord> {
     return await requestJson(
       resolveConnection(options),
@@ -113,7 +113,7 @@ export const SecretStore = {
     return await putSecret(storePath(storeId), name, value, options);
   },
 
-  /** The secrets of a store without their values; `substituteIn` has the placements that apply. @throws `not_found`. */
+  /** Lists the secrets of a store without their values; `substituteIn` has the placements that apply. @throws `not_found`. */
   async listSecrets(storeId: string, options: ConnectionOptions = {}): Promise<SecretEntry[]> {
     return await requestJson(
       resolveConnection(options),

@@ -12,7 +12,7 @@ import type { CallOptions } from "./files/files.ts";
 import { type ApiRequest, apiPath } from "./request/api-request.ts";
 import { requestJson } from "./request/send-request.ts";
 
-/** Usage of which time. It is of whole hours or days, those of `since` and `until` included. */
+/** The period of usage. It covers whole hours or days, including those of `since` and `until`. */
 export interface UsagePeriodOptions {
   /** The first moment. Default: 24 hours before `until`. */
   since?: Date | undefined;
@@ -29,7 +29,7 @@ export type SandboxUsageOptions = CallOptions & UsagePeriodOptions;
 export interface OrgUsageOptions extends ConnectionOptions, UsagePeriodOptions {
   /** Only sandboxes that have all of these tags. */
   tags?: Readonly<Record<string, string>> | undefined;
-  /** `cursor` of the page before. */
+  /** `cursor` of the previous page. */
   cursor?: string | undefined;
   /** Rows of the page, 1–1000. Default 100. */
   limit?: number | undefined;
@@ -41,13 +41,13 @@ export interface OrgUsageOptions extends ConnectionOptions, UsagePeriodOptions {
  * time that it cannot have.
  */
 export const Usage = {
-  /** Of all sandboxes together, and of each: those that took the most CPU time first, by page. */
+  /** Returns the usage of all sandboxes together, and a page of that of each, by descending CPU time. */
   async ofOrg(options: OrgUsageOptions = {}): Promise<OrgUsage> {
     const request = { method: "GET", path: "/usage", query: orgQuery(options) } as const;
     return await requestJson(resolveConnection(options), request, orgUsageSchema);
   },
 
-  /** By the values of a tag: sandboxes without it have the value null. */
+  /** Returns usage by the values of a tag: sandboxes without the tag have the value null. */
   async byTag(key: string, options: OrgUsageOptions = {}): Promise<TagUsage> {
     return await requestJson(
       resolveConnection(options),
@@ -56,7 +56,7 @@ export const Usage = {
     );
   },
 
-  /** Of one sandbox, also of one that was killed. @throws `sandbox_not_found`. */
+  /** Returns the usage of one sandbox, even of a killed one. @throws `sandbox_not_found`. */
   async ofSandbox(
     sandboxId: string,
     options: ConnectionOptions & UsagePeriodOptions = {},

@@ -11,35 +11,35 @@ import { type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
-/** What a webhook is made of. */
+/** Options of {@link Webhook.create}, and webhooks of {@link Sandbox.create}. */
 export interface WebhookOptions {
   /** An `https` or `http` URL without user, password and fragment. */
   url: string;
-  /** `whsec_` and the base64 of 24 to 64 bytes. Default: the service makes one. */
+  /** Signing secret: `whsec_` and the base64 of 24 to 64 bytes. Default: the service generates one. */
   secret?: string | undefined;
-  /** Default: all. */
+  /** Types of events to send. Default: all. */
   eventTypes?: readonly EventType[] | undefined;
 }
 
 export interface CreateWebhookOptions extends ConnectionOptions, WebhookOptions {}
 
 export interface ListWebhooksOptions extends ConnectionOptions {
-  /** Those of this sandbox. Default: those of the org. */
+  /** Webhooks of this sandbox. Default: those of the org. */
   sandboxId?: string | undefined;
 }
 
-/** Absent fields keep what is. */
+/** Options of {@link Webhook.update}. Absent fields are kept. */
 export interface UpdateWebhookOptions extends ConnectionOptions {
   url?: string | undefined;
-  /** Null for all. */
+  /** Types of events to send; null for all. */
   eventTypes?: readonly EventType[] | null | undefined;
-  /** `true` has a disabled webhook get events again, from then on. */
+  /** `true` resumes a disabled webhook with the events from then on; `false` disables it. */
   enabled?: boolean | undefined;
 }
 
 export interface ListDeliveriesOptions extends ConnectionOptions {
   state?: WebhookDelivery["state"] | undefined;
-  /** At most 1000. Default 100. */
+  /** Deliveries to list, 1–1000. Default 100. */
   limit?: number | undefined;
 }
 

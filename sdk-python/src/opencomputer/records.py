@@ -701,7 +701,7 @@ UsageInterval = Literal["hour", "day"]
 
 
 class UsageTotal(TypedDict):
-    """What was used in some time, of one sandbox or of several together.
+    """What one sandbox, or several together, used in a period.
 
     ``memoryMBSeconds`` counts each MB for as long as it was held. The peaks are those of one
     sandbox.
@@ -833,8 +833,8 @@ class CreatedWebhook(WebhookRecord):
 class WebhookDelivery(TypedDict):
     """The delivery of an event to a webhook.
 
-    One that is ``pending`` is sent at ``nextAttemptAt``; one that has ``failed`` is not sent any
-    more. ``responseStatus`` and ``error`` are those of the last attempt.
+    One that is ``pending`` is sent at ``nextAttemptAt``; one that has ``failed`` is not sent again.
+    ``responseStatus`` and ``error`` are those of the last attempt.
     """
 
     id: str

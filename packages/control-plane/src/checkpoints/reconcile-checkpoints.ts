@@ -35,7 +35,8 @@ export function createReconcileCheckpoints(deps: {
     for (const id of processing) {
       const checkpoint = made.get(id);
       if (checkpoint === undefined) {
-        const failure = "The server or its worker was restarted while the checkpoint was made: create another";
+        const failure =
+          "The server or its worker was restarted while the checkpoint was made: create another";
         await maintenance.finish(id, { status: "failed", failure });
       } else {
         const { sizeBytes, memoryMB } = checkpoint;

@@ -45,9 +45,12 @@ export async function openDataDirectoryName(dataDirectory: string): Promise<stri
   if (text !== undefined) {
     const kept = z.uuid().safeParse(text);
     if (kept.success) return kept.data;
-    throw new Error(`${path} must contain a UUID: remove the file, and the service creates a new one`, {
-      cause: kept.error,
-    });
+    throw new Error(
+      `${path} must contain a UUID: remove the file, and the service creates a new one`,
+      {
+        cause: kept.error,
+      },
+    );
   }
   const name = randomUUID();
   await writePrivateFile(path, `${name}\n`);

@@ -64,7 +64,8 @@ export function createWorkerLink(deps: {
 }
 
 function reasonFor(status: WorkerStatus | undefined): string {
-  if (status === undefined) return "The worker is not running; it is being restarted: try again soon";
+  if (status === undefined)
+    return "The worker is not running; it is being restarted: try again soon";
   if (status.failure !== null) return `The worker cannot take sandboxes: ${status.failure}`;
   return `The worker is not ready yet: ${status.stage}`;
 }

@@ -28,7 +28,7 @@ const kinds = {
 export interface OtlpOptions {
   /** Where spans are sent, by OTLP over HTTP. */
   readonly url: string;
-  /** Of each export. Secret. */
+  /** Headers of each export, which are secret. */
   readonly headers: Readonly<Record<string, string>>;
   /** CAs in PEM form that are trusted instead of Node's. */
   readonly roots: readonly string[] | undefined;
@@ -102,7 +102,7 @@ function contextOf({ traceId, spanId, isSampled }: TraceContext, isRemote: boole
   return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote });
 }
 
-/** By the names of OpenTelemetry's semantic conventions, where there are some. */
+/** The attributes of a span under the names of OpenTelemetry's semantic conventions, where these have one. */
 function toAttributes(attributes: SpanAttributes): Attributes {
   const { sandboxId, checkpointId, route, method, statusCode } = attributes;
   return {

@@ -112,7 +112,7 @@ export interface Commands {
    * @throws {OpenComputerError} `session_not_found`.
    */
   reattachShell(sessionId: string, options?: CallOptions): Promise<Shell>;
-  /** The running commands, and the last of those that have ended. */
+  /** Lists the running commands, and the last of those that have ended. */
   list(options?: CallOptions): Promise<SessionInfo[]>;
   /** @throws {OpenComputerError} `session_not_found`. */
   get(sessionId: string, options?: CallOptions): Promise<SessionInfo>;

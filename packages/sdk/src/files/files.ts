@@ -33,9 +33,9 @@ export type FileContent = string | Uint8Array | ArrayBuffer | Blob;
 
 /** The files of one sandbox. Paths are absolute, or relative to `/home/sandbox`. */
 export interface Files {
-  /** A file's content as UTF-8 text. @throws {OpenComputerError} `file_not_found`. */
+  /** Returns a file's content as UTF-8 text. @throws {OpenComputerError} `file_not_found`. */
   read(path: string, options?: CallOptions): Promise<string>;
-  /** A file's bytes. @throws {OpenComputerError} `file_not_found`. */
+  /** Returns a file's bytes. @throws {OpenComputerError} `file_not_found`. */
   readBytes(path: string, options?: CallOptions): Promise<Uint8Array>;
   /**
    * A file as a stream, which buffers little of it. Read it to its end or cancel
@@ -55,11 +55,11 @@ export interface Files {
    * HTTP/2 or later); elsewhere pass a `Blob` to {@link write}.
    */
   writeStream(path: string, source: StreamSource, options?: CallOptions): Promise<void>;
-  /** The entries of a directory; `size` is in bytes. */
+  /** Lists the entries of a directory; `size` is in bytes. */
   list(path: string, options?: CallOptions): Promise<DirectoryEntry[]>;
-  /** Makes a directory, and its parents where they are missing. */
+  /** Creates a directory and its missing parents. */
   makeDir(path: string, options?: CallOptions): Promise<void>;
-  /** Removes a file, or a directory with its contents. */
+  /** Deletes a file, or a directory with its contents. */
   remove(path: string, options?: CallOptions): Promise<void>;
   /** Whether a file or a directory exists at the path. */
   exists(path: string, options?: CallOptions): Promise<boolean>;

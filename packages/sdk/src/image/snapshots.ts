@@ -50,7 +50,7 @@ export class Snapshots {
     return await requestJson(this.#at(options), request, snapshotRecordSchema.array());
   }
 
-  /** One snapshot. @throws {OpenComputerError} `not_found`. */
+  /** Returns one snapshot. @throws {OpenComputerError} `not_found`. */
   async get(name: string, options?: CallOptions): Promise<SnapshotRecord> {
     const request = { method: "GET", path: apiPath`/snapshots/${name}` } as const;
     return await requestJson(this.#at(options), request, snapshotRecordSchema);

@@ -33,7 +33,7 @@ class ApiKey:
 
     @staticmethod
     async def list(**connection: Unpack[ConnectionOptions]) -> builtins.list[ApiKeyEntry]:
-        """All keys of the organization, oldest first, without their values."""
+        """Lists all keys of the organization, oldest first, without their values."""
         request = ApiRequest("GET", "/keys")
         shape = builtins.list[ApiKeyEntry]
         return await request_record(resolve_connection(**connection), request, shape)

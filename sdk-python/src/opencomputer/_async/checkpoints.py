@@ -13,13 +13,13 @@ POLL_SECONDS = 0.25
 
 
 async def list_checkpoints(connection: Connection, sandbox_id: str) -> list[CheckpointRecord]:
-    """The checkpoints of a sandbox, even of one that was killed."""
+    """Lists the checkpoints of a sandbox, even of a killed one."""
     request = ApiRequest("GET", api_path("sandboxes", sandbox_id, "checkpoints"))
     return await request_record(connection, request, list[CheckpointRecord])
 
 
 async def delete_checkpoint(connection: Connection, sandbox_id: str, checkpoint_id: str) -> None:
-    """Deletes a checkpoint of a sandbox, even of one that was killed."""
+    """Deletes a checkpoint of a sandbox, even of a killed one."""
     path = api_path("sandboxes", sandbox_id, "checkpoints", checkpoint_id)
     await request_deletion(connection, ApiRequest("DELETE", path))
 

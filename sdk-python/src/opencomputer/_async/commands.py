@@ -233,12 +233,12 @@ class Commands:
         return await open_shell(attach, is_new=is_new)
 
     async def list(self) -> builtins.list[SessionInfo]:
-        """The running commands, and those that ended last."""
+        """Lists the running commands, and those that ended last."""
         request = ApiRequest("GET", self._path)
         return await request_record(self._connection, request, builtins.list[SessionInfo])
 
     async def get(self, session_id: str) -> SessionInfo:
-        """One command.
+        """Returns one command.
 
         Raises:
             NotFoundError: ``session_not_found``.
@@ -291,7 +291,7 @@ class Commands:
         )
 
     async def result(self, exec_id: str) -> CommandProgress:
-        """The output of a background command so far, after waiting at most 0.5 s for its end.
+        """Returns the output of a background command so far; waits at most 0.5 s for its end.
 
         Raises:
             NotFoundError: ``session_not_found``.

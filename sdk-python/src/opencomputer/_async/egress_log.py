@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class EgressLog:
-    """The egress log of one sandbox: as ``sandbox.egress``, or of one that was killed by its id."""
+    """The egress log of one sandbox, as ``sandbox.egress``, or by its id, even of a killed one."""
 
     def __init__(self, sandbox_id: str, **connection: Unpack[ConnectionOptions]) -> None:
         self._connection = resolve_connection(**connection)
@@ -31,7 +31,7 @@ class EgressLog:
         refused: bool = False,
         host: str | None = None,
     ) -> EgressPage:
-        """A page of the log. Its ``cursor`` is where the next one starts, even if it is empty yet.
+        """Returns a page of the log. The next starts at its ``cursor``, even if it is empty yet.
 
         Args:
             cursor: That of an entry or a page: only entries after it, or before it with ``desc``.
@@ -55,7 +55,7 @@ class EgressLog:
     def follow(
         self, *, cursor: str | None = None, refused: bool = False, host: str | None = None
     ) -> AsyncIterator[EgressEntry]:
-        """Entries once they are stored: those after ``cursor``, or from now on without one.
+        """Iterates over entries as they are stored: those after ``cursor``, or new ones without it.
 
         Close the iterator to end it. While the service cannot be reached it tries again, and
         continues after the last entry.
@@ -89,7 +89,7 @@ class EgressLog:
         return await request_record(self._connection, request, EgressExplanation)
 
     async def suggest(self) -> EgressSuggestion:
-        """The smallest allowlist, and the fewest hosts of each secret, for what the log has.
+        """Suggests the smallest allowlist, and the fewest hosts of each secret, for this log.
 
         Raises:
             NotFoundError: ``sandbox_not_found``.

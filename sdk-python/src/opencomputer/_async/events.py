@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Events:
-    """What has happened in the organization, by page or as it happens.
+    """What has happened in the organization, in pages or as it happens.
 
     Every call takes the keywords of ``ConnectionOptions`` and raises ``OpenComputerError``.
     """
@@ -34,7 +34,7 @@ class Events:
         until: datetime | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> EventPage:
-        """A page of events. Its ``cursor`` is where the next one starts, even if that is empty yet.
+        """Returns a page of events. The next starts at its ``cursor``, even if it is empty yet.
 
         Args:
             sandbox_id: Only events of this sandbox, also after it was killed.
@@ -65,7 +65,7 @@ class Events:
         cursor: str | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> AsyncIterator[EventRecord]:
-        """Events as they happen: those after ``cursor``, or from now on without one.
+        """Iterates over events as they happen: those after ``cursor``, or new ones without it.
 
         Close the iterator to end it. While the service cannot be reached it
         tries again, and continues after the last event.

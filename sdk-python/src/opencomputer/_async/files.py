@@ -36,7 +36,7 @@ class Files:
         self._path = api_path("sandboxes", sandbox_id, "files")
 
     async def read(self, path: str) -> str:
-        """A file's content as UTF-8 text; invalid bytes become U+FFFD.
+        """Returns a file's content as UTF-8 text; invalid bytes become U+FFFD.
 
         Raises:
             NotFoundError: ``file_not_found``.
@@ -44,7 +44,7 @@ class Files:
         return (await self.read_bytes(path)).decode(errors="replace")
 
     async def read_bytes(self, path: str) -> bytes:
-        """A file's bytes.
+        """Returns a file's bytes.
 
         Raises:
             NotFoundError: ``file_not_found``.
@@ -56,7 +56,7 @@ class Files:
         return await send_request(self._connection, self._content_of(path), read)
 
     async def read_stream(self, path: str) -> AsyncIterator[bytes]:
-        """A file in parts, one of which is in memory at a time.
+        """Reads a file in parts, one of which is in memory at a time.
 
         The request is sent when the iteration begins. Iterate to the end, or close the iterator.
 
@@ -100,7 +100,7 @@ class Files:
         raise failure
 
     async def list(self, path: str) -> builtins.list[DirectoryEntry]:
-        """The entries of a directory.
+        """Lists the entries of a directory.
 
         Raises:
             NotFoundError: ``file_not_found``.
@@ -109,12 +109,12 @@ class Files:
         return await request_record(self._connection, request, builtins.list[DirectoryEntry])
 
     async def make_dir(self, path: str) -> None:
-        """Creates a directory and its parents."""
+        """Creates a directory and its missing parents."""
         request = ApiRequest("POST", f"{self._path}/mkdir", {"path": path}, idempotent=True)
         await request_nothing(self._connection, request)
 
     async def remove(self, path: str) -> None:
-        """Removes a file, or a directory with its contents.
+        """Deletes a file, or a directory with its contents.
 
         Raises:
             NotFoundError: ``file_not_found``.
@@ -139,14 +139,14 @@ class Files:
             return True
 
     async def download_url(self, path: str, *, expires_in: int | None = None) -> SignedUrl:
-        """A URL from which anyone who has it can GET the file, without a key, until it expires.
+        """Creates a URL from which anyone can GET the file, without a key, until it expires.
 
         The file need not exist yet. ``expires_in`` is in seconds, default 3600, at most 86400.
         """
         return await self._signed_url("download-url", path, expires_in)
 
     async def upload_url(self, path: str, *, expires_in: int | None = None) -> SignedUrl:
-        """As ``download_url``: a URL to which anyone who has it can PUT the file's content."""
+        """Creates a URL to which anyone can PUT the file, without a key, until it expires."""
         return await self._signed_url("upload-url", path, expires_in)
 
     def _content_of(self, path: str) -> ApiRequest:

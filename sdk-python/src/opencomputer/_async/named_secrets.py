@@ -57,7 +57,7 @@ def _value_fields(value: str | AwsCredentials) -> dict[str, str | None]:
 async def withdraw_secret(
     connection: Connection, owner_path: str, name: str
 ) -> RevokeSecretResponse:
-    """Withdraws the value of a secret from everything that has it."""
+    """Revokes a secret: removes its value from everything that has it."""
     path = owner_path + api_path("secrets", name, "revoke")
     request = ApiRequest("POST", path, idempotent=True)
     return await request_record(connection, request, RevokeSecretResponse)

@@ -54,14 +54,14 @@ class Project:
 
     @staticmethod
     async def list(**connection: Unpack[ConnectionOptions]) -> builtins.list[ProjectRecord]:
-        """All projects of the organization, by name."""
+        """Lists all projects of the organization, by name."""
         request = ApiRequest("GET", "/projects")
         shape = builtins.list[ProjectRecord]
         return await request_record(resolve_connection(**connection), request, shape)
 
     @staticmethod
     async def get(project_id: str, **connection: Unpack[ConnectionOptions]) -> ProjectRecord:
-        """One project, by its UUID.
+        """Returns one project, by its UUID.
 
         Raises:
             NotFoundError: ``not_found``.
@@ -147,7 +147,7 @@ class Project:
     async def list_secrets(
         project_id: str, **connection: Unpack[ConnectionOptions]
     ) -> builtins.list[str]:
-        """Names of the project's secrets.
+        """Lists the names of the project's secrets.
 
         Raises:
             NotFoundError: ``not_found``.
@@ -160,7 +160,7 @@ class Project:
     async def revoke_secret(
         project_id: str, name: str, **connection: Unpack[ConnectionOptions]
     ) -> RevokeSecretResponse:
-        """Withdraws the value of a secret from every sandbox and checkpoint, at once.
+        """Revokes a secret: removes its value from every sandbox and checkpoint, at once.
 
         They keep its token, which is not replaced in any request until the secret is set again.
         Revoking it again changes nothing.

@@ -140,7 +140,7 @@ class Sandbox:
         on_build_log: Callable[[BuildLogEvent], Any] | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> Sandbox:
-        """Creates a sandbox; returns when it takes commands.
+        """Creates a sandbox; returns when it accepts commands.
 
         What is None falls to the project's value, then to the platform's. The request is never
         sent twice, because a sandbox may have been created although the response was lost.
@@ -270,7 +270,7 @@ class Sandbox:
 
     @staticmethod
     async def get(sandbox_id: str, **connection: Unpack[ConnectionOptions]) -> SandboxDetail:
-        """What the service knows of a sandbox; of a killed one for some time.
+        """Returns the record of a sandbox, for some time also of a killed one.
 
         Raises:
             NotFoundError: ``sandbox_not_found``.
@@ -282,7 +282,7 @@ class Sandbox:
     async def list(
         *, status: SandboxStatus | None = None, **connection: Unpack[ConnectionOptions]
     ) -> builtins.list[SandboxSummary]:
-        """The organization's sandboxes of a status. Default: running and hibernated ones."""
+        """Lists the organization's sandboxes of a status. Default: running and hibernated ones."""
         request = ApiRequest("GET", "/sandboxes", {"status": status})
         shape = builtins.list[SandboxSummary]
         return await request_record(resolve_connection(**connection), request, shape)
@@ -291,7 +291,7 @@ class Sandbox:
     async def list_tag_keys(
         **connection: Unpack[ConnectionOptions],
     ) -> builtins.list[TagKey]:
-        """The tag keys in use on running sandboxes, with how often each is."""
+        """Lists the tag keys in use, with the number of sandboxes that have each."""
         request = ApiRequest("GET", "/tags")
         return (await request_record(resolve_connection(**connection), request, TagKeys))["keys"]
 
@@ -302,7 +302,7 @@ class Sandbox:
         delete_secret_store: bool = False,
         **connection: Unpack[ConnectionOptions],
     ) -> None:
-        """Ends a sandbox by its id and removes all it held.
+        """Stops a sandbox by its id, and deletes its memory and disk.
 
         The options are those of ``kill``.
 
@@ -316,7 +316,7 @@ class Sandbox:
     async def list_checkpoints_by_id(
         sandbox_id: str, **connection: Unpack[ConnectionOptions]
     ) -> builtins.list[CheckpointRecord]:
-        """The checkpoints of a sandbox, even of one that was killed.
+        """Lists the checkpoints of a sandbox, even of a killed one.
 
         Raises:
             NotFoundError: ``sandbox_not_found``.
@@ -359,7 +359,7 @@ class Sandbox:
     async def list_checkpoint_patches(
         checkpoint_id: str, **connection: Unpack[ConnectionOptions]
     ) -> builtins.list[PatchRecord]:
-        """The scripts of a checkpoint, in their order.
+        """Lists the patches of a checkpoint, in the order in which they run.
 
         Raises:
             NotFoundError: ``checkpoint_not_found``.
@@ -372,7 +372,7 @@ class Sandbox:
     async def delete_checkpoint_patch(
         checkpoint_id: str, patch_id: str, **connection: Unpack[ConnectionOptions]
     ) -> None:
-        """Deletes a script of a checkpoint.
+        """Deletes a patch of a checkpoint.
 
         Raises:
             NotFoundError: ``patch_not_found``.
@@ -402,7 +402,7 @@ class Sandbox:
             return False
 
     async def get_info(self) -> SandboxDetail:
-        """The current record of this sandbox.
+        """Returns the current record of this sandbox.
 
         Raises:
             NotFoundError: ``sandbox_not_found``.
@@ -416,7 +416,7 @@ class Sandbox:
         until: datetime | None = None,
         interval: UsageInterval | None = None,
     ) -> SandboxUsage:
-        """What the sandbox uses of its host, now and over time. It is not woken.
+        """Returns what the sandbox uses of its host, now and over time, without waking it.
 
         Args:
             since: The first moment; by default 24 hours before ``until``.
@@ -570,7 +570,7 @@ class Sandbox:
         return await wait_until_ready(self._connection, self.sandbox_id, created["id"])
 
     async def list_checkpoints(self) -> builtins.list[CheckpointRecord]:
-        """The checkpoints of this sandbox."""
+        """Lists the checkpoints of this sandbox."""
         return await list_checkpoints(self._connection, self.sandbox_id)
 
     async def restore_checkpoint(self, checkpoint_id: str) -> RestoredCheckpoint:
@@ -594,12 +594,12 @@ class Sandbox:
         await delete_checkpoint(self._connection, self.sandbox_id, checkpoint_id)
 
     async def allowed_hosts(self) -> AllowedHosts:
-        """The hosts that this sandbox may reach, and those that each secret may be sent to."""
+        """Returns the hosts that this sandbox may reach, and those of each of its secrets."""
         request = self._request("GET", "allowed-hosts")
         return await request_record(self._connection, request, AllowedHosts)
 
     async def get_tags(self) -> SandboxTags:
-        """The sandbox's tags, and when they last changed."""
+        """Returns the sandbox's tags, and when they last changed."""
         return await request_record(self._connection, self._request("GET", "tags"), SandboxTags)
 
     async def set_tags(self, tags: Mapping[str, str]) -> SandboxTags:
@@ -657,7 +657,7 @@ class Sandbox:
         return await request_record(self._connection, request, PreviewRecord)
 
     async def list_preview_urls(self) -> builtins.list[PreviewRecord]:
-        """The sandbox's previews, by port."""
+        """Lists the sandbox's previews, by port."""
         request = self._request("GET", "preview")
         return await request_record(self._connection, request, builtins.list[PreviewRecord])
 

@@ -53,14 +53,14 @@ class SecretStore:
 
     @staticmethod
     async def list(**connection: Unpack[ConnectionOptions]) -> builtins.list[SecretStoreRecord]:
-        """All stores of the organization."""
+        """Lists all stores of the organization."""
         request = ApiRequest("GET", "/secret-stores")
         shape = builtins.list[SecretStoreRecord]
         return await request_record(resolve_connection(**connection), request, shape)
 
     @staticmethod
     async def get(store_id: str, **connection: Unpack[ConnectionOptions]) -> SecretStoreRecord:
-        """One store, by its UUID.
+        """Returns one store, by its UUID.
 
         Raises:
             NotFoundError: ``not_found``.
@@ -155,7 +155,7 @@ class SecretStore:
     async def list_secrets(
         store_id: str, **connection: Unpack[ConnectionOptions]
     ) -> builtins.list[SecretEntry]:
-        """The secrets of a store, without their values.
+        """Lists the secrets of a store, without their values.
 
         Raises:
             NotFoundError: ``not_found``.
@@ -168,7 +168,7 @@ class SecretStore:
     async def revoke_secret(
         store_id: str, name: str, **connection: Unpack[ConnectionOptions]
     ) -> RevokeSecretResponse:
-        """Withdraws the value of a secret from every sandbox and checkpoint, at once.
+        """Revokes a secret: removes its value from every sandbox and checkpoint, at once.
 
         They keep its token, which is not replaced in any request until the secret is set again.
         Revoking it again changes nothing.

@@ -65,12 +65,12 @@ class Terminals:
         return await self._attach_to(session_id, on_output)
 
     async def list(self) -> builtins.list[TerminalInfo]:
-        """The running terminals, and those that ended last."""
+        """Lists the running terminals, and those that ended last."""
         request = ApiRequest("GET", self._path)
         return await request_record(self._connection, request, builtins.list[TerminalInfo])
 
     async def get(self, session_id: str) -> TerminalInfo:
-        """One terminal.
+        """Returns one terminal.
 
         Raises:
             NotFoundError: ``session_not_found``.
@@ -91,7 +91,7 @@ class Terminals:
     async def kill(self, session_id: str) -> None:
         """Ends a terminal, as closing a window does.
 
-        Its shell and foreground process receive SIGHUP. It is not listed any more.
+        Its shell and foreground process receive SIGHUP. It is then no longer listed.
 
         Raises:
             NotFoundError: ``session_not_found``.

@@ -34,7 +34,7 @@ class Usage:
         limit: int | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> OrgUsage:
-        """Of all sandboxes together, and of each: those that took the most CPU time first.
+        """Returns the usage of all sandboxes, and a page of that of each, by descending CPU time.
 
         Args:
             since: The first moment; by default 24 hours before ``until``.
@@ -61,7 +61,7 @@ class Usage:
         limit: int | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> TagUsage:
-        """By the values of a tag: sandboxes without it have the value None.
+        """Returns usage by the values of a tag: sandboxes without the tag have the value None.
 
         Args:
             key: Of the tag.
@@ -86,7 +86,7 @@ class Usage:
         interval: UsageInterval | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> SandboxUsage:
-        """Of one sandbox, also of one that was killed.
+        """Returns the usage of one sandbox, even of a killed one.
 
         Args:
             sandbox_id: ``sb-…``.
@@ -106,7 +106,7 @@ class Usage:
 def usage_period(
     since: datetime | None, until: datetime | None, interval: UsageInterval | None
 ) -> dict[str, str | Sequence[str] | None]:
-    """The query for usage of a time."""
+    """Builds the query for the usage of a period."""
     return {
         "since": to_timestamp(since),
         "until": to_timestamp(until),

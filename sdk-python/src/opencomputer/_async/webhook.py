@@ -50,14 +50,14 @@ class Webhook:
     async def list(
         *, sandbox_id: str | None = None, **connection: Unpack[ConnectionOptions]
     ) -> builtins.list[WebhookRecord]:
-        """The webhooks of the organization or of a sandbox, oldest first, without their secrets."""
+        """Lists the webhooks of the organization or of a sandbox, oldest first, without secrets."""
         request = ApiRequest("GET", "/webhooks", query={"sandboxId": sandbox_id})
         shape = builtins.list[WebhookRecord]
         return await request_record(resolve_connection(**connection), request, shape)
 
     @staticmethod
     async def get(webhook_id: str, **connection: Unpack[ConnectionOptions]) -> WebhookRecord:
-        """One webhook."""
+        """Returns one webhook."""
         request = ApiRequest("GET", api_path("webhooks", webhook_id))
         return await request_record(resolve_connection(**connection), request, WebhookRecord)
 
@@ -70,7 +70,7 @@ class Webhook:
         enabled: bool | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> WebhookRecord:
-        """Changes a webhook. What is None is kept.
+        """Changes a webhook. Fields that are None are kept.
 
         Args:
             webhook_id: The webhook.
@@ -121,7 +121,7 @@ class Webhook:
     async def resend(
         webhook_id: str, delivery_id: str, **connection: Unpack[ConnectionOptions]
     ) -> WebhookDelivery:
-        """Sends the event of a delivery again, as a new one.
+        """Sends the event of a delivery again, as a new delivery.
 
         Raises:
             OpenComputerError: ``invalid_request`` while the webhook is disabled.

@@ -80,7 +80,7 @@ describe("oc egress and oc explain", () => {
     const json = JSON.parse(await oc.done(["egress", id, "--suggest", "--json"]));
     assert.deepEqual(json.egressAllowlist, ["api.example.com"]);
     const both = await oc.run(["egress", id, "--suggest", "--follow"]);
-    assert.deepEqual([both.exitCode, /use it alone/.test(both.stderr)], [1, true]);
+    assert.deepEqual([both.exitCode, /use it without --follow/.test(both.stderr)], [1, true]);
   });
 
   test("explain prints the rule and what would become of each secret", async () => {

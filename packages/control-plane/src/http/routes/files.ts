@@ -73,7 +73,11 @@ export const fileRoutes: FastifyPluginAsyncZod<{ operations: SandboxOperations }
     "/sandboxes/:id/files/mkdir",
     {
       config,
-      schema: { ...schema, summary: "Create a directory and its missing parents", response: noContent },
+      schema: {
+        ...schema,
+        summary: "Create a directory and its missing parents",
+        response: noContent,
+      },
     },
     async (request, reply) => {
       const { id } = request.params;

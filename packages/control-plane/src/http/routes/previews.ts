@@ -82,7 +82,8 @@ export const previewRoutes: FastifyPluginAsyncZod<{ previews: PreviewService }> 
     "/sandboxes/:id/preview/:port/link",
     {
       schema: {
-        summary: "Create a link that opens a preview in a browser; if the preview needs a token, it works once",
+        summary:
+          "Create a link that opens a preview in a browser; if the preview needs a token, it works once",
         params: portParamsSchema,
         response: { 200: previewLinkSchema },
       },

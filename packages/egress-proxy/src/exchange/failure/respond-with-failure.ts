@@ -78,8 +78,12 @@ function explain(exchange: Exchange, error: unknown): Refusal | undefined {
   if (refusal !== undefined) return refusal;
   if (error instanceof ChannelLostError) return upstreamClosed(audit.hostText, error);
   const kind = error instanceof Error ? error.name : typeof error;
-  return new Refusal("internal_error", `The egress proxy failed unexpectedly (${kind}): its log has the reason`, {
-    wasAllowed: true,
-    cause: error,
-  });
+  return new Refusal(
+    "internal_error",
+    `The egress proxy failed unexpectedly (${kind}): its log has the reason`,
+    {
+      wasAllowed: true,
+      cause: error,
+    },
+  );
 }

@@ -35,7 +35,7 @@ export const egressProtocolSchema = z.enum([
 ]);
 export type EgressProtocol = z.infer<typeof egressProtocolSchema>;
 
-/** What became of the secrets of one exchange, by their names. It has no values. */
+/** What happened to the secrets of one exchange, by name. It has no values. */
 export const egressSecretsSchema = z.object({
   /** Tokens that became their values, with the places: `header NAME`, `body`, `query`, `path` or `signature`. */
   substituted: z.array(z.object({ name: z.string(), places: z.array(z.string()) })),
@@ -45,14 +45,14 @@ export const egressSecretsSchema = z.object({
   ),
   /** Values in the response that became tokens again, with how often. */
   redacted: z.array(z.object({ name: z.string(), count: z.int().min(1) })),
-  /** Secrets whose value the sandbox sent in plaintext, although it must not have it: rotate them. */
+  /** Secrets whose value the sandbox sent in plaintext. It should never have had it: rotate them. */
   leaked: z.array(z.string()),
   /** How many tokens were sent that stand for no secret of the sandbox. */
   foreignTokens: z.int().min(0),
 });
 export type EgressSecrets = z.infer<typeof egressSecretsSchema>;
 
-/** What the egress log has of one exchange of a sandbox with the network. */
+/** One exchange of a sandbox with the network, as the egress log records it. */
 export const egressExchangeSchema = z.object({
   /** When it began. */
   time: timestampSchema,
@@ -71,7 +71,7 @@ export const egressExchangeSchema = z.object({
   requestBytes: z.int().min(0),
   responseBytes: z.int().min(0),
   durationMilliseconds: z.number().min(0),
-  /** 0 for one exchange. Otherwise the entry stands for so many that were too many to be kept one by one. */
+  /** 0 for one exchange. Otherwise how many exchanges the entry summarizes, which were too many to be kept one by one. */
   leftOut: z.int().min(0),
 });
 export type EgressExchange = z.infer<typeof egressExchangeSchema>;
@@ -145,7 +145,7 @@ export const explainEgressQuerySchema = z.object({
 
 export type ExplainEgressQuery = z.output<typeof explainEgressQuerySchema>;
 
-/** What would become of one secret's token in a request. */
+/** What would happen to one secret's token in a request. */
 export const explainedSecretSchema = z.object({
   name: z.string(),
   /** Placements in which the token would become its value; empty when it would be withheld everywhere. */
@@ -182,7 +182,7 @@ export const egressExplanationSchema = z.object({
     "name_not_resolved",
   ]),
   entry: z.string().nullable(),
-  /** For people: why it would be refused, or what it would pass. */
+  /** For people: why it would be refused, or how it would be sent. */
   reason: z.string(),
   protocol: z.enum(["https", "http", "tcp"]),
   host: z.string(),
@@ -197,7 +197,7 @@ export type EgressExplanation = z.infer<typeof egressExplanationSchema>;
  * hosts of each secret, that allow what the log has of the sandbox.
  */
 export const egressSuggestionSchema = z.object({
-  /** Of what was allowed and sent. */
+  /** The allowlist for what was allowed and sent. */
   egressAllowlist: z.array(z.string()),
   /** Hosts that received each secret's value. */
   perSecretAllowedHosts: z.record(z.string(), z.array(z.string())),
@@ -208,7 +208,7 @@ export const egressSuggestionSchema = z.object({
    * was made. No part of the lists above.
    */
   unreached: z.array(z.object({ entry: z.string(), count: z.int().min(1) })),
-  /** How many exchanges it follows from, and since when; null without any. */
+  /** The number of exchanges that it follows from, and the time of the first; null without any. */
   exchangeCount: z.int().min(0),
   since: timestampSchema.nullable(),
   /** Whether exchanges were left out of the log in that time: then the lists may lack hosts. */

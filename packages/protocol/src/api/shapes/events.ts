@@ -3,11 +3,11 @@ import { limits } from "../limits.ts";
 import { queryTimeSchema, sandboxIdSchema, timestampSchema } from "../rules/identifiers.ts";
 import { storableTextPattern, toStorableText } from "../rules/text.ts";
 
-/** Any text becomes one by {@link eventText}. */
+/** A text of an event. {@link eventText} makes one of any text. */
 const textSchema = z.string().max(limits.eventTextCharactersMax).regex(storableTextPattern);
 const nameSchema = z.string().max(limits.objectNameCharactersMax);
 const hostSchema = z.string().max(253);
-/** How often it happened since the last event about the same. */
+/** How often it happened since the last event of the same kind. */
 const countSchema = z.int().min(1);
 
 const ofCheckpoint = {
@@ -48,7 +48,7 @@ export const eventContentSchema = z.discriminatedUnion("type", [
   /** Its idle time-out has passed, and so it was hibernated. */
   content("sandbox.timed_out", { idleTimeoutSeconds: z.int().min(0) }),
   content("sandbox.woken", {}),
-  /** What its memory held is lost: it boots from its disk. */
+  /** The content of its memory is lost: it boots from its disk. */
   content("sandbox.memory_lost", { reason: textSchema }),
   content("sandbox.killed", {
     reason: z.enum(["requested", "create_failed", "hibernation_failed", "machine_lost"]),
@@ -59,7 +59,7 @@ export const eventContentSchema = z.discriminatedUnion("type", [
   content("image.step_finished", ofImageStep),
   /** `exitCode` is null when it failed otherwise than by a command's exit code. */
   content("image.step_failed", { ...ofImageStep, exitCode: z.int().nullable() }),
-  /** A webhook gets no events any more: its receiver is gone (410), or failed for a day. */
+  /** A webhook no longer gets events: its receiver is gone (410), or failed for a day. */
   content("webhook.disabled", { webhookId: z.uuid(), reason: z.enum(["gone", "failing"]) }),
   /** A secret's token became its value at this host for the first time. */
   content("secret.first_used", ofSecret),
@@ -67,7 +67,7 @@ export const eventContentSchema = z.discriminatedUnion("type", [
   content("secret.withheld", { ...ofSecret, reason: textSchema, count: countSchema }),
   /** A value in a response became its token again. */
   content("secret.redacted", { ...ofSecret, count: countSchema }),
-  /** The sandbox sent a value in plaintext, which it must not have: rotate the secret. */
+  /** The sandbox sent a value in plaintext, which it should never have had: rotate the secret. */
   content("secret.leaked", { ...ofSecret, count: countSchema }),
   /** A token was sent that does not belong to the sandbox. */
   content("secret.foreign_token", { host: hostSchema, count: countSchema }),
@@ -91,7 +91,7 @@ export function eventText(text: string): string {
   return toStorableText(text.length <= max ? text : `${text.slice(0, max - 1)}…`);
 }
 
-/** What both numbers of a cursor are below. */
+/** The exclusive upper bound of both numbers of a cursor. */
 const cursorNumberEnd = 2n ** 63n;
 
 /** The place of an event in the order in which an org's events are read; `0-0` is before all of them. */
@@ -108,7 +108,7 @@ const envelopeSchema = z.object({
   /** Unique; an event that is delivered twice has the same one. */
   id: z.uuid(),
   cursor: eventCursorSchema,
-  /** The installation that it happened in. */
+  /** The installation where it happened. */
   nodeId: z.string(),
   /** Null for an event that belongs to no sandbox. */
   sandboxId: z.string().nullable(),
@@ -151,9 +151,9 @@ const pageSizeSchema = z
  * first three apply, and `Last-Event-ID`, which replaces `cursor`.
  */
 export const listEventsQuerySchema = z.object({
-  /** Only those of this sandbox, also of one that was killed. */
+  /** Only events of this sandbox, which may have been killed. */
   sandboxId: sandboxIdSchema.optional(),
-  /** Only those of these types, separated by commas. */
+  /** Only events of these types, separated by commas. */
   type: typeListSchema.optional(),
   cursor: eventCursorSchema.optional(),
   /** `asc` by default: the oldest first. */

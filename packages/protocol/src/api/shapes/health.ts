@@ -18,7 +18,7 @@ export const healthSchema = z.object({
   status: z.literal("ok"),
   /** Whether sandboxes can be created now. */
   ready: z.boolean(),
-  /** Whether the host bounds what each sandbox takes of it; null while that is not known. */
+  /** Whether the host limits what each sandbox uses of it; null while that is not known. */
   limitsEnforced: z.boolean().nullable(),
   /** How many machines and saved machines the worker cannot read, and leaves alone; null while that is not known. */
   quarantinedCount: z.int().min(0).nullable(),

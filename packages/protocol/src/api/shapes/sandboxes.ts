@@ -57,7 +57,7 @@ export const createSandboxRequestSchema = z.object({
   snapshot: z.string().max(limits.objectNameCharactersMax).nullish(),
   /** Makes the previews of the sandbox require a token. Without it, the URL of a preview is enough to open it. */
   previewAuth: previewAuthSchema.nullish(),
-  /** Get the events of this sandbox, and end with it. */
+  /** Webhooks that get the events of this sandbox, and are deleted with it. */
   webhooks: z.array(createWebhookRequestSchema).max(limits.webhooksPerSandboxMax).nullish(),
 });
 export type CreateSandboxRequest = z.infer<typeof createSandboxRequestSchema>;

@@ -8,19 +8,19 @@ import { tagKeySchema } from "./tags.ts";
 const amountSchema = z.number().min(0);
 const bytesSchema = z.int().min(0);
 
-/** What was used in some time, of one sandbox or of several together. */
+/** What one sandbox, or several together, used in a period. */
 export const usageTotalSchema = z.object({
-  /** Time that sandboxes ran, each for itself. */
+  /** Sum of the times that the sandboxes ran. */
   runningSeconds: amountSchema,
-  /** CPU time of their machines, the starts of these included. */
+  /** CPU time of their machines, including the start of each. */
   cpuSeconds: amountSchema,
-  /** Memory that their machines held of the host, each MB for as long as it was held. */
+  /** Memory of the host that their machines held, each MB for as long as it was held. */
   memoryMBSeconds: amountSchema,
   /** The most memory that one sandbox held when its usage was read. */
   memoryPeakBytes: bytesSchema,
   /** The most that one sandbox had written to its disk when its usage was read. */
   diskPeakBytes: bytesSchema,
-  /** What passed the network interfaces of their guests, with what their callers send and read. */
+  /** Bytes that passed the network interfaces of their guests, including what callers of the API sent and read. */
   networkReceivedBytes: bytesSchema,
   networkSentBytes: bytesSchema,
 });
@@ -37,16 +37,16 @@ export type UsageInterval = z.infer<typeof usageIntervalSchema>;
 export const currentUsageSchema = z.object({
   /** When it was read. */
   readAt: timestampSchema,
-  /** Since it was created, woken, restored or rebooted. */
+  /** Time since it was created, woken, restored or rebooted. */
   uptimeSeconds: amountSchema,
-  /** Of one CPU, since the reading before; since its start when there was none. 200 is two whole CPUs. */
+  /** Percent of one CPU since the previous reading, or since its start when there was none. 200 is two whole CPUs. */
   cpuPercent: amountSchema,
   memoryBytes: bytesSchema,
   diskBytes: bytesSchema,
 });
 export type CurrentUsage = z.infer<typeof currentUsageSchema>;
 
-/** The time that the usage is of: whole hours or days, those of `since` and `until` included. */
+/** The period of the usage: whole hours or days, including those of `since` and `until`. */
 const periodSchema = z.object({
   since: timestampSchema,
   until: timestampSchema,
@@ -85,7 +85,7 @@ const pageSchema = z.object({
   cursor: usageCursorSchema.nullable(),
 });
 
-/** Sandboxes that run now, together. */
+/** What the running sandboxes use now, together. */
 export const currentOrgUsageSchema = currentUsageSchema
   .pick({ cpuPercent: true, memoryBytes: true, diskBytes: true })
   .extend({ runningCount: z.int().min(0) });

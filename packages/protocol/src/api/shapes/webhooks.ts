@@ -44,12 +44,12 @@ export type CreateWebhookRequest = z.infer<typeof createWebhookRequestSchema>;
 export const updateWebhookRequestSchema = z.object({
   url: webhookUrlSchema.nullish(),
   eventTypes: eventTypesSchema.nullish(),
-  /** `true` has a disabled webhook get events again, from then on. */
+  /** `true` resumes a disabled webhook with the events from then on; `false` disables it. */
   enabled: z.boolean().nullish(),
 });
 export type UpdateWebhookRequest = z.infer<typeof updateWebhookRequestSchema>;
 
-/** Why a webhook gets no events: its owner wants none, its receiver is gone, or it failed for a day. */
+/** Why a webhook is disabled: on request, because its receiver is gone (410), or after a day of failures. */
 export const webhookDisabledReasonSchema = z.enum(["requested", "gone", "failing"]);
 
 /** A webhook as the API returns it: everything but its secret. */
@@ -73,7 +73,7 @@ export type WebhookRecord = z.infer<typeof webhookRecordSchema>;
 export const createdWebhookSchema = webhookRecordSchema.extend({ secret: z.string() });
 export type CreatedWebhook = z.infer<typeof createdWebhookSchema>;
 
-/** Query of `GET /webhooks`: those of a sandbox, or without it those of the org. */
+/** Query of `GET /webhooks`: the webhooks of a sandbox, or without `sandboxId` those of the org. */
 export const listWebhooksQuerySchema = z.object({ sandboxId: sandboxIdSchema.optional() });
 
 export const webhookDeliveryStateSchema = z.enum(["pending", "delivered", "failed"]);

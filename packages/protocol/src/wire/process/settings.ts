@@ -111,7 +111,7 @@ export const settingSchemas = {
     .union([z.ipv4(), z.ipv6(), z.literal("localhost")])
     .default(defaults.apiHost),
   OPENCOMPUTER_PORT: portSchema.default(defaults.apiPort),
-  /** Where a Prometheus of this machine reads metrics, on 127.0.0.1; nowhere without it. */
+  /** Port of 127.0.0.1 on which metrics are served to a Prometheus of this machine; none without it. */
   OPENCOMPUTER_METRICS_PORT: portSchema.optional(),
   OPENCOMPUTER_API_KEY: apiKeySchema.optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
@@ -182,7 +182,7 @@ export const settingSchemas = {
   OPENCOMPUTER_EGRESS_HOSTS: egressHostsSchema.default([]),
   /** Ranges that no sandbox reaches, besides those that are not the public internet. */
   OPENCOMPUTER_EGRESS_DENY: addressRangesSchema.default([]),
-  /** An entry of the egress log is deleted this many days after it was stored, whether its sandbox lives or not. */
+  /** An entry of the egress log is deleted this many days after it was stored, also of a killed sandbox. */
   OPENCOMPUTER_EGRESS_LOG_DAYS_MAX: countSchema(1, 3_650).default(defaults.egressLogDaysMax),
   OPENCOMPUTER_EGRESS_CA_FILE: z.string().startsWith("/", "expected an absolute path").optional(),
   /** File that names the nameservers for sandboxes, in the form of resolv.conf(5); those of the host by default. */

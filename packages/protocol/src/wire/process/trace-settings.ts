@@ -57,17 +57,17 @@ const protocolSchema = z
 export const traceSettingSchemas = {
   /** The base URL of an OTLP receiver: spans go to `v1/traces` below it. */
   OTEL_EXPORTER_OTLP_ENDPOINT: endpointSchema.optional(),
-  /** Where spans go instead, as it is. */
+  /** The complete URL that spans are sent to instead. */
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpointSchema.optional(),
   OTEL_EXPORTER_OTLP_PROTOCOL: protocolSchema,
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: protocolSchema,
-  /** Of each export, such as a key for the receiver. */
+  /** Headers of each export, such as a key for the receiver. */
   OTEL_EXPORTER_OTLP_HEADERS: pairsSchema.default({}),
-  /** The same, and before those. */
+  /** Headers for traces, which override those. */
   OTEL_EXPORTER_OTLP_TRACES_HEADERS: pairsSchema.default({}),
-  /** The CAs of a receiver with a certificate of its own CA. */
+  /** PEM file with the CAs that are trusted for the receiver. */
   OTEL_EXPORTER_OTLP_CERTIFICATE: certificateFileSchema,
-  /** The same, instead of those. */
+  /** PEM file for traces, which is used instead. */
   OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: certificateFileSchema,
   /** Milliseconds that one export may take, with its retries. */
   OTEL_EXPORTER_OTLP_TIMEOUT: z
@@ -84,14 +84,14 @@ export const traceSettingSchemas = {
       ...["parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"],
     ] as const)
     .default("parentbased_always_on"),
-  /** The share of traces that a ratio samples. */
+  /** The share of traces that `traceidratio` samples, from 0 to 1. */
   OTEL_TRACES_SAMPLER_ARG: z
     .string()
     .regex(/^[01]?(\.[0-9]{1,9})?$/, "expected a number from 0 to 1")
     .transform(Number)
     .refine((ratio) => ratio >= 0 && ratio <= 1, { error: "expected a number from 0 to 1" })
     .default(1),
-  /** Of the installation, such as `deployment.environment.name=production`. */
+  /** Attributes of the installation, such as `deployment.environment.name=production`. */
   OTEL_RESOURCE_ATTRIBUTES: pairsSchema.default({}),
   /** Whether nothing is exported, whatever else is set. */
   OTEL_SDK_DISABLED: z

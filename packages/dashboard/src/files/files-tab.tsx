@@ -7,11 +7,10 @@ import { DataTable } from "../parts/data-table.tsx";
 import { DialogButton } from "../parts/dialog-button.tsx";
 import { EmptyState } from "../parts/empty-state.tsx";
 import { ErrorAlert } from "../parts/error-alert.tsx";
-import { formatBytes } from "../parts/format-bytes.ts";
 import { AwakeOnly } from "../sandboxes/awake-only.tsx";
 import { connection } from "../service/connection.ts";
-import { editableBytesMax } from "./decode-text.ts";
-import { DeleteDialog, EditDialog, NewDirectoryDialog, UploadDialog } from "./file-dialogs.tsx";
+import { fileColumns } from "./file-columns.tsx";
+import { NewDirectoryDialog, UploadDialog } from "./file-dialogs.tsx";
 import { joinPath, normalizePath, pathParts } from "./file-paths.ts";
 
 const homeDirectory = "/home/sandbox";
@@ -98,64 +97,12 @@ function Directory({ sandboxId }: { sandboxId: string }) {
           name={`Files in ${path}`}
           rows={entries}
           keyOf={({ name }) => name}
-          columns={[
-            {
-              header: "Name",
-              cell: ({ name, isDir }) =>
-                isDir ? (
-                  <Anchor
-                    component="button"
-                    type="button"
-                    underline="always"
-                    ta="start"
-                    onClick={() => setPath(joinPath(path, name))}
-                  >
-                    {name}/
-                  </Anchor>
-                ) : (
-                  name
-                ),
-            },
-            {
-              header: "Size",
-              isExtra: true,
-              cell: ({ isDir, size }) => (isDir ? "" : formatBytes(size)),
-            },
-            {
-              header: "Actions",
-              cell: ({ name, isDir, size }) => {
-                const file = { sandboxId, path: joinPath(path, name) };
-                return (
-                  <Group gap={4}>
-                    {isDir ? null : (
-                      <Button
-                        size="compact-sm"
-                        variant="default"
-                        aria-label={`Download ${name}`}
-                        onClick={() => download.mutate(file.path)}
-                      >
-                        Download
-                      </Button>
-                    )}
-                    {isDir || size > editableBytesMax ? null : (
-                      <DialogButton
-                        aria-label={`Edit ${name}`}
-                        dialog={(close) => <EditDialog {...file} onClose={close} />}
-                      >
-                        Edit
-                      </DialogButton>
-                    )}
-                    <DialogButton
-                      aria-label={`Delete ${name}`}
-                      dialog={(close) => <DeleteDialog {...file} isDir={isDir} onClose={close} />}
-                    >
-                      Delete
-                    </DialogButton>
-                  </Group>
-                );
-              },
-            },
-          ]}
+          columns={fileColumns({
+            sandboxId,
+            directory: path,
+            onOpen: setPath,
+            onDownload: (file) => download.mutate(file),
+          })}
         />
       )}
       <OcCommand words={["oc", "exec", sandboxId, "--", "ls", "-la", path]} />

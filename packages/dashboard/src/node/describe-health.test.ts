@@ -25,7 +25,7 @@ describe("describeHealth", () => {
       ...{ ...health, ready: false, limitsEnforced: false, quarantinedCount: 2 },
     });
     assert.match(starting ?? "", /cannot be created at the moment/);
-    assert.match(unlimited ?? "", /Control groups do not bound/);
+    assert.match(unlimited ?? "", /No control groups limit/);
     assert.match(quarantined ?? "", /^2 records .* cannot be read/);
   });
 });

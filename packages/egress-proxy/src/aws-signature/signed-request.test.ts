@@ -279,7 +279,7 @@ describe("SignedRequest", () => {
     assert.ok(read(presigned, undefined, { nowMilliseconds: minutes(24 * 60 - 1) }));
     for (const late of [-16, 24 * 60 + 1]) {
       assert.throws(() => read(presigned, undefined, { nowMilliseconds: minutes(late) }), {
-        message: /make a new one/,
+        message: /create a new one/,
       });
     }
     const long = { ...presigned, target: presigned.target.replace("86400", "604801") };

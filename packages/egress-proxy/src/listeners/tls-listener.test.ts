@@ -206,7 +206,7 @@ describe("createTlsListener", async () => {
         maxVersion: "TLSv1.1",
         ciphers: "DEFAULT@SECLEVEL=0",
       },
-      reason: /no version of TLS from 1\.2 on/,
+      reason: /no version of TLS from 1\.2 upwards/,
     },
   ];
   for (const { name, options, reason } of refused) {

@@ -194,7 +194,7 @@ describe("Resolver", () => {
       resolver.respond(query("slow.test"), intercepted, "udp"),
     );
     assert.equal(await resolver.respond(query("slow.test"), intercepted, "udp"), undefined);
-    assert.match(refusals[0]?.reason ?? "", /too many questions/);
+    assert.match(refusals[0]?.reason ?? "", /too many DNS queries/);
     for (const resolve of open) resolve(undefined);
     await Promise.all(held);
     const next = resolver.respond(query("slow.test"), intercepted, "udp");

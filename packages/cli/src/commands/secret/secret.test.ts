@@ -61,7 +61,7 @@ describe("oc secret", () => {
     const value = `-----BEGIN ${canary}-----`;
     const refused = await oc.run(["secret", "set", store, "DASHED", value, "--all-hosts"]);
     assert.deepEqual([refused.exitCode, refused.stdout], [1, ""]);
-    assert.match(refused.stderr, /after --, or comes from --from-stdin/);
+    assert.match(refused.stderr, /after --, or with --from-stdin/);
     assert.doesNotMatch(refused.stderr, new RegExp(canary));
     await oc.done(["secret", "set", store, "DASHED", "--all-hosts", "--", value]);
     assert.equal(kept(store, "DASHED")?.value, value);

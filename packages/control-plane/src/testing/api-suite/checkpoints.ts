@@ -341,7 +341,7 @@ export function describeCheckpoints(openDatabase: OpenTestDatabase): void {
       await installation().restart();
       await eventually(async () => (await find(id, made)).status === "ready", "one is ready");
       await eventually(async () => (await find(id, lost)).status === "failed", "one has failed");
-      assert.match((await find(id, lost)).failure, /make another/);
+      assert.match((await find(id, lost)).failure, /create another/);
     });
 
     test("files of a deleted checkpoint are deleted; of one that never had a row they stay", async () => {

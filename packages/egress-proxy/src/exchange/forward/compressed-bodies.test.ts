@@ -225,7 +225,7 @@ describe("a compressed body passes as it came, and its tokens are named", () => 
           if (body !== cut || !coding.endsWith("zstd")) {
             assert.deepEqual(outcome.line.withheld, withheld);
           }
-          assert.match(outcome.line.reason ?? "", /^the request body is not valid \w+, as its/);
+          assert.match(outcome.line.reason ?? "", /^the request body is not valid \w+, which its/);
         }
       }
     });

@@ -4,7 +4,12 @@
  */
 
 export { checkpointPatches, checkpoints, deletedCheckpoints } from "./schema/checkpoints.ts";
-export { type EgressLogRow, egressLog, egressLogCounts } from "./schema/egress-log.ts";
+export {
+  type EgressLogRow,
+  egressLog,
+  egressLogCounts,
+  type NewEgressEntry,
+} from "./schema/egress-log.ts";
 export { type EgressEventType, egressEventCounts, events } from "./schema/events.ts";
 export { images, snapshots } from "./schema/images.ts";
 export { apiKeys, dashboardSessions, installations, orgs } from "./schema/orgs.ts";

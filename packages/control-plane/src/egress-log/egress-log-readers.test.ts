@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
-import type { EgressLogBatch, EgressLogLine, ReadEgressLog } from "@opencomputer/protocol/wire";
+import {
+  type EgressLogBatch,
+  type EgressLogLine,
+  type ReadEgressLog,
+  serviceLimits,
+} from "@opencomputer/protocol/wire";
 import type { EgressProxyClient } from "../egress-proxy/egress-proxy-client.ts";
 import { testExchange } from "../testing/fake-egress-proxy.ts";
 import { createRecordingLogger } from "../testing/recording-logger.ts";
@@ -10,7 +15,10 @@ import { startEgressLogReaders } from "./egress-log-readers.ts";
 const pauses = { readMilliseconds: 1, retryMilliseconds: 5 };
 
 /** A proxy with these lines, and a database that takes all but `refused`, and fails so often before. */
-function scenario(sequences: number[], options: { refused?: number; failures?: number } = {}) {
+function scenario(
+  sequences: number[],
+  options: { refused?: number; failures?: number; pauses?: typeof pauses } = {},
+) {
   const instanceId = randomUUID();
   let lines: EgressLogLine[] = sequences.map((sequence) => ({
     ...testExchange({}),
@@ -18,13 +26,14 @@ function scenario(sequences: number[], options: { refused?: number; failures?: n
   }));
   let failures = options.failures ?? 0;
   const stored: number[] = [];
-  const { promise: isDrained, drained } = createSignal();
+  const { promise: isDrained, resolve: drained } = createSignal();
+  const { promise: areAllStored, resolve: allStored } = createSignal();
   const egressProxy: Pick<EgressProxyClient, "readEgressLog"> = {
     async readEgressLog({ acknowledged }: ReadEgressLog) {
       const upTo = acknowledged?.instanceId === instanceId ? acknowledged.sequence : 0;
       lines = lines.filter(({ sequence }) => sequence > upTo);
       if (lines.length === 0) drained();
-      return { instanceId, lines };
+      return { instanceId, lines: lines.slice(0, serviceLimits.egressLogLinesPerReadMax) };
     },
   };
   let unstorable = 0;
@@ -38,21 +47,29 @@ function scenario(sequences: number[], options: { refused?: number; failures?: n
         throw new Error("failed", { cause: Object.assign(new Error("data"), { code: "22P05" }) });
       }
       stored.push(...batch.lines.map(({ sequence }) => sequence));
+      if (stored.length === sequences.length) allStored();
     },
     onUnstorable() {
       unstorable += 1;
     },
-    ...{ logger: recording.logger, pauses },
+    ...{ logger: recording.logger, pauses: options.pauses ?? pauses },
   });
-  return { readers, stored, isDrained, log: recording.lines, unstorable: () => unstorable };
+  return {
+    readers,
+    stored,
+    isDrained,
+    areAllStored,
+    log: recording.lines,
+    unstorable: () => unstorable,
+  };
 }
 
 function createSignal() {
-  let drained: () => void = () => undefined;
-  const promise = new Promise<void>((resolve) => {
-    drained = resolve;
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
   });
-  return { promise, drained: () => drained() };
+  return { promise, resolve: () => resolve() };
 }
 
 describe("startEgressLogReaders", () => {
@@ -70,5 +87,17 @@ describe("startEgressLogReaders", () => {
     await readers.stop();
     assert.deepEqual([stored, unstorable()], [[1, 3], 1]);
     assert.match(log(), /"sequence":2,.*is left out/);
+  });
+
+  test("lines that wait beyond those of a full read are read without the pause", async () => {
+    const endless = { ...pauses, readMilliseconds: 2 ** 31 - 1 };
+    const sequences = Array.from(
+      { length: 2 * serviceLimits.egressLogLinesPerReadMax + 1 },
+      (_, index) => index + 1,
+    );
+    const { readers, stored, areAllStored } = scenario(sequences, { pauses: endless });
+    await areAllStored;
+    await readers.stop();
+    assert.deepEqual(stored, sequences);
   });
 });

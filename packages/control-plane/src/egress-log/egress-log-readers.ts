@@ -1,5 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { EgressLogBatch, EgressLogPosition } from "@opencomputer/protocol/wire";
+import {
+  type EgressLogBatch,
+  type EgressLogPosition,
+  serviceLimits,
+} from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import { isDataError } from "../database/database.ts";
 import type { EgressProxyClient } from "../egress-proxy/egress-proxy-client.ts";
@@ -15,7 +19,10 @@ const waitSeconds = 20;
 type ReadableProxy = Pick<EgressProxyClient, "readEgressLog">;
 
 const defaultPauses = {
-  /** Between two reads, so that lines that come one by one are stored together. */
+  /**
+   * Between two reads, so that lines that come one by one are stored together. After as many as
+   * a read returns, more are waiting: the pause is then no longer than storing them took.
+   */
   readMilliseconds: 250,
   retryMilliseconds: 1_000,
 };
@@ -42,21 +49,24 @@ export function startEgressLogReaders(deps: {
     let acknowledged: EgressLogPosition | null = null;
     let hasFailed = false;
 
-    async function readOnce(seconds: number, ending: AbortSignal): Promise<boolean> {
+    async function readOnce(seconds: number, ending: AbortSignal) {
       const batch = await egressProxy.readEgressLog({ acknowledged, waitSeconds: seconds }, ending);
+      const startedAt = performance.now();
       const last = batch.lines.at(-1);
-      if (last === undefined) return false;
-      await storeBatch(batch);
-      acknowledged = { instanceId: batch.instanceId, sequence: last.sequence };
-      return true;
+      if (last !== undefined) {
+        await storeBatch(batch);
+        acknowledged = { instanceId: batch.instanceId, sequence: last.sequence };
+      }
+      return { lineCount: batch.lines.length, storeMilliseconds: performance.now() - startedAt };
     }
 
     async function readAll(): Promise<void> {
       while (!signal.aborted) {
         try {
-          await readOnce(waitSeconds, signal);
+          const { lineCount, storeMilliseconds } = await readOnce(waitSeconds, signal);
           hasFailed = false;
-          await pause(pauses.readMilliseconds);
+          const isFull = lineCount >= serviceLimits.egressLogLinesPerReadMax;
+          await pause(Math.min(pauses.readMilliseconds, isFull ? storeMilliseconds : Infinity));
         } catch (error) {
           if (signal.aborted) return;
           if (!hasFailed) logger.warn({ err: error }, "the egress log cannot be read or stored");
@@ -72,7 +82,7 @@ export function startEgressLogReaders(deps: {
       // What is acknowledged now is not read again by the next control plane.
       const ending = AbortSignal.timeout(pauses.retryMilliseconds);
       try {
-        while (await readOnce(0, ending));
+        while ((await readOnce(0, ending)).lineCount > 0);
       } catch (error) {
         logger.debug({ err: error }, "the rest of the egress log is read at the next start");
       }

@@ -1,5 +1,5 @@
 import { type EventContent, eventText } from "@opencomputer/protocol/api";
-import type { EgressEventType, EgressLogRow } from "../database/schema.ts";
+import type { EgressEventType, NewEgressEntry } from "../database/schema.ts";
 
 /** Something that entries have in common, of which there is at most one event an hour. */
 export interface EgressOccurrence {
@@ -19,7 +19,7 @@ const secretPorts: ReadonlySet<number | null> = new Set([443, 80, null]);
 const otherHosts = "*";
 
 /** What the entries have that is worth an event, each once with how often it occurred. */
-export function occurrencesIn(rows: readonly EgressLogRow[]): EgressOccurrence[] {
+export function occurrencesIn(rows: readonly NewEgressEntry[]): EgressOccurrence[] {
   const found = new Map<string, EgressOccurrence>();
   for (const row of rows) {
     for (const occurrence of occurrencesOf(row)) addTo(found, occurrence);
@@ -58,7 +58,7 @@ export function contentOf({ type, data, count }: EgressOccurrence): EventContent
   return { type, data: { ...data, count } } as EventContent;
 }
 
-function occurrencesOf(row: EgressLogRow): EgressOccurrence[] {
+function occurrencesOf(row: NewEgressEntry): EgressOccurrence[] {
   const { orgId, sandboxId, secrets, leftOut } = row;
   const host = hostOf(row);
   const secretHost = secretPorts.has(row.port) || host === "" ? host : `${host}:${row.port}`;
@@ -95,7 +95,7 @@ function occurrencesOf(row: EgressLogRow): EgressOccurrence[] {
 }
 
 /** The host as an event may have it; empty when it is not known. */
-function hostOf({ host }: EgressLogRow): string {
+function hostOf({ host }: NewEgressEntry): string {
   return (host ?? "").slice(0, hostCharactersMax).replace(/\p{Surrogate}/gu, "\u{fffd}");
 }
 

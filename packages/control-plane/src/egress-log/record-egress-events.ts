@@ -1,18 +1,8 @@
 import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { Database } from "../database/database.ts";
-import {
-  and,
-  count,
-  eq,
-  inArray,
-  isNull,
-  lt,
-  or,
-  type SQL,
-  sql,
-} from "../database/query-builder.ts";
-import { type EgressLogRow, egressEventCounts } from "../database/schema.ts";
-import { recordEvent } from "../events/record-event.ts";
+import { and, count, isNull, lt, or, type SQL, sql } from "../database/query-builder.ts";
+import { egressEventCounts, type NewEgressEntry } from "../database/schema.ts";
+import { type NewEvent, recordEvents } from "../events/record-event.ts";
 import {
   addTo,
   contentOf,
@@ -30,7 +20,7 @@ import {
  */
 export async function recordEgressEvents(
   transaction: Database,
-  rows: readonly EgressLogRow[],
+  rows: readonly NewEgressEntry[],
 ): Promise<void> {
   const occurrences = await boundHosts(transaction, occurrencesIn(rows));
   if (occurrences.length === 0) return;
@@ -40,16 +30,24 @@ export async function recordEgressEvents(
   if (once.length > 0) {
     const reported = await transaction
       .insert(egressEventCounts)
-      .values(once.map((occurrence) => ({ ...valuesOf(occurrence), count: 0, reportedAt: now })))
+      .select(
+        selectRows(
+          once.map((one) => ({ ...one, count: 0 })),
+          { reportedAt: sql`now()` },
+        ),
+      )
       .onConflictDoNothing()
       .returning();
-    for (const { data, ...row } of reported) await report(transaction, { ...row, data, count: 1 });
+    await recordEvents(
+      transaction,
+      reported.map((row) => eventOf({ ...row, count: 1 })),
+    );
   }
   if (counted.length === 0) return;
   const { sandboxId, type, subject } = egressEventCounts;
   const raised = await transaction
     .insert(egressEventCounts)
-    .values(counted.map(valuesOf))
+    .select(selectRows(counted, { reportedAt: sql`null::timestamptz` }))
     .onConflictDoUpdate({
       target: [sandboxId, type, subject],
       set: { count: sql`${egressEventCounts.count} + excluded.count` },
@@ -79,7 +77,6 @@ export async function recordDueEgressEvents(database: Database): Promise<void> {
 
 /** Occurrences that one run reports, at most; the next one reports the others. */
 const dueMax = 1000;
-const now = sql`now()`;
 const returned = {
   orgId: egressEventCounts.orgId,
   sandboxId: egressEventCounts.sandboxId,
@@ -100,28 +97,37 @@ function isDue(): SQL<boolean> {
 }
 
 async function reportDue(transaction: Database, due: readonly EgressOccurrence[]): Promise<void> {
-  for (const occurrence of due) {
-    await report(transaction, occurrence);
-    await transaction
-      .update(egressEventCounts)
-      .set({ count: 0, reportedAt: now })
-      .where(
-        and(
-          eq(egressEventCounts.sandboxId, occurrence.sandboxId),
-          eq(egressEventCounts.type, occurrence.type),
-          eq(egressEventCounts.subject, occurrence.subject),
-        ),
-      );
-  }
+  if (due.length === 0) return;
+  await recordEvents(transaction, due.map(eventOf));
+  const keys = due.map(({ sandboxId, type, subject }) => ({
+    sandbox_id: sandboxId,
+    type,
+    subject,
+  }));
+  await transaction.execute(
+    sql`update ${egressEventCounts} as counts set count = 0, reported_at = now()
+        from jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
+          as due (sandbox_id text, type text, subject text)
+        where counts.sandbox_id = due.sandbox_id and counts.type = due.type
+          and counts.subject = due.subject`,
+  );
 }
 
-async function report(transaction: Database, occurrence: EgressOccurrence): Promise<void> {
+function eventOf(occurrence: EgressOccurrence): NewEvent {
   const { orgId, sandboxId } = occurrence;
-  await recordEvent(transaction, { orgId, sandboxId, ...contentOf(occurrence) });
+  return { orgId, sandboxId, ...contentOf(occurrence) };
 }
 
-function valuesOf({ orgId, sandboxId, type, subject, data, count }: EgressOccurrence) {
-  return { orgId, sandboxId, type, subject, data, count };
+/** Selects occurrences as rows of the counts, in the order of the table's columns. */
+function selectRows(
+  occurrences: readonly EgressOccurrence[],
+  { reportedAt }: { reportedAt: SQL },
+): SQL {
+  const rows = occurrences.map(({ orgId, sandboxId, ...columns }) => ({
+    ...{ org_id: orgId, sandbox_id: sandboxId, ...columns },
+  }));
+  return sql`select org_id, sandbox_id, type, subject, data, count, ${reportedAt}
+    from jsonb_populate_recordset(null::${egressEventCounts}, ${JSON.stringify(rows)}::jsonb)`;
 }
 
 /** Leaves as many hosts of each sandbox and type apart as there may be; the others become one. */
@@ -131,12 +137,12 @@ async function boundHosts(
 ): Promise<EgressOccurrence[]> {
   if (occurrences.length === 0) return [];
   const { sandboxId, type, subject } = egressEventCounts;
-  const ofSandboxes = inArray(sandboxId, [...new Set(occurrences.map((one) => one.sandboxId))]);
-  const subjects = [...new Set(occurrences.map((one) => one.subject))];
+  const ofSandboxes = sql`${sandboxId} = ${anyOf(occurrences.map((one) => one.sandboxId))}`;
+  const hasSubject = sql`${subject} = ${anyOf(occurrences.map((one) => one.subject))}`;
   const known = await transaction
     .select({ sandboxId, type, subject })
     .from(egressEventCounts)
-    .where(and(ofSandboxes, inArray(subject, subjects)));
+    .where(and(ofSandboxes, hasSubject));
   const knownKeys = new Set(known.map(keyOf));
   const counts = await transaction
     .select({ sandboxId, type, count: count() })
@@ -154,4 +160,8 @@ async function boundHosts(
     addTo(bounded, isKnown || isRoom ? occurrence : withoutHost(occurrence));
   }
   return [...bounded.values()];
+}
+
+function anyOf(texts: readonly string[]): SQL {
+  return sql`any(${sql.param([...new Set(texts)])}::text[])`;
 }

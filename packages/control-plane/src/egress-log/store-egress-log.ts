@@ -1,8 +1,9 @@
 import { type EgressSecrets, toStorableText } from "@opencomputer/protocol/api";
 import type { EgressLogBatch, EgressLogLine } from "@opencomputer/protocol/wire";
+import { z } from "zod";
 import type { Database } from "../database/database.ts";
 import { and, eq, inArray, sql } from "../database/query-builder.ts";
-import { egressLog, sandboxes } from "../database/schema.ts";
+import { egressLog, type NewEgressEntry, sandboxes } from "../database/schema.ts";
 import { countStored } from "./egress-log-counts.ts";
 import { noteSecretUses } from "./note-secret-uses.ts";
 import { recordEgressEvents } from "./record-egress-events.ts";
@@ -32,20 +33,42 @@ export async function storeEgressLog(
     const owners = await findOwners(transaction, lines);
     const values = lines.flatMap((line) => {
       const orgId = owners.get(line.sandboxId);
-      return orgId === undefined ? [] : [{ orgId, instanceId, ...valuesOf(line) }];
+      return orgId === undefined ? [] : [{ orgId, instanceId, ...entryOf(line) }];
     });
     if (values.length === 0) return 0;
-    const stored = await transaction
-      .insert(egressLog)
-      .values(values)
-      .onConflictDoNothing({ target: [egressLog.instanceId, egressLog.sequence] })
-      .returning();
+    const stored = await insertEntries(transaction, values);
     await countStored(transaction, stored);
     await recordEgressEvents(transaction, stored);
     await noteSecretUses(transaction, stored);
     return stored.length;
   });
 }
+
+/** Returns those that were not stored before. */
+async function insertEntries(
+  transaction: Database,
+  entries: readonly NewEgressEntry[],
+): Promise<NewEgressEntry[]> {
+  const rows = entries.map(({ orgId, sandboxId, instanceId, wasSent, leftOut, ...columns }) => ({
+    ...{ org_id: orgId, sandbox_id: sandboxId, instance_id: instanceId },
+    ...{ was_sent: wasSent, left_out: leftOut, ...columns },
+  }));
+  // One parameter, as building a statement with thousands of them takes longer than running it.
+  const result = await transaction.execute(
+    sql`insert into ${egressLog} (org_id, sandbox_id, instance_id, sequence, time, protocol, host,
+          port, decision, was_sent, status, left_out, secrets, shown)
+        select org_id, sandbox_id, instance_id, sequence, time, protocol, host,
+          port, decision, was_sent, status, left_out, secrets, shown
+        from jsonb_populate_recordset(null::${egressLog}, ${JSON.stringify(rows)}::jsonb)
+        order by sequence
+        on conflict (instance_id, sequence) do nothing
+        returning sequence`,
+  );
+  const stored = new Set(storedSchema.parse(result).rows.map(({ sequence }) => sequence));
+  return entries.filter(({ sequence }) => stored.has(sequence));
+}
+
+const storedSchema = z.object({ rows: z.array(z.object({ sequence: z.coerce.number() })) });
 
 /** The orgs of the sandboxes of users. */
 async function findOwners(
@@ -61,7 +84,7 @@ async function findOwners(
   return new Map(rows.map(({ id, orgId }) => [id, orgId]));
 }
 
-function valuesOf(line: EgressLogLine) {
+function entryOf(line: EgressLogLine): Omit<NewEgressEntry, "orgId" | "instanceId"> {
   return {
     sandboxId: line.sandboxId,
     sequence: line.sequence,

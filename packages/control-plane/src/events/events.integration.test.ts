@@ -12,7 +12,7 @@ import { createSeededRandom } from "../testing/seeded-random.ts";
 import { type EventPlace, firstPlace } from "./event-cursor.ts";
 import { createEventMaintenance } from "./event-maintenance.ts";
 import { createEventRepository, type EventFilter } from "./event-repository.ts";
-import { recordEvent } from "./record-event.ts";
+import { recordEvent, recordEvents } from "./record-event.ts";
 
 const sandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";
 const shortId = "0123abcd";
@@ -90,6 +90,19 @@ describe("events", () => {
       (await read(undefined)).events.map(({ data }) => data),
       [{ reason: "r" }],
     );
+  });
+
+  test("events that are recorded together are read in their order", async () => {
+    const numbers = Array.from({ length: 500 }, (_, index) => (index * 7) % 500);
+    await recordEvents(
+      database,
+      numbers.map((number) => ({
+        ...{ orgId, sandboxId, type: "sandbox.timed_out" },
+        data: { idleTimeoutSeconds: number },
+      })),
+    );
+    await record(database, 500);
+    assert.deepEqual((await read(undefined, { limit: 1000 })).numbers, [...numbers, 500]);
   });
 
   test("an event of a transaction that is rolled back is never read", async () => {

@@ -50,6 +50,8 @@ export const egressLog = pgTable(
 );
 
 export type EgressLogRow = typeof egressLog.$inferSelect;
+/** What an entry has before the database adds its id and when it was stored. */
+export type NewEgressEntry = Omit<EgressLogRow, "id" | "storedAt">;
 
 /** How many entries of the egress log each sandbox has: the log itself takes long to count. */
 export const egressLogCounts = pgTable(

@@ -1,7 +1,7 @@
 import { limits, otherPortsOf, WireError } from "@opencomputer/protocol/api";
 import { egressModeFor, type PrepareSandboxRequest } from "@opencomputer/protocol/wire";
 import type { Database } from "../../database/database.ts";
-import { recordEvent } from "../../events/record-event.ts";
+import { recordEvents } from "../../events/record-event.ts";
 import type { Caller } from "../../orgs/api-key-repository.ts";
 import { assertDiskBudget } from "../../orgs/disk-budget.ts";
 import type { OrgTransactions } from "../../orgs/org-repository.ts";
@@ -118,9 +118,9 @@ async function recordCreation(
   { config: { cpuCount, memoryMB }, fork }: SandboxPlan,
 ): Promise<void> {
   const data = { cpuCount, memoryMB };
-  await recordEvent(transaction, { ...sandbox, type: "sandbox.created", data });
-  if (fork === null) return;
-  await recordEvent(transaction, { ...sandbox, type: "sandbox.forked", data: fork });
+  const created = { ...sandbox, type: "sandbox.created", data } as const;
+  const forked = fork === null ? [] : [{ ...sandbox, type: "sandbox.forked", data: fork } as const];
+  await recordEvents(transaction, [created, ...forked]);
 }
 
 /** Hibernated sandboxes have no machine, but rows and files. */

@@ -12,7 +12,7 @@ import {
   sql,
 } from "../../database/query-builder.ts";
 import { sandboxes, sandboxFormerSecrets, sandboxSecrets } from "../../database/schema.ts";
-import { recordEvent } from "../../events/record-event.ts";
+import { recordEvents } from "../../events/record-event.ts";
 import { keptStates, liveStates, type SandboxState } from "./sandbox-states.ts";
 import type { BeginningTransition, noTransition } from "./transition-columns.ts";
 
@@ -78,9 +78,11 @@ export function createSandboxRepository(database: Database) {
       .where(condition)
       .returning({ id: sandboxes.id, orgId: sandboxes.orgId, purpose: sandboxes.purpose });
     if (row?.purpose === "user") {
-      for (const event of events) {
-        await recordEvent(transaction, { orgId: row.orgId, sandboxId: row.id, ...event });
-      }
+      const { orgId, id: sandboxId } = row;
+      await recordEvents(
+        transaction,
+        events.map((event) => ({ orgId, sandboxId, ...event })),
+      );
     }
     return row !== undefined;
   }

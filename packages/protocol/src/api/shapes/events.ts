@@ -118,10 +118,17 @@ const envelopeSchema = z.object({
 /** An event as the API returns it. */
 export type EventRecord = z.infer<typeof envelopeSchema> & EventContent;
 
+const [firstContentSchema, ...otherContentSchemas] = eventContentSchema.options;
+
 /** Each side allows the fields of the other: JSON Schema has no other way to join objects. */
 export const eventRecordSchema: z.ZodType<EventRecord, EventRecord> = envelopeSchema
   .loose()
-  .and(z.union(eventContentSchema.options.map((option) => option.loose())));
+  .and(
+    z.discriminatedUnion("type", [
+      firstContentSchema.loose(),
+      ...otherContentSchemas.map((option) => option.loose()),
+    ]),
+  );
 
 const unknownContentSchema = z
   .object({ type: z.string(), data: z.record(z.string(), z.unknown()) })

@@ -72,6 +72,8 @@ export function describeOrgLimits(openDatabase: OpenTestDatabase): void {
             ...row,
             id: `filling ${index}`,
             state: "hibernated" as const,
+            // Held, so that they are not reconciled with machines that they do not have.
+            transitionDeadlineAt: new Date(Date.now() + 3_600_000),
           }));
         const filling = rows(limits.sandboxesKeptPerOrgMax - 1);
         while (filling.length > 0) await database.insert(sandboxes).values(filling.splice(0, 1000));

@@ -32,11 +32,6 @@ export function escapedSegments(
   return segments;
 }
 
-export function hasEscape(syntax: EscapeSyntax, source: Uint8Array, length: number): boolean {
-  const at = firstEscape(syntax, source.subarray(0, length), 0);
-  return at !== -1;
-}
-
 function firstEscape(syntax: EscapeSyntax, source: Uint8Array, from: number): number {
   let at = source.indexOf(syntax.introducer, from);
   while (at !== -1 && !mayBeEscape(syntax, source, at)) {

@@ -20,9 +20,10 @@ export interface EscapeSyntax {
   read(source: Uint8Array, at: number, end: number): number;
 }
 
-const lengthBits = 5;
-const escapeLengthMask = (1 << lengthBits) - 1;
-const singleByte = 0x200000;
+/** What {@link packEscape} makes: a code point, and below it the length of the escape. */
+export const lengthBits = 5;
+export const escapeLengthMask = (1 << lengthBits) - 1;
+export const singleByte = 0x200000;
 const replacementCharacter = 0xfffd;
 
 /** Packs the length of an escape and its code point into one number, to save an object per escape. */
@@ -43,22 +44,31 @@ export const percentSyntax: EscapeSyntax = {
   },
 };
 
-const jsonLetters = new Uint8Array(256);
-for (const [letter, meaning] of ['""', "\\\\", "//", "b\b", "f\f", "n\n", "r\r", "t\t"]) {
-  jsonLetters[letter?.charCodeAt(0) ?? 0] = meaning?.charCodeAt(0) ?? 0;
+const backslashLetters = new Uint8Array(256);
+for (const [letter, meaning] of ["b\b", "f\f", "n\n", "r\r", "t\t"]) {
+  backslashLetters[letter?.charCodeAt(0) ?? 0] = meaning?.charCodeAt(0) ?? 0;
+}
+// Shells, regular expressions, Markdown and LDAP write a backslash before punctuation. One before a line break continues the line.
+for (const character of " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~\r\n") {
+  backslashLetters[character.charCodeAt(0)] = character.charCodeAt(0);
 }
 
-/** RFC 8259, section 7. A surrogate without its other half reads as U+FFFD. */
-export const jsonSyntax: EscapeSyntax = {
+/**
+ * The escapes of JSON (RFC 8259, section 7), and those of other languages: `\x41` and
+ * `\101` for a byte, `\U00000041`, and a backslash before punctuation. A surrogate
+ * without its other half reads as U+FFFD.
+ */
+export const backslashSyntax: EscapeSyntax = {
   introducer: 0x5c,
   bytesMax: 12,
-  letters: jsonLetters,
+  letters: backslashLetters,
   read(source, at, end) {
     if (at + 2 > end) return 0;
     const letter = source[at + 1] ?? 0;
-    const meaning = jsonLetters[letter] ?? 0;
+    const meaning = backslashLetters[letter] ?? 0;
     if (meaning !== 0) return packEscape(2, meaning);
-    const unit = letter !== 0x75 || at + 6 > end ? -1 : hexadecimal(source, at + 2, 4);
+    if (letter !== 0x75) return readByteEscape(letter, source, at, end);
+    const unit = at + 6 > end ? -1 : hexadecimal(source, at + 2, 4);
     if (unit === -1) return 0;
     if (unit < 0xd800 || unit > 0xdfff) return packEscape(6, unit);
     const isPair = source[at + 6] === 0x5c && source[at + 7] === 0x75 && at + 12 <= end;
@@ -67,6 +77,28 @@ export const jsonSyntax: EscapeSyntax = {
     return packEscape(12, 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
   },
 };
+
+function readByteEscape(letter: number, source: Uint8Array, at: number, end: number): number {
+  if (letter === 0x78) {
+    const byte = at + 4 > end ? -1 : hexadecimal(source, at + 2, 2);
+    return byte === -1 ? 0 : packEscape(4, singleByte | byte);
+  }
+  if (letter === 0x55) {
+    const point = at + 10 > end ? -1 : hexadecimal(source, at + 2, 8);
+    return point < 0 || point > 0x10ffff ? 0 : packEscape(10, point);
+  }
+  let value = 0;
+  let to = at + 1;
+  while (to < end && to < at + 4 && isOctalDigit(source[to] as number)) {
+    value = value * 8 + (source[to] as number) - 0x30;
+    to += 1;
+  }
+  return to === at + 1 || value > 0xff ? 0 : packEscape(to - at, singleByte | value);
+}
+
+function isOctalDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x37;
+}
 
 const entityBytesMax = 18;
 const semicolon = 0x3b;
@@ -95,15 +127,25 @@ function isEntityByte(byte: number): boolean {
   );
 }
 
-/** Decodes `source[from…to]` into the view. */
+/** The bytes with which escapes begin. */
+const isIntroducer = new Uint8Array(256);
+for (const { introducer } of [percentSyntax, backslashSyntax, entitySyntax]) {
+  isIntroducer[introducer] = 1;
+}
+
+/**
+ * Decodes `source[from…to]` into the view. Returns whether an escape stands for a character
+ * with which escapes begin: what was decoded may then have escapes of its own.
+ */
 export function readEscaped(
   syntax: EscapeSyntax,
   source: Uint8Array,
   from: number,
   to: number,
   view: View,
-): void {
+): boolean {
   view.ensure(to - from);
+  let makesIntroducer = 0;
   const { bytes, unaligned: target } = view;
   const { introducer, letters } = syntax;
   const introducers = introducer * 0x01010101;
@@ -136,6 +178,7 @@ export function readEscaped(
       if (letter === lineFeed || letter === carriageReturn) continue;
       bytes[length] = letter;
       length += 1;
+      makesIntroducer |= isIntroducer[letter] as number;
       continue;
     }
     const packed = syntax.read(source, at, to);
@@ -144,11 +187,14 @@ export function readEscaped(
       length += 1;
       at += 1;
     } else {
-      length += writeCodePoint(packed >>> lengthBits, bytes, length);
+      const codePoint = packed >>> lengthBits;
+      makesIntroducer |= isIntroducer[codePoint & 0xff] as number;
+      length += writeCodePoint(codePoint, bytes, length);
       at += packed & escapeLengthMask;
     }
   }
   view.finish(length);
+  return makesIntroducer !== 0;
 }
 
 /** Returns the positions of what {@link readEscaped} writes, in `source` or, with `base`, in the source of that. */
@@ -180,8 +226,8 @@ export function escapedPlaces(
   return { starts, ends };
 }
 
-/** Writes a code point as UTF-8 and a single byte unchanged; skips line breaks. */
-function writeCodePoint(codePoint: number, bytes: Uint8Array, at: number): number {
+/** Writes a code point as UTF-8 and a single byte unchanged; skips line breaks. Returns how many bytes it wrote. */
+export function writeCodePoint(codePoint: number, bytes: Uint8Array, at: number): number {
   if (codePoint < 0x80 || codePoint >= singleByte) {
     const byte = codePoint & 0xff;
     if (byte === lineFeed || byte === carriageReturn) return 0;

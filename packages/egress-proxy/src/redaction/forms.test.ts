@@ -112,6 +112,15 @@ const spellings: Record<string, (text: string) => string> = {
   "hexadecimal entities": (text) => entities(text, (point) => `&#x${point.toString(16)};`),
   "padded entities": (text) =>
     entities(text, (point) => `&#X${point.toString(16).padStart(6, "0")};`),
+  "bytes of Python": (text) => everyByte(text).replaceAll("%", "\\x"),
+  "octal digits": (text) =>
+    [...Buffer.from(text)].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join(""),
+  "a backslash before punctuation": (text) => text.replace(/[!-/:-@[-`{-~ ]/g, "\\$&"),
+  "a dump of hexadecimal": (text) => hex(text).replace(/..(?=.)/g, "$& "),
+  "a fingerprint": (text) =>
+    hex(text)
+      .toUpperCase()
+      .replace(/..(?=.)/g, "$&:"),
   hexadecimal: hex,
   "hexadecimal in upper case": (text) => hex(text).toUpperCase(),
 };
@@ -163,6 +172,37 @@ describe("forms of a value that become its token", () => {
   }
 });
 
+describe("forms in two layers of escapes", () => {
+  const value = "nWJalrXU/nFEMI+K7MDENG=bPxRfiCYz3ExAmP9kEy";
+  const layers: Record<string, string> = {
+    "percent-encoding twice": encodeURIComponent(encodeURIComponent(value)),
+    "HTML in Go's JSON": value.replace(/[+/=]/g, (c) => `\\u0026#${c.charCodeAt(0)};`),
+    "HTML twice": value.replace(/[+/=]/g, (c) => `&amp;#x${c.charCodeAt(0).toString(16)};`),
+    "PHP's JSON in a URL": encodeURIComponent(value.replaceAll("/", "\\/")),
+    "JSON in HTML": value.replaceAll("/", "&bsol;/"),
+    // As S3 writes the query of a presigned URL whose signature does not fit.
+    "percent-encoding in a dump": hex(encodeURIComponent(value)).replace(/..(?=.)/g, "$& "),
+    "base64 of a dump's bytes": hex(Buffer.from(value).toString("base64")).replace(
+      /..(?=.)/g,
+      "$&-",
+    ),
+  };
+  for (const [name, spelled] of Object.entries(layers)) {
+    test(name, () => {
+      assert.equal(
+        redact(value, `<p>${spelled}</p>`).replace(/-3d-3d|-3d/g, ""),
+        `<p>${token}</p>`,
+      );
+    });
+  }
+
+  test("a run of pairs that is too short is unchanged, and so is one of another value", () => {
+    const dump = hex(value).replace(/..(?=.)/g, "$& ");
+    const others = [dump.slice(3), dump.slice(0, -3), `${dump.slice(0, 60)}-${dump.slice(61)}`];
+    for (const other of others) assert.equal(redact(value, other), other);
+  });
+});
+
 describe("lastRelease", () => {
   const released = (text: string) => lastRelease(Buffer.from(text), 0, "text");
 
@@ -173,6 +213,19 @@ describe("lastRelease", () => {
     assert.equal(released("QUJDREVG&#x2F;0hJSkt&#43;\r\n"), -1);
     assert.equal(released("QUJDREVG%2FR0hJSktM\n"), -1);
     assert.equal(released("QUJDREVGR0hJSktMTU5P\n\n"), 22);
+  });
+});
+
+describe("lastRelease of class token", () => {
+  const released = (text: string) => lastRelease(Buffer.from(text), 0, "token");
+
+  test("a space releases, unless it may be in separated hexadecimal", () => {
+    assert.equal(released("a word "), 7);
+    assert.equal(released("a lone 7f "), 7);
+    assert.equal(released("7f "), -1);
+    assert.equal(released("7f 3a "), -1);
+    assert.equal(released("x7f "), 4);
+    assert.equal(released('"7f",'), 5);
   });
 });
 

@@ -10,13 +10,14 @@ import { token } from "../testing/observed-redactor.ts";
 import { createSeededRandom, type SeededRandom } from "../testing/seeded-random.ts";
 import { randomPair } from "../testing/value-pairs.ts";
 import { spell, spellingNames } from "../testing/value-spellings.ts";
+import { allEscapesPlaces, readAllEscapes } from "./all-escapes.ts";
 import { BlockScanner } from "./block-scanner.ts";
 import { escapedSegments } from "./escaped-segments.ts";
 import {
+  backslashSyntax,
   type EscapeSyntax,
   entitySyntax,
   escapedPlaces,
-  jsonSyntax,
   percentSyntax,
   readEscaped,
 } from "./escapes.ts";
@@ -24,10 +25,16 @@ import { base64Index, needlesOf } from "./needles.ts";
 import { buildPatternTables } from "./pattern-table.ts";
 import { redactHead } from "./redact-head.ts";
 import { lastRelease } from "./release.ts";
+import {
+  readSeparated,
+  type SeparatedRun,
+  separatedPlaces,
+  separatedRuns,
+} from "./separated-digits.ts";
 import { createValueSearch, type ValueSearch } from "./value-search.ts";
 import { type Places, plainPlaces, readPlain, View } from "./view.ts";
 
-const syntaxes = { percent: percentSyntax, json: jsonSyntax, entity: entitySyntax };
+const syntaxes = { percent: percentSyntax, json: backslashSyntax, entity: entitySyntax };
 
 /** Text of which much is an escape, and more is nearly one. */
 function escapeSoup(random: SeededRandom, piecesMax: number): Buffer {
@@ -119,7 +126,7 @@ describe("decoders of escapes", () => {
     for (let round = 0; round < 2000; round += 1) {
       const text = Array.from({ length: random.below(12) }, () => random.pick(pieces)).join("");
       const expected = withoutBreaks(String(JSON.parse(`"${text}"`)));
-      assert.equal(decoded(jsonSyntax, Buffer.from(text)).toString("utf8"), expected, text);
+      assert.equal(decoded(backslashSyntax, Buffer.from(text)).toString("utf8"), expected, text);
     }
   });
 
@@ -216,6 +223,15 @@ describe("decoders of escapes", () => {
   }
 });
 
+/** Every run of separated digits, found by a regular expression. */
+function naiveRuns(bytes: Buffer): SeparatedRun[] {
+  const runs = /(?=([0-9a-f]{2}([^0-9a-f])[0-9a-f]{2}(?:\2[0-9a-f]{2}){14,}))/gis;
+  return [...bytes.toString("latin1").matchAll(runs)].map((match) => ({
+    from: match.index,
+    to: match.index + (match[1] ?? "").length,
+  }));
+}
+
 /** What stands whole, looked for naively in views of the whole text. */
 function findNaively(bytes: Buffer, parts: readonly string[]): string[] {
   const found = new Set<string>();
@@ -238,18 +254,35 @@ function findNaively(bytes: Buffer, parts: readonly string[]): string[] {
       }
     }
   };
+  const lookInside = (view: View, places: Places) => {
+    const twice = new View();
+    readAllEscapes(view.bytes, 0, view.length, twice);
+    look(twice, allEscapesPlaces(view.bytes, 0, view.length, places));
+  };
+  let mayHoldInner = false;
   const plain = new View();
   readPlain(bytes, plain);
   look(plain, plainPlaces(bytes));
   for (const syntax of Object.values(syntaxes)) {
     const view = new View();
-    readEscaped(syntax, bytes, 0, bytes.length, view);
+    if (readEscaped(syntax, bytes, 0, bytes.length, view)) mayHoldInner = true;
     const places = escapedPlaces(syntax, bytes, 0, bytes.length, undefined);
     look(view, places);
-    if (syntax !== jsonSyntax) continue;
+    if (syntax !== backslashSyntax) continue;
     const twice = new View();
     readEscaped(syntax, view.bytes, 0, view.length, twice);
     look(twice, escapedPlaces(syntax, view.bytes, 0, view.length, places));
+  }
+  if (mayHoldInner) {
+    const all = new View();
+    readAllEscapes(bytes, 0, bytes.length, all);
+    lookInside(all, allEscapesPlaces(bytes, 0, bytes.length, undefined));
+  }
+  for (const run of naiveRuns(bytes)) {
+    const view = new View();
+    readSeparated(bytes, run, view);
+    look(view, separatedPlaces(bytes, run));
+    lookInside(view, separatedPlaces(bytes, run));
   }
   return [...found].sort();
 }
@@ -260,6 +293,39 @@ function searchFor(...values: readonly string[]): ValueSearch {
   assert.ok(search !== undefined, "the values are not searched for");
   return search;
 }
+
+describe("separated digits", () => {
+  test("are found as by a regular expression, whatever surrounds them", () => {
+    const random = createSeededRandom(308);
+    const separators = [" ", ":", "-", "\n", ",", "g", "\xff"];
+    for (let round = 0; round < 2000; round += 1) {
+      const pieces = Array.from({ length: random.below(8) }, () => {
+        const separator = random.pick(separators);
+        const pairs = Array.from({ length: random.below(40) }, () =>
+          random.bytes(1).toString("hex"),
+        );
+        return random.below(3) === 0
+          ? random.pick(["a", "0", " ", "xyz", "61", ": "]).repeat(random.below(30))
+          : pairs.join(separator) + random.pick(["", separator, " ", "f"]);
+      });
+      const text = Buffer.from(pieces.join(""), "latin1");
+      const ends = new Map<number, number>();
+      // The regular expression also finds each run without its first pairs.
+      for (const { from, to } of naiveRuns(text))
+        ends.set(to, Math.min(from, ends.get(to) ?? from));
+      const expected = [...ends].map(([to, from]) => ({ from, to }));
+      const runs = separatedRuns(text, 16);
+      for (const run of expected) {
+        const isFound = runs.some(({ from, to }) => from <= run.from && run.to <= to);
+        assert.ok(isFound, `${JSON.stringify(run)} in ${text.toString("latin1")}`);
+      }
+      for (const { from, to } of runs) {
+        const run = text.toString("latin1", from, to);
+        assert.match(run, /^[0-9a-f]{2}([^0-9a-f])[0-9a-f]{2}(?:\1[0-9a-f]{2})*$/is);
+      }
+    }
+  });
+});
 
 describe("the search of segments", () => {
   test("finds what a naive search of the whole text finds, and nothing else", () => {

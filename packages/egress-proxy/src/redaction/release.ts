@@ -1,3 +1,4 @@
+import { hexadecimalDigit } from "./entities.ts";
 import { base64Index } from "./needles.ts";
 
 /**
@@ -18,6 +19,7 @@ const wrappedColumnsMin = 16;
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
+const space = 0x20;
 
 /** Bytes of a value of class `token`, of its base64 and hexadecimal, of its escapes, and of UTF-16. */
 export const inTokenForms = new Uint8Array(256);
@@ -44,9 +46,28 @@ export function lastRelease(bytes: Uint8Array, from: number, releaseClass: Relea
     const byte = bytes[at] ?? 0;
     if (byte === lineFeed) {
       if (!wrapsBase64(bytes, at)) return at + 1;
-    } else if (releaseClass === "token" && inTokenForms[byte] === 0) return at + 1;
+    } else if (
+      releaseClass === "token" &&
+      inTokenForms[byte] === 0 &&
+      !(byte === space && followsPair(bytes, at))
+    ) {
+      return at + 1;
+    }
   }
   return -1;
+}
+
+/** Whether two hexadecimal digits stand alone before a place: the next byte may follow them in hexadecimal, too. */
+function followsPair(bytes: Uint8Array, at: number): boolean {
+  return (
+    isHexadecimal(bytes[at - 1]) &&
+    isHexadecimal(bytes[at - 2]) &&
+    !/[0-9A-Za-z]/.test(String.fromCharCode(bytes[at - 3] ?? space))
+  );
+}
+
+function isHexadecimal(byte: number | undefined): boolean {
+  return byte !== undefined && hexadecimalDigit(byte) !== -1;
 }
 
 function wrapsBase64(bytes: Uint8Array, lineFeedAt: number): boolean {

@@ -1,7 +1,8 @@
 import { searchedParts } from "@opencomputer/protocol/wire";
+import { allEscapedSegments, allEscapesPlaces, readAllEscapes, syntaxes } from "./all-escapes.ts";
 import type { BlockScanner } from "./block-scanner.ts";
-import { escapedSegments, hasEscape } from "./escaped-segments.ts";
-import { entitySyntax, escapedPlaces, jsonSyntax, percentSyntax, readEscaped } from "./escapes.ts";
+import { escapedSegments } from "./escaped-segments.ts";
+import { backslashSyntax, type EscapeSyntax, escapedPlaces, readEscaped } from "./escapes.ts";
 import {
   type Base64Edges,
   base64Index,
@@ -12,6 +13,7 @@ import {
 } from "./needles.ts";
 import { buildPatternTables, type PatternTable } from "./pattern-table.ts";
 import { inTokenForms, inTokenFormsOfLine, type ReleaseClass, releaseClassOf } from "./release.ts";
+import { readSeparated, separatedPlaces, separatedRuns } from "./separated-digits.ts";
 import { type Places, plainPlaces, readPlain, type View } from "./view.ts";
 
 /** A value that is searched for, and the token that replaces it. */
@@ -55,13 +57,20 @@ export class ValueSearch {
   readonly releaseClass: ReleaseClass;
   readonly #scanner: BlockScanner;
   readonly #parts: readonly SearchedPart[];
+  readonly #shortestPartBytes: number;
   #patterns: Patterns | undefined;
 
   constructor(scanner: BlockScanner, parts: readonly SearchedPart[]) {
     this.#scanner = scanner;
     this.#parts = parts;
     let longest = 0;
-    for (const { part } of parts) longest = Math.max(longest, Buffer.byteLength(part));
+    let shortest = Number.POSITIVE_INFINITY;
+    for (const { part } of parts) {
+      const bytes = Buffer.byteLength(part);
+      longest = Math.max(longest, bytes);
+      shortest = Math.min(shortest, bytes);
+    }
+    this.#shortestPartBytes = shortest;
     this.tailBytes = 2 ** Math.ceil(Math.log2(longest * bytesPerByteMax + tailBytesMargin));
     this.releaseClass = releaseClassOf(parts.map(({ part }) => part));
   }
@@ -69,26 +78,28 @@ export class ValueSearch {
   /** Returns every position of a complete form of a value, in the order of their beginnings. */
   find(text: Uint8Array): readonly FoundValue[] {
     if (text.length < needleBytesMin) return noneFound;
-    return this.releaseClass === "token"
-      ? this.#findInCondensed(text, inTokenForms)
-      : inOrder(this.#findIn(text));
+    const found =
+      this.releaseClass === "token"
+        ? this.#findInCondensed(text, inTokenForms)
+        : this.#findIn(text);
+    return this.#withSeparated(text, found);
   }
 
   /** The same for the head of a message, where no form extends across lines. */
   findInHead(head: Buffer): readonly FoundValue[] {
     if (head.length < needleBytesMin) return noneFound;
-    return this.releaseClass === "token"
-      ? this.#findInCondensed(head, inTokenFormsOfLine)
-      : inOrder(this.#findIn(withSeparatedLines(head)));
+    const found =
+      this.releaseClass === "token"
+        ? this.#findInCondensed(head, inTokenFormsOfLine)
+        : this.#findIn(withSeparatedLines(head));
+    return this.#withSeparated(head, found);
   }
 
-  #findInCondensed(text: Uint8Array, inForms: Uint8Array): readonly FoundValue[] {
+  #findInCondensed(text: Uint8Array, inForms: Uint8Array): FoundValue[] {
     const { condensed } = this.#scanner;
     const bytes = condensed.read(text, inForms, this.#allPatterns().bytesMin);
-    if (bytes.length === 0) return noneFound;
-    const found = inOrder(this.#findIn(bytes));
-    if (found.length === 0) return noneFound;
-    return found.map(({ start, end, name, token }) => ({
+    if (bytes.length === 0) return [];
+    return this.#findIn(bytes).map(({ start, end, name, token }) => ({
       start: condensed.placeOf(start),
       end: condensed.placeOf(end - 1) + 1,
       name,
@@ -104,23 +115,63 @@ export class ValueSearch {
   #findIn(bytes: Uint8Array): FoundValue[] {
     const patterns = this.#allPatterns();
     const found: FoundValue[] = [];
-    const [plain, decoded, decodedTwice] = this.#scanner.views;
+    const [plain, decoded] = this.#scanner.views;
     readPlain(bytes, plain);
     this.#scan(patterns, plain, () => plainPlaces(bytes), found);
+    let mayHoldInner = false;
     for (const syntax of syntaxes) {
       if (!bytes.includes(syntax.introducer)) continue;
       for (const { from, to } of escapedSegments(syntax, bytes, this.tailBytes)) {
+        if (readEscaped(syntax, bytes, from, to, decoded)) mayHoldInner = true;
         const places = once(() => escapedPlaces(syntax, bytes, from, to, undefined));
-        readEscaped(syntax, bytes, from, to, decoded);
         this.#scan(patterns, decoded, places, found);
-        if (syntax !== jsonSyntax || !hasEscape(syntax, decoded.bytes, decoded.length)) continue;
-        const { bytes: inner, length } = decoded;
-        readEscaped(syntax, inner, 0, length, decodedTwice);
-        const innerPlaces = () => escapedPlaces(syntax, inner, 0, length, places());
-        this.#scan(patterns, decodedTwice, innerPlaces, found);
+        if (syntax === backslashSyntax) this.#scanInner(patterns, syntax, places, found);
       }
     }
+    if (!mayHoldInner) return found;
+    for (const { from, to } of allEscapedSegments(bytes, this.tailBytes)) {
+      readAllEscapes(bytes, from, to, decoded);
+      const places = once(() => allEscapesPlaces(bytes, from, to, undefined));
+      this.#scanInner(patterns, undefined, places, found);
+    }
     return found;
+  }
+
+  /** Adds the forms in hexadecimal whose bytes are separated, and sorts all by their beginnings. */
+  #withSeparated(bytes: Uint8Array, found: FoundValue[]): readonly FoundValue[] {
+    const patterns = this.#allPatterns();
+    const [, decoded] = this.#scanner.views;
+    for (const run of separatedRuns(bytes, this.#shortestPartBytes)) {
+      readSeparated(bytes, run, decoded);
+      const places = once(() => separatedPlaces(bytes, run));
+      this.#scan(patterns, decoded, places, found);
+      this.#scanInner(patterns, undefined, places, found);
+    }
+    return inOrder(found);
+  }
+
+  /** Scans what was decoded once with its escapes decoded again: those of one syntax, or all. */
+  #scanInner(
+    patterns: Patterns,
+    syntax: EscapeSyntax | undefined,
+    places: () => Places,
+    found: FoundValue[],
+  ): void {
+    const [, decoded, decodedTwice] = this.#scanner.views;
+    const bytes = decoded.bytes.subarray(0, decoded.length);
+    const segments =
+      syntax === undefined
+        ? allEscapedSegments(bytes, this.tailBytes)
+        : escapedSegments(syntax, bytes, this.tailBytes);
+    for (const { from, to } of segments) {
+      if (syntax === undefined) readAllEscapes(bytes, from, to, decodedTwice);
+      else readEscaped(syntax, bytes, from, to, decodedTwice);
+      const placesTwice = () =>
+        syntax === undefined
+          ? allEscapesPlaces(bytes, from, to, places())
+          : escapedPlaces(syntax, bytes, from, to, places());
+      this.#scan(patterns, decodedTwice, placesTwice, found);
+    }
   }
 
   #scan(patterns: Patterns, view: View, places: () => Places, found: FoundValue[]): void {
@@ -180,7 +231,6 @@ interface Patterns {
   readonly bytesMin: number;
 }
 
-const syntaxes = [percentSyntax, jsonSyntax, entitySyntax];
 const noEdges: Base64Edges = { before: undefined, after: undefined };
 
 function buildPatterns(scanner: BlockScanner, parts: readonly SearchedPart[]): Patterns {

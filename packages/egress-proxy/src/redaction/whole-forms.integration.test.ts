@@ -4,7 +4,7 @@ import { splitAtRandom } from "../testing/http-split.ts";
 import { cutAt, redactorOf, token } from "../testing/observed-redactor.ts";
 import { createSeededRandom } from "../testing/seeded-random.ts";
 import { randomPair } from "../testing/value-pairs.ts";
-import { spell, spellingNames } from "../testing/value-spellings.ts";
+import { layeredSpellings, spell, spellingNames } from "../testing/value-spellings.ts";
 import { holdsWhole } from "../testing/whole-value-oracle.ts";
 import { BlockScanner } from "./block-scanner.ts";
 import { redactWhole, StreamRedactor } from "./stream-redactor.ts";
@@ -13,6 +13,8 @@ import { createValueSearch, type ValueSearch } from "./value-search.ts";
 const key = "sk-ant/api03+qT7vX2mLp9ZrW4cKd8HsNf3bYg6JuEaR";
 const awkward = 'a/b&c+d"e\\f<9Q7x>%zR2kLm4 p=?Ü€😀Wv8Tn1';
 const values = { token: key, text: awkward };
+/** What stands for a value of class text in layers of escapes: it has none in itself. */
+const layered = { token: key, text: 'a/b&c+d"e<9Q7x>zR2kLm4 p=?Ü€😀Wv8Tn1' };
 
 function searchFor(value: string): ValueSearch {
   const search = createValueSearch(new BlockScanner(), [{ name: "KEY", token, value }]);
@@ -40,10 +42,15 @@ function assertSame(actual: Buffer, expected: Buffer, message: string): void {
   assert.deepEqual(actual.toString("latin1"), expected.toString("latin1"), message);
 }
 
-for (const [releaseClass, value] of Object.entries(values)) {
+for (const [releaseClass, value, names] of [
+  ...Object.entries(values).map(([name, value]) => [name, value, spellingNames] as const),
+  ...Object.entries(layered).map(
+    ([name, value]) => [name, value, Object.keys(layeredSpellings)] as const,
+  ),
+]) {
   describe(`a complete form of a value of class ${releaseClass}, split anywhere`, () => {
     const search = searchFor(value);
-    for (const name of spellingNames) {
+    for (const name of names) {
       const form = spell(name, value);
       const surrounded = [
         [Buffer.from('"'), Buffer.from('"')],

@@ -27,6 +27,10 @@ const percent = (bytes: Buffer, isEscaped: (byte: number, at: number) => boolean
     .join("");
 const entities = (given: string, write: (point: number) => string) =>
   [...given].map((character) => write(character.codePointAt(0) ?? 0)).join("");
+const bytesWith = (bytes: Buffer, write: (byte: number) => string) =>
+  [...bytes].map(write).join("");
+const punctuation = (given: string, write: (character: string) => string) =>
+  given.replace(/[!-/:-@[-`{-~]/g, write);
 const entityNames: Record<string, string> = {
   "&": "amp",
   "<": "lt",
@@ -106,16 +110,53 @@ export const spellings: Readonly<Record<string, Spell>> = {
   ),
   "decimal entities": text((given) => entities(given, (point) => `&#${point};`)),
   "hexadecimal entities": text((given) => entities(given, (point) => `&#x${point.toString(16)};`)),
+  "bytes of Python": ascii((bytes) => bytesWith(bytes, (byte) => `\\x${hexOf(byte)}`)),
+  "octal digits of C": ascii((bytes) =>
+    bytesWith(bytes, (byte) => `\\${byte.toString(8).padStart(3, "0")}`),
+  ),
+  "a backslash before punctuation": text((given) =>
+    punctuation(given, (character) => `\\${character}`),
+  ),
+  "hexadecimal separated by spaces": ascii((bytes) =>
+    [...bytes].map((byte) => hexOf(byte)).join(" "),
+  ),
+  "hexadecimal separated by colons": ascii((bytes) =>
+    [...bytes].map((byte) => hexOf(byte).toUpperCase()).join(":"),
+  ),
   "little-endian UTF-16": (bytes) => Buffer.from(bytes.toString("utf8"), "utf16le"),
   "big-endian UTF-16": (bytes) => Buffer.from(bytes.toString("utf8"), "utf16le").swap16(),
 };
 
-/** Names of the forms. */
+/** Forms in two layers of escapes, of values that have no escape in them. */
+export const layeredSpellings: Readonly<Record<string, Spell>> = {
+  "percent twice": text((given) =>
+    encodeURIComponent(punctuation(given, (character) => encodeURIComponent(character))),
+  ),
+  "percent for every byte, twice": ascii((bytes) =>
+    percent(bytes, () => true).replaceAll("%", "%25"),
+  ),
+  "PHP's JSON in a URL": text((given) => encodeURIComponent(json(given).replaceAll("/", "\\/"))),
+  "HTML in Go's JSON": text((given) =>
+    punctuation(given, (character) => `\\u0026#${character.charCodeAt(0)};`),
+  ),
+  "HTML twice": text((given) =>
+    punctuation(given, (character) => `&amp;#${character.charCodeAt(0)};`),
+  ),
+  "percent in HTML": text((given) => encodeURIComponent(given).replaceAll("%", "&#37;")),
+  "octal digits of C in JSON": ascii((bytes) =>
+    bytesWith(bytes, (byte) => `\\\\${byte.toString(8).padStart(3, "0")}`),
+  ),
+  "percent in hexadecimal separated by spaces": text((given) =>
+    [...Buffer.from(encodeURIComponent(given))].map((byte) => hexOf(byte)).join(" "),
+  ),
+};
+
+/** Names of the forms in one layer, and in JSON inside JSON. */
 export const spellingNames: readonly string[] = Object.keys(spellings);
 
 /** The bytes in the form of this name. */
 export function spell(name: string, bytes: Buffer | string): Buffer {
-  const form = spellings[name];
+  const form = spellings[name] ?? layeredSpellings[name];
   if (form === undefined) throw new RangeError(`There is no spelling ${name}`);
   return form(typeof bytes === "string" ? Buffer.from(bytes, "utf8") : bytes);
 }

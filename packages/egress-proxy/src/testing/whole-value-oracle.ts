@@ -27,18 +27,31 @@ export function holdsWhole(given: Buffer, value: string): boolean {
   });
 }
 
-/** The text unchanged, and after each way of unescaping; bytes are latin1 characters. */
+/** The text unchanged, and after each way of unescaping, once and twice; bytes are latin1 characters. */
 function readings(text: string): string[] {
-  const singly = [text, unescapeJson(text), ...afterCuts(text).map(unescapeJson)];
+  const once = unescaped(text);
+  return [text, ...once, ...once.flatMap(unescaped)];
+}
+
+function unescaped(text: string): string[] {
   return [
-    ...singly,
-    ...singly.slice(1).map(unescapeJson),
-    ...singly.slice(1).flatMap(afterCuts).map(unescapeJson),
+    unescapeBackslashes(text),
+    ...afterCuts(text).map(unescapeBackslashes),
     text.replace(/%([0-9a-fA-F]{2})/g, (_, digits) =>
       String.fromCharCode(Number.parseInt(digits, 16)),
     ),
     unescapeEntities(text),
-  ];
+    joinSeparated(text),
+  ].filter((read) => read !== text);
+}
+
+/** Hexadecimal with the same byte between any two pairs of digits. */
+function joinSeparated(text: string): string {
+  return text.replace(/[0-9a-fA-F]{2}([^0-9a-fA-F])[0-9a-fA-F]{2}(?:\1[0-9a-fA-F]{2})+/gs, (run) =>
+    (run.match(/[0-9a-fA-F]{2}/g) ?? [])
+      .map((pair) => String.fromCharCode(Number.parseInt(pair, 16)))
+      .join(""),
+  );
 }
 
 /** A stream may be split in a run of backslashes, and be decoded from its middle. */
@@ -48,10 +61,14 @@ function afterCuts(text: string): string[] {
 
 const letters: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
-function unescapeJson(text: string): string {
+function unescapeBackslashes(text: string): string {
   return text.replace(
-    /((?:\\u[0-9a-fA-F]{4})+)|\\(["\\/bfnrt])/g,
-    (_, units: string | undefined, letter: string | undefined) => {
+    /((?:\\u[0-9a-fA-F]{4})+)|\\(?:x([0-9a-fA-F]{2})|U([0-9a-fA-F]{8})|([0-7]{1,3})|([bfnrt\r\n !-/:-@[-`{-~]))/g,
+    (_, units?: string, byte?: string, point?: string, octal?: string, letter?: string) => {
+      if (byte !== undefined) return String.fromCharCode(Number.parseInt(byte, 16));
+      if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 0xff);
+      if (point !== undefined)
+        return utf8(String.fromCodePoint(Number.parseInt(point, 16) % 0x110000));
       if (units === undefined) return letters[letter ?? ""] ?? letter ?? "";
       return utf8(
         units

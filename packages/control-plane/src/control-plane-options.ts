@@ -48,7 +48,7 @@ export interface ControlPlaneOptions {
   /** Where the built files of the dashboard are; null serves no dashboard. */
   dashboardDirectory: string | null;
   workerSocket: string;
-  /** Of each egress proxy of the host, in the order of their indexes: at least one. */
+  /** The control socket of each egress proxy of the host, by index: at least one. */
   egressProxySockets: readonly string[];
   /** What the supervisor reported last; empty without one. */
   readProcessStates: () => readonly ProcessState[];

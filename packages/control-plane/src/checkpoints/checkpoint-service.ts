@@ -27,7 +27,7 @@ export interface NamedCheckpoint {
 export interface CheckpointService {
   /** @throws {WireError} what {@link CheckpointMaker.make} throws */
   make(sandbox: SandboxRow, request: CreateCheckpointRequest): Promise<CheckpointRecord>;
-  /** Those of a sandbox, the oldest first, also after it was killed. @throws {WireError} `sandbox_not_found` */
+  /** Lists the checkpoints of a sandbox, oldest first, even of a killed one. @throws {WireError} `sandbox_not_found` */
   list(orgId: string, sandboxId: string): Promise<CheckpointRecord[]>;
   /** @throws {WireError} `checkpoint_not_found`, and what {@link restoreCheckpoint} throws */
   restore(orgId: string, named: NamedCheckpoint, signal: AbortSignal): Promise<RestoredCheckpoint>;

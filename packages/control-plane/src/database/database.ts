@@ -9,7 +9,7 @@ export type Database = PgDatabase<PgQueryResultHKT, typeof schema>;
 /** The connections of this process to the database. */
 export interface DatabaseConnections {
   open: number;
-  /** Of the open ones, those that no statement uses. */
+  /** Open connections that no statement uses. */
   idle: number;
   /** Statements that wait for a connection. */
   waiting: number;

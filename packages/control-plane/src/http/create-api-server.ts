@@ -100,7 +100,7 @@ interface ApiServer {
   reconcileAfterFailure: ReconcileAfterFailure;
   requestTraces: RequestTraces;
   requestMetrics: RequestMetrics;
-  /** Of a JSON body; the content of a file may be of any size. */
+  /** The largest JSON body; the content of a file may be of any size. */
   bodyBytesMax: number;
   headerBytesMax: number;
   readHealth: () => Health;

@@ -50,7 +50,7 @@ export function createSnapshots(deps: {
   logger: Logger;
 }): Snapshots {
   const { snapshots, imageBuilds, logger } = deps;
-  /** By id of the snapshot, to abort the build of one that is deleted. */
+  /** Aborts builds of snapshots that are deleted, by the snapshot's id. */
   const waiting = new Map<string, AbortController>();
 
   async function finish(

@@ -8,7 +8,7 @@ export interface PatchService {
     checkpointId: string,
     patch: Parameters<PatchRepository["create"]>[2],
   ): Promise<PatchRecord>;
-  /** Those of a checkpoint in their order. */
+  /** Lists the patches of a checkpoint in the order in which they run. */
   list(orgId: string, checkpointId: string): Promise<PatchRecord[]>;
   /** @throws {WireError} `patch_not_found` */
   delete(orgId: string, checkpointId: string, patchId: string): Promise<void>;

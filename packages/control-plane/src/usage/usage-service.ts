@@ -133,7 +133,7 @@ function placeOf(cursor: string | undefined): UsagePlace | undefined {
     : { cpuMilliseconds: Number(cursor.slice(0, end)), key: cursor.slice(end + 1) };
 }
 
-/** Of rows that are one more than the page where there is another one. */
+/** The cursor of the next page; null after the last. `rows` has one row more than the page if there is another page. */
 function cursorAfter(rows: readonly UsagePlace[], limit: number): string | null {
   const last = rows[limit - 1];
   if (rows.length <= limit || last === undefined) return null;

@@ -6,7 +6,7 @@ export interface LoadedKeyRing {
   keyRing: KeyRing;
   /** Whether values may still be encrypted with a key other than the newest. */
   isRotating: boolean;
-  /** To be called once no value needs a previous key any more. */
+  /** Removes the file of the previous key, or logs that its setting can be unset. Call it once no value needs one. */
   forgetPreviousKeys(): Promise<void>;
 }
 

@@ -79,7 +79,7 @@ async function resolveOrFail(deps: SendMessageDeps, host: string): Promise<reado
   throw new SendError(`${host} has no address`);
 }
 
-/** Of an IPv6 address, without the brackets that it has in a URL. */
+/** The host of a URL; an IPv6 address without its brackets. */
 function hostOf({ hostname }: URL): string {
   return hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
 }

@@ -6,7 +6,7 @@ import { sandboxes, webhookDeliveries, webhooks } from "../database/schema.ts";
 /** What is to be sent, and to how many, of all orgs. */
 export interface WebhookCounts {
   pendingDeliveries: number;
-  /** By why they are disabled, and `enabled`; a state that none is in may be absent. */
+  /** The number of webhooks that are `enabled`, or disabled for each reason; a state without any may be absent. */
   byState: ReadonlyMap<string, number>;
 }
 

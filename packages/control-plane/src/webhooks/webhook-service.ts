@@ -25,7 +25,7 @@ import {
 export interface WebhookService {
   /** @throws {WireError} `limit_exceeded` */
   create(orgId: string, request: CreateWebhookRequest): Promise<CreatedWebhook>;
-  /** Those of a sandbox, or with null those of the org itself. */
+  /** Lists the webhooks of a sandbox, or with null those of the org itself. */
   list(orgId: string, sandboxId: string | null): Promise<WebhookRecord[]>;
   get(orgId: string, webhookId: string): Promise<WebhookRecord>;
   update(orgId: string, webhookId: string, request: UpdateWebhookRequest): Promise<WebhookRecord>;

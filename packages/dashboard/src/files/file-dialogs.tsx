@@ -10,7 +10,7 @@ import { joinPath } from "./file-paths.ts";
 
 interface Place {
   sandboxId: string;
-  /** Of the directory that something is added to, or of the file itself. */
+  /** Path of the directory that something is added to, or of the file itself. */
   path: string;
   onClose: () => void;
 }

@@ -30,7 +30,7 @@ export function describeTotal(total: UsageTotal): [string, string][] {
   ];
 }
 
-/** Of one CPU: 200 % is two whole CPUs. */
+/** Describes a percentage of one CPU: 200 % is two whole CPUs. */
 export function formatPercent(percent: number): string {
   return `${Math.round(percent * 10) / 10} % of a CPU`;
 }

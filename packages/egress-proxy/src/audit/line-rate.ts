@@ -11,7 +11,7 @@ export interface LineRate {
 
 interface Sandbox {
   lines: number;
-  /** By kind and decision, so that a sum is true in both. */
+  /** Sums of lines by kind and decision, so that each sum is of one of both. */
   readonly leftOut: Map<string, LeftOutLines>;
 }
 

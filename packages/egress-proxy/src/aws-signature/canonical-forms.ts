@@ -12,7 +12,7 @@ export const signatureParameter = "X-Amz-Signature";
 /** How a client writes a target into what it signs. */
 export interface CanonicalForm {
   path(path: string): string;
-  /** Of the query without its question mark. */
+  /** The canonical form of a query, which is without its question mark. */
   query(query: string): string;
 }
 

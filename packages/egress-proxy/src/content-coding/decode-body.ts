@@ -22,7 +22,7 @@ export class ContentDecodingError extends Error {
   }
 }
 
-/** Of several codings, text beyond this that grew by more than `growthMax` is an attempt to keep the proxy busy. */
+/** Text in several codings that is larger than this and grew by more than `growthMax` is an attempt to keep the proxy busy. */
 const grownBytesFree = 64 * 1024 * 1024;
 const growthMax = 250;
 

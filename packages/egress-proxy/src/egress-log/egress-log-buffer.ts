@@ -54,7 +54,7 @@ interface Sandbox {
 export class EgressLogBuffer {
   readonly instanceId: string;
   readonly #limits: EgressLogLimits;
-  /** By sequence, in its order. */
+  /** Entries by their sequence, in its order. */
   readonly #entries = new Map<number, Line | Sum>();
   readonly #sandboxes = new Map<string, Sandbox>();
   #bytes = 0;

@@ -29,9 +29,9 @@ export class AddressConnections {
   readonly #now: () => number;
   readonly #onEmpty: () => void;
   readonly #served = new Set<Socket>();
-  /** Those of `#served` without a request in progress; the one idle for longest is first. */
+  /** Connections of `#served` without a request in progress; the one idle for longest is first. */
   readonly #keptAlive = new Map<Socket, IdleConnection>();
-  /** Those of `#served` that had no request yet, in the order of their arrival. */
+  /** Connections of `#served` that had no request yet, in the order of their arrival. */
   readonly #unused = new Map<Socket, IdleConnection>();
   readonly #closing = new Set<Socket>();
   readonly #refused = new Set<Socket>();

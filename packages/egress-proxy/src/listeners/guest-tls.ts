@@ -40,7 +40,7 @@ export function createGuestTls(
   deps: GuestTlsDependencies,
 ): GuestTls {
   const { contexts, log } = deps;
-  /** By the guest's port, which the decrypted socket has in common with the one beneath it. */
+  /** Admissions by the guest's port, which the decrypted socket has in common with the one beneath it. */
   const admissions = new Map<number, Admission>();
 
   const contextFor = (serverName: string): SecureContext | undefined => {

@@ -5,7 +5,7 @@ export interface Rejection {
   readonly port: number;
 }
 
-/** Of linux/netfilter/nfnetlink.h and nfnetlink_log.h. Lengths and types are in the byte order of the host: little-endian. */
+/** Constants of linux/netfilter/nfnetlink.h and nfnetlink_log.h. Lengths and types are in the byte order of the host: little-endian. */
 const packetMessage = 4 << 8;
 const payloadAttribute = 9;
 const messageHeadBytes = 16;

@@ -29,7 +29,7 @@ export class SeenSecrets {
   /** How often, by name. */
   readonly redactedCounts = new Map<string, number>();
   readonly leaked: string[] = [];
-  /** Those of `withheld` whose value was revoked. */
+  /** Names in `withheld` whose value was revoked. */
   readonly revoked: string[] = [];
   /** Tokens and values, each as often as it occurred. */
   readonly occurrences = { substituted: 0, withheld: 0, redacted: 0, leaked: 0, revoked: 0 };

@@ -27,7 +27,7 @@ export interface RequestTraces {
   /** The body was read in the context of its connection, so the trace is entered again. */
   preValidation(request: object, reply: unknown, done: () => void): void;
   onError(request: object, reply: unknown, error: Error): Promise<void>;
-  /** To be added before other hooks that log the response. */
+  /** Enters the trace again for the hooks that log the response: add it before them. */
   onResponse(request: object, reply: unknown, done: () => void): void;
 }
 

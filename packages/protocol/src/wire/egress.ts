@@ -179,7 +179,7 @@ export const auditLineSchema = z.object({
   requestBytes: z.number().int().min(0),
   responseBytes: z.number().int().min(0),
   durationMilliseconds: z.number().min(0),
-  /** Of a WebSocket with its handshake: its messages, and the tokens and values in them. */
+  /** The messages of a WebSocket, and the tokens and values in them; its handshake has the line. */
   webSocket: z
     .strictObject({
       messagesFromGuest: z.int().min(0),

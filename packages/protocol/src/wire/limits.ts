@@ -184,7 +184,7 @@ export const serviceLimits = {
    * requests are refused; this has room for the last line of each connection that was open.
    */
   auditPendingBytesMax: 256 * 16 * 1024 + 1024 * 1024,
-  /** Of these, as much as lines of refused requests may take. */
+  /** The part of these that lines of refused requests may take. */
   auditPendingRefusalsBytesMax: 256 * 1024,
   /** One of the two audit files of a sandbox; the older one is replaced. */
   auditFileBytesMax: 4 * 1024 * 1024,
@@ -194,15 +194,15 @@ export const serviceLimits = {
   egressLogLineBytesMax: 4 * 1024,
   /** Lines of one sandbox that wait for the control plane; the others are summarized. */
   egressLogLinesPerSandboxMax: 2000,
-  /** As much as these lines may take. */
+  /** Memory that these lines may take. */
   egressLogBytesPerSandboxMax: 512 * 1024,
-  /** Lines of all sandboxes that wait. Beyond it a sandbox has only its own share of `egressLogShareBytes`. */
+  /** Memory that waiting lines of all sandboxes may take. Beyond it a sandbox has only its share, `egressLogShareBytes`. */
   egressLogBytesTotalMax: 64 * 1024 * 1024,
   /** What the lines of one sandbox may always take, whatever others do. */
   egressLogShareBytes: 16 * 1024,
   /** Lines that the control plane gets at a time. */
   egressLogLinesPerReadMax: 1000,
-  /** As much as these may take; at least one line is returned. */
+  /** Size that these may have together; at least one line is returned. */
   egressLogBytesPerReadMax: 1024 * 1024,
   /** Between two events of the same kind that follow from the egress log of a sandbox. */
   egressEventSecondsMin: 3600,

@@ -28,9 +28,9 @@ export interface Installation {
   readonly rootMountPoint: string;
   /** The permissions of its directory decide who may connect, as for the sockets below. */
   readonly workerSocket: string;
-  /** Of the process that acts on the host as root; only the worker may connect. */
+  /** The socket of the process that acts on the host as root; only the worker may connect. */
   readonly hostSocket: string;
-  /** Of the egress proxy with an index, from 0. Each has a directory of its own. */
+  /** The control socket of the egress proxy with an index, from 0. Each is in a separate directory. */
   egressProxySocket(index: number): string;
   readonly supervisorSocket: string;
   /** Holds the socket of the private database, whose name is PostgreSQL's. */

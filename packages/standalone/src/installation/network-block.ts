@@ -3,7 +3,7 @@ import { BlockList, isIPv4 } from "node:net";
 import { promisify } from "node:util";
 import { z } from "zod";
 
-/** Of 198.18.0.0/15, which is reserved for benchmarks (RFC 2544), so that no real network uses it. */
+/** Size of a block of 198.18.0.0/15, which is reserved for benchmarks (RFC 2544), so that no real network uses it. */
 const blockPrefixLength = 22;
 const blockCount = 128;
 

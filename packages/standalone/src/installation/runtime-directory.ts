@@ -5,7 +5,7 @@ import { hasCode } from "./file-access.ts";
 
 /** In the runtime directory: the data directory that its sockets and machines belong to. */
 const fileName = "data-directory.json";
-/** Also there: a directory for each machine, which holds its sockets. */
+/** The directory with a directory for each machine, which holds its sockets. */
 const machinesName = "machines";
 
 const holderSchema = z.object({

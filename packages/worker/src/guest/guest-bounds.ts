@@ -41,7 +41,7 @@ interface Share {
  */
 export function createByteBudget(bytesMax: number): ByteBudget {
   let taken = 0;
-  /** Those that hold something. */
+  /** Shares that hold something. */
   const shares = new Set<Share>();
 
   function free(share: Share, holding: Holding): void {

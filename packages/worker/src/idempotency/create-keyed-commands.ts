@@ -47,7 +47,7 @@ const defaultBounds: Bounds = {
 };
 
 export function createKeyedCommands(bounds: Bounds = defaultBounds): KeyedCommands {
-  /** By key, in the order of their begin, for each sandbox. */
+  /** The entries of each sandbox by key, in the order in which they began. */
   const sandboxes = new Map<string, Map<string, Entry>>();
 
   function drop(entry: Entry): void {

@@ -11,7 +11,7 @@
  *     …                                                      the devices, up to the end
  *
  * A page is a u64, its offset with flags in the low bits, the block's name
- * unless it is that of the page before, and what the flags announce.
+ * unless it is that of the previous page, and what the flags announce.
  *
  * @see https://www.qemu.org/docs/master/devel/migration/main.html
  */
@@ -57,7 +57,7 @@ export function createStreamSplitter(
   let chunk: Buffer = Buffer.alloc(0);
   let position = 0;
   let isPastMemory = false;
-  /** Of the page before: in the stream as it comes, and in the rest. */
+  /** The block of the previous page: in the stream that comes in, and in the rest. */
   let comingBlock: string | undefined;
   let remainingBlock: string | undefined;
 

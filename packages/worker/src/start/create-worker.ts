@@ -71,7 +71,7 @@ export interface Worker {
 /** What the worker has to give out. */
 export interface WorkerOccupancy {
   readonly slots: { readonly taken: number; readonly total: number };
-  /** Those of new sandboxes. None are warm while the worker is not ready. */
+  /** Warm machines for new sandboxes. None are warm while the worker is not ready. */
   readonly warmMachines: { readonly ready: number; readonly wanted: number };
 }
 

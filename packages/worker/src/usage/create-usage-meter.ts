@@ -23,7 +23,7 @@ export function createUsageMeter(deps: {
 }): UsageMeter {
   const { now = Date.now, log } = deps;
   const inTurn = pLimit(concurrentReadingsMax);
-  /** By machine, the oldest first. */
+  /** The last readings of ended machines, by machine, oldest first. */
   const ended = new Map<string, Reading>();
 
   /** A machine that cannot be read, such as one that ends meanwhile, is left out. */

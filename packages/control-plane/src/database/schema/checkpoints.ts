@@ -30,7 +30,7 @@ export const checkpoints = pgTable(
     sizeBytes: bigint("size_bytes", { mode: "number" }).notNull().default(0),
     ...sandboxConfigColumns(),
     envs: jsonb("envs").$type<Record<string, string>>().notNull(),
-    /** Those of the sandbox at the moment of the checkpoint. */
+    /** Patches that the sandbox had run at the moment of the checkpoint. */
     appliedPatchIds: jsonb("applied_patch_ids").$type<string[]>(),
     createdAt: createdAt(),
   },

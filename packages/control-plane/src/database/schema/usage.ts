@@ -23,7 +23,7 @@ export const machineUsage = pgTable("machine_usage", {
   startedAt: time("started_at").notNull(),
   readAt: time("read_at").notNull(),
   hasEnded: boolean("has_ended").notNull(),
-  /** Of one CPU, between the last two readings. */
+  /** Percent of one CPU between the last two readings. */
   cpuPercent: doublePrecision("cpu_percent").notNull(),
   cpuMilliseconds: countOf("cpu_milliseconds"),
   memoryBytes: countOf("memory_bytes"),

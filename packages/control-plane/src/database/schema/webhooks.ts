@@ -66,7 +66,7 @@ export const webhookDeliveries = pgTable(
     /** When it is sent, or when the control plane that has taken it is taken for lost. */
     nextAttemptAt: time("next_attempt_at").notNull().defaultNow(),
     lastAttemptAt: time("last_attempt_at"),
-    /** Of the last attempt; null when there was none. */
+    /** Status of the response to the last attempt; null when there was none. */
     responseStatus: integer("response_status"),
     error: text("error"),
     createdAt: createdAt(),

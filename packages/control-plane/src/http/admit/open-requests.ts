@@ -37,7 +37,7 @@ interface Credentials {
 
 export function createOpenRequests(deps: {
   listLiveKeys: ListLive;
-  /** By their hashes. */
+  /** Finds the sessions that have not ended, by their hashes. */
   listLiveSessions: ListLive;
 }): OpenRequests {
   const keys: Credentials = {

@@ -5,7 +5,7 @@ export interface LargeMessage {
   drop(): void;
 }
 
-/** Those of one org, the oldest first. */
+/** The messages of one org, oldest first. */
 interface OrgMessages {
   bytes: number;
   readonly messages: Set<LargeMessage>;

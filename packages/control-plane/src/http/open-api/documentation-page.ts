@@ -20,7 +20,7 @@ const operationSchema = z.object({
   ),
   security: z.array(z.record(z.string(), z.unknown())).default([]),
 });
-/** As much of an OpenAPI document as the page shows. */
+/** The part of an OpenAPI document that the page shows. */
 const documentSchema = z.object({
   info: z.object({ title: z.string(), description: z.string().default("") }),
   paths: z.record(z.string(), z.record(z.string(), operationSchema)),

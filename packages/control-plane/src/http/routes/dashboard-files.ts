@@ -1,7 +1,7 @@
 import fastifyStatic from "@fastify/static";
 import type { FastifyPluginAsync } from "fastify";
 
-/** Of files whose names have a digest of their content. */
+/** `Cache-Control` of files whose names contain a digest of their content. */
 const immutable = "public, max-age=31536000, immutable";
 
 /**

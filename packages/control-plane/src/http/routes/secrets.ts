@@ -15,7 +15,7 @@ import { SecretValue } from "../../vault/secret-value.ts";
 import { noContent } from "./route-parts.ts";
 
 export interface SecretOwner {
-  /** Such as `/projects/:id/secrets`. */
+  /** The path of the routes, such as `/projects/:id/secrets`. */
   path: string;
   /** As the summaries of the routes name it. */
   name: "project" | "store";

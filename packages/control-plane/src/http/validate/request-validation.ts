@@ -42,7 +42,7 @@ function codeFor(issue: z.core.$ZodIssue | undefined): ErrorCode {
   return isPattern ? "invalid_host_pattern" : "invalid_request";
 }
 
-/** Of a union, the issues inside of the one choice that the input fits but for its parts. */
+/** Replaces an issue of a union by those within the one choice whose kind the input has, if there is one. */
 function narrow(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union") return [issue];
   const fitting = issue.errors.filter((choice) => choice.every(({ path }) => path.length > 0));

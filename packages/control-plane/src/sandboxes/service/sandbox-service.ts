@@ -46,7 +46,7 @@ export interface SandboxService {
     request: CreateSandboxRequest,
     follower: ImageFollower,
   ): Promise<CreatedSandbox>;
-  /** Those of a status; all that run or are hibernated without one. */
+  /** Lists sandboxes of a status; without one, all that run or are hibernated. */
   list(orgId: string, status: SandboxStatus | undefined): Promise<SandboxSummary[]>;
   get(orgId: string, sandboxId: string): Promise<SandboxDetail>;
   /** @throws {WireError} `secret_store_in_use`; then nothing was killed */

@@ -18,7 +18,7 @@ const retryMilliseconds = 60 * 1000;
 const attemptsMax = 3;
 /** Hibernations at once: each writes a sandbox's memory to the disk. */
 const hibernationsMax = 4;
-/** Those of one org while others have idle sandboxes: its guests may take long. */
+/** Hibernations of one org at once while others have idle sandboxes: its guests may take long. */
 const hibernationsPerOrgMax = hibernationsMax - 1;
 /** What a sweep waits for its hibernations. */
 const waitMilliseconds = 5_000;

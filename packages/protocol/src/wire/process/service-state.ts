@@ -10,7 +10,7 @@ export const serviceStateMessageSchema = z.object({
 /** What a process of the service, or the supervisor itself, takes of the host. */
 export const processUsageSchema = z.object({
   name: z.string(),
-  /** Of all its threads, since the process started. */
+  /** CPU time of all its threads since the process started. */
   cpuSeconds: z.number().min(0),
   residentMemoryBytes: z.int().min(0),
 });

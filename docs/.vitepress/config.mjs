@@ -29,7 +29,7 @@ const sidebar = [
       { text: "Overview", link: "/guide/" },
       ...guide("secrets", "secret-stores", "projects", "commands", "terminals", "saved-states"),
       ...guide("randomness", "trust", "previews", "scaling", "egress-log", "usage"),
-      ...guide("events", "dashboard", "command-line", "mcp"),
+      ...guide("events", "errors", "dashboard", "command-line", "mcp"),
       { text: "Examples", link: "/examples/" },
     ],
   },

@@ -4,7 +4,7 @@ import { SecretNotUsableError } from "../../token-substitution/secret-not-usable
 import { DialError } from "../../upstream/destination.ts";
 
 /** The codes of the proxy's own responses, with their statuses. */
-const refusalStatuses = {
+export const refusalStatuses = {
   malformed_request: 400,
   no_session: 403,
   egress_host_not_allowed: 403,

@@ -1,3 +1,4 @@
+import { WireError } from "@opencomputer/protocol/api";
 import type { SlotHost } from "./create-slot-host.ts";
 import type { NetworkBlock } from "./network-block.ts";
 import { type Slot, slotAt } from "./slot.ts";
@@ -7,7 +8,7 @@ import type { SlotMode } from "./slot-rules.ts";
 export interface Slots {
   /** How many indexes are in use. */
   readonly takenCount: number;
-  /** Creates a slot in mode `closed`. @throws {Error} when every index is in use. */
+  /** Creates a slot in mode `closed`. @throws {WireError} `capacity_exhausted` when every index is in use. */
   open(): Promise<Slot>;
   /** Takes over the slot of a machine that already runs. Its rules stay as they are until `setMode`. */
   adopt(index: number): Slot;
@@ -40,8 +41,10 @@ export function createSlots(options: {
       taken.add(index);
       return index;
     }
-    throw new Error(
-      `Network slot limit reached: ${block.slotCount} of ${block.slotCount} slots of ${block.cidr} are in use. Kill sandboxes, or give the installation a larger block.`,
+    throw new WireError(
+      "capacity_exhausted",
+      `Network slot limit reached: ${taken.size} of ${block.slotCount} slots of this host are in use, one for each running sandbox and each warm machine. Hibernate or kill a sandbox`,
+      { remediation: "oc sandbox hibernate <id>, oc kill <id>" },
     );
   }
 

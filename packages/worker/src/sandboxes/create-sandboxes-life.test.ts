@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { WireError } from "@opencomputer/protocol/api";
 import { initialScaling } from "@opencomputer/protocol/wire";
 import { sandboxSpec as spec } from "../testing/fake-machines.ts";
 import { failsWith, sandboxesScenario } from "../testing/sandboxes-scenario.ts";
@@ -201,6 +202,73 @@ describe("createSandboxes: wake", () => {
     assert.deepEqual([state, memory], ["hibernated", "kept"]);
     assert.ok(!events.includes("save sandbox"));
     assert.equal((await sandboxes.wake(sandboxId, policy)).state, "prepared");
+  });
+});
+
+describe("createSandboxes: a guest that does not start", () => {
+  const reason = "it did not start with its saved memory in 3 attempts";
+  async function wakeFailing() {
+    const scenario = await hibernated();
+    await scenario.sandboxes.wake(sandboxId, policy);
+    const mend = scenario.fail(`configure ${sandboxId}`);
+    const fails = (expected: RegExp) =>
+      assert.rejects(scenario.sandboxes.start(sandboxId), expected);
+    return { ...scenario, mend, fails };
+  }
+
+  test("is ended at the third failure, with its disk kept, and boots at the next wake", async () => {
+    const { sandboxes, events, mend, fails } = await wakeFailing();
+    await fails(/^Error: configure/);
+    await fails(/^Error: configure/);
+    assert.equal(sandboxes.get(sandboxId).state, "prepared");
+    events.length = 0;
+    await fails(/did not start in 3 attempts.*wake it to boot from its disk.*configure/);
+    await sandboxes.whenIdle();
+    assert.deepEqual(events.slice(-4), [
+      ...["A guest that does not start is ended", "kill machine-1"],
+      ...["save sandbox", "discard machine-1"],
+    ]);
+    const { state, memory, lostBecause } = sandboxes.get(sandboxId);
+    assert.deepEqual([state, memory, lostBecause], ["hibernated", "lost", reason]);
+    await sandboxes.wake(sandboxId, policy);
+    mend();
+    const woken = await sandboxes.start(sandboxId);
+    assert.deepEqual([woken.state, woken.lostBecause], ["running", reason]);
+  });
+
+  test("is tried again as often after it has started once", async () => {
+    const { sandboxes, fail, mend, fails } = await wakeFailing();
+    for (let attempt = 0; attempt < 2; attempt += 1) await fails(/configure/);
+    mend();
+    await sandboxes.start(sandboxId);
+    await sandboxes.hibernate(sandboxId);
+    await sandboxes.wake(sandboxId, policy);
+    fail(`configure ${sandboxId}`);
+    for (let attempt = 0; attempt < 2; attempt += 1) await fails(/^Error: configure/);
+    assert.equal(sandboxes.get(sandboxId).memory, "kept");
+  });
+
+  test("keeps its memory while the host's disk is full", async () => {
+    const { sandboxes, machines, fails } = await wakeFailing();
+    machines.lackStorage(true);
+    for (let attempt = 0; attempt < 5; attempt += 1) await fails(/^Error: configure/);
+    const { state, memory } = sandboxes.get(sandboxId);
+    assert.deepEqual([state, memory], ["prepared", "kept"]);
+  });
+
+  test("boots after its machine was killed three times while its memory was loaded", async () => {
+    const { sandboxes, machines } = await hibernated();
+    const { make } = machines;
+    machines.make = async (origin) => {
+      if (origin.memory !== null) throw new WireError("guest_failed", "it was killed");
+      return make(origin);
+    };
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await assert.rejects(sandboxes.wake(sandboxId, policy), failsWith("guest_failed"));
+      assert.equal(sandboxes.get(sandboxId).memory, "kept");
+    }
+    const { state, memory, lostBecause } = await sandboxes.wake(sandboxId, policy);
+    assert.deepEqual([state, memory, lostBecause], ["prepared", "lost", reason]);
   });
 });
 

@@ -17,6 +17,13 @@ import type { WarmMachines } from "../warm-pool/create-warm-machines.ts";
 import { adoptSandboxes } from "./adopt-sandboxes.ts";
 import { endMachine } from "./end-machine.ts";
 import {
+  countFailedLoad,
+  countFailedStart,
+  failedMemoryReason,
+  givenUp,
+  hasFailedForGood,
+} from "./failed-starts.ts";
+import {
   findCheckpoint,
   machineOfCheckpoint,
   machineOfHibernated,
@@ -100,9 +107,20 @@ export function createSandboxes(deps: {
     }
     await forgetSaved(spec.sandboxId);
     const { vm, agent } = machine;
-    const { hookError } = await tracer.span("start guest", () =>
-      startGuest({ vm, agent, spec, atHand: record, restartSessions }),
-    );
+    const { hookError } = await tracer
+      .span("start guest", () => startGuest({ vm, agent, spec, atHand: record, restartSessions }))
+      .catch(async (error: unknown) => {
+        countFailedStart(sandbox);
+        if (!hasFailedForGood(sandbox)) throw error;
+        log.error(
+          { sandboxId: spec.sandboxId, err: error },
+          "A guest that does not start is ended",
+        );
+        await endMachine(machine, { orderly: false }, log);
+        await keepDiskAlone(sandbox, machine, record.lostBecause ?? failedMemoryReason);
+        throw givenUp(sandbox, error);
+      });
+    sandbox.failedStarts = 0;
     const startedAtUnixMilliseconds = Date.now();
     await machines.save(machine, {
       ...machine.record,
@@ -112,6 +130,22 @@ export function createSandboxes(deps: {
     });
     // Each wake puts a layer over what was saved.
     runningDisks.flattenDeep(sandbox);
+  }
+
+  /** Saves the disk of a machine that was ended, and discards the machine. */
+  async function keepDiskAlone(
+    sandbox: Sandbox,
+    machine: Machine,
+    lostBecause: string,
+  ): Promise<SavedMachine> {
+    const { spec } = sandbox;
+    const saved = await deps.saveMachine(hibernated, spec.sandboxId, machine, {
+      ...{ kind: "disk_only", sandbox: spec, lostBecause },
+    });
+    sandbox.machine = undefined;
+    sandbox.failedStarts = 0;
+    await machines.discard(machine);
+    return saved;
   }
 
   async function forgetSaved(sandboxId: string): Promise<void> {
@@ -191,7 +225,13 @@ export function createSandboxes(deps: {
         const saved = hibernated.get(sandboxId);
         if (machine !== undefined || saved === undefined) return describe(sandbox);
         const spec = { ...sandbox.spec, egressMode, egressPorts, envs };
-        const woken = await makeFor(spec, () => machineOfHibernated(deps, saved));
+        const lostBecause = hasFailedForGood(sandbox) ? failedMemoryReason : null;
+        const woken = await makeFor(spec, () =>
+          machineOfHibernated(deps, saved, lostBecause),
+        ).catch((error: unknown) => {
+          countFailedLoad(sandbox, error);
+          throw error;
+        });
         sandbox.spec = spec;
         registry.giveMachine(sandbox, woken);
         return describe(sandbox);
@@ -245,13 +285,7 @@ export function createSandboxes(deps: {
         const machine = runningMachine(sandbox);
         await usageMeter.readLast(machine);
         await endMachine(machine, { orderly }, log);
-        const saved = await deps.saveMachine(hibernated, sandboxId, machine, {
-          kind: "disk_only",
-          sandbox: spec,
-          lostBecause: "it was rebooted",
-        });
-        sandbox.machine = undefined;
-        await machines.discard(machine);
+        const saved = await keepDiskAlone(sandbox, machine, "it was rebooted");
         if (sandbox.isRemoved) find(sandboxId);
         registry.giveMachine(sandbox, await makeFor(spec, () => machineOfHibernated(deps, saved)));
         log.info({ sandboxId, orderly }, "A sandbox was rebooted");

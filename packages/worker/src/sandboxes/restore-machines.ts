@@ -45,13 +45,16 @@ export async function machineOfCheckpoint(
   return machine;
 }
 
-/** Makes the machine that continues a hibernated one. */
+/** Makes the machine that continues a hibernated one; to boot, when its memory is `lostBecause` of that. */
 export async function machineOfHibernated(
   { machines, hibernated, warmMachines }: RestoreParts,
   saved: SavedMachine,
+  lostBecause: string | null = null,
 ): Promise<Machine> {
   const warm = await warmMachines.takeLast(saved.id);
-  return warm ?? machines.make(originOf(hibernated.get(saved.id) ?? saved));
+  if (warm !== undefined) return warm;
+  const origin = originOf(hibernated.get(saved.id) ?? saved);
+  return machines.make(lostBecause === null ? origin : { ...origin, memory: null, lostBecause });
 }
 
 /** Has a warm machine made for the next fork. Never rejects. */

@@ -16,6 +16,8 @@ export interface Sandbox {
   /** Its machine has ended without being asked to, and its disk is not saved yet. */
   hasEnded: boolean;
   isRemoved: boolean;
+  /** Attempts in a row to start its guest that have failed. */
+  failedStarts: number;
   /** Changes of the sandbox run one after the other. */
   readonly mutex: LimitFunction;
 }

@@ -388,6 +388,35 @@ export function describeHibernation(openDatabase: OpenTestDatabase): void {
       assert.equal((await get(id)).memoryLost, "its machine ended by itself");
     });
 
+    test("a guest that the worker gives up: the operations that met it fail, the next one boots it", async () => {
+      const { worker } = installation();
+      const id = await create();
+      await hibernate(id);
+      let starts = 0;
+      worker.before = async (step) => {
+        const machine = machineOf(id);
+        if (step === "hibernate" && machine.state !== "hibernated") {
+          throw new WireError("sandbox_not_running", "it was prepared and not started yet");
+        }
+        if (step !== "start") return;
+        starts += 1;
+        if (starts === 3) {
+          machine.state = "hibernated";
+          machine.sourceAddress = null;
+          machine.machineId = null;
+          machine.lostBecause = "it did not start";
+        }
+        throw new WireError("guest_failed", "no response");
+      };
+      while (starts < 3) {
+        const { status, json } = await run(id);
+        assert.deepEqual([status, json.code, json.error], [502, "guest_failed", "no response"]);
+      }
+      worker.before = async () => undefined;
+      assert.equal((await run(id)).status, 200);
+      assert.equal((await get(id)).memoryLost, "it did not start");
+    });
+
     test("ids that are unknown are 404", async () => {
       for (const response of [
         await hibernate("sb-aaaaaaaaaaaaaaaaaaaa"),

@@ -12,6 +12,7 @@ export function ActionDialog({
   title,
   submitLabel,
   command,
+  furtherCommand,
   isDanger = false,
   size = "md",
   onSubmit,
@@ -22,6 +23,8 @@ export function ActionDialog({
   submitLabel: string;
   /** The words of the command line that does the same with what is in the form. */
   command?: readonly string[] | undefined;
+  /** Those of a second one, where one cannot do it all. */
+  furtherCommand?: readonly string[] | undefined;
   /** Whether it takes something away for good. */
   isDanger?: boolean;
   size?: "md" | "lg" | "xl";
@@ -58,7 +61,10 @@ export function ActionDialog({
               <Text size="sm" mb={4}>
                 The same on the command line:
               </Text>
-              <OcCommand words={command} />
+              <Stack gap={4}>
+                <OcCommand words={command} />
+                {furtherCommand === undefined ? null : <OcCommand words={furtherCommand} />}
+              </Stack>
             </div>
           )}
           <ErrorAlert error={action.error} />

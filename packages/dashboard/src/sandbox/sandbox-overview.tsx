@@ -1,17 +1,16 @@
-import { Alert, Anchor, Group, Stack, Table, Textarea, Title } from "@mantine/core";
+import { Alert, Anchor, Group, Stack, Table, Title } from "@mantine/core";
 import { Sandbox, type SandboxDetail } from "@opencomputer/sdk";
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { OcCommand } from "../oc-command/oc-command.tsx";
-import { ActionDialog } from "../parts/action-dialog.tsx";
 import { DialogButton } from "../parts/dialog-button.tsx";
 import { ErrorAlert } from "../parts/error-alert.tsx";
-import { pairsSoFar, parsePairs } from "../parts/parse-lines.ts";
 import { When } from "../parts/when.tsx";
 import { Labels } from "../sandboxes/labels.tsx";
 import { connection } from "../service/connection.ts";
 import { UsagePanel } from "../usage/usage-panel.tsx";
+import { TagsDialog } from "./tags-dialog.tsx";
 
 /** What a sandbox is, what it may reach, and what went wrong in it. */
 export function SandboxOverview({ sandbox }: { sandbox: SandboxDetail }) {
@@ -85,33 +84,4 @@ function storesOf({ secretStore, baseSecretStore }: SandboxDetail): string {
   return baseSecretStore === undefined
     ? secretStore
     : `${secretStore}, layered over ${baseSecretStore}`;
-}
-
-function TagsDialog({ sandbox, onClose }: { sandbox: SandboxDetail; onClose: () => void }) {
-  const [text, setText] = useState(() =>
-    Object.entries(sandbox.tags)
-      .map(([key, value]) => `${key}=${value}`)
-      .join("\n"),
-  );
-  const pairs = Object.entries(pairsSoFar(text)).map(([key, value]) => `${key}=${value}`);
-  return (
-    <ActionDialog
-      title={`Tags of ${sandbox.sandboxID}`}
-      submitLabel="Save"
-      command={["oc", "tag", "set", sandbox.sandboxID, "--replace", ...pairs]}
-      onClose={onClose}
-      onSubmit={async () =>
-        (await Sandbox.connect(sandbox.sandboxID, connection)).setTags(parsePairs(text))
-      }
-    >
-      <Textarea
-        label="Tags"
-        description="One KEY=VALUE per line. They replace all tags of the sandbox."
-        autosize
-        minRows={3}
-        value={text}
-        onChange={(event) => setText(event.currentTarget.value)}
-      />
-    </ActionDialog>
-  );
 }

@@ -11,7 +11,11 @@ import type { OrgTransactions } from "../orgs/org-repository.ts";
 import { configOf } from "../sandboxes/rows/sandbox-config.ts";
 import type { SandboxRepository, SandboxRow } from "../sandboxes/rows/sandbox-repository.ts";
 import type { Vault } from "../vault/vault.ts";
-import type { CheckpointRepository, CheckpointRow } from "./checkpoint-repository.ts";
+import type {
+  CheckpointRepository,
+  CheckpointRow,
+  ListedCheckpointRow,
+} from "./checkpoint-repository.ts";
 
 const countMaxByKind = {
   full: limits.fullCheckpointsPerSandboxMax,
@@ -93,13 +97,13 @@ export async function admitCheckpoint(
  * @param existing The oldest first.
  */
 function chooseReplaced(
-  existing: readonly CheckpointRow[],
+  existing: readonly ListedCheckpointRow[],
   request: {
     name: string;
     kind: CheckpointRow["kind"];
     retentionPolicy?: RetentionPolicy | null | undefined;
   },
-): CheckpointRow[] {
+): ListedCheckpointRow[] {
   const { name, kind, retentionPolicy } = request;
   const replaced = existing.filter((row) => row.name === name && row.status === "failed");
   const kept = existing.filter((row) => row.status !== "failed");

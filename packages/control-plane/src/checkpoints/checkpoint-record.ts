@@ -1,8 +1,8 @@
 import type { CheckpointRecord } from "@opencomputer/protocol/api";
-import type { CheckpointRow } from "./checkpoint-repository.ts";
+import type { ListedCheckpointRow } from "./checkpoint-repository.ts";
 
 /** Turns a row into the response of the API. */
-export function toCheckpointRecord(row: CheckpointRow): CheckpointRecord {
+export function toCheckpointRecord(row: ListedCheckpointRow): CheckpointRecord {
   return {
     id: row.id,
     sandboxId: row.sandboxId,

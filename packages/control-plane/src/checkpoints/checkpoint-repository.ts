@@ -9,6 +9,29 @@ export type CheckpointRow = typeof checkpoints.$inferSelect;
 export type NewCheckpointRow = typeof checkpoints.$inferInsert;
 export type CheckpointSecretRow = typeof checkpointSecrets.$inferSelect;
 
+/** The columns of a list. A row's variables and allowlist may have a megabyte, and no list returns them. */
+const listedColumns = {
+  id: checkpoints.id,
+  orgId: checkpoints.orgId,
+  sandboxId: checkpoints.sandboxId,
+  name: checkpoints.name,
+  kind: checkpoints.kind,
+  status: checkpoints.status,
+  failure: checkpoints.failure,
+  sizeBytes: checkpoints.sizeBytes,
+  createdAt: checkpoints.createdAt,
+  templateId: checkpoints.templateId,
+  cpuCount: checkpoints.cpuCount,
+  memoryMB: checkpoints.memoryMB,
+  idleTimeoutSeconds: checkpoints.idleTimeoutSeconds,
+  idle: checkpoints.idle,
+  secretStoreName: checkpoints.secretStoreName,
+  baseSecretStoreName: checkpoints.baseSecretStoreName,
+};
+
+/** A checkpoint as a list has it. */
+export type ListedCheckpointRow = Pick<CheckpointRow, keyof typeof listedColumns>;
+
 /** Stores checkpoints by org. */
 export function createCheckpointRepository(database: Database) {
   const ofSandbox = (orgId: string, sandboxId: string) =>
@@ -47,10 +70,10 @@ export function createCheckpointRepository(database: Database) {
       orgId: string,
       sandboxId: string,
       transaction: Database = database,
-    ): Promise<CheckpointRow[]> {
+    ): Promise<ListedCheckpointRow[]> {
       if (!sandboxIdPattern.test(sandboxId)) return [];
       return transaction
-        .select()
+        .select(listedColumns)
         .from(checkpoints)
         .where(ofSandbox(orgId, sandboxId))
         .orderBy(asc(checkpoints.createdAt), asc(checkpoints.id));

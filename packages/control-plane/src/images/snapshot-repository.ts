@@ -9,11 +9,19 @@ import {
 } from "@opencomputer/protocol/api";
 import type { Database } from "../database/database.ts";
 import { isUniqueViolation } from "../database/database.ts";
-import { and, asc, eq, sql, sum } from "../database/query-builder.ts";
+import { and, asc, eq, inArray, sql, sum } from "../database/query-builder.ts";
 import { snapshots } from "../database/schema.ts";
 import { assertDiskBudget } from "../orgs/disk-budget.ts";
 import type { OrgTransactions } from "../orgs/org-repository.ts";
 import { imageContentHash } from "./image-repository.ts";
+import { largestPartBytes, manifestParts } from "./manifest-parts.ts";
+
+/** Snapshots that are read as they are iterated over: together they may be too large for the memory. */
+export interface SnapshotList {
+  records: AsyncIterable<SnapshotRecord>;
+  /** How large the manifests are that are in memory at a time. */
+  heldBytesMax: number;
+}
 
 /** Stores snapshots by org and name. */
 export function createSnapshotRepository(
@@ -67,13 +75,29 @@ export function createSnapshotRepository(
       return row === undefined ? undefined : toRecord(row);
     },
 
-    async list(orgId: string): Promise<SnapshotRecord[]> {
-      const rows = await database
-        .select()
+    /** Lists the snapshots by name; their manifests are read a part at a time. */
+    async list(orgId: string): Promise<SnapshotList> {
+      const sizes = await database
+        .select({
+          id: snapshots.id,
+          bytes: sql`octet_length(${snapshots.manifest})`.mapWith(Number),
+        })
         .from(snapshots)
         .where(eq(snapshots.orgId, orgId))
         .orderBy(asc(snapshots.name));
-      return rows.map(toRecord);
+      const parts = manifestParts(sizes);
+      async function* read(): AsyncGenerator<SnapshotRecord> {
+        for (const part of parts) {
+          const ids = part.map(({ id }) => id);
+          const rows = await database
+            .select()
+            .from(snapshots)
+            .where(and(eq(snapshots.orgId, orgId), inArray(snapshots.id, ids)))
+            .orderBy(asc(snapshots.name));
+          for (const row of rows) yield toRecord(row);
+        }
+      }
+      return { records: read(), heldBytesMax: largestPartBytes(parts) };
     },
 
     async find(orgId: string, name: string): Promise<SnapshotRecord | undefined> {

@@ -6,7 +6,7 @@ import {
 import type { Logger } from "pino";
 import type { ImageOrigin } from "../sandboxes/plan/sandbox-plan.ts";
 import type { ImageBuilds, ImageFollower } from "./image-builds.ts";
-import type { SnapshotRepository } from "./snapshot-repository.ts";
+import type { SnapshotList, SnapshotRepository } from "./snapshot-repository.ts";
 
 /** Builds, opens and removes named images. */
 export interface Snapshots {
@@ -37,7 +37,7 @@ export interface Snapshots {
    * @throws {WireError} `not_found`
    */
   delete(orgId: string, name: string): Promise<void>;
-  list(orgId: string): Promise<SnapshotRecord[]>;
+  list(orgId: string): Promise<SnapshotList>;
   /** @throws {WireError} `not_found` */
   get(orgId: string, name: string): Promise<SnapshotRecord>;
   /** Removes a snapshot whose build failed, once its creator has got the error. */

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { fastify } from "fastify";
+import { respondWithList } from "../respond/json-list.ts";
 import { createLargeMessageHooks } from "./count-large-messages.ts";
 
 const messageBytes = 32 * 1024 * 1024;
@@ -21,6 +22,12 @@ async function scenario(t: TestContext) {
   app.addHook("preParsing", hooks.preParsing);
   app.addHook("onSend", hooks.onSend);
   app.get("/large", async () => "x".repeat(messageBytes));
+  app.get("/list", async (_request, reply) => {
+    async function* items() {
+      for (;;) yield "x".repeat(1024 * 1024);
+    }
+    return respondWithList(reply, { items: items(), heldBytesMax: messageBytes });
+  });
   app.post("/large", async () => "received");
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   const clients: Socket[] = [];
@@ -44,6 +51,16 @@ async function readAll(client: Socket): Promise<Buffer> {
   if (!client.closed) await once(client, "close");
   return Buffer.concat(chunks);
 }
+
+test("a list counts with what it holds", async (t) => {
+  const { open, warnings } = await scenario(t);
+  for (let count = 0; count < 3; count += 1) {
+    const client = open("a", "GET /list");
+    client.write("\r\n");
+    await once(client, "readable");
+  }
+  assert.deepEqual(warnings, [{ bytes: messageBytes, route: "/list" }]);
+});
 
 test("the client that has not read its response for the longest is disconnected", async (t) => {
   const { open, warnings } = await scenario(t);

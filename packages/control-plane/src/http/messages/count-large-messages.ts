@@ -1,5 +1,6 @@
 import { limits } from "@opencomputer/protocol/api";
 import type { FastifyReply, FastifyRequest, RequestPayload } from "fastify";
+import { isJsonList } from "../respond/json-list.ts";
 import { createLargeMessages, type LargeMessage } from "./large-messages.ts";
 
 /** A smaller message takes hardly more memory than its connection does. */
@@ -59,15 +60,20 @@ export function createLargeMessageHooks(
       payload: unknown,
       done: Done<unknown>,
     ): void {
-      const isWhole = typeof payload === "string" || Buffer.isBuffer(payload);
-      if (isWhole && payload.length >= countedBytesMin && !reply.raw.destroyed) {
-        const bytes = Buffer.byteLength(payload);
+      const bytes = heldBytesOf(payload);
+      if (bytes >= countedBytesMin && !reply.raw.destroyed) {
         const message = messageOf(bytes, request, reply, "read a large response");
         reply.raw.once("close", responses.add(request.orgId, message));
       }
       done(null, payload);
     },
   };
+}
+
+/** How much of a response is in memory until it was sent. */
+function heldBytesOf(payload: unknown): number {
+  if (typeof payload === "string" || Buffer.isBuffer(payload)) return Buffer.byteLength(payload);
+  return isJsonList(payload) ? payload.heldBytesMax : 0;
 }
 
 /** How large the body may become that is collected in memory. */

@@ -8,8 +8,8 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { createBuildLog } from "../../images/build-log.ts";
 import type { Snapshots } from "../../images/snapshots.ts";
-
 import { respondWithEvents, wantsEventStream } from "../respond/event-stream.ts";
+import { respondWithList } from "../respond/json-list.ts";
 import { buildStreamText, noContent } from "./route-parts.ts";
 
 const paramsSchema = z.object({ name: z.string() });
@@ -62,7 +62,10 @@ export const snapshotRoutes: FastifyPluginAsyncZod<{ snapshots: Snapshots }> = a
   app.get(
     "/snapshots",
     { schema: { summary: "List snapshots", response: { 200: z.array(snapshotRecordSchema) } } },
-    async (request) => snapshots.list(request.orgId),
+    async (request, reply) => {
+      const { records, heldBytesMax } = await snapshots.list(request.orgId);
+      return respondWithList(reply, { items: records, heldBytesMax });
+    },
   );
 
   app.get(

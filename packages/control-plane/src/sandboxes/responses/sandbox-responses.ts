@@ -6,12 +6,12 @@ import type {
 } from "@opencomputer/protocol/api";
 import type { SandboxTokens } from "../identity/sandbox-identity.ts";
 import type { SandboxActivity } from "../lifecycle/sandbox-activity.ts";
-import type { SandboxRow } from "../rows/sandbox-repository.ts";
+import type { ListedSandboxRow, SandboxRow } from "../rows/sandbox-repository.ts";
 import { statusOf } from "../rows/sandbox-states.ts";
 
 /** Turns rows into the responses of the API. */
 export interface SandboxResponses {
-  summary(row: SandboxRow): SandboxSummary;
+  summary(row: ListedSandboxRow): SandboxSummary;
   detail(row: SandboxRow): SandboxDetail;
   created(row: SandboxRow): CreatedSandbox;
   woken(row: SandboxRow): WokenSandbox;
@@ -24,7 +24,7 @@ export function createSandboxResponses(deps: {
 }): SandboxResponses {
   const { activity, tokens, sandboxDomain } = deps;
 
-  function summary(row: SandboxRow): SandboxSummary {
+  function summary(row: ListedSandboxRow): SandboxSummary {
     return {
       sandboxID: row.id,
       templateID: row.templateId,
@@ -40,7 +40,7 @@ export function createSandboxResponses(deps: {
     };
   }
 
-  function endOf(row: SandboxRow): Date | null {
+  function endOf(row: ListedSandboxRow): Date | null {
     if (row.stoppedAt !== null) return row.stoppedAt;
     if (row.idleTimeoutSeconds === 0 || statusOf(row.state) === "hibernated") return null;
     const lastActiveAt = activity.lastActiveAt(row.id, row.lastActiveAt);

@@ -20,6 +20,25 @@ export type SandboxRow = typeof sandboxes.$inferSelect;
 export type NewSandboxRow = typeof sandboxes.$inferInsert;
 export type SandboxSecretRow = typeof sandboxSecrets.$inferSelect;
 
+/** The columns of a list. A row's variables and allowlist may have a megabyte, and no list returns them. */
+const listedColumns = {
+  id: sandboxes.id,
+  templateId: sandboxes.templateId,
+  state: sandboxes.state,
+  cpuCount: sandboxes.cpuCount,
+  memoryMB: sandboxes.memoryMB,
+  idleTimeoutSeconds: sandboxes.idleTimeoutSeconds,
+  metadata: sandboxes.metadata,
+  tags: sandboxes.tags,
+  fromCheckpointId: sandboxes.fromCheckpointId,
+  startedAt: sandboxes.startedAt,
+  lastActiveAt: sandboxes.lastActiveAt,
+  stoppedAt: sandboxes.stoppedAt,
+};
+
+/** A sandbox as a list has it. */
+export type ListedSandboxRow = Pick<SandboxRow, keyof typeof listedColumns>;
+
 /** A row whose transition is the holder's, so that nobody else changes its state. */
 export type HeldSandboxRow = SandboxRow & { transitionId: string };
 
@@ -134,9 +153,9 @@ export function createSandboxRepository(database: Database) {
       return sandboxIdPattern.test(id) ? lookUp({ orgId, id }) : undefined;
     },
 
-    async list(orgId: string, states: SandboxState[]): Promise<SandboxRow[]> {
+    async list(orgId: string, states: SandboxState[]): Promise<ListedSandboxRow[]> {
       return database
-        .select()
+        .select(listedColumns)
         .from(sandboxes)
         .where(
           and(

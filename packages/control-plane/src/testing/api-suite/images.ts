@@ -102,6 +102,24 @@ export function describeImages(openDatabase: OpenTestDatabase): void {
       assert.deepEqual((await call("GET", "/api/snapshots/first")).json, json);
     });
 
+    test("snapshots of any size are listed by name, each with its manifest", async () => {
+      const content = Buffer.alloc(2 * 1024 * 1024, "a").toString("base64");
+      for (const name of ["list-b", "list-c", "list-a"]) {
+        const file = { type: "add_file", args: { path: `/${name}`, content, encoding: "base64" } };
+        assert.equal((await createSnapshot(name, image(file))).status, 201);
+      }
+      const { json, headers } = await call("GET", "/api/snapshots");
+      assert.equal(headers.get("content-type"), "application/json; charset=utf-8");
+      const names = json.map(({ name }: { name: string }) => name);
+      assert.deepEqual(names, names.toSorted());
+      for (const name of ["list-a", "list-b", "list-c"]) {
+        const one = (await call("GET", `/api/snapshots/${name}`)).json;
+        assert.deepEqual(json[names.indexOf(name)], one);
+        assert.equal(one.manifest.steps[0].args.content, content);
+        assert.equal((await call("DELETE", `/api/snapshots/${name}`)).status, 204);
+      }
+    });
+
     test("a sandbox starts from the image, with its variables and working directory", async () => {
       const { worker } = installation();
       const { id: storeId } = (await call("POST", "/api/secret-stores", { body: { name: "s" } }))

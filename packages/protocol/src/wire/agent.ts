@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { limits } from "../api/limits.ts";
+import { cpuCountSchema } from "../api/rules/sandbox-size.ts";
 import { commandProgressSchema, sessionIdSchema } from "../api/shapes/command-sessions.ts";
 import { commandResultSchema } from "../api/shapes/commands.ts";
 import { guestLimitsOutcomeSchema, guestLimitsSchema } from "./scaling.ts";
@@ -84,7 +85,7 @@ export const configureGuestRequestSchema = z.object({
   hostname: z.string().regex(/^[a-z0-9-]{1,63}$/),
   machineId: z.string().regex(/^[0-9a-f]{32}$/),
   environment: z.record(z.string(), z.string()),
-  cpuCount: z.int().min(limits.cpuCountMin).max(limits.cpuCountMax),
+  cpuCount: cpuCountSchema,
   generation: z
     .string()
     .regex(/^[0-9a-f]{32}$/)

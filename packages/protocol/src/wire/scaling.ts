@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { limits } from "../api/limits.ts";
-
-const memoryMBSchema = z.int().min(limits.memoryMBMin).max(limits.memoryMBMax);
+import { memoryMBSchema } from "../api/rules/sandbox-size.ts";
 
 /**
  * Where a guest reaches the worker's metadata service: `address`, port 80. The

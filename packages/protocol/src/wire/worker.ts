@@ -2,6 +2,7 @@ import { z } from "zod";
 import { limits } from "../api/limits.ts";
 import { environmentVariablesSchema } from "../api/rules/environment.ts";
 import { sandboxIdSchema, uuidSchema } from "../api/rules/identifiers.ts";
+import { cpuCountSchema, memoryMBSchema } from "../api/rules/sandbox-size.ts";
 import { checkpointKindSchema } from "../api/shapes/checkpoints.ts";
 import { sessionIdSchema } from "../api/shapes/command-sessions.ts";
 import { openTerminalRequestSchema } from "../api/shapes/terminals.ts";
@@ -21,8 +22,8 @@ import { sandboxScalingSchema, sandboxSizeSchema } from "./scaling.ts";
  */
 export const prepareSandboxRequestSchema = z.object({
   sandboxId: sandboxIdSchema,
-  cpuCount: z.int().min(limits.cpuCountMin).max(limits.cpuCountMax),
-  memoryMB: z.int().min(limits.memoryMBMin).max(limits.memoryMBMax),
+  cpuCount: cpuCountSchema,
+  memoryMB: memoryMBSchema,
   diskMB: z.int().min(1).max(limits.diskMBMax).nullable(),
   egressMode: egressModeSchema,
   /** Absent when an older version made it. */
@@ -73,7 +74,6 @@ export const startSandboxRequestSchema = z
     restartSessions: z.array(sessionIdSchema).max(limits.restartedSessionsMax).default([]),
   })
   .nullish();
-export type StartSandboxRequest = z.infer<typeof startSandboxRequestSchema>;
 
 /**
  * Body of `POST /v1/sandboxes/:id/wake`: the policy and the environment that

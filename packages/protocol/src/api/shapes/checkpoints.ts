@@ -2,6 +2,7 @@ import { z } from "zod";
 import { limits } from "../limits.ts";
 import { environmentSchema } from "../rules/environment.ts";
 import { timestampSchema, uuidSchema } from "../rules/identifiers.ts";
+import { chosenMemoryMBSchema } from "../rules/sandbox-size.ts";
 import { byteLength, storableTextPattern } from "../rules/text.ts";
 import { sessionIdSchema } from "./command-sessions.ts";
 import { idleRuleSchema, idleTimeoutSchema, metadataSchema } from "./sandboxes.ts";
@@ -85,9 +86,7 @@ export const forkRequestSchema = z.object({
   envs: environmentSchema.nullish(),
   metadata: metadataSchema.nullish(),
   secretStore: z.string().max(limits.objectNameCharactersMax).nullish(),
-  memoryMB: z
-    .union([z.literal(0), z.int().min(limits.memoryMBMin).max(limits.memoryMBMax)])
-    .nullish(),
+  memoryMB: chosenMemoryMBSchema.nullish(),
   restartSessions: z.array(sessionIdSchema).max(limits.restartedSessionsMax).nullish(),
 });
 export type ForkRequest = z.infer<typeof forkRequestSchema>;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import { timestampSchema } from "../rules/identifiers.ts";
+import { chosenCpuCountSchema, chosenMemoryMBSchema } from "../rules/sandbox-size.ts";
 import { storableTextPattern } from "../rules/text.ts";
 import { idleTimeoutSchema } from "./sandboxes.ts";
 import { egressAllowlistSchema, objectNameSchema } from "./secret-stores.ts";
@@ -12,12 +13,8 @@ const projectDefaultsShape = {
     .max(limits.objectNameCharactersMax)
     .regex(storableTextPattern, "must be well-formed Unicode without NUL")
     .nullish(),
-  cpuCount: z
-    .union([z.literal(0), z.int().min(limits.cpuCountMin).max(limits.cpuCountMax)])
-    .nullish(),
-  memoryMB: z
-    .union([z.literal(0), z.int().min(limits.memoryMBMin).max(limits.memoryMBMax)])
-    .nullish(),
+  cpuCount: chosenCpuCountSchema.nullish(),
+  memoryMB: chosenMemoryMBSchema.nullish(),
   timeoutSec: idleTimeoutSchema.nullish(),
   egressAllowlist: egressAllowlistSchema.nullish(),
 };

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { limits } from "../limits.ts";
 import { environmentSchema } from "../rules/environment.ts";
 import { timestampSchema } from "../rules/identifiers.ts";
+import { chosenCpuCountSchema, chosenMemoryMBSchema } from "../rules/sandbox-size.ts";
 import { storableTextPattern } from "../rules/text.ts";
 import { previewAuthSchema } from "./previews.ts";
 import { imageManifestSchema } from "./snapshots.ts";
@@ -42,12 +43,8 @@ export const createSandboxRequestSchema = z.object({
   idle: idleRuleSchema.nullish(),
   envs: environmentSchema.nullish(),
   metadata: metadataSchema.nullish(),
-  cpuCount: z
-    .union([z.literal(0), z.int().min(limits.cpuCountMin).max(limits.cpuCountMax)])
-    .nullish(),
-  memoryMB: z
-    .union([z.literal(0), z.int().min(limits.memoryMBMin).max(limits.memoryMBMax)])
-    .nullish(),
+  cpuCount: chosenCpuCountSchema.nullish(),
+  memoryMB: chosenMemoryMBSchema.nullish(),
   diskMB: z.union([z.literal(0), z.int().min(limits.diskMBMin).max(limits.diskMBMax)]).nullish(),
   project: z.string().max(limits.objectNameCharactersMax).nullish(),
   secretStore: z.string().max(limits.objectNameCharactersMax).nullish(),

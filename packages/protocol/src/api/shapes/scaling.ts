@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
+import { memoryMBSchema } from "../rules/sandbox-size.ts";
 
-const memoryMBSchema = z.int().min(limits.memoryMBMin).max(limits.memoryMBMax);
 const cpuPercentSchema = z
   .int()
   .min(limits.cpuPercentMin)

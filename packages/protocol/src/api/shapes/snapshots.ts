@@ -2,6 +2,7 @@ import { z } from "zod";
 import { limits } from "../limits.ts";
 import { environmentSchema } from "../rules/environment.ts";
 import { timestampSchema, uuidSchema } from "../rules/identifiers.ts";
+import { chosenMemoryMBSchema } from "../rules/sandbox-size.ts";
 import { byteLength, storableTextPattern } from "../rules/text.ts";
 
 const entryMax = limits.imageStepEntriesMax;
@@ -75,9 +76,7 @@ export type ImageStep = z.infer<typeof imageStepSchema>;
 export const imageManifestSchema = z.object({
   base: z.literal("base", { error: 'the only base is "base"' }),
   steps: z.array(imageStepSchema).max(limits.imageStepsMax),
-  builderMemoryMB: z
-    .union([z.literal(0), z.int().min(limits.memoryMBMin).max(limits.memoryMBMax)])
-    .nullish(),
+  builderMemoryMB: chosenMemoryMBSchema.nullish(),
 });
 export type ImageManifest = z.infer<typeof imageManifestSchema>;
 

@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
+import { parseJson } from "@opencomputer/protocol/api";
 import { z } from "zod";
 
 const identifier = z.string().regex(/^[a-z_]{1,63}$/);
@@ -49,13 +50,4 @@ export async function readExportedRows(
   }
   if (end === undefined) throw new Error(`${file} is incomplete: its end is missing`);
   return end;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

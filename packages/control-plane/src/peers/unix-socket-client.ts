@@ -4,6 +4,7 @@ import {
   type ErrorCode,
   errorBodySchema,
   isErrorCode,
+  parseJson,
   WireError,
 } from "@opencomputer/protocol/api";
 import { type Dispatcher, errors, Pool } from "undici";
@@ -214,14 +215,4 @@ export function parseErrorBody(text: string): WireError | undefined {
   if (!body.success || !isErrorCode(body.data.code)) return undefined;
   const { error, code, remediation, details } = body.data;
   return new WireError(code, error, { remediation, details });
-}
-
-/** The parsed text; `undefined` when it is not JSON. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

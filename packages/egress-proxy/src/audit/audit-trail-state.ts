@@ -1,5 +1,6 @@
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
+import { parseJson } from "@opencomputer/protocol/api";
 import { auditTrailStateSchema } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 
@@ -15,7 +16,7 @@ export function followAuditTrailState(descriptor: number, log: Logger): () => bo
   const socket = new Socket({ fd: descriptor, readable: true, writable: false });
   socket.on("error", (error) => log.warn({ err: error }, "the audit stream cannot be read"));
   createInterface({ input: socket }).on("line", (line) => {
-    const state = parseState(line);
+    const state = auditTrailStateSchema.safeParse(parseJson(line)).data;
     if (state === undefined) {
       log.error(
         "the reader of the audit stream sent something other than a state of the audit trail",
@@ -32,14 +33,4 @@ export function followAuditTrailState(descriptor: number, log: Logger): () => bo
   });
   socket.unref();
   return () => isWritable;
-}
-
-function parseState(line: string) {
-  try {
-    return auditTrailStateSchema.safeParse(JSON.parse(line)).data;
-  } catch (error) {
-    // Invalid JSON is handled like any other wrong shape.
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

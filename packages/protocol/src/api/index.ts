@@ -5,6 +5,7 @@ export * from "./rules/environment.ts";
 export * from "./rules/environment-name.ts";
 export * from "./rules/host-pattern.ts";
 export * from "./rules/identifiers.ts";
+export * from "./rules/json.ts";
 export * from "./rules/placement.ts";
 export * from "./rules/secret-kind.ts";
 export { toStorableText } from "./rules/text.ts";

@@ -1,8 +1,8 @@
+import { parseJson } from "@opencomputer/protocol/api";
 import type { Connection } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
 import type { ApiRequest } from "./api-request.ts";
 import { delay } from "./deadline.ts";
-import { parseJson } from "./parse-json.ts";
 import { readEvents, unexpectedEvent } from "./read-events.ts";
 import type { ResponseSchema } from "./read-response.ts";
 import { sendRequest } from "./send-request.ts";

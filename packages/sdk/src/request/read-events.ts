@@ -4,12 +4,12 @@ import {
   errorBodySchema,
   errorStatuses,
   isErrorCode,
+  parseJson,
 } from "@opencomputer/protocol/api";
 import type { Connection } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
 import type { FetchResponse } from "../platform/fetch.ts";
 import type { ApiRequest } from "./api-request.ts";
-import { parseJson } from "./parse-json.ts";
 import { type ResponseSchema, readJson } from "./read-response.ts";
 import { sendRequest } from "./send-request.ts";
 

@@ -1,8 +1,7 @@
-import { errorBodySchema } from "@opencomputer/protocol/api";
+import { errorBodySchema, parseJson } from "@opencomputer/protocol/api";
 import { OpenComputerError, serviceError } from "../open-computer-error.ts";
 import type { FetchResponse } from "../platform/fetch.ts";
 import type { ApiRequest } from "./api-request.ts";
-import { parseJson } from "./parse-json.ts";
 
 /** The part of a schema of the protocol that the SDK uses. */
 export interface ResponseSchema<Body> {

@@ -1,6 +1,7 @@
 import { chmod, mkdir } from "node:fs/promises";
 import type { Duplex, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import { parseJson } from "@opencomputer/protocol/api";
 import {
   type AuditLine,
   type AuditTrailState,
@@ -93,7 +94,7 @@ export class AuditTrail {
 
   /** Accepts one line, which is written soon. */
   write(line: string): void {
-    const parsed = parseAuditLine(line);
+    const parsed = auditLineSchema.safeParse(parseJson(line)).data;
     if (parsed === undefined) {
       this.#problems.lost(unreadable);
       return;
@@ -200,14 +201,4 @@ function pendingBytesMax({ decision }: AuditLine): number {
 
 function writeState(stream: Writable, state: AuditTrailState): void {
   stream.write(`${JSON.stringify(state)}\n`);
-}
-
-function parseAuditLine(line: string) {
-  try {
-    return auditLineSchema.safeParse(JSON.parse(line)).data;
-  } catch (error) {
-    // Not JSON: treated as a line of another shape.
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseJson } from "@opencomputer/protocol/api";
 import { z } from "zod";
 
 export const manifestName = "backup.json";
@@ -22,7 +23,7 @@ const partSchema = z.strictObject({
 export type BackupPart = z.infer<typeof partSchema>;
 
 /** `backup.json`, which is written after everything else is on the disk. */
-export const manifestSchema = z.strictObject({
+const manifestSchema = z.strictObject({
   version: z.literal(1),
   createdAt: z.iso.datetime(),
   installationId: z.string().regex(/^[0-9a-f]{8}$/),
@@ -50,13 +51,4 @@ export async function readBackupManifest(directory: string): Promise<BackupManif
   throw new Error(
     `${path} is damaged or of another version (expected version 1): ${z.prettifyError(manifest.error)}`,
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import { Writable } from "node:stream";
+import { parseJson } from "@opencomputer/protocol/api";
 import { createStream, type RotatingFileStream } from "rotating-file-stream";
 import { z } from "zod";
 
@@ -84,11 +85,5 @@ export function openProcessLog({
 
 function parseLogLine(line: string) {
   if (!line.startsWith("{")) return undefined;
-  try {
-    return logLineSchema.safeParse(JSON.parse(line)).data;
-  } catch (error) {
-    // A line of text that happens to begin with a brace.
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return logLineSchema.safeParse(parseJson(line)).data;
 }

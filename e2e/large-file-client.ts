@@ -4,7 +4,7 @@ import { Sandbox } from "@opencomputer/sdk";
 import { z } from "zod";
 
 /** A task of the client, one at a time; it responds with a {@link clientResultSchema}. */
-export const clientTaskSchema = z.object({
+const clientTaskSchema = z.object({
   apiUrl: z.string(),
   apiKey: z.string(),
   sandboxId: z.string(),

@@ -116,7 +116,7 @@ async function useUp({ model }: ReconcileContext, sandbox: Sandbox): Promise<voi
   model.killed.set(sandbox.sandboxId, sandbox);
 }
 
-export async function killSurely(sandbox: Sandbox): Promise<void> {
+async function killSurely(sandbox: Sandbox): Promise<void> {
   await untilReturned(`${sandbox.sandboxId} is killed`, async () => {
     await sandbox.kill();
     return true;

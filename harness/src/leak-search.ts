@@ -77,7 +77,7 @@ function unlessRemoved(path: string): (error: unknown) => SearchResult {
 }
 
 /** Searches the bytes of one file; of a sparse one, without its holes. */
-export async function searchFile(path: string, values: string[]): Promise<SearchResult> {
+async function searchFile(path: string, values: string[]): Promise<SearchResult> {
   const total: SearchResult = { leaks: [], bytesSearched: 0 };
   for (const { start, length } of await listExtents(path)) {
     const search = createSearch(path, values, start);

@@ -7,7 +7,7 @@ export const bodyBytes = 1024 ** 2;
 export const downloadKinds = ["text", "json", "binary"] as const;
 
 /** Contents that are compared in time, each in every encoding as `<content>.<encoding>`. */
-export const comparedContents = ["right", "wrong", "random", "otherRandom"] as const;
+const comparedContents = ["right", "wrong", "random", "otherRandom"] as const;
 
 /** The most expensive known body for a search: escapes and beginnings of escapes. */
 export const hostilePatterns = {

@@ -79,4 +79,3 @@ export function createEgressLogMaintenance(
     },
   };
 }
-export type EgressLogMaintenance = ReturnType<typeof createEgressLogMaintenance>;

@@ -44,4 +44,3 @@ export function createEventMaintenance(database: Database, retention: EventReten
     },
   };
 }
-export type EventMaintenance = ReturnType<typeof createEventMaintenance>;

@@ -199,7 +199,7 @@ export function mintApiKey(): string {
 }
 
 /** Returns the beginning of a key, to distinguish keys: 32 of its 256 random bits. */
-export function apiKeyPrefix(key: string): string {
+function apiKeyPrefix(key: string): string {
   return key.slice(0, "osb_".length + 8);
 }
 

@@ -454,7 +454,6 @@ export function createFakeWorker(socketPath: string) {
 
   return worker;
 }
-export type FakeWorker = ReturnType<typeof createFakeWorker>;
 
 /** The address that the packets of a slot have: each slot is a /30. */
 function slotAddress(slot: number): string {

@@ -19,7 +19,7 @@ function describeCurrent(current: CurrentUsage | null): [string, string][] {
 }
 
 /** What was used in some time, as names and texts. */
-export function describeTotal(total: UsageTotal): [string, string][] {
+function describeTotal(total: UsageTotal): [string, string][] {
   const { runningSeconds, cpuSeconds, memoryPeakBytes } = total;
   return [
     ["Time running", formatDuration(runningSeconds)],

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 /** The users of the service's processes. Installations on one host share them. */
-export const systemUserNames = {
+const systemUserNames = {
   controlPlane: "opencomputer-control",
   egressProxy: "opencomputer-egress",
   worker: "opencomputer-worker",
@@ -52,7 +52,7 @@ export async function ensureSystemUsers(): Promise<SystemUsers> {
 }
 
 /** Returns a user without a home and a shell, with a group of the same name, and creates it if it is missing. */
-export async function ensureSystemUser(name: string): Promise<SystemUser> {
+async function ensureSystemUser(name: string): Promise<SystemUser> {
   const deadline = performance.now() + lockWaitMilliseconds;
   for (;;) {
     const user = await findSystemUser(name);

@@ -16,7 +16,7 @@ export interface RecordKind<Schema extends z.ZodObject> {
 
 const storedSchema = z.looseObject({ version: z.int().min(1).default(1) });
 
-export function currentVersion(kind: Pick<RecordKind<z.ZodObject>, "migrations">): number {
+function currentVersion(kind: Pick<RecordKind<z.ZodObject>, "migrations">): number {
   return kind.migrations.length + 1;
 }
 

@@ -9,7 +9,7 @@ import { addFirstShape, machineShapeSchema } from "../vm/machine-shape.ts";
  * How far a machine has come. `prepared`: it has not run for a sandbox.
  * `released`: it may run. `started`: its guest is configured.
  */
-export const machinePhaseSchema = z.enum(["prepared", "released", "started"]);
+const machinePhaseSchema = z.enum(["prepared", "released", "started"]);
 
 /**
  * `machine.json`: all that a restarted worker needs to adopt a machine.

@@ -122,7 +122,7 @@ function openSocket(path: string): Promise<Socket> {
 }
 
 /** Speaks QMP on an open socket, and owns the socket from then on. */
-export function createQmpClient(socket: Socket): QmpClient {
+function createQmpClient(socket: Socket): QmpClient {
   const waiting = new Map<
     number,
     { command: string; resolve(value: unknown): void; reject(error: QmpError): void }

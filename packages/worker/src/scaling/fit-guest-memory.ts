@@ -2,7 +2,7 @@ import { WireError } from "@opencomputer/protocol/api";
 import type { AgentClient } from "../guest/agent-client.ts";
 
 /** Linux gives x86 memory back in blocks of this size. */
-export const memoryBlockMB = 128;
+const memoryBlockMB = 128;
 /** Number of blocks whose whole content can be moved; see the kernel's arguments. */
 const certainBlockCount = 4;
 const fitTimeoutMilliseconds = 60_000;

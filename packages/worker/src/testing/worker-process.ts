@@ -23,11 +23,6 @@ const readyTimeoutSeconds = 300;
 const ownUser = { userId: 60_990, groupId: 60_990 };
 const idAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
-export interface WorkerResponse {
-  readonly status: number;
-  readonly body: unknown;
-}
-
 /** A real worker in a process of its own, with its own data, installation and network block. */
 export async function startWorkerScene(options: {
   installationId: string;

@@ -47,7 +47,6 @@ export const createPreviewRequestSchema = z.object({
   domain: z.string().max(253).nullish(),
   authConfig: authConfigSchema.nullish(),
 });
-export type CreatePreviewRequest = z.input<typeof createPreviewRequestSchema>;
 
 /**
  * A preview: HTTP requests for `hostname`, and for `customHostname`, reach the

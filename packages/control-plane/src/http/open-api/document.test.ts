@@ -56,7 +56,12 @@ describe("the OpenAPI document", () => {
       ({ method, url }) => `${method} ${url.replace(/:(\w+)/g, "{$1}")}`,
     );
     assert.ok(routes.length > 40, `only ${routes.length} routes`);
-    assert.deepEqual(operations.map(({ name }) => name).toSorted(), routes.toSorted());
+    const described = routes.filter((route) => !route.startsWith("HEAD "));
+    assert.deepEqual(operations.map(({ name }) => name).toSorted(), described.toSorted());
+    const pathsOf = (method: string) =>
+      routes.flatMap((route) => (route.startsWith(`${method} `) ? [route.split(" ")[1]] : []));
+    // As HTTP has it, a HEAD is a GET without the body: it is not described once more.
+    assert.deepEqual(pathsOf("HEAD").toSorted(), pathsOf("GET").toSorted());
   });
 
   test("names each parameter of a path, and no other", async () => {

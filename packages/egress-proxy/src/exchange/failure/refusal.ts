@@ -24,6 +24,7 @@ export const refusalStatuses = {
   upstream_closed: 502,
   content_coding_not_supported: 502,
   content_coding_invalid: 502,
+  charset_not_supported: 502,
   partial_response_refused: 502,
   value_in_compressed_body: 502,
   value_in_grpc_message: 502,

@@ -13,6 +13,7 @@ import { decodedBody, isEncoded } from "./content-decoding.ts";
 import { DecoderReservation } from "./decoder-reservation.ts";
 import { GrpcMessages } from "./grpc-messages.ts";
 import { outgoingResponse } from "./outgoing-response.ts";
+import { isInOtherCharset } from "./response-charset.ts";
 import type { ResponseContext, StreamedResponse } from "./response-context.ts";
 
 /**
@@ -36,7 +37,7 @@ export async function relayUnsearched(
   body: IncomingBody,
 ): Promise<StreamedResponse> {
   const length = framing.kind === "length" ? framing.length : undefined;
-  const isHiding = isEncoded(head);
+  const isHiding = isEncoded(head) || isInOtherCharset(head);
   const outgoing = begin(context, head, length);
   let holdsValue = false;
   const redactor = new StreamRedactor(context.search, (name) => {

@@ -16,6 +16,7 @@ import {
   relaySearched,
   relayUnsearched,
 } from "./relay-body.ts";
+import { refuseOtherCharset } from "./response-charset.ts";
 import type { ResponseContext, StreamedResponse } from "./response-context.ts";
 
 /**
@@ -62,6 +63,7 @@ function relayBody(
   body: IncomingBody,
 ): StreamedResponse | Promise<StreamedResponse> {
   if (context.search() === undefined) return relayUnsearched(context, head, framing, body);
+  refuseOtherCharset(head, context.host);
   const compressions = compressionsOf(head, context.host);
   if (compressions.length > 0) {
     return relayDecoded(context, head, compressions, body);

@@ -1,7 +1,7 @@
 import { eventRecordSchema, limits } from "@opencomputer/protocol/api";
 import { z } from "zod";
 import type { Database } from "../database/database.ts";
-import { and, eq, isNotNull, sql } from "../database/query-builder.ts";
+import { and, eq, type SQL, sql } from "../database/query-builder.ts";
 import { events, webhookDeliveries, webhooks } from "../database/schema.ts";
 import { formatCursor } from "../events/event-cursor.ts";
 import { recordEvent } from "../events/record-event.ts";
@@ -122,30 +122,23 @@ export function createDeliveryQueue(database: Database) {
      * a day, disables its webhook.
      */
     async finish(delivery: TakenDelivery, outcome: Outcome): Promise<{ isDisabled: boolean }> {
+      if (outcome.isDelivered) {
+        await finishDelivered(database, delivery, outcome);
+        return { isDisabled: false };
+      }
       return database.transaction(async (transaction) => {
-        const wait = outcome.isDelivered ? undefined : deliverySchedule(delivery.attempt);
+        const wait = deliverySchedule(delivery.attempt);
         const [row] = await transaction
           .update(webhookDeliveries)
           .set({
             ...{ responseStatus: outcome.status, error: outcome.error },
-            state: outcome.isDelivered ? "delivered" : wait === undefined ? "failed" : "pending",
             ...(wait === undefined
-              ? {}
+              ? { state: "failed" }
               : { nextAttemptAt: sql`now() + make_interval(secs => ${wait})` }),
           })
-          .where(
-            and(
-              eq(webhookDeliveries.id, delivery.id),
-              eq(webhookDeliveries.attempts, delivery.attempt),
-              eq(webhookDeliveries.state, "pending"),
-            ),
-          )
+          .where(isAttempt(delivery))
           .returning({ id: webhookDeliveries.id });
         if (row === undefined) return { isDisabled: false };
-        if (outcome.isDelivered) {
-          await forgetFailure(transaction, delivery.webhookId);
-          return { isDisabled: false };
-        }
         return { isDisabled: await noteFailure(transaction, delivery, outcome) };
       });
     },
@@ -153,11 +146,29 @@ export function createDeliveryQueue(database: Database) {
 }
 export type DeliveryQueue = ReturnType<typeof createDeliveryQueue>;
 
-async function forgetFailure(transaction: Database, webhookId: string): Promise<void> {
-  await transaction
-    .update(webhooks)
-    .set({ failingSince: null })
-    .where(and(eq(webhooks.id, webhookId), isNotNull(webhooks.failingSince)));
+/** The delivery, unless it was taken again since. */
+function isAttempt({ id, attempt }: TakenDelivery): SQL | undefined {
+  return and(
+    eq(webhookDeliveries.id, id),
+    eq(webhookDeliveries.attempts, attempt),
+    eq(webhookDeliveries.state, "pending"),
+  );
+}
+
+/** In one statement, as nearly every attempt ends so. Its webhook no longer fails. */
+async function finishDelivered(
+  database: Database,
+  delivery: TakenDelivery,
+  { status }: Outcome,
+): Promise<void> {
+  await database.execute(
+    sql`with finished as (
+          update ${webhookDeliveries}
+          set state = 'delivered', response_status = ${status}, error = null
+          where ${isAttempt(delivery)} returning webhook_id)
+        update ${webhooks} w set failing_since = null from finished
+        where w.id = finished.webhook_id and w.failing_since is not null`,
+  );
 }
 
 /** Returns whether the webhook was disabled because of it. */

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { limits, receivedEventSchema } from "@opencomputer/protocol/api";
+import { drizzle } from "drizzle-orm/node-postgres";
+import { Pool } from "pg";
 import { Registry } from "prom-client";
 import type { Database, OpenDatabase } from "../database/database.ts";
 import { openServerDatabase } from "../database/open-server-database.ts";
 import { eq, sql } from "../database/query-builder.ts";
-import { events, installations, webhookDeliveries, webhooks } from "../database/schema.ts";
+import * as schema from "../database/schema.ts";
 import { recordEvent } from "../events/record-event.ts";
 import { ensureOrg } from "../orgs/org-repository.ts";
 import { type PostgresCluster, startPostgresCluster } from "../testing/postgres-cluster.ts";
@@ -25,6 +27,7 @@ import { type AttemptResult, createWebhookMetrics } from "./webhook-metrics.ts";
 import { insertWebhook, planWebhook } from "./webhook-repository.ts";
 import { startWebhookSender, type WebhookSender } from "./webhook-sender.ts";
 
+const { events, installations, webhookDeliveries, webhooks } = schema;
 const sandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";
 const vault = createVault(createKeyRing([["v1", Buffer.alloc(32, 1)]]));
 
@@ -289,6 +292,29 @@ describe("webhooks", () => {
     } finally {
       await hanging.close();
     }
+  });
+
+  test("a delivery that succeeded is stored in one statement, which ends a failure of its webhook", async () => {
+    const { id } = await addWebhook();
+    await database.update(webhooks).set({ failingSince: sql`now()` });
+    await record();
+    const statements: string[] = [];
+    const pool = new Pool({ connectionString: url });
+    try {
+      const logger = { logQuery: (statement: string) => void statements.push(statement) };
+      const queue = createDeliveryQueue(drizzle({ client: pool, schema, logger }));
+      const [taken] = await queue.take(1, 1, { webhookIds: [], orgIds: [] });
+      assert.ok(taken !== undefined);
+      statements.length = 0;
+      const outcome = { isDelivered: true, status: 204, error: null };
+      assert.deepEqual(await queue.finish(taken, outcome), { isDisabled: false });
+      assert.equal(statements.length, 1, statements.join("\n"));
+    } finally {
+      await pool.end();
+    }
+    const [row] = await deliveries();
+    assert.deepEqual([row?.state, row?.responseStatus, row?.error], ["delivered", 204, null]);
+    assert.equal((await webhookRow(id)).failingSince, null);
   });
 
   test("410 disables a webhook at once, which is an event for others", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { WireError } from "@opencomputer/protocol/api";
 import { fastify } from "fastify";
 import { createProcessMetrics } from "./process-metrics.ts";
@@ -94,5 +95,20 @@ describe("createProcessMetrics", () => {
     for (const name of ["process_resident_memory_bytes", "nodejs_eventloop_lag_p99_seconds"]) {
       assert.equal((await samples(metrics, name)).length, 1, name);
     }
+  });
+
+  test("does not wake an idle process often to measure its event loop", async () => {
+    const metrics = createProcessMetrics();
+    const shortest = async () => {
+      const [line = ""] = await samples(metrics, "nodejs_eventloop_lag_min_seconds");
+      return Number(line.split(" ")[1]);
+    };
+    let seconds = await shortest();
+    // Nothing was measured yet while it is the largest number that it can be.
+    while (seconds > 3600) {
+      await delay(60);
+      seconds = await shortest();
+    }
+    assert.ok(seconds >= 0.04, `measured again after ${seconds} s`);
   });
 });

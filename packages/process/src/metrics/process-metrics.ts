@@ -1,5 +1,11 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 
+/**
+ * Between two measurements of the event loop's delay. Each is a timer that fires also in a
+ * process that has nothing else to do: every 10 ms they take a multiple of a scrape's CPU time.
+ */
+const eventLoopMilliseconds = 50;
+
 /** The metrics of one process. */
 export interface ProcessMetrics {
   /** What the process adds its own metrics to. */
@@ -19,7 +25,10 @@ export function createProcessMetrics(): ProcessMetrics {
     async read() {
       if (!measuresProcess) {
         measuresProcess = true;
-        collectDefaultMetrics({ register: registry });
+        collectDefaultMetrics({
+          register: registry,
+          eventLoopMonitoringPrecision: eventLoopMilliseconds,
+        });
       }
       return await registry.metrics();
     },

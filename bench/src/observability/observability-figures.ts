@@ -12,10 +12,11 @@ import { withInstallation } from "../with-installation.ts";
 import { measureTurn } from "./measure-turn.ts";
 import { type MeasuredInstallation, prepareMeasurement } from "./measured-installation.ts";
 import { type ProxyLoad, proxyLoadResultSchema } from "./proxy-load-task.ts";
-import { whileScraped } from "./scrapes.ts";
+import { scrapeMilliseconds, whileScraped } from "./scrapes.ts";
 
-const rounds = 5;
-const turnMilliseconds = 5_000;
+const rounds = 7;
+/** Whole intervals between two scrapes, so that a turn has as many as its share of a long run. */
+const turnMilliseconds = 2 * scrapeMilliseconds;
 /** Before each turn, so that the warm machines of both installations are ready. */
 const restMilliseconds = 1_000;
 const commandsAtOnce = 4;

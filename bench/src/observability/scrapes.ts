@@ -1,18 +1,25 @@
-const intervalMilliseconds = 5_000;
+export const scrapeMilliseconds = 5_000;
 const paths = ["/metrics", "/metrics/worker", "/metrics/egress-proxy"];
 
-/** Does work while the metrics of every process are read at once and then every 5 s, as by a Prometheus. */
+/**
+ * Does work while the metrics of every process are read every 5 s, as by a Prometheus: first
+ * after half of that, so that neither the start nor the end of the work has a read of its own.
+ */
 export async function whileScraped<Result>(
   metricsUrl: string,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  let scrape = scrapeAll(metricsUrl);
-  const timer = setInterval(() => {
-    scrape = scrape.then(() => scrapeAll(metricsUrl));
-  }, intervalMilliseconds);
+  const scrape = () => {
+    scraping = scraping.then(() => scrapeAll(metricsUrl));
+  };
+  let scraping = Promise.resolve();
+  let timer = setTimeout(() => {
+    scrape();
+    timer = setInterval(scrape, scrapeMilliseconds);
+  }, scrapeMilliseconds / 2);
   try {
     const result = await work();
-    await scrape;
+    await scraping;
     return result;
   } finally {
     clearInterval(timer);

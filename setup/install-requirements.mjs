@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { installSiteGenerator } from "./docs/build-site.mjs";
-import { buildGoGrpcClient } from "./go-grpc-client.mjs";
 import { installNewerPostgres } from "./newer-postgres.mjs";
 import { createProgress } from "./progress.mjs";
 import {
@@ -45,7 +44,6 @@ export async function installRequirements(purpose) {
     await Promise.all([
       installWithPython(),
       step("gRPC of Python for tests of the proxy", installGrpc),
-      step("gRPC of Go for tests of the proxy", buildGoGrpcClient),
     ]);
   }
 

@@ -7,9 +7,16 @@ import process from "node:process";
  * the seconds; elsewhere a reminder comes every `reminderSeconds`, so that a log shows that the
  * work continues.
  *
- * @param {{ stream?: NodeJS.WriteStream, reminderSeconds?: number }} [options]
+ * @param {object} [options]
+ * @param {NodeJS.WriteStream} [options.stream]
+ * @param {boolean} [options.hasLastLine] false where others print, too
+ * @param {number} [options.reminderSeconds]
  */
-export function createProgress({ stream = process.stdout, reminderSeconds = 20 } = {}) {
+export function createProgress({
+  stream = process.stdout,
+  hasLastLine = stream.isTTY,
+  reminderSeconds = 20,
+} = {}) {
   /** @type {Set<() => string>} texts of the steps that run */
   const running = new Set();
   const showOnTerminal = () => {
@@ -30,13 +37,13 @@ export function createProgress({ stream = process.stdout, reminderSeconds = 20 }
       let detail = "";
       const text = () => `${name}${detail === "" ? "" : `: ${detail}`} (${seconds()} s)`;
       running.add(text);
-      const timer = stream.isTTY
+      const timer = hasLastLine
         ? setInterval(showOnTerminal, 200)
         : setInterval(() => stream.write(`  … ${text()}\n`), reminderSeconds * 1000);
       const finish = (/** @type {string} */ line) => {
         clearInterval(timer);
         running.delete(text);
-        stream.write(`${stream.isTTY ? "\r\x1b[2K" : ""}${line}\n`);
+        stream.write(`${hasLastLine ? "\r\x1b[2K" : ""}${line}\n`);
       };
       try {
         const done = await work((words) => {

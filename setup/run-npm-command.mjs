@@ -28,7 +28,7 @@ try {
 async function runNpmCommand(name, commandArguments) {
   const { purpose, program, options, settings: defaults } = commandNamed(name);
   const { settings, words } = readOptions(options ?? {}, commandArguments);
-  if (purpose === "host" || purpose === "test") await buildService();
+  if (purpose === "host" || purpose === "test") await buildService(purpose);
   process.stdout.write("\n");
   return runForeground(process.execPath, [...program, ...words], {
     cwd: projectDirectory,
@@ -36,13 +36,18 @@ async function runNpmCommand(name, commandArguments) {
   });
 }
 
-/** Builds what processes of the service are started from. */
-async function buildService() {
+/**
+ * Builds what processes of the service are started from. Tests that need the
+ * guest image have it built while others run.
+ *
+ * @param {"host" | "test"} purpose
+ */
+async function buildService(purpose) {
   const { step } = createProgress();
   await Promise.all([
-    step("TypeScript", compileTypeScript).then(() =>
-      step("guest agent and image", buildGuestImage),
-    ),
+    step("TypeScript", compileTypeScript).then(async () => {
+      if (purpose === "host") await step("guest agent and image", buildGuestImage);
+    }),
     step("library preloaded into QEMU", buildPreloadedLibrary),
     step("dashboard", buildDashboard),
   ]);

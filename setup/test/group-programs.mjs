@@ -13,6 +13,9 @@ import { endSharedInstallation } from "@opencomputer/harness";
 after(async () => assert.deepEqual(await endSharedInstallation(), []));
 `;
 
+/** Lets tests of machines, which wait for answers in time, have the processor first. */
+const lowPriority = "data:text/javascript,import { setPriority } from 'node:os'; setPriority(10);";
+
 /** Removes the programs of earlier runs. */
 export function clearGroupPrograms() {
   rmSync(directory, { recursive: true, force: true });
@@ -23,11 +26,14 @@ export function clearGroupPrograms() {
  * process, and returns its path.
  *
  * @param {{ name: string, files: string[] }} group
- * @param {{ sharesInstallation: boolean }} options
+ * @param {{ sharesInstallation: boolean, isBackground?: boolean }} options
  */
-export function writeGroupProgram({ name, files }, { sharesInstallation }) {
+export function writeGroupProgram({ name, files }, { sharesInstallation, isBackground = false }) {
   const path = join(directory, `${name}.test.mjs`);
-  const urls = files.map((file) => pathToFileURL(join(projectDirectory, file)).href);
+  const urls = [
+    ...(isBackground ? [lowPriority] : []),
+    ...files.map((file) => pathToFileURL(join(projectDirectory, file)).href),
+  ];
   const imports = urls.map((url) => `import ${JSON.stringify(url)};\n`).join("");
   mkdirSync(directory, { recursive: true });
   writeFileSync(path, sharesInstallation ? imports + endOfSharedInstallation : imports);

@@ -2,8 +2,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { projectDirectory } from "../project-steps.mjs";
-import { runInBackground } from "../run-program.mjs";
+import { buildGoGrpcClient } from "../go-grpc-client.mjs";
+import { createProgress } from "../progress.mjs";
+import { buildGuestImage, projectDirectory } from "../project-steps.mjs";
+import { runProgram } from "../run-program.mjs";
+import { SetupError } from "../setup-error.mjs";
 import { clearGroupPrograms, writeGroupProgram } from "./group-programs.mjs";
 import { formatFailures, formatSlowest, mergeResults, noResults } from "./results.mjs";
 import { runFiles } from "./run-files.mjs";
@@ -66,17 +69,17 @@ const integration = wantsStage("integration") ? files.integration.filter(isWante
 const endToEnd = wantsStage("e2e") ? files.e2e.filter(isWanted) : [];
 
 const startsBaked = endToEnd.length > 0 || integration.some(isBaked);
+const startsProcesses = integration.length + endToEnd.length > 0;
 clearGroupPrograms();
-// What needs no machine runs while the golden snapshot for the machines is baked.
-const parts = await Promise.all([
-  runUnitTests(),
-  wantsStage("go") && wantedPaths.length === 0 ? runGoTests() : noResults(),
-  wantsStage("python") ? runPythonTests(isWanted) : noResults(),
-  startsBaked ? prepareInstallation() : noResults(),
-]);
-if (integration.length + endToEnd.length > 0) parts.push(await runProcessTests());
-
-const results = mergeResults(parts);
+// What needs no machine runs while the image and the golden snapshot of the machines are made.
+const results = mergeResults(
+  await Promise.all([
+    runUnitTests(),
+    wantsStage("go") && wantedPaths.length === 0 ? runGoTests() : noResults(),
+    wantsStage("python") ? runPythonTests(isWanted) : noResults(),
+    startsProcesses ? runProcessTests() : noResults(),
+  ]),
+);
 process.stdout.write(`\n${formatSlowest(results, slowestRows)}\n`);
 process.stdout.write(formatFailures(results, failureRows));
 process.stdout.write(
@@ -92,16 +95,29 @@ process.exitCode = results.failed > 0 || skipsAreFailures || results.passed === 
 
 async function runUnitTests() {
   if (unit.length === 0) return noResults();
-  process.stdout.write(`\nunit: ${unit.length} files\n`);
-  const groups = groupUnitTests(unit);
-  return await run(
-    groups.map((group) => writeGroupProgram(group, { sharesInstallation: false })),
-    unitConcurrency,
-  );
+  const title = `\nunit: ${unit.length} files\n`;
+  const options = { sharesInstallation: false, isBackground: startsProcesses };
+  const groups = groupUnitTests(unit).map((group) => writeGroupProgram(group, options));
+  if (!startsProcesses) {
+    process.stdout.write(title);
+    return await run(groups, unitConcurrency);
+  }
+  const output = [title];
+  const results = await run(groups, unitConcurrency, (text) => output.push(text));
+  process.stdout.write(output.join(""));
+  return results;
 }
 
 /** Starts the groups that share an installation first, since they take longest. */
-function runProcessTests() {
+async function runProcessTests() {
+  try {
+    await prepareMachines();
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    const failure = { name: "set-up of machines", file: "setup", message: error.message };
+    process.stderr.write(`${error.message}\n`);
+    return { ...noResults(), failed: 1, failures: [failure] };
+  }
   process.stdout.write(`\nintegration: ${integration.length} files, e2e: ${endToEnd.length}\n`);
   const { shared, alone } = groupEndToEndTests(endToEnd, { groups: sharedInstallations, shares });
   const files = longestFirst([...alone, ...integration], longFiles);
@@ -117,12 +133,14 @@ function runProcessTests() {
 /**
  * @param {string[]} paths
  * @param {number} filesAtATime
+ * @param {(text: string) => void} [print]
  */
-function run(paths, filesAtATime) {
+function run(paths, filesAtATime, print = (text) => process.stdout.write(text)) {
   return runFiles(paths, {
     directory: projectDirectory,
     concurrency: filesAtATime,
     fileMinutesMax,
+    print,
   });
 }
 
@@ -136,15 +154,19 @@ function shares(file) {
   return readFileSync(join(projectDirectory, file), "utf8").includes("startSharedScenario(");
 }
 
+/** Makes what the tests with machines, or with clients of gRPC, share. */
+async function prepareMachines() {
+  const { step } = createProgress({ hasLastLine: false });
+  process.stdout.write("\n");
+  const client = step("gRPC of Go for tests of the proxy", buildGoGrpcClient);
+  await step("guest agent and image", buildGuestImage);
+  if (startsBaked) await step("golden snapshot", bakeGolden);
+  await client;
+}
+
 /** Bakes what the tests with machines share, once for all of them. */
-async function prepareInstallation() {
+async function bakeGolden() {
   const script = join(projectDirectory, "e2e/prepare-template.ts");
-  const { exitCode, output } = await runInBackground(
-    process.execPath,
-    [...process.execArgv, script],
-    { cwd: projectDirectory },
-  );
-  if (exitCode !== 0) throw new Error(`${script} ended with exit code ${exitCode}:\n${output}`);
-  process.stdout.write(`\n${output}`);
-  return noResults();
+  await runProgram(process.execPath, [...process.execArgv, script], { cwd: projectDirectory });
+  return "up to date";
 }

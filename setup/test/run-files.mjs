@@ -1,6 +1,5 @@
 // @ts-check
 import { relative } from "node:path";
-import process from "node:process";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { noResults } from "./results.mjs";
@@ -10,9 +9,13 @@ import { noResults } from "./results.mjs";
  * the order of the files.
  *
  * @param {string[]} files absolute paths
- * @param {{ directory: string, concurrency: number, fileMinutesMax: number }} options a file that takes longer fails
+ * @param {object} options
+ * @param {string} options.directory
+ * @param {number} options.concurrency
+ * @param {number} options.fileMinutesMax a file that takes longer fails
+ * @param {(text: string) => void} options.print
  */
-export async function runFiles(files, { directory, concurrency, fileMinutesMax }) {
+export async function runFiles(files, { directory, concurrency, fileMinutesMax, print }) {
   const results = noResults();
   const events = run({ files, concurrency, timeout: fileMinutesMax * 60_000 });
   events.on("test:pass", (event) => {
@@ -34,7 +37,7 @@ export async function runFiles(files, { directory, concurrency, fileMinutesMax }
     }
     if (details.type !== "suite") results.failed += 1;
   });
-  for await (const text of events.compose(new spec())) process.stdout.write(text);
+  for await (const text of events.compose(new spec())) print(text);
   return results;
 
   /** @param {{ name: string, file?: string, nesting: number, details: { duration_ms: number } }} event */

@@ -47,6 +47,8 @@ export function createSandboxes(deps: {
   /** A paused machine of the current golden snapshot, from the pool or a new one. */
   takeMachine: () => Promise<Machine>;
   checkSize: (spec: PrepareSandboxRequest) => void;
+  /** In milliseconds, from any point on. */
+  now: () => number;
   tracer: Tracer;
   usageMeter: Pick<UsageMeter, "readLast">;
   log: {
@@ -110,8 +112,8 @@ export function createSandboxes(deps: {
     const { hookError } = await tracer
       .span("start guest", () => startGuest({ vm, agent, spec, atHand: record, restartSessions }))
       .catch(async (error: unknown) => {
-        countFailedStart(sandbox);
-        if (!hasFailedForGood(sandbox)) throw error;
+        countFailedStart(sandbox, deps.now());
+        if (!hasFailedForGood(sandbox, deps.now())) throw error;
         log.error(
           { sandboxId: spec.sandboxId, err: error },
           "A guest that does not start is ended",
@@ -120,7 +122,7 @@ export function createSandboxes(deps: {
         await keepDiskAlone(sandbox, machine, record.lostBecause ?? failedMemoryReason);
         throw givenUp(sandbox, error);
       });
-    sandbox.failedStarts = 0;
+    sandbox.failedStarts = null;
     const startedAtUnixMilliseconds = Date.now();
     await machines.save(machine, {
       ...machine.record,
@@ -143,7 +145,7 @@ export function createSandboxes(deps: {
       ...{ kind: "disk_only", sandbox: spec, lostBecause },
     });
     sandbox.machine = undefined;
-    sandbox.failedStarts = 0;
+    sandbox.failedStarts = null;
     await machines.discard(machine);
     return saved;
   }
@@ -225,11 +227,11 @@ export function createSandboxes(deps: {
         const saved = hibernated.get(sandboxId);
         if (machine !== undefined || saved === undefined) return describe(sandbox);
         const spec = { ...sandbox.spec, egressMode, egressPorts, envs };
-        const lostBecause = hasFailedForGood(sandbox) ? failedMemoryReason : null;
+        const lostBecause = hasFailedForGood(sandbox, deps.now()) ? failedMemoryReason : null;
         const woken = await makeFor(spec, () =>
           machineOfHibernated(deps, saved, lostBecause),
         ).catch((error: unknown) => {
-          countFailedLoad(sandbox, error);
+          countFailedLoad(sandbox, error, deps.now());
           throw error;
         });
         sandbox.spec = spec;

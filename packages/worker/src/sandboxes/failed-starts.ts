@@ -1,30 +1,46 @@
 import { WireError } from "@opencomputer/protocol/api";
 import type { Sandbox } from "./sandbox.ts";
 
-/** One failure may be due to a busy host; a guest that fails as often as this is at fault itself. */
-const failedStartsMax = 3;
+/** A busy host may be why one attempt fails, or several in a row within a short time. */
+const attemptsMin = 3;
+const failingMillisecondsMin = 120_000;
 
-/** Why the memory of a sandbox is given up that fails so often. */
-export const failedMemoryReason = `it did not start with its saved memory in ${failedStartsMax} attempts`;
+/** Why the memory of a sandbox is given up that fails for so long. */
+export const failedMemoryReason = `it did not start with its saved memory in ${attemptsMin} attempts or more`;
 
-/** Whether a sandbox has failed so often in a row that its memory is not to be used again. */
-export function hasFailedForGood({ failedStarts }: Pick<Sandbox, "failedStarts">): boolean {
-  return failedStarts >= failedStartsMax;
+/** Whether a sandbox has failed so often, and for so long, that its memory is not to be used again. */
+export function hasFailedForGood(
+  { failedStarts }: Pick<Sandbox, "failedStarts">,
+  nowMilliseconds: number,
+): boolean {
+  return (
+    failedStarts !== null &&
+    failedStarts.count >= attemptsMin &&
+    nowMilliseconds - failedStarts.sinceMilliseconds >= failingMillisecondsMin
+  );
 }
 
 /**
  * Counts a start that has failed. That its machine has ended, is being removed or waits for
  * space on the disk is no failure of the guest.
  */
-export function countFailedStart(sandbox: Sandbox): void {
+export function countFailedStart(sandbox: Sandbox, nowMilliseconds: number): void {
   const { machine, hasEnded, isRemoved } = sandbox;
   if (hasEnded || isRemoved || machine?.vm?.lacksStorage() !== false) return;
-  sandbox.failedStarts += 1;
+  count(sandbox, nowMilliseconds);
 }
 
 /** Counts a memory that could not be loaded because the machine was killed meanwhile. */
-export function countFailedLoad(sandbox: Sandbox, error: unknown): void {
-  if (error instanceof WireError && error.code === "guest_failed") sandbox.failedStarts += 1;
+export function countFailedLoad(sandbox: Sandbox, error: unknown, nowMilliseconds: number): void {
+  if (error instanceof WireError && error.code === "guest_failed") count(sandbox, nowMilliseconds);
+}
+
+function count(sandbox: Sandbox, nowMilliseconds: number): void {
+  const { failedStarts } = sandbox;
+  sandbox.failedStarts = {
+    count: (failedStarts?.count ?? 0) + 1,
+    sinceMilliseconds: failedStarts?.sinceMilliseconds ?? nowMilliseconds,
+  };
 }
 
 /** The error of the last attempt, with what has become of the sandbox. */
@@ -32,7 +48,7 @@ export function givenUp({ spec: { sandboxId } }: Sandbox, cause: unknown): WireE
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new WireError(
     "guest_failed",
-    `Sandbox ${sandboxId} did not start in ${failedStartsMax} attempts and is hibernated without its memory: wake it to boot from its disk. The last failure: ${reason}`,
+    `Sandbox ${sandboxId} did not start in ${attemptsMin} attempts or more and is hibernated without its memory: wake it to boot from its disk. The last failure: ${reason}`,
     { cause, remediation: `oc sandbox wake ${sandboxId}` },
   );
 }

@@ -111,7 +111,7 @@ export function createSandboxRegistry(deps: {
         machine: undefined,
         hasEnded: false,
         isRemoved: false,
-        failedStarts: 0,
+        failedStarts: null,
         mutex: pLimit(1),
       };
       sandboxes.set(spec.sandboxId, sandbox);

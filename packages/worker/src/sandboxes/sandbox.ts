@@ -6,6 +6,13 @@ import type { Machine } from "../machines/machine.ts";
 import type { SavedMachine } from "../saved-machines/saved-manifest.ts";
 import { sizeOf } from "../scaling/sandbox-size.ts";
 
+/** Attempts in a row to start the guest of a sandbox that have failed. */
+export interface FailedStarts {
+  readonly count: number;
+  /** When the first of them failed, on the clock of the caller. */
+  readonly sinceMilliseconds: number;
+}
+
 /**
  * A sandbox has a machine, or is saved, or both: between a wake and the
  * moment that its machine may run.
@@ -16,8 +23,8 @@ export interface Sandbox {
   /** Its machine has ended without being asked to, and its disk is not saved yet. */
   hasEnded: boolean;
   isRemoved: boolean;
-  /** Attempts in a row to start its guest that have failed. */
-  failedStarts: number;
+  /** Null when the last attempt to start its guest has not failed. */
+  failedStarts: FailedStarts | null;
   /** Changes of the sandbox run one after the other. */
   readonly mutex: LimitFunction;
 }

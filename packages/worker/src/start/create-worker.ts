@@ -126,6 +126,7 @@ export async function createWorker(
       ),
     takeMachine: async () => readiness.pool().take(),
     checkSize: (spec) => checkSize(spec, capacity, readiness.imageDiskMB()),
+    now: () => performance.now(),
   });
   const quarantined = await adoptEarlierWorker({
     ...{ hibernated, checkpoints, machines, layers, sandboxes, host },

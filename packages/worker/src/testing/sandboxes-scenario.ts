@@ -74,6 +74,7 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
     error: (_: object, message: string) => void events.push(message),
   };
   const lastReadings: string[] = [];
+  const clock = { milliseconds: 0 };
   const sandboxes = createSandboxes({
     machines,
     slots: {
@@ -99,11 +100,12 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
     checkSize: ({ memoryMB }) => {
       if (memoryMB > 8192) throw new WireError("unsupported_option", "too much");
     },
+    now: () => clock.milliseconds,
     tracer: new Tracer(),
     usageMeter: { readLast: async ({ id }) => void lastReadings.push(id) },
     log,
   });
-  return { sandboxes, lastReadings, machines, hibernated, checkpoints, ...journal };
+  return { sandboxes, clock, lastReadings, machines, hibernated, checkpoints, ...journal };
 }
 
 export function failsWith(code: string): (error: unknown) => boolean {

@@ -36,6 +36,17 @@ describe("endsInEscape", () => {
     "&amp;#",
     "%u00",
     "\\x25",
+    "\\x{4",
+    "\\o{14",
+    "\\N{LATIN",
+    "\\c",
+    "\\00004",
+    "\\a",
+    "Subject: =?utf-8?Q?",
+    "=?UTF-16?q?a=4",
+    "=?gbk?B?abcd",
+    "filename*=utf-16''",
+    "; filename* = \"GBK'zh'a",
   ];
   for (const text of open) test(`${text} is open`, () => assert.equal(endsInEscape(text), true));
 
@@ -59,6 +70,10 @@ describe("endsInEscape", () => {
     "&amp;",
     "\\u0041",
     "%26",
+    "=?utf-8?Q?a?= ",
+    "filename*=utf-8''",
+    "a*=b",
+    "it's = 'x'",
   ];
   for (const text of closed) {
     test(`${text} is closed`, () => assert.equal(endsInEscape(text), false));

@@ -2,11 +2,17 @@
 export const escapeCharactersMax = 96;
 
 /**
- * An escape that lacks its end: percent-encoding; a backslash of JSON,
- * JavaScript, Python or YAML; a numeric character reference of HTML.
+ * An escape that lacks its end: percent-encoding; a backslash of JSON, JavaScript,
+ * Python, Perl, YAML, CSS or a regular expression; a numeric character reference of HTML.
  */
 const openEscape =
-  /%(?:[0-9a-fA-F]?|u[0-9a-fA-F]{0,3})$|\\(?:u[0-9a-fA-F]{0,3}|u\{[0-9a-fA-F]{0,6}|U[0-9a-fA-F]{0,7}|x[0-9a-fA-F]?|[0-7]{0,2})$|&#[xX]?[0-9a-fA-F]{0,8}$/;
+  /%(?:[0-9a-fA-F]?|u[0-9a-fA-F]{0,3})$|\\(?:u[0-9a-fA-F]{0,3}|[ux]\{[0-9a-fA-F]{0,8}|U[0-9a-fA-F]{0,7}|x[0-9a-fA-F]?|[0-9a-fA-F]{0,5}|o\{[0-7]{0,8}|N\{[^}]*|c)$|&#[xX]?[0-9a-fA-F]{0,8}$/;
+
+/**
+ * A text that states how it is encoded and has not ended: an encoded word of a message's
+ * head (RFC 2047), and a parameter with a charset other than UTF-8 (RFC 8187).
+ */
+const encodedText = /=\?[^?\s]+\?[qb]\?[^?\s]*$|\*\s*=\s*"?(?!utf-8')[\w.:-]+'[^'\s]*'[^"';\s]*$/i;
 
 /** Escapes of characters that begin an escape: `%`, the backslash, `&` and `#`, and what their own escapes are made of. */
 const escapedCharacter =
@@ -23,13 +29,14 @@ const entityCharacters: Readonly<Record<string, string>> = {
 const roundsMax = 4;
 
 /**
- * Whether a text ends inside an escape, also in one that is itself written with
+ * Whether a text ends inside an escape or an encoded text, also in an escape that is itself written with
  * escapes. A decoder takes the first characters of what follows for the escape's
  * end. A value that follows would be sent back without them, which no search for
  * the value finds, while the decoded character reveals them. No client writes a
  * token there.
  */
 export function endsInEscape(before: string): boolean {
+  if (encodedText.test(before)) return true;
   if (!/[%\\#&]/.test(before)) return false;
   let text = before;
   for (let round = 0; round < roundsMax; round += 1) {

@@ -133,6 +133,59 @@ describe("many values and many forms in one text", () => {
   });
 });
 
+/** What escapes a text of ASCII, as different programs do. */
+const layers: Readonly<Record<string, (text: string) => string>> = {
+  nothing: (text) => text,
+  encodeURIComponent,
+  "percent for every byte": (text) => escapeEach(text, /./g, (code) => `%${hex(code, 2)}`),
+  JSON: (text) => JSON.stringify(text).slice(1, -1),
+  "PHP's JSON": (text) => JSON.stringify(text).slice(1, -1).replaceAll("/", "\\/"),
+  "Go's JSON": (text) => escapeEach(text, /[&<>]/g, (code) => `\\u${hex(code, 4)}`),
+  "JSON throughout": (text) => escapeEach(text, /./g, (code) => `\\u${hex(code, 4)}`),
+  "decimal entities": (text) => escapeEach(text, /[&<>"'+=/\\%]/g, (code) => `&#${code};`),
+  "hexadecimal entities": (text) =>
+    escapeEach(text, /[^A-Za-z0-9]/g, (code) => `&#x${hex(code, 2)};`),
+  Markdown: (text) => text.replace(/[!-/:-@[-`{-~]/g, "\\$&"),
+  Python: (text) => escapeEach(text, /[^A-Za-z0-9]/g, (code) => `\\x${hex(code, 2)}`),
+};
+const inLayers: Readonly<Record<string, (value: string) => string>> = {
+  raw: (value) => value,
+  base64: (value) => Buffer.from(value).toString("base64"),
+  "base64 inside of more": (value) => Buffer.from(`x${value}yz`).toString("base64"),
+  hexadecimal: (value) => Buffer.from(value).toString("hex"),
+};
+const hex = (code: number, digits: number) => code.toString(16).padStart(digits, "0");
+const escapeEach = (text: string, which: RegExp, write: (code: number) => string) =>
+  text.replace(which, (character) => write(character.charCodeAt(0)));
+
+describe("two layers of escapes, whichever they are", () => {
+  test("become the token, split anywhere", () => {
+    const random = createSeededRandom(203);
+    let tried = 0;
+    while (tried < 1500) {
+      const { value } = randomPair(random, "token");
+      const [form, writeForm] = random.pick(Object.entries(inLayers));
+      const [inner, escapeInside] = random.pick(Object.entries(layers));
+      const [outer, escapeOutside] = random.pick(Object.entries(layers));
+      const spelled = escapeOutside(escapeInside(writeForm(value)));
+      // Where one byte takes more, the held tail may be too short for it.
+      if (spelled.length > 11 * value.length) continue;
+      tried += 1;
+      const text = Buffer.from(`{"a":"~${spelled}~"}\n<p>%20&amp;\\n</p>\n`);
+      const redactor = redactorOf(value);
+      const parts = splitAtRandom(text, random.pick([5, 60, 2000]), random);
+      const left = Buffer.concat([
+        ...parts.flatMap((part) => redactor.push(part)),
+        ...redactor.end(),
+      ]);
+      const shown = left.toString("latin1");
+      assert.ok(shown.startsWith('{"a":"~'), shown);
+      assert.ok(shown.includes(token), `${form}, ${inner}, ${outer}: ${value} in ${shown}`);
+      assert.equal(holdsWhole(left, value), false);
+    }
+  });
+});
+
 describe("a held tail that begins next to an escape", () => {
   const value = "nWJalrXU/nFEMI/K7MDENG/bPxRfiCYz3ExAmP9kEy";
   const scanner = new BlockScanner();

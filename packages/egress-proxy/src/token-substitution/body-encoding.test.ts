@@ -58,7 +58,7 @@ const others: readonly (readonly [string, BodyForm, string])[] = [
 const same: readonly (readonly [string, BodyForm, string])[] = [
   ["JSON", "json", '{"charset=utf-16":"'],
   ["zero bytes alone", "raw", "\0\0\0\0\0\0"],
-  ["a message with zero bytes", "utf8", "\0a charset=utf-16 é"],
+  ["a message with zero bytes", "utf8", "\0a charset=utf-16 \xc3\xa9"],
   ["XML", "raw", '<?xml version="1.0" encoding="UTF-8"?><k>'],
   ["XML without an encoding", "raw", '<?xml version="1.0"?><k encoding="">'],
   ["HTML", "raw", "<meta charset=utf-8><p>"],

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { endsInEscape, endsInPercentEscape, endsInWideByte } from "./open-escape.ts";
+import {
+  endsInEscape,
+  endsInPercentEscape,
+  endsInsideCharacter,
+  endsInWideByte,
+} from "./open-escape.ts";
 
 describe("endsInEscape", () => {
   const open = [
@@ -94,4 +99,18 @@ describe("endsInWideByte", () => {
   for (const text of ["", "a", "\x81a", "%41", "%7e", "81", "%8"]) {
     test(`${JSON.stringify(text)} does not`, () => assert.equal(endsInWideByte(text), false));
   }
+});
+
+describe("endsInsideCharacter", () => {
+  const bytes = (text: string) => Buffer.from(text, "utf8").toString("latin1");
+  for (const character of ["ü", "：", "😀"]) {
+    test(`${character} is whole, and no beginning of it is`, () => {
+      const whole = bytes(character);
+      assert.equal(endsInsideCharacter(`a${whole}`), false);
+      for (let end = 1; end < whole.length; end += 1) {
+        assert.equal(endsInsideCharacter(`a${whole.slice(0, end)}`), true);
+      }
+    });
+  }
+  test("ASCII is whole", () => assert.equal(endsInsideCharacter("a"), false));
 });

@@ -65,6 +65,14 @@ export function endsInWideByte(before: string): boolean {
   return /[\x80-\xff]$|%[89a-fA-F][0-9a-fA-F]$/.test(before);
 }
 
+/**
+ * Whether a text of one character per byte ends inside a character of UTF-8. Lenient
+ * decoders take the next byte into it, whatever it is.
+ */
+export function endsInsideCharacter(before: string): boolean {
+  return /(?:[\xc0-\xff]|[\xe0-\xff][\x80-\xbf]|[\xf0-\xff][\x80-\xbf]{2})$/.test(before);
+}
+
 function decodedCharacter(_escape: string, ...groups: (string | undefined)[]): string {
   const [percent, unicode, hexadecimal, entityHexadecimal, entityDecimal, backslash, name] = groups;
   if (backslash !== undefined) return backslash;

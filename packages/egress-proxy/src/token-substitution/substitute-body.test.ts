@@ -68,6 +68,12 @@ describe("BodySubstituter", () => {
       form: "form",
     },
     {
+      name: "a token after the beginning of a character, in JSON",
+      body: `{"k":"\xef\xbc${tokenOf("a")}"}`,
+      expected: `{"k":"\xef\xbc${tokenOf("a")}"}`,
+      form: "json",
+    },
+    {
       name: "a token after a character of several bytes, in JSON",
       body: `{"k":"\xef\xbc\x9a${tokenOf("a")}"}`,
       expected: '{"k":"\xef\xbc\x9ask-\\"real\\""}',

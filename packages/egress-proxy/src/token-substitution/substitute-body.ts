@@ -2,7 +2,12 @@ import { sealedToken } from "@opencomputer/protocol/wire";
 import { BodyEncoding } from "./body-encoding.ts";
 import type { BodyForm } from "./body-form.ts";
 import type { BodyMembers } from "./body-members.ts";
-import { endsInEscape, endsInWideByte, escapeCharactersMax } from "./open-escape.ts";
+import {
+  endsInEscape,
+  endsInsideCharacter,
+  endsInWideByte,
+  escapeCharactersMax,
+} from "./open-escape.ts";
 import type { SeenSecrets } from "./seen-secrets.ts";
 import type { TokenTable } from "./token-table.ts";
 import type { TokenValue } from "./token-value.ts";
@@ -117,9 +122,10 @@ export class BodySubstituter {
   #isMisread(bytes: Buffer, at: number): boolean {
     if (this.#offset + at >= this.#encoding.otherFrom) return true;
     const before = this.#textBefore(bytes, at);
+    if (endsInEscape(before)) return true;
     // In UTF-8 no character has an ASCII byte in it.
     const isUtf8 = this.#form === "json" || this.#form === "utf8";
-    return endsInEscape(before) || (!isUtf8 && endsInWideByte(before));
+    return isUtf8 ? endsInsideCharacter(before) : endsInWideByte(before);
   }
 
   #textBefore(bytes: Buffer, at: number): string {

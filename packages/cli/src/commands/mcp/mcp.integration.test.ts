@@ -70,7 +70,7 @@ describe("oc mcp", () => {
       child.stdin.on("error", () => undefined);
       child.stdin.write("x".repeat(messageBytesMax + 1));
       const [stderr, [exitCode]] = await Promise.all([text(child.stderr), once(child, "close")]);
-      assert.match(stderr, /error: A message of the client has more than 10485760 bytes/);
+      assert.match(stderr, /error: A message from the client has more than 10485760 bytes/);
       assert.equal(exitCode, 1);
     });
 

@@ -1,21 +1,31 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { assertPortIsFree, assertPortsAreFree } from "./api-endpoint.ts";
 import { readServeSettings } from "./serve-settings.ts";
 
+/** A port that is in use until `close`, or until the end of a test that fails before. */
+async function listen(context: TestContext) {
+  const server = createServer().listen(0, "127.0.0.1");
+  const closed = once(server, "close");
+  await once(server, "listening");
+  context.after(() => server.close());
+  const close = async () => {
+    server.close();
+    await closed;
+  };
+  return { port: (server.address() as AddressInfo).port, close };
+}
+
 describe("assertPortIsFree", () => {
-  test("names a port that is in use, and the setting to change; a free one is no error", async () => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
+  test("names a port that is in use, and the setting to change; a free one is no error", async (context) => {
+    const { port, close } = await listen(context);
     await assert.rejects(
       assertPortIsFree("127.0.0.1", port),
       new RegExp(`port ${port} of 127\\.0\\.0\\.1 is in use.*OPENCOMPUTER_PORT`),
     );
-    server.close();
-    await once(server, "close");
+    await close();
     await assertPortIsFree("127.0.0.1", port);
   });
 
@@ -28,10 +38,8 @@ describe("assertPortIsFree", () => {
 });
 
 describe("assertPortsAreFree", () => {
-  test("names the setting of the metrics where their port is in use, or is the API's", async () => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
+  test("names the setting of the metrics where their port is in use, or is the API's", async (context) => {
+    const { port, close } = await listen(context);
     const check = (apiPort: number, metricsPort?: number) =>
       assertPortsAreFree(
         readServeSettings({
@@ -39,11 +47,11 @@ describe("assertPortsAreFree", () => {
           OPENCOMPUTER_METRICS_PORT: String(metricsPort ?? ""),
         }),
       );
-    const free = port === 65_535 ? port - 1 : port + 1;
-    await assert.rejects(check(free, port), /is in use.*set OPENCOMPUTER_METRICS_PORT/);
+    const other = await listen(context);
+    await other.close();
+    await assert.rejects(check(other.port, port), /is in use.*set OPENCOMPUTER_METRICS_PORT/);
     await assert.rejects(check(port, port), /are both/);
-    server.close();
-    await once(server, "close");
+    await close();
     await check(port);
   });
 });

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { WireError } from "@opencomputer/protocol/api";
 import { fastify } from "fastify";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import { createProcessMetrics } from "./process-metrics.ts";
 import { createRequestMetrics } from "./request-metrics.ts";
 import { createWorkMetrics } from "./work-metrics.ts";
@@ -95,6 +96,18 @@ describe("createProcessMetrics", () => {
     for (const name of ["process_resident_memory_bytes", "nodejs_eventloop_lag_p99_seconds"]) {
       assert.equal((await samples(metrics, name)).length, 1, name);
     }
+  });
+
+  test("has prom-client's default metrics but those of garbage collection", async () => {
+    const registry = new Registry();
+    collectDefaultMetrics({ register: registry });
+    const namesIn = (text: string) =>
+      [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name).toSorted();
+    const expected = namesIn(await registry.metrics());
+    assert.deepEqual(
+      namesIn(await createProcessMetrics().read()),
+      expected.filter((name) => name !== "nodejs_gc_duration_seconds"),
+    );
   });
 
   test("does not wake an idle process often to measure its event loop", async () => {

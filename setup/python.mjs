@@ -197,6 +197,8 @@ async function installEnvironment(name, plan, report) {
     ...pip,
     "install",
     ...quiet,
+    // Python compiles the few modules that are imported when they are.
+    "--no-compile",
     "--requirement",
     requirements,
     ...others,

@@ -29,7 +29,9 @@ describe("the size of a running sandbox", () => {
     id = await scene.create();
   });
   after(async () => {
+    await scene.call("DELETE", `/v1/sandboxes/${id}`);
     await scene.stop("SIGTERM");
+    assert.deepEqual((await scene.traces()).processes, []);
     await scene.close();
   });
 

@@ -5,7 +5,7 @@ import { rolldown } from "rolldown";
 import { sdkCode } from "./bundle-sdk.mjs";
 
 /** Bytes of all files of a bundle together, before a program that uses it minifies them. */
-const bundleBytesMax = 180_000;
+const bundleBytesMax = 190_000;
 
 describe("the bundled SDK", () => {
   for (const [name, inputOptions] of Object.entries(sdkCode)) {

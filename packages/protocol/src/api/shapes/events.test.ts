@@ -68,7 +68,7 @@ describe("events", () => {
 test("the JSON Schema of an event closes no part of it against the fields of the other", () => {
   const schema = z.toJSONSchema(eventRecordSchema, { io: "output" });
   assert.equal(schema.additionalProperties, undefined);
-  type Part = typeof schema;
+  type Part = z.core.JSONSchema.JSONSchema;
   const partsOf = ({ allOf = [], anyOf = [], oneOf = [] }: Part): Part[] =>
     [...allOf, ...anyOf, ...oneOf].flatMap((part) => [part, ...partsOf(part)]);
   const parts = partsOf(schema);

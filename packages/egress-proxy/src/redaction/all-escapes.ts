@@ -2,12 +2,15 @@ import type { Segment } from "./escaped-segments.ts";
 import { escapedSegments } from "./escaped-segments.ts";
 import {
   backslashSyntax,
+  decodedPlaces,
   type EscapeSyntax,
   entitySyntax,
+  escapedPlaces,
   escapeLengthMask,
   lengthBits,
   percentSyntax,
-  singleByte,
+  readEscaped,
+  readEscapeOrByte,
   writeCodePoint,
 } from "./escapes.ts";
 import { holdsControl, holdsZeroByte, type Places, type View } from "./view.ts";
@@ -22,7 +25,7 @@ const [percents, backslashes, ampersands] = [0x25, 0x5c, 0x26].map(
 ) as [number, number, number];
 
 /** Returns the segments of a text that change when escapes of any kind are decoded, as {@link escapedSegments} does. */
-export function allEscapedSegments(source: Uint8Array, reach: number): Segment[] {
+function allEscapedSegments(source: Uint8Array, reach: number): Segment[] {
   const all = syntaxes
     .filter(({ introducer }) => source.includes(introducer))
     .map((syntax) => escapedSegments(syntax, source, reach));
@@ -60,7 +63,7 @@ export function readAllEscapes(source: Uint8Array, from: number, to: number, vie
         continue;
       }
     }
-    const packed = readOne(source, at, to);
+    const packed = readEscapeOrByte(syntaxOf[source[at] as number], source, at, to);
     length += writeCodePoint(packed >>> lengthBits, bytes, length);
     at += packed & escapeLengthMask;
   }
@@ -74,25 +77,27 @@ export function allEscapesPlaces(
   to: number,
   base: Places | undefined,
 ): Places {
-  const starts = new Int32Array(to - from);
-  const ends = new Int32Array(to - from);
-  const written = new Uint8Array(4);
-  let length = 0;
-  for (let at = from; at < to; ) {
-    const packed = readOne(source, at, to);
-    const count = writeCodePoint(packed >>> lengthBits, written, 0);
-    const last = at + (packed & escapeLengthMask) - 1;
-    starts.fill(base === undefined ? at : (base.starts[at] as number), length, length + count);
-    ends.fill(base === undefined ? last + 1 : (base.ends[last] as number), length, length + count);
-    length += count;
-    at = last + 1;
-  }
-  return { starts, ends };
+  return decodedPlaces((byte) => syntaxOf[byte], source, from, to, base);
 }
 
-/** Returns the escape, or the byte, that begins at `at`, packed. */
-function readOne(source: Uint8Array, at: number, to: number): number {
-  const byte = source[at] as number;
-  const packed = syntaxOf[byte]?.read(source, at, to) ?? 0;
-  return packed === 0 ? ((byte | singleByte) << lengthBits) | 1 : packed;
+/** How the escapes of a text are found and decoded. */
+export interface Decoding {
+  /** Returns the segments that change when they are decoded, as {@link escapedSegments} does. */
+  segments(source: Uint8Array, reach: number): Segment[];
+  /** Decodes `source[from…to]` into the view. */
+  read(source: Uint8Array, from: number, to: number, view: View): void;
+  /** Returns the positions of what `read` writes, in the source of `base`. */
+  places(source: Uint8Array, from: number, to: number, base: Places | undefined): Places;
 }
+
+export const allEscapes: Decoding = {
+  segments: allEscapedSegments,
+  read: readAllEscapes,
+  places: allEscapesPlaces,
+};
+
+export const backslashEscapes: Decoding = {
+  segments: (source, reach) => escapedSegments(backslashSyntax, source, reach),
+  read: (source, from, to, view) => readEscaped(backslashSyntax, source, from, to, view),
+  places: (source, from, to, base) => escapedPlaces(backslashSyntax, source, from, to, base),
+};

@@ -23,7 +23,7 @@ export interface EscapeSyntax {
 /** What {@link packEscape} makes: a code point, and below it the length of the escape. */
 export const lengthBits = 5;
 export const escapeLengthMask = (1 << lengthBits) - 1;
-export const singleByte = 0x200000;
+const singleByte = 0x200000;
 const replacementCharacter = 0xfffd;
 
 /** Packs the length of an escape and its code point into one number, to save an object per escape. */
@@ -197,9 +197,31 @@ export function readEscaped(
   return makesIntroducer !== 0;
 }
 
+/** Returns the escape of a syntax, or the byte, that begins at `at`, packed. */
+export function readEscapeOrByte(
+  syntax: EscapeSyntax | undefined,
+  source: Uint8Array,
+  at: number,
+  end: number,
+): number {
+  return syntax?.read(source, at, end) || packEscape(1, singleByte | (source[at] as number));
+}
+
 /** Returns the positions of what {@link readEscaped} writes, in `source` or, with `base`, in the source of that. */
 export function escapedPlaces(
   syntax: EscapeSyntax,
+  source: Uint8Array,
+  from: number,
+  to: number,
+  base: Places | undefined,
+): Places {
+  const syntaxOf = (byte: number) => (byte === syntax.introducer ? syntax : undefined);
+  return decodedPlaces(syntaxOf, source, from, to, base);
+}
+
+/** The same for a text with escapes of several syntaxes: `syntaxOf` returns that of the escapes that begin with a byte. */
+export function decodedPlaces(
+  syntaxOf: (byte: number) => EscapeSyntax | undefined,
   source: Uint8Array,
   from: number,
   to: number,
@@ -210,18 +232,13 @@ export function escapedPlaces(
   const written = new Uint8Array(4);
   let length = 0;
   for (let at = from; at < to; ) {
-    const byte = source[at] as number;
-    const packed = byte === syntax.introducer ? syntax.read(source, at, to) : 0;
-    const taken = packed === 0 ? 1 : packed & escapeLengthMask;
-    const count =
-      packed === 0
-        ? writeCodePoint(byte | singleByte, written, 0)
-        : writeCodePoint(packed >>> lengthBits, written, 0);
-    const last = at + taken - 1;
+    const packed = readEscapeOrByte(syntaxOf(source[at] as number), source, at, to);
+    const count = writeCodePoint(packed >>> lengthBits, written, 0);
+    const last = at + (packed & escapeLengthMask) - 1;
     starts.fill(base === undefined ? at : (base.starts[at] as number), length, length + count);
     ends.fill(base === undefined ? last + 1 : (base.ends[last] as number), length, length + count);
     length += count;
-    at += taken;
+    at = last + 1;
   }
   return { starts, ends };
 }

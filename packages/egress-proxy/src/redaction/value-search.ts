@@ -1,8 +1,8 @@
 import { searchedParts } from "@opencomputer/protocol/wire";
-import { allEscapedSegments, allEscapesPlaces, readAllEscapes, syntaxes } from "./all-escapes.ts";
+import { allEscapes, backslashEscapes, type Decoding, syntaxes } from "./all-escapes.ts";
 import type { BlockScanner } from "./block-scanner.ts";
 import { escapedSegments } from "./escaped-segments.ts";
-import { backslashSyntax, type EscapeSyntax, escapedPlaces, readEscaped } from "./escapes.ts";
+import { backslashSyntax, escapedPlaces, readEscaped } from "./escapes.ts";
 import {
   type Base64Edges,
   base64Index,
@@ -125,14 +125,16 @@ export class ValueSearch {
         if (readEscaped(syntax, bytes, from, to, decoded)) mayHoldInner = true;
         const places = once(() => escapedPlaces(syntax, bytes, from, to, undefined));
         this.#scan(patterns, decoded, places, found);
-        if (syntax === backslashSyntax) this.#scanInner(patterns, syntax, places, found);
+        if (syntax === backslashSyntax) {
+          this.#scanInner(patterns, backslashEscapes, places, found);
+        }
       }
     }
     if (!mayHoldInner) return found;
-    for (const { from, to } of allEscapedSegments(bytes, this.tailBytes)) {
-      readAllEscapes(bytes, from, to, decoded);
-      const places = once(() => allEscapesPlaces(bytes, from, to, undefined));
-      this.#scanInner(patterns, undefined, places, found);
+    for (const { from, to } of allEscapes.segments(bytes, this.tailBytes)) {
+      allEscapes.read(bytes, from, to, decoded);
+      const places = once(() => allEscapes.places(bytes, from, to, undefined));
+      this.#scanInner(patterns, allEscapes, places, found);
     }
     return found;
   }
@@ -145,31 +147,23 @@ export class ValueSearch {
       readSeparated(bytes, run, decoded);
       const places = once(() => separatedPlaces(bytes, run));
       this.#scan(patterns, decoded, places, found);
-      this.#scanInner(patterns, undefined, places, found);
+      this.#scanInner(patterns, allEscapes, places, found);
     }
     return inOrder(found);
   }
 
-  /** Scans what was decoded once with its escapes decoded again: those of one syntax, or all. */
+  /** Scans what was decoded once with its escapes decoded again. */
   #scanInner(
     patterns: Patterns,
-    syntax: EscapeSyntax | undefined,
+    decoding: Decoding,
     places: () => Places,
     found: FoundValue[],
   ): void {
     const [, decoded, decodedTwice] = this.#scanner.views;
     const bytes = decoded.bytes.subarray(0, decoded.length);
-    const segments =
-      syntax === undefined
-        ? allEscapedSegments(bytes, this.tailBytes)
-        : escapedSegments(syntax, bytes, this.tailBytes);
-    for (const { from, to } of segments) {
-      if (syntax === undefined) readAllEscapes(bytes, from, to, decodedTwice);
-      else readEscaped(syntax, bytes, from, to, decodedTwice);
-      const placesTwice = () =>
-        syntax === undefined
-          ? allEscapesPlaces(bytes, from, to, places())
-          : escapedPlaces(syntax, bytes, from, to, places());
+    for (const { from, to } of decoding.segments(bytes, this.tailBytes)) {
+      decoding.read(bytes, from, to, decodedTwice);
+      const placesTwice = () => decoding.places(bytes, from, to, places());
       this.#scan(patterns, decodedTwice, placesTwice, found);
     }
   }

@@ -73,6 +73,15 @@ export function endsInsideCharacter(before: string): boolean {
   return /(?:[\xc0-\xff]|[\xe0-\xff][\x80-\xbf]|[\xf0-\xff][\x80-\xbf]{2})$/.test(before);
 }
 
+/**
+ * Whether a text of a head ends before `at` inside an escape or a character, so that what
+ * follows may be read as other characters than it is written in.
+ */
+export function isMisreadAt(text: string, at: number, endsIn = endsInEscape): boolean {
+  const before = text.slice(Math.max(0, at - escapeCharactersMax), at);
+  return endsIn(before) || endsInWideByte(before);
+}
+
 function decodedCharacter(_escape: string, ...groups: (string | undefined)[]): string {
   const [percent, unicode, hexadecimal, entityHexadecimal, entityDecimal, backslash, name] = groups;
   if (backslash !== undefined) return backslash;

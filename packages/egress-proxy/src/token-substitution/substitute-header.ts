@@ -1,11 +1,6 @@
 import { sealedToken } from "@opencomputer/protocol/wire";
 import type { Field } from "../http/fields.ts";
-import {
-  endsInEscape,
-  endsInPercentEscape,
-  endsInWideByte,
-  escapeCharactersMax,
-} from "./open-escape.ts";
+import { endsInPercentEscape, isMisreadAt } from "./open-escape.ts";
 import { replaceTokens } from "./replace-tokens.ts";
 import { SecretNotUsableError } from "./secret-not-usable-error.ts";
 import { headerPlace, type SeenSecrets } from "./seen-secrets.ts";
@@ -26,24 +21,20 @@ const basicCharactersMax = 8 * 1024;
 export function substituteField(field: Field, table: TokenTable, seen: SeenSecrets): string {
   const { value } = field;
   if (value.includes(sealedToken.prefix)) {
-    return replaceTokens(value, table, seen, (entry, at) => {
-      const before = value.slice(Math.max(0, at - escapeCharactersMax), at);
-      return endsInEscape(before) || endsInWideByte(before)
-        ? withhold(entry, field, seen)
-        : headerTextOf(entry, field, seen);
-    });
+    return replaceTokens(value, table, seen, (entry, at) =>
+      isMisreadAt(value, at) ? withhold(entry, field, seen) : headerTextOf(entry, field, seen),
+    );
   }
   if (value.length > basicCharactersMax || !startsWithB(value)) return value;
   const [, scheme, encoded] = basicPattern.exec(value) ?? [];
   if (scheme === undefined || encoded === undefined) return value;
   const decoded = Buffer.from(encoded, "base64").toString("latin1");
   if (!decoded.includes(sealedToken.prefix)) return value;
-  const substituted = replaceTokens(decoded, table, seen, (entry, at) => {
-    const before = decoded.slice(Math.max(0, at - escapeCharactersMax), at);
-    return endsInPercentEscape(before) || endsInWideByte(before)
+  const substituted = replaceTokens(decoded, table, seen, (entry, at) =>
+    isMisreadAt(decoded, at, endsInPercentEscape)
       ? withhold(entry, field, seen)
-      : headerTextOf(entry, field, seen);
-  });
+      : headerTextOf(entry, field, seen),
+  );
   if (substituted === decoded) return value;
   return scheme + Buffer.from(substituted, "latin1").toString("base64");
 }

@@ -1,5 +1,5 @@
 import { sealedToken } from "@opencomputer/protocol/wire";
-import { endsInEscape, endsInWideByte, escapeCharactersMax } from "./open-escape.ts";
+import { isMisreadAt } from "./open-escape.ts";
 import { replaceTokens } from "./replace-tokens.ts";
 import { SecretNotUsableError } from "./secret-not-usable-error.ts";
 import type { SeenSecrets } from "./seen-secrets.ts";
@@ -42,7 +42,7 @@ function substituteQuery(query: string, table: TokenTable, seen: SeenSecrets): s
     table,
     seen,
     (entry, at) => {
-      if (!entry.placements.query || isInEscape(query, at)) {
+      if (!entry.placements.query || isMisreadAt(query, at)) {
         seen.noteWithheld(entry, "query");
         return undefined;
       }
@@ -64,7 +64,7 @@ function substitutePath(path: string, table: TokenTable, seen: SeenSecrets): str
     table,
     seen,
     (entry, at) => {
-      if (!entry.placements.path || isInEscape(path, at)) {
+      if (!entry.placements.path || isMisreadAt(path, at)) {
         seen.noteWithheld(entry, "path");
         return undefined;
       }
@@ -80,11 +80,6 @@ function substitutePath(path: string, table: TokenTable, seen: SeenSecrets): str
     },
     encodedBytesMax,
   );
-}
-
-function isInEscape(text: string, at: number): boolean {
-  const before = text.slice(Math.max(0, at - escapeCharactersMax), at);
-  return endsInEscape(before) || endsInWideByte(before);
 }
 
 function segmentAround(path: string, at: number): { text: string; end: number } {

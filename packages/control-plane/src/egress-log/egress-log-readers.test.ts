@@ -66,8 +66,8 @@ function scenario(
 
 function createSignal() {
   let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
+  const promise = new Promise<void>((resolvePromise) => {
+    resolve = resolvePromise;
   });
   return { promise, resolve: () => resolve() };
 }

@@ -5,22 +5,8 @@ import { orgId } from "./orgs.ts";
 import { sandboxes } from "./sandboxes.ts";
 import { secretKind } from "./secret-stores.ts";
 
-/** Resolved when the copy is made or changed, so that the hand-over looks nothing up. */
-const placementsOfCopy = () =>
-  jsonb("substitute_in")
-    .$type<string[]>()
-    .notNull()
-    .default([...defaultPlacements]);
-
-/** When the copy was revoked: its value is only searched for in responses from then on. */
-const revokedAtOfCopy = () => time("revoked_at");
-
-/**
- * What is kept of a value that its owner cannot use any more: hosts and
- * placements are those that the value had.
- */
-const formerSecretColumns = () => ({
-  id: uuid("id").primaryKey(),
+/** An encrypted value with its token and the hosts that it is for. */
+const encryptedColumns = () => ({
   orgId: orgId(),
   name: text("name").notNull(),
   kind: secretKind(),
@@ -28,29 +14,44 @@ const formerSecretColumns = () => ({
   encrypted: text("sealed").notNull(),
   keyVersion: text("key_version").notNull(),
   allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
+});
+
+/** An encrypted copy of a store's secret. */
+const secretCopyColumns = () => ({
+  ...encryptedColumns(),
+  /** Resolved when the copy is made or changed, so that the hand-over looks nothing up. */
+  substituteIn: jsonb("substitute_in")
+    .$type<string[]>()
+    .notNull()
+    .default([...defaultPlacements]),
+  /** When the copy was revoked: its value is only searched for in responses from then on. */
+  revokedAt: time("revoked_at"),
+  /** Where rotation finds it. Deliberately no foreign key: the store may be deleted. */
+  sourceStoreId: uuid("source_store_id").notNull(),
+});
+
+/**
+ * What is kept of a value that its owner can no longer use: hosts and
+ * placements are those that the value had.
+ */
+const formerSecretColumns = () => ({
+  ...encryptedColumns(),
+  id: uuid("id").primaryKey(),
   substituteIn: jsonb("substitute_in").$type<string[]>().notNull(),
   retiredAt: time("retired_at").notNull(),
 });
 
-/** The encrypted copies that a sandbox lives on: independent of the store they came from. */
+/**
+ * The encrypted copies that a sandbox lives on: independent of the store they came from. A
+ * fork has the tokens of its parent: processes in its memory continue to use them.
+ */
 export const sandboxSecrets = pgTable(
   "sandbox_secrets",
   {
-    orgId: orgId(),
+    ...secretCopyColumns(),
     sandboxId: text("sandbox_id")
       .notNull()
       .references(() => sandboxes.id, { onDelete: "cascade" }),
-    name: text("name").notNull(),
-    kind: secretKind(),
-    /** A fork has the tokens of its parent: processes in its memory go on using them. */
-    token: text("token").notNull(),
-    encrypted: text("sealed").notNull(),
-    keyVersion: text("key_version").notNull(),
-    allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
-    substituteIn: placementsOfCopy(),
-    revokedAt: revokedAtOfCopy(),
-    /** Where rotation finds it. Deliberately no foreign key: the store may be deleted. */
-    sourceStoreId: uuid("source_store_id").notNull(),
   },
   (table) => [
     primaryKey({ columns: [table.sandboxId, table.name] }),
@@ -78,19 +79,10 @@ export const sandboxFormerSecrets = pgTable(
 export const checkpointSecrets = pgTable(
   "checkpoint_secrets",
   {
-    orgId: orgId(),
+    ...secretCopyColumns(),
     checkpointId: uuid("checkpoint_id")
       .notNull()
       .references(() => checkpoints.id, { onDelete: "cascade" }),
-    name: text("name").notNull(),
-    kind: secretKind(),
-    token: text("token").notNull(),
-    encrypted: text("sealed").notNull(),
-    keyVersion: text("key_version").notNull(),
-    allowedHosts: jsonb("allowed_hosts").$type<string[]>().notNull(),
-    substituteIn: placementsOfCopy(),
-    revokedAt: revokedAtOfCopy(),
-    sourceStoreId: uuid("source_store_id").notNull(),
   },
   (table) => [
     primaryKey({ columns: [table.checkpointId, table.name] }),

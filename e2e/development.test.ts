@@ -58,20 +58,23 @@ describe("the service, run from sources that are saved", () => {
     Object.fromEntries(
       await Promise.all(processNames.map(async (name) => [name, await pidOf(name)] as const)),
     );
-  /** Makes a change, waits until every named process runs anew, and returns those that do. */
+  /**
+   * Makes a change, waits until the service is ready with every named process
+   * running anew, and returns those that do. A process that ended by itself is
+   * started again and again until its file is repaired: one that was seen once
+   * may not be the one that remains.
+   */
   const restartedBy = async (change: () => Promise<void>, expected: ProcessName[]) => {
     const before = await allPids();
     await change();
-    for (const name of expected) {
-      for (;;) {
-        const pid = await pidOf(name);
-        if (pid !== undefined && pid !== before[name]) break;
-        await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
-      }
+    for (;;) {
+      await installation.untilReady();
+      const after = await allPids();
+      const restarted = processNames.filter((name) => after[name] !== before[name]);
+      const remain = (name: ProcessName) => after[name] !== undefined && restarted.includes(name);
+      if (expected.every(remain)) return restarted;
+      await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
     }
-    await installation.untilReady();
-    const after = await allPids();
-    return processNames.filter((name) => after[name] !== before[name]);
   };
   const assertSandboxWorks = async () => {
     assert.equal(await countSleeping(), "1\n");
@@ -118,5 +121,9 @@ describe("the service, run from sources that are saved", () => {
     const restarted = await restartedBy(() => writeFile(file, text), ["egress-proxy"]);
     assert.deepEqual(restarted, ["egress-proxy"]);
     await assertSandboxWorks();
+    const throughProxy = "curl --silent --output /dev/null http://169.254.169.254/";
+    while ((await sandbox.exec.run(throughProxy)).exitCode !== 0) {
+      await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+    }
   });
 });

@@ -87,7 +87,7 @@ const layers = {
     "http logging",
   ],
   "packages/standalone/src": ["audit backup development", "database", "process", "installation"],
-  "packages/sdk/src": ["image terminals", "commands files", "request", "platform"],
+  "packages/sdk/src": ["sandbox", "image terminals", "commands files", "request", "platform"],
   "packages/dashboard/src": [
     "sandbox",
     "checkpoints egress events files previews terminal projects secret-stores",

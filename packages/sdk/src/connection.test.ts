@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
 import { resolveConnection } from "./connection.ts";
-import { Sandbox } from "./sandbox.ts";
+import { Sandbox } from "./sandbox/sandbox.ts";
 
 const apiKey = `osb_${"0".repeat(64)}`;
 

@@ -26,6 +26,12 @@ export interface ConnectionOptions {
   onStarting?: ((progress: string) => void) | undefined;
 }
 
+/** Options of a call on an existing sandbox. */
+export interface CallOptions {
+  /** Aborts the call, which then rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
 /** A validated connection. */
 export interface Connection {
   apiKey: string;

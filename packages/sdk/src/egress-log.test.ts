@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { ConnectionOptions } from "./connection.ts";
 import { EgressLog } from "./egress-log.ts";
-import { Sandbox } from "./sandbox.ts";
+import { Sandbox } from "./sandbox/sandbox.ts";
 import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
 
 describe("EgressLog", () => {

@@ -8,8 +8,12 @@ import {
   egressPageSchema,
   egressSuggestionSchema,
 } from "@opencomputer/protocol/api";
-import { type Connection, type ConnectionOptions, resolveConnection } from "./connection.ts";
-import type { CallOptions } from "./files/files.ts";
+import {
+  type CallOptions,
+  type Connection,
+  type ConnectionOptions,
+  resolveConnection,
+} from "./connection.ts";
 import { apiPath } from "./request/api-request.ts";
 import { followStream } from "./request/follow-stream.ts";
 import { requestJson } from "./request/send-request.ts";

@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import type { ReceivedEvent } from "@opencomputer/protocol/api";
 import type { ConnectionOptions } from "./connection.ts";
 import { Events } from "./events.ts";
-import { Sandbox } from "./sandbox.ts";
+import { Sandbox } from "./sandbox/sandbox.ts";
 import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
 
 const sandboxId = "sb-aaaaaaaaaaaaaaaaaaaa";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { OpenComputerError } from "./open-computer-error.ts";
-import { Sandbox } from "./sandbox.ts";
+import { Sandbox } from "./sandbox/sandbox.ts";
 import { everyMethod, type MethodWorld, methodNames } from "./testing/every-method.ts";
 import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
 

@@ -81,18 +81,13 @@ export {
   recommendPlacement,
 } from "@opencomputer/protocol/api";
 export { ApiKey, type CreateApiKeyOptions } from "./api-key.ts";
-export type {
-  CreateCheckpointOptions,
-  CreateCheckpointPatchOptions,
-  ForkOptions,
-} from "./checkpoints.ts";
 export type { AttachOptions } from "./commands/attach-session.ts";
 export type { CommandSession } from "./commands/command-session.ts";
 export type { Commands, RunOptions, StartOptions } from "./commands/commands.ts";
 export type { OutputChunk } from "./commands/session-output.ts";
 export type { Shell, ShellOptions, ShellRunOptions } from "./commands/shell.ts";
 export { ShellBusyError, ShellClosedError } from "./commands/shell-errors.ts";
-export { type ConnectionOptions, defaultApiUrl } from "./connection.ts";
+export { type CallOptions, type ConnectionOptions, defaultApiUrl } from "./connection.ts";
 export {
   type EgressFilter,
   EgressLog,
@@ -101,7 +96,7 @@ export {
   type ListEgressOptions,
 } from "./egress-log.ts";
 export { Events, type FollowEventsOptions, type ListEventsOptions } from "./events.ts";
-export type { CallOptions, FileContent, Files, SignedUrlOptions } from "./files/files.ts";
+export type { FileContent, Files, SignedUrlOptions } from "./files/files.ts";
 export type { StreamSource } from "./files/upload-source.ts";
 export { Image } from "./image/image.ts";
 export { type CreateSnapshotOptions, Snapshots } from "./image/snapshots.ts";
@@ -113,21 +108,19 @@ export {
   ScalingLockedError,
 } from "./open-computer-error.ts";
 export type { Fetch, FetchInit, FetchResponse } from "./platform/fetch.ts";
-export type { CreatePreviewOptions } from "./previews.ts";
 export {
   type CreateProjectOptions,
   Project,
   type ProjectDefaults,
   type UpdateProjectOptions,
 } from "./project.ts";
-export {
-  type CreateSandboxOptions,
-  type KillOptions,
-  type ListSandboxesOptions,
-  Sandbox,
-  type WakeOptions,
-} from "./sandbox.ts";
-export type { AutoscaleOptions, SandboxLimits, ScaleOptions } from "./scaling.ts";
+export type { CreateCheckpointPatchOptions } from "./sandbox/checkpoint-patches.ts";
+export type { CreateCheckpointOptions, ForkOptions } from "./sandbox/checkpoints.ts";
+export type { CreateSandboxOptions, KillOptions, WakeOptions } from "./sandbox/life-cycle.ts";
+export type { CreatePreviewOptions } from "./sandbox/previews.ts";
+export { Sandbox } from "./sandbox/sandbox.ts";
+export type { ListSandboxesOptions } from "./sandbox/sandbox-records.ts";
+export type { AutoscaleOptions, SandboxLimits, ScaleOptions } from "./sandbox/scaling.ts";
 export {
   type CreateSecretStoreOptions,
   SecretStore,

@@ -7,9 +7,13 @@ import {
   tagUsageSchema,
   type UsageInterval,
 } from "@opencomputer/protocol/api";
-import { type ConnectionOptions, resolveConnection } from "./connection.ts";
-import type { CallOptions } from "./files/files.ts";
-import { type ApiRequest, apiPath } from "./request/api-request.ts";
+import {
+  type CallOptions,
+  type Connection,
+  type ConnectionOptions,
+  resolveConnection,
+} from "./connection.ts";
+import { apiPath } from "./request/api-request.ts";
 import { requestJson } from "./request/send-request.ts";
 
 /** The period of usage. It covers whole hours or days, including those of `since` and `until`. */
@@ -61,17 +65,25 @@ export const Usage = {
     sandboxId: string,
     options: ConnectionOptions & UsagePeriodOptions = {},
   ): Promise<SandboxUsage> {
-    return await requestJson(
+    return await sandboxUsage(
       resolveConnection(options),
-      sandboxUsageRequest(apiPath`/sandboxes/${sandboxId}`, options),
-      sandboxUsageSchema,
+      apiPath`/sandboxes/${sandboxId}`,
+      options,
     );
   },
 };
 
-/** @param path That of the sandbox. */
-export function sandboxUsageRequest(path: string, options: UsagePeriodOptions): ApiRequest {
-  return { method: "GET", path: `${path}/usage`, query: periodQuery(options) };
+/** Returns the usage of the sandbox at a path. */
+export async function sandboxUsage(
+  connection: Connection,
+  sandboxPath: string,
+  options: UsagePeriodOptions,
+): Promise<SandboxUsage> {
+  return await requestJson(
+    connection,
+    { method: "GET", path: `${sandboxPath}/usage`, query: periodQuery(options) },
+    sandboxUsageSchema,
+  );
 }
 
 function orgQuery(options: OrgUsageOptions) {

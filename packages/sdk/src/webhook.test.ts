@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { ConnectionOptions } from "./connection.ts";
-import { Sandbox } from "./sandbox.ts";
+import { Sandbox } from "./sandbox/sandbox.ts";
 import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
 import { Webhook } from "./webhook.ts";
 

@@ -11,18 +11,13 @@ import {
   killedSessionSchema,
   type CommandSession as SessionInfo,
 } from "@opencomputer/protocol/api";
-import type { Connection } from "../connection.ts";
+import type { CallOptions, Connection } from "../connection.ts";
 import { type ApiRequest, apiPath } from "../request/api-request.ts";
 import { requestJson } from "../request/send-request.ts";
 import type { AttachOptions } from "./attach-session.ts";
 import type { CommandSession } from "./command-session.ts";
 import { randomHex } from "./random-hex.ts";
 import type { Shell, ShellOptions } from "./shell.ts";
-
-interface CallOptions {
-  /** Aborts the call, which then rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-}
 
 export interface RunOptions {
   /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Sandbox } from "../sandbox.ts";
+import { Sandbox } from "../sandbox/sandbox.ts";
 import { type ContractServer, startContractServer } from "../testing/start-contract-server.ts";
 import type { Shell } from "./shell.ts";
 import { ShellBusyError, ShellClosedError } from "./shell-errors.ts";

@@ -4,7 +4,7 @@ import {
   type SignedUrl,
   signedUrlSchema,
 } from "@opencomputer/protocol/api";
-import type { Connection } from "../connection.ts";
+import type { CallOptions, Connection } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
 import { type ApiRequest, type ApiRequestBody, apiPath } from "../request/api-request.ts";
 import { networkFailure } from "../request/network-failure.ts";
@@ -16,12 +16,6 @@ import {
 } from "../request/send-request.ts";
 import { downloadStream } from "./download-stream.ts";
 import { type StreamSource, uploadStream } from "./upload-source.ts";
-
-/** Options of a call on an existing sandbox. */
-export interface CallOptions {
-  /** Aborts the call, which then rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-}
 
 export interface SignedUrlOptions extends CallOptions {
   /** How long the URL opens its file, in seconds, at most 86400. Default 3600. */

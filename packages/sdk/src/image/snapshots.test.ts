@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import { after, before, describe, test } from "node:test";
 import type { BuildLogEvent } from "@opencomputer/protocol/api";
 import { OpenComputerError } from "../open-computer-error.ts";
-import { Sandbox } from "../sandbox.ts";
+import { Sandbox } from "../sandbox/sandbox.ts";
 import { type ContractServer, startContractServer } from "../testing/start-contract-server.ts";
 import { Image } from "./image.ts";
 import { Snapshots } from "./snapshots.ts";

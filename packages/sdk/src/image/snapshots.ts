@@ -3,8 +3,7 @@ import {
   type SnapshotRecord,
   snapshotRecordSchema,
 } from "@opencomputer/protocol/api";
-import { type ConnectionOptions, resolveConnection } from "../connection.ts";
-import type { CallOptions } from "../files/files.ts";
+import { type CallOptions, type ConnectionOptions, resolveConnection } from "../connection.ts";
 import { apiPath } from "../request/api-request.ts";
 import { requestWithLog } from "../request/read-events.ts";
 import { requestDeletion, requestJson } from "../request/send-request.ts";

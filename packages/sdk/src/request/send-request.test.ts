@@ -4,7 +4,7 @@ import type { ConnectionOptions } from "../connection.ts";
 import { OpenComputerError } from "../open-computer-error.ts";
 import type { Fetch, FetchInit } from "../platform/fetch.ts";
 import { platformFetch } from "../platform/node.ts";
-import { Sandbox } from "../sandbox.ts";
+import { Sandbox } from "../sandbox/sandbox.ts";
 import { SecretStore } from "../secret-store.ts";
 import { type ContractServer, startContractServer } from "../testing/start-contract-server.ts";
 

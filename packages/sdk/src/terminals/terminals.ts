@@ -6,15 +6,10 @@ import {
   terminalListSchema,
   terminalSchema,
 } from "@opencomputer/protocol/api";
-import type { Connection } from "../connection.ts";
+import type { CallOptions, Connection } from "../connection.ts";
 import { apiPath } from "../request/api-request.ts";
 import { requestDeletion, requestJson } from "../request/send-request.ts";
 import type { AttachTerminalOptions, Terminal } from "./terminal.ts";
-
-interface CallOptions {
-  /** Aborts the call, which then rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-}
 
 export interface CreateTerminalOptions extends AttachTerminalOptions {
   /** Width in characters, 1-1000. */

@@ -5,7 +5,7 @@ import { Events } from "../events.ts";
 import { Image } from "../image/image.ts";
 import { Snapshots } from "../image/snapshots.ts";
 import { Project } from "../project.ts";
-import { Sandbox } from "../sandbox.ts";
+import { Sandbox } from "../sandbox/sandbox.ts";
 import { SecretStore } from "../secret-store.ts";
 import { Usage } from "../usage.ts";
 import { Webhook } from "../webhook.ts";

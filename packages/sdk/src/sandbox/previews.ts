@@ -6,9 +6,9 @@ import {
   type RotatedPreviewAuth,
   rotatedPreviewAuthSchema,
 } from "@opencomputer/protocol/api";
-import type { Connection } from "./connection.ts";
-import type { CallOptions } from "./files/files.ts";
-import { requestDeletion, requestJson } from "./request/send-request.ts";
+import type { CallOptions, Connection } from "../connection.ts";
+
+import { requestDeletion, requestJson } from "../request/send-request.ts";
 
 /** Options of {@link Sandbox.createPreviewURL}. */
 export interface CreatePreviewOptions extends CallOptions {

@@ -1,131 +1,53 @@
-import {
-  type AllowedHosts,
-  type Autoscale,
-  allowedHostsSchema,
-  type BuildLogEvent,
-  type CheckpointRecord,
-  type CreatedSandbox,
-  createdSandboxSchema,
-  type HibernateResponse,
-  hibernateResponseSchema,
-  type IdleRule,
-  type PatchRecord,
-  type PreviewAuth,
-  type PreviewLink,
-  type PreviewRecord,
-  type RestoredCheckpoint,
-  type RotatedPreviewAuth,
-  type SandboxDetail,
-  type SandboxStatus,
-  type SandboxSummary,
-  type SandboxTags,
-  type SandboxUsage,
-  type ScaledSandbox,
-  type ScalingLock,
-  sandboxDetailSchema,
-  sandboxSummarySchema,
-  sandboxTagsSchema,
-  sandboxUsageSchema,
-  type TagKey,
-  tagKeysSchema,
-  type WokenSandbox,
-  wokenSandboxSchema,
+import type {
+  AllowedHosts,
+  Autoscale,
+  CheckpointRecord,
+  CreatedSandbox,
+  HibernateResponse,
+  PatchRecord,
+  PreviewLink,
+  PreviewRecord,
+  RestoredCheckpoint,
+  RotatedPreviewAuth,
+  SandboxDetail,
+  SandboxSummary,
+  SandboxTags,
+  SandboxUsage,
+  ScaledSandbox,
+  ScalingLock,
+  TagKey,
+  WokenSandbox,
 } from "@opencomputer/protocol/api";
+import { type Commands, createCommands } from "../commands/commands.ts";
 import {
-  type CreateCheckpointOptions,
-  type CreateCheckpointPatchOptions,
-  checkpointCalls,
-  type ForkOptions,
-  patchCalls,
-} from "./checkpoints.ts";
-import { type Commands, createCommands } from "./commands/commands.ts";
-import { type Connection, type ConnectionOptions, resolveConnection } from "./connection.ts";
-import { EgressLog } from "./egress-log.ts";
-import { type CallOptions, createFiles, type Files } from "./files/files.ts";
-import type { Image } from "./image/image.ts";
-import { OpenComputerError } from "./open-computer-error.ts";
+  type CallOptions,
+  type Connection,
+  type ConnectionOptions,
+  resolveConnection,
+} from "../connection.ts";
+import { EgressLog } from "../egress-log.ts";
+import { createFiles, type Files } from "../files/files.ts";
+import { OpenComputerError } from "../open-computer-error.ts";
+import { apiPath } from "../request/api-request.ts";
+import { createTerminals, type Terminals } from "../terminals/terminals.ts";
+import { type SandboxUsageOptions, sandboxUsage } from "../usage.ts";
+import { type CreateCheckpointPatchOptions, patchCalls } from "./checkpoint-patches.ts";
+import { type CreateCheckpointOptions, checkpointCalls, type ForkOptions } from "./checkpoints.ts";
+import {
+  type CreateSandboxOptions,
+  type KillOptions,
+  lifeCycleCalls,
+  type WakeOptions,
+} from "./life-cycle.ts";
 import { type CreatePreviewOptions, previewCalls } from "./previews.ts";
-import { type ApiRequest, apiPath } from "./request/api-request.ts";
-import { saveDeadlineSeconds } from "./request/deadline.ts";
-import { requestWithLog } from "./request/read-events.ts";
-import { requestDeletion, requestJson, requestNothing } from "./request/send-request.ts";
+import { type ListSandboxesOptions, recordCalls } from "./sandbox-records.ts";
 import {
   type AutoscaleOptions,
   type SandboxLimits,
   type ScaleOptions,
   scalingCalls,
 } from "./scaling.ts";
-import { createTerminals, type Terminals } from "./terminals/terminals.ts";
-import { type SandboxUsageOptions, sandboxUsageRequest } from "./usage.ts";
-import type { WebhookOptions } from "./webhook.ts";
-
-/** Options of {@link Sandbox.kill}. */
-export interface KillOptions {
-  /**
-   * Deletes the secret store that the sandbox was created with, too. When another
-   * sandbox or a checkpoint uses it, nothing is done and the error is `secret_store_in_use`.
-   */
-  deleteSecretStore?: boolean;
-}
-
-/** Options of {@link Sandbox.create}. Absent ones take the project's value, or else the platform's. */
-export interface CreateSandboxOptions extends ConnectionOptions {
-  /** Name of the secret store whose secrets the sandbox gets, as sealed tokens. */
-  secretStore?: string | undefined;
-  /** Name of the project whose defaults and secrets the sandbox gets. */
-  project?: string | undefined;
-  /**
-   * Idle time-out in seconds; 0 is never. Platform default 300. Each use of the sandbox restarts it.
-   * With a `project`, 0 is as absent: {@link Sandbox.setTimeout} sets it afterwards.
-   */
-  timeout?: number | undefined;
-  /**
-   * What counts as use. `requests`, the default: commands, files and every
-   * other call, and live WebSocket traffic. `cpu`: also 10 seconds in which
-   * the sandbox takes at least 5 percent of one CPU, so that work in the
-   * background keeps it awake.
-   */
-  idle?: IdleRule | undefined;
-  /** Plain variables of every command. A variable with a secret's name replaces that secret. */
-  envs?: Readonly<Record<string, string>> | undefined;
-  /** Labels for your own use; the sandbox does not see them. */
-  metadata?: Readonly<Record<string, string>> | undefined;
-  /** Virtual CPUs, 1–8. Platform default 1. */
-  cpuCount?: number | undefined;
-  /** Memory in MB, 256–16384. Platform default 1024. */
-  memoryMB?: number | undefined;
-  /** Disk in MB, 20480–262144. Platform default 20480; it takes disk space of the host as it is written to. */
-  diskMB?: number | undefined;
-  /** Template; `base` is the platform's. */
-  templateID?: string | undefined;
-  /** The image to start from instead of the base image. It is built unless it exists. */
-  image?: Image | undefined;
-  /** Name of the snapshot to start from. Not together with `image`. */
-  snapshot?: string | undefined;
-  /**
-   * Makes the sandbox's previews require a bearer token: `auto`, which the service
-   * makes, or your own of at least 16 characters. It is `sandbox.info.previewAuthToken`
-   * of the created sandbox, and returned nowhere else.
-   */
-  previewAuth?: PreviewAuth | undefined;
-  /**
-   * Webhooks that get the events of this sandbox and end with it, at most 5. They
-   * are `sandbox.info.webhooks` of the created sandbox, with their secrets.
-   */
-  webhooks?: readonly WebhookOptions[] | undefined;
-  /** Called with each line of the build of `image`, or of a snapshot that is being built. */
-  onBuildLog?: ((event: BuildLogEvent) => void) | undefined;
-}
-
-export interface WakeOptions extends CallOptions {
-  /** Idle time-out from now on, in seconds; 0 is never. Absent: unchanged. */
-  timeout?: number | undefined;
-}
-
-export interface ListSandboxesOptions extends ConnectionOptions {
-  /** Only sandboxes of this status. Default: running and hibernated ones. */
-  status?: SandboxStatus | undefined;
-}
+import { tagCalls } from "./tags.ts";
 
 /**
  * A virtual machine. {@link Sandbox.create} makes one, {@link Sandbox.connect}
@@ -176,25 +98,7 @@ export class Sandbox {
    */
   static async create(options: CreateSandboxOptions = {}): Promise<Sandbox> {
     const connection = resolveConnection(options);
-    const { secretStore, project, timeout, idle, envs, metadata } = options;
-    const { cpuCount, memoryMB, diskMB, templateID, image, snapshot, previewAuth, webhooks } =
-      options;
-    const request: ApiRequest = {
-      method: "POST",
-      path: "/sandboxes",
-      body: {
-        kind: "json",
-        value: {
-          ...{ secretStore, project, timeout, idle, envs, metadata },
-          ...{ cpuCount, memoryMB, diskMB, templateID, image, snapshot, previewAuth, webhooks },
-        },
-      },
-    };
-    const info =
-      image === undefined && !snapshot
-        ? await requestJson(connection, request, createdSandboxSchema)
-        : await requestWithLog(connection, request, createdSandboxSchema, options.onBuildLog);
-    return new Sandbox(connection, info);
+    return new Sandbox(connection, await lifeCycleCalls.create(connection, options));
   }
 
   /**
@@ -285,26 +189,17 @@ export class Sandbox {
 
   /** Returns the state of a sandbox. @throws {OpenComputerError} `sandbox_not_found`. */
   static async get(sandboxId: string, options: ConnectionOptions = {}): Promise<SandboxDetail> {
-    return await requestJson(
-      resolveConnection(options),
-      { method: "GET", path: sandboxPath(sandboxId) },
-      sandboxDetailSchema,
-    );
+    return await recordCalls.get(resolveConnection(options), sandboxPath(sandboxId));
   }
 
   /** Lists the org's sandboxes, newest first. */
   static async list(options: ListSandboxesOptions = {}): Promise<SandboxSummary[]> {
-    return await requestJson(
-      resolveConnection(options),
-      { method: "GET", path: "/sandboxes", query: { status: options.status } },
-      sandboxSummarySchema.array(),
-    );
+    return await recordCalls.list(resolveConnection(options), options);
   }
 
   /** Lists the tag keys in use on the org's running and hibernated sandboxes, with the number of sandboxes of each. */
   static async listTagKeys(options: ConnectionOptions = {}): Promise<TagKey[]> {
-    const request = { method: "GET", path: "/tags" } as const;
-    return (await requestJson(resolveConnection(options), request, tagKeysSchema)).keys;
+    return await tagCalls.listKeys(resolveConnection(options));
   }
 
   /**
@@ -316,7 +211,7 @@ export class Sandbox {
     sandboxId: string,
     options: ConnectionOptions & KillOptions = {},
   ): Promise<void> {
-    await killSandbox(resolveConnection(options), sandboxPath(sandboxId), options);
+    await lifeCycleCalls.kill(resolveConnection(options), sandboxPath(sandboxId), options);
   }
 
   /**
@@ -325,7 +220,7 @@ export class Sandbox {
    * @throws {OpenComputerError} `sandbox_not_found`, `secret_store_in_use`.
    */
   async kill(options?: CallOptions & KillOptions): Promise<void> {
-    await killSandbox(this.#at(options), this.#path, options);
+    await lifeCycleCalls.kill(this.#at(options), this.#path, options);
   }
 
   /** Whether the sandbox is running; false once it is hibernated, stopped or removed. */
@@ -340,8 +235,7 @@ export class Sandbox {
 
   /** Returns the present state of this sandbox. @throws {OpenComputerError} `sandbox_not_found`. */
   async getInfo(options?: CallOptions): Promise<SandboxDetail> {
-    const request = { method: "GET", path: this.#path } as const;
-    return await requestJson(this.#at(options), request, sandboxDetailSchema);
+    return await recordCalls.get(this.#at(options), this.#path);
   }
 
   /**
@@ -350,18 +244,12 @@ export class Sandbox {
    * @throws {OpenComputerError} `sandbox_not_found`, `invalid_request`.
    */
   async usage(options: SandboxUsageOptions = {}): Promise<SandboxUsage> {
-    const request = sandboxUsageRequest(this.#path, options);
-    return await requestJson(this.#at(options), request, sandboxUsageSchema);
+    return await sandboxUsage(this.#at(options), this.#path, options);
   }
 
   /** Sets the idle time-out, in seconds from now; 0 is never. @throws {OpenComputerError} `invalid_request`. */
   async setTimeout(seconds: number, options?: CallOptions): Promise<void> {
-    await requestNothing(this.#at(options), {
-      method: "POST",
-      path: `${this.#path}/timeout`,
-      body: { kind: "json", value: { timeout: seconds } },
-      idempotent: true,
-    });
+    await lifeCycleCalls.setTimeout(this.#at(options), this.#path, seconds);
   }
 
   /**
@@ -369,32 +257,12 @@ export class Sandbox {
    * Its next use wakes it, and it continues.
    */
   async hibernate(options?: CallOptions): Promise<HibernateResponse> {
-    return await requestJson(
-      this.#at(options),
-      {
-        method: "POST",
-        path: `${this.#path}/hibernate`,
-        idempotent: true,
-        deadlineSeconds: saveDeadlineSeconds,
-      },
-      hibernateResponseSchema,
-    );
+    return await lifeCycleCalls.hibernate(this.#at(options), this.#path);
   }
 
   /** Wakes the sandbox; one that is running is not changed. */
   async wake(options: WakeOptions = {}): Promise<WokenSandbox> {
-    return await requestJson(
-      this.#at(options),
-      {
-        method: "POST",
-        path: `${this.#path}/wake`,
-        body: { kind: "json", value: { timeout: options.timeout } },
-        idempotent: true,
-        // Each patch that a fork has not run yet may take five minutes.
-        deadlineSeconds: null,
-      },
-      wokenSandboxSchema,
-    );
+    return await lifeCycleCalls.wake(this.#at(options), this.#path, options);
   }
 
   /**
@@ -497,14 +365,12 @@ export class Sandbox {
 
   /** Returns the hosts that the sandbox may reach, and those that each secret may be sent to. */
   async allowedHosts(options?: CallOptions): Promise<AllowedHosts> {
-    const request = { method: "GET", path: `${this.#path}/allowed-hosts` } as const;
-    return await requestJson(this.#at(options), request, allowedHostsSchema);
+    return await recordCalls.allowedHosts(this.#at(options), this.#path);
   }
 
   /** Returns the sandbox's tags, and when they last changed. */
   async getTags(options?: CallOptions): Promise<SandboxTags> {
-    const request = { method: "GET", path: `${this.#path}/tags` } as const;
-    return await requestJson(this.#at(options), request, sandboxTagsSchema);
+    return await tagCalls.get(this.#at(options), this.#path);
   }
 
   /**
@@ -517,11 +383,7 @@ export class Sandbox {
     tags: Readonly<Record<string, string>>,
     options?: CallOptions,
   ): Promise<SandboxTags> {
-    return await requestJson(
-      this.#at(options),
-      { method: "PUT", path: `${this.#path}/tags`, body: { kind: "json", value: tags } },
-      sandboxTagsSchema,
-    );
+    return await tagCalls.set(this.#at(options), this.#path, tags);
   }
 
   /**
@@ -534,11 +396,7 @@ export class Sandbox {
     changes: Readonly<Record<string, string | null>>,
     options?: CallOptions,
   ): Promise<SandboxTags> {
-    return await requestJson(
-      this.#at(options),
-      { method: "PATCH", path: `${this.#path}/tags`, body: { kind: "json", value: changes } },
-      sandboxTagsSchema,
-    );
+    return await tagCalls.update(this.#at(options), this.#path, changes);
   }
 
   /**
@@ -588,13 +446,4 @@ export class Sandbox {
 
 function sandboxPath(sandboxId: string): string {
   return apiPath`/sandboxes/${sandboxId}`;
-}
-
-async function killSandbox(
-  connection: Connection,
-  path: string,
-  options: KillOptions = {},
-): Promise<void> {
-  const query = options.deleteSecretStore ? { deleteSecretStore: "true" } : {};
-  await requestDeletion(connection, { method: "DELETE", path, query });
 }

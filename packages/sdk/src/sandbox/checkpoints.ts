@@ -3,21 +3,18 @@ import {
   type CheckpointRecord,
   type CreatedSandbox,
   checkpointRecordSchema,
-  createdPatchSchema,
   createdSandboxSchema,
   type IdleRule,
-  type PatchRecord,
-  patchRecordSchema,
   type RestoredCheckpoint,
   type RetentionPolicy,
   restoredCheckpointSchema,
 } from "@opencomputer/protocol/api";
-import type { Connection, ConnectionOptions } from "./connection.ts";
-import type { CallOptions } from "./files/files.ts";
-import { OpenComputerError } from "./open-computer-error.ts";
-import { apiPath } from "./request/api-request.ts";
-import { delay, saveDeadlineSeconds } from "./request/deadline.ts";
-import { requestDeletion, requestJson } from "./request/send-request.ts";
+import type { CallOptions, Connection, ConnectionOptions } from "../connection.ts";
+
+import { OpenComputerError } from "../open-computer-error.ts";
+import { apiPath } from "../request/api-request.ts";
+import { delay, saveDeadlineSeconds } from "../request/deadline.ts";
+import { requestDeletion, requestJson } from "../request/send-request.ts";
 
 export interface CreateCheckpointOptions extends CallOptions {
   /**
@@ -52,12 +49,6 @@ export interface ForkOptions extends ConnectionOptions {
    * fork, and started again under the same ids, with the fork's variables.
    */
   restartSessions?: readonly string[] | undefined;
-}
-
-export interface CreateCheckpointPatchOptions extends ConnectionOptions {
-  /** A script for bash. */
-  script: string;
-  description?: string | undefined;
 }
 
 /** Checkpoints of a sandbox, under its path. */
@@ -129,36 +120,6 @@ export const checkpointCalls = {
   },
 };
 
-/** Patches of a checkpoint. */
-export const patchCalls = {
-  async create(
-    connection: Connection,
-    checkpointId: string,
-    { script, description }: CreateCheckpointPatchOptions,
-  ): Promise<PatchRecord> {
-    const created = await requestJson(
-      connection,
-      {
-        method: "POST",
-        path: patchesPath(checkpointId),
-        body: { kind: "json", value: { script, description } },
-      },
-      createdPatchSchema,
-    );
-    return created.patch;
-  },
-
-  async list(connection: Connection, checkpointId: string): Promise<PatchRecord[]> {
-    const request = { method: "GET", path: patchesPath(checkpointId) } as const;
-    return await requestJson(connection, request, patchRecordSchema.array());
-  },
-
-  async delete(connection: Connection, checkpointId: string, patchId: string): Promise<void> {
-    const path = patchesPath(checkpointId) + apiPath`/${patchId}`;
-    await requestDeletion(connection, { method: "DELETE", path });
-  },
-};
-
 const pollMilliseconds = 250;
 
 /** @throws {OpenComputerError} `checkpoint_failed`; `checkpoint_not_found` when it is deleted meanwhile. */
@@ -181,8 +142,4 @@ async function awaitReady(
     }
     await delay(pollMilliseconds, connection.signal);
   }
-}
-
-function patchesPath(checkpointId: string): string {
-  return apiPath`/sandboxes/checkpoints/${checkpointId}/patches`;
 }

@@ -7,8 +7,8 @@ import {
   scaledSandboxSchema,
   scalingLockSchema,
 } from "@opencomputer/protocol/api";
-import type { Connection } from "./connection.ts";
-import { requestJson, requestNothing } from "./request/send-request.ts";
+import type { Connection } from "../connection.ts";
+import { requestJson, requestNothing } from "../request/send-request.ts";
 
 /** Options of `sandbox.scale`. */
 export interface ScaleOptions {

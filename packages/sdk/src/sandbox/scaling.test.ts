@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { OpenComputerError, Sandbox, ScalingLockedError } from "./index.ts";
-import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
+import { OpenComputerError, Sandbox, ScalingLockedError } from "../index.ts";
+import { type ContractServer, startContractServer } from "../testing/start-contract-server.ts";
 
 describe("the size of a sandbox", () => {
   let server: ContractServer;

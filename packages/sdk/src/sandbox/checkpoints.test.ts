@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { Fetch } from "./platform/fetch.ts";
+import type { Fetch } from "../platform/fetch.ts";
+import { type ContractServer, startContractServer } from "../testing/start-contract-server.ts";
 import { Sandbox } from "./sandbox.ts";
-import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
 
 describe("hibernation, checkpoints and forks", () => {
   let server: ContractServer;

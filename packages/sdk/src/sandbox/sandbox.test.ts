@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { ConnectionOptions } from "./connection.ts";
-import { Project } from "./project.ts";
+import type { ConnectionOptions } from "../connection.ts";
+import { Project } from "../project.ts";
+import { SecretStore } from "../secret-store.ts";
+import { type ContractServer, startContractServer } from "../testing/start-contract-server.ts";
 import { Sandbox } from "./sandbox.ts";
-import { SecretStore } from "./secret-store.ts";
-import { type ContractServer, startContractServer } from "./testing/start-contract-server.ts";
 
 describe("Sandbox", () => {
   let server: ContractServer;

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { initialScaling } from "@opencomputer/protocol/wire";
 import { sandboxSpec as spec } from "../testing/fake-machines.ts";
-import { failsWith, sandboxesScenario } from "../testing/sandboxes-scenario.ts";
+import { failsWith, runningScenario, sandboxesScenario } from "../testing/sandboxes-scenario.ts";
 
 const { sandboxId } = spec();
+const policy = { egressMode: "open", envs: { B: "2" } } as const;
+const checkpointId = "0b1e5a3c-6d0c-4f5b-8f59-2c5c6f5a9d10";
 const scenario = sandboxesScenario;
 
 describe("createSandboxes", () => {
@@ -104,24 +106,24 @@ describe("createSandboxes", () => {
     await sandboxes.remove(sandboxId);
     assert.throws(() => sandboxes.get(sandboxId), failsWith("sandbox_not_found"));
   });
+});
 
-  test("remove: once for all callers, then it does not exist; its end is no failure", async () => {
-    const { sandboxes, machines, events } = scenario();
-    await sandboxes.prepare(spec());
-    const removals = [sandboxes.remove(sandboxId), sandboxes.remove(sandboxId)];
-    machines.end("machine-0");
-    await Promise.all(removals);
-    assert.equal(events.filter((event) => event.startsWith("discard")).length, 1);
-    assert.ok(!events.some((event) => event.includes("ended unexpectedly")));
-    await assert.rejects(sandboxes.remove(sandboxId), failsWith("sandbox_not_found"));
-  });
-
-  test("remove: waits for a sandbox that is still being prepared", async () => {
-    const { sandboxes, events } = scenario();
-    const prepared = sandboxes.prepare(spec());
+describe("createSandboxes: usage", () => {
+  test("every machine that has run is read once more before it ends", async () => {
+    const { sandboxes, lastReadings, checkpoints } = await runningScenario();
+    const machines = () => sandboxes.runningMachines().map(({ id }) => id);
+    assert.deepEqual(machines(), ["machine-0"]);
+    await sandboxes.hibernate(sandboxId);
+    assert.deepEqual([machines(), lastReadings], [[], ["machine-0"]]);
+    await sandboxes.wake(sandboxId, policy);
+    assert.deepEqual(machines(), [], "one that is prepared has not run");
+    await sandboxes.start(sandboxId);
+    checkpoints.put(checkpointId);
+    await sandboxes.restore(sandboxId, { checkpointId, ...policy });
+    await sandboxes.start(sandboxId);
+    await sandboxes.reboot(sandboxId, { orderly: false });
+    await sandboxes.start(sandboxId);
     await sandboxes.remove(sandboxId);
-    await prepared;
-    assert.equal(events.at(-1), "discard machine-0");
-    assert.deepEqual(sandboxes.list(), []);
+    assert.deepEqual(lastReadings, ["machine-0", "machine-1", "machine-2", "machine-3"]);
   });
 });

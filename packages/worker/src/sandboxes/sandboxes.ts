@@ -13,7 +13,7 @@ import type {
 import type { AgentClient } from "../guest/agent-client.ts";
 import type { Machine } from "../machines/machine.ts";
 import type { ProcessIdentity } from "../process/process-identity.ts";
-import type { ScaleRequester } from "./scale-sandboxes.ts";
+import type { ScaleRequester } from "./life/scale-sandboxes.ts";
 
 /** A sandbox whose guest runs. */
 export interface RunningSandbox {

@@ -1,15 +1,11 @@
 import { Tracer } from "@opencomputer/process";
 import { WireError } from "@opencomputer/protocol/api";
-import { parseNetworkBlock } from "../network/network-block.ts";
-import { slotAt } from "../network/slot.ts";
 import { createSandboxes } from "../sandboxes/create-sandboxes.ts";
 import type { SavedMachines } from "../saved-machines/create-saved-machines.ts";
 import type { SavedMachine, SavedManifest } from "../saved-machines/saved-manifest.ts";
 import { newMachineShape, shapeOf } from "../vm/machine-shape.ts";
 import { createWarmMachines } from "../warm-pool/create-warm-machines.ts";
-import { createFakeMachines, createJournal, type Journal } from "./fake-machines.ts";
-
-const block = parseNetworkBlock("198.18.4.0/22");
+import { createFakeMachines, createJournal, type Journal, sandboxSpec } from "./fake-machines.ts";
 
 /** Saved machines in memory, `what` of whom is written down. */
 export function createFakeSaved(
@@ -77,15 +73,7 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
   const clock = { milliseconds: 0 };
   const sandboxes = createSandboxes({
     machines,
-    slots: {
-      takenCount: 0,
-      open: () => Promise.reject(new Error("not here")),
-      adopt: (index) => slotAt("00c0ffee", block, index),
-      setMode: (_, mode) => note(`mode ${mode}`),
-      close: () => note("close slot"),
-      closeOrphans: () => note("close orphans"),
-      avoidOrphans: () => note("avoid orphans"),
-    },
+    slots: { setMode: (_, mode) => note(`mode ${mode}`) },
     hibernated,
     checkpoints,
     saveMachine: (into, id, { record }, { kind, sandbox, lostBecause }) =>
@@ -106,6 +94,23 @@ export function sandboxesScenario(options: { cpusOnline?: number[] } = {}) {
     log,
   });
   return { sandboxes, clock, lastReadings, machines, hibernated, checkpoints, ...journal };
+}
+
+/** The same with a sandbox that runs, without the events of its start. */
+export async function runningScenario() {
+  const scenario = sandboxesScenario();
+  const { sandboxId } = await scenario.sandboxes.prepare(sandboxSpec());
+  await scenario.sandboxes.start(sandboxId);
+  scenario.events.length = 0;
+  return scenario;
+}
+
+/** The same with a sandbox that is hibernated, without the events before. */
+export async function hibernatedScenario() {
+  const scenario = await runningScenario();
+  await scenario.sandboxes.hibernate(sandboxSpec().sandboxId);
+  scenario.events.length = 0;
+  return scenario;
 }
 
 export function failsWith(code: string): (error: unknown) => boolean {

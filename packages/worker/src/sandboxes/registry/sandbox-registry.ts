@@ -2,11 +2,11 @@ import { runOutsideTraces } from "@opencomputer/process";
 import { WireError } from "@opencomputer/protocol/api";
 import type { PrepareSandboxRequest, WorkerSandbox } from "@opencomputer/protocol/wire";
 import pLimit from "p-limit";
-import type { Machines } from "../machines/create-machines.ts";
-import type { Machine } from "../machines/machine.ts";
-import type { SavedMachines } from "../saved-machines/create-saved-machines.ts";
-import type { SaveOptions } from "../saved-machines/save-machine.ts";
-import type { SavedMachine } from "../saved-machines/saved-manifest.ts";
+import type { Machines } from "../../machines/create-machines.ts";
+import type { Machine } from "../../machines/machine.ts";
+import type { SavedMachines } from "../../saved-machines/create-saved-machines.ts";
+import type { SaveOptions } from "../../saved-machines/save-machine.ts";
+import type { SavedMachine } from "../../saved-machines/saved-manifest.ts";
 import { describeSandbox, type Sandbox } from "./sandbox.ts";
 
 /** The sandboxes of this host by their ids, each with the machine that it has now. */

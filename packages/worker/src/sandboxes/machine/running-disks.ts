@@ -1,7 +1,7 @@
-import { isDeep } from "../disks/create-layers.ts";
-import type { Machines } from "../machines/create-machines.ts";
-import type { Machine } from "../machines/machine.ts";
-import type { Sandbox } from "./sandbox.ts";
+import { isDeep } from "../../disks/create-layers.ts";
+import type { Machines } from "../../machines/create-machines.ts";
+import type { Machine } from "../../machines/machine.ts";
+import type { Sandbox } from "../registry/sandbox.ts";
 
 /** Keeps the disks of running sandboxes shallow, which each checkpoint makes deeper by a layer. */
 export interface RunningDisks {

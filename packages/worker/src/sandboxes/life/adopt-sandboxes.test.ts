@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { MachineRecord } from "../machines/machine-record.ts";
-import { sandboxSpec as spec } from "../testing/fake-machines.ts";
-import { sandboxesScenario } from "../testing/sandboxes-scenario.ts";
+import type { MachineRecord } from "../../machines/machine-record.ts";
+import { sandboxSpec as spec } from "../../testing/fake-machines.ts";
+import { sandboxesScenario } from "../../testing/sandboxes-scenario.ts";
 
 const { sandboxId } = spec();
 const machineId = "5f0c3c52-9f7e-4c2e-8a55-0f4f5d6c7b8a";

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import type { Machines } from "../machines/create-machines.ts";
-import type { Machine } from "../machines/machine.ts";
-import type { SavedMachines } from "../saved-machines/create-saved-machines.ts";
-import { stateOf } from "./sandbox.ts";
-import type { SandboxRegistry } from "./sandbox-registry.ts";
+import type { Machines } from "../../machines/create-machines.ts";
+import type { Machine } from "../../machines/machine.ts";
+import type { SavedMachines } from "../../saved-machines/create-saved-machines.ts";
+import { stateOf } from "../registry/sandbox.ts";
+import type { SandboxRegistry } from "../registry/sandbox-registry.ts";
 
 interface AdoptParts {
   registry: SandboxRegistry;

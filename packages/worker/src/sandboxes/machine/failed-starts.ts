@@ -1,5 +1,5 @@
 import { WireError } from "@opencomputer/protocol/api";
-import type { Sandbox } from "./sandbox.ts";
+import type { Sandbox } from "../registry/sandbox.ts";
 
 /** A busy host may be why one attempt fails, or several in a row within a short time. */
 const attemptsMin = 3;

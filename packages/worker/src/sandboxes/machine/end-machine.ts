@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Machine } from "../machines/machine.ts";
+import type { Machine } from "../../machines/machine.ts";
 
 /** Time in which a guest ends its processes, writes its disk and turns off. */
 const shutDownTimeoutMilliseconds = 20_000;

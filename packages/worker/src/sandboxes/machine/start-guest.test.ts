@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { WireError } from "@opencomputer/protocol/api";
 import type { ConfigureGuestRequest } from "@opencomputer/protocol/wire";
-import { createFakeMachines, createJournal, sandboxSpec } from "../testing/fake-machines.ts";
+import { createFakeMachines, createJournal, sandboxSpec } from "../../testing/fake-machines.ts";
 import { type MachineAtHand, startGuest } from "./start-guest.ts";
 
 /** What the guest was configured with, in each attempt, until it had its two CPUs. */

@@ -5,12 +5,12 @@ import type {
   WorkerSandbox,
   WorkerScaleRequest,
 } from "@opencomputer/protocol/wire";
-import type { Machines } from "../machines/create-machines.ts";
-import type { SavedMachines } from "../saved-machines/create-saved-machines.ts";
-import { resizeMachine } from "../scaling/resize-machine.ts";
-import { guestMemoryMBMax, scalingOf } from "../scaling/sandbox-size.ts";
-import { runningMachine, type Sandbox } from "./sandbox.ts";
-import type { SandboxRegistry } from "./sandbox-registry.ts";
+import type { Machines } from "../../machines/create-machines.ts";
+import type { SavedMachines } from "../../saved-machines/create-saved-machines.ts";
+import { resizeMachine } from "../../scaling/resize-machine.ts";
+import { guestMemoryMBMax, scalingOf } from "../../scaling/sandbox-size.ts";
+import { runningMachine, type Sandbox } from "../registry/sandbox.ts";
+import type { SandboxRegistry } from "../registry/sandbox-registry.ts";
 
 /** Who asks for another size. */
 export type ScaleRequester = "owner" | "guest" | "autoscale";

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { WireError } from "@opencomputer/protocol/api";
 import { initialScaling } from "@opencomputer/protocol/wire";
-import { startAutoscaler } from "../scaling/start-autoscaler.ts";
-import { sandboxSpec } from "../testing/fake-machines.ts";
-import { failsWith, sandboxesScenario } from "../testing/sandboxes-scenario.ts";
+import { startAutoscaler } from "../../scaling/start-autoscaler.ts";
+import { sandboxSpec } from "../../testing/fake-machines.ts";
+import { failsWith, sandboxesScenario } from "../../testing/sandboxes-scenario.ts";
 
 const spec = sandboxSpec();
 const { sandboxId } = spec;

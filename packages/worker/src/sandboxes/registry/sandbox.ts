@@ -1,10 +1,10 @@
 import { WireError } from "@opencomputer/protocol/api";
 import type { PrepareSandboxRequest, WorkerSandbox } from "@opencomputer/protocol/wire";
 import type { LimitFunction } from "p-limit";
-import { storageRemediation } from "../files/durable-files.ts";
-import type { Machine } from "../machines/machine.ts";
-import type { SavedMachine } from "../saved-machines/saved-manifest.ts";
-import { sizeOf } from "../scaling/sandbox-size.ts";
+import { storageRemediation } from "../../files/durable-files.ts";
+import type { Machine } from "../../machines/machine.ts";
+import type { SavedMachine } from "../../saved-machines/saved-manifest.ts";
+import { sizeOf } from "../../scaling/sandbox-size.ts";
 
 /** Attempts in a row to start the guest of a sandbox that have failed. */
 export interface FailedStarts {

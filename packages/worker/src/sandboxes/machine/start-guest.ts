@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { WireError } from "@opencomputer/protocol/api";
 import type { PrepareSandboxRequest } from "@opencomputer/protocol/wire";
-import type { AgentClient } from "../guest/agent-client.ts";
-import { guestIdentity, newGeneration } from "../guest/guest-identity.ts";
-import { fitGuestMemory } from "../scaling/fit-guest-memory.ts";
-import { assertApplied } from "../scaling/resize-machine.ts";
-import { guestLimitsOf } from "../scaling/sandbox-size.ts";
-import type { VirtualMachine } from "../vm/virtual-machine.ts";
+import type { AgentClient } from "../../guest/agent-client.ts";
+import { guestIdentity, newGeneration } from "../../guest/guest-identity.ts";
+import { fitGuestMemory } from "../../scaling/fit-guest-memory.ts";
+import { assertApplied } from "../../scaling/resize-machine.ts";
+import { guestLimitsOf } from "../../scaling/sandbox-size.ts";
+import type { VirtualMachine } from "../../vm/virtual-machine.ts";
 
 /** Time that a guest has to take the CPUs and the memory that were plugged. */
 const plugTimeoutSeconds = 20;

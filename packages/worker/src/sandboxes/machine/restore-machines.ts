@@ -1,11 +1,11 @@
 import { WireError } from "@opencomputer/protocol/api";
-import { isDeep } from "../disks/create-layers.ts";
-import type { Machines } from "../machines/create-machines.ts";
-import type { Machine } from "../machines/machine.ts";
-import type { Origin } from "../machines/origin.ts";
-import type { SavedMachines } from "../saved-machines/create-saved-machines.ts";
-import { originOf, type SavedMachine } from "../saved-machines/saved-manifest.ts";
-import type { WarmMachines, WarmOrigin } from "../warm-pool/create-warm-machines.ts";
+import { isDeep } from "../../disks/create-layers.ts";
+import type { Machines } from "../../machines/create-machines.ts";
+import type { Machine } from "../../machines/machine.ts";
+import type { Origin } from "../../machines/origin.ts";
+import type { SavedMachines } from "../../saved-machines/create-saved-machines.ts";
+import { originOf, type SavedMachine } from "../../saved-machines/saved-manifest.ts";
+import type { WarmMachines, WarmOrigin } from "../../warm-pool/create-warm-machines.ts";
 
 /** What machines are made from, and where warm ones are taken. */
 export interface RestoreParts {

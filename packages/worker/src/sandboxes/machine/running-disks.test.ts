@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { sandboxSpec as spec } from "../testing/fake-machines.ts";
-import { sandboxesScenario } from "../testing/sandboxes-scenario.ts";
+import { sandboxSpec as spec } from "../../testing/fake-machines.ts";
+import { sandboxesScenario } from "../../testing/sandboxes-scenario.ts";
 
 const { sandboxId } = spec();
 const deepLayers = Array.from({ length: 9 }, (_, index) => `layer-${index}`);

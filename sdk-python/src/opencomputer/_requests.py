@@ -16,6 +16,8 @@ from opencomputer._version import user_agent
 from opencomputer.errors import OpenComputerError, service_error
 
 DEADLINE_SECONDS = 300.0
+SAVE_SECONDS = 960.0
+"""The service gives up on saving memory and disk after 15 minutes."""
 RETRY_DELAY_SECONDS = 0.25
 CONNECT_SECONDS = 10.0
 START_SECONDS_MAX = 600.0

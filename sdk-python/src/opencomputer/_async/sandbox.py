@@ -9,48 +9,32 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from opencomputer._async.build_events import request_with_log
-from opencomputer._async.checkpoints import (
-    delete_checkpoint,
-    list_checkpoints,
-    wait_until_ready,
-)
+from opencomputer._async.checkpoint_patches import CheckpointPatches
+from opencomputer._async.checkpoints import SandboxCheckpoints
 from opencomputer._async.commands import Commands
 from opencomputer._async.connection import Connection, ConnectionOptions, resolve_connection
 from opencomputer._async.egress_log import EgressLog
 from opencomputer._async.files import Files
+from opencomputer._async.previews import SandboxPreviews
+from opencomputer._async.scaling import SandboxScaling
 from opencomputer._async.send import request_deletion, request_nothing, request_record
+from opencomputer._async.tags import SandboxTagging
 from opencomputer._async.terminals import Terminals
 from opencomputer._async.usage import usage_period
-from opencomputer._requests import ApiRequest, api_path, without_none
+from opencomputer._requests import SAVE_SECONDS, ApiRequest, api_path, without_none
 from opencomputer.errors import NotFoundError
 from opencomputer.image import Image
 from opencomputer.records import (
     AllowedHosts,
-    Autoscale,
     BuildLogEvent,
-    CheckpointKind,
-    CheckpointRecord,
-    CreatedPatch,
     CreatedSandbox,
     HibernatedSandbox,
     IdleRule,
-    LimitsSet,
-    PatchRecord,
     PreviewAuth,
-    PreviewLink,
-    PreviewRecord,
-    RestoredCheckpoint,
-    RetentionPolicy,
-    RotatedPreviewAuth,
     SandboxDetail,
     SandboxStatus,
     SandboxSummary,
-    SandboxTags,
     SandboxUsage,
-    ScaledSandbox,
-    ScalingLock,
-    TagKey,
-    TagKeys,
     UsageInterval,
     WebhookOptions,
     WokenSandbox,
@@ -59,11 +43,10 @@ from opencomputer.records import (
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-SAVE_SECONDS = 960.0
-"""The service gives up on saving memory and disk after 15 minutes."""
 
-
-class Sandbox:
+class Sandbox(
+    SandboxScaling, SandboxCheckpoints, CheckpointPatches, SandboxPreviews, SandboxTagging
+):
     """A virtual machine.
 
     ``Sandbox.create`` creates one, ``Sandbox.connect`` connects to an existing one. A context
@@ -83,8 +66,8 @@ class Sandbox:
     """
 
     def __init__(self, connection: Connection, info: CreatedSandbox | SandboxDetail) -> None:
+        super().__init__(connection, info["sandboxID"])
         self.info = info
-        self.sandbox_id = info["sandboxID"]
         self.exec = Commands(connection, self.sandbox_id)
         self.commands = self.exec
         self.files = Files(connection, self.sandbox_id)
@@ -96,7 +79,6 @@ class Sandbox:
             http_client=connection.http_client,
             on_starting=connection.on_starting,
         )
-        self._connection = connection
 
     @property
     def id(self) -> str:
@@ -288,14 +270,6 @@ class Sandbox:
         return await request_record(resolve_connection(**connection), request, shape)
 
     @staticmethod
-    async def list_tag_keys(
-        **connection: Unpack[ConnectionOptions],
-    ) -> builtins.list[TagKey]:
-        """Lists the tag keys in use, with the number of sandboxes that have each."""
-        request = ApiRequest("GET", "/tags")
-        return (await request_record(resolve_connection(**connection), request, TagKeys))["keys"]
-
-    @staticmethod
     async def kill_by_id(
         sandbox_id: str,
         *,
@@ -311,74 +285,6 @@ class Sandbox:
             OpenComputerError: ``secret_store_in_use``.
         """
         await _kill(resolve_connection(**connection), sandbox_id, delete_secret_store)
-
-    @staticmethod
-    async def list_checkpoints_by_id(
-        sandbox_id: str, **connection: Unpack[ConnectionOptions]
-    ) -> builtins.list[CheckpointRecord]:
-        """Lists the checkpoints of a sandbox, even of a killed one.
-
-        Raises:
-            NotFoundError: ``sandbox_not_found``.
-        """
-        return await list_checkpoints(resolve_connection(**connection), sandbox_id)
-
-    @staticmethod
-    async def delete_checkpoint_by_id(
-        sandbox_id: str, checkpoint_id: str, **connection: Unpack[ConnectionOptions]
-    ) -> None:
-        """Deletes a checkpoint, even of a killed sandbox. Its forks keep running.
-
-        Raises:
-            NotFoundError: ``checkpoint_not_found``.
-        """
-        await delete_checkpoint(resolve_connection(**connection), sandbox_id, checkpoint_id)
-
-    @staticmethod
-    async def create_checkpoint_patch(
-        checkpoint_id: str,
-        *,
-        script: str,
-        description: str | None = None,
-        **connection: Unpack[ConnectionOptions],
-    ) -> PatchRecord:
-        """Adds a script for bash to a checkpoint.
-
-        Each later fork runs the scripts in order before it accepts commands. The first failure
-        skips the others and is reported as ``patchError`` of the fork.
-
-        Raises:
-            NotFoundError: ``checkpoint_not_found``.
-        """
-        body = without_none(script=script, description=description)
-        request = ApiRequest("POST", _patches(checkpoint_id), json=body)
-        created = await request_record(resolve_connection(**connection), request, CreatedPatch)
-        return created["patch"]
-
-    @staticmethod
-    async def list_checkpoint_patches(
-        checkpoint_id: str, **connection: Unpack[ConnectionOptions]
-    ) -> builtins.list[PatchRecord]:
-        """Lists the patches of a checkpoint, in the order in which they run.
-
-        Raises:
-            NotFoundError: ``checkpoint_not_found``.
-        """
-        request = ApiRequest("GET", _patches(checkpoint_id))
-        shape = builtins.list[PatchRecord]
-        return await request_record(resolve_connection(**connection), request, shape)
-
-    @staticmethod
-    async def delete_checkpoint_patch(
-        checkpoint_id: str, patch_id: str, **connection: Unpack[ConnectionOptions]
-    ) -> None:
-        """Deletes a patch of a checkpoint.
-
-        Raises:
-            NotFoundError: ``patch_not_found``.
-        """
-        request = ApiRequest("DELETE", _patches(checkpoint_id) + api_path(patch_id))
-        await request_deletion(resolve_connection(**connection), request)
 
     async def kill(self, *, delete_secret_store: bool = False) -> None:
         """Stops this sandbox and deletes its memory and disk.
@@ -458,249 +364,16 @@ class Sandbox:
         request = self._request("POST", "wake", json=body, idempotent=True, deadline_seconds=None)
         return await request_record(self._connection, request, WokenSandbox)
 
-    async def scale(self, memory_mb: int) -> ScaledSandbox:
-        """Changes the memory of the running sandbox, and returns when it is available.
-
-        Disables autoscale, and wakes a hibernated sandbox.
-
-        Args:
-            memory_mb: New memory in MB, 256-16384.
-
-        Raises:
-            ScalingLockedError: ``scaling_locked``.
-            OpenComputerError: ``oom_floor`` when its commands use more: ``details`` has
-                ``memoryUsedBytes``, ``requestedMemoryMB`` and ``smallestMemoryMB``.
-        """
-        request = self._request("POST", "scale", json={"memoryMB": memory_mb}, idempotent=True)
-        return await request_record(self._connection, request, ScaledSandbox)
-
-    async def set_limits(
-        self, *, memory_mb: int | None = None, cpu_percent: int | None = None
-    ) -> None:
-        """Changes memory, CPU time or both, as :meth:`scale` does.
-
-        Args:
-            memory_mb: New memory in MB, 256-16384.
-            cpu_percent: CPU time of all commands together, 100 for each CPU of the sandbox;
-                at least 5.
-        """
-        body = without_none(memoryMB=memory_mb, cpuPercent=cpu_percent)
-        request = self._request("PUT", "limits", json=body)
-        await request_record(self._connection, request, LimitsSet)
-
-    async def set_autoscale(
-        self,
-        enabled: bool,
-        *,
-        min_memory_mb: int | None = None,
-        max_memory_mb: int | None = None,
-    ) -> Autoscale:
-        """Enables or disables autoscale, which adjusts the memory to its use between two bounds.
-
-        Args:
-            enabled: Whether to enable it.
-            min_memory_mb: Least memory in MB. Required to enable it.
-            max_memory_mb: Most memory in MB. Required to enable it.
-
-        Raises:
-            ScalingLockedError: ``scaling_locked``, when enabling it.
-        """
-        body = without_none(enabled=enabled, minMemoryMB=min_memory_mb, maxMemoryMB=max_memory_mb)
-        request = self._request("PUT", "autoscale", json=body)
-        return await request_record(self._connection, request, Autoscale)
-
-    async def get_autoscale(self) -> Autoscale:
-        """Whether autoscale is enabled, and its bounds."""
-        return await request_record(self._connection, self._request("GET", "autoscale"), Autoscale)
-
-    async def set_scaling_lock(self, locked: bool) -> ScalingLock:
-        """Locks or unlocks the size against changes by calls and by the sandbox itself.
-
-        Locking disables autoscale; unlocking does not enable it again.
-        """
-        request = self._request("PUT", "scaling-lock", json={"locked": locked})
-        return await request_record(self._connection, request, ScalingLock)
-
-    async def get_scaling_lock(self) -> ScalingLock:
-        """Whether the size is locked."""
-        request = self._request("GET", "scaling-lock")
-        return await request_record(self._connection, request, ScalingLock)
-
-    async def reboot(self) -> None:
-        """Ends the sandbox's processes, and boots it from its disk.
-
-        Sessions end; files, tokens and policy are kept.
-        """
-        await request_nothing(self._connection, self._request("POST", "reboot"))
-
-    async def power_cycle(self) -> None:
-        """Powers the sandbox off without ending its processes, and boots it from its disk."""
-        await request_nothing(self._connection, self._request("POST", "power-cycle"))
-
-    async def create_checkpoint(
-        self,
-        name: str,
-        *,
-        kind: CheckpointKind | None = None,
-        retention_policy: RetentionPolicy | None = None,
-        wait: bool = False,
-    ) -> CheckpointRecord:
-        """Creates a checkpoint of the sandbox, which keeps running.
-
-        It contains the state at a moment before the call returns, and no later change.
-
-        Args:
-            name: Unique among the sandbox's checkpoints.
-            kind: ``full``, the default, includes memory: processes continue in a fork.
-                ``disk_only`` includes the disk alone; a fork boots from it.
-            retention_policy: What happens at the limit of 10 ``full`` and 100 ``disk_only`` ones:
-                ``{"mode": "delete_oldest"}`` makes room.
-            wait: Whether to wait until the checkpoint is ready. Otherwise the returned record is
-                ``processing``, and ``create_from_checkpoint`` waits for it.
-
-        Raises:
-            OpenComputerError: ``name_in_use``, ``limit_reached``, ``outcome_unknown`` when the
-                service lost the sandbox's worker meanwhile; with ``wait`` ``checkpoint_failed``.
-        """
-        body = without_none(name=name, kind=kind, retentionPolicy=retention_policy)
-        request = self._request("POST", "checkpoints", json=body, deadline_seconds=SAVE_SECONDS)
-        created = await request_record(self._connection, request, CheckpointRecord)
-        if not wait:
-            return created
-        return await wait_until_ready(self._connection, self.sandbox_id, created["id"])
-
-    async def list_checkpoints(self) -> builtins.list[CheckpointRecord]:
-        """Lists the checkpoints of this sandbox."""
-        return await list_checkpoints(self._connection, self.sandbox_id)
-
-    async def restore_checkpoint(self, checkpoint_id: str) -> RestoredCheckpoint:
-        """Restores the sandbox to one of its checkpoints, in place.
-
-        Later changes are lost. The checkpoint is verified first.
-
-        Raises:
-            OpenComputerError: ``checkpoint_not_found``, ``checkpoint_not_ready``,
-                ``checkpoint_failed``.
-        """
-        request = self._request("POST", "checkpoints", checkpoint_id, "restore")
-        return await request_record(self._connection, request, RestoredCheckpoint)
-
-    async def delete_checkpoint(self, checkpoint_id: str) -> None:
-        """Deletes a checkpoint. Its forks keep running.
-
-        Raises:
-            NotFoundError: ``checkpoint_not_found``.
-        """
-        await delete_checkpoint(self._connection, self.sandbox_id, checkpoint_id)
-
     async def allowed_hosts(self) -> AllowedHosts:
         """Returns the hosts that this sandbox may reach, and those of each of its secrets."""
         request = self._request("GET", "allowed-hosts")
         return await request_record(self._connection, request, AllowedHosts)
-
-    async def get_tags(self) -> SandboxTags:
-        """Returns the sandbox's tags, and when they last changed."""
-        return await request_record(self._connection, self._request("GET", "tags"), SandboxTags)
-
-    async def set_tags(self, tags: Mapping[str, str]) -> SandboxTags:
-        """Replaces all tags of the sandbox.
-
-        Args:
-            tags: At most 50, keys of 1-128 letters, digits, ``_``, ``.``, ``:`` and ``-``, values
-                of at most 256 characters.
-
-        Raises:
-            OpenComputerError: ``invalid_request``.
-        """
-        request = self._request("PUT", "tags", json=dict(tags))
-        return await request_record(self._connection, request, SandboxTags)
-
-    async def update_tags(self, changes: Mapping[str, str | None]) -> SandboxTags:
-        """Sets the tags that have a value, removes those that are None and keeps the others.
-
-        Of changes at the same time none is lost.
-
-        Args:
-            changes: At most 100 tags.
-
-        Raises:
-            OpenComputerError: ``invalid_request``; ``limit_exceeded`` for more than 50 tags in all.
-        """
-        request = self._request("PATCH", "tags", json=dict(changes))
-        return await request_record(self._connection, request, SandboxTags)
-
-    async def create_preview_url(
-        self,
-        *,
-        port: int,
-        domain: str | None = None,
-        auth_config: Mapping[str, Any] | None = None,
-    ) -> PreviewRecord:
-        """Creates a preview: HTTP requests for its ``url`` reach the server on this port.
-
-        Requests wake the sandbox. If the port has a preview, it is returned.
-
-        Args:
-            port: TCP port of a server in the sandbox, 1-65535; it may listen on the loopback
-                address alone.
-            domain: Your own host name, which must resolve to the service.
-            auth_config: Stored with the preview and returned unchanged.
-
-        Raises:
-            OpenComputerError: ``invalid_request``, ``limit_exceeded``; ``name_in_use`` for a domain
-                of another preview.
-        """
-        body = without_none(
-            port=port, domain=domain, authConfig=None if auth_config is None else dict(auth_config)
-        )
-        request = self._request("POST", "preview", json=body, idempotent=True)
-        return await request_record(self._connection, request, PreviewRecord)
-
-    async def list_preview_urls(self) -> builtins.list[PreviewRecord]:
-        """Lists the sandbox's previews, by port."""
-        request = self._request("GET", "preview")
-        return await request_record(self._connection, request, builtins.list[PreviewRecord])
-
-    async def delete_preview_url(self, port: int) -> None:
-        """Deletes the preview of a port.
-
-        Raises:
-            NotFoundError: ``preview_not_found``.
-        """
-        await request_deletion(self._connection, self._request("DELETE", "preview", str(port)))
-
-    async def rotate_preview_auth(self) -> RotatedPreviewAuth:
-        """Replaces the token of all previews, and returns the new one, which is not shown again.
-
-        The old token is refused at once, and connections that used it are closed. Previews
-        without a token require this one from now on.
-        """
-        request = self._request("POST", "preview", "rotate")
-        return await request_record(self._connection, request, RotatedPreviewAuth)
-
-    async def create_preview_link(self, port: int) -> PreviewLink:
-        """Creates a link that opens a preview in a browser.
-
-        If previews need a token, the link works once, within five minutes.
-
-        Raises:
-            NotFoundError: ``preview_not_found``.
-        """
-        request = self._request("POST", "preview", str(port), "link")
-        return await request_record(self._connection, request, PreviewLink)
-
-    def _request(self, method: Any, *segments: str, **options: Any) -> ApiRequest:
-        return ApiRequest(method, api_path("sandboxes", self.sandbox_id, *segments), **options)
 
 
 async def _kill(connection: Connection, sandbox_id: str, delete_secret_store: bool) -> None:
     query = {"deleteSecretStore": "true" if delete_secret_store else None}
     request = ApiRequest("DELETE", api_path("sandboxes", sandbox_id), query)
     await request_deletion(connection, request)
-
-
-def _patches(checkpoint_id: str) -> str:
-    return api_path("sandboxes", "checkpoints", checkpoint_id, "patches")
 
 
 def _copy(variables: Mapping[str, str] | None) -> dict[str, str] | None:

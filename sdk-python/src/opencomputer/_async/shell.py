@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Literal
 
 from opencomputer._async.closing import Closing
 from opencomputer._async.session import CommandSession, OutputCallback
-from opencomputer._platform.asynchronous import Event, call, is_set_within, start
+from opencomputer._async.shell_run import ShellRun
+from opencomputer._platform.asynchronous import Event, is_set_within, start
 from opencomputer._shell_script import (
     SHELL_PROLOGUE,
     CommandMarkers,
-    KeptOutput,
-    MarkedStream,
     end_of_script,
     shell_script,
 )
@@ -29,8 +27,6 @@ GRACE_SECONDS = 6.0
 """After this time the command is killed, with its shell."""
 SECONDS_MAX = 10.0 * 365 * 24 * 3600
 ERROR_CHARACTERS_MAX = 2000
-
-Stream = Literal["stdout", "stderr"]
 
 
 class Shell(Closing):
@@ -49,7 +45,7 @@ class Shell(Closing):
         self.session_id = ""
         self.exit_code: int | None = None
         self._session: CommandSession
-        self._run: _Run | None = None
+        self._run: ShellRun | None = None
         self._closed_because: str | None = None
         self._loss: BaseException | None = None
         self._has_ended = Event()
@@ -101,7 +97,7 @@ class Shell(Closing):
                 f"Shell {self.session_id} still runs a command: wait for its end, or open "
                 "another shell for it",
             )
-        run = _Run({"stdout": on_stdout, "stderr": on_stderr})
+        run = ShellRun({"stdout": on_stdout, "stderr": on_stderr})
         self._run = run
         try:
             await self._session.send_stdin(shell_script(cmd, run.markers))
@@ -149,7 +145,7 @@ class Shell(Closing):
                 f"ended with exit code {self.exit_code}: {self._stderr_start.strip()}",
             )
 
-    async def _interrupt(self, run: _Run) -> None:
+    async def _interrupt(self, run: ShellRun) -> None:
         """Interrupts the command until the shell has run an empty one, or is killed with it.
 
         One signal does not suffice: a program that bash has forked and not yet executed loses it
@@ -232,97 +228,3 @@ async def open_shell(
     session = await attach(shell._take_stdout, shell._take_stderr)
     await shell._begin(session, is_new=is_new)
     return shell
-
-
-class _Run:
-    """A running command."""
-
-    def __init__(self, callbacks: dict[Stream, OutputCallback | None]) -> None:
-        self.markers = CommandMarkers.create()
-        self.has_ended = Event()
-        self.timed_out = False
-        self._callbacks = callbacks
-        self.is_interrupted = False
-        self._streams = _marked_streams(self.markers)
-        self._probe: dict[Stream, MarkedStream] | None = None
-        self._kept: dict[Stream, KeptOutput] = {"stdout": KeptOutput(), "stderr": KeptOutput()}
-        self._exit_code = -1
-        self._ended_with_shell = False
-        self._failure: BaseException | None = None
-
-    async def take(self, stream: Stream, text: str) -> None:
-        if self.has_ended.is_set():
-            return
-        await self._forward(stream, self._streams[stream].push(text))
-        probe = self._probe
-        if probe is not None:
-            probe[stream].push(text)
-        if not self.command_has_ended():
-            return
-        if self.is_interrupted and (probe is None or not _have_ended(probe)):
-            return
-        self._exit_code = self._streams["stdout"].exit_code or 0
-        self.has_ended.set()
-
-    def command_has_ended(self) -> bool:
-        """Whether the end markers of the command have arrived."""
-        return _have_ended(self._streams)
-
-    def expect_probe(self, markers: CommandMarkers) -> None:
-        """The run ends with this empty command, which the shell is sent after an interrupt."""
-        self._probe = _marked_streams(markers)
-
-    def expect_no_probe(self) -> None:
-        """An interrupt is on its way: the shell is not ready before it has arrived."""
-        self._probe = None
-
-    async def end_with_shell(self, exit_code: int) -> None:
-        if self.has_ended.is_set():
-            return
-        streams: tuple[Stream, ...] = ("stdout", "stderr")
-        for stream in streams:
-            await self._forward(stream, self._streams[stream].flush())
-        self._exit_code = exit_code
-        self._ended_with_shell = True
-        self.has_ended.set()
-
-    def fail(self, error: BaseException) -> None:
-        if not self.has_ended.is_set():
-            self._failure = error
-            self.has_ended.set()
-
-    def result(self) -> CommandResult:
-        if self._failure is not None:
-            raise self._failure
-        end = "\nProcess timed out" if self.timed_out else ""
-        if self.timed_out and self._ended_with_shell:
-            end += ": it did not end when it was interrupted, and the shell was killed"
-        return CommandResult(
-            exit_code=-1 if self.timed_out else self._exit_code,
-            stdout=self._kept["stdout"].text(),
-            stderr=self._kept["stderr"].text() + end,
-            truncated=any(kept.is_truncated for kept in self._kept.values()),
-        )
-
-    async def _forward(self, stream: Stream, text: str) -> None:
-        if text == "":
-            return
-        self._kept[stream].add(text)
-        callback = self._callbacks[stream]
-        if callback is None or self._failure is not None:
-            return
-        try:
-            await call(callback, text)
-        except Exception as error:  # noqa: BLE001 - the shell keeps running, and `run` raises it
-            self._failure = error
-
-
-def _marked_streams(markers: CommandMarkers) -> dict[Stream, MarkedStream]:
-    return {
-        "stdout": MarkedStream(markers, has_exit_code=True),
-        "stderr": MarkedStream(markers, has_exit_code=False),
-    }
-
-
-def _have_ended(streams: dict[Stream, MarkedStream]) -> bool:
-    return all(marked.has_ended for marked in streams.values())

@@ -20,7 +20,7 @@ import { createVault } from "../vault/vault.ts";
 import type { Database } from "./database.ts";
 import { migrationsFolder, openServerDatabase } from "./open-server-database.ts";
 import { sql } from "./query-builder.ts";
-import { secretStores, storeSecrets } from "./schema.ts";
+import { sandboxes as sandboxesTable, secretStores, storeSecrets } from "./schema.ts";
 
 const journalSchema = z.looseObject({ entries: z.array(z.looseObject({ tag: z.string() })) });
 const idSchema = z.object({ rows: z.tuple([z.object({ id: z.uuid() })]) });
@@ -78,6 +78,10 @@ async function assertKept(
   assert.deepEqual(secret?.substituteIn, ["header", "body"]);
   assert.deepEqual([sandbox?.machineId, sandbox?.sessionVersion], [null, 0]);
   assert.equal(await sandboxes.countHandOver(orgId, sandboxId), undefined, "no machine is known");
+  const place = { sourceAddress: "198.18.0.6", machineId: orgId };
+  await database.update(sandboxesTable).set(place);
+  const { sessionVersion } = (await sandboxes.countHandOver(orgId, sandboxId)) ?? {};
+  assert.equal(sessionVersion, 2, "higher than any that the proxies may have");
   const [store] = await database.select().from(secretStores);
   const [ofStore] = await database.select().from(storeSecrets);
   assert.deepEqual([store?.substituteIn, ofStore?.substituteIn], [null, null]);

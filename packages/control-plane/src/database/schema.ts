@@ -14,7 +14,7 @@ export { type EgressEventType, egressEventCounts, events } from "./schema/events
 export { images, snapshots } from "./schema/images.ts";
 export { apiKeys, dashboardSessions, installations, orgs } from "./schema/orgs.ts";
 export { previewLinks, previews } from "./schema/previews.ts";
-export { sandboxes, sandboxStates } from "./schema/sandboxes.ts";
+export { sandboxes, sandboxStates, sessionVersions } from "./schema/sandboxes.ts";
 export {
   checkpointFormerSecrets,
   checkpointSecrets,

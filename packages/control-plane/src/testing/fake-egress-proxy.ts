@@ -97,6 +97,14 @@ export function createFakeEgressProxy(socketPath: string) {
       if (session.version < (versions.get(id) ?? 0)) {
         throw new WireError("stale_session", `a newer session is held: ${id}`);
       }
+      const owner = [...sessions.values()].find(
+        ({ sandboxId, sourceAddress }) =>
+          sandboxId !== id && sourceAddress === session.sourceAddress,
+      );
+      if (owner !== undefined && session.version < owner.version) {
+        throw new WireError("stale_session", `a newer session has the address: ${id}`);
+      }
+      if (owner !== undefined) sessions.delete(owner.sandboxId);
       versions.set(id, session.version);
       sessions.set(id, session);
       return reply.code(204).send();

@@ -96,6 +96,8 @@ export function createFakeWorker(socketPath: string) {
     checkpoints,
     /** What happened, in order, such as `prepare sb-…`. */
     events,
+    /** Addresses of slots that were closed, which the next machines get before fresh ones. */
+    closedSlots: [] as string[],
     trusted: undefined as string | undefined,
     /** Bytes of files too large to keep, by path. */
     swallowed: new Map<string, number>(),
@@ -174,7 +176,7 @@ export function createFakeWorker(socketPath: string) {
 
   /** A slot, and with it a machine of its own. */
   const freeSlot = () => ({
-    sourceAddress: slotAddress(nextSlot++),
+    sourceAddress: worker.closedSlots.shift() ?? slotAddress(nextSlot++),
     machineId: randomUUID(),
   });
 

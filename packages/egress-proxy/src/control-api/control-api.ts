@@ -41,7 +41,7 @@ const noContent = z.null();
  * shapes are in `@opencomputer/protocol/wire`.
  *
  * `PUT` responds with 204 and applies to every request that begins after it;
- * for a session older than the proxy's latest it responds with 409. `DELETE`
+ * for a session older than the proxy's latest of the sandbox or of its address it responds with 409. `DELETE`
  * responds with 204 whether or not the session existed, and ends the sandbox's
  * connections. Error bodies are those of the public API.
  */
@@ -108,7 +108,10 @@ export function createControlApi(deps: {
         );
       }
       checkSession(request.body);
-      sessionVersions.admit(request.body, sessions.get(request.body.sandboxId));
+      sessionVersions.admit(request.body, {
+        held: sessions.get(request.body.sandboxId),
+        owner: sessions.findPolicy(request.body.sourceAddress),
+      });
       sessions.put(request.body);
       return await reply.code(204).send(null);
     },

@@ -20,7 +20,8 @@ export interface Sessions {
  *
  * An address belongs to one sandbox at a time. When a session claims an
  * address that another sandbox has, the newest owner wins, because the worker
- * gives a slot to one machine at a time and its latest report is the true one.
+ * gives a slot to one machine at a time and its latest report is the true one;
+ * versions show which that is (`session-versions.ts`).
  * The older session ends completely, and `onAddressTaken` reports it.
  *
  * `onAddressReleased` is called when an address loses its owner or passes to

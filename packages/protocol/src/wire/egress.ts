@@ -97,7 +97,10 @@ export type RevokedSecret = z.infer<typeof revokedSecretSchema>;
  */
 export const egressSessionSchema = z.strictObject({
   sandboxId: sandboxIdSchema,
-  /** Grows with each hand-over of the sandbox. A lower one is refused with 409 `stale_session`. */
+  /**
+   * Grows with each hand-over of any sandbox. One that is lower than that of the sandbox's last session,
+   * or of the session that has the address, is refused with 409 `stale_session`.
+   */
   version: z.int().min(1),
   /** The machine that holds the slot: one life of a sandbox between a prepare and its end. */
   machineId: z.uuid(),

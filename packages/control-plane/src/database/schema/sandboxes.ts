@@ -1,6 +1,6 @@
 import type { SandboxScaling } from "@opencomputer/protocol/wire";
 import { sql } from "../query-builder.ts";
-import { bigint, index, integer, jsonb, pgTable, text, time, uuid } from "./columns.ts";
+import { bigint, index, integer, jsonb, pgSequence, pgTable, text, time, uuid } from "./columns.ts";
 import { orgId } from "./orgs.ts";
 
 /**
@@ -47,6 +47,9 @@ export const sandboxConfigColumns = () => ({
   egressAllowlist: jsonb("egress_allowlist").$type<string[]>().notNull(),
 });
 
+/** Orders the hand-overs of all sandboxes, because one takes over the address that another had. */
+export const sessionVersions = pgSequence("session_versions");
+
 export const sandboxes = pgTable(
   "sandboxes",
   {
@@ -82,7 +85,7 @@ export const sandboxes = pgTable(
     sourceAddress: text("source_address"),
     /** The machine that holds the slot; null while there is none. */
     machineId: uuid("machine_id"),
-    /** Counts the hand-overs of its session, so that the proxy can refuse one that is older. */
+    /** The version of its last hand-over, by which the proxy refuses one that is older. */
     sessionVersion: bigint("session_version", { mode: "number" }).notNull().default(0),
     /** The latest revocation that its session has to enforce; null once the proxy has acknowledged it. */
     pendingRevocation: uuid("pending_revocation"),

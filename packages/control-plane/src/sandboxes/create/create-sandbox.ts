@@ -78,7 +78,7 @@ async function startSandbox(
   const { orgId, id: sandboxId } = sandbox;
   const { sourceAddress, machineId } = await worker.prepare(request);
   throwIfGone(signal);
-  await sandboxes.changeHeld(sandbox, { sourceAddress, machineId });
+  await sandboxes.giveSlot(sandbox, { sourceAddress, machineId });
   await handOver.putSession(orgId, sandboxId);
   throwIfGone(signal);
   const { lostBecause, hookError = null } = await worker.start(sandboxId, guest?.restartSessions);

@@ -28,7 +28,11 @@ export async function bringUpMachine(
 ): Promise<void> {
   const { orgId, id } = sandbox;
   const { sourceAddress, machineId } = machine;
-  await changeHeld(deps, sandbox, { sourceAddress, machineId });
+  await assertHeld(
+    deps,
+    sandbox,
+    await deps.sandboxes.giveSlot(sandbox, { sourceAddress, machineId }),
+  );
   await deps.handOver.putSession(orgId, id);
   const running = machine.state === "running" ? machine : await deps.workers.of(sandbox).start(id);
   const prepared = await prepareGuest?.();
@@ -105,17 +109,25 @@ function hibernationEvents(cause: HibernationCause, sizeBytes: number): EventCon
   return [{ type: "sandbox.timed_out", data: { idleTimeoutSeconds } }, hibernated];
 }
 
-/**
- * A kill does not wait for other work, so that work removes what it has made since.
- * Work whose transition another control plane has taken over removes nothing.
- */
 async function changeHeld(
   deps: MachineTransitionDeps,
   held: HeldSandbox,
   changes: SandboxChanges,
   events: readonly EventContent[] = [],
 ): Promise<void> {
-  if (await deps.sandboxes.changeHeld(held, changes, { events })) return;
+  await assertHeld(deps, held, await deps.sandboxes.changeHeld(held, changes, { events }));
+}
+
+/**
+ * A kill does not wait for other work, so that work removes what it has made since.
+ * Work whose transition another control plane has taken over removes nothing.
+ */
+async function assertHeld(
+  deps: MachineTransitionDeps,
+  held: HeldSandbox,
+  isHeld: boolean,
+): Promise<void> {
+  if (isHeld) return;
   const { orgId, id, state } = held;
   const row = await deps.sandboxes.find(orgId, id);
   if (row !== undefined && row.state !== "killing" && row.state !== "stopped") {

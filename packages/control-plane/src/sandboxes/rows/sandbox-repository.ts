@@ -7,11 +7,17 @@ import {
   eq,
   inArray,
   isNotNull,
+  ne,
   or,
   type SQL,
   sql,
 } from "../../database/query-builder.ts";
-import { sandboxes, sandboxFormerSecrets, sandboxSecrets } from "../../database/schema.ts";
+import {
+  sandboxes,
+  sandboxFormerSecrets,
+  sandboxSecrets,
+  sessionVersions,
+} from "../../database/schema.ts";
 import { recordEvents } from "../../events/record-event.ts";
 import { keptStates, liveStates, type SandboxState } from "./sandbox-states.ts";
 import type { BeginningTransition, noTransition } from "./transition-columns.ts";
@@ -118,6 +124,9 @@ export function createSandboxRepository(database: Database) {
     );
   }
 
+  const isHeldAs = ({ orgId, id, state, transitionId }: HeldSandbox) =>
+    and(ofOrg(orgId, id), eq(sandboxes.state, state), eq(sandboxes.transitionId, transitionId));
+
   return {
     async insert(
       transaction: Database,
@@ -183,33 +192,55 @@ export function createSandboxRepository(database: Database) {
      * row had both.
      */
     changeHeld: (
-      { orgId, id, state, transitionId }: HeldSandbox,
+      held: HeldSandbox,
       changes: SandboxChanges | (SandboxChanges & typeof noTransition),
       {
         events = [],
         transaction,
       }: { events?: readonly EventContent[]; transaction?: Database } = {},
-    ): Promise<boolean> => {
-      const isHeld = and(
-        ofOrg(orgId, id),
-        eq(sandboxes.state, state),
-        eq(sandboxes.transitionId, transitionId),
-      );
-      return transaction === undefined
-        ? updateAlone(isHeld, changes, events)
-        : updateRow(transaction, isHeld, changes, events);
-    },
+    ): Promise<boolean> =>
+      transaction === undefined
+        ? updateAlone(isHeldAs(held), changes, events)
+        : updateRow(transaction, isHeldAs(held), changes, events),
 
     /**
-     * Counts a hand-over of the session. What is read after it is not older
-     * than what any hand-over with a lower version has.
+     * Stores the slot that the worker gave a held sandbox. A sandbox that had the
+     * address before has lost its machine, even if nobody has noticed: it no longer
+     * has the address, so no hand-over of its session claims it again.
+     *
+     * @returns whether the sandbox is still held.
+     */
+    giveSlot: (
+      held: HeldSandbox,
+      slot: Pick<SandboxRow, "sourceAddress" | "machineId">,
+    ): Promise<boolean> =>
+      database.transaction(async (transaction) => {
+        if (!(await updateRow(transaction, isHeldAs(held), slot, []))) return false;
+        if (slot.sourceAddress === null) return true;
+        await transaction
+          .update(sandboxes)
+          .set({ sourceAddress: null, machineId: null })
+          .where(
+            and(
+              inArray(sandboxes.state, liveStates),
+              eq(sandboxes.sourceAddress, slot.sourceAddress),
+              ne(sandboxes.id, held.id),
+            ),
+          );
+        return true;
+      }),
+
+    /**
+     * Gives a hand-over of the session its version. What is read after it is not
+     * older than what any hand-over with a lower version has, and of two sandboxes that
+     * had one address the later one has the higher version.
      *
      * @returns the row; undefined when the sandbox was removed or has no slot.
      */
     async countHandOver(orgId: string, id: string): Promise<SandboxRow | undefined> {
       const [row] = await database
         .update(sandboxes)
-        .set({ sessionVersion: sql`${sandboxes.sessionVersion} + 1` })
+        .set({ sessionVersion: sql`nextval(${sessionVersions.seqName})` })
         .where(
           and(
             ofOrg(orgId, id),

@@ -32,6 +32,7 @@ import { describeRandomFailures } from "./random-failures.ts";
 import { describeRemediation } from "./remediation.ts";
 import { describeRequests } from "./requests.ts";
 import { describeRestarts } from "./restarts.ts";
+import { describeReusedSlots } from "./reused-slots.ts";
 import { describeRevocation } from "./revocation.ts";
 import { describeRevokedKeys } from "./revoked-keys.ts";
 import { describeSandboxes } from "./sandboxes.ts";
@@ -74,6 +75,7 @@ export function describeApi(databaseKind: string, openDatabase: OpenTestDatabase
     describeEgressLog(openDatabase);
     describeEgressEvents(openDatabase);
     describeEgressProxies(openDatabase);
+    describeReusedSlots(openDatabase);
     describeUsage(openDatabase);
     describePreviews(openDatabase);
     describeEvents(openDatabase);

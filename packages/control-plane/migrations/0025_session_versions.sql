@@ -1,0 +1,2 @@
+CREATE SEQUENCE "public"."session_versions" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1;--> statement-breakpoint
+SELECT setval('session_versions', coalesce(max("session_version"), 0) + 1) FROM "sandboxes";

@@ -2,19 +2,12 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { boundYoungGeneration, openTracer, readSecretSettings } from "@opencomputer/process";
-import {
-  exitCodes,
-  readSettings,
-  SettingsError,
-  settingSchemas,
-  traceSettingSchemas,
-} from "@opencomputer/protocol/wire";
-import { z } from "zod";
+import { exitCodes, readSettings, SettingsError } from "@opencomputer/protocol/wire";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
+import { controlPlaneSettings, optionsOf } from "./control-plane-settings.ts";
 import { lockDirectory } from "./data-directory/data-directory.ts";
 import { openServerDatabase } from "./database/open-server-database.ts";
 import { createLogger } from "./logging.ts";
-import { defaultDiskMBPerOrgMax } from "./orgs/disk-budget.ts";
 import { watchSupervisor } from "./supervisor-link.ts";
 
 /** Longest that requests under way may hold up the end of the process. */
@@ -34,62 +27,42 @@ try {
 }
 
 async function run(): Promise<void> {
-  const absolutePath = z.string().startsWith("/", "expected an absolute path");
-  const settings = readSettings(
-    {
-      ...traceSettingSchemas,
-      OPENCOMPUTER_DATA_DIR: settingSchemas.OPENCOMPUTER_DATA_DIR,
-      OPENCOMPUTER_LOG_LEVEL: settingSchemas.OPENCOMPUTER_LOG_LEVEL,
-      OPENCOMPUTER_HOST: settingSchemas.OPENCOMPUTER_HOST,
-      OPENCOMPUTER_PORT: settingSchemas.OPENCOMPUTER_PORT,
-      OPENCOMPUTER_METRICS_PORT: settingSchemas.OPENCOMPUTER_METRICS_PORT,
-      OPENCOMPUTER_API_KEY: settingSchemas.OPENCOMPUTER_API_KEY,
-      /** The supervisor gives the one of its private cluster where the operator gives none. */
-      DATABASE_URL: settingSchemas.DATABASE_URL.unwrap(),
-      OPENSANDBOX_SECRET_ENCRYPTION_KEY: settingSchemas.OPENSANDBOX_SECRET_ENCRYPTION_KEY,
-      OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS:
-        settingSchemas.OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS,
-      OPENCOMPUTER_SANDBOX_DOMAIN: settingSchemas.OPENCOMPUTER_SANDBOX_DOMAIN,
-      OPENCOMPUTER_SUBSTITUTE_IN: settingSchemas.OPENCOMPUTER_SUBSTITUTE_IN,
-      OPENCOMPUTER_SANDBOXES_PER_ORG_MAX: settingSchemas.OPENCOMPUTER_SANDBOXES_PER_ORG_MAX,
-      OPENCOMPUTER_DISK_MB_PER_ORG_MAX: settingSchemas.OPENCOMPUTER_DISK_MB_PER_ORG_MAX,
-      OPENCOMPUTER_SANDBOXES_PER_KEY_MAX: settingSchemas.OPENCOMPUTER_SANDBOXES_PER_KEY_MAX,
-      OPENCOMPUTER_EGRESS_LOG_DAYS_MAX: settingSchemas.OPENCOMPUTER_EGRESS_LOG_DAYS_MAX,
-      OPENCOMPUTER_REQUESTS_PER_SECOND_MAX: settingSchemas.OPENCOMPUTER_REQUESTS_PER_SECOND_MAX,
-      OPENCOMPUTER_EVENTS_DAYS_MAX: settingSchemas.OPENCOMPUTER_EVENTS_DAYS_MAX,
-      OPENCOMPUTER_EVENTS_PER_ORG_MAX: settingSchemas.OPENCOMPUTER_EVENTS_PER_ORG_MAX,
-      OPENCOMPUTER_WEBHOOK_ADDRESSES: settingSchemas.OPENCOMPUTER_WEBHOOK_ADDRESSES,
-      OPENCOMPUTER_API_BODY_BYTES_MAX: settingSchemas.OPENCOMPUTER_API_BODY_BYTES_MAX,
-      OPENCOMPUTER_API_HEADER_BYTES_MAX: settingSchemas.OPENCOMPUTER_API_HEADER_BYTES_MAX,
-      OPENCOMPUTER_PUBLIC_URL: settingSchemas.OPENCOMPUTER_PUBLIC_URL,
-      OPENCOMPUTER_ALLOWED_HOSTS: settingSchemas.OPENCOMPUTER_ALLOWED_HOSTS,
-      OPENCOMPUTER_CORS_ORIGINS: settingSchemas.OPENCOMPUTER_CORS_ORIGINS,
-      OPENCOMPUTER_TRUST_FORWARDED: settingSchemas.OPENCOMPUTER_TRUST_FORWARDED,
-      OPENCOMPUTER_APT_MIRROR: settingSchemas.OPENCOMPUTER_APT_MIRROR,
-      OPENCOMPUTER_PIP_INDEX_URL: settingSchemas.OPENCOMPUTER_PIP_INDEX_URL,
-      OPENCOMPUTER_BUILD_PROXY: settingSchemas.OPENCOMPUTER_BUILD_PROXY,
-      OPENCOMPUTER_WORKER_SOCKET: absolutePath,
-      /** Paths, separated by commas. */
-      OPENCOMPUTER_EGRESS_PROXY_SOCKETS: z
-        .string()
-        .transform((text) => text.split(","))
-        .pipe(z.array(absolutePath)),
-    },
-    readSecretSettings(process.env),
-  );
+  const settings = readSettings(controlPlaneSettings, readSecretSettings(process.env));
   logger.level = settings.OPENCOMPUTER_LOG_LEVEL;
-  const dataDirectory = settings.OPENCOMPUTER_DATA_DIR;
-  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
-  // Held until the process ends: keys and requests under way are one control plane's.
-  await lockDirectory(dataDirectory);
+  await holdDataDirectory(settings.OPENCOMPUTER_DATA_DIR);
   const { tracer, close: closeTracer } = await openTracer(settings, {
     processName: "control-plane",
     log: logger,
   });
-  const openDatabase = await openServerDatabase(settings.DATABASE_URL, logger);
+  const database = await openServerDatabase(settings.DATABASE_URL, logger);
   let controlPlane: ControlPlane | undefined;
+  endWhenAsked(async () => {
+    // Undefined when the process is to end before it listens.
+    await controlPlane?.close();
+    await Promise.all([database.close(), closeTracer()]);
+  });
+  controlPlane = await startControlPlane(
+    database,
+    {
+      ...optionsOf(settings),
+      dashboardDirectory: existsSync(dashboardDirectory) ? dashboardDirectory : null,
+      ...watchSupervisor(process, logger),
+      tracer,
+    },
+    logger,
+  );
+}
+
+/** Makes the data directory this process's until it ends: keys and requests under way are one control plane's. */
+async function holdDataDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  await lockDirectory(path);
+}
+
+/** Ends the process when it gets a signal, or when the process that started it has ended. */
+function endWhenAsked(close: () => Promise<void>): void {
   let ending = false;
-  const end = (reason: string) => {
+  const end = async (reason: string) => {
     if (ending) return;
     ending = true;
     logger.info({ reason }, "control plane ends");
@@ -97,59 +70,15 @@ async function run(): Promise<void> {
       logger.error("requests under way did not end in time");
       process.exit(1);
     }, shutdownMilliseconds).unref();
-    Promise.resolve(controlPlane?.close())
-      .then(() => Promise.all([openDatabase.close(), closeTracer()]))
-      .then(
-        () => process.exit(0),
-        (error: unknown) => {
-          logger.error({ err: error }, "the control plane did not end cleanly");
-          process.exit(1);
-        },
-      );
+    try {
+      await close();
+      process.exit(0);
+    } catch (error) {
+      logger.error({ err: error }, "the control plane did not end cleanly");
+      process.exit(1);
+    }
   };
-  process.on("SIGTERM", () => end("SIGTERM"));
-  process.on("SIGINT", () => end("SIGINT"));
-  process.on("disconnect", () => end("the parent process has ended"));
-
-  controlPlane = await startControlPlane(
-    openDatabase,
-    {
-      dataDirectory,
-      host: settings.OPENCOMPUTER_HOST,
-      port: settings.OPENCOMPUTER_PORT,
-      metricsPort: settings.OPENCOMPUTER_METRICS_PORT,
-      presetApiKey: settings.OPENCOMPUTER_API_KEY,
-      encryptionKey: settings.OPENSANDBOX_SECRET_ENCRYPTION_KEY,
-      previousEncryptionKeys: settings.OPENSANDBOX_SECRET_ENCRYPTION_KEY_PREVIOUS,
-      sandboxDomain: settings.OPENCOMPUTER_SANDBOX_DOMAIN,
-      operatorPlacements: settings.OPENCOMPUTER_SUBSTITUTE_IN,
-      sandboxesPerOrgMax: settings.OPENCOMPUTER_SANDBOXES_PER_ORG_MAX,
-      diskMBPerOrgMax:
-        settings.OPENCOMPUTER_DISK_MB_PER_ORG_MAX ??
-        defaultDiskMBPerOrgMax(settings.OPENCOMPUTER_SANDBOXES_PER_ORG_MAX),
-      sandboxesPerKeyMax: settings.OPENCOMPUTER_SANDBOXES_PER_KEY_MAX,
-      egressLogDaysMax: settings.OPENCOMPUTER_EGRESS_LOG_DAYS_MAX,
-      requestsPerSecondMax: settings.OPENCOMPUTER_REQUESTS_PER_SECOND_MAX,
-      eventsDaysMax: settings.OPENCOMPUTER_EVENTS_DAYS_MAX,
-      eventsPerOrgMax: settings.OPENCOMPUTER_EVENTS_PER_ORG_MAX,
-      webhookAddresses: settings.OPENCOMPUTER_WEBHOOK_ADDRESSES,
-      apiBodyBytesMax: settings.OPENCOMPUTER_API_BODY_BYTES_MAX,
-      apiHeaderBytesMax: settings.OPENCOMPUTER_API_HEADER_BYTES_MAX,
-      publicUrl: settings.OPENCOMPUTER_PUBLIC_URL,
-      allowedHosts: settings.OPENCOMPUTER_ALLOWED_HOSTS,
-      corsOrigins: settings.OPENCOMPUTER_CORS_ORIGINS,
-      trustsForwarded: settings.OPENCOMPUTER_TRUST_FORWARDED,
-      buildSources: {
-        aptMirror: settings.OPENCOMPUTER_APT_MIRROR,
-        pipIndexUrl: settings.OPENCOMPUTER_PIP_INDEX_URL,
-        proxy: settings.OPENCOMPUTER_BUILD_PROXY,
-      },
-      dashboardDirectory: existsSync(dashboardDirectory) ? dashboardDirectory : null,
-      workerSocket: settings.OPENCOMPUTER_WORKER_SOCKET,
-      ...watchSupervisor(process, logger),
-      tracer,
-      egressProxySockets: settings.OPENCOMPUTER_EGRESS_PROXY_SOCKETS,
-    },
-    logger,
-  );
+  process.on("SIGTERM", () => void end("SIGTERM"));
+  process.on("SIGINT", () => void end("SIGINT"));
+  process.on("disconnect", () => void end("the parent process has ended"));
 }

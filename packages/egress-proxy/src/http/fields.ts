@@ -132,7 +132,8 @@ function tooManyFields(): HttpSyntaxError {
   return new HttpSyntaxError("too_large", `more than ${serviceLimits.httpFieldsMax} header fields`);
 }
 
-function trimWhitespace(text: string): string {
+/** Without SP and HTAB at both ends. */
+export function trimWhitespace(text: string): string {
   return trimmed(text, 0, text.length);
 }
 

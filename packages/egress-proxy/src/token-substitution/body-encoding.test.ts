@@ -44,6 +44,12 @@ const others: readonly (readonly [string, BodyForm, string])[] = [
   ],
   ["a part in UTF-16", "multipart", part("Content-Type: text/plain; charset=utf-16le")],
   ["a part whose charset is quoted", "multipart", part('content-type: a/b; CHARSET = "ibm037"')],
+  ["a part whose charset is encoded", "multipart", part("Content-Type: a/b; charset*=utf-8''gbk")],
+  [
+    "a part whose charset is cut",
+    "multipart",
+    part("Content-Type: a/b; charset*0=u; charset*1=tf-7"),
+  ],
   ["a part in base64", "multipart", part("Content-Transfer-Encoding: base64")],
   ["a part in quoted-printable", "multipart", part("content-transfer-encoding:quoted-printable")],
   [
@@ -64,6 +70,7 @@ const same: readonly (readonly [string, BodyForm, string])[] = [
   ["HTML", "raw", "<meta charset=utf-8><p>"],
   ["HTML in a charset of one byte a character", "raw", '<meta charset="windows-1252"><p>'],
   ["a part", "multipart", part("Content-Type: text/plain; charset=UTF-8")],
+  ["a part with an encoded name", "multipart", part("X: filename*=utf-8''a; charset* b")],
   [
     "a part after a binary one",
     "multipart",

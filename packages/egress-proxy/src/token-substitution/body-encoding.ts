@@ -3,16 +3,19 @@ import { type BodyForm, isAsciiCharset } from "./body-form.ts";
 /** How far before its end a declaration may begin. */
 const declarationCharactersMax = 512;
 
-/** The charset of a part's head or of HTML, and the encoding of an XML declaration. */
+/**
+ * The charset of a part's head or of HTML, and the encoding of an XML declaration. With an
+ * asterisk behind its name it is encoded (RFC 2231).
+ */
 const charsetDeclaration =
-  /charset\s*=\s*["']?([^\s"'<>;,]*)|<\?xml\s[^>]{0,256}?\bencoding\s*=\s*["']?([^\s"'<>?]*)/gi;
+  /charset(\*[*\d]{0,8})?\s*=\s*["']?([^\s"'<>;,]*)|<\?xml\s[^>]{0,256}?\bencoding\s*=\s*["']?([^\s"'<>?]*)/gi;
 /** How a part's head states that its bytes were changed. */
 const transferEncoding = /\bcontent-transfer-encoding\s*:\s*([^\s;]*)/gi;
 const unchangedBytes = /^(?:7bit|8bit|binary)$/i;
 /** The field of a form that states the charset of its other fields. */
 const charsetField = /\bname\s*=\s*"?_charset_(?=\W)/i;
 /** What one of these has in it: text without it, which is most, is read once instead of three times. */
-const anyDeclaration = /charset(?:\s*=|_)|-transfer-encoding|<\?xml\s/i;
+const anyDeclaration = /charset(?:\s*=|[*_])|-transfer-encoding|<\?xml\s/i;
 
 /**
  * Byte order marks of UTF-16 and UTF-7, an XML declaration in EBCDIC, and the zero
@@ -82,7 +85,8 @@ export class BodyEncoding {
       else this.#openFrom = Math.min(this.#openFrom, from);
     };
     for (const match of text.matchAll(charsetDeclaration)) {
-      read(match, isAsciiCharset(match[1] ?? match[2] ?? ""));
+      const [, encoded, charset, encoding = ""] = match;
+      read(match, encoded === undefined && isAsciiCharset(charset ?? encoding));
     }
     for (const match of text.matchAll(transferEncoding)) {
       read(match, unchangedBytes.test(match[1] ?? ""));

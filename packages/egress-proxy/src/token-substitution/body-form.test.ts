@@ -20,7 +20,16 @@ describe("bodyFormFor", () => {
     [["application/json; charset=utf-16"], undefined],
     [["text/plain; charset=utf-8; charset=shift_jis"], undefined],
     [["text/plain; charset="], undefined],
+    [["text/plain; charset='utf-8'"], undefined],
+    [['application/json; charset="utf\\-16"'], undefined],
+    [["application/json; charset*=utf-8''utf-16"], undefined],
+    [["application/x-www-form-urlencoded; charset*0=utf-; charset*1=16"], undefined],
+    [["application/json; charset (x) = utf-16"], undefined],
+    [['application/json; a="; charset=utf-16"'], undefined],
+    [["application/json, charset=utf-16"], undefined],
+    [['multipart/form-data; boundary="a;b"; charset = "UTF-8" '], "multipart"],
     [["application/json", "text/plain"], undefined],
+    [["application/json, text/plain"], undefined],
   ];
   for (const [contentTypes, form] of cases) {
     test(`${JSON.stringify(contentTypes)} is ${form}`, () => {

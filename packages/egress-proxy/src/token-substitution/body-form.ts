@@ -1,3 +1,5 @@
+import { mediaTypeOf, type StatedCharset, statedCharsets } from "../http/media-type.ts";
+
 /**
  * How a value is written into a body.
  *
@@ -12,27 +14,29 @@ export type BodyForm = "json" | "form" | "multipart" | "utf8" | "raw";
 /** Encodings in which an ASCII byte is always its ASCII character. */
 const asciiCharsetPattern =
   /^(?:utf-?8|(?:us-)?ascii|latin-?\d{1,2}|iso-?8859-\d{1,2}|(?:windows-|cp)125\d)$/i;
-const charsetPattern = /;\s*charset\s*=\s*"?([^\s";]*)/gi;
 const jsonTypes = /^application\/(?:[^ ]+\+)?json(?:-seq|lines)?$|^application\/x-ndjson$/;
 
 /**
  * Returns how values are written into a body with these `Content-Type` fields.
- * Undefined when none may be: the type is given twice, or in its charset a byte
- * before a value could absorb the value's first byte, so that the rest would
- * come back unrecognised; or the body is messages of gRPC, which have lengths in
- * them.
+ * Undefined when none may be: the type is given twice, or in a charset that its
+ * recipient may read there a byte before a value could absorb the value's first
+ * byte, so that the rest would come back unrecognised; or the body is messages
+ * of gRPC, which have lengths in them.
  */
 export function bodyFormFor(contentTypes: readonly string[]): BodyForm | undefined {
   const [contentType = ""] = contentTypes;
-  if (contentTypes.length > 1) return undefined;
-  for (const [, charset] of contentType.matchAll(charsetPattern)) {
-    if (!isAsciiCharset(charset ?? "")) return undefined;
-  }
   const mediaType = mediaTypeOf(contentType);
+  if (contentTypes.length > 1 || mediaType.includes(",")) return undefined;
+  if (!statedCharsets(contentType).every(isCertainlyAscii)) return undefined;
   if (mediaType.startsWith("application/grpc")) return undefined;
   if (mediaType === "application/x-www-form-urlencoded") return "form";
   if (mediaType.startsWith("multipart/")) return "multipart";
   return jsonTypes.test(mediaType) ? "json" : "raw";
+}
+
+/** The sender may have chosen a spelling in which its recipient reads another charset. */
+function isCertainlyAscii({ name, isCertain }: StatedCharset): boolean {
+  return isCertain && name !== undefined && isAsciiCharset(name);
 }
 
 /** Whether every ASCII byte is its ASCII character in the charset of this name. */
@@ -51,10 +55,6 @@ const textTypes =
 export function isText(contentTypes: readonly string[]): boolean {
   const form = bodyFormFor(contentTypes);
   return form === "json" || form === "form" || textTypes.test(mediaTypeOf(contentTypes[0] ?? ""));
-}
-
-function mediaTypeOf(contentType: string): string {
-  return contentType.split(";", 1)[0]?.trim().toLowerCase() ?? "";
 }
 
 export function writeInForm(value: string, form: BodyForm): string {

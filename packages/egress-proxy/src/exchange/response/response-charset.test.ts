@@ -37,8 +37,30 @@ describe("the charset of a response", () => {
       });
       assert.throws(() => read(`text/plain;a=b ; Charset = "${charset}"`), { status: 502 });
       assert.throws(() => read("text/plain", `text/plain;charset=${charset}`));
+      for (const spelling of [
+        `'${charset}'`,
+        `" ${charset} "`,
+        `"${charset}`,
+        `"\\${charset.slice(0, 1)}${charset.slice(1)}"`,
+        `utf-8; charset=${charset}`,
+      ]) {
+        assert.throws(() => read(`text/plain; charset=${spelling}`), { status: 502 }, spelling);
+      }
     });
   }
+
+  test("one that is encoded is refused, whatever it is", () => {
+    for (const parameters of ["charset*=utf-8''IBM037", "charset*0=IBM; charset*1=037"]) {
+      assert.throws(() => read(`text/plain; ${parameters}`), { code: "charset_not_supported" });
+    }
+  });
+
+  test("one that passes, passes in every other spelling", () => {
+    for (const spelling of ['"utf-8"', "'utf-8'", '"utf-8', 'utf-8"', "utf-8 x", '"\\utf-8"']) {
+      read(`text/plain; charset=${spelling}`);
+    }
+    read("text/plain; charset", "text/html; charset utf-8", "text/html; title*=utf-8''a");
+  });
 
   for (const charset of [
     ...["utf-8", "UTF8", "us-ascii", "iso-8859-1", "windows-1252", "utf-16", "UTF-16LE", "gbk"],

@@ -1,8 +1,8 @@
 import { fieldValues } from "../../http/fields.ts";
+import { statedCharsets } from "../../http/media-type.ts";
 import type { ResponseHead } from "../../http/message-heads.ts";
 import { Refusal } from "../failure/refusal.ts";
 
-const charsetParameter = /;\s*charset\s*=\s*["']?\s*([^\s"';,]*)/gi;
 /** Charsets, but for EBCDIC's, in which ASCII characters are not their bytes. UTF-16 is searched. */
 const otherCharset =
   /^(?:(?:cs|x-)?(?:imap-|unicode-?1-?1-?)?utf-?7(?:-imap)?|x-imap.*|(?:cs|x-)?utf-?32.*|(?:cs)?(?:iso-?10646-)?ucs-?4|scsu|(?:cs)?bocu-?1|hz(?:-gb-2312)?|ibm-thai|.*ebcdic.*)$/i;
@@ -57,10 +57,10 @@ export function refuseOtherCharset(head: ResponseHead, host: string): void {
   );
 }
 
-/** Whether a response states such a charset. */
+/** Whether a response may state such a charset, in whatever spelling. */
 export function isInOtherCharset(head: ResponseHead): boolean {
   return fieldValues(head.fields, "content-type").some((type) =>
-    [...type.matchAll(charsetParameter)].some(([, name]) => isOther(name ?? "")),
+    statedCharsets(type).some(({ name }) => name === undefined || isOther(name)),
   );
 }
 

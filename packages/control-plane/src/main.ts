@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { boundYoungGeneration, openTracer, readSecretSettings } from "@opencomputer/process";
+import { openTracer, readSecretSettings, setV8Flags } from "@opencomputer/process";
 import { exitCodes, readSettings, SettingsError } from "@opencomputer/protocol/wire";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { controlPlaneSettings, optionsOf } from "./control-plane-settings.ts";
@@ -16,7 +16,7 @@ const shutdownMilliseconds = 10_000;
 /** Where the set-up builds the dashboard, beside what `src` is compiled to. */
 const dashboardDirectory = fileURLToPath(new URL("../dist/dashboard", import.meta.url));
 
-boundYoungGeneration();
+setV8Flags("control-plane");
 const logger = createLogger();
 try {
   await run();

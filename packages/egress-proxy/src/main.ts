@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { setFlagsFromString } from "node:v8";
 import {
-  boundYoungGeneration,
   createAddressJudge,
   openLogOutput,
   readSecretSettings,
+  setV8Flags,
 } from "@opencomputer/process";
 import {
   cloudServiceRanges,
@@ -25,10 +24,7 @@ import { createUpstreamProxyUse } from "./upstream/choose-route.ts";
 import { Nameservers } from "./upstream/nameservers.ts";
 import { createUpstreamContext } from "./upstream/trusted-roots.ts";
 
-// Most of what a request allocates soon becomes garbage. A young generation that
-// does not grow keeps the process small however much passes it.
-setFlagsFromString("--semi-space-growth-factor=1");
-boundYoungGeneration();
+setV8Flags("egress-proxy");
 
 const log = pino({ name: "egress-proxy", timestamp: stdTimeFunctions.isoTime }, openLogOutput());
 let audit: AuditWriter | undefined;

@@ -2,7 +2,7 @@ export { abortWhenClosed } from "./abort-when-closed.ts";
 export { createProcessMetrics, type ProcessMetrics } from "./metrics/process-metrics.ts";
 export { createRequestMetrics, type RequestMetrics } from "./metrics/request-metrics.ts";
 export { createWorkMetrics, type ObserveWork } from "./metrics/work-metrics.ts";
-export { boundYoungGeneration, openLogOutput } from "./process-start.ts";
+export { openLogOutput, setV8Flags } from "./process-start.ts";
 export {
   type AddressVerdict,
   createAddressJudge,

@@ -1,4 +1,5 @@
 import { setFlagsFromString } from "node:v8";
+import { type NodeProcess, nodeOptions } from "@opencomputer/protocol/wire";
 import { type DestinationStream, destination } from "pino";
 
 /**
@@ -11,11 +12,7 @@ export function openLogOutput(): DestinationStream {
   return Object.assign(destination({ dest: 1, sync: true }), { flushSync: () => undefined });
 }
 
-/**
- * Keeps V8 from letting the young generation of this process grow beyond
- * 4 MiB. Its capacity also bounds the buffers of sockets that wait to
- * be collected, so a process through which much passes stays small.
- */
-export function boundYoungGeneration(): void {
-  setFlagsFromString("--scavenger-max-new-space-capacity-mb=4");
+/** Sets the flags of V8 that this process has in `nodeOptions`. */
+export function setV8Flags(name: NodeProcess): void {
+  for (const flag of nodeOptions[name].v8Flags) setFlagsFromString(flag);
 }

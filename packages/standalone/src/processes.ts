@@ -1,12 +1,17 @@
 import { dirname } from "node:path";
-import { egressPortsOf, egressProxyName, refusalLogGroup } from "@opencomputer/protocol/wire";
+import {
+  egressPortsOf,
+  egressProxyName,
+  type NodeProcess,
+  refusalLogGroup,
+} from "@opencomputer/protocol/wire";
 import { inspectorOptions } from "./development/inspector.ts";
 import type { Installation } from "./installation/installation.ts";
 import { egressAddressOf } from "./installation/network-block.ts";
 import {
   guestImageDirectory,
   mainFileOf,
-  nodeOptions,
+  nodeOptionsOf,
   programPaths,
 } from "./installation/program-files.ts";
 import type { SystemUsers } from "./installation/system-users.ts";
@@ -52,15 +57,10 @@ export function defineProcesses({
   egressProxies: readonly ProcessDefinition[];
   controlPlane: ProcessDefinition;
 } {
-  const nodeCommand = (
-    inspectedAs: Parameters<typeof inspectorOptions>[0] | undefined,
-    mainFile: string,
-  ) => [
+  const nodeCommand = (name: NodeProcess, mainFile: string, { mayBeInspected = true } = {}) => [
     process.execPath,
-    ...nodeOptions,
-    ...(inspectedAs === undefined
-      ? []
-      : inspectorOptions(inspectedAs, settings.OPENCOMPUTER_INSPECT)),
+    ...nodeOptionsOf(name),
+    ...(mayBeInspected ? inspectorOptions(name, settings.OPENCOMPUTER_INSPECT) : []),
     mainFile,
   ];
   const pass = (names: readonly string[]) =>
@@ -141,7 +141,9 @@ export function defineProcesses({
     egressProxies: egressProxyIndexes.map((index) => ({
       name: egressProxyName(index),
       // There is one port for it: of several, the first is debugged.
-      command: nodeCommand(index === 0 ? "egress-proxy" : undefined, mainFileOf("egress-proxy")),
+      command: nodeCommand("egress-proxy", mainFileOf("egress-proxy"), {
+        mayBeInspected: index === 0,
+      }),
       confinement: confine({
         user: users.egressProxy,
         writablePaths: [dirname(installation.egressProxySocket(index))],

@@ -1,9 +1,9 @@
 import { chmod, rm } from "node:fs/promises";
 import {
-  boundYoungGeneration,
   openLogOutput,
   openTracer,
   readSecretSettings,
+  setV8Flags,
   traceLogFields,
 } from "@opencomputer/process";
 import { exitCodes, readSettings, SettingsError } from "@opencomputer/protocol/wire";
@@ -24,7 +24,7 @@ const log = pino({ name: "worker", mixin: traceLogFields }, openLogOutput());
 async function main(): Promise<void> {
   // Before anything is started, so that no machine or helper inherits a descriptor.
   const descriptors = closeInheritedDescriptors();
-  boundYoungGeneration();
+  setV8Flags("worker");
   if (descriptors.length > 0) log.info({ descriptors }, "Closed inherited file descriptors");
   process.umask(groupReads);
   const settings = readSettings(workerSettingSchemas, readSecretSettings(process.env));

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Authority } from "@opencomputer/harness";
-import type { EgressSession } from "@opencomputer/protocol/wire";
+import { type EgressSession, nodeOptions } from "@opencomputer/protocol/wire";
 import { Client } from "undici";
 import { listeningSchema } from "../peers/message.ts";
 
@@ -78,7 +78,7 @@ export async function startProxy({
         OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: String(auditDescriptor),
       },
       // As the supervisor starts it.
-      execArgv: ["--enable-source-maps", "--max-semi-space-size=2"],
+      execArgv: [...nodeOptions["egress-proxy"].commandLine],
       stdio: ["ignore", "ignore", "inherit", "pipe", "ipc"],
     },
   );

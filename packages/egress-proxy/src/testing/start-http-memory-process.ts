@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { nodeOptions } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 
 /** The product's bound for a stream of any length. */
@@ -21,9 +22,8 @@ export async function startHttpMemoryProcess(
     {
       execArgv: [
         "--expose-gc",
-        "--semi-space-growth-factor=1",
-        "--max-semi-space-size=2",
-        "--scavenger-max-new-space-capacity-mb=4",
+        ...nodeOptions["egress-proxy"].commandLine,
+        ...nodeOptions["egress-proxy"].v8Flags,
         "--conditions=source",
       ],
     },

@@ -1,20 +1,20 @@
 import { open } from "node:inspector";
-import { SettingsError } from "@opencomputer/protocol/wire";
+import { type NodeProcess, SettingsError } from "@opencomputer/protocol/wire";
 import { runsFromSource } from "../installation/program-files.ts";
 
 const host = "127.0.0.1";
-const ports = {
+const ports: Readonly<Record<InspectedProcess, number>> = {
   supervisor: 9229,
   "control-plane": 9230,
   worker: 9231,
   "egress-proxy": 9232,
   host: 9233,
-} as const;
-export type InspectedProcess = keyof typeof ports;
+};
+export type InspectedProcess = NodeProcess | "supervisor";
 
 /** The options of Node for a process of the service: with an inspector if it is debugged. */
 export function inspectorOptions(
-  name: Exclude<InspectedProcess, "supervisor">,
+  name: NodeProcess,
   inspected: readonly InspectedProcess[],
 ): string[] {
   return inspected.includes(name) ? [`--inspect=${host}:${ports[name]}`] : [];

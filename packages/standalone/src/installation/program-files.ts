@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { type NodeProcess, nodeOptions } from "@opencomputer/protocol/wire";
 
 const root = new URL("../../../../", import.meta.url);
 const pathOf = (path: string) => fileURLToPath(new URL(path, root));
@@ -18,14 +19,10 @@ export const checkoutDirectory = pathOf(".");
 /** Whether the service runs from its sources, as by `npm run dev`, and not from what was compiled. */
 export const runsFromSource = import.meta.url.endsWith(".ts");
 
-/** The options of Node that every process needs. */
-export const nodeOptions: readonly string[] = [
-  "--enable-source-maps",
-  // Loading the modules would otherwise grow the young generation of the heap to 128 MiB,
-  // which an idle process keeps.
-  "--max-semi-space-size=2",
-  ...(runsFromSource ? ["--conditions=source"] : []),
-];
+/** The options of Node on the command line of a process. */
+export function nodeOptionsOf(name: NodeProcess): readonly string[] {
+  return [...nodeOptions[name].commandLine, ...(runsFromSource ? ["--conditions=source"] : [])];
+}
 
 /** The main file of a package, or of a folder of it. */
 export function mainFileOf(packageName: string, folder = "."): string {

@@ -160,6 +160,21 @@ async def test_attach_replays_and_continues(sandbox: Sandbox) -> None:
     assert said == ["before\n", "|", "after input\n"]
 
 
+async def test_attach_reports_the_end_of_the_replay_without_callbacks_for_output(
+    sandbox: Sandbox,
+) -> None:
+    session_id = (await sandbox.exec.start_detached("echo before; sleep 60"))["sessionID"]
+    said: list[str] = []
+    iterated = await sandbox.exec.attach(session_id, on_replay_end=lambda: said.append("|"))
+    async for chunk in iterated:
+        said.append(chunk["text"])
+        await sandbox.exec.kill(session_id)
+    assert said == ["before\n", "|"]
+    waited = await sandbox.exec.attach(session_id, on_replay_end=lambda: said.append("|"))
+    assert await waited.wait() == 137
+    assert said == ["before\n", "|", "|"]
+
+
 async def test_a_lost_connection_states_how_to_attach_again(
     sandbox: Sandbox, server: ContractServer
 ) -> None:

@@ -8,7 +8,7 @@ import { OpenComputerError } from "../open-computer-error.ts";
 import { apiPath } from "../request/api-request.ts";
 import { type CommandSession, createCommandSession } from "./command-session.ts";
 import { openAttachment } from "./open-attachment.ts";
-import type { SessionNews } from "./session-output.ts";
+import type { OutputChunk } from "./session-output.ts";
 
 /** Options of {@link Commands.attach}. */
 export interface AttachOptions {
@@ -32,7 +32,7 @@ export async function attachSession(
   const attachment = await openAttachment({
     connection,
     path,
-    handle: handlerOf(options),
+    handlers: { onOutput: outputHandlerOf(options), onReplayEnd: options.onReplayEnd },
     read(message, output) {
       const [type] = message;
       const data = message.subarray(1);
@@ -56,13 +56,10 @@ export async function attachSession(
   return createCommandSession({ connection, info, path, ...attachment });
 }
 
-function handlerOf(
+function outputHandlerOf(
   options: AttachOptions,
-): ((news: SessionNews) => void | Promise<void>) | undefined {
-  const { onStdout, onStderr, onReplayEnd } = options;
+): ((chunk: OutputChunk) => void | Promise<void>) | undefined {
+  const { onStdout, onStderr } = options;
   if (onStdout === undefined && onStderr === undefined) return undefined;
-  return (news) => {
-    if (news.stream === "replayEnd") return onReplayEnd?.();
-    return news.stream === "stdout" ? onStdout?.(news.data) : onStderr?.(news.data);
-  };
+  return ({ stream, data }) => (stream === "stdout" ? onStdout?.(data) : onStderr?.(data));
 }

@@ -3,7 +3,7 @@ import type { Connection } from "../connection.ts";
 import type { OpenComputerError } from "../open-computer-error.ts";
 import type { Socket } from "../platform/socket.ts";
 import { createDeferred } from "./deferred.ts";
-import { createSessionOutput, type SessionNews, type SessionOutput } from "./session-output.ts";
+import { createSessionOutput, type SessionHandlers, type SessionOutput } from "./session-output.ts";
 
 /** A client's open WebSocket to a session or a terminal. */
 export interface Attachment {
@@ -25,8 +25,7 @@ const keepAliveMilliseconds = 3_000;
 export async function openAttachment(options: {
   connection: Connection;
   path: string;
-  /** Called with the output; without it the output is read by iterating. */
-  handle: ((news: SessionNews) => void | Promise<void>) | undefined;
+  handlers: SessionHandlers;
   /** Reads a message, and returns the exit code if it has one. */
   read: (message: Uint8Array, output: SessionOutput) => number | undefined;
   /** The exit code in the close frame of the WebSocket. */
@@ -35,14 +34,13 @@ export async function openAttachment(options: {
   lost: (code: number, reason: string) => OpenComputerError;
   signal: AbortSignal | undefined;
 }): Promise<Attachment> {
-  const { connection, path, handle, read, exitCodeOfEnd, lost, signal } = options;
+  const { connection, path, handlers, read, exitCodeOfEnd, lost, signal } = options;
   signal?.throwIfAborted();
   const opened = createDeferred<void>();
   const exited = createDeferred<number>();
   let exitCode: number | undefined;
 
-  const output = createSessionOutput({
-    handle,
+  const output = createSessionOutput(handlers, {
     pause: () => socket.pause(),
     resume: () => socket.resume(),
   });

@@ -6,8 +6,16 @@ export interface OutputChunk {
   data: Uint8Array;
 }
 
-/** The events of a session, in order. */
+/** The events of a session, in order. The replay is of the output from before the client attached. */
 export type SessionNews = OutputChunk | { stream: "replayEnd" };
+
+/** What becomes of the events of a session. */
+export interface SessionHandlers {
+  /** Called with each piece of output; absent, output is kept for iteration. */
+  onOutput?: ((chunk: OutputChunk) => void | Promise<void>) | undefined;
+  /** Called when the replay has been delivered. */
+  onReplayEnd?: (() => void | Promise<void>) | undefined;
+}
 
 /** Above this the connection is paused until the reader has caught up. */
 const queuedBytesMax = 1024 * 1024;
@@ -27,13 +35,11 @@ export interface SessionOutput {
   iterate(): AsyncGenerator<OutputChunk, void, undefined>;
 }
 
-/** @param handle Called with each event; absent, output is kept for iteration. */
-export function createSessionOutput(options: {
-  handle: ((news: SessionNews) => void | Promise<void>) | undefined;
-  pause(): void;
-  resume(): void;
-}): SessionOutput {
-  const { handle, pause, resume } = options;
+/** Creates the output of a connection, which can be paused. */
+export function createSessionOutput(
+  { onOutput, onReplayEnd }: SessionHandlers,
+  { pause, resume }: { pause(): void; resume(): void },
+): SessionOutput {
   const queue: SessionNews[] = [];
   let queuedBytes = 0;
   let ended = false;
@@ -50,11 +56,13 @@ export function createSessionOutput(options: {
     return news;
   }
 
-  async function pump(deliver: (news: SessionNews) => void | Promise<void>): Promise<void> {
+  async function pump(deliver: (chunk: OutputChunk) => void | Promise<void>): Promise<void> {
     if (pumping) return;
     pumping = true;
     try {
-      for (let news = take(); news !== undefined; news = take()) await deliver(news);
+      for (let news = take(); news !== undefined; news = take()) {
+        await (news.stream === "replayEnd" ? onReplayEnd?.() : deliver(news));
+      }
       if (ended) drained.resolve();
     } catch (error) {
       drained.reject(error);
@@ -66,14 +74,14 @@ export function createSessionOutput(options: {
 
   function moveOn(): void {
     wake();
-    if (handle !== undefined) void pump(handle);
+    if (onOutput !== undefined) void pump(onOutput);
     else if (discarding && !iterating) void pump(() => undefined);
     else if (ended && queue.length === 0) drained.resolve();
   }
 
   return {
     push(news) {
-      if (discarding && !iterating && handle !== undefined) return;
+      if (discarding && !iterating && onOutput !== undefined) return;
       queue.push(news);
       if ("data" in news) queuedBytes += news.data.length;
       if (queuedBytes > queuedBytesMax) pause();
@@ -85,12 +93,12 @@ export function createSessionOutput(options: {
     },
     drained: drained.promise,
     discard() {
-      if (handle !== undefined) return;
+      if (onOutput !== undefined) return;
       discarding = true;
       moveOn();
     },
     async *iterate() {
-      if (handle !== undefined) {
+      if (onOutput !== undefined) {
         throw new Error("The session's output goes to onStdout and onStderr: iterate without them");
       }
       iterating = true;
@@ -105,7 +113,9 @@ export function createSessionOutput(options: {
             await new Promise<void>((resolve) => {
               wake = resolve;
             });
-          } else if (news.stream !== "replayEnd") {
+          } else if (news.stream === "replayEnd") {
+            await onReplayEnd?.();
+          } else {
             yield news;
           }
         }

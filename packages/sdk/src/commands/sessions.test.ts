@@ -107,6 +107,32 @@ describe("command sessions", () => {
     assert.deepEqual(said, ["before\n", "|", "after input\n"]);
   });
 
+  test("attach reports the end of the replay to who iterates and to who only waits", async () => {
+    const { sessionID } = await sandbox.exec.startDetached("echo before; sleep 60");
+    const said: string[] = [];
+    const onReplayEnd = () => void said.push("|");
+    const iterated = await sandbox.exec.attach(sessionID, { onReplayEnd });
+    for await (const { data } of iterated) {
+      said.push(decoder.decode(data));
+      if (said.includes("before\n")) await sandbox.exec.kill(sessionID);
+    }
+    assert.deepEqual(said, ["before\n", "|"]);
+    const waited = await sandbox.exec.attach(sessionID, { onReplayEnd });
+    assert.equal(await waited.wait(), 137);
+    assert.deepEqual(said, ["before\n", "|", "|"]);
+  });
+
+  test("an error of onReplayEnd rejects", async () => {
+    const { sessionID } = await sandbox.exec.startDetached("echo before");
+    const error = new Error("not now");
+    const session = await sandbox.exec.attach(sessionID, {
+      onReplayEnd() {
+        throw error;
+      },
+    });
+    await assert.rejects(session.wait(), error);
+  });
+
   test("a lost connection rejects and states how to attach again", async () => {
     const session = await sandbox.exec.start("sleep 60");
     const rejected = assert.rejects(session.wait(), {

@@ -28,10 +28,7 @@ export async function attachTerminal(
   const { socket, output, exited, fail } = await openAttachment({
     connection,
     path: apiPath`/sandboxes/${sandboxId}/pty/${sessionId}`,
-    handle:
-      onOutput === undefined
-        ? undefined
-        : (news) => (news.stream === "replayEnd" ? undefined : onOutput(news.data)),
+    handlers: { onOutput: onOutput === undefined ? undefined : ({ data }) => onOutput(data) },
     read(data, output) {
       if (data.length > 0) output.push({ stream: "stdout", data });
       return undefined;

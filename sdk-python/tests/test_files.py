@@ -26,6 +26,9 @@ async def test_text_and_bytes(sandbox: Sandbox) -> None:
         await files.write("work/bytes", content)
         assert await files.read_bytes("work/bytes") == b"\x00\xff"
     assert await files.read("work/bytes") == "\x00\ufffd"
+    await files.write("work/text", "\ufeffwith a byte order mark")
+    assert await files.read("work/text") == "\ufeffwith a byte order mark"
+    await files.write("work/text", "gr\u00fcn\n")
     await files.write("work/empty", "")
     assert [(entry["name"], entry["size"]) for entry in await files.list("work")] == [
         ("bytes", 2),

@@ -14,6 +14,12 @@ describe("createShellOutput", () => {
     assert.equal(output.isTruncated(), false);
   });
 
+  test("keeps a byte order mark", () => {
+    const output = createShellOutput();
+    output.add(bytes("\uFEFFa"));
+    assert.equal(output.text(), "\uFEFFa");
+  });
+
   test("keeps what fits into the limit, and reports that more was written", () => {
     const output = createShellOutput(4);
     output.add(bytes("abc"));

@@ -8,7 +8,7 @@ export interface ShellOutput {
 }
 
 export function createShellOutput(bytesMax: number = limits.commandOutputBytesMax): ShellOutput {
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const parts: string[] = [];
   let byteCount = 0;
   return {

@@ -23,6 +23,11 @@ describe("files", () => {
     }
     await sandbox.files.write("/data/part", bytes.subarray(10, 20));
     assert.deepEqual(await sandbox.files.readBytes("/data/part"), bytes.slice(10, 20));
+    assert.equal(await sandbox.files.read("/data/part"), "\n\v\f\r\x0e\x0f\x10\x11\x12\x13");
+    await sandbox.files.write("/data/marked", "\uFEFFwith a byte order mark");
+    assert.equal(await sandbox.files.read("/data/marked"), "\uFEFFwith a byte order mark");
+    await sandbox.files.write("/data/invalid", Uint8Array.of(0x61, 0xff));
+    assert.equal(await sandbox.files.read("/data/invalid"), "a\uFFFD");
     await sandbox.files.write("/data/empty", "");
     assert.equal(await sandbox.files.read("/data/empty"), "");
   });

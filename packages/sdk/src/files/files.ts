@@ -17,6 +17,7 @@ import {
 import { downloadStream } from "./download-stream.ts";
 import { type StreamSource, uploadStream } from "./upload-source.ts";
 
+/** Options of {@link Files.downloadUrl} and {@link Files.uploadUrl}. */
 export interface SignedUrlOptions extends CallOptions {
   /** How long the URL opens its file, in seconds, at most 86400. Default 3600. */
   expiresIn?: number | undefined;
@@ -25,9 +26,14 @@ export interface SignedUrlOptions extends CallOptions {
 /** Content that is in memory; text is written as UTF-8. */
 export type FileContent = string | Uint8Array | ArrayBuffer | Blob;
 
-/** The files of one sandbox. Paths are absolute, or relative to `/home/sandbox`. */
+/**
+ * The files of one sandbox. Paths are absolute, or relative to `/home/sandbox`.
+ *
+ * Every call throws {@link OpenComputerError}: `not_a_file` or `not_a_directory` for a path
+ * of the other kind, `invalid_request` for one that cannot be used.
+ */
 export interface Files {
-  /** Returns a file's content as UTF-8 text. @throws {OpenComputerError} `file_not_found`. */
+  /** Returns a file's content as UTF-8 text; invalid bytes become U+FFFD. @throws {OpenComputerError} `file_not_found`. */
   read(path: string, options?: CallOptions): Promise<string>;
   /** Returns a file's bytes. @throws {OpenComputerError} `file_not_found`. */
   readBytes(path: string, options?: CallOptions): Promise<Uint8Array>;
@@ -38,7 +44,12 @@ export interface Files {
    * @throws {OpenComputerError} `file_not_found`.
    */
   readStream(path: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>>;
-  /** Writes a file, replacing an existing one; for streams there is {@link writeStream}. */
+  /**
+   * Writes a file, replacing an existing one, and creates its missing parents. A stream
+   * is written as by {@link writeStream}.
+   *
+   * @throws {OpenComputerError} `guest_storage_full`; nothing was changed then.
+   */
   write(path: string, content: FileContent | StreamSource, options?: CallOptions): Promise<void>;
   /**
    * Writes a file from a web stream or an async iterable (a Node stream is
@@ -47,22 +58,28 @@ export interface Files {
    *
    * Of browsers, only those with streamed request bodies can do this (over
    * HTTP/2 or later); elsewhere pass a `Blob` to {@link write}.
+   *
+   * @throws {OpenComputerError} as {@link write}.
    */
   writeStream(path: string, source: StreamSource, options?: CallOptions): Promise<void>;
-  /** Lists the entries of a directory; `size` is in bytes. */
+  /**
+   * Lists the entries of a directory; `size` is in bytes.
+   *
+   * @throws {OpenComputerError} `file_not_found`; `directory_too_large` for more than 100,000 entries.
+   */
   list(path: string, options?: CallOptions): Promise<DirectoryEntry[]>;
-  /** Creates a directory and its missing parents. */
+  /** Creates a directory and its missing parents. One that exists is no error. */
   makeDir(path: string, options?: CallOptions): Promise<void>;
-  /** Deletes a file, or a directory with its contents. */
+  /** Deletes a file, or a directory with its contents. @throws {OpenComputerError} `file_not_found`. */
   remove(path: string, options?: CallOptions): Promise<void>;
   /** Whether a file or a directory exists at the path. */
   exists(path: string, options?: CallOptions): Promise<boolean>;
   /**
-   * A URL from which anyone who has it can GET the file, without a key, until
+   * Creates a URL from which anyone who has it can GET the file, without a key, until
    * it expires. The file need not exist yet.
    */
   downloadUrl(path: string, options?: SignedUrlOptions): Promise<SignedUrl>;
-  /** As {@link downloadUrl}: a URL to which anyone who has it can PUT the file's content. */
+  /** Creates a URL to which anyone who has it can PUT the file's content, as {@link downloadUrl}. */
   uploadUrl(path: string, options?: SignedUrlOptions): Promise<SignedUrl>;
 }
 
@@ -158,7 +175,7 @@ export function createFiles(connection: Connection, sandboxId: string): Files {
     downloadUrl: (path, options) => signedUrl("download-url", path, options),
     uploadUrl: (path, options) => signedUrl("upload-url", path, options),
     async read(path, options) {
-      return new TextDecoder().decode(await readBytes(path, options));
+      return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await readBytes(path, options));
     },
     async write(path, content, options) {
       if (isStreamSource(content)) return await writeStream(path, content, options);

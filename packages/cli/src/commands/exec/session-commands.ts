@@ -82,7 +82,8 @@ function addAttach(
 async function* textOf(
   session: AsyncIterable<{ stream: "stdout" | "stderr"; data: Uint8Array }>,
 ): AsyncGenerator<{ stream: "stdout" | "stderr"; text: string }> {
-  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  const create = () => new TextDecoder("utf-8", { ignoreBOM: true });
+  const decoders = { stdout: create(), stderr: create() };
   for await (const { stream, data } of session) {
     yield { stream, text: decoders[stream].decode(data, { stream: true }) };
   }

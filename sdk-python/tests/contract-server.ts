@@ -2,6 +2,7 @@ import { createInterface } from "node:readline";
 import { errorStatuses, recommendPlacement, wellKnownServices } from "@opencomputer/protocol/api";
 import { type Interception, startContractServer } from "@opencomputer/sdk/testing";
 import { z } from "zod";
+import { recordFields } from "./record-schemas.ts";
 
 // The contract server for tests in another language: it takes one JSON object a line and writes
 // one for each. It ends with its standard input.
@@ -62,7 +63,7 @@ function perform(task: Task): unknown {
 }
 
 const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
-say({ url: server.url, apiKey: server.apiKey, errorStatuses, wellKnownServices });
+say({ url: server.url, apiKey: server.apiKey, errorStatuses, wellKnownServices, recordFields });
 for await (const line of createInterface({ input: process.stdin })) {
   say(perform(taskSchema.parse(JSON.parse(line))));
 }

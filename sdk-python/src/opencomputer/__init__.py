@@ -92,6 +92,7 @@ from opencomputer.records import (
     WebhookDelivery,
     WebhookOptions,
     WebhookRecord,
+    WithheldReason,
     WokenSandbox,
 )
 
@@ -186,6 +187,7 @@ __all__ = [
     "WebhookDelivery",
     "WebhookOptions",
     "WebhookRecord",
+    "WithheldReason",
     "WokenSandbox",
     "recommend_placement",
 ]

@@ -88,7 +88,12 @@ class ExplainedSecret(TypedDict):
 
 
 class EgressExplanation(TypedDict):
-    """What would happen to a request. ``entry`` is that of the allowlist which allows it."""
+    """What would happen to a request.
+
+    ``rule`` is the rule that decides: ``open`` without a secret store and an allowlist,
+    ``no_allowlist``, ``allowlist_entry`` with the ``entry`` that allows it, ``not_in_allowlist``,
+    ``address`` for a host that is not on the public internet, or ``name_not_resolved``.
+    """
 
     decision: Literal["allowed", "refused"]
     rule: str

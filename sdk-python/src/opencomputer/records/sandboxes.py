@@ -110,11 +110,14 @@ class _AllowedHosts(TypedDict):
 
 
 class AllowedHosts(_AllowedHosts, total=False):
-    """What the proxy enforces for a sandbox now. Secrets without host limits are left out.
+    """What the proxy enforces for a sandbox now.
 
-    An empty ``egressAllowlist`` allows all hosts. The names of stores are present when there
-    is one.
+    An empty ``egressAllowlist`` allows all hosts. ``perSecretAllowedHosts`` has the secrets with
+    host limits, ``secretsForAllHosts``, which is present when there are any, those without. The
+    names of the project and of the stores are present when it has one.
     """
 
+    project: str
     secretStore: str
     baseSecretStore: str
+    secretsForAllHosts: list[str]

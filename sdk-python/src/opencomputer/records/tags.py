@@ -13,7 +13,7 @@ class SandboxTags(TypedDict):
 
 
 class TagKey(TypedDict):
-    """A tag key in use, with how many running sandboxes and how many different values it has."""
+    """A tag key in use, with how many sandboxes and how many different values it has."""
 
     key: str
     sandboxCount: int

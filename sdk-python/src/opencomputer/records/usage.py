@@ -12,8 +12,9 @@ UsageInterval = Literal["hour", "day"]
 class UsageTotal(TypedDict):
     """What one sandbox, or several together, used in a period.
 
-    ``memoryMBSeconds`` counts each MB for as long as it was held. The peaks are those of one
-    sandbox.
+    ``runningSeconds`` is the sum of the times that the sandboxes ran, ``memoryMBSeconds`` counts
+    each MB for as long as it was held. The peaks are those of one sandbox. The bytes of the network
+    include what callers of the API sent and read.
     """
 
     runningSeconds: float
@@ -32,7 +33,11 @@ class UsageBucket(UsageTotal):
 
 
 class CurrentUsage(TypedDict):
-    """What a sandbox uses now. ``cpuPercent`` is of one CPU: 200 is two whole CPUs."""
+    """What a sandbox uses now. A hibernated one has only its disk.
+
+    ``cpuPercent`` is of one CPU: 200 is two whole CPUs. ``uptimeSeconds`` is the time since it was
+    created, woken, restored or rebooted.
+    """
 
     readAt: str
     uptimeSeconds: float
@@ -42,7 +47,10 @@ class CurrentUsage(TypedDict):
 
 
 class SandboxUsage(TypedDict):
-    """The usage of a sandbox. ``current`` is None for one that was killed or was never read."""
+    """The usage of a sandbox. ``current`` is None for one that was killed or was never read.
+
+    An hour or a day in which it did not run has no bucket.
+    """
 
     sandboxID: str
     status: SandboxStatus

@@ -8,6 +8,7 @@ import { type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
+/** Options of {@link ApiKey.create}. */
 export interface CreateApiKeyOptions extends ConnectionOptions {
   /** A name by which people recognize the key; at most 128 characters. */
   name: string;
@@ -18,7 +19,7 @@ export interface CreateApiKeyOptions extends ConnectionOptions {
  * throws {@link OpenComputerError}.
  */
 export const ApiKey = {
-  /** Creates a key. Its value is returned only here. */
+  /** Creates a key. Its value is returned only here. @throws `limit_exceeded`. */
   async create(options: CreateApiKeyOptions): Promise<CreatedApiKey> {
     const { name } = options;
     return await requestJson(

@@ -62,8 +62,8 @@ export class EgressLog {
   }
 
   /**
-   * A page of the log. The `cursor` of the page is where the next one starts, also once
-   * more has been added.
+   * Returns a page of the log. The next page starts at its `cursor`, whether there are
+   * entries after it yet or not.
    *
    * @throws {OpenComputerError} `sandbox_not_found`, `invalid_host_pattern`.
    */
@@ -78,8 +78,8 @@ export class EgressLog {
   }
 
   /**
-   * The entries after `cursor`, or from now on without one, each once the service has stored
-   * it. It ends when its loop is left or its signal is aborted. While the service cannot be
+   * Iterates over entries as they are stored: those after `cursor`, or from now on without
+   * one. It ends when its loop is left or its signal is aborted. While the service cannot be
    * reached it tries again, and continues after the last entry.
    *
    * @throws {OpenComputerError} `sandbox_not_found`, `invalid_host_pattern`;
@@ -108,7 +108,7 @@ export class EgressLog {
   }
 
   /**
-   * The smallest allowlist, and the fewest hosts of each secret, that allow what the log has.
+   * Suggests the smallest allowlist, and the fewest hosts of each secret, that allow what the log has.
    *
    * @throws {OpenComputerError} `sandbox_not_found`.
    */

@@ -13,11 +13,13 @@ import { requestJson } from "./request/send-request.ts";
 interface EventOptions extends ConnectionOptions {
   /** Only events of this sandbox, even after it was killed. */
   sandboxId?: string | undefined;
+  /** Only events of these types, such as `sandbox.killed`. */
   types?: readonly EventType[] | undefined;
   /** The `cursor` of an event or a page: only events after it, or before it in order `desc`. */
   cursor?: string | undefined;
 }
 
+/** Options of {@link Events.list}. */
 export interface ListEventsOptions extends EventOptions {
   /** Default `asc`: oldest first. */
   order?: "asc" | "desc" | undefined;
@@ -29,6 +31,7 @@ export interface ListEventsOptions extends EventOptions {
   until?: Date | undefined;
 }
 
+/** Options of {@link Events.follow}. */
 export type FollowEventsOptions = EventOptions;
 
 /** What has happened in the org. Every call throws {@link OpenComputerError}. */

@@ -9,6 +9,7 @@ import { type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
+/** Options of {@link SecretStore.setSecret} and {@link Project.setSecret}. */
 export interface SetSecretOptions extends ConnectionOptions {
   /**
    * Hosts that the value may be sent to: `api.example.com`, `*.example.com`.

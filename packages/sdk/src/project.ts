@@ -11,20 +11,21 @@ import { putSecret, removeSecret, type SetSecretOptions, withdrawSecret } from "
 import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
-/** Defaults for the sandboxes of the project. */
+/** Defaults for the sandboxes of the project. Absent ones are those of the platform. */
 export interface ProjectDefaults {
-  /** Template. Default: the platform's. */
+  /** Template; `base` is the platform's. */
   template?: string | undefined;
   /** Virtual CPUs, 1–8. */
   cpuCount?: number | undefined;
   /** Memory in MB, 256–16384. */
   memoryMB?: number | undefined;
-  /** Idle time-out in seconds. */
+  /** Idle time-out in seconds; 0 is as absent. */
   timeoutSec?: number | undefined;
   /** Hosts that a sandbox may reach; empty or absent: all hosts. */
   egressAllowlist?: readonly string[] | undefined;
 }
 
+/** Options of {@link Project.create}. */
 export interface CreateProjectOptions extends ConnectionOptions, ProjectDefaults {
   /** Unique in the org, at most 128 characters. A sandbox names its project by it. */
   name: string;
@@ -32,6 +33,7 @@ export interface CreateProjectOptions extends ConnectionOptions, ProjectDefaults
 
 /** Options of {@link Project.update}. Absent fields are kept; `egressAllowlist: []` clears the list. */
 export interface UpdateProjectOptions extends ConnectionOptions, ProjectDefaults {
+  /** Unique in the org, at most 128 characters. */
   name?: string | undefined;
 }
 
@@ -40,7 +42,7 @@ export interface UpdateProjectOptions extends ConnectionOptions, ProjectDefaults
  * Every call throws {@link OpenComputerError}.
  */
 export const Project = {
-  /** Creates a project. @throws `name_in_use`, `invalid_request`. */
+  /** Creates a project. @throws `name_in_use`, `invalid_request`, `invalid_host_pattern`, `limit_exceeded`. */
   async create(options: CreateProjectOptions): Promise<ProjectRecord> {
     return await requestJson(
       resolveConnection(options),
@@ -67,7 +69,7 @@ export const Project = {
     );
   },
 
-  /** Changes the fields that are given. @throws `not_found`, `name_in_use`. */
+  /** Changes the fields that are given. @throws `not_found`, `name_in_use`, `invalid_request`, `invalid_host_pattern`. */
   async update(projectId: string, options: UpdateProjectOptions): Promise<ProjectRecord> {
     return await requestJson(
       resolveConnection(options),
@@ -95,7 +97,7 @@ export const Project = {
    *   beginning of three: `AWS` gives `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
    * @param value 1 byte to 64 KiB; or AWS credentials, which requests are signed with.
    * @returns With a `warning` when the value can be guessed, so that responses are not searched for it.
-   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`; `invalid_request` for a malformed placement;
+   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`, `limit_exceeded`; `invalid_request` for a malformed placement;
    *   `name_in_use` when the name is that of a text and the value is AWS credentials, or the other way round.
    */
   async setSecret(
@@ -131,7 +133,7 @@ export const Project = {
     return await withdrawSecret(projectPath(projectId), name, options);
   },
 
-  /** Deletes a secret. Running sandboxes are not affected. @throws `not_found`. */
+  /** Deletes a secret of the project. Running sandboxes are not affected. @throws `not_found`. */
   async deleteSecret(
     projectId: string,
     name: string,

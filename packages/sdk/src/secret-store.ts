@@ -12,6 +12,7 @@ import { putSecret, removeSecret, type SetSecretOptions, withdrawSecret } from "
 import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
+/** Options of {@link SecretStore.create}. */
 export interface CreateSecretStoreOptions extends ConnectionOptions {
   /** Unique in the org, at most 128 characters. */
   name: string;
@@ -21,8 +22,9 @@ export interface CreateSecretStoreOptions extends ConnectionOptions {
   substituteIn?: readonly string[] | undefined;
 }
 
+/** Options of {@link SecretStore.update}. */
 export interface UpdateSecretStoreOptions extends ConnectionOptions {
-  /** Absent keeps the name. */
+  /** Unique in the org, at most 128 characters. Absent keeps the name. */
   name?: string | undefined;
   /** Absent keeps the list; `[]` clears it, so that all hosts may be reached. */
   egressAllowlist?: readonly string[] | undefined;
@@ -39,7 +41,11 @@ export interface UpdateSecretStoreOptions extends ConnectionOptions {
  * Every call throws {@link OpenComputerError}.
  */
 export const SecretStore = {
-  /** Creates a store. @throws `name_in_use`; `invalid_request` for a malformed host or placement. */
+  /**
+   * Creates a store.
+   *
+   * @throws `name_in_use`, `limit_exceeded`; `invalid_host_pattern` for a malformed host, `invalid_request` for a malformed placement.
+   */
   async create(options: CreateSecretStoreOptions): Promise<SecretStoreRecord> {
     const { name, egressAllowlist, substituteIn } = options;
     return await requestJson(
@@ -71,7 +77,7 @@ export const SecretStore = {
     );
   },
 
-  /** Changes the fields that are given. @throws `not_found`, `name_in_use`, `invalid_request`. */
+  /** Changes the fields that are given. @throws `not_found`, `name_in_use`, and as {@link SecretStore.create}. */
   async update(storeId: string, options: UpdateSecretStoreOptions): Promise<SecretStoreRecord> {
     const { name, egressAllowlist, substituteIn } = options;
     return await requestJson(
@@ -101,7 +107,7 @@ export const SecretStore = {
    *   beginning of three: `AWS` gives `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
    * @param value 1 byte to 64 KiB; or AWS credentials, which requests are signed with.
    * @returns With a `warning` when the value can be guessed, so that responses are not searched for it.
-   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`; `invalid_request` for a malformed placement;
+   * @throws `not_found`, `invalid_secret_name`, `invalid_host_pattern`, `limit_exceeded`; `invalid_request` for a malformed placement;
    *   `name_in_use` when the name is that of a text and the value is AWS credentials, or the other way round.
    */
   async setSecret(

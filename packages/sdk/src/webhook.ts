@@ -11,7 +11,7 @@ import { type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { apiPath } from "./request/api-request.ts";
 import { requestDeletion, requestJson } from "./request/send-request.ts";
 
-/** Options of {@link Webhook.create}, and webhooks of {@link Sandbox.create}. */
+/** A webhook of {@link Webhook.create} and of {@link Sandbox.create}. */
 export interface WebhookOptions {
   /** An `https` or `http` URL without user, password and fragment. */
   url: string;
@@ -21,8 +21,10 @@ export interface WebhookOptions {
   eventTypes?: readonly EventType[] | undefined;
 }
 
+/** Options of {@link Webhook.create}. */
 export interface CreateWebhookOptions extends ConnectionOptions, WebhookOptions {}
 
+/** Options of {@link Webhook.list}. */
 export interface ListWebhooksOptions extends ConnectionOptions {
   /** Webhooks of this sandbox. Default: those of the org. */
   sandboxId?: string | undefined;
@@ -30,6 +32,7 @@ export interface ListWebhooksOptions extends ConnectionOptions {
 
 /** Options of {@link Webhook.update}. Absent fields are kept. */
 export interface UpdateWebhookOptions extends ConnectionOptions {
+  /** An `https` or `http` URL without user, password and fragment. */
   url?: string | undefined;
   /** Types of events to send; null for all. */
   eventTypes?: readonly EventType[] | null | undefined;
@@ -37,7 +40,9 @@ export interface UpdateWebhookOptions extends ConnectionOptions {
   enabled?: boolean | undefined;
 }
 
+/** Options of {@link Webhook.listDeliveries}. */
 export interface ListDeliveriesOptions extends ConnectionOptions {
+  /** Only deliveries in this state. Default: all. */
   state?: WebhookDelivery["state"] | undefined;
   /** Deliveries to list, 1–1000. Default 100. */
   limit?: number | undefined;
@@ -71,6 +76,7 @@ export const Webhook = {
     );
   },
 
+  /** Returns one webhook, by its UUID. */
   async get(webhookId: string, options: ConnectionOptions = {}): Promise<WebhookRecord> {
     return await requestJson(
       resolveConnection(options),
@@ -79,6 +85,7 @@ export const Webhook = {
     );
   },
 
+  /** Changes the fields that are given. */
   async update(webhookId: string, options: UpdateWebhookOptions): Promise<WebhookRecord> {
     const { url, eventTypes, enabled } = options;
     return await requestJson(

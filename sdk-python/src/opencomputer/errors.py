@@ -60,7 +60,7 @@ class ShellBusyError(OpenComputerError):
 
 
 class ShellClosedError(OpenComputerError):
-    """The shell has ended, was closed, or its connection was lost (``shell_closed``)."""
+    """The shell has ended, was closed, or was lost (``shell_closed``). Nothing was sent."""
 
 
 class ScalingLockedError(OpenComputerError):

@@ -17,8 +17,8 @@ from opencomputer.records import ImageManifest, ImageStep
 class Image:
     """What a sandbox starts from, as steps on top of the base image.
 
-    An image never changes: each method returns a new one with one more step, which runs after
-    those before it. The service builds it at its first use and keeps it.
+    An image is immutable: each method returns a new one with one more step. The service builds it
+    at its first use and caches it.
 
     Steps run as root. The variables and the working directory that they set hold for the steps
     after them and for every command in a sandbox. Relative paths start at the working directory,
@@ -103,7 +103,10 @@ class Image:
         return self._with("add_dir", path=remote_path, files=files)
 
     def builder_memory(self, memory_mb: int) -> Image:
-        """Sets the memory of the build sandbox in MB. Default 1024. Not part of the image."""
+        """Sets the memory of the sandbox that builds the image, in MB, 256-16384. Default 1024.
+
+        It does not affect the image.
+        """
         return Image(self._steps, memory_mb)
 
     def to_dict(self) -> ImageManifest:

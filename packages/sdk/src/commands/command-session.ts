@@ -27,16 +27,17 @@ export interface CommandSession extends AsyncIterable<OutputChunk> {
    * -1 after a time-out, 128 + n after signal n. Output that is not read is
    * dropped.
    *
-   * @throws {OpenComputerError} `connection_failed` when the connection is lost.
+   * @throws {OpenComputerError} `connection_failed` when the connection is lost: attach again;
+   * what a callback threw.
    */
   wait(): Promise<number>;
   /** The same as {@link wait}. */
   readonly done: Promise<number>;
-  /** Writes to the command's input; resolves when more may be written. */
+  /** Writes to the command's input, text as UTF-8; resolves when more may be written. */
   sendStdin(data: string | Uint8Array): Promise<void>;
   /** Ends the command's input. */
   endStdin(): Promise<void>;
-  /** Sends a signal to the command's process group. Default 9. */
+  /** Sends a signal, 1–64, to the command's process group. Default 9. */
   kill(signal?: number): Promise<void>;
   /** Detaches: the command keeps running, and promises that wait for it reject. */
   close(): void;

@@ -19,6 +19,7 @@ import type { CommandSession } from "./command-session.ts";
 import { randomHex } from "./random-hex.ts";
 import type { Shell, ShellOptions } from "./shell.ts";
 
+/** Options of a command. */
 export interface RunOptions {
   /**
    * Arguments. With them `cmd` is a program and nothing is interpreted;
@@ -84,7 +85,11 @@ export interface Commands {
    * @throws {OpenComputerError} as {@link run}; `too_many_requests`.
    */
   start(cmd: string, options?: StartOptions & AttachOptions): Promise<CommandSession>;
-  /** Starts a command without attaching to it. Its `sessionID` identifies it. */
+  /**
+   * Starts a command without attaching to it. {@link attach} accepts its `sessionID`.
+   *
+   * @throws {OpenComputerError} as {@link start}.
+   */
   startDetached(cmd: string, options?: StartOptions): Promise<SessionInfo>;
   /**
    * Attaches to a command, also to one that has ended: the last MiB of its
@@ -109,22 +114,24 @@ export interface Commands {
   reattachShell(sessionId: string, options?: CallOptions): Promise<Shell>;
   /** Lists the running commands, and the last of those that have ended. */
   list(options?: CallOptions): Promise<SessionInfo[]>;
-  /** @throws {OpenComputerError} `session_not_found`. */
+  /** Returns one command. @throws {OpenComputerError} `session_not_found`. */
   get(sessionId: string, options?: CallOptions): Promise<SessionInfo>;
   /**
-   * Sends a signal to a command's process group. Default 9. One that has ended is no error.
+   * Sends a signal, 1–64, to a command's process group. Default 9. One that has ended is no error.
    *
    * @throws {OpenComputerError} `session_not_found`.
    */
   kill(sessionId: string, signal?: number, options?: CallOptions): Promise<void>;
   /**
-   * Runs a command in the background. When it ended at once, `running` is false
+   * Runs a command in the background. When it ends within 0.4 s, `running` is false
    * and the result complete; otherwise {@link result} returns it by its `execId`.
+   *
+   * @throws {OpenComputerError} as {@link run}.
    */
   runAsync(cmd: string, options?: RunOptions): Promise<AsyncCommand>;
   /**
    * Returns what a background command has written so far, after waiting at most
-   * half a second for its end.
+   * 0.5 s for its end.
    *
    * @throws {OpenComputerError} `session_not_found`.
    */

@@ -23,6 +23,7 @@ export interface ShellOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Options of a command of a persistent shell. */
 export interface ShellRunOptions {
   /**
    * Seconds until the command is interrupted, as by Ctrl-C; the result then

@@ -67,12 +67,12 @@ export class Image {
     return this.#with({ type: "env", args: { vars: Object.fromEntries(entries) } });
   }
 
-  /** Sets the working directory, which is made if it does not exist. */
+  /** Sets the working directory, which is created if it does not exist. */
   workdir(path: string): Image {
     return this.#with({ type: "workdir", args: { path } });
   }
 
-  /** Adds a file. It belongs to the owner of its directory. */
+  /** Adds a file; text is written as UTF-8. It belongs to the owner of its directory. */
   addFile(remotePath: string, content: string | Uint8Array): Image {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     return this.#with({
@@ -104,7 +104,7 @@ export class Image {
     return this.#with({ type: "add_dir", args: { path: remotePath, files } });
   }
 
-  /** Memory of the sandbox that builds the image, in MB. Default 1024. It does not affect the image. */
+  /** Sets the memory of the sandbox that builds the image, in MB, 256–16384. Default 1024. It does not affect the image. */
   builderMemory(memoryMB: number): Image {
     return new Image(this.#steps, memoryMB);
   }

@@ -9,15 +9,20 @@ import { requestWithLog } from "../request/read-events.ts";
 import { requestDeletion, requestJson } from "../request/send-request.ts";
 import type { Image } from "./image.ts";
 
+/** Options of {@link Snapshots.create}. */
 export interface CreateSnapshotOptions extends CallOptions {
   /** Unique in the org, at most 128 characters. {@link Sandbox.create} accepts it as `snapshot`. */
   name: string;
+  /** What to build. */
   image: Image;
   /** Called with each line of the build as it is printed. */
   onBuildLog?: ((event: BuildLogEvent) => void) | undefined;
 }
 
-/** Named images, built before the sandboxes that start from them. */
+/**
+ * Named images, built before the sandboxes that start from them. Every call
+ * throws {@link OpenComputerError}.
+ */
 export class Snapshots {
   readonly #options: ConnectionOptions;
 
@@ -31,7 +36,8 @@ export class Snapshots {
    * aborted.
    *
    * @throws {OpenComputerError} `name_in_use`; `image_build_failed` with the
-   * step, its command and the end of its output.
+   * step, its command and the end of its output; `too_many_requests` when the org builds as many
+   * images as it may; `limit_exceeded` when it has as many snapshots as it may, `limit_reached` when no disk space is left to it.
    */
   async create(options: CreateSnapshotOptions): Promise<SnapshotRecord> {
     const { name, image, onBuildLog } = options;
@@ -43,7 +49,7 @@ export class Snapshots {
     );
   }
 
-  /** All snapshots of the org, by name. */
+  /** Lists all snapshots of the org, by name. */
   async list(options?: CallOptions): Promise<SnapshotRecord[]> {
     const request = { method: "GET", path: "/snapshots" } as const;
     return await requestJson(this.#at(options), request, snapshotRecordSchema.array());

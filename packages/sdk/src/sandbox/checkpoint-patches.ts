@@ -7,9 +7,11 @@ import type { Connection, ConnectionOptions } from "../connection.ts";
 import { apiPath } from "../request/api-request.ts";
 import { requestDeletion, requestJson } from "../request/send-request.ts";
 
+/** Options of {@link Sandbox.createCheckpointPatch}. */
 export interface CreateCheckpointPatchOptions extends ConnectionOptions {
-  /** A script for bash. */
+  /** A script for bash, of less than 128 KiB. */
   script: string;
+  /** A note for your own use, at most 1024 characters. */
   description?: string | undefined;
 }
 

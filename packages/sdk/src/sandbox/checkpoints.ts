@@ -22,7 +22,11 @@ export interface CreateCheckpointOptions extends CallOptions {
    * `disk_only` has the disk alone; a fork boots from it.
    */
   kind?: CheckpointKind | undefined;
-  /** What happens at the limit: 10 `full` and 100 `disk_only` of one sandbox. */
+  /**
+   * What happens at the limit of 10 `full` and 100 `disk_only` checkpoints of one sandbox, or
+   * at `maxCount`: `{ mode: "none" }`, the default, is the error `limit_reached`,
+   * `{ mode: "delete_oldest" }` makes room.
+   */
   retentionPolicy?: RetentionPolicy | undefined;
   /**
    * Waits until the checkpoint is ready, and rejects with `checkpoint_failed`
@@ -41,6 +45,7 @@ export interface ForkOptions extends ConnectionOptions {
   idle?: IdleRule | undefined;
   /** Plain variables, added to the parent's. */
   envs?: Readonly<Record<string, string>> | undefined;
+  /** Labels for your own use; the sandbox does not see them. */
   metadata?: Readonly<Record<string, string>> | undefined;
   /** Memory in MB, 256–16384. */
   memoryMB?: number | undefined;

@@ -19,7 +19,10 @@ import type { WebhookOptions } from "../webhook.ts";
 
 /** Options of {@link Sandbox.create}. Absent ones take the project's value, or else the platform's. */
 export interface CreateSandboxOptions extends ConnectionOptions {
-  /** Name of the secret store whose secrets the sandbox gets, as sealed tokens. */
+  /**
+   * Name of the secret store whose secrets the sandbox gets, as sealed tokens. With a
+   * `project` they are added to the project's own secrets and override them.
+   */
   secretStore?: string | undefined;
   /** Name of the project whose defaults and secrets the sandbox gets. */
   project?: string | undefined;

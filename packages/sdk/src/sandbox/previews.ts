@@ -12,7 +12,7 @@ import { requestDeletion, requestJson } from "../request/send-request.ts";
 
 /** Options of {@link Sandbox.createPreviewURL}. */
 export interface CreatePreviewOptions extends CallOptions {
-  /** TCP port that a server in the sandbox listens on, 1–65535; the loopback address is enough. */
+  /** TCP port that a server in the sandbox listens on, 1–65535 without 7070; the loopback address is enough. */
   port: number;
   /** Another host name for the preview, which has to resolve to the service. */
   domain?: string | undefined;

@@ -52,6 +52,9 @@ import { tagCalls } from "./tags.ts";
 /**
  * A virtual machine. {@link Sandbox.create} makes one, {@link Sandbox.connect}
  * finds one by its id.
+ *
+ * Every call throws {@link OpenComputerError}: `sandbox_not_found` for a sandbox
+ * that does not exist, and most `sandbox_not_running` for one that was killed.
  */
 export class Sandbox {
   /** `sb-…`; with it and the API key, any program can connect. */
@@ -94,7 +97,9 @@ export class Sandbox {
    * sent twice, because a sandbox may have been created although the response was lost.
    *
    * @throws {OpenComputerError} `secret_store_not_found`, `project_not_found`,
-   * `snapshot_not_found`, `image_build_failed`, `invalid_request`, `capacity_exhausted`.
+   * `snapshot_not_found`, `image_build_failed`, `invalid_request`, `limit_exceeded`;
+   * `too_many_requests`, `limit_reached` and `capacity_exhausted` when there are
+   * as many sandboxes as there may be.
    */
   static async create(options: CreateSandboxOptions = {}): Promise<Sandbox> {
     const connection = resolveConnection(options);
@@ -107,7 +112,8 @@ export class Sandbox {
    * waits up to 30 s for a checkpoint that is still being made.
    *
    * @throws {OpenComputerError} `checkpoint_not_found`, `checkpoint_not_ready`,
-   * `checkpoint_failed`, `secret_store_not_found`.
+   * `checkpoint_failed`, `secret_store_not_found`, `session_not_found`; and when there
+   * are as many sandboxes as there may be, as {@link Sandbox.create}.
    */
   static async createFromCheckpoint(
     checkpointId: string,
@@ -141,9 +147,10 @@ export class Sandbox {
   /**
    * Adds a script to a checkpoint. Each later fork runs the scripts in their
    * order before it accepts commands; after the first that fails no further one
-   * runs, and `patchError` of that sandbox states the failure.
+   * runs, and `patchError` of that sandbox states the failure. A script is
+   * killed after 5 minutes, which is a failure, too.
    *
-   * @throws {OpenComputerError} `checkpoint_not_found`.
+   * @throws {OpenComputerError} `checkpoint_not_found`; `limit_exceeded` for more than 100 patches.
    */
   static async createCheckpointPatch(
     checkpointId: string,
@@ -170,8 +177,8 @@ export class Sandbox {
   }
 
   /**
-   * Finds a sandbox by its id. One that was killed is not found, even while
-   * {@link Sandbox.get} still returns it.
+   * Finds a sandbox by its id, without waking it. One that was killed is not
+   * found, even while {@link Sandbox.get} still returns it.
    *
    * @throws {OpenComputerError} `sandbox_not_found`.
    */
@@ -187,12 +194,12 @@ export class Sandbox {
     return new Sandbox(resolveConnection(options), info);
   }
 
-  /** Returns the state of a sandbox. @throws {OpenComputerError} `sandbox_not_found`. */
+  /** Returns the record of a sandbox, for some time also of a killed one. @throws {OpenComputerError} `sandbox_not_found`. */
   static async get(sandboxId: string, options: ConnectionOptions = {}): Promise<SandboxDetail> {
     return await recordCalls.get(resolveConnection(options), sandboxPath(sandboxId));
   }
 
-  /** Lists the org's sandboxes, newest first. */
+  /** Lists the org's sandboxes of a status, newest first. Default: running and hibernated ones. */
   static async list(options: ListSandboxesOptions = {}): Promise<SandboxSummary[]> {
     return await recordCalls.list(resolveConnection(options), options);
   }
@@ -203,7 +210,7 @@ export class Sandbox {
   }
 
   /**
-   * Kills a sandbox by its id and removes all that it had.
+   * Kills a sandbox by its id, and deletes its memory and disk. Its checkpoints are kept.
    *
    * @throws {OpenComputerError} `sandbox_not_found`, `secret_store_in_use`.
    */
@@ -215,7 +222,7 @@ export class Sandbox {
   }
 
   /**
-   * Kills this sandbox and removes all that it had.
+   * Kills this sandbox, and deletes its memory and disk. Its checkpoints are kept.
    *
    * @throws {OpenComputerError} `sandbox_not_found`, `secret_store_in_use`.
    */
@@ -223,7 +230,7 @@ export class Sandbox {
     await lifeCycleCalls.kill(this.#at(options), this.#path, options);
   }
 
-  /** Whether the sandbox is running; false once it is hibernated, stopped or removed. */
+  /** Whether the sandbox is running; false when it is hibernated, was killed or does not exist. */
   async isRunning(options?: CallOptions): Promise<boolean> {
     try {
       return (await this.getInfo(options)).status === "running";
@@ -233,13 +240,13 @@ export class Sandbox {
     }
   }
 
-  /** Returns the present state of this sandbox. @throws {OpenComputerError} `sandbox_not_found`. */
+  /** Returns the current record of this sandbox. @throws {OpenComputerError} `sandbox_not_found`. */
   async getInfo(options?: CallOptions): Promise<SandboxDetail> {
     return await recordCalls.get(this.#at(options), this.#path);
   }
 
   /**
-   * What the sandbox uses of its host, now and over time. It is not woken.
+   * Returns what the sandbox uses of its host, now and over time, without waking it.
    *
    * @throws {OpenComputerError} `sandbox_not_found`, `invalid_request`.
    */
@@ -260,7 +267,7 @@ export class Sandbox {
     return await lifeCycleCalls.hibernate(this.#at(options), this.#path);
   }
 
-  /** Wakes the sandbox; one that is running is not changed. */
+  /** Wakes the sandbox, if it is hibernated; resolves when it accepts commands. */
   async wake(options: WakeOptions = {}): Promise<WokenSandbox> {
     return await lifeCycleCalls.wake(this.#at(options), this.#path, options);
   }
@@ -277,7 +284,12 @@ export class Sandbox {
     return await scalingCalls.scale(this.#at(options), this.#path, options);
   }
 
-  /** Changes memory, CPU time or both, as {@link scale} changes memory. */
+  /**
+   * Changes memory, CPU time or both, as {@link scale} changes memory.
+   *
+   * @throws {ScalingLockedError} `scaling_locked`.
+   * @throws {OpenComputerError} `oom_floor` as {@link scale}; `invalid_request` for neither.
+   */
   async setLimits(limits: SandboxLimits & CallOptions): Promise<void> {
     await scalingCalls.setLimits(this.#at(limits), this.#path, limits);
   }
@@ -318,7 +330,10 @@ export class Sandbox {
     await scalingCalls.reboot(this.#at(options), this.#path, "reboot");
   }
 
-  /** Ends the sandbox at once, like a loss of power, and boots it from its disk as {@link reboot} does. */
+  /**
+   * Ends the sandbox at once, like a loss of power, and boots it from its disk as
+   * {@link reboot} does. What was not written to the disk is lost.
+   */
   async powerCycle(options?: CallOptions): Promise<void> {
     await scalingCalls.reboot(this.#at(options), this.#path, "power-cycle");
   }
@@ -328,7 +343,7 @@ export class Sandbox {
    * the call resolves: nothing that the sandbox does afterwards is in it. The
    * returned record is `processing`, or with `wait`, `ready`.
    *
-   * @param name Unique among the sandbox's checkpoints.
+   * @param name Unique among the sandbox's checkpoints, at most 128 characters.
    * @throws {OpenComputerError} `name_in_use`, `limit_reached`, `outcome_unknown`
    *   when the service lost the sandbox's worker meanwhile; with `wait`
    *   `checkpoint_failed`.

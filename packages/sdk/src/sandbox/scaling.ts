@@ -20,12 +20,13 @@ export interface ScaleOptions {
 export interface SandboxLimits {
   /** Memory from now on, in MB, 256–16384. */
   memoryMB?: number | undefined;
-  /** CPU time of all commands together, 100 for each CPU of the sandbox; at least 5. */
+  /** CPU time of all commands together in percent, 100 for each CPU of the sandbox; at least 5. */
   cpuPercent?: number | undefined;
 }
 
 /** Options of `sandbox.setAutoscale`. */
 export interface AutoscaleOptions {
+  /** Whether the memory follows its use. */
   enabled: boolean;
   /** Least memory, in MB, 256–16384. Required to enable autoscale; absent otherwise keeps it. */
   minMemoryMB?: number | undefined;

@@ -11,6 +11,7 @@ import { apiPath } from "../request/api-request.ts";
 import { requestDeletion, requestJson } from "../request/send-request.ts";
 import type { AttachTerminalOptions, Terminal } from "./terminal.ts";
 
+/** Options of {@link Terminals.create}. */
 export interface CreateTerminalOptions extends AttachTerminalOptions {
   /** Width in characters, 1-1000. */
   cols: number;
@@ -38,11 +39,11 @@ export interface Terminals {
    * @throws {OpenComputerError} `session_not_found`.
    */
   attach(sessionId: string, options?: AttachTerminalOptions): Promise<Terminal>;
-  /** The running terminals, and the last of those that have ended. */
+  /** Lists the running terminals, and the last of those that have ended. */
   list(options?: CallOptions): Promise<TerminalInfo[]>;
-  /** @throws {OpenComputerError} `session_not_found`. */
+  /** Returns one terminal. @throws {OpenComputerError} `session_not_found`. */
   get(sessionId: string, options?: CallOptions): Promise<TerminalInfo>;
-  /** Resizes a terminal. @throws {OpenComputerError} `session_not_found`. */
+  /** Resizes a terminal, in characters, 1-1000 each. @throws {OpenComputerError} `session_not_found`. */
   resize(sessionId: string, size: TerminalSize, options?: CallOptions): Promise<void>;
   /**
    * Ends a terminal as closing its window does: its shell and what runs in the foreground get

@@ -25,8 +25,11 @@ class ApiKey:
         """Creates a key. No other response contains its value.
 
         Args:
-            name: Identifies the key in lists, at most 128 characters.
+            name: A name by which people recognize the key, at most 128 characters.
             **connection: Key and address of the service.
+
+        Raises:
+            OpenComputerError: ``limit_exceeded``.
         """
         request = ApiRequest("POST", "/keys", json={"name": name})
         return await request_record(resolve_connection(**connection), request, CreatedApiKey)

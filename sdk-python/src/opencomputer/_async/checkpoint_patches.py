@@ -26,11 +26,19 @@ class CheckpointPatches:
     ) -> PatchRecord:
         """Adds a script for bash to a checkpoint.
 
-        Each later fork runs the scripts in order before it accepts commands. The first failure
-        skips the others and is reported as ``patchError`` of the fork.
+        Each later fork runs the scripts in their order before it accepts commands. The first
+        failure skips the others and is reported as ``patchError`` of the fork. A script is killed
+        after 5 minutes, which is a failure, too.
+
+        Args:
+            checkpoint_id: UUID of the checkpoint.
+            script: A script for bash, of less than 128 KiB.
+            description: A note for your own use, at most 1024 characters.
+            **connection: Key and address of the service.
 
         Raises:
             NotFoundError: ``checkpoint_not_found``.
+            OpenComputerError: ``limit_exceeded`` for more than 100 patches.
         """
         body = without_none(script=script, description=description)
         request = ApiRequest("POST", _patches(checkpoint_id), json=body)

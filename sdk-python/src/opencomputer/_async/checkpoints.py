@@ -62,11 +62,12 @@ class SandboxCheckpoints(SandboxRequests):
         It contains the state at a moment before the call returns, and no later change.
 
         Args:
-            name: Unique among the sandbox's checkpoints.
+            name: Unique among the sandbox's checkpoints, at most 128 characters.
             kind: ``full``, the default, includes memory: processes continue in a fork.
                 ``disk_only`` includes the disk alone; a fork boots from it.
-            retention_policy: What happens at the limit of 10 ``full`` and 100 ``disk_only`` ones:
-                ``{"mode": "delete_oldest"}`` makes room.
+            retention_policy: What happens at the limit of 10 ``full`` and 100 ``disk_only``
+                checkpoints of one sandbox, or at ``maxCount``: ``{"mode": "none"}``, the default,
+                is the error ``limit_reached``, ``{"mode": "delete_oldest"}`` makes room.
             wait: Whether to wait until the checkpoint is ready. Otherwise the returned record is
                 ``processing``, and ``create_from_checkpoint`` waits for it.
 

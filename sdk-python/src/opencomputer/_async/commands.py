@@ -62,9 +62,11 @@ class Commands:
     ) -> CommandResult:
         """Runs a command to its end.
 
-        A failed command raises nothing: check ``exit_code``. A request whose response was lost is
-        sent once more with the same idempotency key, so that the command runs only once. If the
-        call is cancelled, or this program ends, the command is killed within five seconds.
+        A failed command raises nothing: check ``exit_code``, which is 128 + n after signal n.
+
+        A request whose response was lost is sent once more with the same idempotency key, so that
+        the command runs only once. If the call is cancelled, or this program ends, the command is
+        killed within five seconds.
 
         Args:
             cmd: A script for the sandbox's shell; with ``args`` a program, and nothing is
@@ -247,7 +249,9 @@ class Commands:
         return await request_record(self._connection, request, SessionInfo)
 
     async def kill(self, session_id: str, signal: int | None = None) -> None:
-        """Sends a signal to a command's process group. Default 9. An ended command is ignored.
+        """Sends a signal, 1-64, to a command's process group. Default 9.
+
+        A command that has ended is no error.
 
         Raises:
             NotFoundError: ``session_not_found``.

@@ -36,12 +36,12 @@ class EgressLog:
         Args:
             cursor: That of an entry or a page: only entries after it, or before it with ``desc``.
             order: ``asc`` by default: the oldest first.
-            limit: At most 1000; by default 100.
+            limit: Entries of the page, 1-1000. Default 100.
             refused: Only refused exchanges.
             host: Only this host, or with ``*.`` and a suffix the hosts below it.
 
         Raises:
-            NotFoundError: ``sandbox_not_found``.
+            OpenComputerError: ``sandbox_not_found``, ``invalid_host_pattern``.
         """
         query = {
             **_chosen(refused, host),
@@ -61,13 +61,14 @@ class EgressLog:
         continues after the last entry.
 
         Args:
-            cursor: That of an entry or a page.
+            cursor: That of the last entry that you have, or of a page.
             refused: Only refused exchanges.
             host: As of ``list``.
 
         Raises:
-            OpenComputerError: ``connection_failed`` when the first connection fails;
-                ``too_many_requests`` when the organization has as many streams as it may.
+            OpenComputerError: ``sandbox_not_found``, ``invalid_host_pattern``;
+                ``connection_failed`` when the first connection fails; ``too_many_requests`` when
+                the organization has as many streams as it may.
         """
         query = _chosen(refused, host)
         return follow_stream(self._connection, self._path, query, cursor, EgressEntry)
@@ -79,7 +80,7 @@ class EgressLog:
 
         Args:
             url: ``https://HOST/…``, ``http://HOST/…`` or ``tcp://HOST:PORT``.
-            method: Method of HTTP. Default ``GET``.
+            method: HTTP method. Default ``GET``.
 
         Raises:
             OpenComputerError: ``invalid_request``, ``sandbox_not_found``, ``sandbox_not_running``.

@@ -37,11 +37,11 @@ class Events:
         """Returns a page of events. The next starts at its ``cursor``, even if it is empty yet.
 
         Args:
-            sandbox_id: Only events of this sandbox, also after it was killed.
+            sandbox_id: Only events of this sandbox, even after it was killed.
             types: Only events of these types, such as ``sandbox.killed``.
             cursor: That of an event or a page: only events after it, or before it with ``desc``.
             order: ``asc`` by default: the oldest first.
-            limit: At most 1000; by default 100.
+            limit: Events of the page, 1-1000. Default 100.
             since: The first moment of the events.
             until: The first moment after the events.
             **connection: Key and address of the service.
@@ -71,9 +71,9 @@ class Events:
         tries again, and continues after the last event.
 
         Args:
-            sandbox_id: Only events of this sandbox.
-            types: Only events of these types.
-            cursor: That of an event or a page.
+            sandbox_id: As of ``list``.
+            types: As of ``list``.
+            cursor: That of the last event that you have, or of a page.
             **connection: Key and address of the service.
 
         Raises:

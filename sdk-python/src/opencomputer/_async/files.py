@@ -29,7 +29,11 @@ from opencomputer.records import DirectoryEntry, SignedUrl
 
 
 class Files:
-    """Reads and writes files. Paths are absolute, or relative to ``/home/sandbox``."""
+    """Reads and writes files. Paths are absolute, or relative to ``/home/sandbox``.
+
+    Every call raises ``OpenComputerError``: ``not_a_file`` or ``not_a_directory`` for a path of
+    the other kind, ``invalid_request`` for one that cannot be used.
+    """
 
     def __init__(self, connection: Connection, sandbox_id: str) -> None:
         self._connection = connection
@@ -69,9 +73,12 @@ class Files:
                 yield part
 
     async def write(self, path: str, content: str | Part | StreamSource) -> None:
-        """Writes a file, replacing an existing one. Text is written as UTF-8.
+        """Writes a file, replacing an existing one, and creates its missing parents.
 
-        Content other than text and bytes is passed to ``write_stream``.
+        Text is written as UTF-8, content other than text and bytes as by ``write_stream``.
+
+        Raises:
+            OpenComputerError: ``guest_storage_full``; nothing was changed then.
         """
         if isinstance(content, str):
             content = content.encode()
@@ -85,6 +92,9 @@ class Files:
 
         One part is in memory at a time, and the next is read only as fast as the sandbox stores
         it. Exceptions of the source are raised unchanged. The request is never repeated.
+
+        Raises:
+            OpenComputerError: As ``write``.
         """
         if not is_source(source):
             raise TypeError(f"expected an open file or an iterable of bytes, got {source!r}")
@@ -100,16 +110,17 @@ class Files:
         raise failure
 
     async def list(self, path: str) -> builtins.list[DirectoryEntry]:
-        """Lists the entries of a directory.
+        """Lists the entries of a directory; ``size`` is in bytes.
 
         Raises:
             NotFoundError: ``file_not_found``.
+            OpenComputerError: ``directory_too_large`` for more than 100,000 entries.
         """
         request = ApiRequest("GET", f"{self._path}/list", {"path": path})
         return await request_record(self._connection, request, builtins.list[DirectoryEntry])
 
     async def make_dir(self, path: str) -> None:
-        """Creates a directory and its missing parents."""
+        """Creates a directory and its missing parents. One that exists is no error."""
         request = ApiRequest("POST", f"{self._path}/mkdir", {"path": path}, idempotent=True)
         await request_nothing(self._connection, request)
 
@@ -139,14 +150,18 @@ class Files:
             return True
 
     async def download_url(self, path: str, *, expires_in: int | None = None) -> SignedUrl:
-        """Creates a URL from which anyone can GET the file, without a key, until it expires.
+        """Creates a URL from which anyone who has it can GET the file, without a key.
 
-        The file need not exist yet. ``expires_in`` is in seconds, default 3600, at most 86400.
+        The file need not exist yet.
+
+        Args:
+            path: The file.
+            expires_in: How long the URL opens the file, in seconds, at most 86400. Default 3600.
         """
         return await self._signed_url("download-url", path, expires_in)
 
     async def upload_url(self, path: str, *, expires_in: int | None = None) -> SignedUrl:
-        """Creates a URL to which anyone can PUT the file, without a key, until it expires."""
+        """Creates a URL to which anyone who has it can PUT the file, as ``download_url``."""
         return await self._signed_url("upload-url", path, expires_in)
 
     def _content_of(self, path: str) -> ApiRequest:

@@ -26,9 +26,9 @@ class SandboxPreviews(SandboxRequests):
         Requests wake the sandbox. If the port has a preview, it is returned.
 
         Args:
-            port: TCP port of a server in the sandbox, 1-65535; it may listen on the loopback
-                address alone.
-            domain: Your own host name, which must resolve to the service.
+            port: TCP port that a server in the sandbox listens on, 1-65535 without 7070; the
+                loopback address is enough.
+            domain: Another host name for the preview, which has to resolve to the service.
             auth_config: Stored with the preview and returned unchanged.
 
         Raises:

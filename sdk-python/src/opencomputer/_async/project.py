@@ -37,16 +37,18 @@ class Project:
         """Creates a project. Empty and 0 select the default of the platform.
 
         Args:
-            name: Unique in the organization, at most 128 characters.
-            template: Default template of its sandboxes.
-            cpu_count: Default number of virtual CPUs, 1-8.
-            memory_mb: Default memory in MB, 256-16384.
-            timeout_sec: Default idle time-out in seconds.
+            name: Unique in the organization, at most 128 characters. A sandbox names its project
+                by it.
+            template: Template of its sandboxes; ``base`` is the platform's.
+            cpu_count: Virtual CPUs, 1-8.
+            memory_mb: Memory in MB, 256-16384.
+            timeout_sec: Idle time-out in seconds.
             egress_allowlist: Hosts that a sandbox may reach; empty or None: all hosts.
             **connection: Key and address of the service.
 
         Raises:
-            OpenComputerError: ``name_in_use``, ``invalid_request``.
+            OpenComputerError: ``name_in_use``, ``invalid_request``, ``invalid_host_pattern``,
+                ``limit_exceeded``.
         """
         body = _fields(name, template, cpu_count, memory_mb, timeout_sec, egress_allowlist)
         request = ApiRequest("POST", "/projects", json=body)
@@ -86,7 +88,8 @@ class Project:
         The fields are those of ``create``; ``egress_allowlist=[]`` clears the list.
 
         Raises:
-            OpenComputerError: ``not_found``, ``name_in_use``.
+            OpenComputerError: ``not_found``, ``name_in_use``, ``invalid_request``,
+                ``invalid_host_pattern``.
         """
         body = _fields(name, template, cpu_count, memory_mb, timeout_sec, egress_allowlist)
         request = ApiRequest("PUT", api_path("projects", project_id), json=body)
@@ -130,8 +133,10 @@ class Project:
             **connection: Key and address of the service.
 
         Raises:
-            OpenComputerError: ``not_found``, ``invalid_secret_name``, ``invalid_host_pattern``;
-                ``invalid_request`` for a malformed placement.
+            OpenComputerError: ``not_found``, ``invalid_secret_name``, ``invalid_host_pattern``,
+                ``limit_exceeded``; ``invalid_request`` for a malformed placement; ``name_in_use``
+                when the name is that of a text and the value is AWS credentials, or the other way
+                round.
         """
         await put_secret(
             resolve_connection(**connection),
@@ -176,7 +181,7 @@ class Project:
     async def delete_secret(
         project_id: str, name: str, **connection: Unpack[ConnectionOptions]
     ) -> None:
-        """Deletes a secret. Running sandboxes are not affected.
+        """Deletes a secret of the project. Running sandboxes are not affected.
 
         Raises:
             NotFoundError: ``not_found``.

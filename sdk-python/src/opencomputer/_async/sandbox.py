@@ -55,6 +55,9 @@ class Sandbox(
         async with await Sandbox.create() as sandbox:
             result = await sandbox.exec.run("uname -a")
 
+    Every call raises ``OpenComputerError``: ``sandbox_not_found``, a ``NotFoundError``, for a
+    sandbox that does not exist, and most ``sandbox_not_running`` for one that was killed.
+
     Attributes:
         sandbox_id: ``sb-…``, for ``Sandbox.connect``.
         info: The record of the sandbox when this object was created.
@@ -130,27 +133,30 @@ class Sandbox(
         Args:
             project: Name of the project whose defaults and secrets the sandbox gets.
             secret_store: Name of the secret store whose secrets it gets, as sealed tokens. With
-                ``project`` it is layered on the project's own secrets and wins.
+                ``project`` they are added to the project's own secrets and override them.
             snapshot: Name of the snapshot to start from. Not together with ``image``.
             image: What to start from instead of the base image. It is built unless it
                 exists already.
             timeout: Idle time-out in seconds; 0 is never. Platform default 300. Each use of the
-                sandbox starts it anew. With a ``project``, 0 is as None: ``set_timeout`` sets
+                sandbox restarts it. With a ``project``, 0 is as None: ``set_timeout`` sets
                 it afterwards.
             idle: What counts as use. ``requests``, the default: commands, files and every other
                 call, and live WebSocket traffic. ``cpu``: also 10 seconds in which the sandbox
                 takes at least 5 percent of one CPU, so that work in the background keeps it awake.
-            envs: Plain variables of every command. One of a secret's name replaces that secret.
+            envs: Plain variables of every command. A variable with a secret's name replaces that
+                secret.
             metadata: Labels for your own use; the sandbox does not see them.
             cpu_count: Virtual CPUs, 1-8. Platform default 1.
             memory_mb: Memory in MB, 256-16384. Platform default 1024.
-            disk_mb: Disk in MB, 20480-262144. None: 20480. It takes space as it is written to.
+            disk_mb: Disk in MB, 20480-262144. Platform default 20480; it takes disk space of the
+                host as it is written to.
             template: Template; ``base`` is the platform's.
-            preview_auth: Has the sandbox's previews need a bearer token: ``{"token": "auto"}``, or
-                one of your own of at least 16 characters. It is ``info["previewAuthToken"]`` of
-                the created sandbox, and shown nowhere else.
-            webhooks: URLs that get the events of this sandbox and end with it, at most 5. With
-                their secrets they are ``info["webhooks"]`` of the created sandbox.
+            preview_auth: Makes the sandbox's previews require a bearer token:
+                ``{"token": "auto"}``, which the service makes, or one of your own of at least
+                16 characters. It is ``info["previewAuthToken"]`` of the created sandbox, and
+                returned nowhere else.
+            webhooks: Webhooks that get the events of this sandbox and end with it, at most 5.
+                They are ``info["webhooks"]`` of the created sandbox, with their secrets.
             on_build_log: Gets each line of the build of ``image``, or of a snapshot that is being
                 built: a function or a coroutine function.
             **connection: Key and address of the service.
@@ -158,7 +164,8 @@ class Sandbox(
         Raises:
             OpenComputerError: ``secret_store_not_found``, ``project_not_found``,
                 ``snapshot_not_found``, ``image_build_failed``, ``invalid_request``,
-                ``capacity_exhausted``.
+                ``limit_exceeded``; ``too_many_requests``, ``limit_reached`` and
+                ``capacity_exhausted`` when there are as many sandboxes as there may be.
         """
         resolved = resolve_connection(**connection)
         body = without_none(
@@ -199,25 +206,28 @@ class Sandbox(
     ) -> Sandbox:
         """Creates a sandbox from a checkpoint: a fork.
 
-        It continues where the checkpoint was made and shares nothing with its parent from then
-        on. What is None is the parent's. A checkpoint that is still being made is waited for, up
-        to 30 s.
+        It continues from the moment of the checkpoint and shares nothing with its parent. What is
+        None has the parent's value. The service waits up to 30 s for a checkpoint that is still
+        being made.
 
         Args:
             checkpoint_id: UUID of the checkpoint, as in ``(await create_checkpoint(…))["id"]``.
-            secret_store: Name of a secret store, layered on the secrets of the checkpoint.
+            secret_store: Name of a secret store whose secrets are added to those of the checkpoint
+                and override them.
             timeout: Idle time-out in seconds; 0 is never.
             idle: What counts as use, as of ``create``.
             envs: Plain variables, added to the parent's.
-            metadata: Labels for your own use.
+            metadata: Labels for your own use; the sandbox does not see them.
             memory_mb: Memory in MB, 256-16384.
-            restart_sessions: Ids of command sessions. Their commands are killed before they run
-                on in the fork, and started again under the same ids, with the fork's variables.
+            restart_sessions: Ids of command sessions, at most 16. Their commands are killed before
+                anything runs in the fork, and started again under the same ids, with the fork's
+                variables.
             **connection: Key and address of the service.
 
         Raises:
             OpenComputerError: ``checkpoint_not_found``, ``checkpoint_not_ready``,
-                ``checkpoint_failed``, ``secret_store_not_found``, ``session_not_found``.
+                ``checkpoint_failed``, ``secret_store_not_found``, ``session_not_found``; and when
+                there are as many sandboxes as there may be, as ``create``.
         """
         resolved = resolve_connection(**connection)
         body = without_none(
@@ -236,7 +246,9 @@ class Sandbox(
 
     @staticmethod
     async def connect(sandbox_id: str, **connection: Unpack[ConnectionOptions]) -> Sandbox:
-        """Finds a sandbox by its id. One that was killed is not found.
+        """Finds a sandbox by its id, without waking it.
+
+        One that was killed is not found, even while ``get`` still returns it.
 
         Raises:
             NotFoundError: ``sandbox_not_found``.
@@ -264,7 +276,12 @@ class Sandbox(
     async def list(
         *, status: SandboxStatus | None = None, **connection: Unpack[ConnectionOptions]
     ) -> builtins.list[SandboxSummary]:
-        """Lists the organization's sandboxes of a status. Default: running and hibernated ones."""
+        """Lists the organization's sandboxes of a status, newest first.
+
+        Args:
+            status: Only sandboxes of this status. Default: running and hibernated ones.
+            **connection: Key and address of the service.
+        """
         request = ApiRequest("GET", "/sandboxes", {"status": status})
         shape = builtins.list[SandboxSummary]
         return await request_record(resolve_connection(**connection), request, shape)
@@ -276,7 +293,7 @@ class Sandbox(
         delete_secret_store: bool = False,
         **connection: Unpack[ConnectionOptions],
     ) -> None:
-        """Stops a sandbox by its id, and deletes its memory and disk.
+        """Kills a sandbox by its id, and deletes its memory and disk. Its checkpoints are kept.
 
         The options are those of ``kill``.
 
@@ -287,7 +304,7 @@ class Sandbox(
         await _kill(resolve_connection(**connection), sandbox_id, delete_secret_store)
 
     async def kill(self, *, delete_secret_store: bool = False) -> None:
-        """Stops this sandbox and deletes its memory and disk.
+        """Kills this sandbox, and deletes its memory and disk. Its checkpoints are kept.
 
         Args:
             delete_secret_store: Also deletes the secret store that it was created with. If another
@@ -301,7 +318,7 @@ class Sandbox(
         await _kill(self._connection, self.sandbox_id, delete_secret_store)
 
     async def is_running(self) -> bool:
-        """Whether the sandbox is running: False if it is hibernated, stopped or deleted."""
+        """Whether it is running: False if it is hibernated, was killed or does not exist."""
         try:
             return (await self.get_info())["status"] == "running"
         except NotFoundError:
@@ -327,7 +344,8 @@ class Sandbox(
         Args:
             since: The first moment; by default 24 hours before ``until``.
             until: The first moment after the usage; by default now.
-            interval: Length of the buckets; by default ``hour`` for the last 7 days, else ``day``.
+            interval: Length of the buckets; by default ``hour`` as long as hours are kept, 7 days,
+                otherwise ``day``.
 
         Raises:
             OpenComputerError: ``sandbox_not_found``, ``invalid_request``.
@@ -337,7 +355,7 @@ class Sandbox(
         return await request_record(self._connection, request, SandboxUsage)
 
     async def set_timeout(self, seconds: int) -> None:
-        """Sets the idle time-out, in seconds from now; 0 disables it.
+        """Sets the idle time-out, in seconds from now; 0 is never.
 
         Raises:
             OpenComputerError: ``invalid_request``.
@@ -354,10 +372,10 @@ class Sandbox(
         return await request_record(self._connection, request, HibernatedSandbox)
 
     async def wake(self, *, timeout: int | None = None) -> WokenSandbox:
-        """Wakes the sandbox, if it is hibernated.
+        """Wakes the sandbox, if it is hibernated; returns when it accepts commands.
 
         Args:
-            timeout: New idle time-out in seconds; 0 disables it. None leaves it unchanged.
+            timeout: Idle time-out from now on, in seconds; 0 is never. None: unchanged.
         """
         body = without_none(timeout=timeout)
         # Each patch that a fork has not run yet may take five minutes.
@@ -365,7 +383,7 @@ class Sandbox(
         return await request_record(self._connection, request, WokenSandbox)
 
     async def allowed_hosts(self) -> AllowedHosts:
-        """Returns the hosts that this sandbox may reach, and those of each of its secrets."""
+        """Returns the hosts that it may reach, and those that each secret may be sent to."""
         request = self._request("GET", "allowed-hosts")
         return await request_record(self._connection, request, AllowedHosts)
 

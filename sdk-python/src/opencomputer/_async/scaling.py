@@ -30,12 +30,16 @@ class SandboxScaling(SandboxRequests):
     async def set_limits(
         self, *, memory_mb: int | None = None, cpu_percent: int | None = None
     ) -> None:
-        """Changes memory, CPU time or both, as :meth:`scale` does.
+        """Changes memory, CPU time or both, as ``scale`` changes memory.
 
         Args:
             memory_mb: New memory in MB, 256-16384.
-            cpu_percent: CPU time of all commands together, 100 for each CPU of the sandbox;
-                at least 5.
+            cpu_percent: CPU time of all commands together in percent, 100 for each CPU of the
+                sandbox; at least 5.
+
+        Raises:
+            ScalingLockedError: ``scaling_locked``.
+            OpenComputerError: ``oom_floor`` as ``scale``; ``invalid_request`` for neither.
         """
         body = without_none(memoryMB=memory_mb, cpuPercent=cpu_percent)
         request = self._request("PUT", "limits", json=body)
@@ -52,8 +56,10 @@ class SandboxScaling(SandboxRequests):
 
         Args:
             enabled: Whether to enable it.
-            min_memory_mb: Least memory in MB. Required to enable it.
-            max_memory_mb: Most memory in MB. Required to enable it.
+            min_memory_mb: Least memory in MB, 256-16384. Required to enable it; None otherwise
+                keeps it.
+            max_memory_mb: Most memory in MB, 256-16384. Required to enable it; None otherwise
+                keeps it.
 
         Raises:
             ScalingLockedError: ``scaling_locked``, when enabling it.
@@ -87,5 +93,8 @@ class SandboxScaling(SandboxRequests):
         await request_nothing(self._connection, self._request("POST", "reboot"))
 
     async def power_cycle(self) -> None:
-        """Powers the sandbox off without ending its processes, and boots it from its disk."""
+        """Ends the sandbox at once, like a loss of power, and boots it from its disk.
+
+        What was not written to the disk is lost.
+        """
         await request_nothing(self._connection, self._request("POST", "power-cycle"))

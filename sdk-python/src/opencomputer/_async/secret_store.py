@@ -44,8 +44,8 @@ class SecretStore:
             **connection: Key and address of the service.
 
         Raises:
-            OpenComputerError: ``name_in_use``; ``invalid_request`` for a malformed placement,
-                ``invalid_host_pattern`` for a malformed host.
+            OpenComputerError: ``name_in_use``, ``limit_exceeded``; ``invalid_host_pattern`` for a
+                malformed host, ``invalid_request`` for a malformed placement.
         """
         body = _fields(name, egress_allowlist, substitute_in)
         request = ApiRequest("POST", "/secret-stores", json=body)
@@ -81,14 +81,14 @@ class SecretStore:
 
         Args:
             store_id: UUID of the store.
-            name: New name. None and empty keep it.
+            name: Unique in the organization, at most 128 characters. None and empty keep the name.
             egress_allowlist: New allowed hosts. None keeps them; ``[]`` allows all hosts.
             substitute_in: New placements of secrets that have none of their own. None keeps them;
                 ``[]`` applies the operator's default.
             **connection: Key and address of the service.
 
         Raises:
-            OpenComputerError: ``not_found``, ``name_in_use``, ``invalid_request``.
+            OpenComputerError: ``not_found``, ``name_in_use``, and as ``create``.
         """
         body = _fields(name or None, egress_allowlist, substitute_in)
         request = ApiRequest("PUT", api_path("secret-stores", store_id), json=body)
@@ -127,19 +127,22 @@ class SecretStore:
             value: 1 byte to 64 KiB, or AWS credentials, which requests are signed with. It is
                 encrypted and never returned.
             allowed_hosts: Hosts that the value may be sent to: ``api.example.com``,
-                ``*.example.com``. None keeps the limits set earlier (none for a new secret);
-                ``[]`` lifts them, so that every host the sandbox may reach receives the value.
+                ``*.example.com``. None keeps the limits set earlier (none for a new secret,
+                ``*.amazonaws.com`` for new AWS credentials); ``[]`` removes them, so that the
+                value may be sent to every host that the sandbox may reach.
             substitute_in: Where in a request the token is replaced by the value: ``header``,
                 ``header:NAME``, ``body``, ``body:FIELD`` (a form field or a JSON pointer),
                 ``query``, ``path``. None keeps the placements set earlier; a secret that never
-                had any has its store's, or the operator's, or header and body.
+                had any has its store's, or the operator's, or ``["header", "body"]``.
             on_warning: Receives the service's warning that the value can be guessed, so that
                 responses are not searched for it. None: a Python warning, ``SecretWarning``.
             **connection: Key and address of the service.
 
         Raises:
-            OpenComputerError: ``not_found``, ``invalid_secret_name``, ``invalid_host_pattern``;
-                ``invalid_request`` for a malformed placement.
+            OpenComputerError: ``not_found``, ``invalid_secret_name``, ``invalid_host_pattern``,
+                ``limit_exceeded``; ``invalid_request`` for a malformed placement; ``name_in_use``
+                when the name is that of a text and the value is AWS credentials, or the other way
+                round.
         """
         await put_secret(
             resolve_connection(**connection),
@@ -155,7 +158,9 @@ class SecretStore:
     async def list_secrets(
         store_id: str, **connection: Unpack[ConnectionOptions]
     ) -> builtins.list[SecretEntry]:
-        """Lists the secrets of a store, without their values.
+        """Lists the secrets of a store without their values.
+
+        ``substituteIn`` has the placements that apply.
 
         Raises:
             NotFoundError: ``not_found``.

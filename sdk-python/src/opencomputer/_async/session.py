@@ -124,7 +124,7 @@ class CommandSession(Closing):
         await self._send_input(b"")
 
     async def kill(self, signal: int | None = None) -> None:
-        """Sends a signal to the command's process group. Default 9."""
+        """Sends a signal, 1-64, to the command's process group. Default 9."""
         await kill_session(self._connection, self.info["sandboxID"], self.session_id, signal)
 
     async def close(self) -> None:

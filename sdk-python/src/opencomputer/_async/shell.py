@@ -79,7 +79,7 @@ class Shell(Closing):
 
         Raises:
             ShellBusyError: While another command runs.
-            ShellClosedError: After the end of the shell, ``close``, or the loss of the connection.
+            ShellClosedError: After its end, ``close``, or the loss of the connection.
             OpenComputerError: ``connection_failed`` when the connection is lost meanwhile.
             Exception: The exception of a callback, after the end of the command.
         """

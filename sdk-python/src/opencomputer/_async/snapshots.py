@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class Snapshots:
-    """Images with a name, built ahead of the sandboxes that start from them.
+    """Named images, built before the sandboxes that start from them.
 
-    It takes the keywords of ``ConnectionOptions``.
+    It takes the keywords of ``ConnectionOptions``. Every call raises ``OpenComputerError``.
     """
 
     def __init__(self, **connection: Unpack[ConnectionOptions]) -> None:
@@ -33,9 +33,10 @@ class Snapshots:
         image: Image,
         on_build_log: Callable[[BuildLogEvent], Any] | None = None,
     ) -> SnapshotRecord:
-        """Builds an image and gives it a name; returns when it can be used.
+        """Builds an image and names it; returns when it can be used.
 
-        An image that exists already is not built again.
+        An image that exists already is not built again. The build continues when the call is
+        cancelled.
 
         Args:
             name: Unique in the organization, at most 128 characters. ``Sandbox.create`` takes it
@@ -46,7 +47,9 @@ class Snapshots:
 
         Raises:
             OpenComputerError: ``name_in_use``; ``image_build_failed`` with the step, its command
-                and the end of its output.
+                and the end of its output; ``too_many_requests`` when the organization builds as
+                many images as it may; ``limit_exceeded`` when it has as many snapshots as it may,
+                ``limit_reached`` when no disk space is left to it.
         """
         body = {"name": name, "image": image.to_dict()}
         request = ApiRequest("POST", "/snapshots", json=body)
@@ -55,13 +58,13 @@ class Snapshots:
         )
 
     async def list(self) -> builtins.list[SnapshotRecord]:
-        """All snapshots of the organization, by name."""
+        """Lists all snapshots of the organization, by name."""
         request = ApiRequest("GET", "/snapshots")
         shape = builtins.list[SnapshotRecord]
         return await request_record(resolve_connection(**self._options), request, shape)
 
     async def get(self, name: str) -> SnapshotRecord:
-        """One snapshot.
+        """Returns one snapshot.
 
         Raises:
             NotFoundError: ``not_found``.

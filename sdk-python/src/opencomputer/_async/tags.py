@@ -20,7 +20,7 @@ class SandboxTagging(SandboxRequests):
 
     @staticmethod
     async def list_tag_keys(**connection: Unpack[ConnectionOptions]) -> list[TagKey]:
-        """Lists the tag keys in use, with the number of sandboxes that have each."""
+        """Lists the tag keys of running and hibernated sandboxes, with the number of each."""
         request = ApiRequest("GET", "/tags")
         return (await request_record(resolve_connection(**connection), request, TagKeys))["keys"]
 

@@ -45,7 +45,7 @@ class Terminals:
 
         Raises:
             OpenComputerError: ``command_not_found`` for a shell that does not exist;
-                ``invalid_request``, ``too_many_requests``.
+                ``invalid_request``, ``too_many_requests``, ``sandbox_not_found``.
         """
         body = without_none(cols=cols, rows=rows, shell=shell)
         request = ApiRequest("POST", self._path, json=body)
@@ -55,8 +55,8 @@ class Terminals:
     async def attach(self, session_id: str, *, on_output: OutputCallback | None = None) -> Terminal:
         """Attaches to a terminal, even to one that has ended.
 
-        The last 256 KiB of its earlier output are sent first. A full-screen program redraws when
-        the terminal is resized, even to its current size.
+        At most the last 256 KiB of its output are replayed first. A full-screen program redraws
+        when the terminal is resized, even to its current size.
 
         Raises:
             NotFoundError: ``session_not_found``.

@@ -39,10 +39,11 @@ class Usage:
         Args:
             since: The first moment; by default 24 hours before ``until``.
             until: The first moment after the usage; by default now.
-            interval: Length of the buckets; by default ``hour`` for the last 7 days, else ``day``.
+            interval: Length of the buckets; by default ``hour`` as long as hours are kept, 7 days,
+                otherwise ``day``.
             tags: Only sandboxes that have all of these tags.
-            cursor: That of the page before.
-            limit: Rows of the page, at most 1000; by default 100.
+            cursor: That of the previous page.
+            limit: Rows of the page, 1-1000. Default 100.
             **connection: Key and address of the service.
         """
         query = {**usage_period(since, until, interval), **_rows(tags, cursor, limit)}
@@ -64,7 +65,7 @@ class Usage:
         """Returns usage by the values of a tag: sandboxes without the tag have the value None.
 
         Args:
-            key: Of the tag.
+            key: Key of the tag.
             since: As of ``of_org``.
             until: As of ``of_org``.
             interval: As of ``of_org``.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Webhook:
-    """URLs that events of the organization are sent to.
+    """URLs that events are sent to.
 
     Every call takes the keywords of ``ConnectionOptions`` and raises ``OpenComputerError``, and
     ``NotFoundError`` for a webhook that does not exist.
@@ -30,12 +30,13 @@ class Webhook:
         event_types: Sequence[str] | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> CreatedWebhook:
-        """Creates a webhook. No other response contains its secret.
+        """Creates a webhook of the organization. No other response contains its secret.
 
         Args:
             url: An ``https`` or ``http`` URL without user, password and fragment.
-            secret: ``whsec_`` and the base64 of 24 to 64 bytes. None: the service makes one.
-            event_types: Only events of these types. None: all.
+            secret: Signing secret: ``whsec_`` and the base64 of 24 to 64 bytes. None: the service
+                generates one.
+            event_types: Types of events to send. None: all.
             **connection: Key and address of the service.
 
         Raises:
@@ -50,14 +51,19 @@ class Webhook:
     async def list(
         *, sandbox_id: str | None = None, **connection: Unpack[ConnectionOptions]
     ) -> builtins.list[WebhookRecord]:
-        """Lists the webhooks of the organization or of a sandbox, oldest first, without secrets."""
+        """Lists webhooks, oldest first, without their secrets.
+
+        Args:
+            sandbox_id: Webhooks of this sandbox. None: those of the organization.
+            **connection: Key and address of the service.
+        """
         request = ApiRequest("GET", "/webhooks", query={"sandboxId": sandbox_id})
         shape = builtins.list[WebhookRecord]
         return await request_record(resolve_connection(**connection), request, shape)
 
     @staticmethod
     async def get(webhook_id: str, **connection: Unpack[ConnectionOptions]) -> WebhookRecord:
-        """Returns one webhook."""
+        """Returns one webhook, by its UUID."""
         request = ApiRequest("GET", api_path("webhooks", webhook_id))
         return await request_record(resolve_connection(**connection), request, WebhookRecord)
 
@@ -70,13 +76,14 @@ class Webhook:
         enabled: bool | None = None,
         **connection: Unpack[ConnectionOptions],
     ) -> WebhookRecord:
-        """Changes a webhook. Fields that are None are kept.
+        """Changes the fields that are given; None keeps a field.
 
         Args:
-            webhook_id: The webhook.
-            url: Another URL.
-            event_types: Other types, or ``all``.
-            enabled: True has a disabled webhook get events again, from then on.
+            webhook_id: UUID of the webhook.
+            url: An ``https`` or ``http`` URL without user, password and fragment.
+            event_types: Types of events to send; ``"all"`` for all.
+            enabled: True resumes a disabled webhook with the events from then on; False disables
+                it.
             **connection: Key and address of the service.
         """
         body: dict[str, Any] = {}
@@ -106,9 +113,9 @@ class Webhook:
         """Lists deliveries, past and pending, newest first.
 
         Args:
-            webhook_id: The webhook.
-            state: Only deliveries in this state.
-            limit: At most 1000; by default 100.
+            webhook_id: UUID of the webhook.
+            state: Only deliveries in this state. None: all.
+            limit: Deliveries to list, 1-1000. Default 100.
             **connection: Key and address of the service.
         """
         query = {"state": state, "limit": None if limit is None else str(limit)}

@@ -162,4 +162,32 @@ describe("filterResponse", () => {
       ["SOA"],
     );
   });
+
+  test("removes what an alias leads to at the reverse name of a private address, and keeps that of a public one", () => {
+    const alias = (data: string): Answer => ({
+      ...({ type: "CNAME", class: "IN", ttl: 9 } as const),
+      ...{ name: "api.example.com", data },
+    });
+    const pointer = (name: string): Answer => ({
+      ...({ type: "PTR", class: "IN", ttl: 9 } as const),
+      ...{ name, data: `host-of.${name}` },
+    });
+    const zone = (name: string): Answer => ({
+      ...({ type: "SOA", class: "IN", name, ttl: 9 } as const),
+      data: { mname: "ns.corp", rname: "admin.corp", serial: 1 },
+    });
+    const filtered = (at: string, authority: string) => {
+      const packet = decoded({ answers: [alias(at), pointer(at)], authorities: [zone(authority)] });
+      const { response, removedAddresses } = filterResponse(packet, createAddressJudge([]));
+      const records = [...response.answers, ...response.authorities];
+      return [records.map(({ type }) => type), removedAddresses];
+    };
+    for (const name of ["5.0.0.10.in-addr.arpa", "5.0.0.10.IN-ADDR.ARPA", "1.0.0.0.ip6.arpa"]) {
+      assert.deepEqual(filtered(name, "10.in-addr.arpa"), [["CNAME"], [name]]);
+    }
+    assert.deepEqual(filtered("8.8.8.8.in-addr.arpa", "8.in-addr.arpa"), [
+      ["CNAME", "PTR", "SOA"],
+      [],
+    ]);
+  });
 });

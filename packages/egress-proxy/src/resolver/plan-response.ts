@@ -4,6 +4,7 @@ import type { RecordType } from "dns-packet";
 import type { SessionPolicy } from "../egress-policy/session-policy.ts";
 import { type DnsQuestion, responseCodes } from "./dns-question.ts";
 import { type DnsResponse, emptyResponse } from "./dns-response.ts";
+import { isPrivateReverseName } from "./private-reverse-name.ts";
 import { serviceBindingTypes } from "./service-binding.ts";
 
 /** What to do with a question: respond to it here, or forward it to the host's nameservers. */
@@ -71,7 +72,7 @@ export function planResponse(
   const isForwarded =
     forwardedTypes.has(question.type) || (isRestricted && serviceBindingTypes.has(question.type));
   if (!isForwarded) return responded(emptyResponse(), null);
-  if (question.type === "PTR" && isPrivateReverseName(question.name, deps.judgeAddress)) {
+  if (isPrivateReverseName(question.name, deps.judgeAddress)) {
     return responded(
       emptyResponse(responseCodes.nameError),
       "names of addresses outside the public internet are not given",
@@ -91,14 +92,4 @@ function mayLeave(question: DnsQuestion, host: string | undefined, policy: Sessi
 
 function responded(response: DnsResponse, refusal: string | null): Plan {
   return { kind: "respond", response, refusal };
-}
-
-/** Whether a name is the reverse name of an address that is not public (RFC 1035, section 3.5). */
-function isPrivateReverseName(name: string, judgeAddress: JudgeAddress): boolean {
-  const lower = name.toLowerCase();
-  if (lower.endsWith(".ip6.arpa")) return true;
-  if (!lower.endsWith(".in-addr.arpa")) return false;
-  const numbers = lower.slice(0, -".in-addr.arpa".length).split(".").reverse();
-  while (numbers.length < 4) numbers.push("0");
-  return !judgeAddress(numbers.join(".")).allowed;
 }

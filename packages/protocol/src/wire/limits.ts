@@ -141,6 +141,13 @@ export const serviceLimits = {
   leafCertificatesMax: 2048,
   /** DNS questions a sandbox may have open at once. Further ones are dropped. */
   dnsQuestionsPerSandboxMax: 64,
+  /**
+   * DNS messages of one sandbox over UDP in a second. Further ones are dropped before they reach the resolver,
+   * whose queue for messages that arrive is the same for all sandboxes.
+   */
+  dnsMessagesPerSecondMax: 1000,
+  /** As many more at once. */
+  dnsMessagesBurstMax: 1000,
   /** One DNS message from a guest over TCP. The connection is reset. */
   dnsMessageBytesMax: 4096,
   /** DNS connections over TCP that one sandbox may hold open. Further ones are reset. */

@@ -398,6 +398,38 @@ setTimeout(() => console.log("no reset after", reached), 30_000).unref();`,
     proxy.takeCallers();
   });
 
+  test("questions by UDP beyond a rate are dropped, and those of another sandbox are not", async () => {
+    await slots.setMode(slot, "intercepted");
+    await slots.setMode(otherSlot, "intercepted");
+    proxy.takeCallers();
+    const startedAt = performance.now();
+    const flood = runIn(
+      standInGuestName(slot),
+      `const socket = require("node:dgram").createSocket("udp4");
+let [asked, answered] = [0, 0];
+socket.on("message", () => { answered += 1; });
+socket.connect(53, "${publicAddress}", () => {
+  const askSome = () => {
+    for (let some = 0; some < 50; some += 1) { socket.send("?"); asked += 1; }
+    if (asked < 50_000) return setImmediate(askSome);
+    setTimeout(() => { console.log(answered); process.exit(); }, 500);
+  };
+  askSome();
+});`,
+    );
+    const others: string[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      others.push(await otherGuest.udp(publicAddress, 53));
+    }
+    assert.ok(Number(await flood) > 0, "those within the rate are answered");
+    const { dnsMessagesBurstMax, dnsMessagesPerSecondMax } = serviceLimits;
+    const seconds = (performance.now() - startedAt) / 1000;
+    const allowed = dnsMessagesBurstMax + dnsMessagesPerSecondMax * seconds;
+    const callers = proxy.takeCallers().filter((caller) => caller.endsWith(slot.slotAddress));
+    assert.ok(callers.length <= allowed, `${callers.length} of ${allowed} reached the proxy`);
+    assert.deepEqual(new Set(others), new Set(["reached"]));
+  });
+
   test("root of the host reaches the ports of the guest; other users and other hosts do not", async () => {
     const places = ["169.254.0.2:7070", "169.254.0.2:7071"];
     const agent = await serveInNamespace(standInGuestName(slot), places);

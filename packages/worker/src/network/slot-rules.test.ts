@@ -48,6 +48,10 @@ const statements: Record<string, { text: string; modes: readonly SlotMode[] }> =
     text: 'iifname "tap0" ct state new ip daddr 198.18.4.1 meta l4proto tcp limit rate over 500/second burst 1000 packets jump refuse',
     modes: ["closed", "open", "intercepted", "allowlisted"],
   },
+  "questions by UDP that come too fast are dropped, those of one flow too": {
+    text: 'policy drop;\n    iifname "tap0" ip daddr 198.18.4.1 udp dport 5353 limit rate over 1000/second burst 1000 packets drop\n    ct state established,related accept',
+    modes: ["closed", "open", "intercepted", "allowlisted"],
+  },
   "an open port keeps its address": {
     text: '169.254.128.0/17 } tcp dport { 5432 } accept\n    iifname "tap0" meta l4proto tcp dnat ip to',
     modes: ["allowlisted"],

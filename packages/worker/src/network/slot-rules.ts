@@ -17,6 +17,7 @@ import { closedToStreams, ipv4Only, specialRanges } from "./special-ranges.ts";
 export type SlotMode = EgressMode | "closed";
 
 const newConnectionRate = `${serviceLimits.egressNewConnectionsPerSecondMax}/second burst ${serviceLimits.egressNewConnectionsBurstMax} packets`;
+const dnsMessageRate = `${serviceLimits.dnsMessagesPerSecondMax}/second burst ${serviceLimits.dnsMessagesBurstMax} packets`;
 const guest = `iifname "${slotInterfaces.guest}"`;
 const toGuest = `oifname "${slotInterfaces.guest}"`;
 
@@ -33,7 +34,8 @@ const toGuest = `oifname "${slotInterfaces.guest}"`;
  * rejected with a reset, once a sandbox owns the slot.
  *
  * Connections to the proxy have a rate, because accepting and resetting one costs
- * the proxy time that other sandboxes wait for.
+ * the proxy time that other sandboxes wait for. So do messages to its resolver over UDP,
+ * also those of one flow: all sandboxes share the queue in which they arrive.
  *
  * The host's end of the slot reaches every TCP port of the guest: the agent,
  * and servers that a preview shows.
@@ -65,6 +67,7 @@ ${indent(redirections(slot, mode, opened))}
   }
   chain forward {
     type filter hook forward priority filter; policy drop;
+    ${guest} ip daddr ${slot.egressAddress} udp dport ${egressPorts.dns} limit rate over ${dnsMessageRate} drop
     ct state established,related accept
     iifname "${slotInterfaces.host}" ct status dnat ip saddr ${slot.hostAddress} ip daddr ${guestNetwork.guestAddress} meta l4proto tcp accept
     ${guest} ct state invalid jump refuse

@@ -10,7 +10,14 @@ import httpx
 import pytest
 from contract import ContractServer
 
-from opencomputer import ConnectionOptions, NotFoundError, OpenComputerError, Project, Sandbox
+from opencomputer import (
+    ConnectionOptions,
+    Events,
+    NotFoundError,
+    OpenComputerError,
+    Project,
+    Sandbox,
+)
 from opencomputer._async.connection import resolve_connection
 from opencomputer._platform import asynchronous
 
@@ -166,8 +173,19 @@ async def test_any_request_waits_while_the_service_is_starting(
     assert progress == [text, text]
     assert len(server.requests) == 3
     start(',"details":{"retryAfterSeconds":0}')
+    await sandbox.files.write("text", "text")
+    start(',"details":{"retryAfterSeconds":0}')
+    assert b"".join([part async for part in sandbox.files.read_stream("text")]) == b"text"
+    start(',"details":{"retryAfterSeconds":0}')
+    events = Events.follow(cursor="0-0", on_starting=progress.append)
+    async for event in events:
+        assert event["sandboxId"] is not None
+        break
+    await events.aclose()  # type: ignore[attr-defined]
+    start(',"details":{"retryAfterSeconds":0}')
     await sandbox.kill()
-    assert len(progress) == 3
+    assert progress == [text] * 6
+    del progress[3:]
 
     start()
     with pytest.raises(OpenComputerError, match="booting"):

@@ -8,7 +8,7 @@ import type { ResponseSchema } from "./read-response.ts";
 import { sendRequest } from "./send-request.ts";
 
 const reconnectMilliseconds = 1_000;
-/** A service sends something every 15 s. */
+/** A service responds at once, and sends something every 15 s. */
 const silenceSecondsMax = 60;
 
 /** What an event stream is read from, and what each of its events is. */
@@ -49,12 +49,13 @@ export async function* followStream<Item extends { cursor: string }>(
 }
 
 function streamRequest(path: string, query: Record<string, string | undefined>): ApiRequest {
-  const stream = { accept: "text/event-stream", deadlineSeconds: null } as const;
+  const stream = { accept: "text/event-stream", deadlineSeconds: silenceSecondsMax } as const;
   return { method: "GET", path, query, ...stream };
 }
 
 /** Whether a new connection may do; what breaks a stream off is an error of the platform. */
 function isTemporary(error: unknown): boolean {
   if (!(error instanceof OpenComputerError)) return true;
-  return error.code === "connection_failed" || (error.status ?? 0) >= 500;
+  const { code, status = 0 } = error;
+  return code === "connection_failed" || code === "request_timed_out" || status >= 500;
 }

@@ -68,6 +68,10 @@ describe("sendRequest", () => {
     const sandbox = await Sandbox.create({ ...connection, onStarting });
     assert.deepEqual(progress, Array(2).fill("The worker is not ready yet: booting"));
     assert.equal(server.requests.length, 3);
+    starting({ retryAfterSeconds: 0 });
+    starting({ retryAfterSeconds: 0 });
+    await sandbox.kill();
+    assert.equal(progress.splice(2).length, 2);
 
     starting(undefined);
     await assert.rejects(Sandbox.create({ ...connection, onStarting }), {
@@ -82,7 +86,6 @@ describe("sendRequest", () => {
       onStarting: () => controller.abort(new Error("enough")),
     });
     await assert.rejects(created, /enough/);
-    await sandbox.kill();
   });
 
   test("does not repeat after a response that a repetition cannot change", async () => {

@@ -37,21 +37,22 @@ export async function requestDeletion(
   connection: Connection,
   request: ApiRequest & { method: "DELETE" },
 ): Promise<void> {
-  let responseWasLost = false;
-  try {
-    await attempt(connection, request, discardBody);
-    return;
-  } catch (error) {
-    if (!isRetried(request, error)) throw error;
-    responseWasLost = error instanceof OpenComputerError && error.status === undefined;
-  }
-  await delay(retryDelayMilliseconds, connection.signal);
-  try {
-    await attempt(connection, request, discardBody);
-  } catch (error) {
-    if (responseWasLost && error instanceof OpenComputerError && error.status === 404) return;
-    throw error;
-  }
+  await whileStarting(connection, request, async () => {
+    let responseWasLost = false;
+    try {
+      return await attempt(connection, request, discardBody);
+    } catch (error) {
+      if (!isRetried(request, error)) throw error;
+      responseWasLost = error instanceof OpenComputerError && error.status === undefined;
+    }
+    await delay(retryDelayMilliseconds, connection.signal);
+    try {
+      await attempt(connection, request, discardBody);
+    } catch (error) {
+      if (responseWasLost && error instanceof OpenComputerError && error.status === 404) return;
+      throw error;
+    }
+  });
 }
 
 /**
@@ -72,7 +73,7 @@ export async function sendRequest<Result>(
     try {
       return await attempt(connection, request, read);
     } catch (error) {
-      if (retryAfterSeconds(error) !== undefined || !isRetried(request, error)) throw error;
+      if (!isRetried(request, error)) throw error;
     }
     await delay(retryDelayMilliseconds, connection.signal);
     return await attempt(connection, request, read);
@@ -144,11 +145,12 @@ async function discardBody(response: FetchResponse): Promise<void> {
   await response.arrayBuffer();
 }
 
+/** Whether a request is sent once more, shortly after this error. */
 function isRetried(request: ApiRequest, error: unknown): boolean {
   const isKeyed = request.idempotencyKey !== undefined;
   const repeatable = request.idempotent ?? (request.method !== "POST" || isKeyed);
   if (!repeatable || request.body?.kind === "stream") return false;
-  if (!(error instanceof OpenComputerError)) return false;
+  if (!(error instanceof OpenComputerError) || retryAfterSeconds(error) !== undefined) return false;
   return (
     error.code === "connection_failed" ||
     (error.status !== undefined && retriedStatuses.has(error.status))

@@ -68,7 +68,8 @@ class Files:
             NotFoundError: ``file_not_found``.
             OpenComputerError: ``connection_failed`` when the connection breaks.
         """
-        async with exchange(self._connection, self._content_of(path)) as response:
+        request = self._content_of(path)
+        async with exchange(self._connection, request, is_repeated=True) as response:
             async for part in response.aiter_bytes():
                 yield part
 

@@ -15,7 +15,7 @@ from opencomputer.errors import OpenComputerError
 
 RECONNECT_SECONDS = 1.0
 SILENCE_SECONDS_MAX = 60.0
-"""A service sends something every 15 s."""
+"""A service responds at once, and sends something every 15 s."""
 SERVER_ERROR = 500
 
 Item = TypeVar("Item")
@@ -52,7 +52,7 @@ async def follow_stream(
             deadline_seconds=SILENCE_SECONDS_MAX,
         )
         try:
-            async with exchange(connection, request) as response:
+            async with exchange(connection, request, is_repeated=True) as response:
                 was_connected = True
                 async for _, data in read_events(response.aiter_bytes()):
                     item = _parse_item(request, data, shape)

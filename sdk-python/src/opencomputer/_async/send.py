@@ -27,29 +27,50 @@ Result = TypeVar("Result")
 
 
 @asynccontextmanager
-async def exchange(connection: Connection, request: ApiRequest) -> AsyncIterator[httpx.Response]:
+async def exchange(
+    connection: Connection, request: ApiRequest, *, is_repeated: bool = False
+) -> AsyncIterator[httpx.Response]:
     """A request and its 2xx response, whose body is yet to be read.
+
+    With ``is_repeated`` the request is sent again as by ``send_request``, until there is a
+    response.
 
     Raises:
         OpenComputerError: For every other response, and for every failure until the end of the
             block, such as one of reading the body.
     """
+
+    async def begin() -> httpx.Response:
+        return await _begin(connection, request)
+
+    response = await (_with_repetition(connection, request, begin) if is_repeated else begin())
+    try:
+        yield response
+    except httpx.HTTPError as error:
+        if not _is_of(error, response.request):
+            raise
+        raise connection_error(connection.base_url, request, error) from error
+    finally:
+        await response.aclose()
+
+
+async def _begin(connection: Connection, request: ApiRequest) -> httpx.Response:
+    """Sends a request and returns its 2xx response, whose body is yet to be read."""
     client = await connection.client()
     sent = client.build_request(**request.arguments(connection.base_url, connection.api_key))
-    response = None
     try:
         response = await client.send(sent, stream=True, follow_redirects=False)
-        if not response.is_success:
+        if response.is_success:
+            return response
+        try:
             await response.aread()
-            raise response_error(request, response)
-        yield response
+        finally:
+            await response.aclose()
     except httpx.HTTPError as error:
         if not _is_of(error, sent):
             raise
         raise connection_error(connection.base_url, request, error) from error
-    finally:
-        if response is not None:
-            await response.aclose()
+    raise response_error(request, response)
 
 
 async def send_request(
@@ -64,16 +85,26 @@ async def send_request(
     is starting, because it has then not acted. Cancelling the task gives the request up at once.
     """
 
+    async def attempt() -> Result:
+        async with exchange(connection, request) as response:
+            return await read(response)
+
+    return await _with_repetition(connection, request, attempt)
+
+
+async def _with_repetition(
+    connection: Connection, request: ApiRequest, attempt: Callable[[], Awaitable[Result]]
+) -> Result:
+    """Attempts a request once more where that may help."""
+
     async def send() -> Result:
         try:
-            async with exchange(connection, request) as response:
-                return await read(response)
+            return await attempt()
         except OpenComputerError as error:
             if not is_retried(request, error):
                 raise
         await sleep(RETRY_DELAY_SECONDS)
-        async with exchange(connection, request) as response:
-            return await read(response)
+        return await attempt()
 
     return await _while_starting(connection, request, send)
 

@@ -4,6 +4,7 @@ import { Http1Guest } from "./guest/http1-guest.ts";
 import { serveExchange } from "./serve-exchange.ts";
 import { serveHttp2 } from "./serve-http2.ts";
 import type { ExchangeDependencies } from "./state/exchange-dependencies.ts";
+import { presentPolicy } from "./state/present-policy.ts";
 import { createServedConnection } from "./state/served-connection.ts";
 import { OwnUpstream } from "./upstream/own-upstream.ts";
 
@@ -27,7 +28,7 @@ export async function serveConnection(
       new OwnUpstream({
         ...deps,
         onActivity,
-        isInEffect: (policy) => deps.findPolicy(origin.sourceAddress) === policy,
+        isInEffect: (policy) => presentPolicy(deps, origin) === policy,
       }),
   });
   const { link, watchdog } = connection;

@@ -14,6 +14,7 @@ import { AuditRecord } from "./state/audit-record.ts";
 import { giveBudgetBack } from "./state/body-reservation.ts";
 import type { Exchange } from "./state/exchange.ts";
 import type { ExchangeDependencies } from "./state/exchange-dependencies.ts";
+import { presentPolicy } from "./state/present-policy.ts";
 import type { ServedConnection } from "./state/served-connection.ts";
 import { refuseUnswitched, relayUpgrade } from "./upgrade/relay-upgrade.ts";
 
@@ -85,7 +86,7 @@ async function readRequest(
 }
 
 function findSession(exchange: Exchange): SessionPolicy {
-  const policy = exchange.deps.findPolicy(exchange.connection.origin.sourceAddress);
+  const policy = presentPolicy(exchange.deps, exchange.connection.origin);
   if (policy === undefined) {
     throw new Refusal(
       "no_session",

@@ -127,8 +127,12 @@ export class ByteChannel {
     });
   }
 
-  /** Waits until bytes can be taken. Resolves to false when no more can arrive. */
+  /**
+   * Waits until bytes can be taken. Resolves to false when no more can arrive, and once the
+   * channel was lost: what had arrived before is then nobody's request.
+   */
   readable(): Promise<boolean> {
+    if (this.#failure !== undefined || this.#closed) return Promise.resolve(false);
     if (this.#queue.length > 0) return Promise.resolve(true);
     return new Promise((resolve) => {
       this.#awaitsReadable = resolve;

@@ -15,6 +15,8 @@ export interface AdmissionDependencies {
 /** A connection that was admitted. */
 export interface AdmittedGuest {
   readonly sourceAddress: string;
+  /** The sandbox that opened the connection: its address may be another's later. */
+  readonly sandboxId: string;
   readonly admission: Admission;
 }
 
@@ -41,7 +43,7 @@ export function admitGuest(deps: AdmissionDependencies, socket: Socket): Admitte
     refuse(deps, socket, sourceAddress, policy.sandboxId, reason);
     return undefined;
   }
-  return { sourceAddress, admission };
+  return { sourceAddress, sandboxId: policy.sandboxId, admission };
 }
 
 function refuse(

@@ -12,6 +12,8 @@ export interface GuestConnection {
   readonly socket: Duplex;
   readonly scheme: Scheme;
   readonly sourceAddress: string;
+  /** The sandbox that opened the connection. */
+  readonly sandboxId: string;
   /** The port that the guest connected to. */
   readonly port: number;
   /** Canonical server name of the TLS handshake; null for plain HTTP. */

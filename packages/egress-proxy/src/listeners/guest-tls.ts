@@ -8,7 +8,7 @@ import type { FindPolicy } from "../egress-policy/session-policy.ts";
 import { describeError, errorCode } from "../logging/describe-error.ts";
 import { joinHost } from "../upstream/destination.ts";
 import { negotiatedProtocol, type UpstreamProtocols } from "../upstream/upstream-protocols.ts";
-import type { Admission } from "./admission.ts";
+import type { AdmittedGuest } from "./admit-guest.ts";
 import { hostFromServerName, logSocketError, type ServeConnection } from "./guest-connection.ts";
 import { handshakeFailure } from "./handshake-failure.ts";
 
@@ -24,7 +24,7 @@ export interface GuestTlsDependencies {
 /** The TLS of all connections from one source address to one port. */
 export interface GuestTls {
   /** Begins the handshake of an admitted connection. */
-  accept(socket: Socket, admission: Admission): void;
+  accept(socket: Socket, guest: AdmittedGuest): void;
 }
 
 /**
@@ -40,8 +40,8 @@ export function createGuestTls(
   deps: GuestTlsDependencies,
 ): GuestTls {
   const { contexts, log } = deps;
-  /** Admissions by the guest's port, which the decrypted socket has in common with the one beneath it. */
-  const admissions = new Map<number, Admission>();
+  /** By the guest's port, which the decrypted socket has in common with the one beneath it. */
+  const guests = new Map<number, AdmittedGuest>();
 
   const contextFor = (serverName: string): SecureContext | undefined => {
     const host = hostFromServerName(serverName);
@@ -67,8 +67,8 @@ export function createGuestTls(
     // Not before the handshake is done: a guest that ends its side during it cannot finish it.
     socket.allowHalfOpen = true;
     const host = hostFromServerName(socket.servername || "");
-    const admission = admissions.get(socket.remotePort ?? 0);
-    if (host === undefined || admission === undefined) {
+    const guest = guests.get(socket.remotePort ?? 0);
+    if (host === undefined || guest === undefined) {
       socket.destroy();
       return;
     }
@@ -76,9 +76,8 @@ export function createGuestTls(
       socket,
       scheme: "https",
       port,
-      sourceAddress,
       serverName: host,
-      admission,
+      ...guest,
       protocol: negotiatedProtocol(socket),
     });
   });
@@ -101,11 +100,11 @@ export function createGuestTls(
   });
 
   return {
-    accept(socket, admission) {
+    accept(socket, guest) {
       const sourcePort = socket.remotePort ?? 0;
-      admissions.set(sourcePort, admission);
+      guests.set(sourcePort, guest);
       socket.once("close", () => {
-        if (admissions.get(sourcePort) === admission) admissions.delete(sourcePort);
+        if (guests.get(sourcePort) === guest) guests.delete(sourcePort);
       });
       tls.emit("connection", socket);
     },

@@ -28,7 +28,8 @@ describe("createTcpListener", () => {
     listener = createTcpListener({
       admitGuest(socket) {
         sockets.push(socket);
-        return { sourceAddress: policy.sourceAddress, admission: admitted };
+        const { sourceAddress, sandboxId } = policy;
+        return { sourceAddress, sandboxId, admission: admitted };
       },
       resolver: {
         async respond() {

@@ -42,8 +42,9 @@ export function createStreamListener(deps: StreamListenerDependencies): Server {
 async function serve(
   deps: StreamListenerDependencies,
   socket: Socket,
-  { sourceAddress, admission }: AdmittedGuest,
+  admitted: AdmittedGuest,
 ): Promise<void> {
+  const { sourceAddress, admission } = admitted;
   const policy = deps.findPolicy(sourceAddress);
   const { localAddress: address, localPort: port } = socket;
   if (policy === undefined || address === undefined || port === undefined) {
@@ -55,7 +56,7 @@ async function serve(
   if (socket.destroyed) return;
   if (found.kind === "https") {
     socket.allowHalfOpen = false;
-    deps.tlsFor(sourceAddress, port).accept(socket, admission);
+    deps.tlsFor(sourceAddress, port).accept(socket, admitted);
     return;
   }
   const { sandboxId } = policy;

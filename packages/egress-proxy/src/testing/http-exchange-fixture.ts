@@ -15,6 +15,7 @@ import type { Admission } from "../listeners/admission.ts";
 import { type Dial, DialError, type Scheme, schemePorts } from "../upstream/destination.ts";
 import type { Protocol } from "../upstream/upstream-protocols.ts";
 import { admitted } from "./admissions.ts";
+import { testSandboxId } from "./sessions.ts";
 
 export interface ExchangeFixtureOptions {
   /** An HTTP server's listener; `raw` instead is called with each connection. */
@@ -100,6 +101,7 @@ export async function startExchange(given: ExchangeFixtureOptions): Promise<Exch
       scheme,
       port: given.guestPort ?? schemePorts[scheme],
       sourceAddress: "198.18.4.6",
+      sandboxId: state.policy?.sandboxId ?? testSandboxId,
       serverName: scheme === "https" ? (given.serverName ?? "api.example.com") : null,
       admission: given.admission ?? admitted,
       protocol: given.protocol ?? "http/1.1",

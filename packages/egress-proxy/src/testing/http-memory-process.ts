@@ -27,6 +27,7 @@ const listener = net.createServer({ allowHalfOpen: true }, (socket) => {
     scheme: "https",
     port: 443,
     sourceAddress: policy.sourceAddress,
+    sandboxId: policy.sandboxId,
     serverName: "api.example.com",
     protocol: process.argv[3] === "h2" ? "h2" : "http/1.1",
     admission: admitted,

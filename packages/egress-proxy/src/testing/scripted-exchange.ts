@@ -140,6 +140,7 @@ async function run(script: Script, policies: Policies): Promise<Observations> {
     scheme: "https",
     port: 443,
     sourceAddress: policy.sourceAddress,
+    sandboxId: policy.sandboxId,
     serverName: "api.example.com",
     admission: admitted,
     protocol: script.guest ?? "http/1.1",

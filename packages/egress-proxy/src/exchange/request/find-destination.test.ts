@@ -20,6 +20,7 @@ function check(
     scheme,
     port,
     sourceAddress: "198.18.4.6",
+    sandboxId: "sb-aaaaaaaaaaaaaaaaaaaa",
     serverName: scheme === "https" ? serverName : null,
     admission: admitted,
     protocol: "http/1.1",

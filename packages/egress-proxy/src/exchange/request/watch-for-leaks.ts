@@ -2,6 +2,7 @@ import type { SessionPolicy } from "../../egress-policy/session-policy.ts";
 import type { IncomingBody } from "../../http/incoming-body.ts";
 import { StreamRedactor } from "../../redaction/stream-redactor.ts";
 import type { Exchange } from "../state/exchange.ts";
+import { presentPolicy } from "../state/present-policy.ts";
 
 /**
  * Notes the values that the head of a guest's request carries in plaintext,
@@ -9,7 +10,7 @@ import type { Exchange } from "../state/exchange.ts";
  * continues, so that the guest cannot observe this; its audit line is redacted.
  */
 export function watchHead({ audit, connection, deps }: Exchange, head: Buffer): void {
-  const policy = deps.findPolicy(connection.origin.sourceAddress);
+  const policy = presentPolicy(deps, connection.origin);
   if (policy?.search === undefined) return;
   const found = policy.search.findInHead(head);
   if (found.length === 0) return;

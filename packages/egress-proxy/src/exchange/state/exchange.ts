@@ -4,6 +4,7 @@ import type { RequestHead } from "../../http/message-heads.ts";
 import type { ValueSearch } from "../../redaction/value-search.ts";
 import type { AuditRecord } from "./audit-record.ts";
 import type { ExchangeDependencies } from "./exchange-dependencies.ts";
+import { presentPolicy } from "./present-policy.ts";
 import type { ServedConnection } from "./served-connection.ts";
 
 /** The progress of sending a request. */
@@ -40,9 +41,6 @@ export function currentSearch(
   policy: SessionPolicy,
 ): () => ValueSearch | undefined {
   const { connection, deps } = exchange;
-  exchange.search ??= () => {
-    const current = deps.findPolicy(connection.origin.sourceAddress);
-    return current?.sandboxId === policy.sandboxId ? current.search : policy.search;
-  };
+  exchange.search ??= () => (presentPolicy(deps, connection.origin) ?? policy).search;
   return exchange.search;
 }

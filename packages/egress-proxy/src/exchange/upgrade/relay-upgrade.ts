@@ -17,6 +17,7 @@ import type { OutgoingRequest } from "../request/prepare-request.ts";
 import { bodilessFraming, outgoingResponse } from "../response/outgoing-response.ts";
 import type { Responded } from "../response/response-context.ts";
 import { currentSearch, type Exchange } from "../state/exchange.ts";
+import { presentPolicy } from "../state/present-policy.ts";
 import { CollectedBytes } from "./collected-bytes.ts";
 import { MessageSubstituter } from "./message-substituter.ts";
 import { passBytes } from "./pass-bytes.ts";
@@ -104,8 +105,7 @@ function currentTokens(
   destination: Destination,
 ): () => TokenTable {
   return () => {
-    const current = deps.findPolicy(connection.origin.sourceAddress);
-    const { tokens } = current?.sandboxId === policy.sandboxId ? current : policy;
+    const { tokens } = presentPolicy(deps, connection.origin) ?? policy;
     return tokens.forDestination(destination);
   };
 }

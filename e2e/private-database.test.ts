@@ -128,7 +128,7 @@ describe("the private database", () => {
     await rm(directory, { recursive: true });
     const child = execFile(
       process.execPath,
-      [fileURLToPath(new URL("../packages/standalone/dist/main.js", import.meta.url))],
+      [fileURLToPath(new URL("../packages/standalone/dist/program/main.js", import.meta.url))],
       {
         env: {
           PATH: process.env["PATH"],

@@ -147,7 +147,7 @@ describe("privilege of the processes", () => {
         ],
         { maxBuffer: outputBytesMax },
       );
-      assert.ok(stdout.includes("/standalone/dist/main.js"), "command lines were read");
+      assert.ok(stdout.includes("/standalone/dist/program/main.js"), "command lines were read");
       assert.ok(!stdout.includes(encryptionKey) && !stdout.includes(apiKey), user);
     }
   });

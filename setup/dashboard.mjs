@@ -1,15 +1,13 @@
 // @ts-check
-import { createHash } from "node:crypto";
-import { existsSync, globSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { projectDirectory } from "./project-steps.mjs";
+import { fingerprintOf, isUpToDate, keepFingerprint } from "./source-fingerprint.mjs";
 
 const sourceDirectory = join(projectDirectory, "packages/dashboard");
 /** Beside what the control plane is compiled to: it serves these files, and sees no others. */
 const outputDirectory = join(projectDirectory, "packages/control-plane/dist/dashboard");
-const stamp = join(outputDirectory, ".fingerprint");
 
 /**
  * Bundles the dashboard, unless it is that of the present sources.
@@ -18,8 +16,11 @@ const stamp = join(outputDirectory, ".fingerprint");
  * @returns {Promise<string | null>}
  */
 export async function buildDashboard(report) {
-  const fingerprint = fingerprintOfSources();
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint) return null;
+  const fingerprint = fingerprintOf(
+    ["packages/dashboard", "packages/sdk/src", "packages/protocol/src/api"],
+    ["package-lock.json", "setup/dashboard.mjs"],
+  );
+  if (isUpToDate(outputDirectory, fingerprint)) return null;
   report("bundling");
   const { build, defaultClientConditions } = await import("vite");
   await build({
@@ -39,7 +40,7 @@ export async function buildDashboard(report) {
     },
   });
   const bytes = compressAssets();
-  writeFileSync(stamp, fingerprint);
+  keepFingerprint(outputDirectory, fingerprint);
   return `built, ${Math.round(bytes / 1000)} KB compressed`;
 }
 
@@ -55,26 +56,4 @@ function compressAssets() {
     writeFileSync(join(directory, `${name}.gz`), gzipSync(content, { level: 9 }));
   }
   return bytes;
-}
-
-/** A digest of everything that the dashboard is built from. */
-function fingerprintOfSources() {
-  const hash = createHash("sha256").update(process.version);
-  const files = [
-    ...filesOf("packages/dashboard"),
-    ...filesOf("packages/sdk/src"),
-    ...filesOf("packages/protocol/src/api"),
-    ...["package-lock.json", "setup/dashboard.mjs"],
-  ];
-  for (const file of files) {
-    hash.update(`${file}\n`).update(readFileSync(join(projectDirectory, file)));
-  }
-  return hash.digest("hex");
-}
-
-/** @param {string} folder */
-function filesOf(folder) {
-  return globSync(`${folder}/**/*.{ts,tsx,css,html,json}`, { cwd: projectDirectory })
-    .filter((file) => !file.includes("node_modules"))
-    .sort();
 }

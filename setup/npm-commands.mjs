@@ -19,7 +19,7 @@ const aDayPerFile = { OPENCOMPUTER_TEST_FILE_MINUTES: "1440" };
  */
 const commands = {
   quickstart: { purpose: "host", program: ["quickstart/dist/main.js"] },
-  serve: { purpose: "host", program: ["packages/standalone/dist/main.js"] },
+  serve: { purpose: "host", program: ["packages/standalone/dist/program/main.js"] },
   dev: {
     purpose: "host",
     // The supervisor restarts with its own files, and watches those of its processes.

@@ -1,5 +1,6 @@
 // @ts-check
 import process from "node:process";
+import { bundlePrograms } from "./bundle-programs.mjs";
 import { buildDashboard } from "./dashboard.mjs";
 import { commandNamed, readOptions } from "./npm-commands.mjs";
 import { createProgress } from "./progress.mjs";
@@ -48,6 +49,7 @@ async function buildService(purpose) {
     step("TypeScript", compileTypeScript).then(async () => {
       if (purpose === "host") await step("guest agent and image", buildGuestImage);
     }),
+    step("programs", bundlePrograms),
     step("library preloaded into QEMU", buildPreloadedLibrary),
     step("dashboard", buildDashboard),
   ]);

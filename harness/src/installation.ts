@@ -69,7 +69,7 @@ export async function startInstallation({
   const apiPort = port ?? (await findFreePort());
   const apiUrl = `http://127.0.0.1:${apiPort}`;
   const [nodeOption, mainFile] = {
-    compiled: ["--enable-source-maps", "packages/standalone/dist/main.js"] as const,
+    compiled: ["--enable-source-maps", "packages/standalone/dist/program/main.js"] as const,
     source: ["--conditions=source", "packages/standalone/src/main.ts"] as const,
   }[program.code];
   const child = spawn(program.node, [nodeOption, join(program.checkout, mainFile)], {
@@ -145,8 +145,8 @@ async function findProcesses(dataDirectory: string, name: string): Promise<numbe
   const id = await installationId(dataDirectory);
   const mainFile =
     name === "host"
-      ? /\/worker\/(dist|src)\/host\/main\.[jt]s/
-      : new RegExp(`/${name}/(dist|src)/main\\.[jt]s`);
+      ? /\/worker\/(dist\/program\/host\.js|src\/host\/main\.ts)/
+      : new RegExp(`/${name}/(dist/program/main\\.js|src/main\\.ts)`);
   const found: number[] = [];
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry)) continue;

@@ -43,8 +43,8 @@ async function readProportionalSetSize(pid: number): Promise<number> {
 }
 
 function nameOf(commandLine: string): string {
-  if (commandLine.includes("/worker/dist/host/main.js")) return "host";
-  const part = /\/([a-z-]+)\/dist\/main\.js/.exec(commandLine)?.[1];
+  if (commandLine.includes("/worker/dist/program/host.js")) return "host";
+  const part = /\/([a-z-]+)\/dist\/program\/main\.js/.exec(commandLine)?.[1];
   if (part !== undefined) return part === "standalone" ? "supervisor" : part;
   if (commandLine.includes("qemu-system")) return "machines";
   return /postgres/.test(commandLine) ? "database" : "other";

@@ -11,7 +11,7 @@ export function bundleOptions({ conditions, external }) {
   return {
     external,
     platform: "node",
-    resolve: { conditionNames: ["source", ...conditions, "import", "default"] },
+    resolve: { conditionNames: ["source", ...conditions, "default"] },
     treeshake: {
       // The members of zod's `z` only make schemas, and so do the methods of these.
       manualPureFunctions: ["z"],

@@ -27,7 +27,7 @@ export async function startBenchControlPlane({
   const port = await findFreePort();
   const apiKey = `osb_${randomBytes(32).toString("hex")}`;
   const child = fork(
-    fileURLToPath(new URL("../../../packages/control-plane/dist/main.js", import.meta.url)),
+    fileURLToPath(new URL("../../../packages/control-plane/dist/program/main.js", import.meta.url)),
     {
       env: {
         PATH: process.env["PATH"],

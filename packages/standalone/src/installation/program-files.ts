@@ -25,8 +25,10 @@ export function nodeOptionsOf(name: NodeProcess): readonly string[] {
 }
 
 /** The main file of a package, or of a folder of it. */
-export function mainFileOf(packageName: string, folder = "."): string {
-  const file = runsFromSource ? `src/${folder}/main.ts` : `dist/${folder}/main.js`;
+export function mainFileOf(packageName: string, folder?: string): string {
+  const file = runsFromSource
+    ? `src/${folder ?? "."}/main.ts`
+    : `dist/program/${folder ?? "main"}.js`;
   return pathOf(`packages/${packageName}/${file}`);
 }
 

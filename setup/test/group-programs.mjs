@@ -13,8 +13,14 @@ import { endSharedInstallation } from "@opencomputer/harness";
 after(async () => assert.deepEqual(await endSharedInstallation(), []));
 `;
 
-/** Lets tests of machines, which wait for answers in time, have the processor first. */
-const lowPriority = "data:text/javascript,import { setPriority } from 'node:os'; setPriority(10);";
+/**
+ * Lets tests with machines, which wait for responses in time, have the processor first.
+ *
+ * @param {number} priority
+ */
+function withPriority(priority) {
+  return `data:text/javascript,import { setPriority } from 'node:os'; setPriority(${priority});`;
+}
 
 /** Removes the programs of earlier runs. */
 export function clearGroupPrograms() {
@@ -26,12 +32,12 @@ export function clearGroupPrograms() {
  * process, and returns its path.
  *
  * @param {{ name: string, files: string[] }} group
- * @param {{ sharesInstallation: boolean, isBackground?: boolean }} options
+ * @param {{ sharesInstallation?: boolean, priority?: number }} options
  */
-export function writeGroupProgram({ name, files }, { sharesInstallation, isBackground = false }) {
+export function writeGroupProgram({ name, files }, { sharesInstallation = false, priority }) {
   const path = join(directory, `${name}.test.mjs`);
   const urls = [
-    ...(isBackground ? [lowPriority] : []),
+    ...(priority === undefined ? [] : [withPriority(priority)]),
     ...files.map((file) => pathToFileURL(join(projectDirectory, file)).href),
   ];
   const imports = urls.map((url) => `import ${JSON.stringify(url)};\n`).join("");

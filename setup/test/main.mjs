@@ -26,6 +26,10 @@ const unitConcurrency = 2;
  * three at a time, those that measure memory or wait for the network fail.
  */
 const concurrency = 2;
+/** What the tests of one process that starts no machine have of the processors, beside those with machines. */
+const patientPriority = 5;
+/** What unit tests have while the image and the golden snapshot of the machines are made. */
+const unitPriority = 10;
 /** So many that the files of each end long before the time of a file is over. */
 const sharedInstallations = 3;
 
@@ -69,15 +73,17 @@ const integration = wantsStage("integration") ? files.integration.filter(isWante
 const endToEnd = wantsStage("e2e") ? files.e2e.filter(isWanted) : [];
 
 const startsBaked = endToEnd.length > 0 || integration.some(isBaked);
-const startsProcesses = integration.length + endToEnd.length > 0;
+const patient = integration.filter(isPatient);
+const impatient = integration.filter((file) => !isPatient(file));
+const startsMachines = impatient.length + endToEnd.length > 0;
 clearGroupPrograms();
 // What needs no machine runs while the image and the golden snapshot of the machines are made.
 const results = mergeResults(
   await Promise.all([
-    runUnitTests(),
+    runTestsWithoutMachines(),
     wantsStage("go") && wantedPaths.length === 0 ? runGoTests() : noResults(),
     wantsStage("python") ? runPythonTests(isWanted) : noResults(),
-    startsProcesses ? runProcessTests() : noResults(),
+    startsMachines ? runTestsWithMachines() : noResults(),
   ]),
 );
 process.stdout.write(`\n${formatSlowest(results, slowestRows)}\n`);
@@ -93,23 +99,50 @@ const skipsAreFailures = process.env["CI"] === "true" && results.skipped.length 
 if (skipsAreFailures) process.stderr.write("In CI a skipped test is a failed one.\n");
 process.exitCode = results.failed > 0 || skipsAreFailures || results.passed === 0 ? 1 : 0;
 
-async function runUnitTests() {
-  if (unit.length === 0) return noResults();
-  const title = `\nunit: ${unit.length} files\n`;
-  const options = { sharesInstallation: false, isBackground: startsProcesses };
-  const groups = groupUnitTests(unit).map((group) => writeGroupProgram(group, options));
-  if (!startsProcesses) {
-    process.stdout.write(title);
-    return await run(groups, unitConcurrency);
+/** Runs unit tests, then those of processes that need no machine, one at a time. */
+async function runTestsWithoutMachines() {
+  return mergeResults([
+    await runBeside(`unit: ${unit.length} files`, groupUnitTests(unit), {
+      filesAtATime: unitConcurrency,
+      priority: unitPriority,
+    }),
+    await runBeside(
+      `integration without machines: ${patient.length} files`,
+      longestFirst(patient, longFiles).map((file) => ({
+        name: file.replaceAll("/", "-").replace(/\.test\.ts$/, ""),
+        files: [file],
+      })),
+      { filesAtATime: startsMachines ? 1 : concurrency, priority: patientPriority },
+    ),
+  ]);
+}
+
+/**
+ * Runs groups of files with a lower priority where tests with machines run
+ * beside them, and then prints what they report when all have ended.
+ *
+ * @param {string} title
+ * @param {{ name: string, files: string[] }[]} groups
+ * @param {{ filesAtATime: number, priority: number }} options
+ */
+async function runBeside(title, groups, { filesAtATime, priority }) {
+  if (groups.length === 0) return noResults();
+  const programs = groups.map((group) =>
+    writeGroupProgram(group, startsMachines ? { priority } : {}),
+  );
+  const heading = `\n${title}\n`;
+  if (!startsMachines) {
+    process.stdout.write(heading);
+    return await run(programs, filesAtATime);
   }
-  const output = [title];
-  const results = await run(groups, unitConcurrency, (text) => output.push(text));
+  const output = [heading];
+  const results = await run(programs, filesAtATime, (text) => output.push(text));
   process.stdout.write(output.join(""));
   return results;
 }
 
 /** Starts the groups that share an installation first, since they take longest. */
-async function runProcessTests() {
+async function runTestsWithMachines() {
   try {
     await prepareMachines();
   } catch (error) {
@@ -118,9 +151,9 @@ async function runProcessTests() {
     process.stderr.write(`${error.message}\n`);
     return { ...noResults(), failed: 1, failures: [failure] };
   }
-  process.stdout.write(`\nintegration: ${integration.length} files, e2e: ${endToEnd.length}\n`);
+  process.stdout.write(`\nintegration: ${impatient.length} files, e2e: ${endToEnd.length}\n`);
   const { shared, alone } = groupEndToEndTests(endToEnd, { groups: sharedInstallations, shares });
-  const files = longestFirst([...alone, ...integration], longFiles);
+  const files = longestFirst([...alone, ...impatient], longFiles);
   return run(
     [
       ...shared.map((group) => writeGroupProgram(group, { sharesInstallation: true })),
@@ -142,6 +175,15 @@ function run(paths, filesAtATime, print = (text) => process.stdout.write(text)) 
     fileMinutesMax,
     print,
   });
+}
+
+/**
+ * Whether a test starts no machine, measures no memory and waits for no network.
+ *
+ * @param {string} file of an integration test
+ */
+function isPatient(file) {
+  return /^packages\/(cli|control-plane|standalone)\//.test(file);
 }
 
 /** @param {string} file of an integration test */

@@ -30,7 +30,7 @@ signal.signal(signal.SIGUSR1, report)
 open('/tmp/ready', 'w').close()
 while True:
     count += 1
-    time.sleep(0.01)
+    time.sleep(0.05)
 END
 nohup python3 /tmp/counter.py >/dev/null 2>&1 & echo $! > /tmp/pid
 while [ ! -e /tmp/ready ]; do sleep 0.05; done`;
@@ -64,7 +64,7 @@ while True:
     name = os.uname().nodename
     if name not in names:
         names.append(name)
-    time.sleep(0.01)
+    time.sleep(0.05)
 END
 nohup python3 /tmp/witness.py >/dev/null 2>&1 & echo $! > /tmp/witness-pid
 while [ ! -e /tmp/witnesses ]; do sleep 0.05; done`;

@@ -67,7 +67,9 @@ export async function startProxy({
   const caFile = join(directory, "ca.pem");
   await writeFile(caFile, originAuthority.certificatePem);
   const child = fork(
-    fileURLToPath(new URL("../../../../packages/egress-proxy/dist/program/main.js", import.meta.url)),
+    fileURLToPath(
+      new URL("../../../../packages/egress-proxy/dist/program/main.js", import.meta.url),
+    ),
     {
       env: {
         PATH: process.env["PATH"],

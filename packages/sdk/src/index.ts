@@ -85,8 +85,9 @@ export type { AttachOptions } from "./commands/attach-session.ts";
 export type { CommandSession } from "./commands/command-session.ts";
 export type { Commands, RunOptions, StartOptions } from "./commands/commands.ts";
 export type { OutputChunk } from "./commands/session-output.ts";
-export type { Shell, ShellOptions, ShellRunOptions } from "./commands/shell.ts";
+export type { Shell, ShellOptions } from "./commands/shell.ts";
 export { ShellBusyError, ShellClosedError } from "./commands/shell-errors.ts";
+export type { ShellRunOptions } from "./commands/shell-run.ts";
 export { type CallOptions, type ConnectionOptions, defaultApiUrl } from "./connection.ts";
 export {
   type EgressFilter,

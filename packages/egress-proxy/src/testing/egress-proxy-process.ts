@@ -7,7 +7,7 @@ import { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { type AuditLine, auditLineSchema } from "@opencomputer/protocol/wire";
 
-const mainFile = fileURLToPath(new URL("../main.ts", import.meta.url));
+const mainFile = fileURLToPath(new URL("../../dist/program/main.js", import.meta.url));
 
 /** Where the process finds the stream for audit lines. */
 const auditDescriptor = 3;
@@ -37,7 +37,7 @@ export interface EgressProxyProcess {
 export async function startEgressProxyProcess(
   environment: Record<string, string> & { OPENCOMPUTER_EGRESS_PROXY_SOCKET: string },
 ): Promise<EgressProxyProcess> {
-  const child = spawn(process.execPath, ["--conditions=source", mainFile], {
+  const child = spawn(process.execPath, ["--enable-source-maps", mainFile], {
     env: {
       PATH: process.env["PATH"],
       OPENCOMPUTER_EGRESS_AUDIT_DESCRIPTOR: String(auditDescriptor),

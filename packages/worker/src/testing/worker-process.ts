@@ -6,6 +6,7 @@ import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { type CommandResult, commandResultSchema } from "@opencomputer/protocol/api";
 import {
   type PrepareSandboxRequest,
@@ -73,10 +74,10 @@ export async function startWorkerScene(options: {
     return workerStatusSchema.parse((await call("GET", "/v1/status")).body);
   }
 
-  function launch(mainFile: string, asUser: readonly string[], environment: object): ChildProcess {
+  function launch(program: string, asUser: readonly string[], environment: object): ChildProcess {
     const log = createWriteStream(logPath, { flags: "a" });
-    const path = new URL(mainFile, import.meta.url).pathname;
-    const node = [process.execPath, "--conditions=source", path];
+    const path = fileURLToPath(new URL(`../../dist/program/${program}.js`, import.meta.url));
+    const node = [process.execPath, "--enable-source-maps", path];
     const [command = "", ...rest] = [...launcher, ...asUser, ...node];
     const launched = spawn(command, rest, {
       stdio: ["ignore", "pipe", "pipe"],
@@ -99,7 +100,7 @@ export async function startWorkerScene(options: {
     await rm(hostSocketPath, { force: true });
     // The service mounts its directories into the worker's root; here it is let through to them.
     await chmod(join(dataDirectory, "data"), 0o711);
-    host = launch("../host/main.ts", [], {
+    host = launch("host", [], {
       OPENCOMPUTER_WORKER_USER_ID: String(userId),
       OPENCOMPUTER_WORKER_GROUP_ID: String(groupId),
     });
@@ -109,7 +110,7 @@ export async function startWorkerScene(options: {
     });
     const asWorker = ["setpriv", `--reuid=${userId}`, `--regid=${groupId}`];
     const privileges = ["--clear-groups", "--no-new-privs", "--bounding-set=-all"];
-    child = launch("../main.ts", [...asWorker, ...privileges, "--inh-caps=-all"], {
+    child = launch("main", [...asWorker, ...privileges, "--inh-caps=-all"], {
       OPENCOMPUTER_ACCEL: process.env["OPENCOMPUTER_ACCEL"],
       OPENCOMPUTER_WORKER_SOCKET: socketPath,
       OPENCOMPUTER_GUEST_IMAGE_DIR: new URL("../../../../guest-image/build", import.meta.url)

@@ -176,7 +176,6 @@ export async function startEgressProxy(options: {
   const tlsFor = createGuestTlsByPort({
     contexts,
     serveConnection: serve,
-    findPolicy,
     protocols,
     auditRefusal,
     log,

@@ -4,7 +4,6 @@ import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import type { AuditRefusal } from "../audit/sparse-audit.ts";
 import type { LeafContexts } from "../certificates/leaf-contexts.ts";
-import type { FindPolicy } from "../egress-policy/session-policy.ts";
 import { describeError, errorCode } from "../logging/describe-error.ts";
 import { joinHost } from "../upstream/destination.ts";
 import { negotiatedProtocol, type UpstreamProtocols } from "../upstream/upstream-protocols.ts";
@@ -15,28 +14,27 @@ import { handshakeFailure } from "./handshake-failure.ts";
 export interface GuestTlsDependencies {
   readonly contexts: LeafContexts;
   readonly serveConnection: ServeConnection;
-  readonly findPolicy: FindPolicy;
   readonly protocols: UpstreamProtocols;
   readonly auditRefusal: AuditRefusal;
   readonly log: Logger;
 }
 
-/** The TLS of all connections from one source address to one port. */
+/** The TLS of all connections of one sandbox to one port. */
 export interface GuestTls {
   /** Begins the handshake of an admitted connection. */
   accept(socket: Socket, guest: AdmittedGuest): void;
 }
 
 /**
- * Creates the TLS for all connections from one source address to one port of the guest's.
+ * Creates the TLS for all connections of one sandbox at its address to one port of the guest's.
  *
  * TLS 1.2 and 1.3 (RFC 5246, RFC 8446), no client certificates. ALPN mirrors
  * what the upstream speaks. The handshake of a client that names no host, or an invalid
  * one, fails for lack of a certificate. Sessions are resumed by tickets whose
- * key is this server's alone, so a ticket of one address is useless at another.
+ * key is this server's alone, so a ticket of one sandbox is useless to another.
  */
 export function createGuestTls(
-  { sourceAddress, port }: { sourceAddress: string; port: number },
+  { sandboxId, sourceAddress, port }: { sandboxId: string; sourceAddress: string; port: number },
   deps: GuestTlsDependencies,
 ): GuestTls {
   const { contexts, log } = deps;
@@ -87,7 +85,7 @@ export function createGuestTls(
     const serverName = socket.servername || null;
     deps.auditRefusal({
       kind: "tls",
-      sandboxId: deps.findPolicy(sourceAddress)?.sandboxId ?? null,
+      sandboxId,
       sourceAddress,
       host: serverName === null ? null : hostAt(serverName, port),
       port,

@@ -10,7 +10,7 @@ import { BlockScanner } from "../redaction/block-scanner.ts";
 import { createSessions } from "../sessions/sessions.ts";
 import { createTestAuthority } from "../testing/certificates.ts";
 import { isProbed } from "../testing/is-probed.ts";
-import { createTestLog, testSandboxId, testSession } from "../testing/sessions.ts";
+import { createTestLog, otherSandboxId, testSandboxId, testSession } from "../testing/sessions.ts";
 import { UpstreamProtocols } from "../upstream/upstream-protocols.ts";
 import { admitGuest } from "./admit-guest.ts";
 import { createConnectionTable } from "./connection-table.ts";
@@ -37,7 +37,7 @@ describe("createTlsListener", async () => {
     scanner: new BlockScanner(),
     onAddressReleased: connections.destroyAllOf,
     onPolicyEnded: () => undefined,
-    onAddressTaken: () => assert.fail("no address changes its owner here"),
+    onAddressTaken: () => undefined,
   });
   const refusals: Refusal[] = [];
   const protocols = new UpstreamProtocols();
@@ -50,7 +50,6 @@ describe("createTlsListener", async () => {
     tlsFor: createGuestTlsByPort({
       contexts,
       serveConnection: createEchoServe(served),
-      findPolicy,
       protocols,
       auditRefusal,
       log: createTestLog(),
@@ -263,6 +262,20 @@ describe("createTlsListener", async () => {
     const next = open({ servername: "api.example.com" });
     assert.equal(await outcome(next), "connected");
     next.destroy();
+    await allClosed();
+  });
+
+  test("a handshake that another sandbox's session ends is audited as its own sandbox's", async () => {
+    const raw = connectTcp({ host: "127.0.0.1", port, localAddress: guestAddress });
+    raw.on("error", () => raw.destroy());
+    await once(raw, "connect");
+    while (connections.count === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const refusal = await refusalAfter(async () => {
+      sessions.put(testSession({ sandboxId: otherSandboxId, sourceAddress: guestAddress }));
+      await once(raw.resume(), "close");
+    });
+    assert.equal(refusal?.sandboxId, testSandboxId);
+    sessions.put(testSession({ sourceAddress: guestAddress }));
     await allClosed();
   });
 

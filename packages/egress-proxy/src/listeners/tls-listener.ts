@@ -22,7 +22,7 @@ export function createTlsListener(deps: {
     const admitted = deps.admitGuest(socket);
     if (admitted === undefined) return;
     probeWhenSilent(socket);
-    deps.tlsFor(admitted.sourceAddress, schemePorts.https).accept(socket, admitted);
+    deps.tlsFor(admitted, schemePorts.https).accept(socket, admitted);
   });
   return listener;
 }

@@ -56,7 +56,7 @@ async function serve(
   if (socket.destroyed) return;
   if (found.kind === "https") {
     socket.allowHalfOpen = false;
-    deps.tlsFor(sourceAddress, port).accept(socket, admitted);
+    deps.tlsFor(admitted, port).accept(socket, admitted);
     return;
   }
   const { sandboxId } = policy;

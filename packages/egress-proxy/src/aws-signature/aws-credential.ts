@@ -1,16 +1,9 @@
-import { inspect } from "node:util";
 import type { AwsEgressSecret } from "@opencomputer/protocol/wire";
+import { UnprintedSecret } from "../logging/unprinted-secret.ts";
 import { type CredentialScope, signingKey } from "./credential-scope.ts";
 
-/**
- * An AWS secret of a session: the tokens that a guest signs with, and the
- * credentials that they stand for. Values can only be read deliberately: they
- * are not own properties, so printing, spreading, cloning and JSON leave them out.
- */
-export class AwsCredential {
-  readonly name: string;
-  readonly allowedHosts: readonly string[];
-  readonly substituteIn: readonly string[];
+/** An AWS secret of a session: the tokens that a guest signs with, and the credentials that they stand for. */
+export class AwsCredential extends UnprintedSecret {
   /** What the guest has for the access key id. */
   readonly accessKeyIdToken: string;
   readonly secretAccessKeyToken: string;
@@ -20,9 +13,7 @@ export class AwsCredential {
   readonly #sessionToken: string | undefined;
 
   constructor(secret: AwsEgressSecret) {
-    this.name = secret.name;
-    this.allowedHosts = Object.freeze([...secret.allowedHosts]);
-    this.substituteIn = Object.freeze([...secret.substituteIn]);
+    super(secret);
     this.accessKeyIdToken = secret.accessKeyId.token;
     this.secretAccessKeyToken = secret.secretAccessKey.token;
     this.sessionTokenToken = secret.sessionToken.token;
@@ -75,18 +66,5 @@ export class AwsCredential {
       this.#secretAccessKey === other.#secretAccessKey &&
       this.#sessionToken === other.#sessionToken
     );
-  }
-
-  toJSON(): Record<string, unknown> {
-    const { name, allowedHosts, substituteIn } = this;
-    return { name, allowedHosts, substituteIn, value: "[secret]" };
-  }
-
-  toString(): string {
-    return `[secret ${this.name}]`;
-  }
-
-  [inspect.custom](): string {
-    return this.toString();
   }
 }

@@ -4,18 +4,14 @@ import { WireError } from "@opencomputer/protocol/api";
 import { hostOfAuthority, isInSandboxDomain } from "@opencomputer/protocol/wire";
 import type { Logger } from "pino";
 import type { IsApiName } from "../previews/api-names.ts";
-import type { OpenPreview, PreviewRepository } from "../previews/preview-repository.ts";
-import type { PreviewSessions } from "../previews/preview-sessions.ts";
-import type { SandboxActivity } from "../sandboxes/lifecycle/sandbox-activity.ts";
-import type { SandboxLifecycle } from "../sandboxes/lifecycle/sandbox-lifecycle.ts";
-import type { Workers } from "../worker/workers.ts";
+import type { OpenPreview } from "../previews/preview-repository.ts";
 import { describeFailure } from "./describe-failure.ts";
 import { noSuchPreview, sendFailure } from "./failure-page.ts";
 import { createPreviewFinder } from "./find-preview.ts";
 import { openUpgradeResponse } from "./open-upgrade-response.ts";
 import { createOpenVisits } from "./open-visits.ts";
 import { readTarget } from "./request-fields.ts";
-import { createServeVisit, type UpgradedConnection } from "./serve-visit.ts";
+import { createServeVisit, type UpgradedConnection, type VisitParts } from "./serve-visit.ts";
 
 /** Serves the requests for previews, on the server of the API and before its routes. */
 export interface PreviewGateway {
@@ -42,15 +38,7 @@ export interface PreviewGatewayOptions {
 const suspicious: readonly string[] = ["sandbox_not_running", "worker_unavailable", "guest_failed"];
 
 export function createPreviewGateway(
-  deps: {
-    previews: PreviewRepository;
-    sessions: PreviewSessions;
-    activity: SandboxActivity;
-    lifecycle: SandboxLifecycle;
-    workers: Pick<Workers, "of">;
-    now: () => number;
-    logger: Logger;
-  },
+  deps: VisitParts & { logger: Logger },
   options: PreviewGatewayOptions,
 ): PreviewGateway {
   const { previews, lifecycle, logger } = deps;

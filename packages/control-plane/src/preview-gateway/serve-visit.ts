@@ -31,6 +31,16 @@ export interface UpgradedConnection {
   head: Buffer;
 }
 
+/** What a visit needs of the sandboxes and their previews. */
+export interface VisitParts {
+  previews: PreviewRepository;
+  sessions: PreviewSessions;
+  activity: SandboxActivity;
+  lifecycle: SandboxLifecycle;
+  workers: Pick<Workers, "of">;
+  now: () => number;
+}
+
 export type ServeVisit = (
   visit: Visit,
   request: IncomingMessage,
@@ -45,15 +55,7 @@ export type ServeVisit = (
  * Rejects when the sandbox or its server fails.
  */
 export function createServeVisit(
-  deps: {
-    previews: PreviewRepository;
-    sessions: PreviewSessions;
-    activity: SandboxActivity;
-    lifecycle: SandboxLifecycle;
-    workers: Pick<Workers, "of">;
-    visits: OpenVisits;
-    now: () => number;
-  },
+  deps: VisitParts & { visits: OpenVisits },
   options: {
     sandboxDomain: string;
     /** The scheme under which visitors reach this server, unless a trusted proxy sets it. */

@@ -8,7 +8,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { exitCodes } from "@opencomputer/protocol/wire";
 import { createFakeEgressProxy } from "./testing/fake-egress-proxy.ts";
-import { createFakeWorker } from "./testing/fake-worker.ts";
+import { createFakeWorker } from "./testing/fake-worker/fake-worker.ts";
 import { freePort } from "./testing/free-port.ts";
 import { type PostgresCluster, startPostgresCluster } from "./testing/postgres-cluster.ts";
 import { eventually } from "./testing/test-installation.ts";

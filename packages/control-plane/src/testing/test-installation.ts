@@ -9,7 +9,7 @@ import type { OpenDatabase } from "../database/database.ts";
 import { createApiKeyRepository, mintApiKey } from "../orgs/api-key-repository.ts";
 import { ensureOrg, OrgTransactions } from "../orgs/org-repository.ts";
 import { createFakeEgressProxy } from "./fake-egress-proxy.ts";
-import { createFakeWorker } from "./fake-worker.ts";
+import { createFakeWorker } from "./fake-worker/fake-worker.ts";
 import { createRecordingLogger } from "./recording-logger.ts";
 
 export interface ApiResponse {

@@ -9,7 +9,7 @@ import {
 } from "@opencomputer/protocol/api";
 import { eq } from "../../database/query-builder.ts";
 import { checkpoints } from "../../database/schema.ts";
-import { checkpointBytes } from "../fake-worker.ts";
+import { checkpointBytes } from "../fake-worker/saved-states.ts";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 

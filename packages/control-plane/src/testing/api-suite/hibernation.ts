@@ -8,7 +8,7 @@ import {
 } from "@opencomputer/protocol/api";
 import { eq } from "../../database/query-builder.ts";
 import { sandboxes } from "../../database/schema.ts";
-import { hibernatedBytes } from "../fake-worker.ts";
+import { hibernatedBytes } from "../fake-worker/saved-states.ts";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 

@@ -13,7 +13,7 @@ import { eq } from "../../database/query-builder.ts";
 import { machineUsage, sandboxes, usageBuckets, usageSandboxes } from "../../database/schema.ts";
 import { storeUsage } from "../../usage/store-usage.ts";
 import { createUsageMaintenance } from "../../usage/usage-maintenance.ts";
-import { hibernatedBytes } from "../fake-worker.ts";
+import { hibernatedBytes } from "../fake-worker/saved-states.ts";
 import { eventually } from "../test-installation.ts";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 

@@ -40,23 +40,13 @@ export interface Internet {
   close(): Promise<void>;
 }
 
-/**
- * Starts the hosts. `handler` responds for all of them: by default with a JSON
- * object that has nothing of the request. `plainHosts` speak HTTP, not HTTPS.
- */
-export async function startInternet({
-  hosts,
-  publicHosts = [],
-  plainHosts = [],
-  misnamedHosts = [],
-  otherHttpsPlaces = [],
-  streamPlaces = [],
-  handler = respondOk,
-  streamed = false,
-}: {
-  hosts: string[];
+/** What is on a simulated internet. */
+export interface InternetOptions {
+  /** Names of hosts that speak HTTPS. */
+  hosts?: string[];
   /** Names whose address a nameserver of the test gives: `egressHosts` has none of them. */
   publicHosts?: string[];
+  /** Hosts that speak HTTP, not HTTPS. */
   plainHosts?: string[];
   /** Names whose server shows the certificate of the other hosts. */
   misnamedHosts?: string[];
@@ -64,10 +54,22 @@ export async function startInternet({
   otherHttpsPlaces?: string[];
   /** `host:port` of hosts that serve something else than HTTP. */
   streamPlaces?: string[];
+  /** Responds for all of them: by default with a JSON object that has nothing of the request. */
   handler?: Handler;
   /** Hands requests to the handler before their body, which is neither kept nor recorded. */
   streamed?: boolean;
-}): Promise<Internet> {
+}
+
+export async function startInternet({
+  hosts = [],
+  publicHosts = [],
+  plainHosts = [],
+  misnamedHosts = [],
+  otherHttpsPlaces = [],
+  streamPlaces = [],
+  handler = respondOk,
+  streamed = false,
+}: InternetOptions = {}): Promise<Internet> {
   const directory = await mkdtemp(join(tmpdir(), "opencomputer-internet-"));
   const caFile = join(directory, "ca.pem");
   const authority = await createAuthority("Simulated internet");

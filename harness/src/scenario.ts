@@ -4,7 +4,7 @@ import { type CreateSandboxOptions, Sandbox, SecretStore } from "@opencomputer/s
 import { killSandboxes } from "./clear-org.ts";
 import { listHostResources } from "./host-resources.ts";
 import { type RunningInstallation, startInstallation } from "./installation.ts";
-import { type Handler, type Internet, startInternet } from "./internet.ts";
+import { type Internet, type InternetOptions, startInternet } from "./internet.ts";
 import { mountSmallDisk, type SmallDisk } from "./small-disk.ts";
 import { copyTemplate, removeDataDirectory } from "./template.ts";
 
@@ -31,28 +31,9 @@ export interface Scenario {
   end(): Promise<string[]>;
 }
 
-export async function startScenario({
-  hosts = [],
-  publicHosts = [],
-  plainHosts = [],
-  misnamedHosts = [],
-  otherHttpsPlaces = [],
-  streamPlaces = [],
-  handler,
-  streamed = false,
-  environment = {},
-  workerDiskBytes,
-  auditDiskBytes,
-  sharesImages = true,
-}: {
-  hosts?: string[];
-  publicHosts?: string[];
-  plainHosts?: string[];
-  misnamedHosts?: string[];
-  otherHttpsPlaces?: string[];
-  streamPlaces?: string[];
-  handler?: Handler;
-  streamed?: boolean;
+/** What an installation of its own has besides the internet around it. */
+export interface ScenarioOptions extends InternetOptions {
+  /** Settings, besides those of the internet. */
   environment?: Record<string, string>;
   /** Gives the worker's files a disk of their own, of this size. */
   workerDiskBytes?: number;
@@ -60,17 +41,16 @@ export async function startScenario({
   auditDiskBytes?: number;
   /** Whether images and golden snapshots are hard links to those of other tests. */
   sharesImages?: boolean;
-} = {}): Promise<Scenario> {
-  const internet = await startInternet({
-    hosts,
-    publicHosts,
-    plainHosts,
-    misnamedHosts,
-    otherHttpsPlaces,
-    streamPlaces,
-    streamed,
-    ...(handler === undefined ? {} : { handler }),
-  });
+}
+
+export async function startScenario({
+  environment = {},
+  workerDiskBytes,
+  auditDiskBytes,
+  sharesImages = true,
+  ...internetOptions
+}: ScenarioOptions = {}): Promise<Scenario> {
+  const internet = await startInternet(internetOptions);
   const dataDirectory = await copyTemplate({ sharesImages });
   const diskOf = async (part: string, sizeBytes: number | undefined) =>
     sizeBytes === undefined

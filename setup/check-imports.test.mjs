@@ -1,31 +1,20 @@
 // @ts-check
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { checkImports } from "./check-imports.mjs";
-import { sources } from "./cruise-sources.mjs";
+import { createSourceTree } from "./source-tree.mjs";
 
 describe("checkImports", () => {
-  /** @type {string} */
-  let directory;
+  /** @type {ReturnType<typeof createSourceTree>} */
+  let tree;
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), "imports-"));
-    for (const source of sources) mkdirSync(join(directory, source));
+    tree = createSourceTree();
   });
-  afterEach(() => rmSync(directory, { recursive: true }));
+  afterEach(() => tree.remove());
 
-  /** @param {Record<string, string>} files text by path */
-  const write = (files) => {
-    for (const [path, text] of Object.entries(files)) {
-      mkdirSync(join(directory, dirname(path)), { recursive: true });
-      writeFileSync(join(directory, path), text);
-    }
-  };
   const refusal = async () => {
     try {
-      await checkImports(directory);
+      await checkImports(tree.directory);
     } catch (error) {
       // Long lines are broken.
       return String(error).replace(/\s+/g, " ");
@@ -34,7 +23,7 @@ describe("checkImports", () => {
   };
 
   test("permits imports of lower layers, and tests that import from anywhere", async () => {
-    write({
+    tree.write({
       "packages/worker/src/api/server.ts":
         'import { machine } from "../machines/machine.ts";\nmachine();\n',
       "packages/worker/src/machines/machine.ts": "export function machine() {}\n",
@@ -44,7 +33,7 @@ describe("checkImports", () => {
   });
 
   test("refuses an import of a higher layer", async () => {
-    write({
+    tree.write({
       "packages/worker/src/api/server.ts": "export {};\n",
       "packages/worker/src/machines/machine.ts": 'import "../api/server.ts";\n',
     });
@@ -52,7 +41,7 @@ describe("checkImports", () => {
   });
 
   test("refuses a folder without a layer", async () => {
-    write({
+    tree.write({
       "packages/worker/src/new-folder/thing.ts": 'import "../machines/machine.ts";\n',
       "packages/worker/src/machines/machine.ts": "export {};\n",
     });
@@ -60,7 +49,7 @@ describe("checkImports", () => {
   });
 
   test("refuses a cycle between files, also one of types", async () => {
-    write({
+    tree.write({
       "packages/cli/src/a.ts": 'import type { B } from "./b.ts";\nexport type A = B;\n',
       "packages/cli/src/b.ts": 'import type { A } from "./a.ts";\nexport type B = A;\n',
     });
@@ -68,7 +57,7 @@ describe("checkImports", () => {
   });
 
   test("refuses a cycle between folders without one between their files", async () => {
-    write({
+    tree.write({
       "packages/worker/src/machines/first/a.ts": 'import "../second/b.ts";\n',
       "packages/worker/src/machines/first/c.ts": "export {};\n",
       "packages/worker/src/machines/second/b.ts": "export {};\n",
@@ -78,7 +67,7 @@ describe("checkImports", () => {
   });
 
   test("refuses a process that imports another one's code, and an SDK that imports the inner wire", async () => {
-    write({
+    tree.write({
       "packages/worker/src/main.ts": 'import "../../control-plane/src/main.ts";\n',
       "packages/control-plane/src/main.ts": "export {};\n",
       "packages/sdk/src/index.ts": 'import "../../protocol/src/wire/index.ts";\n',
@@ -90,7 +79,7 @@ describe("checkImports", () => {
   });
 
   test("refuses a library in protocol, and test code in a process", async () => {
-    write({
+    tree.write({
       "packages/protocol/src/api/index.ts": 'import "node:fs";\n',
       "packages/worker/src/main.ts": 'import "./testing/scenario.ts";\n',
       "packages/worker/src/testing/scenario.ts": "export {};\n",

@@ -1,39 +1,29 @@
 // @ts-check
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { checkSmallFiles, exceptions } from "./check-small-files.mjs";
-import { sources } from "./cruise-sources.mjs";
 import { projectDirectory } from "./project-steps.mjs";
+import { createSourceTree } from "./source-tree.mjs";
 
 describe("checkSmallFiles", () => {
   const importing = 'import { part } from "./part.ts";\npart();\n';
   const part = "export function part() {}\n";
-  /** @type {string} */
-  let directory;
+  /** @type {ReturnType<typeof createSourceTree>} */
+  let tree;
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), "small-files-"));
-    for (const source of sources) mkdirSync(join(directory, source));
+    tree = createSourceTree();
   });
-  afterEach(() => rmSync(directory, { recursive: true }));
-
-  /** @param {Record<string, string>} files text by path */
-  const write = (files) => {
-    for (const [path, text] of Object.entries(files)) {
-      mkdirSync(join(directory, dirname(path)), { recursive: true });
-      writeFileSync(join(directory, path), text);
-    }
-  };
+  afterEach(() => tree.remove());
 
   test("refuses a small file that only one file and tests import", async () => {
-    write({
+    tree.write({
       "bench/src/main.ts": importing,
       "bench/src/other.test.ts": importing,
       "bench/src/part.ts": part,
     });
-    await assert.rejects(checkSmallFiles(directory), {
+    await assert.rejects(checkSmallFiles(tree.directory), {
       message: /bench\/src\/part\.ts belongs in bench\/src\/main\.ts/,
     });
   });
@@ -49,17 +39,17 @@ describe("checkSmallFiles", () => {
   };
   for (const [what, files] of Object.entries(permitted)) {
     test(`permits a file ${what}`, async () => {
-      write({ "bench/src/main.ts": importing, "bench/src/part.ts": part, ...files });
-      await checkSmallFiles(directory);
+      tree.write({ "bench/src/main.ts": importing, "bench/src/part.ts": part, ...files });
+      await checkSmallFiles(tree.directory);
     });
   }
 
   test("permits what the index of a package exports", async () => {
-    write({
+    tree.write({
       "bench/src/index.ts": 'export { part } from "./part.ts";\n',
       "bench/src/part.ts": part,
     });
-    await checkSmallFiles(directory);
+    await checkSmallFiles(tree.directory);
   });
 });
 

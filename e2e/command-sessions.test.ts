@@ -8,7 +8,8 @@ import {
   type Scenario,
   startSharedScenario,
 } from "@opencomputer/harness";
-import { type CommandSession, OpenComputerError, type Sandbox } from "@opencomputer/sdk";
+import type { CommandSession, Sandbox } from "@opencomputer/sdk";
+import { reaches } from "./reaches-sandbox.ts";
 
 const program = fileURLToPath(new URL("../packages/cli/bin/oc.js", import.meta.url));
 const megabyte = 1024 * 1024;
@@ -35,15 +36,6 @@ describe("command sessions", () => {
     }
     return received;
   }
-  /** The service is back when it reaches the sandbox again. */
-  const responds = () =>
-    sandbox.exec.list().then(
-      () => true,
-      (error: unknown) => {
-        assert.ok(error instanceof OpenComputerError, String(error));
-        return false;
-      },
-    );
   const chunksOf = (session: CommandSession) => session[Symbol.asyncIterator]();
   /** Prints what it reads, line by line, and ends with 9 at the end of its input. */
   const echoLines = "echo begun; while read -r line; do echo got $line; done; exit 9";
@@ -90,7 +82,7 @@ describe("command sessions", () => {
     const lost = assert.rejects(before.wait(), { code: "connection_failed" });
     await loss();
     await lost;
-    while (!(await responds())) await pause();
+    while (!(await reaches(sandbox))) await pause();
     const again = await sandbox.exec.attach(before.sessionId);
     const chunks = chunksOf(again);
     await readUntil(chunks, "begun\ngot one\n");

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Scenario, startSharedScenario } from "@opencomputer/harness";
-import { OpenComputerError, Sandbox } from "@opencomputer/sdk";
+import { Sandbox } from "@opencomputer/sdk";
+import { reaches } from "./reaches-sandbox.ts";
 
 const pollMilliseconds = 200;
 
@@ -18,15 +19,6 @@ describe("shells, idempotency keys and what counts as use", () => {
     while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
   }
   const statusOf = async ({ id }: Sandbox) => (await Sandbox.get(id, scenario.connection)).status;
-  /** The service is back when it reaches the sandbox again. */
-  const responds = () =>
-    sandbox.exec.list().then(
-      () => true,
-      (error: unknown) => {
-        assert.ok(error instanceof OpenComputerError, String(error));
-        return false;
-      },
-    );
 
   test("a shell keeps its state, through syntax errors, time-outs and a hibernation", async () => {
     const shell = await sandbox.exec.shell({ cwd: "/workspace", envs: { ONE: "1" } });
@@ -81,7 +73,7 @@ describe("shells, idempotency keys and what counts as use", () => {
     const [pid] = await scenario.installation.pidsOf("worker");
     assert.ok(pid !== undefined);
     process.kill(pid, "SIGKILL");
-    await untilHolds(responds);
+    await untilHolds(() => reaches(sandbox));
     assert.equal((await start()).sessionID, sessionID);
     assert.equal((await sandbox.exec.run("pgrep -xfc 'sleep 654'")).stdout, "1\n");
     await assert.rejects(sandbox.exec.startDetached("sleep 655", { idempotencyKey: "session" }), {

@@ -31,19 +31,20 @@ export function tuneMigration(
 }
 
 /**
- * Waits until `isDone` returns true, asking again after each interval.
+ * Waits until `isDone` returns true, asking again after each pause: so many
+ * milliseconds, or until a promise resolves.
  *
  * @throws {Error} that names `what`, after ten minutes
  */
 export async function waitUntil(
   isDone: () => Promise<boolean>,
   what: string,
-  intervalMilliseconds: number,
+  pause: number | (() => Promise<unknown>),
 ): Promise<void> {
   const deadline = performance.now() + stateTimeoutSeconds * 1000;
   while (!(await isDone())) {
     if (performance.now() > deadline)
       throw new Error(`${what} took longer than ${stateTimeoutSeconds} seconds`);
-    await delay(intervalMilliseconds);
+    await (typeof pause === "number" ? delay(pause) : pause());
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import {
   endedMigrations,
@@ -18,6 +19,8 @@ const beginningBandwidthBytes = 64 * 1024;
  * when it ends, both times while the CPUs are paused.
  */
 const pauseMillisecondsTargets = { kvm: 20, tcg: 0 } as const;
+/** QEMU is asked how far a save is at these intervals: while its stream comes, and when that has ended. */
+const pollMilliseconds = { streaming: 50, ended: 2 } as const;
 /** After this time a machine whose memory changes faster than it is saved is paused. */
 const liveSeconds = 20;
 
@@ -65,6 +68,11 @@ async function sendState(
   if (isRunning && accelerator === "tcg") await beginWhilePaused(qmp, uri);
   else await qmp.execute("migrate", { uri }, z.unknown());
   let isPaused = false;
+  let hasStreamEnded = false;
+  const noteEnd = () => {
+    hasStreamEnded = true;
+  };
+  const streamEnd = receiver.received.then(noteEnd, noteEnd);
   await waitUntil(
     async () => {
       const migration = await queryMigration(qmp);
@@ -82,7 +90,10 @@ async function sendState(
       return migration.status === "completed";
     },
     "Saving a machine",
-    2,
+    () =>
+      hasStreamEnded
+        ? delay(pollMilliseconds.ended)
+        : Promise.race([streamEnd, delay(pollMilliseconds.streaming)]),
   );
   await receiver.received;
 }

@@ -5,12 +5,9 @@ import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { clearOrg, type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { Project, Sandbox, SecretStore, Snapshots } from "@opencomputer/sdk";
-import { createGitServer, type GitServer } from "./git-server.ts";
 import { type GuideExamples, openGuideExamples, readFences } from "./guide-examples.ts";
+import { type GuideHosts, guideHost as host, openGuideHosts } from "./guide-hosts.ts";
 
-const host = "api.anthropic.com";
-const gitHost = "github.com";
-const gitUser = { user: "reader", password: "of the guide" };
 const tokenLine = /^osb_sealed_[0-9a-f]{32}$/m;
 
 test("readFences refuses a fence that would not be run", () => {
@@ -27,32 +24,18 @@ test("readFences refuses a fence that would not be run", () => {
 });
 
 describe("the examples of the guide run as they are printed", () => {
+  let guideHosts: GuideHosts;
   let scenario: Scenario;
   let guide: GuideExamples;
-  let git: GitServer;
   before(async () => {
-    git = await createGitServer(gitUser);
-    const credentials = Buffer.from(`${gitUser.user}:${gitUser.password}`).toString("base64");
-    scenario = await startSharedScenario({
-      hosts: [host, gitHost],
-      handler(request, response, body) {
-        const from = request.headers.host ?? "";
-        if (from !== gitHost) {
-          response.end('{"ok":true}\n');
-          return;
-        }
-        // A public repository, at the address that the guide clones.
-        request.url = request.url?.replace("/org/repo", "/repository.git");
-        request.headers.authorization = `Basic ${credentials}`;
-        git.handle(request, response, body);
-      },
-    });
+    guideHosts = await openGuideHosts();
+    scenario = await startSharedScenario(guideHosts);
     guide = await openGuideExamples(scenario.connection);
   });
   after(async () => {
     await guide.end();
     assert.deepEqual(await scenario.end(), []);
-    await git.close();
+    await guideHosts.close();
   });
 
   afterEach(async () => {

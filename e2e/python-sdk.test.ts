@@ -9,12 +9,9 @@ import { z } from "zod";
 import { testPythons } from "../setup/python.mjs";
 import { type Exchange, readDocumentedApi } from "./documented-api.ts";
 import { isFullRun } from "./extent.ts";
-import { createGitServer, type GitServer } from "./git-server.ts";
+import { type GuideHosts, guideHost as host, openGuideHosts } from "./guide-hosts.ts";
 import { openPythonExamples, type PythonExamples } from "./python-examples.ts";
 
-const host = "api.anthropic.com";
-const gitHost = "github.com";
-const gitUser = { user: "reader", password: "of the guide" };
 const tokenLine = /^osb_sealed_[0-9a-f]{32}$/m;
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -63,32 +60,18 @@ const sentByOthers: Readonly<Record<string, string>> = {
 const pythons = (await testPythons()).slice(isFullRun ? 0 : -1);
 for (const { name: pythonName, program } of pythons) {
   describe(`the Python SDK on ${pythonName}`, () => {
+    let guideHosts: GuideHosts;
     let scenario: Scenario;
     let examples: PythonExamples;
-    let git: GitServer;
     before(async () => {
-      git = await createGitServer(gitUser);
-      const credentials = Buffer.from(`${gitUser.user}:${gitUser.password}`).toString("base64");
-      scenario = await startSharedScenario({
-        hosts: [host, gitHost],
-        handler(request, response, body) {
-          const from = request.headers.host ?? "";
-          if (from !== gitHost) {
-            response.end('{"ok":true}\n');
-            return;
-          }
-          // A public repository, at the address that the guide clones.
-          request.url = request.url?.replace("/org/repo", "/repository.git");
-          request.headers.authorization = `Basic ${credentials}`;
-          git.handle(request, response, body);
-        },
-      });
+      guideHosts = await openGuideHosts();
+      scenario = await startSharedScenario(guideHosts);
       examples = await openPythonExamples(scenario.connection, program);
     });
     after(async () => {
       await examples.end();
       assert.deepEqual(await scenario.end(), []);
-      await git.close();
+      await guideHosts.close();
     });
 
     afterEach(async () => {

@@ -68,11 +68,7 @@ async function sendState(
   if (isRunning && accelerator === "tcg") await beginWhilePaused(qmp, uri);
   else await qmp.execute("migrate", { uri }, z.unknown());
   let isPaused = false;
-  let hasStreamEnded = false;
-  const noteEnd = () => {
-    hasStreamEnded = true;
-  };
-  const streamEnd = receiver.received.then(noteEnd, noteEnd);
+  const pauseAtEnd = () => delay(pollMilliseconds.ended);
   await waitUntil(
     async () => {
       const migration = await queryMigration(qmp);
@@ -91,9 +87,10 @@ async function sendState(
     },
     "Saving a machine",
     () =>
-      hasStreamEnded
-        ? delay(pollMilliseconds.ended)
-        : Promise.race([streamEnd, delay(pollMilliseconds.streaming)]),
+      Promise.race([
+        receiver.received.then(pauseAtEnd, pauseAtEnd),
+        delay(pollMilliseconds.streaming),
+      ]),
   );
   await receiver.received;
 }

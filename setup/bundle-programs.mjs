@@ -30,18 +30,25 @@ const mainFiles = {
  * memory that it used.
  */
 export async function bundlePrograms() {
-  const changed = Object.keys(mainFiles).filter(
-    (name) => !isUpToDate(outputDirectoryOf(name), fingerprintOfPackage(name)),
+  const shared = fingerprintOf(
+    ["packages/sdk/src", "packages/protocol/src", "packages/process/src"],
+    ["package-lock.json", "setup/bundle-programs.mjs", "setup/pack/bundle-options.mjs"],
   );
+  const changed = Object.keys(mainFiles)
+    .map((name) => ({ name, fingerprint: shared + fingerprintOf([`packages/${name}/src`], []) }))
+    .filter(({ name, fingerprint }) => !isUpToDate(outputDirectoryOf(name), fingerprint));
   if (changed.length === 0) return null;
-  await runProgram(process.execPath, [fileURLToPath(import.meta.url), ...changed]);
+  const names = changed.map(({ name }) => name);
+  await runProgram(process.execPath, [fileURLToPath(import.meta.url), ...names]);
+  for (const { name, fingerprint } of changed) {
+    keepFingerprint(outputDirectoryOf(name), fingerprint);
+  }
   return "bundled";
 }
 
 /** @param {string} name of a package */
 async function bundlePackage(name) {
   const outputDirectory = outputDirectoryOf(name);
-  const fingerprint = fingerprintOfPackage(name);
   const { rolldown } = await import("rolldown");
   const bundle = await rolldown({
     ...bundleOptions({ conditions: ["node"], external: [] }),
@@ -70,20 +77,11 @@ async function bundlePackage(name) {
       removeMap(join(outputDirectory, file.fileName));
     }
   }
-  keepFingerprint(outputDirectory, fingerprint);
 }
 
 /** @param {string} name of a package */
 function outputDirectoryOf(name) {
   return join(packagesDirectory, name, "dist/program");
-}
-
-/** @param {string} name of a package */
-function fingerprintOfPackage(name) {
-  return fingerprintOf(
-    [name, "sdk", "protocol", "process"].map((each) => `packages/${each}/src`),
-    ["package-lock.json", "setup/bundle-programs.mjs", "setup/pack/bundle-options.mjs"],
-  );
 }
 
 /**

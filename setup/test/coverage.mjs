@@ -32,7 +32,7 @@ clearGroupPrograms();
 let failures = 0;
 const events = run({
   files: [
-    ...groupUnitTests(unit).map((group) => writeGroupProgram(group, { sharesInstallation: false })),
+    ...groupUnitTests(unit).map((group) => writeGroupProgram(group)),
     ...integration.map((file) => join(projectDirectory, file)),
   ],
   concurrency: 1,

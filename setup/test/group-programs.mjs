@@ -32,9 +32,9 @@ export function clearGroupPrograms() {
  * process, and returns its path.
  *
  * @param {{ name: string, files: string[] }} group
- * @param {{ sharesInstallation?: boolean, priority?: number }} options
+ * @param {{ sharesInstallation?: boolean, priority?: number }} [options]
  */
-export function writeGroupProgram({ name, files }, { sharesInstallation = false, priority }) {
+export function writeGroupProgram({ name, files }, { sharesInstallation = false, priority } = {}) {
   const path = join(directory, `${name}.test.mjs`);
   const urls = [
     ...(priority === undefined ? [] : [withPriority(priority)]),

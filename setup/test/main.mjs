@@ -27,7 +27,7 @@ const unitConcurrency = 2;
  */
 const concurrency = 2;
 /** What the tests of one process that starts no machine have of the processors, beside those with machines. */
-const patientPriority = 5;
+const delayTolerantPriority = 5;
 /** What unit tests have while the image and the golden snapshot of the machines are made. */
 const unitPriority = 10;
 /** So many that the files of each end long before the time of a file is over. */
@@ -73,9 +73,9 @@ const integration = wantsStage("integration") ? files.integration.filter(isWante
 const endToEnd = wantsStage("e2e") ? files.e2e.filter(isWanted) : [];
 
 const startsBaked = endToEnd.length > 0 || integration.some(isBaked);
-const patient = integration.filter(isPatient);
-const impatient = integration.filter((file) => !isPatient(file));
-const startsMachines = impatient.length + endToEnd.length > 0;
+const delayTolerant = integration.filter(toleratesDelay);
+const delaySensitive = integration.filter((file) => !toleratesDelay(file));
+const startsMachines = delaySensitive.length + endToEnd.length > 0;
 clearGroupPrograms();
 // What needs no machine runs while the image and the golden snapshot of the machines are made.
 const results = mergeResults(
@@ -107,12 +107,12 @@ async function runTestsWithoutMachines() {
       priority: unitPriority,
     }),
     await runBeside(
-      `integration without machines: ${patient.length} files`,
-      longestFirst(patient, longFiles).map((file) => ({
+      `integration without machines: ${delayTolerant.length} files`,
+      longestFirst(delayTolerant, longFiles).map((file) => ({
         name: file.replaceAll("/", "-").replace(/\.test\.ts$/, ""),
         files: [file],
       })),
-      { filesAtATime: startsMachines ? 1 : concurrency, priority: patientPriority },
+      { filesAtATime: startsMachines ? 1 : concurrency, priority: delayTolerantPriority },
     ),
   ]);
 }
@@ -151,9 +151,9 @@ async function runTestsWithMachines() {
     process.stderr.write(`${error.message}\n`);
     return { ...noResults(), failed: 1, failures: [failure] };
   }
-  process.stdout.write(`\nintegration: ${impatient.length} files, e2e: ${endToEnd.length}\n`);
+  process.stdout.write(`\nintegration: ${delaySensitive.length} files, e2e: ${endToEnd.length}\n`);
   const { shared, alone } = groupEndToEndTests(endToEnd, { groups: sharedInstallations, shares });
-  const files = longestFirst([...alone, ...impatient], longFiles);
+  const files = longestFirst([...alone, ...delaySensitive], longFiles);
   return run(
     [
       ...shared.map((group) => writeGroupProgram(group, { sharesInstallation: true })),
@@ -182,7 +182,7 @@ function run(paths, filesAtATime, print = (text) => process.stdout.write(text)) 
  *
  * @param {string} file of an integration test
  */
-function isPatient(file) {
+function toleratesDelay(file) {
   return /^packages\/(cli|control-plane|standalone)\//.test(file);
 }
 

@@ -63,18 +63,18 @@ describe("a connection whose address another sandbox has by now", () => {
     guest.pause();
     const refused = request.replace("api.example.com", "never-allowed.example");
     guest.write(`${refused}\r\n`.repeat(30_000));
-    const settled = async () => {
+    const untilQuiet = async () => {
       for (let served = -1; served !== exchange.audits.length; ) {
         served = exchange.audits.length;
         await delay(300);
       }
       return exchange.audits.length;
     };
-    const served = await settled();
+    const served = await untilQuiet();
     assert.ok(served > 0 && served < 30_000, `${served} were served`);
     exchange.policy = ofOther;
     guest.resetAndDestroy();
-    await settled();
+    await untilQuiet();
     assert.deepEqual(exchange.dialled, []);
     assert.deepEqual(
       exchange.audits.filter(({ sandboxId }) => sandboxId !== testSandboxId),

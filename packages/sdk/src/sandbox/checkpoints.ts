@@ -10,7 +10,6 @@ import {
   restoredCheckpointSchema,
 } from "@opencomputer/protocol/api";
 import type { CallOptions, Connection, ConnectionOptions } from "../connection.ts";
-
 import { OpenComputerError } from "../open-computer-error.ts";
 import { apiPath } from "../request/api-request.ts";
 import { delay, saveDeadlineSeconds } from "../request/deadline.ts";

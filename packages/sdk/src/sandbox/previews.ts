@@ -7,7 +7,6 @@ import {
   rotatedPreviewAuthSchema,
 } from "@opencomputer/protocol/api";
 import type { CallOptions, Connection } from "../connection.ts";
-
 import { requestDeletion, requestJson } from "../request/send-request.ts";
 
 /** Options of {@link Sandbox.createPreviewURL}. */

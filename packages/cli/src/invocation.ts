@@ -5,7 +5,7 @@ import type { CliContext } from "./cli-context.ts";
 import { CliError } from "./cli-context.ts";
 import { resolveSettings } from "./config/connection-settings.ts";
 import { createHttpFetch } from "./http-fetch.ts";
-import { printableLines } from "./output/format.ts";
+import { printableJson, printableLines } from "./output/format.ts";
 import { formatTable } from "./output/table.ts";
 import { withBuildLog } from "./output/with-build-log.ts";
 import { withProgress } from "./output/with-progress.ts";
@@ -38,13 +38,13 @@ export function openInvocation(context: CliContext, command: Command): Invocatio
   const httpFetch = createHttpFetch();
 
   function print(text: string, value: unknown): void {
-    const output = flags.json ? JSON.stringify(value, null, 2) : text;
+    const output = flags.json ? printableJson(value, 2) : printableLines(text);
     if (output !== "") stdout.write(`${output}\n`);
   }
 
   function warn(text: string): void {
     const line = flags.json
-      ? JSON.stringify({ warning: text })
+      ? printableJson({ warning: text })
       : // It may quote what a sandbox printed.
         `warning: ${printableLines(text)}`;
     stderr.write(`${line}\n`);
@@ -83,7 +83,7 @@ export function openInvocation(context: CliContext, command: Command): Invocatio
       print(rows.length === 0 ? "" : formatTable(head, rows, columns), value);
     },
     note(text) {
-      if (!flags.json) stderr.write(`${text}\n`);
+      if (!flags.json) stderr.write(`${printableLines(text)}\n`);
     },
     warn,
     progress: (text, work) => (flags.json ? work : withProgress(stderr, text, work)),

@@ -6,7 +6,7 @@ import { collectEventTypes, eventTypesSchema } from "../arguments/event-types.ts
 import { wholeNumber } from "../arguments/option-parsers.ts";
 import type { CliContext } from "../cli-context.ts";
 import { openInvocation } from "../invocation.ts";
-import { printable } from "../output/format.ts";
+import { printable, printableJson } from "../output/format.ts";
 import { printFollowed } from "../output/print-followed.ts";
 
 const defaultLimit = 50;
@@ -45,7 +45,7 @@ export function addEvents(program: Command, context: CliContext): void {
       if (follow) {
         const cursor = page.events[0]?.cursor ?? page.cursor;
         const lineOf = (event: EventRecord) =>
-          invocation.json ? JSON.stringify(event) : printable(cellsOf(event).join("  "));
+          invocation.json ? printableJson(event) : printable(cellsOf(event).join("  "));
         await printFollowed(context, events, lineOf, (signal) =>
           Events.follow({ ...chosen, cursor, signal }),
         );

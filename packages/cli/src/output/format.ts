@@ -20,12 +20,33 @@ export function formatSize(bytes: number): string {
   return `${size < 10 && unit !== "B" ? size.toFixed(1) : Math.round(size)} ${unit}`;
 }
 
-/** Text without control characters, each of which becomes `?`, so that it cannot control a terminal. */
+/**
+ * What controls a terminal, or shows a text as another one: control characters, line and
+ * paragraph separators, and formatting characters such as those that reverse a text or are
+ * invisible. Those that join letters and emojis stay.
+ */
+const unprintable = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+/** As {@link unprintable}, but for the ends of lines. */
+const unprintableInJson = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+/** As {@link unprintableInJson}, but for tabs. */
+const unprintableInLines = /(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Text of one line in which each unprintable character became `?`, so that it cannot control a terminal. */
 export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, "?");
+  return text.replace(unprintable, "?");
 }
 
 /** As {@link printable}, for text of several lines: tabs and the ends of lines stay. */
 export function printableLines(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, "?");
+  return text.replace(unprintableInLines, "?");
+}
+
+/** A value as JSON without unprintable characters: those that JSON permits in a string are escaped, too. */
+export function printableJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(unprintableInJson, escapeInJson);
+}
+
+function escapeInJson(character: string): string {
+  const units = character.split("").map((unit) => unit.charCodeAt(0).toString(16).padStart(4, "0"));
+  return units.map((unit) => `\\u${unit}`).join("");
 }

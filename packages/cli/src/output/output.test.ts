@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import { describe, test } from "node:test";
 import stringWidth from "string-width";
 import { CliError } from "../cli-context.ts";
-import { formatAge } from "./format.ts";
+import { formatAge, printableJson } from "./format.ts";
 import { reportError } from "./report-error.ts";
 import { formatFields, formatTable } from "./table.ts";
 
@@ -43,6 +43,27 @@ describe("formatTable", () => {
     assert.equal(formatTable(["A"], [["\u001b[31mred\nnext\u009b"]]), "A\n?[31mred?next?");
     assert.equal(formatFields([["Name", "a\rb"]]), "Name:  a?b");
   });
+
+  test("lets no cell look like another text, and keeps what letters and emojis need", () => {
+    const disguised = "a\u202egpj\u202c\u2066b\u2069\u200bc\u2028d\u2029e\u{e0041}f\ufeff";
+    assert.equal(formatTable(["A"], [[disguised]]), "A\na?gpj??b??c?d?e?f?");
+    assert.equal(formatFields([["Name", disguised]]), "Name:  a?gpj??b??c?d?e?f?");
+    const joined = "\u0645\u06cc\u200c\u062e \u{1f468}\u200d\u{1f4bb} é";
+    assert.equal(formatFields([["Name", joined]]), `Name:  ${joined}`);
+  });
+});
+
+describe("printableJson", () => {
+  test("escapes what would steer the terminal or look like another text, and means the same", () => {
+    const value = { text: "\u001b[0m\u007f\u009b31m\u202e\u{e0041}\u2028\n\t\u200d\u{1f4bb}é" };
+    for (const indent of [undefined, 2]) {
+      const json = printableJson(value, indent);
+      assert.doesNotMatch(json, /(?![\n\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+      assert.deepEqual(JSON.parse(json), value);
+    }
+    assert.equal(printableJson(["\u009b\u{e0041}"]), '["\\u009b\\udb40\\udc41"]');
+    assert.equal(printableJson({ a: "é" }, 2), JSON.stringify({ a: "é" }, null, 2));
+  });
 });
 
 describe("reportError", () => {
@@ -58,6 +79,7 @@ describe("reportError", () => {
     };
     assert.equal(write(false), "error: Step 1 failed:\n?]0;title?\tred?\n");
     assert.equal(JSON.parse(write(true)).error, "Step 1 failed:\n\u001b]0;title\u0007\tred\u009b");
+    assert.doesNotMatch(write(true), /\u009b/);
   });
 });
 

@@ -2,7 +2,7 @@ import type { Writable } from "node:stream";
 import { OpenComputerError } from "@opencomputer/sdk";
 import { CommanderError } from "commander";
 import { CliError } from "../cli-context.ts";
-import { printableLines } from "./format.ts";
+import { printableJson, printableLines } from "./format.ts";
 
 /**
  * Writes an error as text, with the command or setting that helps in a line of
@@ -12,9 +12,9 @@ export function reportError(stderr: Writable, error: unknown, asJson: boolean): 
   const { message, code, remediation } = describe(error);
   stderr.write(
     asJson
-      ? `${JSON.stringify({ error: message, code, remediation })}\n`
+      ? `${printableJson({ error: message, code, remediation })}\n`
       : // It may quote what a sandbox printed.
-        `error: ${printableLines(message)}\n${remediation === undefined ? "" : `try: ${remediation}\n`}`,
+        `error: ${printableLines(message)}\n${remediation === undefined ? "" : `try: ${printableLines(remediation)}\n`}`,
   );
   return exitCodeOf(error);
 }

@@ -75,4 +75,18 @@ describe("suggestAllowlist", () => {
       { entry: "b.example.com", count: 2 },
     ]);
   });
+
+  test("what a guest names opens no more than the host of that name", () => {
+    const names = ["*.example.com", "tcp://*.example.com:22", "a.example.com:22", "*", "a/b"];
+    for (const wasSent of [true, false]) {
+      for (const decision of ["allowed", "refused"] as const) {
+        const { egressAllowlist, refused, unreached, perSecretAllowedHosts } = suggest({
+          uses: names.map((host) => use({ host, protocol: "dns", port: 53, decision, wasSent })),
+          secretUses: names.map((host) => ({ name: "KEY", protocol: "https", host, port: 443 })),
+        });
+        assert.deepEqual([egressAllowlist, refused, unreached], [[], [], []]);
+        assert.deepEqual(perSecretAllowedHosts, { KEY: [] });
+      }
+    }
+  });
 });

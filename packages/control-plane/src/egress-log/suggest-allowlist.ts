@@ -3,6 +3,7 @@ import {
   type EgressSuggestion,
   HostPatternError,
   normalizeAllowlistEntry,
+  normalizeHost,
   normalizeSecretHost,
 } from "@opencomputer/protocol/api";
 import type { EgressSummary, EgressUse } from "./egress-log-repository.ts";
@@ -74,7 +75,8 @@ function entryOf(
   { protocol, host, port }: Endpoint,
   normalize: (text: string) => string,
 ): string | undefined {
-  if (host === null) return undefined;
+  // A guest may ask the resolver for any text, such as a pattern that opens more than it reached.
+  if (host === null || normalizeHost(host) === undefined) return undefined;
   const at = commonPorts.has(port) ? host : `${host}:${port}`;
   try {
     return normalize(protocol === "tcp" && at !== host ? `tcp://${at}` : at);

@@ -27,8 +27,19 @@ test("a shell takes the words apart again, whatever they have", () => {
     "é ü",
     "a=b;c",
     "!x",
+    "\u0003reboot\r",
+    "a\u001b[201~'\u007f",
+    "\u009b\u202egpj.exe\u2069 %d\u0001",
   ];
   const script = `printf '%s\\0' ${quoteWords(words)}`;
   const output = execFileSync("/bin/sh", ["-c", script], { encoding: "utf8" });
   assert.deepEqual(output.split("\0").slice(0, -1), words);
+});
+
+test("no character of a word is a key of the terminal that a line is pasted into", () => {
+  const line = quoteWords(["oc", "exec", "sb-abc123", "--", "rm", "/a\u0003\rreboot\r\u202ex"]);
+  assert.equal(
+    line,
+    `oc exec sb-abc123 -- rm '/a'"$(printf '\\003\\015')"'reboot'"$(printf '\\015\\342\\200\\256')"'x'`,
+  );
 });

@@ -5,7 +5,7 @@ import { defineCommand, readOptions } from "../../arguments/define-command.ts";
 import { wholeNumber } from "../../arguments/option-parsers.ts";
 import { type CliContext, CliError } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
-import { printable } from "../../output/format.ts";
+import { printable, printableJson } from "../../output/format.ts";
 import { printFollowed } from "../../output/print-followed.ts";
 import { formatEntry, formatSuggestion, headOfEntries } from "./format-egress.ts";
 
@@ -57,7 +57,7 @@ export function addEgress(program: Command, context: CliContext): void {
         const cursor = page.entries[0]?.cursor ?? page.cursor;
         const { json } = invocation;
         const lineOf = (entry: EgressEntry) =>
-          json ? JSON.stringify(entry) : printable(formatEntry(entry).join("  "));
+          json ? printableJson(entry) : printable(formatEntry(entry).join("  "));
         return printFollowed(context, entries, lineOf, (signal) =>
           log.follow({ ...filter, cursor, signal }),
         );

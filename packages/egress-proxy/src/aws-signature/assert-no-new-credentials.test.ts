@@ -5,6 +5,8 @@ import { assertNoNewCredentials } from "./assert-no-new-credentials.ts";
 import { AwsCredential } from "./aws-credential.ts";
 import { fieldsOf } from "./testing/aws-vectors.ts";
 
+const formType = "application/x-www-form-urlencoded";
+const sessionToken = Buffer.from("Action=GetSessionToken", "utf16le").toString("latin1");
 const host = "sts.eu-central-1.amazonaws.com";
 
 function check(
@@ -24,6 +26,9 @@ describe("assertNoNewCredentials", () => {
   test("allows the action that returns no credentials", () => {
     check("/", "Action=GetCallerIdentity&Version=2011-06-15");
     check("/?Action=GetCallerIdentity&Version=2011-06-15", "");
+    for (const type of [formType, `${formType}; charset=utf-8`]) {
+      check("/", "Action=GetCallerIdentity", { fields: { "Content-Type": type } });
+    }
   });
 
   const refused: [string, string, Record<string, string>?][] = [
@@ -35,6 +40,10 @@ describe("assertNoNewCredentials", () => {
     ["/?Action=GetCallerIdentity", "%41ction=GetSessionToken"],
     ["/?Action=GetCallerIdentity", "action=GetSessionToken"],
     ["/", "Action=GetCallerIdentity", { "X-Amz-Target": "STS.GetSessionToken" }],
+    ["/?Action=GetCallerIdentity", sessionToken, { "Content-Type": `${formType}; charset=utf-16` }],
+    ["/?Action=GetCallerIdentity", "+AEE-ction=x", { "Content-Type": `${formType};charset=utf-7` }],
+    ["/?Action=GetCallerIdentity", "\x1f\x8b", { "Content-Encoding": "gzip" }],
+    ["/?Action=GetCallerIdentity", "{}", { "Content-Type": "application/x-amz-json-1.0" }],
     ["/service/STS/operation/GetSessionToken?Action=GetCallerIdentity", ""],
   ];
   for (const [target, body, fields = {}] of refused) {

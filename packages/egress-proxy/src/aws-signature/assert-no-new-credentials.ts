@@ -1,3 +1,5 @@
+import { fieldValues } from "../http/fields.ts";
+import { mediaTypeOf, statedCharsets } from "../http/media-type.ts";
 import type { AwsCredential } from "./aws-credential.ts";
 import { AwsSignatureError } from "./aws-signature-error.ts";
 import type { SignableRequest } from "./canonical-request.ts";
@@ -35,9 +37,24 @@ export function assertNoNewCredentials(
     path === "/" &&
     actions.length > 0 &&
     actions.every((action) => action === harmlessAction) &&
-    !fields.some(({ lowerName }) => lowerName === "x-amz-target");
+    !fields.some(({ lowerName }) => lowerName === "x-amz-target") &&
+    isReadAsSent(fields);
   if (isHarmless) return;
   throw new AwsSignatureError(
     `The response of AWS STS would have new credentials in plaintext: only ${harmlessAction} is signed. To allow other actions, set ${name} again with allowed hosts that include ${host} itself`,
+  );
+}
+
+const formType = "application/x-www-form-urlencoded";
+const utf8 = /^utf-?8$/i;
+
+/** Whether the service reads the same form in the body: no type, charset or coding gives it another one. */
+function isReadAsSent(fields: SignableRequest["fields"]): boolean {
+  const types = fieldValues(fields, "content-type");
+  const isForm = (type: string) =>
+    mediaTypeOf(type) === formType &&
+    statedCharsets(type).every(({ name, isCertain }) => isCertain && utf8.test(name ?? ""));
+  return (
+    types.length <= 1 && types.every(isForm) && fieldValues(fields, "content-encoding").length === 0
   );
 }

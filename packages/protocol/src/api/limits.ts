@@ -7,6 +7,8 @@
 export const limits = {
   /** Body of an API request that is JSON, unless the operator sets another. 413 `body_too_large`. */
   apiBodyBytesMax: 1024 * 1024,
+  /** Arrays, objects, elements and members of such a body: parsed, each takes far more memory than its text. 400 `invalid_request`. */
+  apiBodyValuesMax: 2_000_000,
   /** Head of an API request, unless the operator sets another. 431 `header_too_large`. */
   apiHeaderBytesMax: 32 * 1024,
 

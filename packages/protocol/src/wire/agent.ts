@@ -131,7 +131,12 @@ export const agentRunRequestSchema = z.object({
   asRoot: z.boolean(),
 });
 export type AgentRunRequest = z.infer<typeof agentRunRequestSchema>;
-export const agentRunResponseSchema = commandResultSchema;
+
+/** Output of a command, of which each byte is at most one character, and the notice of its time-out. */
+const outputSchema = z.string().max(limits.commandOutputBytesMax + 64);
+const outputsSchema = z.object({ stdout: outputSchema, stderr: outputSchema });
+
+export const agentRunResponseSchema = commandResultSchema.extend(outputsSchema.shape);
 
 /**
  * Body of `POST /v1/sessions`. With `shell`, `command` is one script.
@@ -168,7 +173,7 @@ export const agentSessionSchema = z.object({
 });
 export type AgentSession = z.infer<typeof agentSessionSchema>;
 export const agentSessionListSchema = z.array(agentSessionSchema);
-export const agentSessionResultSchema = commandProgressSchema;
+export const agentSessionResultSchema = commandProgressSchema.extend(outputsSchema.shape);
 
 const agentTerminalSizeSchema = z.object({ columns: z.int(), rows: z.int() });
 export type AgentTerminalSize = z.infer<typeof agentTerminalSizeSchema>;

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { hasAtMostJsonValues } from "@opencomputer/process";
 import {
   type ErrorCode,
   errorBodySchema,
@@ -31,8 +32,23 @@ const errorsOfGuests: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "port_not_listening",
 ]);
 
-/** For responses that are a confirmation or one session. */
-export const smallResponseBytesMax = 256 * 1024;
+/** How much of a response is received and parsed. */
+export interface ResponseBounds {
+  readonly bytesMax: number;
+  /** Arrays, objects, elements and members. */
+  readonly valuesMax: number;
+}
+
+/** For responses that are a confirmation or one session, whose command may have that many arguments. */
+export const smallResponse: ResponseBounds = {
+  bytesMax: 256 * 1024,
+  valuesMax: limits.commandArgumentsMax + 64,
+};
+/** For those that are the outcome of a command. */
+export const outcomeResponse: ResponseBounds = {
+  bytesMax: serviceLimits.agentResponseBytesMax,
+  valuesMax: 64,
+};
 
 /** Sends requests to the agent of one guest and reads its responses, each bounded and parsed. */
 export interface AgentCalls {
@@ -41,7 +57,7 @@ export interface AgentCalls {
   parse<Schema extends z.ZodType>(
     response: Dispatcher.ResponseData,
     schema: Schema,
-    bytesMax: number,
+    bounds: ResponseBounds,
   ): Promise<z.infer<Schema>>;
 }
 
@@ -70,8 +86,8 @@ export function openAgentConnections(options: {
   const share = options.budget.openShare();
 
   async function toError(status: number, body: Readable): Promise<WireError> {
-    const text = await read({ body }, smallResponseBytesMax);
-    const parsed = errorBodySchema.safeParse(parseJson(text));
+    const text = await read({ body }, smallResponse.bytesMax);
+    const parsed = errorBodySchema.safeParse(parseJson(text, smallResponse.valuesMax));
     if (!parsed.success) return guestFailure(`responded with status ${status}`, undefined);
     const { code, error } = parsed.data;
     const message = toStorableText(error.slice(0, serviceLimits.agentErrorCharactersMax));
@@ -102,8 +118,8 @@ export function openAgentConnections(options: {
       if (response.statusCode >= 200 && response.statusCode < 300) return response;
       throw await toError(response.statusCode, response.body);
     },
-    async parse(response, schema, bytesMax) {
-      const parsed = schema.safeParse(parseJson(await read(response, bytesMax)));
+    async parse(response, schema, { bytesMax, valuesMax }) {
+      const parsed = schema.safeParse(parseJson(await read(response, bytesMax), valuesMax));
       if (parsed.success) return parsed.data;
       throw guestFailure("sent a response of an unknown form", parsed.error);
     },
@@ -119,7 +135,10 @@ export function guestFailure(what: string, cause: unknown): WireError {
   return new WireError("guest_failed", `The agent in the sandbox ${what}`, { cause });
 }
 
-function parseJson(text: string): unknown {
+function parseJson(text: string, valuesMax: number): unknown {
+  if (!hasAtMostJsonValues(text, valuesMax)) {
+    throw guestFailure(`sent a response of more than ${valuesMax} values, the maximum`, undefined);
+  }
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -8,7 +8,7 @@ import { describe, test } from "node:test";
 import { WireError } from "@opencomputer/protocol/api";
 import { serviceLimits } from "@opencomputer/protocol/wire";
 import { seededRandom } from "../testing/seeded-random.ts";
-import { createAgentClient } from "./agent-client.ts";
+import { type AgentClient, createAgentClient } from "./agent-client.ts";
 import { createByteBudget } from "./guest-bounds.ts";
 
 const command = {
@@ -71,6 +71,27 @@ describe("createAgentClient", () => {
       const { agent, end } = await scenario((_, response) => response.end(body));
       await assert.rejects(agent.run(command), failsWith("guest_failed", /agent in the sandbox/));
       await end();
+    });
+  }
+
+  for (const [what, call, status, objects] of [
+    ["run", (agent) => agent.run(command), 200, 100],
+    ["an error", (agent) => agent.makeDirectory("/d"), 400, 80_000],
+    ["listDirectory", (agent) => agent.listDirectory("/"), 200, 310_000],
+    ["sessions.list", (agent) => agent.sessions.list(), 200, 700_000],
+    ["terminals.list", (agent) => agent.terminals.list(), 200, 10_000],
+  ] satisfies [string, (agent: AgentClient) => Promise<unknown>, number, number][]) {
+    test(`${what}: a response of very many values is not parsed`, async () => {
+      const { agent, end } = await scenario(
+        (_, response) => {
+          response.statusCode = status;
+          response.end(`[${"{},".repeat(objects)}{}]`);
+        },
+        createByteBudget(16 * 1024 * 1024),
+      );
+      await assert
+        .rejects(call(agent), failsWith("guest_failed", /more than [0-9]+ values/))
+        .finally(end);
     });
   }
 

@@ -19,10 +19,15 @@ import {
   guestUsageSchema,
   hooksOutcomeSchema,
   type RunHooksRequest,
-  serviceLimits,
 } from "@opencomputer/protocol/wire";
 import type { z } from "zod";
-import { guestFailure, openAgentConnections, smallResponseBytesMax } from "./agent-calls.ts";
+import {
+  guestFailure,
+  openAgentConnections,
+  outcomeResponse,
+  type ResponseBounds,
+  smallResponse,
+} from "./agent-calls.ts";
 import { type AgentSessions, createAgentSessions } from "./agent-sessions.ts";
 import { type AgentTerminals, createAgentTerminals } from "./agent-terminals.ts";
 import { type AgentTunnels, createAgentTunnels } from "./agent-tunnels.ts";
@@ -34,7 +39,10 @@ const responseGraceSeconds = 15;
 const callTimeoutSeconds = 60;
 /** A measurement that arrives later is out of date. */
 const usageTimeoutMilliseconds = 5_000;
-const listingBytesMax = 64 * 1024 * 1024;
+const listing: ResponseBounds = {
+  bytesMax: 64 * 1024 * 1024,
+  valuesMax: 6 * limits.directoryEntriesMax,
+};
 
 /** A file that is read from a guest. `sizeBytes` is what the guest reports. */
 export interface GuestFile {
@@ -97,7 +105,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
           const leftMilliseconds = Math.ceil(deadline - performance.now());
           const signal = AbortSignal.timeout(Math.max(1, Math.min(5000, leftMilliseconds)));
           const response = await call({ method: "GET", path: "/v1/health", signal });
-          await parse(response, agentHealthSchema, smallResponseBytesMax);
+          await parse(response, agentHealthSchema, smallResponse);
           return;
         } catch (error) {
           if (connections.isClosed()) throw guestFailure("ended before it responded", error);
@@ -110,37 +118,37 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
     },
     async configure(request) {
       const response = await post("/v1/configure", request, shortly());
-      return parse(response, configuredGuestSchema, smallResponseBytesMax);
+      return parse(response, configuredGuestSchema, smallResponse);
     },
     async freeze() {
       const request = { method: "POST", path: "/v1/freeze", signal: shortly() } as const;
-      await read(await call(request), smallResponseBytesMax);
+      await read(await call(request), smallResponse.bytesMax);
     },
     async runHooks(environment) {
       const request: RunHooksRequest = { environment };
       const milliseconds = (limits.forkHooksTimeoutSecondsMax + responseGraceSeconds) * 1000;
       const response = await post("/v1/hooks", request, AbortSignal.timeout(milliseconds));
-      const { failure } = await parse(response, hooksOutcomeSchema, smallResponseBytesMax);
+      const { failure } = await parse(response, hooksOutcomeSchema, smallResponse);
       return toStorableText(failure.slice(0, limits.forkHooksFailureBytesMax));
     },
     async sync() {
       const request = { method: "POST", path: "/v1/sync", signal: shortly() } as const;
-      await read(await call(request), smallResponseBytesMax);
+      await read(await call(request), smallResponse.bytesMax);
     },
     async limit(guestLimits) {
       const response = await post("/v1/limits", guestLimits, shortly());
-      return parse(response, guestLimitsOutcomeSchema, smallResponseBytesMax);
+      return parse(response, guestLimitsOutcomeSchema, smallResponse);
     },
     async memoryUsedBytes() {
       const signal = AbortSignal.timeout(usageTimeoutMilliseconds);
       const response = await call({ method: "GET", path: "/v1/usage", signal });
-      return (await parse(response, guestUsageSchema, smallResponseBytesMax)).memoryUsedBytes;
+      return (await parse(response, guestUsageSchema, smallResponse)).memoryUsedBytes;
     },
     async run(request, signal) {
       const milliseconds = request.timeoutMilliseconds + responseGraceSeconds * 1000;
       return withDeadline(milliseconds, signal === undefined ? [] : [signal], async (deadline) => {
         const response = await post("/v1/exec/run", request, deadline);
-        return parse(response, agentRunResponseSchema, serviceLimits.agentResponseBytesMax);
+        return parse(response, agentRunResponseSchema, outcomeResponse);
       });
     },
     sessions: createAgentSessions(connections),
@@ -162,7 +170,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
         body: content,
         ...(signal === undefined ? {} : { signal }),
       });
-      await read(response, smallResponseBytesMax);
+      await read(response, smallResponse.bytesMax);
     },
     async removeFile(path) {
       const request = {
@@ -170,7 +178,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
         path: filesPath("files", path),
         signal: shortly(),
       } as const;
-      await read(await call(request), smallResponseBytesMax);
+      await read(await call(request), smallResponse.bytesMax);
     },
     async listDirectory(path) {
       const response = await call({
@@ -178,7 +186,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
         path: filesPath("files/list", path),
         signal: shortly(),
       });
-      return parse(response, directoryListingSchema, listingBytesMax);
+      return parse(response, directoryListingSchema, listing);
     },
     async makeDirectory(path) {
       const request = {
@@ -186,7 +194,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
         path: filesPath("files/mkdir", path),
         signal: shortly(),
       } as const;
-      await read(await call(request), smallResponseBytesMax);
+      await read(await call(request), smallResponse.bytesMax);
     },
     async close() {
       tunnels.close();

@@ -1,18 +1,25 @@
-import { type CommandProgress, killedSessionSchema } from "@opencomputer/protocol/api";
+import { type CommandProgress, killedSessionSchema, limits } from "@opencomputer/protocol/api";
 import {
   type AgentSession,
   type AgentSessionRequest,
   agentSessionListSchema,
   agentSessionResultSchema,
   agentSessionSchema,
-  serviceLimits,
 } from "@opencomputer/protocol/wire";
-import { type AgentCalls, smallResponseBytesMax } from "./agent-calls.ts";
+import {
+  type AgentCalls,
+  outcomeResponse,
+  type ResponseBounds,
+  smallResponse,
+} from "./agent-calls.ts";
 import { type AgentStreams, createAgentStreams } from "./agent-streams.ts";
 
 /** A guest has this long to respond to a call that waits for nothing. */
 const callTimeoutMilliseconds = 60_000;
-const listBytesMax = 64 * 1024 * 1024;
+const list: ResponseBounds = {
+  bytesMax: 64 * 1024 * 1024,
+  valuesMax: (limits.commandsPerSandboxMax + limits.finishedSessionsMax) * smallResponse.valuesMax,
+};
 
 /** The sessions of one guest. Its responses are untrusted, so each is bounded and parsed. */
 export interface AgentSessions extends AgentStreams {
@@ -46,17 +53,17 @@ export function createAgentSessions(calls: AgentCalls): AgentSessions {
         body: JSON.stringify({ ...request, asRoot: false }),
         signal: within(callTimeoutMilliseconds),
       });
-      return parse(response, agentSessionSchema, smallResponseBytesMax);
+      return parse(response, agentSessionSchema, smallResponse);
     },
     async list() {
       const signal = within(callTimeoutMilliseconds);
       const response = await call({ method: "GET", path: path(""), signal });
-      return parse(response, agentSessionListSchema, listBytesMax);
+      return parse(response, agentSessionListSchema, list);
     },
     async get(id) {
       const signal = within(callTimeoutMilliseconds);
       const response = await call({ method: "GET", path: path("", { id }), signal });
-      return parse(response, agentSessionSchema, smallResponseBytesMax);
+      return parse(response, agentSessionSchema, smallResponse);
     },
     async kill(id, number) {
       const response = await call({
@@ -64,7 +71,7 @@ export function createAgentSessions(calls: AgentCalls): AgentSessions {
         path: path("/kill", { id, signal: String(number) }),
         signal: within(callTimeoutMilliseconds),
       });
-      await parse(response, killedSessionSchema, smallResponseBytesMax);
+      await parse(response, killedSessionSchema, smallResponse);
     },
     async result(id, { waitMilliseconds, forget }) {
       const query = { id, waitMilliseconds: String(waitMilliseconds), forget: forget ? "1" : "0" };
@@ -73,7 +80,7 @@ export function createAgentSessions(calls: AgentCalls): AgentSessions {
         path: path("/result", query),
         signal: within(callTimeoutMilliseconds + waitMilliseconds),
       });
-      return parse(response, agentSessionResultSchema, serviceLimits.agentResponseBytesMax);
+      return parse(response, agentSessionResultSchema, outcomeResponse);
     },
     ...createAgentStreams(calls, path),
   };

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { z } from "zod";
-import { type AgentCalls, smallResponseBytesMax } from "./agent-calls.ts";
+import { type AgentCalls, smallResponse } from "./agent-calls.ts";
 
 /** The output and input of a session or a terminal. */
 export interface AgentStreams {
@@ -33,7 +33,7 @@ export function createAgentStreams(
         body: bytes,
         signal,
       });
-      await parse(response, confirmationSchema, smallResponseBytesMax);
+      await parse(response, confirmationSchema, smallResponse);
     },
   };
 }

@@ -6,12 +6,12 @@ import {
   agentTerminalListSchema,
   agentTerminalSchema,
 } from "@opencomputer/protocol/wire";
-import { type AgentCalls, smallResponseBytesMax } from "./agent-calls.ts";
+import { type AgentCalls, type ResponseBounds, smallResponse } from "./agent-calls.ts";
 import { type AgentStreams, createAgentStreams } from "./agent-streams.ts";
 
 /** A guest has this long to respond to a call, also to one that waits for the end of a shell. */
 const callTimeoutMilliseconds = 60_000;
-const listBytesMax = 4 * 1024 * 1024;
+const list: ResponseBounds = { bytesMax: 4 * 1024 * 1024, valuesMax: 16 * 1024 };
 
 /** The terminals of one guest. Its responses are untrusted, so each is bounded and parsed. */
 export interface AgentTerminals extends AgentStreams {
@@ -39,23 +39,22 @@ export function createAgentTerminals(calls: AgentCalls): AgentTerminals {
     });
 
   return {
-    open: async (request) =>
-      parse(await post("", {}, request), agentTerminalSchema, smallResponseBytesMax),
+    open: async (request) => parse(await post("", {}, request), agentTerminalSchema, smallResponse),
     async list() {
       const response = await call({ method: "GET", path: path(""), signal: shortly() });
-      return parse(response, agentTerminalListSchema, listBytesMax);
+      return parse(response, agentTerminalListSchema, list);
     },
     async get(id) {
       const response = await call({ method: "GET", path: path("", { id }), signal: shortly() });
-      return parse(response, agentTerminalSchema, smallResponseBytesMax);
+      return parse(response, agentTerminalSchema, smallResponse);
     },
     async resize(id, size) {
       const response = await post("/resize", { id }, size);
-      await parse(response, resizedTerminalSchema, smallResponseBytesMax);
+      await parse(response, resizedTerminalSchema, smallResponse);
     },
     async hangUp(id) {
       const response = await post("/hang-up", { id }, {});
-      await parse(response, resizedTerminalSchema, smallResponseBytesMax);
+      await parse(response, resizedTerminalSchema, smallResponse);
     },
     ...createAgentStreams(calls, path),
   };

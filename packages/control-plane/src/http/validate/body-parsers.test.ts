@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
+import { limits } from "@opencomputer/protocol/api";
 import { fastify } from "fastify";
 import { addBodyParsers } from "./body-parsers.ts";
 
@@ -7,6 +8,9 @@ describe("addBodyParsers()", () => {
   const app = fastify();
   addBodyParsers(app);
   app.post("/", async ({ body }) => ({ body: body ?? "none" }));
+  app.post("/large", { bodyLimit: limits.manifestBytesMax }, async ({ body }) => ({
+    count: Array.isArray(body) ? body.length : 0,
+  }));
   after(() => app.close());
 
   const json = "application/json";
@@ -38,6 +42,24 @@ describe("addBodyParsers()", () => {
       if (status === 200) assert.deepEqual(response.json(), { body });
     });
   }
+
+  test("a body with as many values as an image may have is parsed, one with more is not", async () => {
+    const headers = { "content-type": json };
+    const bodyOf = (elements: number) => `["${"{,".repeat(10)}"${",1".repeat(elements - 1)}]`;
+    const { apiBodyValuesMax } = limits;
+    for (const [elements, status] of [
+      [apiBodyValuesMax - 1, 200],
+      [apiBodyValuesMax, 400],
+    ] as const) {
+      const payload = bodyOf(elements);
+      const response = await app.inject({ method: "POST", url: "/large", headers, payload });
+      assert.equal(response.statusCode, status);
+      if (status === 400) assert.match(response.json().message, /more than 2000000 JSON values/);
+      else assert.deepEqual(response.json(), { count: elements });
+    }
+    const filesOfLargestImage = limits.imageStepsMax * limits.imageFilesPerStepMax;
+    assert.ok(4 * filesOfLargestImage < apiBodyValuesMax);
+  });
 
   test("a request for no route is 404, whatever its body is", async () => {
     for (const [type, payload] of [

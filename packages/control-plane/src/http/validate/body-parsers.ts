@@ -1,4 +1,5 @@
-import { hasRequestBody } from "@opencomputer/process";
+import { hasAtMostJsonValues, hasRequestBody } from "@opencomputer/process";
+import { limits, WireError } from "@opencomputer/protocol/api";
 import { errorCodes, type FastifyInstance } from "fastify";
 
 /**
@@ -13,8 +14,10 @@ export function addBodyParsers(
 ): void {
   const parseJson = app.getDefaultJsonParser("error", "ignore");
   app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
-    if (request.is404 || body === "") done(null, undefined);
-    else parseJson(request, body.toString(), done);
+    const text = body.toString();
+    if (request.is404 || text === "") done(null, undefined);
+    else if (hasAtMostJsonValues(text, limits.apiBodyValuesMax)) parseJson(request, text, done);
+    else done(tooManyValues, undefined);
   });
   app.removeContentTypeParser("text/plain");
   app.addContentTypeParser("*", (request, _payload, done) => {
@@ -22,3 +25,8 @@ export function addBodyParsers(
     else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(), undefined);
   });
 }
+
+const tooManyValues = new WireError(
+  "invalid_request",
+  `The body has more than ${limits.apiBodyValuesMax} JSON values, the limit: send fewer, or have a run step fetch the files of an image`,
+);

@@ -1,12 +1,20 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual, promisify } from "node:util";
 import { type SharedScenario, startSharedScenario } from "@opencomputer/harness";
 import parsePrometheusTextFormat from "parse-prometheus-text-format";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { z } from "zod";
+import { isFullRun } from "./extent.ts";
+import { alertCases } from "./monitoring/alert-cases.ts";
+import { startPrometheus, tryAlerts } from "./monitoring/prometheus.ts";
 
+const run = promisify(execFile);
+const waitMillisecondsMax = 60_000;
 const host = "api.example.com";
 const folder = fileURLToPath(new URL("../docs/operators/monitoring/", import.meta.url));
 const families = z.array(
@@ -25,8 +33,26 @@ const dashboardSchema = z.object({
   panels: z.array(z.object({ targets: z.array(z.object({ expr: z.string() }).loose()) }).loose()),
 });
 const scrapesSchema = z.object({
-  scrape_configs: z.array(z.object({ metrics_path: z.string().default("/metrics") }).loose()),
+  scrape_configs: z.array(z.looseObject({ metrics_path: z.string().default("/metrics") })),
 });
+const targetsSchema = z.object({
+  activeTargets: z.array(z.object({ scrapePool: z.string(), health: z.string() })),
+});
+const loadedRulesSchema = z.object({
+  groups: z.array(z.object({ rules: z.array(z.object({ name: z.string(), health: z.string() })) })),
+});
+const seriesSchema = z.object({ result: z.array(z.unknown()) });
+
+/** Waits until what is read is what is expected, in any order. */
+async function becomes(read: () => Promise<string[]>, expected: string[]): Promise<void> {
+  const deadline = Date.now() + waitMillisecondsMax;
+  for (;;) {
+    const found = (await read()).toSorted();
+    if (isDeepStrictEqual(found, expected.toSorted())) return;
+    if (Date.now() > deadline) assert.deepEqual(found, expected.toSorted());
+    await delay(200);
+  }
+}
 
 describe("what a Prometheus of the operator reads", () => {
   let scenario: SharedScenario;
@@ -108,6 +134,44 @@ describe("what a Prometheus of the operator reads", () => {
     }
   });
 
+  test("is scraped by Prometheus with the operators' files, and each query of the dashboard has an answer", async () => {
+    const configuration = scrapesSchema.parse(parse(await read("prometheus.yml")));
+    const { host: target } = new URL(scenario.metricsUrl);
+    const prometheus = await startPrometheus(
+      stringify({
+        global: { scrape_interval: "1s", evaluation_interval: "1s" },
+        rule_files: [`${folder}alerts.yml`],
+        scrape_configs: configuration.scrape_configs.map((job) => ({
+          ...job,
+          static_configs: [{ targets: [target] }],
+        })),
+      }),
+    );
+    try {
+      const expected = configuration.scrape_configs.map((job) => `${job["job_name"]} up`);
+      const readTargets = async () =>
+        targetsSchema
+          .parse(await prometheus.get("targets"))
+          .activeTargets.map(({ scrapePool, health }) => `${scrapePool} ${health}`);
+      const readRules = async () =>
+        loadedRulesSchema
+          .parse(await prometheus.get("rules"))
+          .groups.flatMap(({ rules }) => rules.map(({ name, health }) => `${name} ${health}`));
+      await becomes(readTargets, expected);
+      await becomes(
+        readRules,
+        Object.keys(alertCases).map((name) => `${name} ok`),
+      );
+      const { panels } = dashboardSchema.parse(JSON.parse(await read("dashboard.json")));
+      for (const { expr } of panels.flatMap(({ targets }) => targets)) {
+        const data = await prometheus.get(`query?query=${encodeURIComponent(expr)}`);
+        assert.ok(seriesSchema.safeParse(data).success, expr);
+      }
+    } finally {
+      await prometheus.stop();
+    }
+  });
+
   test("names no sandbox, host, secret or org, and no guest reaches it", async () => {
     const sandbox = await scenario.createSandbox();
     for (const path of await readPaths()) {
@@ -121,4 +185,22 @@ describe("what a Prometheus of the operator reads", () => {
     );
     assert.equal(stdout, "end\n");
   });
+});
+
+describe("the operators' files for Prometheus and Grafana", () => {
+  test("have a case for each alert, in which it fires and in which it does not", async () => {
+    const { groups } = rulesSchema.parse(parse(await readFile(`${folder}alerts.yml`, "utf8")));
+    assert.deepEqual(
+      Object.keys(alertCases).toSorted(),
+      groups.flatMap(({ rules }) => rules.map(({ alert }) => alert)).toSorted(),
+    );
+    await tryAlerts(`${folder}alerts.yml`, alertCases);
+  });
+
+  if (isFullRun) {
+    test("are a dashboard by Grafana's own schema", async () => {
+      const cwd = fileURLToPath(new URL("monitoring/grafana-dashboard/", import.meta.url));
+      await run("go", ["run", ".", `${folder}dashboard.json`], { cwd });
+    });
+  }
 });

@@ -10,7 +10,7 @@ import { checkPython, sdkDirectory } from "./python.mjs";
 import { runProgram } from "./run-program.mjs";
 import { reportSetupError, SetupError } from "./setup-error.mjs";
 
-const goFolders = ["guest-agent", "packages/egress-proxy/src/testing/grpc"];
+const goFolders = ["guest-agent", "packages/egress-proxy/src/testing/grpc", "e2e/monitoring"];
 
 const { step } = createProgress();
 try {

@@ -10,6 +10,7 @@ import {
   installPackagesOf,
   projectDirectory,
 } from "./project-steps.mjs";
+import { unpackPrometheus } from "./prometheus.mjs";
 import { installGrpc, installPythonSdk, installPythonTools } from "./python.mjs";
 import { installSystemPackages } from "./system-packages.mjs";
 import { installAwsTools, installGuestClients } from "./test-clients.mjs";
@@ -44,6 +45,7 @@ export async function installRequirements(purpose) {
     await Promise.all([
       installWithPython(),
       step("gRPC of Python for tests of the proxy", installGrpc),
+      step("Prometheus for tests of monitoring", unpackPrometheus),
     ]);
   }
 

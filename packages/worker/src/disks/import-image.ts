@@ -1,7 +1,7 @@
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { setAside, syncDirectoryFiles, syncPath } from "../files/durable-files.ts";
+import { renameDurably, setAside, syncDirectoryFiles } from "../files/durable-files.ts";
 import { readJsonFile } from "../files/write-json-file.ts";
 import { runProgram } from "../process/run-program.ts";
 
@@ -68,8 +68,7 @@ export async function importImage(
       { timeoutSeconds: 600 },
     );
     await syncDirectoryFiles(temporaryDirectory);
-    await rename(temporaryDirectory, directory);
-    await syncPath(imagesDirectory);
+    await renameDurably(temporaryDirectory, directory);
   }
   return openImage(imagesDirectory, manifest.fingerprint);
 }

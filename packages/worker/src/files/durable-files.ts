@@ -28,11 +28,24 @@ export async function syncDirectoryFiles(directory: string): Promise<void> {
   await syncPath(directory);
 }
 
+/**
+ * Renames within a directory so that the new name survives a loss of power. When that
+ * is not certain, because the disk fails, what was renamed has its former name again.
+ */
+export async function renameDurably(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  try {
+    await syncPath(dirname(to));
+  } catch (error) {
+    await rename(to, from);
+    throw error;
+  }
+}
+
 /** Renames a file or directory that cannot be read, so that a new one can replace it. @returns its new path. */
 export async function setAside(path: string): Promise<string> {
   const aside = `${path}${unreadable}-${Date.now()}`;
-  await rename(path, aside);
-  await syncPath(dirname(path));
+  await renameDurably(path, aside);
   return aside;
 }
 
@@ -40,16 +53,15 @@ export async function setAside(path: string): Promise<string> {
 export async function removeWhole(directory: string): Promise<void> {
   const trash = `${directory}${removed}`;
   await rm(trash, { recursive: true, force: true });
-  await rename(directory, trash);
-  await syncPath(dirname(directory));
+  await renameDurably(directory, trash);
   await rm(trash, { recursive: true, force: true });
 }
 
 const noSpaceCodes = ["ENOSPC", "EDQUOT"];
-/** How the programs that the worker runs report it. */
 /** What frees space of the host's disk. */
 export const storageRemediation =
   "oc checkpoint delete <sandbox-id> <checkpoint-id>, oc snapshot delete <name>, or oc kill <id>";
+/** How the programs that the worker runs report it. */
 const noSpaceMessages = /No space left on device|Disk quota exceeded/;
 
 function isFullDisk(error: unknown): boolean {

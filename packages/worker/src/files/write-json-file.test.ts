@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
+import { failSyncOf } from "../testing/fail-sync-of.ts";
 import { readJsonFile, writeJsonFile } from "./write-json-file.ts";
 
 const schema = z.object({ count: z.int() });
@@ -26,6 +27,21 @@ describe("writeJsonFile and readJsonFile", () => {
 
   test("a file that does not exist is undefined", async () => {
     assert.equal(await readJsonFile(join(directory, "none.json"), schema), undefined);
+  });
+
+  test("on a disk that does not keep the new name, the old content stays, or no file", async () => {
+    const path = join(directory, "c.json");
+    const failToWrite = async () => {
+      const recover = await failSyncOf(directory);
+      await assert.rejects(writeJsonFile(path, { count: 2 }), { code: "EIO" }).finally(recover);
+    };
+    const before = await readdir(directory);
+    await failToWrite();
+    assert.deepEqual(await readdir(directory), before);
+    await writeJsonFile(path, { count: 1 });
+    await failToWrite();
+    assert.deepEqual(await readJsonFile(path, schema), { count: 1 });
+    assert.equal((await stat(path)).mode & 0o777, 0o600);
   });
 
   for (const text of ["", "{", '{"count":"1"}', "null"]) {

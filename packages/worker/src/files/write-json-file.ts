@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { z } from "zod";
 import { hasCode } from "../process/process-identity.ts";
@@ -6,10 +6,12 @@ import { syncPath } from "./durable-files.ts";
 
 /**
  * Replaces a file atomically: readers find the old content or the new. Once it
- * returns, they find the new content, even after a loss of power.
+ * returns, they find the new content, even after a loss of power. When it fails, they find the
+ * old content, since the caller removes what only the new one names.
  */
 export async function writeJsonFile(path: string, value: unknown): Promise<void> {
   const temporaryPath = `${path}.new`;
+  const former = await readIfPresent(path);
   try {
     const file = await open(temporaryPath, "w", 0o600);
     try {
@@ -19,7 +21,10 @@ export async function writeJsonFile(path: string, value: unknown): Promise<void>
       await file.close();
     }
     await rename(temporaryPath, path);
-    await syncPath(dirname(path));
+    await syncPath(dirname(path)).catch(async (error: unknown) => {
+      await restore(path, former, temporaryPath);
+      throw error;
+    });
   } catch (error) {
     await rm(temporaryPath, { force: true });
     throw error;
@@ -35,16 +40,26 @@ export async function readJsonFile<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
 ): Promise<z.infer<Schema> | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  }
+  const text = await readIfPresent(path);
+  if (text === undefined) return undefined;
   try {
     return schema.parse(JSON.parse(text));
   } catch (error) {
     throw new Error(`${path} is not of the expected form`, { cause: error });
+  }
+}
+
+async function restore(path: string, former: string | undefined, temporaryPath: string) {
+  if (former === undefined) return rm(path);
+  await writeFile(temporaryPath, former, { mode: 0o600 });
+  await rename(temporaryPath, path);
+}
+
+async function readIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
   }
 }

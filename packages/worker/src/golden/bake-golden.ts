@@ -1,9 +1,9 @@
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { guestLayout } from "@opencomputer/protocol/wire";
 import type { Layers } from "../disks/create-layers.ts";
 import type { Image } from "../disks/import-image.ts";
-import { syncDirectoryFiles, syncPath } from "../files/durable-files.ts";
+import { renameDurably, syncDirectoryFiles } from "../files/durable-files.ts";
 import { writeRecord } from "../files/record-kind.ts";
 import type { AgentClient } from "../guest/agent-client.ts";
 import { type BootParts, bootMachine } from "../machines/boot-machine.ts";
@@ -84,8 +84,7 @@ export async function bakeGolden(
   });
   const directory = join(goldenDirectory, fingerprint);
   await syncDirectoryFiles(temporaryDirectory);
-  await rename(temporaryDirectory, directory);
-  await syncPath(goldenDirectory);
+  await renameDurably(temporaryDirectory, directory);
   const golden = await openGolden(goldenDirectory, fingerprint);
   if (golden === undefined) throw new Error(`The golden snapshot ${directory} vanished`);
   return golden;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import type { Layers } from "../disks/create-layers.ts";
 import { readJsonFile } from "../files/write-json-file.ts";
+import { failSyncOf } from "../testing/fail-sync-of.ts";
 import { sandboxSpec } from "../testing/fake-machines.ts";
 import { failsWith } from "../testing/sandboxes-scenario.ts";
 import { createSavedMachines } from "./create-saved-machines.ts";
@@ -155,6 +156,36 @@ describe("createSavedMachines", () => {
     await assert.rejects(saved.remove(id), { code: "ENOENT" });
     assert.ok(saved.get(id));
     assert.deepEqual(held.get(owner), chain(1));
+  });
+
+  test("make: on a disk that does not keep the new name, nothing is made, and the next try makes it", async () => {
+    const { saved, held } = scenario();
+    const recover = await failSyncOf(directory);
+    await assert
+      .rejects(
+        saved.make(id, async () => manifest()),
+        { code: "EIO" },
+      )
+      .finally(recover);
+    assert.deepEqual([await readdir(directory), saved.list(), held.size], [[], [], 0]);
+    const next = scenario();
+    await next.saved.adopt();
+    assert.deepEqual(next.saved.list(), []);
+    assert.ok(await saved.make(id, async () => manifest()));
+  });
+
+  test("remove: on a disk that does not keep the new name, it stays, and the next try removes it", async () => {
+    const { saved, held } = scenario();
+    const made = await saved.make(id, async () => manifest());
+    const recover = await failSyncOf(directory);
+    await assert.rejects(saved.remove(id), { code: "EIO" }).finally(recover);
+    assert.equal(saved.get(id), made);
+    assert.deepEqual(held.get(owner), chain(1));
+    const next = scenario();
+    await next.saved.adopt();
+    assert.deepEqual(next.saved.list(), [made]);
+    await saved.remove(id);
+    assert.deepEqual([await readdir(directory), saved.list(), held.size], [[], [], 0]);
   });
 
   test("adopt: removes what was not finished, made or removed", async () => {

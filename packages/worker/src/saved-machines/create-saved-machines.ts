@@ -1,10 +1,15 @@
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { WireError } from "@opencomputer/protocol/api";
 import type { PrepareSandboxRequest } from "@opencomputer/protocol/wire";
 import pLimit from "p-limit";
 import { isDeep, type Layers } from "../disks/create-layers.ts";
-import { asStorageError, syncDirectoryFiles, syncPath } from "../files/durable-files.ts";
+import {
+  asStorageError,
+  renameDurably,
+  syncDirectoryFiles,
+  syncPath,
+} from "../files/durable-files.ts";
 import { readRecord, writeRecord } from "../files/record-kind.ts";
 import {
   emptyLayerPath,
@@ -122,8 +127,7 @@ export function createSavedMachines(deps: {
         const manifest: SavedManifest = { ...filled, sizeBytes };
         await writeRecord(savedPaths(temporary).manifestPath, savedManifestKind, manifest);
         await syncDirectoryFiles(temporary);
-        await rename(temporary, directoryOf(id));
-        await syncPath(directory);
+        await renameDurably(temporary, directoryOf(id));
         const saved = { id, directory: directoryOf(id), ...manifest };
         index.set(id, saved);
         return saved;
@@ -151,11 +155,10 @@ export function createSavedMachines(deps: {
         if (!index.has(id)) return;
         // An earlier removal may have failed before its end.
         await rm(trash, { recursive: true, force: true });
-        // Under another name it is never adopted as a saved machine again.
-        await rename(directoryOf(id), trash);
+        // Under another name it is never adopted as a saved machine again: before its layers
+        // are removed, and before what took its place runs.
+        await renameDurably(directoryOf(id), trash);
         index.delete(id);
-        // Before its layers go, and before what took its place runs.
-        await syncPath(directory);
         await layers.hold(ownerOf(id), []);
       });
       await rm(trash, { recursive: true, force: true });

@@ -3,7 +3,12 @@ import type { IncomingMessage } from "node:http";
 import { describe, test } from "node:test";
 import { createSeededRandom } from "../testing/seeded-random.ts";
 import { requestFields } from "./request-fields.ts";
-import { responseFields, trailerFields, withoutForeignDomain } from "./response-fields.ts";
+import {
+  clearedOfOrigin,
+  responseFields,
+  trailerFields,
+  withoutForeignDomain,
+} from "./response-fields.ts";
 import { sessionCookieValues, withoutSessionCookie } from "./session-cookie.ts";
 
 const host = "sb-abcdefghij234567abcd-p80.sandbox.localhost";
@@ -26,6 +31,26 @@ function requestOf(rawHeaders: string[], method = "GET"): IncomingMessage {
 
 const valuesOf = (fields: readonly string[], name: string) =>
   fields.filter((_, index) => index % 2 === 1 && fields[index - 1]?.toLowerCase() === name);
+
+describe("clearedOfOrigin", () => {
+  for (const [value, kept] of [
+    ['"cache", "storage"', '"cache", "storage"'],
+    ['"executionContexts"', '"executionContexts"'],
+    ['"cookies"', ""],
+    ['"cache","cookies" , "clientHints"', '"cache"'],
+    ['"*"', '"cache", "storage", "executionContexts"'],
+    ['"cache", "*"', '"cache", "storage", "executionContexts"'],
+    ["cookies", ""],
+    ["", ""],
+  ] as const) {
+    test(`${value} becomes ${kept}`, () => {
+      assert.equal(clearedOfOrigin(value), kept);
+      const fields = responseFields(["clear-Site-data", value], { host, isChunked: true });
+      assert.deepEqual(fields, kept === "" ? [] : ["clear-Site-data", kept]);
+      assert.deepEqual(trailerFields(["Clear-Site-Data", value]), []);
+    });
+  }
+});
 
 describe("requestFields", () => {
   test("there is one Host, one peer and one kind of framing", () => {

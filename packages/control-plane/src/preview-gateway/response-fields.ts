@@ -4,7 +4,8 @@ import { isSessionCookie } from "./session-cookie.ts";
 /**
  * The fields of a response of the sandbox's server as the visitor gets them.
  * No cookie reaches beyond the host that set it, and none replaces the
- * gateway's own. Alt-Svc, which would lead past the gateway, is left out.
+ * gateway's own; what Clear-Site-Data clears is that host's alone. Alt-Svc, which would lead
+ * past the gateway, is left out.
  *
  * @param host The visitor's host, in lower case and without port.
  */
@@ -17,10 +18,27 @@ export function responseFields(
   for (const { name, lower, value } of fieldsOf(raw)) {
     if (dropped.has(lower) || lower === "alt-svc") continue;
     if (lower === "trailer" && !isChunked) continue;
-    if (lower !== "set-cookie") fields.push(name, value);
+    if (lower === "clear-site-data") {
+      const ofOrigin = clearedOfOrigin(value);
+      if (ofOrigin !== "") fields.push(name, ofOrigin);
+    } else if (lower !== "set-cookie") fields.push(name, value);
     else if (!isSessionCookie(value)) fields.push(name, withoutForeignDomain(value, host));
   }
   return fields;
+}
+
+const directivesOfOrigin = ['"cache"', '"storage"', '"executionContexts"'];
+
+/**
+ * The part of a Clear-Site-Data value that concerns the origin alone. `"cookies"` clears those of all
+ * hosts of the registrable domain: of other sandboxes' previews, and of the dashboard.
+ */
+export function clearedOfOrigin(value: string): string {
+  const directives = value.split(",").map((directive) => directive.trim());
+  const isAll = directives.includes('"*"');
+  return directivesOfOrigin
+    .filter((directive) => isAll || directives.includes(directive))
+    .join(", ");
 }
 
 /** Fields after the body, without those that must not be there (RFC 9110, section 6.5.1). */
@@ -32,6 +50,7 @@ export function trailerFields(raw: RawFields): [string, string][] {
 }
 
 const forbiddenInTrailers: ReadonlySet<string> = new Set([
+  "clear-site-data",
   "content-encoding",
   "content-length",
   "content-range",

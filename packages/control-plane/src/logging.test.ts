@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { WireError } from "@opencomputer/protocol/api";
 import { DrizzleQueryError } from "./database/query-builder.ts";
-import { describeError } from "./logging.ts";
 import { createRecordingLogger } from "./testing/recording-logger.ts";
 
 const canary = "sk-canary-3c3c";
@@ -45,14 +44,4 @@ describe("createLogger", () => {
     const error = new DrizzleQueryError("q", [canary], new Error("duplicate key"));
     assert.match(log(error), /A database query failed.*duplicate key/);
   });
-});
-
-describe("describeError", () => {
-  test("cuts a chain of causes that has no end", () => {
-    const error = new Error("loop");
-    error.cause = error;
-    assert.ok(JSON.stringify(describeError(error)).length < 50_000);
-  });
-  test("returns undefined for what is no error", () =>
-    assert.equal(describeError(canary), undefined));
 });

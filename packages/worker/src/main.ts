@@ -1,5 +1,6 @@
 import { chmod, rm } from "node:fs/promises";
 import {
+  describeError,
   openLogOutput,
   openTracer,
   readSecretSettings,
@@ -19,7 +20,14 @@ import { workerSettingSchemas } from "./worker-settings.ts";
 const groupReads = 0o027;
 const groupMayConnect = 0o660;
 
-const log = pino({ name: "worker", mixin: traceLogFields }, openLogOutput());
+const log = pino(
+  {
+    name: "worker",
+    mixin: traceLogFields,
+    serializers: { err: (error) => describeError(error) },
+  },
+  openLogOutput(),
+);
 
 async function main(): Promise<void> {
   // Before anything is started, so that no machine or helper inherits a descriptor.

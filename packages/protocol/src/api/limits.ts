@@ -8,7 +8,7 @@ export const limits = {
   /** Body of an API request that is JSON, unless the operator sets another. 413 `body_too_large`. */
   apiBodyBytesMax: 1024 * 1024,
   /** Arrays, objects, elements and members of such a body: parsed, each takes far more memory than its text. 400 `invalid_request`. */
-  apiBodyValuesMax: 2_000_000,
+  apiBodyValuesMax: 20_000,
   /** Head of an API request, unless the operator sets another. 431 `header_too_large`. */
   apiHeaderBytesMax: 32 * 1024,
 
@@ -109,6 +109,8 @@ export const limits = {
 
   /** Body of a request that carries an image's manifest, with its files. 413 `body_too_large`. */
   manifestBytesMax: 64 * 1024 * 1024,
+  /** Arrays, objects, elements and members of such a body. 400 `invalid_request`. */
+  manifestValuesMax: 2_000_000,
   /** Steps of one image. 400 `invalid_request`. */
   imageStepsMax: 200,
   /** Files of one `add_dir` step. 400 `invalid_request`. */

@@ -172,7 +172,6 @@ export const agentSessionSchema = z.object({
   attachedClients: z.int().min(0),
 });
 export type AgentSession = z.infer<typeof agentSessionSchema>;
-export const agentSessionListSchema = z.array(agentSessionSchema);
 export const agentSessionResultSchema = commandProgressSchema.extend(outputsSchema.shape);
 
 const agentTerminalSizeSchema = z.object({ columns: z.int(), rows: z.int() });
@@ -198,7 +197,6 @@ export const agentTerminalSchema = agentTerminalSizeSchema.extend({
   attachedClients: z.int().min(0),
 });
 export type AgentTerminal = z.infer<typeof agentTerminalSchema>;
-export const agentTerminalListSchema = z.array(agentTerminalSchema);
 
 export const agentHealthSchema = z.object({ version: z.string() });
 

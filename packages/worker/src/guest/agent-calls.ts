@@ -10,7 +10,7 @@ import {
 } from "@opencomputer/protocol/api";
 import { serviceLimits } from "@opencomputer/protocol/wire";
 import { type Dispatcher, Pool } from "undici";
-import type { z } from "zod";
+import { z } from "zod";
 import { type ByteBudget, readBounded } from "./guest-bounds.ts";
 
 /** The errors of a guest that are passed on. A guest is untrusted: any other becomes `guest_failed`. */
@@ -50,6 +50,10 @@ export const outcomeResponse: ResponseBounds = {
   valuesMax: 64,
 };
 
+export interface ListBounds extends ResponseBounds {
+  readonly elementsMax: number;
+}
+
 /** Sends requests to the agent of one guest and reads its responses, each bounded and parsed. */
 export interface AgentCalls {
   call(request: Omit<Dispatcher.RequestOptions, "origin">): Promise<Dispatcher.ResponseData>;
@@ -59,6 +63,12 @@ export interface AgentCalls {
     schema: Schema,
     bounds: ResponseBounds,
   ): Promise<z.infer<Schema>>;
+  /** As {@link parse}, of a list: its first element that is not of the schema ends the parsing. */
+  parseList<Schema extends z.ZodType>(
+    response: Dispatcher.ResponseData,
+    elementSchema: Schema,
+    bounds: ListBounds,
+  ): Promise<z.infer<Schema>[]>;
 }
 
 /** The connections of one agent's client. */
@@ -119,9 +129,14 @@ export function openAgentConnections(options: {
       throw await toError(response.statusCode, response.body);
     },
     async parse(response, schema, { bytesMax, valuesMax }) {
-      const parsed = schema.safeParse(parseJson(await read(response, bytesMax), valuesMax));
-      if (parsed.success) return parsed.data;
-      throw guestFailure("sent a response of an unknown form", parsed.error);
+      return check(schema, parseJson(await read(response, bytesMax), valuesMax));
+    },
+    async parseList(response, elementSchema, { bytesMax, valuesMax, elementsMax }) {
+      const list = check(
+        z.array(z.unknown()).max(elementsMax),
+        parseJson(await read(response, bytesMax), valuesMax),
+      );
+      return list.map((element) => check(elementSchema, element));
     },
     isClosed: () => pool.destroyed,
     async close() {
@@ -133,6 +148,17 @@ export function openAgentConnections(options: {
 /** An error of the agent itself, as opposed to one that it reports. */
 export function guestFailure(what: string, cause: unknown): WireError {
   return new WireError("guest_failed", `The agent in the sandbox ${what}`, { cause });
+}
+
+function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  // The error itself has a text for each wrong value, of which a guest can send very many.
+  throw guestFailure(
+    `sent a response of an unknown form, at ${issue?.path.join(".") || "its root"}`,
+    undefined,
+  );
 }
 
 function parseJson(text: string, valuesMax: number): unknown {

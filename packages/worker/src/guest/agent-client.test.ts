@@ -5,7 +5,8 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
-import { WireError } from "@opencomputer/protocol/api";
+import { inspect } from "node:util";
+import { limits, WireError } from "@opencomputer/protocol/api";
 import { serviceLimits } from "@opencomputer/protocol/wire";
 import { seededRandom } from "../testing/seeded-random.ts";
 import { type AgentClient, createAgentClient } from "./agent-client.ts";
@@ -50,6 +51,10 @@ function failsWith(code: string, message: RegExp) {
   };
 }
 
+function isShort(message: RegExp) {
+  return (error: unknown) => inspect(error).length < 5_000 && message.test(String(error));
+}
+
 describe("createAgentClient", () => {
   test("run: gives the result of a command", async () => {
     const { agent, end } = await scenario((_, response) =>
@@ -92,6 +97,23 @@ describe("createAgentClient", () => {
       await assert
         .rejects(call(agent), failsWith("guest_failed", /more than [0-9]+ values/))
         .finally(end);
+    });
+  }
+
+  for (const [what, call, elementsMax] of [
+    ["listDirectory", (agent) => agent.listDirectory("/"), limits.directoryEntriesMax],
+    ["sessions.list", (agent) => agent.sessions.list(), 320],
+    ["terminals.list", (agent) => agent.terminals.list(), 96],
+  ] satisfies [string, (agent: AgentClient) => Promise<unknown>, number][]) {
+    test(`${what}: of many wrong elements one is reported, and of too many none is parsed`, async () => {
+      let count = elementsMax;
+      const { agent, end } = await scenario((_, response) =>
+        response.end(JSON.stringify(Array(count).fill(1))),
+      );
+      await assert.rejects(call(agent), isShort(/unknown form, at its root$/));
+      count += 1;
+      await assert.rejects(call(agent), isShort(/unknown form, at its root$/));
+      await end();
     });
   }
 

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import {
   type CommandResult,
   type DirectoryEntry,
-  directoryListingSchema,
+  directoryEntrySchema,
   limits,
   toStorableText,
 } from "@opencomputer/protocol/api";
@@ -23,9 +23,9 @@ import {
 import type { z } from "zod";
 import {
   guestFailure,
+  type ListBounds,
   openAgentConnections,
   outcomeResponse,
-  type ResponseBounds,
   smallResponse,
 } from "./agent-calls.ts";
 import { type AgentSessions, createAgentSessions } from "./agent-sessions.ts";
@@ -39,9 +39,10 @@ const responseGraceSeconds = 15;
 const callTimeoutSeconds = 60;
 /** A measurement that arrives later is out of date. */
 const usageTimeoutMilliseconds = 5_000;
-const listing: ResponseBounds = {
+const listing: ListBounds = {
   bytesMax: 64 * 1024 * 1024,
   valuesMax: 6 * limits.directoryEntriesMax,
+  elementsMax: limits.directoryEntriesMax,
 };
 
 /** A file that is read from a guest. `sizeBytes` is what the guest reports. */
@@ -81,7 +82,7 @@ export interface AgentClient {
 
 export function createAgentClient(options: { origin: string; budget: ByteBudget }): AgentClient {
   const connections = openAgentConnections(options);
-  const { call, read, parse } = connections;
+  const { call, read, parse, parseList } = connections;
   const tunnels = createAgentTunnels({
     origin: options.origin,
     guestAddress: new URL(options.origin).hostname,
@@ -186,7 +187,7 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
         path: filesPath("files/list", path),
         signal: shortly(),
       });
-      return parse(response, directoryListingSchema, listing);
+      return parseList(response, directoryEntrySchema, listing);
     },
     async makeDirectory(path) {
       const request = {

@@ -2,23 +2,19 @@ import { type CommandProgress, killedSessionSchema, limits } from "@opencomputer
 import {
   type AgentSession,
   type AgentSessionRequest,
-  agentSessionListSchema,
   agentSessionResultSchema,
   agentSessionSchema,
 } from "@opencomputer/protocol/wire";
-import {
-  type AgentCalls,
-  outcomeResponse,
-  type ResponseBounds,
-  smallResponse,
-} from "./agent-calls.ts";
+import { type AgentCalls, type ListBounds, outcomeResponse, smallResponse } from "./agent-calls.ts";
 import { type AgentStreams, createAgentStreams } from "./agent-streams.ts";
 
 /** A guest has this long to respond to a call that waits for nothing. */
 const callTimeoutMilliseconds = 60_000;
-const list: ResponseBounds = {
+const sessionsMax = limits.commandsPerSandboxMax + limits.finishedSessionsMax;
+const list: ListBounds = {
   bytesMax: 64 * 1024 * 1024,
-  valuesMax: (limits.commandsPerSandboxMax + limits.finishedSessionsMax) * smallResponse.valuesMax,
+  valuesMax: sessionsMax * smallResponse.valuesMax,
+  elementsMax: sessionsMax,
 };
 
 /** The sessions of one guest. Its responses are untrusted, so each is bounded and parsed. */
@@ -39,7 +35,7 @@ export interface AgentSessions extends AgentStreams {
 }
 
 export function createAgentSessions(calls: AgentCalls): AgentSessions {
-  const { call, parse } = calls;
+  const { call, parse, parseList } = calls;
   const path = (route: string, query: Record<string, string> = {}) =>
     `/v1/sessions${route}?${new URLSearchParams(query)}`;
   const within = (milliseconds: number) => AbortSignal.timeout(milliseconds);
@@ -58,7 +54,7 @@ export function createAgentSessions(calls: AgentCalls): AgentSessions {
     async list() {
       const signal = within(callTimeoutMilliseconds);
       const response = await call({ method: "GET", path: path(""), signal });
-      return parse(response, agentSessionListSchema, list);
+      return parseList(response, agentSessionSchema, list);
     },
     async get(id) {
       const signal = within(callTimeoutMilliseconds);

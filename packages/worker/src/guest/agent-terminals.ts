@@ -1,17 +1,20 @@
-import { resizedTerminalSchema } from "@opencomputer/protocol/api";
+import { limits, resizedTerminalSchema } from "@opencomputer/protocol/api";
 import {
   type AgentTerminal,
   type AgentTerminalRequest,
   type AgentTerminalSize,
-  agentTerminalListSchema,
   agentTerminalSchema,
 } from "@opencomputer/protocol/wire";
-import { type AgentCalls, type ResponseBounds, smallResponse } from "./agent-calls.ts";
+import { type AgentCalls, type ListBounds, smallResponse } from "./agent-calls.ts";
 import { type AgentStreams, createAgentStreams } from "./agent-streams.ts";
 
 /** A guest has this long to respond to a call, also to one that waits for the end of a shell. */
 const callTimeoutMilliseconds = 60_000;
-const list: ResponseBounds = { bytesMax: 4 * 1024 * 1024, valuesMax: 16 * 1024 };
+const list: ListBounds = {
+  bytesMax: 4 * 1024 * 1024,
+  valuesMax: 16 * 1024,
+  elementsMax: limits.terminalsPerSandboxMax + limits.finishedSessionsMax,
+};
 
 /** The terminals of one guest. Its responses are untrusted, so each is bounded and parsed. */
 export interface AgentTerminals extends AgentStreams {
@@ -25,7 +28,7 @@ export interface AgentTerminals extends AgentStreams {
 }
 
 export function createAgentTerminals(calls: AgentCalls): AgentTerminals {
-  const { call, parse } = calls;
+  const { call, parse, parseList } = calls;
   const path = (route: string, query: Record<string, string> = {}) =>
     `/v1/terminals${route}?${new URLSearchParams(query)}`;
   const shortly = () => AbortSignal.timeout(callTimeoutMilliseconds);
@@ -42,7 +45,7 @@ export function createAgentTerminals(calls: AgentCalls): AgentTerminals {
     open: async (request) => parse(await post("", {}, request), agentTerminalSchema, smallResponse),
     async list() {
       const response = await call({ method: "GET", path: path(""), signal: shortly() });
-      return parse(response, agentTerminalListSchema, list);
+      return parseList(response, agentTerminalSchema, list);
     },
     async get(id) {
       const response = await call({ method: "GET", path: path("", { id }), signal: shortly() });

@@ -1,6 +1,6 @@
 import { chmod, chown, mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { openLogOutput } from "@opencomputer/process";
+import { describeError, openLogOutput } from "@opencomputer/process";
 import {
   cloudServiceRanges,
   exitCodes,
@@ -43,7 +43,10 @@ const hostSettingSchemas = {
   OPENCOMPUTER_WORKER_GROUP_ID: idSchema,
 } as const;
 
-const log = pino({ name: "host" }, openLogOutput());
+const log = pino(
+  { name: "host", serializers: { err: (error) => describeError(error) } },
+  openLogOutput(),
+);
 
 async function main(): Promise<void> {
   closeInheritedDescriptors();

@@ -15,9 +15,11 @@ export function addBodyParsers(
   const parseJson = app.getDefaultJsonParser("error", "ignore");
   app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
     const text = body.toString();
-    if (request.is404 || text === "") done(null, undefined);
-    else if (hasAtMostJsonValues(text, limits.apiBodyValuesMax)) parseJson(request, text, done);
-    else done(tooManyValues, undefined);
+    if (request.is404 || text === "") return done(null, undefined);
+    const ofImage = request.routeOptions.config.eventStream !== undefined;
+    const valuesMax = ofImage ? limits.manifestValuesMax : limits.apiBodyValuesMax;
+    if (hasAtMostJsonValues(text, valuesMax)) parseJson(request, text, done);
+    else done(tooManyValues(valuesMax), undefined);
   });
   app.removeContentTypeParser("text/plain");
   app.addContentTypeParser("*", (request, _payload, done) => {
@@ -26,7 +28,9 @@ export function addBodyParsers(
   });
 }
 
-const tooManyValues = new WireError(
-  "invalid_request",
-  `The body has more than ${limits.apiBodyValuesMax} JSON values, the limit: send fewer, or have a run step fetch the files of an image`,
-);
+function tooManyValues(valuesMax: number): WireError {
+  return new WireError(
+    "invalid_request",
+    `The body has more than ${valuesMax} elements and members of JSON, the limit: send fewer`,
+  );
+}

@@ -96,6 +96,36 @@ describe("runScript()", () => {
     assert.deepEqual(reported, ["said\n"]);
   });
 
+  for (const [what, bytesRead] of [
+    ["more than it is asked for", 1024 * 1024],
+    ["a byte at a time", 1],
+  ] as const) {
+    test(`a builder that never stops to return ${what} ends the script with a bounded output`, async () => {
+      let reads = 0;
+      const run: typeof runLocally = async (_sandboxId, { cmd }) => {
+        if (cmd === "sudo") return { exitCode: -1, stdout: "", stderr: "" };
+        reads += 1;
+        const stdout = Buffer.alloc(bytesRead, "x").toString("base64");
+        return { exitCode: 0, stdout, stderr: "" };
+      };
+      const { reported, result } = start("echo said", { run });
+      const { output } = await result;
+      assert.equal(reported.join(""), output);
+      assert.ok(output.length <= limits.imageLogBytesMax, String(output.length));
+      assert.ok(reads < 100, String(reads));
+    });
+  }
+
+  test("a builder whose script returns more than its wrapper prints has the rest dropped", async () => {
+    const run: typeof runLocally = async () => ({
+      exitCode: 0,
+      stdout: "x".repeat(2 * limits.imageLogBytesMax),
+      stderr: "",
+    });
+    const { output } = await start("echo said", { run }).result;
+    assert.ok(output.length < limits.imageLogBytesMax + 5_000, String(output.length));
+  });
+
   test("rejects when it is aborted, and reads no more", async () => {
     const controller = new AbortController();
     const run = () =>

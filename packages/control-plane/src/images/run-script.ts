@@ -11,6 +11,10 @@ const followBytes = 128 * 1024;
 /** A longer output is cut there, and its end is added. */
 const outputBytesMax = limits.imageLogBytesMax;
 const outputEndBytes = 4_000;
+/** What the wrapper below prints at most, with the mark between the two parts. */
+const outputCharactersMax = outputBytesMax + outputEndBytes + 64;
+/** Reads of an output that is at its limit, with as many again for short ones. */
+const readsToEndMax = 2 * Math.ceil(outputBytesMax / followBytes);
 
 /**
  * Runs a script for bash in a builder, as root, and reports its output as it
@@ -39,12 +43,13 @@ export async function runScript(
 
   async function readMore(): Promise<boolean> {
     const bytes = Math.min(followBytes, outputBytesMax - seenBytes);
-    if (bytes === 0) return false;
+    if (bytes <= 0) return false;
     const script = 'tail -c "+$2" -- "$1" | head -c "$3" | base64 -w 0';
     const words = [outputPath, String(seenBytes + 1), String(bytes)];
     const command = { cmd: "/bin/sh", args: ["-c", script, "look", ...words], cwd: "/" };
     const { stdout } = await builder.run(sandboxId, command, signal);
-    const bytesSeen = Buffer.from(stdout, "base64");
+    // A script may have replaced the programs that are to keep to it.
+    const bytesSeen = Buffer.from(stdout, "base64").subarray(0, bytes);
     report(decoder.decode(bytesSeen, { stream: true }));
     seenBytes += bytesSeen.length;
     return bytesSeen.length > 0;
@@ -52,11 +57,13 @@ export async function runScript(
 
   /** The rest of the output of a script that was killed, which returned none. */
   async function readToEnd(): Promise<void> {
-    let hasMore = true;
-    while (hasMore) hasMore = await readMore();
+    for (let reads = 0; reads < readsToEndMax; reads += 1) {
+      if (!(await readMore())) return;
+    }
   }
 
-  function report(text: string): void {
+  function report(received: string): void {
+    const text = received.slice(0, outputCharactersMax - seen.length);
     if (text === "") return;
     seen += text;
     onOutput(text);

@@ -87,7 +87,7 @@ const layers = {
     "token-substitution redaction content-coding",
     "aws-signature",
     "upstream http1 http2",
-    "http logging",
+    "http logging turns",
   ],
   "packages/standalone/src": ["audit backup development", "database", "process", "installation"],
   "packages/sdk/src": ["sandbox", "image terminals", "commands files", "request", "platform"],

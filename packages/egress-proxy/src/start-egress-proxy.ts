@@ -34,6 +34,7 @@ import { createSessions } from "./sessions/sessions.ts";
 import { auditRejection } from "./streams/audit-rejection.ts";
 import { followRejections } from "./streams/follow-rejections.ts";
 import { createStreamListener } from "./streams/stream-listener.ts";
+import { FairTurns } from "./turns/fair-turns.ts";
 import type { UpstreamProxyUse } from "./upstream/choose-route.ts";
 import { connect, connectThroughProxy } from "./upstream/connect.ts";
 import { type DialDependencies, dial } from "./upstream/dial.ts";
@@ -159,7 +160,9 @@ export async function startEgressProxy(options: {
     timeoutMilliseconds: serviceLimits.egressConnectTimeoutSeconds * 1000,
     now,
   };
+  const turns = new FairTurns();
   const exchange = createExchangeDependencies({
+    turns,
     dial: (destination, signal, protocols) => dial(dialling, destination, signal, protocols),
     protocols,
     findPolicy,
@@ -177,6 +180,7 @@ export async function startEgressProxy(options: {
     contexts,
     serveConnection: serve,
     protocols,
+    turns,
     auditRefusal,
     log,
   });
@@ -218,6 +222,7 @@ export async function startEgressProxy(options: {
     admitGuest: (socket) =>
       admitGuest({ kind: "dns", connections: dnsConnections, ...admission }, socket),
     resolver,
+    turns,
     findPolicy,
     log,
   });

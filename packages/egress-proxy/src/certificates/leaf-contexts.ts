@@ -13,6 +13,8 @@ export interface LeafContexts {
    */
   setAuthority(keys: CertificateAuthorityKeys): Promise<void>;
   readonly hasAuthority: boolean;
+  /** Whether there is a context for this canonical host, so that none has to be made. */
+  has(host: string): boolean;
   /**
    * Returns the TLS context with a certificate for this canonical host;
    * `undefined` before a CA is set.
@@ -44,6 +46,7 @@ export function createLeafContexts(options: {
     get hasAuthority() {
       return authority !== undefined;
     },
+    has: (host) => contexts.has(host),
     contextFor(host) {
       if (authority === undefined) return undefined;
       const known = contexts.get(host);

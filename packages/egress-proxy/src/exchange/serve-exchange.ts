@@ -2,6 +2,7 @@ import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { SessionPolicy } from "../egress-policy/session-policy.ts";
 import type { IncomingBody } from "../http/incoming-body.ts";
 import type { Framing, RequestHead } from "../http/message-heads.ts";
+import { workUnits } from "../turns/fair-turns.ts";
 import { Refusal } from "./failure/refusal.ts";
 import { respondWithFailure } from "./failure/respond-with-failure.ts";
 import { forwardRequest } from "./forward/forward-request.ts";
@@ -14,6 +15,7 @@ import { AuditRecord } from "./state/audit-record.ts";
 import { giveBudgetBack } from "./state/body-reservation.ts";
 import type { Exchange } from "./state/exchange.ts";
 import type { ExchangeDependencies } from "./state/exchange-dependencies.ts";
+import { PacedBody } from "./state/paced-body.ts";
 import { presentPolicy } from "./state/present-policy.ts";
 import type { ServedConnection } from "./state/served-connection.ts";
 import { refuseUnswitched, relayUpgrade } from "./upgrade/relay-upgrade.ts";
@@ -40,6 +42,8 @@ export async function serveExchange(
   };
   connection.stage = "requested";
   try {
+    const turn = deps.turns.take(connection.origin.sandboxId, workUnits.exchange);
+    if (turn !== undefined) await turn;
     const { head, framing, body } = await readRequest(exchange);
     const policy = findSession(exchange);
     checkAdmission(exchange);
@@ -80,7 +84,11 @@ async function readRequest(
   });
   exchange.head = head;
   audit.request(head);
-  const { framing, body } = connection.guest.readBody(head);
+  const { framing, body: received } = connection.guest.readBody(head);
+  const body =
+    framing.kind === "none"
+      ? received
+      : new PacedBody(received, deps.turns, connection.origin.sandboxId);
   exchange.body = body;
   return { head, framing, body };
 }

@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { AuditRefusal } from "../audit/sparse-audit.ts";
 import type { LeafContexts } from "../certificates/leaf-contexts.ts";
 import { describeError, errorCode } from "../logging/describe-error.ts";
+import { type FairTurns, workUnits } from "../turns/fair-turns.ts";
 import { joinHost } from "../upstream/destination.ts";
 import { negotiatedProtocol, type UpstreamProtocols } from "../upstream/upstream-protocols.ts";
 import type { AdmittedGuest } from "./admit-guest.ts";
@@ -12,6 +13,7 @@ import { hostFromServerName, logSocketError, type ServeConnection } from "./gues
 import { handshakeFailure } from "./handshake-failure.ts";
 
 export interface GuestTlsDependencies {
+  readonly turns: Pick<FairTurns, "take">;
   readonly contexts: LeafContexts;
   readonly serveConnection: ServeConnection;
   readonly protocols: UpstreamProtocols;
@@ -41,10 +43,15 @@ export function createGuestTls(
   /** By the guest's port, which the decrypted socket has in common with the one beneath it. */
   const guests = new Map<number, AdmittedGuest>();
 
-  const contextFor = (serverName: string): SecureContext | undefined => {
+  const contextFor = async (serverName: string): Promise<SecureContext | undefined> => {
     const host = hostFromServerName(serverName);
+    if (host === undefined) return undefined;
+    await deps.turns.take(
+      sandboxId,
+      contexts.has(host) ? workUnits.handshake : workUnits.certificate,
+    );
     try {
-      return host === undefined ? undefined : contexts.contextFor(host);
+      return contexts.contextFor(host);
     } catch (error) {
       log.error({ error: describeError(error) }, "a leaf certificate could not be made");
       return undefined;
@@ -57,7 +64,9 @@ export function createGuestTls(
       deps.protocols.choose(hostAt(servername, port) ?? undefined, protocols),
     requestCert: false,
     handshakeTimeout: serviceLimits.egressHeadTimeoutSeconds * 1000,
-    SNICallback: (serverName, callback) => callback(null, contextFor(serverName)),
+    SNICallback(serverName, callback) {
+      void contextFor(serverName).then((context) => callback(null, context));
+    },
   });
 
   tls.on("secureConnection", (socket) => {

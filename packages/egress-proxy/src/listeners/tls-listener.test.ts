@@ -11,6 +11,7 @@ import { createSessions } from "../sessions/sessions.ts";
 import { createTestAuthority } from "../testing/certificates.ts";
 import { isProbed } from "../testing/is-probed.ts";
 import { createTestLog, otherSandboxId, testSandboxId, testSession } from "../testing/sessions.ts";
+import { type FairTurns, workUnits } from "../turns/fair-turns.ts";
 import { UpstreamProtocols } from "../upstream/upstream-protocols.ts";
 import { admitGuest } from "./admit-guest.ts";
 import { createConnectionTable } from "./connection-table.ts";
@@ -40,6 +41,7 @@ describe("createTlsListener", async () => {
     onAddressTaken: () => undefined,
   });
   const refusals: Refusal[] = [];
+  let takeTurn: FairTurns["take"] = () => undefined;
   const protocols = new UpstreamProtocols();
   const served: GuestConnection[] = [];
   const { findPolicy } = sessions;
@@ -51,6 +53,7 @@ describe("createTlsListener", async () => {
       contexts,
       serveConnection: createEchoServe(served),
       protocols,
+      turns: { take: (sandboxId, work) => takeTurn(sandboxId, work) },
       auditRefusal,
       log: createTestLog(),
     }),
@@ -104,6 +107,38 @@ describe("createTlsListener", async () => {
     assert.equal(refusal?.host, "api.example.com");
     assert.equal(refusal?.sandboxId, testSandboxId);
     await contexts.setAuthority(authority);
+    await allClosed();
+  });
+
+  test("a handshake waits for a turn of its sandbox, and one that needs a certificate takes more of it", async () => {
+    const host = "turns.example.com";
+    const taken: unknown[] = [];
+    let begin: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => {
+      takeTurn = (...work) => {
+        taken.push(work);
+        resolve();
+        return new Promise((turn) => {
+          begin = turn;
+        });
+      };
+    });
+    const first = open({ servername: host });
+    const connected = outcome(first);
+    await asked;
+    assert.equal(contexts.has(host), false);
+    begin();
+    assert.equal(await connected, "connected");
+    assert.equal(contexts.has(host), true);
+    takeTurn = (...work) => void taken.push(work);
+    const second = open({ servername: host });
+    assert.equal(await outcome(second), "connected");
+    assert.deepEqual(taken, [
+      [testSandboxId, workUnits.certificate],
+      [testSandboxId, workUnits.handshake],
+    ]);
+    takeTurn = () => undefined;
+    for (const socket of [first, second]) socket.destroy();
     await allClosed();
   });
 

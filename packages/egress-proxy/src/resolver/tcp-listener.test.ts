@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, type Server, type Socket } from "node:net";
 import { afterEach, describe, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
+import { serviceLimits } from "@opencomputer/protocol/wire";
 import { createSessionPolicy } from "../egress-policy/session-policy.ts";
 import { BlockScanner } from "../redaction/block-scanner.ts";
 import { admitted } from "../testing/admissions.ts";
 import { createTestLog, testSession } from "../testing/sessions.ts";
+import { FairTurns } from "../turns/fair-turns.ts";
 import { frameMessage } from "./message-frames.ts";
 import { createTcpListener } from "./tcp-listener.ts";
 
@@ -22,7 +24,7 @@ describe("createTcpListener", () => {
     listener?.close();
   });
 
-  async function start() {
+  async function start(bytes = responseBytes) {
     let responses = 0;
     const policy = createSessionPolicy(testSession({ mode: "intercepted" }), new BlockScanner());
     listener = createTcpListener({
@@ -34,9 +36,10 @@ describe("createTcpListener", () => {
       resolver: {
         async respond() {
           responses += 1;
-          return Buffer.alloc(responseBytes, responses % 256);
+          return Buffer.alloc(bytes, responses % 256);
         },
       },
+      turns: new FairTurns(),
       findPolicy: () => policy,
       log: createTestLog(),
     });
@@ -77,5 +80,18 @@ describe("createTcpListener", () => {
     guest.resume();
     while (received < questions * (responseBytes + 2)) await delay(10);
     assert.equal(responses(), questions);
+  });
+
+  test("many messages at once leave turns of the event loop to others", async () => {
+    const { guest, responses } = await start(20);
+    guest.resume();
+    guest.write(Buffer.concat(Array.from({ length: 500 }, () => frameMessage(Buffer.alloc(17)))));
+    let most = 0;
+    for (let before = 0; before < 500; ) {
+      await nextTurn();
+      most = Math.max(most, responses() - before);
+      before = responses();
+    }
+    assert.ok(most <= serviceLimits.workPerTurnMax, `${most} responses in one turn`);
   });
 });

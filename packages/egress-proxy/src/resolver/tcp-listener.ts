@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { FindPolicy } from "../egress-policy/session-policy.ts";
 import type { AdmittedGuest } from "../listeners/admit-guest.ts";
 import { logSocketError } from "../listeners/guest-connection.ts";
+import { type FairTurns, workUnits } from "../turns/fair-turns.ts";
 import { createMessageFrames, frameMessage } from "./message-frames.ts";
 import type { Resolver } from "./resolver.ts";
 
@@ -17,14 +18,17 @@ import type { Resolver } from "./resolver.ts";
 export function createTcpListener(deps: {
   admitGuest: (socket: Socket) => AdmittedGuest | undefined;
   resolver: Pick<Resolver, "respond">;
+  turns: Pick<FairTurns, "take">;
   findPolicy: FindPolicy;
   log: Logger;
 }): Server {
   const respondToOne = async (
     socket: Socket,
-    sourceAddress: string,
+    { sourceAddress, sandboxId }: AdmittedGuest,
     message: Buffer,
   ): Promise<void> => {
+    const turn = deps.turns.take(sandboxId, workUnits.dnsMessage);
+    if (turn !== undefined) await turn;
     const policy = deps.findPolicy(sourceAddress);
     const response = policy && (await deps.resolver.respond(message, policy, "tcp"));
     if (response === undefined) socket.destroy();
@@ -33,13 +37,13 @@ export function createTcpListener(deps: {
 
   const respondToAll = async (
     socket: Socket,
-    sourceAddress: string,
+    guest: AdmittedGuest,
     messages: readonly Buffer[],
   ): Promise<void> => {
     socket.pause();
     for (const message of messages) {
       if (socket.destroyed) return;
-      await respondToOne(socket, sourceAddress, message);
+      await respondToOne(socket, guest, message);
     }
     socket.resume();
   };
@@ -49,15 +53,14 @@ export function createTcpListener(deps: {
     socket.on("error", logSocketError(deps.log));
     const admitted = deps.admitGuest(socket);
     if (admitted === undefined) return;
-    const { sourceAddress, admission } = admitted;
     // It has a shorter time-out of its own, and makes no room for others.
-    admission.busy();
+    admitted.admission.busy();
     const frames = createMessageFrames({ messageBytesMax: serviceLimits.dnsMessageBytesMax });
     socket.setTimeout(serviceLimits.dnsIdleTimeoutSeconds * 1000, () => socket.destroy());
     socket.on("data", (chunk: Buffer) => {
       const messages = frames.push(chunk);
       if (messages === undefined) socket.resetAndDestroy();
-      else if (messages.length > 0) void respondToAll(socket, sourceAddress, messages);
+      else if (messages.length > 0) void respondToAll(socket, admitted, messages);
     });
   });
   return listener;

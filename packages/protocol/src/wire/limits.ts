@@ -156,6 +156,11 @@ export const serviceLimits = {
   dnsIdleTimeoutSeconds: 10,
   /** DNS responses over UDP that wait for the kernel to send them; further ones are dropped. */
   dnsSendQueueBytesMax: 1024 * 1024,
+  /**
+   * Work that one sandbox begins in a turn of the egress proxy's event loop, in units of about 0.1 ms. What is
+   * beyond waits for the next turn, so that others are served in between.
+   */
+  workPerTurnMax: 16,
   /** All nameservers together have this long for one question. SERVFAIL to the guest. */
   dnsTimeoutSeconds: 8,
   /** Shortest value, or component of one, that is searched for in responses: shorter ones can be guessed. */

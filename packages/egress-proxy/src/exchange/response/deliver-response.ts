@@ -29,6 +29,7 @@ export async function deliverResponse(
         request,
         host: destination.host,
         audit,
+        turns: deps.turns,
         budget: deps.bodyBudgets.of(request.policy.sandboxId),
         decoderBudget: deps.decoderBudgets.of(request.policy.sandboxId),
         measuredBodyBytesMax: deps.options.measuredBodyBytesMax,

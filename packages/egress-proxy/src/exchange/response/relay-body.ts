@@ -8,6 +8,7 @@ import type { Framing, ResponseHead } from "../../http/message-heads.ts";
 import { redactWhole, StreamRedactor } from "../../redaction/stream-redactor.ts";
 import { Refusal } from "../failure/refusal.ts";
 import { grpcStatusFields } from "../grpc/grpc-status.ts";
+import { pacedSource } from "../state/paced-body.ts";
 import { CompressedPassage, compressionOf, mayBeCompressed } from "./compressed-passage.ts";
 import { decodedBody, isEncoded } from "./content-decoding.ts";
 import { DecoderReservation } from "./decoder-reservation.ts";
@@ -102,7 +103,10 @@ export async function relayDecoded(
   const source = decodedBody(compressed, compressions, context.host);
   const isBudgeted = context.budget.tryTake(decodedPartBytes);
   const partBytes = isBudgeted ? decodedPartBytes : smallDecodedPartBytes;
-  const parts = partsOf(source, partBytes);
+  const parts = partsOf(
+    pacedSource(source, context.turns, context.request.policy.sandboxId),
+    partBytes,
+  );
   try {
     const first = await parts.next();
     const whole = first.done === true ? Buffer.alloc(0) : first.value;

@@ -6,6 +6,7 @@ import type { OutgoingResponseHead } from "../../http/outgoing-heads.ts";
 import { redactFieldLine } from "../../redaction/redact-head.ts";
 import { redactWhole } from "../../redaction/stream-redactor.ts";
 import { grpcFraming } from "../grpc/grpc-content.ts";
+import { PacedBody } from "../state/paced-body.ts";
 import { compressionOf } from "./compressed-passage.ts";
 import { compressionsOf } from "./content-decoding.ts";
 import { outgoingResponse } from "./outgoing-response.ts";
@@ -33,12 +34,21 @@ export function relayResponse(
   head: ResponseHead,
 ): boolean | Promise<boolean> {
   const { request, upstream } = context;
-  const { framing, body } = upstream.readBody(head, request.head.method, trailerReader(context));
+  const { framing, body: received } = upstream.readBody(
+    head,
+    request.head.method,
+    trailerReader(context),
+  );
   context.audit.status = head.status;
   const relayed =
     framing.kind === "none"
       ? relayBodiless(context, head)
-      : relayBody(context, head, framing, body);
+      : relayBody(
+          context,
+          head,
+          framing,
+          new PacedBody(received, context.turns, request.policy.sandboxId),
+        );
   const mayContinue = (streamed: StreamedResponse) => !context.close && !streamed.closeDelimited;
   return relayed instanceof Promise ? relayed.then(mayContinue) : mayContinue(relayed);
 }

@@ -1,5 +1,6 @@
 import type { ResponseHead } from "../../http/message-heads.ts";
 import type { ValueSearch } from "../../redaction/value-search.ts";
+import type { FairTurns } from "../../turns/fair-turns.ts";
 import type { GuestSide } from "../guest/guest-side.ts";
 import type { OutgoingRequest } from "../request/prepare-request.ts";
 import type { AuditRecord } from "../state/audit-record.ts";
@@ -20,6 +21,7 @@ export interface ResponseContext {
   readonly request: OutgoingRequest;
   readonly host: string;
   readonly audit: AuditRecord;
+  readonly turns: FairTurns;
   readonly budget: BodyBudget;
   /** For the decoders of compressed responses. */
   readonly decoderBudget: BodyBudget;

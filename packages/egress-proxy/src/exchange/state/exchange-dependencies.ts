@@ -1,6 +1,7 @@
 import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { WriteAudit } from "../../audit/audit-writer.ts";
 import type { FindPolicy } from "../../egress-policy/session-policy.ts";
+import { FairTurns } from "../../turns/fair-turns.ts";
 import type { Dial } from "../../upstream/destination.ts";
 import { UpstreamProtocols } from "../../upstream/upstream-protocols.ts";
 import type { Http1Connection } from "../upstream/http1-upstream.ts";
@@ -24,6 +25,7 @@ export interface ExchangeDependencies {
   readonly decoderBudgets: BodyBudgets;
   readonly protocols: UpstreamProtocols;
   readonly streamCounts: StreamCounts;
+  readonly turns: FairTurns;
   readonly clock: Clock;
   readonly options: ExchangeOptions;
   readonly timestamps: Timestamps;
@@ -94,6 +96,7 @@ export function createExchangeDependencies(
     readonly clock?: Clock;
     readonly countFailure?: (code: string) => void;
     readonly protocols?: UpstreamProtocols;
+    readonly turns?: FairTurns;
     readonly options?: Partial<ExchangeOptions>;
   },
 ): ExchangeDependencies {
@@ -107,6 +110,7 @@ export function createExchangeDependencies(
     decoderBudgets: createBodyBudgets({ bytesPerSandboxMax: options.decoderBytesPerSandboxMax }),
     protocols: given.protocols ?? new UpstreamProtocols(),
     streamCounts: new StreamCounts({ perAddressMax: options.streamsPerSandboxMax }),
+    turns: given.turns ?? new FairTurns(),
     timestamps: new Timestamps(),
     watchdogs: new Watchdogs({ clock, checkSeconds: options.timeoutCheckSeconds }),
     idleUpstreams: new IdleUpstreams({

@@ -21,12 +21,20 @@ export const workUnits = {
   certificate: 24,
 } as const;
 
+/** What a message costs besides its bytes: much more than these where it is short. */
+const webSocketMessageUnits = 0.04;
+const grpcMessageUnits = 0.02;
 const bodyBytesPerUnit = 16 * 1024;
 const bodyPartUnits = 0.1;
 
 /** The work of a part of a body that arrives, or is decoded. */
 export function workOfBody(bytes: number): number {
   return bodyPartUnits + bytes / bodyBytesPerUnit;
+}
+
+/** The work of so many messages of a WebSocket, or of gRPC, besides that of their bytes. */
+export function workOfMessages(kind: "websocket" | "grpc", count: number): number {
+  return count * (kind === "websocket" ? webSocketMessageUnits : grpcMessageUnits);
 }
 
 /**

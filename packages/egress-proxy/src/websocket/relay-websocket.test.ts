@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { ChannelLostError } from "../http/channel-lost-error.ts";
 import { ByteChannel } from "../http1/byte-channel.ts";
 import { WebSocketProtocolError, type WebSocketSide } from "./frame.ts";
-import { relayWebSocket } from "./relay-websocket.ts";
+import { relayWebSocket, type WebSocketHooks } from "./relay-websocket.ts";
 import { passingTransform, replacingTransform } from "./testing/replacing-transform.ts";
 import { frameOf, readMessages } from "./testing/web-socket-frames.ts";
 
@@ -40,7 +40,7 @@ const token = "opencomputer-token";
 const code = "\x03\xe8";
 const protocolError = "\x03\xea";
 
-function start() {
+function start(takeTurn: WebSocketHooks["takeTurn"] = () => undefined) {
   const open = () => {
     const socket = new FakeSocket({ highWaterMark: 64 });
     const channel = new ByteChannel(socket, { onActivity: ignore, onClosed: ignore });
@@ -52,6 +52,7 @@ function start() {
   let outcome: unknown = "running";
   relayWebSocket(guest.channel, upstream.channel, {
     messages: { fromGuest: 0, toGuest: 0 },
+    takeTurn,
     onClosing: ignore,
     fromGuest: () => replacingTransform(token, value),
     toGuest: () => replacingTransform(value, token),
@@ -106,6 +107,33 @@ describe("relayWebSocket", () => {
       toGuest: 4 + 2 * value.length + 2,
     });
     assert.equal(outcome(), "running");
+  });
+
+  test("takes turns for what arrives, in small pieces where messages are short", async () => {
+    const taken: [bytes: number, messages: number][] = [];
+    let begin: () => void = ignore;
+    const { upstream, guest } = start((bytes, messages) => {
+      taken.push([bytes, messages]);
+      if (taken.length !== 3) return undefined;
+      return new Promise((turn) => {
+        begin = turn;
+      });
+    });
+    const short = frameOf({ opcode: 1, payload: "ab", isFinal: true }, "upstream");
+    const many = Buffer.concat(Array.from({ length: 3000 }, () => short));
+    await upstream.sendsRaw(many);
+    assert.equal(guest.received().length, 3000);
+    await upstream.sendsRaw(many);
+    assert.equal(guest.received().length, 4024);
+    begin();
+    await turns();
+    assert.deepEqual(guest.received(), Array(6000).fill("text ab"));
+    assert.deepEqual(taken, [
+      [12_000, 0],
+      [4096, 3000],
+      [4096, 1024],
+      [3808, 1024],
+    ]);
   });
 
   test("waits for the close of the other side, whose messages still pass", async () => {
@@ -192,6 +220,7 @@ describe("relayWebSocket", () => {
       new ByteChannel(from, { onActivity: ignore, onClosed: ignore });
     const relayed = relayWebSocket(channel(socket), channel(upstream), {
       messages: { fromGuest: 0, toGuest: 0 },
+      takeTurn: () => undefined,
       onClosing: ignore,
       fromGuest: passingTransform,
       toGuest: () => {

@@ -20,6 +20,11 @@ export interface WebSocketHooks {
    * for each ping, pong and close reason.
    */
   toGuest(kind: MessageKind): MessageTransform;
+  /**
+   * Called before so many bytes are handled, with the number of messages and control frames that
+   * were handled since the last call. What it returns is waited for.
+   */
+  takeTurn(bytes: number, messages: number): Promise<void> | undefined;
   /** Called when a side has closed or ended, so that the other one is expected to. */
   onClosing(): void;
   /** Bytes that have arrived from each side, with frame headers; kept up to date. */
@@ -53,10 +58,12 @@ export async function relayWebSocket(
     rewriter: new FrameRewriter("guest", {
       message(kind) {
         messages.fromGuest += 1;
+        fromGuest.frames += 1;
         return hooks.fromGuest(kind);
       },
     }),
     hasClosed: false,
+    frames: 0,
     count(arrived) {
       bytes.fromGuest += arrived;
     },
@@ -67,11 +74,16 @@ export async function relayWebSocket(
     rewriter: new FrameRewriter("upstream", {
       message(kind) {
         messages.toGuest += 1;
+        fromUpstream.frames += 1;
         return hooks.toGuest(kind);
       },
-      control: () => hooks.toGuest("text"),
+      control() {
+        fromUpstream.frames += 1;
+        return hooks.toGuest("text");
+      },
     }),
     hasClosed: false,
+    frames: 0,
     count(arrived) {
       bytes.toGuest += arrived;
     },
@@ -83,7 +95,7 @@ export async function relayWebSocket(
         hooks.onClosing();
         if (fromGuest.hasClosed && fromUpstream.hasClosed) resolve();
       };
-      const passing = [pass(fromGuest, relay, onClosed), pass(fromUpstream, relay, onClosed)];
+      const passing = [fromGuest, fromUpstream].map((one) => pass(one, relay, hooks, onClosed));
       Promise.all(passing).then(() => resolve(), reject);
     });
   } catch (error) {
@@ -105,6 +117,8 @@ interface Direction {
   readonly rewriter: FrameRewriter;
   /** Whether its close frame was sent. */
   hasClosed: boolean;
+  /** Messages and control frames of the present piece that are transformed. */
+  frames: number;
   count(arrived: number): void;
 }
 
@@ -113,17 +127,36 @@ interface Relay {
   isOver: boolean;
 }
 
-async function pass(direction: Direction, relay: Relay, onClosed: () => void): Promise<void> {
+/** What is handled without a break where messages are so short that each costs more than its bytes. */
+const pieceBytesMax = 4 * 1024;
+const shortMessageBytes = 256;
+
+async function pass(
+  direction: Direction,
+  relay: Relay,
+  { takeTurn }: WebSocketHooks,
+  onClosed: () => void,
+): Promise<void> {
   const { from, to, rewriter } = direction;
+  let hasShortMessages = false;
   for (;;) {
     const arrived = await from.read();
     if (relay.isOver) return;
     if (arrived === null) break;
     direction.count(arrived.length);
-    for (const frames of rewriter.push(arrived)) {
-      const blocked = to.write(frames);
-      if (blocked !== undefined) await blocked;
+    const bytesMax = hasShortMessages ? pieceBytesMax : arrived.length;
+    for (let at = 0; at < arrived.length; at += bytesMax) {
+      const piece = arrived.subarray(at, at + bytesMax);
+      const turn = takeTurn(piece.length, direction.frames);
+      if (turn !== undefined) await turn;
+      direction.frames = 0;
       if (relay.isOver) return;
+      for (const frames of rewriter.push(piece)) {
+        const blocked = to.write(frames);
+        if (blocked !== undefined) await blocked;
+        if (relay.isOver) return;
+      }
+      hasShortMessages = direction.frames * shortMessageBytes > piece.length;
     }
     if (rewriter.closed && !direction.hasClosed) {
       direction.hasClosed = true;

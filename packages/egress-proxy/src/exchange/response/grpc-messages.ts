@@ -24,6 +24,7 @@ export class GrpcMessages {
   /** Bytes of the present message that are still to come. */
   #remaining = 0;
   #holdsValue = false;
+  #count = 0;
 
   constructor(
     framing: "grpc" | "grpc-web",
@@ -37,6 +38,11 @@ export class GrpcMessages {
       this.#holdsValue = true;
       onFound(name);
     });
+  }
+
+  /** How many messages have ended. */
+  get count(): number {
+    return this.#count;
   }
 
   /**
@@ -56,6 +62,7 @@ export class GrpcMessages {
       if (!this.#inPrefix && this.#remaining === 0) {
         leaving.push(...this.#redactor.end());
         this.#prefixBytes = 0;
+        this.#count += 1;
       }
     }
     this.#refuseValue();

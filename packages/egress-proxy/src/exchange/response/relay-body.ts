@@ -6,6 +6,7 @@ import type { Field } from "../../http/fields.ts";
 import type { IncomingBody } from "../../http/incoming-body.ts";
 import type { Framing, ResponseHead } from "../../http/message-heads.ts";
 import { redactWhole, StreamRedactor } from "../../redaction/stream-redactor.ts";
+import { workOfMessages } from "../../turns/fair-turns.ts";
 import { Refusal } from "../failure/refusal.ts";
 import { grpcStatusFields } from "../grpc/grpc-status.ts";
 import { pacedSource } from "../state/paced-body.ts";
@@ -181,14 +182,19 @@ export async function relayGrpc(
   messageFraming: "grpc" | "grpc-web",
   body: IncomingBody,
 ): Promise<StreamedResponse> {
-  const { host, search, audit } = context;
+  const { host, search, audit, turns, request } = context;
   const messages = new GrpcMessages(messageFraming, host, search, noteRedacted(context));
   const length = framing.kind === "length" ? framing.length : undefined;
   const outgoing = begin(context, head, length);
   try {
     await passOn(context, outgoing.writer, async () => {
       const data = await body.read();
-      return data === null ? null : data.flatMap((part) => messages.push(part));
+      if (data === null) return null;
+      const before = messages.count;
+      const leaving = data.flatMap((part) => messages.push(part));
+      const work = workOfMessages("grpc", messages.count - before);
+      turns.charge(request.policy.sandboxId, work);
+      return leaving;
     });
     await write(context, outgoing.writer, messages.end());
     await finish(outgoing, body.trailers);

@@ -4,6 +4,7 @@ import { webSocketKey } from "../../http/web-socket-key.ts";
 import type { ByteChannel } from "../../http1/byte-channel.ts";
 import { StreamRedactor } from "../../redaction/stream-redactor.ts";
 import type { TokenTable } from "../../token-substitution/token-table.ts";
+import { workOfBody, workOfMessages } from "../../turns/fair-turns.ts";
 import type { Destination } from "../../upstream/destination.ts";
 import {
   checkWebSocketResponse,
@@ -130,6 +131,11 @@ async function passWebSocket(
     await relayWebSocket(guest, upstream, {
       bytes,
       messages,
+      takeTurn: (arrived, count) =>
+        deps.turns.take(
+          connection.origin.sandboxId,
+          workOfBody(arrived) + workOfMessages("websocket", count),
+        ),
       onClosing: () => connection.watchdog.allowQuiet(deps.options.idleTimeoutSeconds),
       fromGuest: (kind) =>
         watched(

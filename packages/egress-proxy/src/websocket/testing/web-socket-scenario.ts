@@ -35,6 +35,7 @@ export async function startWebSocketScenario(
       ...transforms,
       bytes,
       messages: { fromGuest: 0, toGuest: 0 },
+      takeTurn: () => undefined,
       onClosing: () => undefined,
     }).then(
       () => outcomes.push(undefined),

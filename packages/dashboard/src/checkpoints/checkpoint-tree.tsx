@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import { DialogButton } from "../parts/dialog-button.tsx";
 import { formatBytes } from "../parts/format-bytes.ts";
 import { StatusBadge } from "../parts/status-badge.tsx";
+import { visibleText } from "../parts/visible-text.ts";
 import { When } from "../parts/when.tsx";
 import {
   DeleteCheckpointDialog,
@@ -65,7 +66,9 @@ function Branch({ node: { checkpoint, forks } }: { node: CheckpointNode }) {
           Delete
         </DialogButton>
       </Group>
-      {checkpoint.failure === undefined ? null : <Text size="sm">{checkpoint.failure}</Text>}
+      {checkpoint.failure === undefined ? null : (
+        <Text size="sm">{visibleText(checkpoint.failure)}</Text>
+      )}
       {forks.length === 0 ? null : (
         <List listStyleType="none" withPadding mt="xs" aria-label={`Forks of ${checkpoint.name}`}>
           {forks.map(({ sandbox, checkpoints }) => (

@@ -1,4 +1,5 @@
 import type { EgressEntry, WithheldReason } from "@opencomputer/sdk";
+import { visibleText } from "../parts/visible-text.ts";
 
 const usualPorts: Readonly<Partial<Record<EgressEntry["protocol"], number>>> = {
   ...{ https: 443, http: 80, websocket: 443, grpc: 443, tls: 443, dns: 53 },
@@ -23,7 +24,7 @@ export function describeRequest(entry: EgressEntry): string {
   const at = port === null || port === usualPorts[protocol] ? "" : `:${port}`;
   const url = `${protocol}://${host ?? "?"}${at}${path ?? ""}`;
   if (leftOut > 0) return `${leftOut} more exchanges${host === null ? "" : `, ${url}`}`;
-  return method === null ? url : `${method} ${url}`;
+  return visibleText(method === null ? url : `${method} ${url}`);
 }
 
 /** What became of the secrets and tokens of an entry: `API_KEY substituted in header x-api-key`. */

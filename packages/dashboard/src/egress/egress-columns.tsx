@@ -3,6 +3,7 @@ import type { EgressEntry } from "@opencomputer/sdk";
 import type { Column } from "../parts/data-table.tsx";
 import { formatBytes } from "../parts/format-bytes.ts";
 import { StatusBadge } from "../parts/status-badge.tsx";
+import { visibleText } from "../parts/visible-text.ts";
 import { When } from "../parts/when.tsx";
 import { describeRequest, describeSecrets, formatDuration } from "./describe-entry.ts";
 
@@ -15,7 +16,7 @@ export const egressColumns: readonly Column<EgressEntry>[] = [
     cell: ({ decision, reason }) => (
       <>
         <StatusBadge status={decision} />
-        {reason === null ? null : <Text size="sm">{reason}</Text>}
+        {reason === null ? null : <Text size="sm">{visibleText(reason)}</Text>}
       </>
     ),
   },

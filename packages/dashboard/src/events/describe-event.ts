@@ -1,4 +1,5 @@
 import type { EventRecord } from "@opencomputer/sdk";
+import { visibleText } from "../parts/visible-text.ts";
 
 /** An event for people: its type, also one that this dashboard does not know, and each field of its data as text. */
 export function describeEvent(event: EventRecord): {
@@ -8,7 +9,7 @@ export function describeEvent(event: EventRecord): {
   const { type, data } = event.type === "unknown" ? event.data : event;
   const details = Object.entries(data).map(([name, value]) => [
     name,
-    typeof value === "string" ? value : JSON.stringify(value),
+    visibleText(typeof value === "string" ? value : JSON.stringify(value)),
   ]);
   return { type, details: Object.fromEntries(details) };
 }

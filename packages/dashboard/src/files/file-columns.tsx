@@ -3,6 +3,7 @@ import type { DirectoryEntry } from "@opencomputer/sdk";
 import type { Column } from "../parts/data-table.tsx";
 import { DialogButton } from "../parts/dialog-button.tsx";
 import { formatBytes } from "../parts/format-bytes.ts";
+import { visibleText } from "../parts/visible-text.ts";
 import { editableBytesMax } from "./decode-text.ts";
 import { DeleteDialog, EditDialog } from "./file-dialogs.tsx";
 import { joinPath } from "./file-paths.ts";
@@ -33,10 +34,10 @@ export function fileColumns({
             ta="start"
             onClick={() => onOpen(joinPath(directory, name))}
           >
-            {name}/
+            {visibleText(name)}/
           </Anchor>
         ) : (
-          name
+          visibleText(name)
         ),
     },
     {
@@ -54,7 +55,7 @@ export function fileColumns({
               <Button
                 size="compact-sm"
                 variant="default"
-                aria-label={`Download ${name}`}
+                aria-label={`Download ${visibleText(name)}`}
                 onClick={() => onDownload(file.path)}
               >
                 Download
@@ -62,14 +63,14 @@ export function fileColumns({
             )}
             {isDir || size > editableBytesMax ? null : (
               <DialogButton
-                aria-label={`Edit ${name}`}
+                aria-label={`Edit ${visibleText(name)}`}
                 dialog={(close) => <EditDialog {...file} onClose={close} />}
               >
                 Edit
               </DialogButton>
             )}
             <DialogButton
-              aria-label={`Delete ${name}`}
+              aria-label={`Delete ${visibleText(name)}`}
               dialog={(close) => <DeleteDialog {...file} isDir={isDir} onClose={close} />}
             >
               Delete

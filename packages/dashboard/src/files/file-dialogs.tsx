@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ActionDialog } from "../parts/action-dialog.tsx";
 import { ErrorAlert } from "../parts/error-alert.tsx";
+import { visibleText } from "../parts/visible-text.ts";
 import { connection } from "../service/connection.ts";
 import { decodeText } from "./decode-text.ts";
 import { joinPath } from "./file-paths.ts";
@@ -22,7 +23,7 @@ export function UploadDialog({ sandboxId, path, onClose }: Place) {
   const name = chosen[0]?.name ?? "NAME";
   return (
     <ActionDialog
-      title={`Upload to ${path}`}
+      title={`Upload to ${visibleText(path)}`}
       submitLabel="Upload"
       command={["oc", "exec", sandboxId, "--", `cat > "${joinPath(path, name)}"`, "<", name]}
       onClose={onClose}
@@ -48,7 +49,7 @@ export function NewDirectoryDialog({ sandboxId, path, onClose }: Place) {
   const [name, setName] = useState("");
   return (
     <ActionDialog
-      title={`New directory in ${path}`}
+      title={`New directory in ${visibleText(path)}`}
       submitLabel="Create"
       command={["oc", "exec", sandboxId, "--", "mkdir", "-p", joinPath(path, name)]}
       onClose={onClose}
@@ -67,7 +68,7 @@ export function NewDirectoryDialog({ sandboxId, path, onClose }: Place) {
 export function DeleteDialog({ sandboxId, path, isDir, onClose }: Place & { isDir: boolean }) {
   return (
     <ActionDialog
-      title={`Delete ${path}`}
+      title={`Delete ${visibleText(path)}`}
       submitLabel="Delete"
       command={["oc", "exec", sandboxId, "--", "rm", "-r", path]}
       isDanger
@@ -97,7 +98,7 @@ export function EditDialog({ sandboxId, path, onClose }: Place) {
   const text = edited ?? file.data?.text;
   return (
     <ActionDialog
-      title={`Edit ${path}`}
+      title={`Edit ${visibleText(path)}`}
       submitLabel="Save"
       size="xl"
       command={["oc", "exec", sandboxId, "--", "cat", path]}

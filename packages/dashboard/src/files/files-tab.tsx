@@ -7,6 +7,7 @@ import { DataTable } from "../parts/data-table.tsx";
 import { DialogButton } from "../parts/dialog-button.tsx";
 import { EmptyState } from "../parts/empty-state.tsx";
 import { ErrorAlert } from "../parts/error-alert.tsx";
+import { visibleText } from "../parts/visible-text.ts";
 import { AwakeOnly } from "../sandboxes/awake-only.tsx";
 import { connection } from "../service/connection.ts";
 import { fileColumns } from "./file-columns.tsx";
@@ -81,7 +82,7 @@ function Directory({ sandboxId }: { sandboxId: string }) {
               underline="always"
               onClick={() => setPath(part.path)}
             >
-              {part.name}
+              {visibleText(part.name)}
             </Anchor>
           ))}
         </Breadcrumbs>
@@ -94,7 +95,7 @@ function Directory({ sandboxId }: { sandboxId: string }) {
         />
       ) : (
         <DataTable<DirectoryEntry>
-          name={`Files in ${path}`}
+          name={`Files in ${visibleText(path)}`}
           rows={entries}
           keyOf={({ name }) => name}
           columns={fileColumns({

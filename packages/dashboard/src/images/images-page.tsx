@@ -7,6 +7,7 @@ import { DialogButton } from "../parts/dialog-button.tsx";
 import { EmptyState } from "../parts/empty-state.tsx";
 import { Page } from "../parts/page.tsx";
 import { StatusBadge } from "../parts/status-badge.tsx";
+import { visibleText } from "../parts/visible-text.ts";
 import { When } from "../parts/when.tsx";
 import { connection } from "../service/connection.ts";
 import { CreateImageDialog } from "./create-image-dialog.tsx";
@@ -53,7 +54,7 @@ export function ImagesPage() {
               cell: ({ manifest, failure }) => (
                 <>
                   {manifest.steps.map(({ type }) => type).join(", ")}
-                  {failure === undefined ? null : <Text size="sm">{failure}</Text>}
+                  {failure === undefined ? null : <Text size="sm">{visibleText(failure)}</Text>}
                 </>
               ),
             },

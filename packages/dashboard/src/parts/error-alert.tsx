@@ -1,5 +1,6 @@
 import { Alert, Code, Text } from "@mantine/core";
 import { OpenComputerError } from "@opencomputer/sdk";
+import { visibleText } from "./visible-text.ts";
 
 /** What was refused, in the service's own words, with what helps, if it names something; nothing while there is no error. */
 export function ErrorAlert({ error }: { error: Error | null }) {
@@ -7,7 +8,7 @@ export function ErrorAlert({ error }: { error: Error | null }) {
   const remediation = error instanceof OpenComputerError ? error.remediation : undefined;
   return (
     <Alert role="alert" color="red" variant="outline" title="The request failed">
-      {error.message}
+      {visibleText(error.message)}
       {remediation === undefined ? null : (
         <Text mt="xs" fz="sm">
           Try: <Code>{remediation}</Code>

@@ -6,6 +6,7 @@ import { Link } from "wouter";
 import { OcCommand } from "../oc-command/oc-command.tsx";
 import { DialogButton } from "../parts/dialog-button.tsx";
 import { ErrorAlert } from "../parts/error-alert.tsx";
+import { visibleText } from "../parts/visible-text.ts";
 import { When } from "../parts/when.tsx";
 import { Labels } from "../sandboxes/labels.tsx";
 import { connection } from "../service/connection.ts";
@@ -43,7 +44,7 @@ export function SandboxOverview({ sandbox }: { sandbox: SandboxDetail }) {
             variant="outline"
             title="Something went wrong in this sandbox"
           >
-            {text}
+            {visibleText(text)}
           </Alert>
         ),
       )}

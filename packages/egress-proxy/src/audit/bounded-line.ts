@@ -16,14 +16,30 @@ const encoder = new TextEncoder();
  * truncated further.
  */
 export function boundedLine(line: AuditLine): string {
-  return boundedJson(serviceLimits.auditLineBytesMax, (share) => cutLine(line, share));
+  return boundedJson(
+    serviceLimits.auditLineBytesMax,
+    (share) => cutLine(line, share),
+    withoutControls,
+  );
+}
+
+/** Escapes the control characters that JSON permits in a string: people read the lines in a terminal. */
+function withoutControls(json: string): string {
+  return json.replace(
+    /[\x7f-\x9f]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  );
 }
 
 /** Encodes what `cut` returns for the greatest share of the bounds on texts and lists with which it fits. */
-export function boundedJson(bytesMax: number, cut: (share: number) => unknown): string {
+export function boundedJson(
+  bytesMax: number,
+  cut: (share: number) => unknown,
+  escaped = (json: string) => json,
+): string {
   let json = "";
   for (const share of shares) {
-    json = JSON.stringify(cut(share));
+    json = escaped(JSON.stringify(cut(share)));
     if (Buffer.byteLength(json) <= bytesMax) break;
   }
   return json;

@@ -77,7 +77,7 @@ describe("an audit trail whose disk is full", () => {
   });
 });
 
-describe("no sandbox displaces the audit trail of another", () => {
+describe("no sandbox displaces the audit trail of another (full run)", () => {
   let scenario: Scenario;
   let quiet: Sandbox;
   let loud: Sandbox;

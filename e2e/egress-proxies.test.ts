@@ -142,7 +142,7 @@ describe("egress proxies that share the sandboxes of a host", () => {
     assert.deepEqual(restarts, [0, 1]);
   });
 
-  test("sandboxes that live on, and those that are hibernated, work after a start with one", async () => {
+  test("sandboxes that live on, and those that are hibernated, work after a start with one (full run)", async () => {
     const [running = "", hibernated = ""] = ids;
     await (await connect(hibernated)).hibernate();
     assert.deepEqual(await holdersOf(hibernated, 2), []);

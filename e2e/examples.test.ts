@@ -93,7 +93,7 @@ describe("the examples run as they are", () => {
     assert.equal(sentKeys().at(-1), key);
   });
 
-  test("project-defaults", async () => {
+  test("project-defaults (full run)", async () => {
     const printed = await run("project-defaults.ts");
     assert.match(printed, /^sandbox: base 2048 MB, project example-project-defaults$/m);
     assert.match(printed, /^response: \{"ok":true\}$/m);
@@ -125,7 +125,7 @@ describe("the examples run as they are", () => {
     assert.ok(!scenario.internet.requestsTo(host).some(({ body }) => body.includes(key)));
   });
 
-  test("secrets_per_fork", async () => {
+  test("secrets_per_fork (full run)", async () => {
     const [python] = await testPythons();
     assert.ok(python !== undefined);
     const requestsBefore = sentKeys().length;
@@ -137,7 +137,7 @@ describe("the examples run as they are", () => {
     ]);
   });
 
-  test("all of them are tested", async () => {
+  test("all of them are tested (full run)", async () => {
     const programs = (await readdir(directory)).filter((name) => /\.(ts|py)$/.test(name));
     assert.deepEqual(programs.toSorted(), [...wereRun].toSorted());
   });

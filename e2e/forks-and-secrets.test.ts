@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
-import { isFullRun } from "./extent.ts";
+import { isFullRun } from "../setup/test/full-run.mjs";
 
 const hosts = ["parent.example.test", "fork.example.test", "third.example.test"] as const;
 const [parentHost, forkHost, thirdHost] = hosts;

@@ -170,7 +170,7 @@ describe("images and snapshots", () => {
     );
   });
 
-  test("a sandbox has nothing of the builder's memory", async () => {
+  test("a sandbox has nothing of the builder's memory (full run)", async () => {
     const large = Image.base()
       .runCommands("free -m | awk '/Mem:/ { print $2 }'")
       .builderMemory(2048);

@@ -155,8 +155,11 @@ while [ ! -e /tmp/connected ]; do sleep 0.05; done`,
     assert.deepEqual(await sandbox.listCheckpoints(), []);
   });
 
-  for (const kind of ["full", "disk_only"] as const) {
-    test(`what a sandbox does after the response is not in a ${kind} checkpoint`, async () => {
+  for (const [kind, extent] of [
+    ["full", ""],
+    ["disk_only", " (full run)"],
+  ] as const) {
+    test(`what a sandbox does after the response is not in a ${kind} checkpoint${extent}`, async () => {
       await run(sandbox, "echo v1 > /workspace/moment; sync");
       const { id } = await sandbox.createCheckpoint(`moment-${kind}`, { kind });
       await run(sandbox, "echo v2 > /workspace/moment; sync");
@@ -178,8 +181,12 @@ while [ ! -e /tmp/connected ]; do sleep 0.05; done`,
     await run(sandbox, `rm -f /tmp/ready; ${counter}`);
   });
 
-  for (const name of ["worker", "control-plane", "egress-proxy"] as const) {
-    test(`${name} killed while a sandbox hibernates and wakes: it exists, with its memory`, async () => {
+  for (const [name, extent] of [
+    ["worker", ""],
+    ["control-plane", " (full run)"],
+    ["egress-proxy", " (full run)"],
+  ] as const) {
+    test(`${name} killed while a sandbox hibernates and wakes: it exists, with its memory${extent}`, async () => {
       const count = Number(await run(sandbox, askCounter));
       const hibernation = sandbox.hibernate().catch(() => undefined);
       await pause();

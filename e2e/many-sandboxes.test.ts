@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { listMachines, type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
-import { isFullRun } from "./extent.ts";
+import { isFullRun } from "../setup/test/full-run.mjs";
 
 const host = "api.example.test";
 const count = isFullRun ? 10 : 4;

@@ -114,7 +114,8 @@ describe("packed packages", () => {
   }
 
   for (const [name, install] of Object.entries(installers)) {
-    describe(`the SDK in an empty project, installed with ${name}`, () => {
+    const extent = name === "npm" ? "" : " (full run)";
+    describe(`the SDK in an empty project, installed with ${name}${extent}`, () => {
       let project: string;
       before(async () => {
         project = createProject(sources);

@@ -107,7 +107,7 @@ describe("the examples of the guide run as they are printed", () => {
     assert.deepEqual(await SecretStore.list(connection), []);
   });
 
-  test("secret stores in TypeScript", async () => {
+  test("secret stores in TypeScript (full run)", async () => {
     const { connection } = scenario;
     await guide.run("secret-stores/create");
     const [store] = await SecretStore.list(connection);
@@ -212,7 +212,7 @@ describe("the examples of the guide run as they are printed", () => {
     assert.equal((await Sandbox.get(sandboxId, connection)).status, "running");
   });
 
-  test("the workflow of a project", async () => {
+  test("the workflow of a project (full run)", async () => {
     const { stdout } = await guide.run("projects/workflow");
     assert.match(stdout, /^ANTHROPIC_API_KEY\nDATABASE_URL$/m);
     assert.match(stdout, /^ANTHROPIC_API_KEY=osb_sealed_[0-9a-f]{32}$/m);
@@ -222,7 +222,7 @@ describe("the examples of the guide run as they are printed", () => {
     assert.deepEqual(await Sandbox.list(scenario.connection), []);
   });
 
-  test("projects in TypeScript", async () => {
+  test("projects in TypeScript (full run)", async () => {
     const { connection } = scenario;
     await guide.run("projects/create-in-typescript");
     const [project] = await Project.list(connection);
@@ -257,7 +257,7 @@ describe("the examples of the guide run as they are printed", () => {
     assert.equal((await guide.run("terminals/attach")).stdout, "true\n");
   });
 
-  test("scaling", async () => {
+  test("scaling (full run)", async () => {
     const { stdout } = await guide.run("scaling/scale");
     assert.equal(stdout.trim(), "2048 100");
     const [made] = await Sandbox.list(scenario.connection);
@@ -466,7 +466,7 @@ describe("the examples of the guide run as they are printed", () => {
     assert.match(stdout, /^Hibernated sb-\w+ \([\d.]+ [KMG]B\)\nWoke sb-\w+\n$/);
   });
 
-  test("forks with secrets", async () => {
+  test("forks with secrets (full run)", async () => {
     await makeStore("git-creds", "GIT_TOKEN", "token of git");
     await workerStores();
     await guide.run("saved-states/fork-with-secrets");
@@ -496,7 +496,7 @@ describe("the examples of the guide run as they are printed", () => {
     assert.equal((await Sandbox.get(sandbox.id, connection)).status, "running");
   });
 
-  test("checkpoints on the command line", async () => {
+  test("checkpoints on the command line (full run)", async () => {
     const sandbox = await scenario.createSandbox();
     const placeholder = { "<sandbox-id>": sandbox.id };
     const replace = { replace: placeholder };
@@ -506,7 +506,7 @@ describe("the examples of the guide run as they are printed", () => {
     assert.match(stdout, /\d\d:\d\d:\d\d/);
   });
 
-  test("snapshots with secrets", async () => {
+  test("snapshots with secrets (full run)", async () => {
     await workerStores();
     await guide.run("saved-states/snapshot-with-secrets");
     const sandboxes = await byStore();
@@ -521,7 +521,7 @@ describe("the examples of the guide run as they are printed", () => {
     await new Snapshots(scenario.connection).delete("data-pipeline");
   });
 
-  test("images", async () => {
+  test("images (full run)", async () => {
     const { stdout } = await guide.run("saved-states/image-steps");
     assert.match(stdout, /^Step 6\/6 completed$/m);
     assert.match(stdout, /^\/srv\/app\nproduction\nbuilt-at\nsettings.json$/m);
@@ -530,7 +530,7 @@ describe("the examples of the guide run as they are printed", () => {
     assert.match(listed, /^Step 3: +run date > built-at$/m);
   });
 
-  test("previews", async () => {
+  test("previews (full run)", async () => {
     const { connection } = scenario;
     const created = await guide.run("previews/create");
     assert.match(created.stdout, /^http:\/\/sb-\w+-p3000\.sandbox\.localhost:\d+$/m);
@@ -568,5 +568,5 @@ describe("the examples of the guide run as they are printed", () => {
     assert.equal(await guide.typeFaults(), "");
   });
 
-  test("all of them are tested", () => assert.deepEqual(guide.notRun(), []));
+  test("all of them are tested (full run)", () => assert.deepEqual(guide.notRun(), []));
 });

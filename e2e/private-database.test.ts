@@ -103,7 +103,7 @@ describe("the private database", () => {
     assert.doesNotMatch(last, /database/);
   });
 
-  test("takes over the database of a data directory of the first release", async () => {
+  test("takes over the database of a data directory of the first release (full run)", async () => {
     for (const part of ["postgresql", "control-plane", "api-key"]) {
       await rm(join(dataDirectory, part), { recursive: true, force: true });
     }

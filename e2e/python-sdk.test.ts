@@ -7,8 +7,8 @@ import { Project, Sandbox, SecretStore, Snapshots } from "@opencomputer/sdk";
 import { methodNames } from "@opencomputer/sdk/testing/every-method";
 import { z } from "zod";
 import { testPythons } from "../setup/python.mjs";
+import { isFullRun } from "../setup/test/full-run.mjs";
 import { type Exchange, readDocumentedApi } from "./documented-api.ts";
-import { isFullRun } from "./extent.ts";
 import { type GuideHosts, guideHost as host, openGuideHosts } from "./guide-hosts.ts";
 import { openPythonExamples, type PythonExamples } from "./python-examples.ts";
 
@@ -129,7 +129,7 @@ for (const { name: pythonName, program } of pythons) {
       assert.equal(errors, examples.output("python/errors"));
     });
 
-    test("projects", async () => {
+    test("projects (full run)", async () => {
       const { connection } = scenario;
       await examples.run("python-projects/create");
       const [project] = await Project.list(connection);
@@ -158,7 +158,7 @@ for (const { name: pythonName, program } of pythons) {
       assert.deepEqual(await Project.list(connection), []);
     });
 
-    test("secret stores", async () => {
+    test("secret stores (full run)", async () => {
       const { connection } = scenario;
       await examples.run("python-secret-stores/create");
       const [store] = await SecretStore.list(connection);
@@ -198,13 +198,13 @@ for (const { name: pythonName, program } of pythons) {
       assert.deepEqual(await SecretStore.list(connection), []);
     });
 
-    test("hibernation and restoring", async () => {
+    test("hibernation and restoring (full run)", async () => {
       for (const name of ["python-saved-states/hibernate", "python-saved-states/restore"]) {
         assert.equal((await examples.run(name)).stdout, examples.output(name));
       }
     });
 
-    test("snapshots and images", async () => {
+    test("snapshots and images (full run)", async () => {
       await makeStore("worker-1-keys", "API_KEY", "key of worker 1");
       await makeStore("worker-2-keys", "API_KEY", "key of worker 2");
       await examples.run("python-saved-states/snapshot-with-secrets");
@@ -222,7 +222,7 @@ for (const { name: pythonName, program } of pythons) {
       assert.match(stdout, /^\/srv\/app\nproduction\nbuilt-at\nsettings.json$/m);
     });
 
-    test("forks with secrets", async () => {
+    test("forks with secrets (full run)", async () => {
       await makeStore("git-creds", "GIT_TOKEN", "token of git");
       await makeStore("worker-keys", "API_KEY", "key of the worker");
       await examples.run("python-saved-states/fork-with-secrets");
@@ -235,16 +235,16 @@ for (const { name: pythonName, program } of pythons) {
       assert.equal(await keyOf(worker), "key of the worker");
     });
 
-    test("commands", async () => {
+    test("commands (full run)", async () => {
       for (const name of ["shell", "idempotency-key", "idle"]) {
         const { stdout } = await examples.run(`python-commands/${name}`);
         assert.equal(stdout, examples.output(`python-commands/${name}`));
       }
     });
 
-    test("no example is left out", () => assert.deepEqual(examples.notRun(), []));
+    test("no example is left out (full run)", () => assert.deepEqual(examples.notRun(), []));
 
-    test("a large file is transferred both ways in constant memory", async () => {
+    test("a large file is transferred both ways in constant memory (full run)", async () => {
       const sandbox = await scenario.createSandbox();
       const blocks = isFullRun ? 300 : 80;
       const { stdout } = await examples.runProgram(

@@ -7,7 +7,7 @@ import {
   startSharedScenario,
   untilSteady,
 } from "@opencomputer/harness";
-import { isFullRun } from "./extent.ts";
+import { isFullRun } from "../setup/test/full-run.mjs";
 
 describe("sandboxes that are created and killed one after the other", () => {
   let scenario: Scenario;

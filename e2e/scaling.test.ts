@@ -50,7 +50,7 @@ describe("scaling and reboot", () => {
     await run("kill $(cat ~/ticker)");
   });
 
-  test("a fork and a restore have the size, and the CPU time", async () => {
+  test("a fork and a restore have the size, and the CPU time (full run)", async () => {
     await sandbox.setLimits({ memoryMB: 1280, cpuPercent: 80 });
     const { id } = await sandbox.createCheckpoint("scaled", { wait: true });
     const fork = await Sandbox.createFromCheckpoint(id, scenario.connection);
@@ -73,6 +73,7 @@ describe("scaling and reboot", () => {
     await other.kill();
     const ask = async (memoryMB: number) =>
       JSON.parse(await run(`${metadata}/scale -d '{"memoryMB":${memoryMB}}'`));
+    await sandbox.setLimits({ memoryMB: 1280 });
     assert.deepEqual(await ask(768), { ok: true, memoryMB: 768 });
     while ((await sandbox.getInfo()).memoryMB !== 768) {
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -84,8 +85,11 @@ describe("scaling and reboot", () => {
     assert.equal((await ask(16384)).code, "unsupported_option");
   });
 
-  for (const how of ["reboot", "powerCycle"] as const) {
-    test(`${how}: sessions end; files, tokens, policy and size stay`, async () => {
+  for (const [how, extent] of [
+    ["reboot", ""],
+    ["powerCycle", " (full run)"],
+  ] as const) {
+    test(`${how}: sessions end; files, tokens, policy and size stay${extent}`, async () => {
       const send = `curl -sS -H "x-api-key: $API_KEY" https://api.example.com/ > /dev/null; echo $API_KEY`;
       const token = await run(send);
       const session = await sandbox.exec.start("sleep 600");

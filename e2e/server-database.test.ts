@@ -7,7 +7,7 @@ import { type DatabaseCluster, startDatabaseCluster } from "./database-cluster.t
 const host = "api.example.test";
 const key = "canary-server-database-5cd07e91b3a86f42";
 
-describe("the service on a PostgreSQL server", () => {
+describe("the service on a PostgreSQL server (full run)", () => {
   let cluster: DatabaseCluster;
   let scenario: Scenario;
   before(async () => {

@@ -21,7 +21,7 @@ const idleServiceBytesMax = 400 * mebibyte;
 /** Connections between the processes are kept for a minute; a short run does not wait for their end. */
 const idleMilliseconds = Math.min(90_000, hours * 3_600_000);
 
-describe("a constant load for a long time", () => {
+describe("a constant load for a long time (full run)", () => {
   let scenario: Scenario;
   const measurements: Measurement[] = [];
   before(async () => {

@@ -16,7 +16,7 @@ const exporters = ["control-plane", "worker"] as const;
 const failure = "spans cannot be exported";
 const untilMilliseconds = 30_000;
 
-describe("a receiver of spans with a certificate of its own CA", () => {
+describe("a receiver of spans with a certificate of its own CA (full run)", () => {
   let receiver: OtlpReceiver;
   let directory: string;
   let certificateFile: string;

@@ -58,7 +58,7 @@ const commands = {
   "test:soak": {
     purpose: "test",
     program: [fromSource, "setup/test/main.mjs", "e2e", "e2e/soak.test.ts"],
-    settings: { ...aDayPerFile, OPENCOMPUTER_SOAK_HOURS: "1" },
+    settings: { ...aDayPerFile, OPENCOMPUTER_TEST_FULL: "1", OPENCOMPUTER_SOAK_HOURS: "1" },
     options: { hours: "OPENCOMPUTER_SOAK_HOURS", interval: "OPENCOMPUTER_SOAK_INTERVAL_SECONDS" },
   },
   check: { purpose: "check", program: ["setup/check.mjs"] },

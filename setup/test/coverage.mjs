@@ -6,6 +6,7 @@ import { run } from "node:test";
 import { dot } from "node:test/reporters";
 import { projectDirectory } from "../project-steps.mjs";
 import { coverageTable, sourceFolders } from "./coverage-table.mjs";
+import { testSkipPatterns } from "./full-run.mjs";
 import { clearGroupPrograms, writeGroupProgram } from "./group-programs.mjs";
 import { findTestFiles } from "./test-files.mjs";
 import { groupUnitTests } from "./test-groups.mjs";
@@ -36,6 +37,7 @@ const events = run({
     ...integration.map((file) => join(projectDirectory, file)),
   ],
   concurrency: 1,
+  testSkipPatterns,
   coverage: true,
   coverageIncludeGlobs: sourceFolders.map((folder) => `${folder}/src/**`),
   coverageExcludeGlobs: ["**/*.test.ts", "**/testing/**"],

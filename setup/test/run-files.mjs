@@ -2,6 +2,7 @@
 import { relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { testSkipPatterns } from "./full-run.mjs";
 import { noResults } from "./results.mjs";
 
 /**
@@ -17,7 +18,8 @@ import { noResults } from "./results.mjs";
  */
 export async function runFiles(files, { directory, concurrency, fileMinutesMax, print }) {
   const results = noResults();
-  const events = run({ files, concurrency, timeout: fileMinutesMax * 60_000 });
+  const timeout = fileMinutesMax * 60_000;
+  const events = run({ files, concurrency, timeout, testSkipPatterns });
   events.on("test:pass", (event) => {
     note(event);
     if (event.details.type === "suite") return;

@@ -108,7 +108,7 @@ describe("a disk with many checkpoints", () => {
     });
   });
 
-  test("survives a worker that is killed while it is flattened", async () => {
+  test("survives a worker that is killed while it is flattened (full run)", async () => {
     const { id, checkpoints, text } = await deep();
     await scene.stop("SIGKILL");
     await scene.start();
@@ -125,7 +125,7 @@ describe("a disk with many checkpoints", () => {
     for (const checkpointId of checkpoints) await deleteCheckpoint(checkpointId);
   });
 
-  test("stays shallow when checkpoints are made and deleted without end", async () => {
+  test("stays shallow when checkpoints are made and deleted without end (full run)", async () => {
     const { id, checkpoints, text } = await deep();
     for (const checkpointId of checkpoints) await deleteCheckpoint(checkpointId);
     let deepest = 0;

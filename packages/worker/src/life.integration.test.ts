@@ -233,7 +233,7 @@ describe("the life of a machine", () => {
     return (await scene.traces()).machines.length - inUse.length;
   }
 
-  test("full checkpoints of a memory that changes without end: each is of one moment", async () => {
+  test("full checkpoints of a memory that changes without end: each is of one moment (full run)", async () => {
     const id = await scene.create();
     await run(id, mirror);
     for (let round = 0; round < changingRounds; round += 1) {
@@ -280,7 +280,7 @@ describe("the life of a machine", () => {
     await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
   });
 
-  test("a warm machine that is discarded has changed nothing of what was saved", async () => {
+  test("a warm machine that is discarded has changed nothing of what was saved (full run)", async () => {
     const id = await scene.create();
     await run(id, `${counter}; echo saved > ~/file; sync`);
     const count = Number(await run(id, ask));
@@ -298,7 +298,7 @@ describe("the life of a machine", () => {
     await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
   });
 
-  test("a checkpoint of the disk: forks boot from it", async () => {
+  test("a checkpoint of the disk: forks boot from it (full run)", async () => {
     const id = await scene.create();
     await run(id, `${counter}; echo on disk > ~/file; head -c 32M /dev/urandom > ~/large`);
     const made = await checkpoint(id, "disk_only");
@@ -315,7 +315,7 @@ describe("the life of a machine", () => {
     await expectOk(scene.call("DELETE", `/v1/checkpoints/${made.checkpointId}`));
   });
 
-  test("restore in place: memory and disk are again what they were", async () => {
+  test("restore in place: memory and disk are again what they were (full run)", async () => {
     const id = await scene.create();
     await run(id, `${counter}; echo first > ~/file`);
     const made = await checkpoint(id, "full");
@@ -332,7 +332,7 @@ describe("the life of a machine", () => {
     await expectOk(scene.call("DELETE", `/v1/checkpoints/${made.checkpointId}`));
   });
 
-  test("a machine that is killed loses its memory and not its disk", async () => {
+  test("a machine that is killed loses its memory and not its disk (full run)", async () => {
     const id = await scene.create();
     await run(id, "echo on disk > ~/file; sync");
     process.kill((await scene.recordOf(id)).process.pid, "SIGKILL");
@@ -343,7 +343,7 @@ describe("the life of a machine", () => {
     await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
   });
 
-  test("a machine that is stalled while the worker restarts is kept, with its memory", async () => {
+  test("a machine that is stalled while the worker restarts is kept, with its memory (full run)", async () => {
     const id = await scene.create();
     await run(id, counter);
     const { pid } = (await scene.recordOf(id)).process;

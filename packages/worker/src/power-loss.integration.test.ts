@@ -74,7 +74,7 @@ describe("a worker whose host loses its power", () => {
     return stdout.trim();
   };
 
-  test("a sandbox that was created boots from its disk", async () => {
+  test("a sandbox that was created boots from its disk (full run)", async () => {
     const id = await scene.create();
     await losePower();
     const woken = await wake(id);
@@ -123,7 +123,7 @@ describe("a worker whose host loses its power", () => {
     await expectOk(scene.call("DELETE", `/v1/checkpoints/${checkpointId}`));
   });
 
-  test("a disk whose layers have just become one is whole", async () => {
+  test("a disk whose layers have just become one is whole (full run)", async () => {
     const id = await scene.create();
     await run(id, "echo first > ~/file; sync");
     const checkpointIds = Array.from({ length: checkpointsUntilDeep }, () => randomUUID());
@@ -141,7 +141,7 @@ describe("a worker whose host loses its power", () => {
       await expectOk(scene.call("DELETE", `/v1/checkpoints/${each}`));
   });
 
-  test("one that is being hibernated exists, with its memory or without", async () => {
+  test("one that is being hibernated exists, with its memory or without (full run)", async () => {
     const id = await scene.create();
     await run(id, "echo synced > ~/file; sync");
     // The worker ends before it can respond.

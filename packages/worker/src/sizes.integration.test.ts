@@ -92,7 +92,7 @@ describe("machines that are larger than the golden one", () => {
     await scene.call("DELETE", `/v1/checkpoints/${checkpointId}`);
   });
 
-  test("a small machine stays small, and its fork may be larger", async () => {
+  test("a small machine stays small, and its fork may be larger (full run)", async () => {
     const id = await scene.create({ memoryMB: 512 });
     const before = await sizeOf(id);
     assert.ok(before.memoryMB < 512, JSON.stringify(before));

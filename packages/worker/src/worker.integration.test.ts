@@ -99,10 +99,10 @@ describe("worker", () => {
   const sizes = [
     { cpuCount: 2, memoryMB: 2048, memoryMin: 1800, memoryMax: 2048 },
     { cpuCount: 1, memoryMB: 512, memoryMin: 300, memoryMax: 512 },
-    { cpuCount: 1, memoryMB: 256, memoryMin: 128, memoryMax: 512 },
+    { cpuCount: 1, memoryMB: 256, memoryMin: 128, memoryMax: 512, extent: " (full run)" },
   ];
-  for (const { cpuCount, memoryMB, memoryMin, memoryMax } of sizes) {
-    test(`start: ${cpuCount} CPUs and ${memoryMB} MB are what the guest sees`, async (context) => {
+  for (const { cpuCount, memoryMB, memoryMin, memoryMax, extent = "" } of sizes) {
+    test(`start: ${cpuCount} CPUs and ${memoryMB} MB are what the guest sees${extent}`, async (context) => {
       if (cpuCount > (await scene.status()).cpuCountMax) {
         return context.skip(`the host has fewer than ${cpuCount} CPUs`);
       }
@@ -283,7 +283,7 @@ describe("worker", () => {
     });
   });
 
-  test("ten sandboxes at once all work", async () => {
+  test("ten sandboxes at once all work (full run)", async () => {
     const ids = await Promise.all(Array.from({ length: 10 }, () => scene.create()));
     const names = await Promise.all(ids.map((id) => scene.run(id, "hostname")));
     assert.deepEqual(
@@ -307,8 +307,11 @@ describe("worker", () => {
     });
   });
 
-  for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-    test(`a worker ended by ${signal} finds its sandboxes again`, async () => {
+  for (const [signal, extent] of [
+    ["SIGKILL", ""],
+    ["SIGTERM", " (full run)"],
+  ] as const) {
+    test(`a worker ended by ${signal} finds its sandboxes again${extent}`, async () => {
       const id = await scene.create();
       const preparedOnly = await scene.prepare();
       await scene.run(

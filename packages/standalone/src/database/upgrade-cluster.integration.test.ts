@@ -93,7 +93,7 @@ describe("an upgrade to a newer major", () => {
     });
   });
 
-  test("that was interrupted starts again", async () => {
+  test("that was interrupted starts again (full run)", async () => {
     const { userId, groupId } = cluster.users.database;
     for (const path of ["16.new", "16.new/base", "upgrade"]) {
       await mkdir(join(cluster.directory, path));

@@ -121,7 +121,7 @@ END`);
     assert.equal(output, "first\nsecond\n");
   });
 
-  test("8 MiB are uploaded and downloaded unchanged", async () => {
+  test("8 MiB are uploaded and downloaded unchanged (full run)", async () => {
     const output = await run(
       `head -c ${largeBytes} /dev/urandom > up && curl -sS -T up https://${host}/digest && sha256sum up &&
         curl -sS https://${host}/download | sha256sum`,

@@ -9,7 +9,7 @@ import { type SharedScenario, startSharedScenario } from "@opencomputer/harness"
 import parsePrometheusTextFormat from "parse-prometheus-text-format";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
-import { isFullRun } from "./extent.ts";
+import { isFullRun } from "../setup/test/full-run.mjs";
 import { alertCases } from "./monitoring/alert-cases.ts";
 import { startPrometheus, tryAlerts } from "./monitoring/prometheus.ts";
 

@@ -35,7 +35,7 @@ describe("programs without variables trust the egress proxy", () => {
 
   for (const [name, command, path] of [
     ["Node.js under env -i", `env -i ${node}`, "/node"],
-    ["Node.js under sudo with an empty environment", `sudo env -i ${node}`, "/node"],
+    ["Node.js under sudo with an empty environment (full run)", `sudo env -i ${node}`, "/node"],
     ["requests under env -i", `env -i ${requests}`, "/requests"],
     ["curl in a login shell of root", `sudo su - -c 'curl -sS https://${host}/curl'`, "/curl"],
   ] as const) {

@@ -150,15 +150,13 @@ async function findProcesses(dataDirectory: string, name: string): Promise<numbe
   const found: number[] = [];
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
-    const [commandLine, environment, executable] = await Promise.all([
-      readProcFile(`/proc/${entry}/cmdline`),
-      readProcFile(`/proc/${entry}/environ`),
-      readlink(`/proc/${entry}/exe`).catch(() => ""),
-    ]);
-    const isNode = executable.endsWith("/node");
-    const isPart = mainFile.test(commandLine);
+    // Tests ask often, and few processes of a host pass the first question.
+    const executable = await readlink(`/proc/${entry}/exe`).catch(() => "");
+    if (!executable.endsWith("/node")) continue;
+    if (!mainFile.test(await readProcFile(`/proc/${entry}/cmdline`))) continue;
+    const environment = await readProcFile(`/proc/${entry}/environ`);
     const isOurs = environment.includes(dataDirectory) || environment.includes(`-${id}/`);
-    if (isNode && isPart && isOurs) found.push(Number(entry));
+    if (isOurs) found.push(Number(entry));
   }
   return found;
 }

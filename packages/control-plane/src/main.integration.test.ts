@@ -13,7 +13,7 @@ import { freePort } from "./testing/free-port.ts";
 import { type PostgresCluster, startPostgresCluster } from "./testing/postgres-cluster.ts";
 import { eventually } from "./testing/test-installation.ts";
 
-const mainFile = fileURLToPath(new URL("main.ts", import.meta.url));
+const mainFile = fileURLToPath(new URL("../dist/program/main.js", import.meta.url));
 
 interface Process {
   child: ChildProcess;
@@ -48,7 +48,6 @@ describe("the control plane as a process", () => {
 
   function start(environment: Record<string, string> = {}): Process {
     const child = fork(mainFile, {
-      execArgv: ["--conditions=source"],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: {
         PATH: process.env["PATH"] ?? "",

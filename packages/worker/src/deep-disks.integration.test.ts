@@ -7,9 +7,9 @@ import { startWorkerScene, until, type WorkerScene } from "./testing/worker-proc
 const policy = { egressMode: "allowlisted", envs: {} } as const;
 /** The disk has a layer before the first of them. */
 const checkpointsUntilDeep = 8;
-/** A process that never ceases to write to the disk, and notes how far it is in memory only. */
+/** A process that writes to the disk many times a second, and notes how far it is in memory only. */
 const writer = `cat > /tmp/writer.py <<'END'
-import os
+import os, time
 count = 0
 while True:
     count += 1
@@ -17,6 +17,7 @@ while True:
         file.write(str(count))
         file.flush()
         os.fsync(file.fileno())
+    time.sleep(0.02)
 END
 nohup python3 /tmp/writer.py >/dev/null 2>&1 & echo $! > /tmp/writer-pid`;
 const readUncached = "sudo sh -c 'echo 3 > /proc/sys/vm/drop_caches'; cat ~/parts/*";

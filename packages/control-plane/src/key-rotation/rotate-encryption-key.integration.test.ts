@@ -38,7 +38,7 @@ import {
 import { encryptedTables } from "./encrypted-tables.ts";
 import { rotateEncryptionKey } from "./rotate-encryption-key.ts";
 
-const mainFile = fileURLToPath(new URL("../main.ts", import.meta.url));
+const mainFile = fileURLToPath(new URL("../../dist/program/main.js", import.meta.url));
 const keys = ["11", "22"].map((byte) => Buffer.from(byte.repeat(32), "hex"));
 const [oldKey = Buffer.alloc(0), newKey = Buffer.alloc(0)] = keys;
 const rowsPerTable = 250;
@@ -171,7 +171,6 @@ describe("rotation of the encryption key", () => {
 
   async function startService(environment: Record<string, string>) {
     const child = fork(mainFile, {
-      execArgv: ["--conditions=source"],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: {
         PATH: process.env["PATH"] ?? "",

@@ -46,6 +46,11 @@ describe("the unit of systemd", () => {
     assert.ok(Number.parseInt(valuesOf("WatchdogSec")[0] ?? "", 10) > 0);
   });
 
+  test("values in the memory of its processes reach no disk: there are neither core dumps nor swap", () => {
+    assert.deepEqual(valuesOf("LimitCORE"), ["0"]);
+    assert.deepEqual(valuesOf("MemorySwapMax"), ["0"]);
+  });
+
   test("its hardening stays", async () => {
     const report = await runProgram("systemd-analyze", [
       ...["security", "--offline=true", "--threshold=75", "--no-pager", unitFile],

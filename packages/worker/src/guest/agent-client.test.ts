@@ -117,6 +117,22 @@ describe("createAgentClient", () => {
     });
   }
 
+  test("run: as much output as the guest was to keep is passed on, more is guest_failed", async () => {
+    let length = 0;
+    const { agent, end } = await scenario((_, response) => {
+      const stderr = `${"ä".repeat(length)}\nProcess timed out`;
+      response.end(JSON.stringify({ exitCode: -1, stdout: "", stderr }));
+    });
+    length = command.outputBytesMax;
+    assert.equal((await agent.run(command)).stderr.length, length + "\nProcess timed out".length);
+    length += 64;
+    await assert.rejects(
+      agent.run(command),
+      failsWith("guest_failed", /more output than the 1024/),
+    );
+    await end();
+  });
+
   test("run: an incomplete response is guest_failed", async () => {
     const { agent, end } = await scenario((_, response) => {
       response.writeHead(200, { "content-length": "1000" });
@@ -164,7 +180,8 @@ describe("createAgentClient", () => {
       .finally(() => {
         isDropped = true;
       });
-    while (!isDropped) assert.equal((await other.agent.run(command)).exitCode, 0);
+    const small = { ...command, outputBytesMax: 100 * 1024 };
+    while (!isDropped) assert.equal((await other.agent.run(small)).exitCode, 0);
     await dropped;
     await hostile.end();
     await other.end();

@@ -37,6 +37,7 @@ import { type ByteBudget, withDeadline } from "./guest-bounds.ts";
 const responseGraceSeconds = 15;
 /** A guest has this long to respond to a call that runs no command. */
 const callTimeoutSeconds = 60;
+const timeoutNoticeCharactersMax = 64;
 /** A measurement that arrives later is out of date. */
 const usageTimeoutMilliseconds = 5_000;
 const listing: ListBounds = {
@@ -149,7 +150,9 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
       const milliseconds = request.timeoutMilliseconds + responseGraceSeconds * 1000;
       return withDeadline(milliseconds, signal === undefined ? [] : [signal], async (deadline) => {
         const response = await post("/v1/exec/run", request, deadline);
-        return parse(response, agentRunResponseSchema, outcomeResponse);
+        const result = await parse(response, agentRunResponseSchema, outcomeResponse);
+        assertOutputWithin(result, request.outputBytesMax);
+        return result;
       });
     },
     sessions: createAgentSessions(connections),
@@ -202,6 +205,12 @@ export function createAgentClient(options: { origin: string; budget: ByteBudget 
       await connections.close();
     },
   };
+}
+
+/** Each byte is at most one character; the notice of a time-out comes on top. */
+function assertOutputWithin({ stdout, stderr }: CommandResult, bytesMax: number): void {
+  if (Math.max(stdout.length, stderr.length) <= bytesMax + timeoutNoticeCharactersMax) return;
+  throw guestFailure(`sent more output than the ${bytesMax} bytes that it was to keep`, undefined);
 }
 
 function filesPath(route: string, path: string): string {

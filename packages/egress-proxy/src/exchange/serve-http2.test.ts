@@ -500,6 +500,45 @@ describe("serveHttp2: what arrives in one segment", () => {
     [":path", "/"],
   ];
 
+  /** Codes of a stream that is reset: a reset without an error ends no message. */
+  const resets = [
+    ["NO_ERROR", http2.constants.NGHTTP2_NO_ERROR],
+    ["INTERNAL_ERROR", http2.constants.NGHTTP2_INTERNAL_ERROR],
+  ] as const;
+
+  for (const [name, code] of resets) {
+    for (const isLater of [false, true]) {
+      test(`an upload that is reset (${name}), ${isLater ? "later" : "at once"}, is no clean end for the upstream`, async (t) => {
+        let ended = false;
+        const exchange = await startHttp2Exchange(t, {
+          policy,
+          onStream(stream) {
+            stream.on("end", () => {
+              ended = stream.rstCode === http2.constants.NGHTTP2_NO_ERROR;
+            });
+            stream.resume();
+          },
+        });
+        const socket = exchange.connect();
+        const begins = [
+          clientBeginning(),
+          headersFrame(1, requestFields),
+          dataFrame(1, Buffer.from("part")),
+        ];
+        if (isLater) {
+          socket.write(Buffer.concat(begins));
+          while (exchange.upstream.streams.length === 0) await new Promise((r) => setTimeout(r, 5));
+          socket.write(resetFrame(1, code));
+        } else socket.write(Buffer.concat([...begins, resetFrame(1, code)]));
+        await exchange.audited(1);
+        for (const stream of exchange.upstream.streams) {
+          if (!stream.destroyed) await new Promise((resolve) => stream.once("close", resolve));
+        }
+        assert.equal(ended, false);
+      });
+    }
+  }
+
   test("trailers of a request are passed on", async (t) => {
     let pass: (trailers: http2.IncomingHttpHeaders) => void = () => undefined;
     const trailers = new Promise<http2.IncomingHttpHeaders>((resolve) => {
@@ -542,7 +581,13 @@ describe("serveHttp2: what arrives in one segment", () => {
       const text = await exchange.send(
         "GET / HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n",
       );
-      const isComplete = /^HTTP\/1\.1 200[\s\S]*\r\n0\r\n(?:.+\r\n)*\r\n$/.test(text);
+      const [head = "", ...rest] = text.split("\r\n\r\n");
+      const declared = /content-length: (\d+)/i.exec(head)?.[1];
+      const isComplete =
+        head.startsWith("HTTP/1.1 200") &&
+        (declared === undefined
+          ? /\r\n0\r\n(?:.+\r\n)*\r\n$/.test(text)
+          : Number(declared) === rest.join("\r\n\r\n").length);
       return { text, isComplete };
     };
 
@@ -557,10 +602,28 @@ describe("serveHttp2: what arrives in one segment", () => {
       assert.equal(isComplete, true);
     });
 
-    test(`a response that is reset is no complete one for a guest that speaks ${protocol}`, async (t) => {
-      const frames = [...response, dataFrame(1, Buffer.from("body")), resetFrame(1, 2)];
-      const { isComplete } = await send(t, frames);
-      assert.equal(isComplete, false);
+    for (const [name, code] of resets) {
+      for (const length of [undefined, "4", "8"]) {
+        test(`a response of length ${length} that is reset (${name}) is no complete one for a guest that speaks ${protocol}`, async (t) => {
+          const declared: FieldList = length === undefined ? [] : [["content-length", length]];
+          const { isComplete } = await send(t, [
+            settingsFrame([]),
+            headersFrame(1, [[":status", "200"], ...declared]),
+            dataFrame(1, Buffer.from("body")),
+            resetFrame(1, code),
+          ]);
+          assert.equal(isComplete, false);
+        });
+      }
+    }
+
+    test(`a response that ends before its stream is reset is complete for a guest that speaks ${protocol}`, async (t) => {
+      const { isComplete } = await send(t, [
+        ...response,
+        dataFrame(1, Buffer.from("body"), frameFlags.endStream),
+        resetFrame(1, http2.constants.NGHTTP2_NO_ERROR),
+      ]);
+      assert.equal(isComplete, true);
     });
   }
 

@@ -12,6 +12,20 @@ interface PendingRead {
 const queuedBytesMax = 64 * 1024;
 
 /**
+ * Calls `onEnd` once the peer has ended its side of the stream, before the rest is read. What
+ * `node:http2` emits as the end is no proof: it also ends a stream that the peer resets without
+ * an error (RFC 9113 §8.1), whose message may be cut short.
+ */
+export function watchEnd(stream: Http2Stream, onEnd: () => void): void {
+  const push = stream.push;
+  stream.push = (data: unknown, encoding?: BufferEncoding) => {
+    // A reset closes the stream first.
+    if (data === null && !stream.closed) onEnd();
+    return push.call(stream, data, encoding);
+  };
+}
+
+/**
  * Reads the body of one message from a stream on demand. What is not read fills
  * the stream's flow-control window, and then the sender waits.
  */
@@ -19,6 +33,7 @@ export class StreamReader implements IncomingBody {
   readonly #stream: Http2Stream;
   readonly #onActivity: () => void;
   readonly #overhead: FrameOverhead;
+  readonly #hasEnded: () => boolean;
   readonly #readTrailers: () => readonly Field[];
   #queue: Buffer[] = [];
   #queuedBytes = 0;
@@ -32,13 +47,17 @@ export class StreamReader implements IncomingBody {
   #reader: PendingRead | undefined;
   #watch: BodyWatch | undefined;
 
-  /** `readTrailers` returns the trailers once the body has ended; it may throw. */
+  /**
+   * `hasEnded` tells whether the peer has ended its side, so that what ends is not cut short.
+   * `readTrailers` returns the trailers once the body has ended; it may throw.
+   */
   constructor(
     stream: Http2Stream,
     options: {
       readonly isEmpty: boolean;
       readonly onActivity: () => void;
       readonly overhead: FrameOverhead;
+      readonly hasEnded: () => boolean;
       readonly readTrailers: () => readonly Field[];
     },
   ) {
@@ -46,20 +65,10 @@ export class StreamReader implements IncomingBody {
     this.#complete = options.isEmpty;
     this.#onActivity = options.onActivity;
     this.#overhead = options.overhead;
+    this.#hasEnded = options.hasEnded;
     this.#readTrailers = options.readTrailers;
-    if (options.isEmpty) {
-      // A stream that is never read does not close.
-      stream.resume();
-      return;
-    }
-    // One that was lost before now has emitted its last event.
-    if (stream.destroyed) this.#failure = lost();
-    stream.on("end", () => this.#end());
-    stream.on("error", (cause) => this.fail(lost(cause)));
-    stream.on("close", () => {
-      // An error is not made for each stream: it is expensive.
-      if (!this.#ended) this.fail(lost());
-    });
+    // A stream that is never read does not close.
+    if (options.isEmpty) stream.resume();
   }
 
   get complete(): boolean {
@@ -87,8 +96,25 @@ export class StreamReader implements IncomingBody {
     });
   }
 
-  takeWhole(): undefined {
-    return undefined;
+  takeWhole(): Buffer | undefined {
+    const stream = this.#stream;
+    if (this.#isFlowing || !this.#hasEnded() || this.#isLost) return undefined;
+    const whole: Buffer | null = stream.read();
+    if (whole === null) return undefined;
+    this.#onActivity();
+    this.#overhead.carry(whole.length);
+    try {
+      this.#trailers = this.#readTrailers();
+    } catch (error) {
+      // The next read fails.
+      this.fail(error);
+      return undefined;
+    }
+    this.#bytes = whole.length;
+    this.#complete = true;
+    this.#watch?.onData(whole);
+    this.#watch?.onEnd();
+    return whole;
   }
 
   /** Makes the pending read, and each later one that finds nothing, fail. */
@@ -97,10 +123,25 @@ export class StreamReader implements IncomingBody {
     this.#finishRead();
   }
 
+  get #isLost(): boolean {
+    return this.#stream.destroyed || this.#stream.rstCode !== constants.NGHTTP2_NO_ERROR;
+  }
+
+  /** Not before the body is read: most are short, and taken whole. */
   #flow(): void {
     if (this.#isFlowing) return;
     this.#isFlowing = true;
-    this.#stream.on("data", (part: Buffer) => this.#arrive(part));
+    const stream = this.#stream;
+    // What happened before has emitted its events.
+    if (stream.readableEnded) this.#end();
+    else if (stream.destroyed) this.fail(lost(stream.errored ?? undefined));
+    stream.on("data", (part: Buffer) => this.#arrive(part));
+    stream.on("end", () => this.#end());
+    stream.on("error", (cause) => this.fail(lost(cause)));
+    stream.on("close", () => {
+      // An error is not made for each stream: it is expensive.
+      if (!this.#ended) this.fail(lost());
+    });
   }
 
   #arrive(part: Buffer): void {
@@ -117,7 +158,7 @@ export class StreamReader implements IncomingBody {
 
   #end(): void {
     // A stream that was reset ends, too.
-    if (this.#stream.rstCode === constants.NGHTTP2_NO_ERROR) this.#ended = true;
+    if (this.#stream.rstCode === constants.NGHTTP2_NO_ERROR && this.#hasEnded()) this.#ended = true;
     else this.#failure ??= lost();
     this.#finishRead();
   }

@@ -11,7 +11,7 @@ import type { FrameOverhead } from "../../http2/frame-overhead.ts";
 import { headBytes, headText } from "../../http2/head-text.ts";
 import { readFields } from "../../http2/read-fields.ts";
 import { isExtendedConnect, readRequestHead } from "../../http2/request-head.ts";
-import { StreamReader } from "../../http2/stream-reader.ts";
+import { StreamReader, watchEnd } from "../../http2/stream-reader.ts";
 import { StreamWriter } from "../../http2/stream-writer.ts";
 import { headersOf, pushFields } from "../../http2/write-fields.ts";
 import type { ConnectionHooks, GuestSide } from "./guest-side.ts";
@@ -34,6 +34,7 @@ export class Http2Guest implements GuestSide {
   #reader: StreamReader | undefined;
   #rawTrailers: readonly string[] = [];
   #isHeadRequest = false;
+  #hasEnded = false;
 
   constructor(
     stream: ServerHttp2Stream,
@@ -46,6 +47,9 @@ export class Http2Guest implements GuestSide {
     this.opensTunnel = isExtendedConnect(raw);
     this.#overhead = overhead;
     this.#hooks = hooks;
+    watchEnd(stream, () => {
+      this.#hasEnded = true;
+    });
     stream.on("aborted", hooks.onClosed);
     stream.on("close", hooks.onClosed);
     // They may arrive together with the head, before the body is read.
@@ -73,10 +77,13 @@ export class Http2Guest implements GuestSide {
     if (this.opensTunnel) return { framing: { kind: "none" }, body: noBody };
     const length = declaredLength(head.fields);
     const isEmpty = this.#stream.endAfterHeaders || length === 0;
+    // The end may have arrived together with the head.
+    if (!isEmpty) this.#hasEnded ||= this.#stream.state.remoteClose === 1;
     this.#reader = new StreamReader(this.#stream, {
       isEmpty,
       onActivity: this.#hooks.onActivity,
       overhead: this.#overhead,
+      hasEnded: () => this.#hasEnded,
       readTrailers: () => readFields(this.#rawTrailers).fields,
     });
     const framing: Framing = isEmpty

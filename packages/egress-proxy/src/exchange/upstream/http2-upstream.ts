@@ -12,9 +12,9 @@ import { ByteChannel } from "../../http1/byte-channel.ts";
 import { parseResponseHead } from "../../http1/response-head.ts";
 import { declaredLength } from "../../http2/declared-length.ts";
 import type { FrameOverhead } from "../../http2/frame-overhead.ts";
-import { headBytes, headText } from "../../http2/head-text.ts";
+import { headBytes } from "../../http2/head-text.ts";
 import { readFields } from "../../http2/read-fields.ts";
-import { StreamReader } from "../../http2/stream-reader.ts";
+import { StreamReader, watchEnd } from "../../http2/stream-reader.ts";
 import { StreamWriter } from "../../http2/stream-writer.ts";
 import { keepOutOfTables, pushFields } from "../../http2/write-fields.ts";
 import type { UnendedStreams } from "./unended-streams.ts";
@@ -45,6 +45,7 @@ export class Http2Upstream implements UpstreamSide {
   #body: IncomingBody | undefined;
   #hasResponded = false;
   #endsWithHead = false;
+  #hasEnded = false;
   /** What a handshake over HTTP/1.1 has for it; undefined for a request that opens no WebSocket. */
   #accept: string | undefined;
   #isSwitched = false;
@@ -122,6 +123,7 @@ export class Http2Upstream implements UpstreamSide {
       isEmpty,
       onActivity: this.#onActivity,
       overhead: this.#overhead,
+      hasEnded: () => this.#hasEnded,
       readTrailers: () => readTrailers(this.#rawTrailers, readTrailerLine),
     });
     if (isEmpty && !this.#endsWithHead) this.#unended.add(stream);
@@ -175,6 +177,9 @@ export class Http2Upstream implements UpstreamSide {
     keepOutOfTables(headers, head.secretFields);
     const stream = this.#request(headers, options);
     this.#stream = stream;
+    watchEnd(stream, () => {
+      this.#hasEnded = true;
+    });
     stream.on("headers", (_headers, _flags, raw: readonly string[]) => this.#arrive(raw));
     stream.on("response", (_headers, flags, raw: readonly string[]) => {
       this.#endsWithHead = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
@@ -260,11 +265,9 @@ function readResponseHead(raw: readonly string[], redact: (head: Buffer) => Buff
   const status = pseudo.get(":status") ?? "";
   if (!/^[1-9]\d\d$/.test(status)) throw malformed("the status is not a number of three digits");
   if (status === "101") throw malformed("101 is not a status of HTTP/2");
-  const lines = headText(fields.flatMap(({ name, value }) => [name, value]));
-  const bytes = Buffer.concat([
-    Buffer.from(`HTTP/1.1 ${status} \r\n`, "latin1"),
-    lines.subarray(0, lines.length - 2),
-  ]);
+  let lines = `HTTP/1.1 ${status} `;
+  for (const { name, value } of fields) lines += `\r\n${name}: ${value}`;
+  const bytes = Buffer.from(lines, "latin1");
   const redacted = redact(bytes);
   if (redacted !== bytes) return parseResponseHead(redacted);
   return { minorVersion: 1, status: Number(status), reason: "", fields };

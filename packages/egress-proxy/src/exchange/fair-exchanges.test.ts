@@ -38,6 +38,14 @@ describe("requests that a sandbox sends at once", () => {
     assert.ok(most <= serviceLimits.workPerTurnMax, `${most} exchanges in one turn`);
   });
 
+  test("are fewer in a turn where their heads are long", async (t) => {
+    const exchange = await start(t, "http/1.1");
+    const long = refused.replace("\r\n\r\n", `\r\nX: ${"x".repeat(60_000)}\r\n\r\n`);
+    for (let guest = 0; guest < 20; guest += 1) exchange.connect().resume().write(long);
+    const most = await mostInOneTurn(exchange, 20);
+    assert.ok(most <= serviceLimits.workPerTurnMax / 3, `${most} exchanges in one turn`);
+  });
+
   test("over HTTP/2, side by side, do so, too", async (t) => {
     const exchange = await start(t, "h2");
     const sessions = Array.from({ length: 2 }, () =>

@@ -2,7 +2,7 @@ import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { SessionPolicy } from "../egress-policy/session-policy.ts";
 import type { IncomingBody } from "../http/incoming-body.ts";
 import type { Framing, RequestHead } from "../http/message-heads.ts";
-import { workUnits } from "../turns/fair-turns.ts";
+import { workOfBytes, workUnits } from "../turns/fair-turns.ts";
 import { Refusal } from "./failure/refusal.ts";
 import { respondWithFailure } from "./failure/respond-with-failure.ts";
 import { forwardRequest } from "./forward/forward-request.ts";
@@ -80,6 +80,7 @@ async function readRequest(
   const { connection, deps, audit } = exchange;
   const head = await connection.guest.readHead((bytes) => {
     connection.watchdog.allowQuiet(deps.options.silenceTimeoutSeconds);
+    deps.turns.charge(connection.origin.sandboxId, workOfBytes(bytes.length));
     watchHead(exchange, bytes);
   });
   exchange.head = head;

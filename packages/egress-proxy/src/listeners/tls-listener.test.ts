@@ -137,6 +137,19 @@ describe("createTlsListener", async () => {
       [testSandboxId, workUnits.certificate],
       [testSandboxId, workUnits.handshake],
     ]);
+    const left = new Promise<void>((resolve) => {
+      takeTurn = () => {
+        resolve();
+        return new Promise((turn) => {
+          begin = turn;
+        });
+      };
+    });
+    const third = open({ servername: host });
+    await left;
+    const refusal = await refusalAfter(async () => third.destroy());
+    begin();
+    assert.equal(refusal?.reason, "the client closed the connection during the handshake");
     takeTurn = () => undefined;
     for (const socket of [first, second]) socket.destroy();
     await allClosed();

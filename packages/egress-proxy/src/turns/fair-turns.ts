@@ -24,12 +24,12 @@ export const workUnits = {
 /** What a message costs besides its bytes: much more than these where it is short. */
 const webSocketMessageUnits = 0.04;
 const grpcMessageUnits = 0.02;
-const bodyBytesPerUnit = 16 * 1024;
-const bodyPartUnits = 0.1;
+const bytesPerUnit = 16 * 1024;
+const arrivalUnits = 0.1;
 
-/** The work of a part of a body that arrives, or is decoded. */
-export function workOfBody(bytes: number): number {
-  return bodyPartUnits + bytes / bodyBytesPerUnit;
+/** The work of what arrives, or is decoded, at a time. */
+export function workOfBytes(bytes: number): number {
+  return arrivalUnits + bytes / bytesPerUnit;
 }
 
 /** The work of so many messages of a WebSocket, or of gRPC, besides that of their bytes. */

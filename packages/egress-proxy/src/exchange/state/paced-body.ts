@@ -1,7 +1,7 @@
 import type { BodySource } from "../../content-coding/decode-body.ts";
 import type { Field } from "../../http/fields.ts";
 import type { BodyWatch, IncomingBody } from "../../http/incoming-body.ts";
-import { type FairTurns, workOfBody } from "../../turns/fair-turns.ts";
+import { type FairTurns, workOfBytes } from "../../turns/fair-turns.ts";
 
 /** Data whose parts take their sandbox's share of the turns. */
 export function pacedSource(source: BodySource, turns: FairTurns, sandboxId: string): BodySource {
@@ -10,7 +10,7 @@ export function pacedSource(source: BodySource, turns: FairTurns, sandboxId: str
       const data = await source.read();
       if (data === null) return null;
       const bytes = data.reduce((sum, { length }) => sum + length, 0);
-      const turn = turns.take(sandboxId, workOfBody(bytes));
+      const turn = turns.take(sandboxId, workOfBytes(bytes));
       if (turn !== undefined) await turn;
       return data;
     },
@@ -49,14 +49,14 @@ export class PacedBody implements IncomingBody {
     const before = this.#body.bytes;
     const data = await this.#body.read();
     if (data === null) return null;
-    const turn = this.#turns.take(this.#sandboxId, workOfBody(this.#body.bytes - before));
+    const turn = this.#turns.take(this.#sandboxId, workOfBytes(this.#body.bytes - before));
     if (turn !== undefined) await turn;
     return data;
   }
 
   takeWhole(): Buffer | undefined {
     const whole = this.#body.takeWhole();
-    if (whole !== undefined) this.#turns.charge(this.#sandboxId, workOfBody(whole.length));
+    if (whole !== undefined) this.#turns.charge(this.#sandboxId, workOfBytes(whole.length));
     return whole;
   }
 }

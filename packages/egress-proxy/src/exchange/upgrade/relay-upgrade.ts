@@ -4,7 +4,7 @@ import { webSocketKey } from "../../http/web-socket-key.ts";
 import type { ByteChannel } from "../../http1/byte-channel.ts";
 import { StreamRedactor } from "../../redaction/stream-redactor.ts";
 import type { TokenTable } from "../../token-substitution/token-table.ts";
-import { workOfBody, workOfMessages } from "../../turns/fair-turns.ts";
+import { workOfBytes, workOfMessages } from "../../turns/fair-turns.ts";
 import type { Destination } from "../../upstream/destination.ts";
 import {
   checkWebSocketResponse,
@@ -134,7 +134,7 @@ async function passWebSocket(
       takeTurn: (arrived, count) =>
         deps.turns.take(
           connection.origin.sandboxId,
-          workOfBody(arrived) + workOfMessages("websocket", count),
+          workOfBytes(arrived) + workOfMessages("websocket", count),
         ),
       onClosing: () => connection.watchdog.allowQuiet(deps.options.idleTimeoutSeconds),
       fromGuest: (kind) =>

@@ -133,9 +133,19 @@ describe("createIdleSweep", () => {
     assert.equal(happened().at(-1), "kills slow");
   });
 
-  for (const code of ["host_storage_full", "worker_unavailable", "outcome_unknown"] as const) {
-    test(`${code} is temporary: it is tried again every minute, and never killed`, async () => {
-      failure = new WireError(code, "not now");
+  for (const [what, reason] of [
+    ["a full disk", new WireError("host_storage_full", "not now")],
+    ["an absent worker", new WireError("worker_unavailable", "not now")],
+    ["a lost worker", new WireError("outcome_unknown", "not now")],
+    ["an I/O error of the host's disk", new WireError("internal_error", "its log has the reason")],
+    [
+      "a machine that has ended, and whose disk could not be saved yet,",
+      new WireError("sandbox_not_running", "its machine has ended"),
+    ],
+    ["a lost database", new Error("Connection terminated unexpectedly")],
+  ] as const) {
+    test(`${what} is no reason of the sandbox: it is tried again every minute, and never killed`, async () => {
+      failure = reason;
       await sweep();
       await sweep();
       assert.deepEqual(happened(), ["hibernates a"], "not at once");

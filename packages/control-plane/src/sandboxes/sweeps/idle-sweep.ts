@@ -14,7 +14,7 @@ import type {
 const stoppedRetentionMilliseconds = 10 * 60 * 1000;
 /** After a failed hibernation the next one waits this long. */
 const retryMilliseconds = 60 * 1000;
-/** A sandbox that fails this often for a reason that is not temporary cannot be hibernated. */
+/** A sandbox that is itself the reason of so many failures cannot be hibernated. */
 const attemptsMax = 3;
 /** Hibernations at once: each writes a sandbox's memory to the disk. */
 const hibernationsMax = 4;
@@ -23,15 +23,11 @@ const hibernationsPerOrgMax = hibernationsMax - 1;
 /** What a sweep waits for its hibernations. */
 const waitMilliseconds = 5_000;
 
-/** Codes of failures that the sandbox does not cause: it may be hibernated later. */
-const temporary: readonly string[] = [
-  "host_storage_full",
-  "capacity_exhausted",
-  "worker_unavailable",
-  "egress_proxy_unavailable",
-  "outcome_unknown",
-  "too_many_requests",
-];
+/**
+ * The code of failures that the sandbox causes. After any other, such as an I/O error of the host's
+ * disk or a lost connection to the database, it may be hibernated later: killing it would lose its data.
+ */
+const causedBySandbox = "guest_failed";
 
 interface Failures {
   attempts: number;
@@ -41,7 +37,7 @@ interface Failures {
 /**
  * Hibernates what has been idle for its time-out, and deletes the rows of what was
  * stopped a while ago. A sandbox is killed only when hibernating it fails several
- * times for a reason that is not temporary, as a full disk or an absent worker is.
+ * times because of the sandbox itself, and not of the host or the service.
  *
  * A hibernation that takes long keeps its place, and no other waiting.
  */
@@ -100,8 +96,8 @@ export function createIdleSweep(
       await lifecycle.hibernateIdle(orgId, id);
       failures.delete(id);
     } catch (error) {
-      const isTemporary = error instanceof WireError && temporary.includes(error.code);
-      const attempts = (failures.get(id)?.attempts ?? 0) + (isTemporary ? 0 : 1);
+      const isOwn = error instanceof WireError && error.code === causedBySandbox;
+      const attempts = (failures.get(id)?.attempts ?? 0) + (isOwn ? 1 : 0);
       failures.set(id, { attempts, retryAt: now() + retryMilliseconds });
       logger.warn({ sandboxId: id, attempts, err: error }, "an idle sandbox was not hibernated");
       if (attempts >= attemptsMax) await kill(id, orgId);

@@ -7,7 +7,7 @@ import { runChaos } from "./chaos/run-chaos.ts";
 import { type ChaosService, startChaosService } from "./chaos/service.ts";
 
 const seed = process.env["OPENCOMPUTER_CHAOS_SEED"] || "20261121";
-const rounds = Number(process.env["OPENCOMPUTER_CHAOS_ROUNDS"] || "3");
+const rounds = Number(process.env["OPENCOMPUTER_CHAOS_ROUNDS"] || "1");
 
 describe("parts of the service and machines are killed at random moments", () => {
   let service: ChaosService;

@@ -23,7 +23,7 @@ const pollMilliseconds = 100;
 const healMilliseconds = 60_000;
 const healthSchema = z.object({ processes: z.array(processStateSchema) });
 
-describe("egress proxies that share the sandboxes of a host", () => {
+describe("egress proxies that share the sandboxes of a host (full run)", () => {
   let internet: Internet;
   let dataDirectory: string;
   let installation: RunningInstallation;
@@ -142,7 +142,7 @@ describe("egress proxies that share the sandboxes of a host", () => {
     assert.deepEqual(restarts, [0, 1]);
   });
 
-  test("sandboxes that live on, and those that are hibernated, work after a start with one (full run)", async () => {
+  test("sandboxes that live on, and those that are hibernated, work after a start with one", async () => {
     const [running = "", hibernated = ""] = ids;
     await (await connect(hibernated)).hibernate();
     assert.deepEqual(await holdersOf(hibernated, 2), []);

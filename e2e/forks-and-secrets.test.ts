@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
-import { isFullRun } from "../setup/test/full-run.mjs";
 
 const hosts = ["parent.example.test", "fork.example.test", "third.example.test"] as const;
 const [parentHost, forkHost, thirdHost] = hosts;
@@ -185,8 +184,8 @@ describe("forks and their secrets", () => {
     await good.kill();
   });
 
-  const forkCount = isFullRun ? 4 : 2;
-  test(`${forkCount} forks at once outlive parent and checkpoint, independently`, async () => {
+  const forkCount = 4;
+  test(`${forkCount} forks at once outlive parent and checkpoint, independently (full run)`, async () => {
     const forks = await Promise.all(Array.from({ length: forkCount }, () => forkOf(checkpointId)));
     await parent.deleteCheckpoint(checkpointId);
     await parent.kill();

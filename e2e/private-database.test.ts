@@ -122,7 +122,7 @@ describe("the private database", () => {
     assert.ok((await storeNames()).includes("kept"));
   });
 
-  test("is not started beside the server of DATABASE_URL", async () => {
+  test("is not started beside the server of DATABASE_URL (full run)", async () => {
     await installation.stop();
     const directory = join(dataDirectory, "postgresql");
     await rm(directory, { recursive: true });

@@ -3,10 +3,13 @@ import { after, before, describe, test } from "node:test";
 import { type Scenario, startSharedScenario } from "@opencomputer/harness";
 import { Sandbox } from "@opencomputer/sdk";
 import { z } from "zod";
+import { isFullRun } from "../setup/test/full-run.mjs";
 import { buildGoProgram, goProgram } from "./randomness/go-program.ts";
 import { imagePrograms } from "./randomness/programs.ts";
 
-const programs = [...imagePrograms, goProgram];
+const programs = [...imagePrograms, goProgram].filter(
+  ({ name }) => isFullRun || name !== "node-without-options",
+);
 const drawnSchema = z.record(z.string(), z.string());
 type Drawn = Map<string, Record<string, string>>;
 

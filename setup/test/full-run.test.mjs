@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { projectDirectory } from "../project-steps.mjs";
-import { ofFullRun } from "./full-run.mjs";
+import { hasTestsOfEveryRun, ofFullRun } from "./full-run.mjs";
 import { findTestFiles } from "./test-files.mjs";
 
 const mark = "(full run)";
@@ -13,6 +13,14 @@ const read = (/** @type {string} */ file) => readFileSync(join(projectDirectory,
 test("the name of a test says at its end that the full run alone has it", () => {
   assert.match(`scaling ${mark}`, ofFullRun);
   assert.doesNotMatch(`${mark} scaling`, ofFullRun);
+});
+
+test("a file is of every run unless each of its suites is of the full run", () => {
+  const suite = (/** @type {string} */ name) => `describe("${name}", () => {\n`;
+  assert.equal(hasTestsOfEveryRun(suite(`soak ${mark}`)), false);
+  assert.equal(hasTestsOfEveryRun(suite(`soak ${mark}`) + suite("chaos")), true);
+  assert.equal(hasTestsOfEveryRun(suite("chaos")), true);
+  assert.equal(hasTestsOfEveryRun("for (const each of rows) {\n"), true);
 });
 
 test("CONTRIBUTING lists each file with tests of the full run alone, and no other", () => {

@@ -7,6 +7,7 @@ import { createProgress } from "../progress.mjs";
 import { buildGuestImage, projectDirectory } from "../project-steps.mjs";
 import { runProgram } from "../run-program.mjs";
 import { SetupError } from "../setup-error.mjs";
+import { hasTestsOfEveryRun, isFullRun } from "./full-run.mjs";
 import { clearGroupPrograms, writeGroupProgram } from "./group-programs.mjs";
 import { formatFailures, formatSlowest, mergeResults, noResults } from "./results.mjs";
 import { runFiles } from "./run-files.mjs";
@@ -39,24 +40,31 @@ const fileMinutesMax = Number(process.env["OPENCOMPUTER_TEST_FILE_MINUTES"] || "
 /** Files that take more than half a minute, by the table at the end of a run. */
 const longFiles = [
   "packages/control-plane/src/api-on-postgres",
-  "packages/worker/src/life.",
-  "packages/worker/src/power-loss",
-  "e2e/saved-state-secrets",
-  "e2e/no-leak",
   "guest-image/src/guest.",
+  "e2e/no-leak",
+  "e2e/saved-state-secrets",
+  "packages/worker/src/power-loss",
+  "packages/worker/src/life.",
   "packages/worker/src/worker.",
-  "e2e/private-database",
-  "e2e/backup",
-  "e2e/tampered-secrets",
-  "packages/worker/src/sizes",
-  "packages/worker/src/scaling",
-  "packages/worker/src/deep-disks",
   "e2e/real-addresses",
-  "packages/worker/src/usage",
-  "e2e/traces",
-  "e2e/server-database",
-  "e2e/soak",
+  "e2e/tampered-secrets",
+  "e2e/backup",
+  "e2e/traces.",
+  "packages/worker/src/deep-disks",
+  "packages/worker/src/scaling",
+  "e2e/restarts",
+  "e2e/service-restart",
+  "e2e/full-disk",
+  "packages/worker/src/sizes",
   "e2e/chaos",
+];
+
+/** End-to-end tests that hardly use machines, and mostly wait for processes that start and end. */
+const unhurriedFiles = [
+  "e2e/packed-packages.test.ts",
+  "e2e/private-database.test.ts",
+  "e2e/exit-codes.test.ts",
+  "e2e/development.test.ts",
 ];
 
 const words = process.argv.slice(2);
@@ -69,8 +77,12 @@ const isWanted = (/** @type {string} */ path) =>
 
 const files = findTestFiles(projectDirectory);
 const unit = wantsStage("unit") ? files.unit.filter(isWanted) : [];
-const integration = wantsStage("integration") ? files.integration.filter(isWanted) : [];
-const endToEnd = wantsStage("e2e") ? files.e2e.filter(isWanted) : [];
+const integration = wantsStage("integration")
+  ? files.integration.filter(isWanted).filter(isOfThisRun)
+  : [];
+const endToEnd = wantsStage("e2e") ? files.e2e.filter(isWanted).filter(isOfThisRun) : [];
+const unhurried = endToEnd.filter((file) => unhurriedFiles.includes(file));
+const hurried = endToEnd.filter((file) => !unhurriedFiles.includes(file));
 
 const startsBaked = endToEnd.length > 0 || integration.some(isBaked);
 const delayTolerant = integration.filter(toleratesDelay);
@@ -78,9 +90,10 @@ const delaySensitive = integration.filter((file) => !toleratesDelay(file));
 const startsMachines = delaySensitive.length + endToEnd.length > 0;
 clearGroupPrograms();
 // What needs no machine runs while the image and the golden snapshot of the machines are made.
+const prepared = startsMachines ? prepareMachines() : Promise.resolve();
 const results = mergeResults(
   await Promise.all([
-    runTestsWithoutMachines(),
+    runUnhurriedTests(),
     wantsStage("go") && wantedPaths.length === 0 ? runGoTests() : noResults(),
     wantsStage("python") ? runPythonTests(isWanted) : noResults(),
     startsMachines ? runTestsWithMachines() : noResults(),
@@ -101,22 +114,39 @@ const skipsAreFailures = process.env["CI"] === "true" && results.skipped.length 
 if (skipsAreFailures) process.stderr.write("In CI a skipped test is a failed one.\n");
 process.exitCode = results.failed > 0 || skipsAreFailures || results.passed === 0 ? 1 : 0;
 
-/** Runs unit tests, then those of processes that need no machine, one at a time. */
-async function runTestsWithoutMachines() {
-  return mergeResults([
+/** Runs unit tests, then those of processes that need no machine, one at a time, and then those that hardly do. */
+async function runUnhurriedTests() {
+  const withoutMachines = [
     await runBeside(`unit: ${unit.length} files`, groupUnitTests(unit), {
       filesAtATime: unitConcurrency,
       priority: unitPriority,
     }),
     await runBeside(
       `integration without machines: ${delayTolerant.length} files`,
-      longestFirst(delayTolerant, longFiles).map((file) => ({
-        name: file.replaceAll("/", "-").replace(/\.test\.ts$/, ""),
-        files: [file],
-      })),
+      groupsOfOne(longestFirst(delayTolerant, longFiles)),
       { filesAtATime: startsMachines ? 1 : concurrency, priority: delayTolerantPriority },
     ),
-  ]);
+  ];
+  const machinesAreReady = await prepared.then(
+    () => true,
+    // Those that need machines alone report it.
+    () => false,
+  );
+  const withMachines = machinesAreReady
+    ? await runBeside(`e2e beside the others: ${unhurried.length} files`, groupsOfOne(unhurried), {
+        filesAtATime: 1,
+        priority: delayTolerantPriority,
+      })
+    : noResults();
+  return mergeResults([...withoutMachines, withMachines]);
+}
+
+/** @param {string[]} files */
+function groupsOfOne(files) {
+  return files.map((file) => ({
+    name: file.replaceAll("/", "-").replace(/\.test\.ts$/, ""),
+    files: [file],
+  }));
 }
 
 /**
@@ -146,15 +176,15 @@ async function runBeside(title, groups, { filesAtATime, priority }) {
 /** Starts the groups that share an installation first, since they take longest. */
 async function runTestsWithMachines() {
   try {
-    await prepareMachines();
+    await prepared;
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     const failure = { name: "set-up of machines", file: "setup", message: error.message };
     process.stderr.write(`${error.message}\n`);
     return { ...noResults(), failed: 1, failures: [failure] };
   }
-  process.stdout.write(`\nintegration: ${delaySensitive.length} files, e2e: ${endToEnd.length}\n`);
-  const { shared, alone } = groupEndToEndTests(endToEnd, { groups: sharedInstallations, shares });
+  process.stdout.write(`\nintegration: ${delaySensitive.length} files, e2e: ${hurried.length}\n`);
+  const { shared, alone } = groupEndToEndTests(hurried, { groups: sharedInstallations, shares });
   const files = longestFirst([...alone, ...delaySensitive], longFiles);
   return run(
     [
@@ -170,7 +200,9 @@ async function runTestsWithMachines() {
  * @param {number} filesAtATime
  * @param {(text: string) => void} [print]
  */
-function run(paths, filesAtATime, print = (text) => process.stdout.write(text)) {
+async function run(paths, filesAtATime, print = (text) => process.stdout.write(text)) {
+  // Without files, Node would look for some.
+  if (paths.length === 0) return noResults();
   return runFiles(paths, {
     directory: projectDirectory,
     concurrency: filesAtATime,
@@ -190,6 +222,11 @@ function toleratesDelay(file) {
     /^packages\/(cli|control-plane|standalone)\//.test(file) ||
     /^packages\/egress-proxy\/src\/(redaction\/|exchange\/no-oracle)/.test(file)
   );
+}
+
+/** @param {string} file */
+function isOfThisRun(file) {
+  return isFullRun || hasTestsOfEveryRun(readFileSync(join(projectDirectory, file), "utf8"));
 }
 
 /** @param {string} file of an integration test */

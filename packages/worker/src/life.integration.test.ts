@@ -247,7 +247,7 @@ describe("the life of a machine", () => {
     await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
   });
 
-  test("a warm machine: what runs in it has not noticed the wait", async () => {
+  test("a warm machine: what runs in it has not noticed the wait (full run)", async () => {
     const id = await scene.create();
     await run(id, `${counter}\n${witness}\nsudo hostname mine`);
     await poolIsFull();
@@ -361,7 +361,7 @@ describe("the life of a machine", () => {
     await expectOk(scene.call("DELETE", `/v1/sandboxes/${id}`));
   });
 
-  test("a machine whose record cannot be read is left alone, with all that may be its own", async () => {
+  test("a machine whose record cannot be read is left alone, with all that may be its own (full run)", async () => {
     const [broken, other, sleeping] = [
       await scene.create(),
       await scene.create(),

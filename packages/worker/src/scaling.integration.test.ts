@@ -136,7 +136,7 @@ describe("the size of a running sandbox", () => {
   });
 
   for (const orderly of [true, false]) {
-    test(`a reboot, ${orderly ? "orderly" : "at once"}: processes end, the disk and the size stay`, async () => {
+    test(`a reboot, ${orderly ? "orderly" : "at once"}: processes end, the disk and the size stay (full run)`, async () => {
       await run(
         `echo ${orderly} > ~/written; ${orderly ? "true" : "sync"}; echo 1 > /dev/shm/gone`,
       );

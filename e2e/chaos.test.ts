@@ -16,7 +16,7 @@ describe("parts of the service and machines are killed at random moments", () =>
   });
   after(async () => assert.deepEqual(await service.end(), []));
 
-  test(`${rounds} rounds with seed ${seed}: what was acknowledged exists and works, and nothing else exists`, async () => {
+  test(`with seed ${seed}, rounds: ${rounds}; what was acknowledged exists and works, and nothing else exists`, async () => {
     assert.ok(Number.isInteger(rounds) && rounds > 0, "OPENCOMPUTER_CHAOS_ROUNDS is a number");
     try {
       const onRound = (line: string) => process.stdout.write(`${line}\n`);

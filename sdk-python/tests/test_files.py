@@ -35,6 +35,10 @@ async def test_text_and_bytes(sandbox: Sandbox) -> None:
         ("empty", 0),
         ("text", 6),
     ]
+    await files.make_dir("work")
+    with pytest.raises(OpenComputerError) as refused:
+        await files.make_dir("work/text")
+    assert (refused.value.code, refused.value.status) == ("file_exists", 409)
     await files.remove("work/text")
     names = ("text", "bytes", "bytes/below-a-file", "")
     assert [await files.exists(f"work/{name}") for name in names] == [False, True, False, True]

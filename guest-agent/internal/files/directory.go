@@ -11,6 +11,15 @@ import (
 	"opencomputer/guest-agent/internal/wire"
 )
 
+// makeDirectory creates path and its parents, as makeDirectories does. What exists
+// there and is no directory is a conflict.
+func makeDirectory(path string, owner account.Account) error {
+	if information, err := os.Stat(path); err == nil && !information.IsDir() {
+		return wire.Errorf(wire.FileExists, "cannot create the directory %s: a file of that name exists. Delete it first, or choose another name", path)
+	}
+	return makeDirectories(path, owner)
+}
+
 // makeDirectories creates path and its parents. What it creates belongs to owner;
 // existing directories stay unchanged.
 func makeDirectories(path string, owner account.Account) error {

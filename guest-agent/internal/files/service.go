@@ -72,7 +72,7 @@ func (s *Service) MakeDirectory(response http.ResponseWriter, request *http.Requ
 	if err != nil {
 		return err
 	}
-	if err := makeDirectories(path, owner); err != nil {
+	if err := makeDirectory(path, owner); err != nil {
 		return err
 	}
 	response.WriteHeader(http.StatusNoContent)

@@ -322,6 +322,6 @@ func TestMakeDirectoryCreatesParentsAndAcceptsAnExistingOne(t *testing.T) {
 		}
 	}
 	s.require(204, "PUT", "/files", "file", "")
-	s.refuse(wire.NotADirectory, "POST", "/mkdir", "file")
+	s.refuse(wire.FileExists, "POST", "/mkdir", "file")
 	s.refuse(wire.NotADirectory, "POST", "/mkdir", "file/below")
 }

@@ -168,6 +168,11 @@ describe("files", () => {
       [true, true],
     );
     assert.equal(await sandbox.files.exists("/tree/leaf/below-a-file"), false);
+    await sandbox.files.makeDir("/tree/branch");
+    await assert.rejects(sandbox.files.makeDir("/tree/leaf"), { code: "file_exists", status: 409 });
+    await assert.rejects(sandbox.files.makeDir("/tree/leaf/below-a-file"), {
+      code: "not_a_directory",
+    });
     await sandbox.files.remove("/tree");
     assert.equal(await sandbox.files.exists("/tree/leaf"), false);
     assert.equal(await sandbox.files.exists("/tree"), false);

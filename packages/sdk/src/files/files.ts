@@ -68,7 +68,11 @@ export interface Files {
    * @throws {OpenComputerError} `file_not_found`; `directory_too_large` for more than 100,000 entries.
    */
   list(path: string, options?: CallOptions): Promise<DirectoryEntry[]>;
-  /** Creates a directory and its missing parents. One that exists is no error. */
+  /**
+   * Creates a directory and its missing parents. One that exists is no error.
+   *
+   * @throws {OpenComputerError} `file_exists` when the path is a file.
+   */
   makeDir(path: string, options?: CallOptions): Promise<void>;
   /** Deletes a file, or a directory with its contents. @throws {OpenComputerError} `file_not_found`. */
   remove(path: string, options?: CallOptions): Promise<void>;

@@ -66,7 +66,11 @@ export function guestRoutes(sandboxes: SandboxState, folder: string): Route[] {
       method: "POST",
       path: "/sandboxes/:id/files/mkdir",
       async handle(exchange) {
-        await mkdir(pathOf(exchange).host, { recursive: true });
+        const { guest, host } = pathOf(exchange);
+        await mkdir(host, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+          const code = cause.code === "EEXIST" ? "file_exists" : "not_a_directory";
+          throw new WireError(code, `A part of ${guest} is a file`, { cause });
+        });
         exchange.done();
       },
     },

@@ -121,7 +121,11 @@ class Files:
         return await request_record(self._connection, request, builtins.list[DirectoryEntry])
 
     async def make_dir(self, path: str) -> None:
-        """Creates a directory and its missing parents. One that exists is no error."""
+        """Creates a directory and its missing parents. One that exists is no error.
+
+        Raises:
+            OpenComputerError: ``file_exists`` when the path is a file.
+        """
         request = ApiRequest("POST", f"{self._path}/mkdir", {"path": path}, idempotent=True)
         await request_nothing(self._connection, request)
 

@@ -124,6 +124,9 @@ CALLS |= {
         w.project_id, "PROJECT_KEY", "mR5tW8qZ2xLn7JcV4bFh9GkS", **w.connection
     ),
     "Project.list_secrets": lambda w: Project.list_secrets(w.project_id, **w.connection),
+    "Project.list_secret_entries": lambda w: Project.list_secret_entries(
+        w.project_id, **w.connection
+    ),
 }
 
 

@@ -30,6 +30,10 @@ async def test_a_project_as_its_page_prints_it(server: ContractServer) -> None:
     assert result is None
     await Project.set_secret(project_id, "DATABASE_URL", STRONG)
     assert await Project.list_secrets(project_id) == ["ANTHROPIC_API_KEY", "DATABASE_URL"]
+    entries = await Project.list_secret_entries(project_id)
+    assert [(entry["name"], entry["substituteIn"]) for entry in entries] == [
+        (name, ["header", "body"]) for name in ("ANTHROPIC_API_KEY", "DATABASE_URL")
+    ]
     sandbox = await Sandbox.create(project="my-agent", timeout=600)
     printed = await sandbox.commands.run("echo $ANTHROPIC_API_KEY")
     assert printed.stdout.startswith("osb_sealed_")

@@ -4,7 +4,9 @@ import {
   projectSchema,
   projectSecretNamesSchema,
   type RevokeSecretResponse,
+  type SecretEntry,
   type SetSecretResponse,
+  secretEntrySchema,
 } from "@opencomputer/protocol/api";
 import { type ConnectionOptions, resolveConnection } from "./connection.ts";
 import { putSecret, removeSecret, type SetSecretOptions, withdrawSecret } from "./named-secrets.ts";
@@ -109,12 +111,32 @@ export const Project = {
     return await putSecret(projectPath(projectId), name, value, options);
   },
 
-  /** Lists the names of the project's secrets. @throws `not_found`. */
+  /** Lists the names of the project's secrets; {@link Project.listSecretEntries} has more of each. @throws `not_found`. */
   async listSecrets(projectId: string, options: ConnectionOptions = {}): Promise<string[]> {
     return await requestJson(
       resolveConnection(options),
       { method: "GET", path: `${projectPath(projectId)}/secrets` },
       projectSecretNamesSchema,
+    );
+  },
+
+  /**
+   * Lists the project's secrets without their values, as {@link SecretStore.listSecrets} does
+   * those of a store. `substituteIn` has the placements that apply, and `storeId` is of the store
+   * that the project has for them. @throws `not_found`.
+   */
+  async listSecretEntries(
+    projectId: string,
+    options: ConnectionOptions = {},
+  ): Promise<SecretEntry[]> {
+    return await requestJson(
+      resolveConnection(options),
+      {
+        method: "GET",
+        path: `${projectPath(projectId)}/secrets`,
+        query: { details: "true" },
+      },
+      secretEntrySchema.array(),
     );
   },
 

@@ -196,11 +196,21 @@ describe("Project", () => {
     assert.deepEqual(kept?.substituteIn, options.substituteIn);
   });
 
-  test("keeps secrets, and lists their names only", async () => {
+  test("keeps secrets, and lists their names, or what is known of them", async () => {
     const { id } = await Project.create({ name: "with-secrets", ...connection });
     await Project.setSecret(id, "SECOND", "value-2", connection);
     await Project.setSecret(id, "FIRST", "value-1", connection);
     assert.deepEqual(await Project.listSecrets(id, connection), ["FIRST", "SECOND"]);
+    const entries = await Project.listSecretEntries(id, connection);
+    assert.deepEqual(
+      entries.map(({ name, allowedHosts, substituteIn }) => ({ name, allowedHosts, substituteIn })),
+      ["FIRST", "SECOND"].map((name) => ({
+        name,
+        allowedHosts: [],
+        substituteIn: ["header", "body"],
+      })),
+    );
+    assert.doesNotMatch(JSON.stringify(entries), /value-/);
     const revoked = await Project.revokeSecret(id, "FIRST", connection);
     assert.deepEqual(revoked, { name: "FIRST", status: "revoked" });
     await Project.deleteSecret(id, "FIRST", connection);

@@ -1,9 +1,6 @@
 import { type AwsCredentials, Project, type SecretEntry, SecretStore } from "@opencomputer/sdk";
 import { connection } from "../service/connection.ts";
 
-/** What is known of a secret; of one of a project only its name. */
-export type ListedSecret = Pick<SecretEntry, "name"> & Partial<SecretEntry>;
-
 interface Limits {
   allowedHosts: readonly string[] | undefined;
   substituteIn: readonly string[] | undefined;
@@ -12,9 +9,7 @@ interface Limits {
 /** What has secrets: a store, or a project. */
 export interface SecretOwner {
   id: string;
-  /** Whether its list has more than names. */
-  hasDetails: boolean;
-  list(): Promise<ListedSecret[]>;
+  list(): Promise<SecretEntry[]>;
   /** Resolves with a warning, where the service has one. */
   set(name: string, value: string | AwsCredentials, limits: Limits): Promise<string | undefined>;
   revoke(name: string): Promise<unknown>;
@@ -24,7 +19,6 @@ export interface SecretOwner {
 export function storeAsOwner(id: string): SecretOwner {
   return {
     id,
-    hasDetails: true,
     list: () => SecretStore.listSecrets(id, connection),
     async set(name, value, limits) {
       const set = await SecretStore.setSecret(id, name, value, { ...connection, ...limits });
@@ -38,8 +32,7 @@ export function storeAsOwner(id: string): SecretOwner {
 export function projectAsOwner(id: string): SecretOwner {
   return {
     id,
-    hasDetails: false,
-    list: async () => (await Project.listSecrets(id, connection)).map((name) => ({ name })),
+    list: () => Project.listSecretEntries(id, connection),
     async set(name, value, limits) {
       const set = await Project.setSecret(id, name, value, { ...connection, ...limits });
       return set.warning;

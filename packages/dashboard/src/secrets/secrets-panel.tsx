@@ -1,4 +1,5 @@
 import { Alert, Group, Stack, Text, Title } from "@mantine/core";
+import type { SecretEntry } from "@opencomputer/sdk";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ActionDialog } from "../parts/action-dialog.tsx";
@@ -7,19 +8,19 @@ import { DialogButton } from "../parts/dialog-button.tsx";
 import { EmptyState } from "../parts/empty-state.tsx";
 import { ErrorAlert } from "../parts/error-alert.tsx";
 import { When } from "../parts/when.tsx";
-import type { ListedSecret, SecretOwner } from "./secret-owner.ts";
+import type { SecretOwner } from "./secret-owner.ts";
 import { SetSecretDialog } from "./set-secret-dialog.tsx";
 
-const detailColumns: readonly Column<ListedSecret>[] = [
+const detailColumns: readonly Column<SecretEntry>[] = [
   {
     header: "Hosts",
     isExtra: true,
-    cell: ({ allowedHosts = [] }) => allowedHosts.join(", ") || "all that the sandbox may reach",
+    cell: ({ allowedHosts }) => allowedHosts.join(", ") || "all that the sandbox may reach",
   },
   {
     header: "Placements",
     isExtra: true,
-    cell: ({ substituteIn = [] }) => substituteIn.join(", "),
+    cell: ({ substituteIn }) => substituteIn.join(", "),
   },
   {
     header: "Last used",
@@ -69,13 +70,13 @@ export function SecretsPanel({ owner }: { owner: SecretOwner }) {
           command={["oc", "secret", "set", owner.id, "API_KEY", "--from-stdin"]}
         />
       ) : (
-        <DataTable<ListedSecret>
+        <DataTable<SecretEntry>
           name="Secrets"
           rows={secrets.data ?? []}
           keyOf={({ name }) => name}
           columns={[
             { header: "Name", cell: ({ name }) => name },
-            ...(owner.hasDetails ? detailColumns : []),
+            ...detailColumns,
             {
               header: "Actions",
               cell: (secret) => <SecretActions {...{ owner, secret }} onWarning={setWarning} />,
@@ -93,7 +94,7 @@ function SecretActions({
   onWarning,
 }: {
   owner: SecretOwner;
-  secret: ListedSecret;
+  secret: SecretEntry;
   onWarning: (warning: string | undefined) => void;
 }) {
   const { name } = secret;

@@ -1,10 +1,10 @@
 import { PasswordInput, SegmentedControl, Text, Textarea, TextInput } from "@mantine/core";
-import { recommendPlacement } from "@opencomputer/sdk";
+import { recommendPlacement, type SecretEntry } from "@opencomputer/sdk";
 import { useState } from "react";
 import { ActionDialog } from "../parts/action-dialog.tsx";
 import { parseLines } from "../parts/parse-lines.ts";
 import { emptySecretForm, secretLimits, secretValue, setSecretCommand } from "./secret-form.ts";
-import type { ListedSecret, SecretOwner } from "./secret-owner.ts";
+import type { SecretOwner } from "./secret-owner.ts";
 
 /** Sets a new secret, or the one that is given again. What it has as its value now is nowhere here. */
 export function SetSecretDialog({
@@ -14,7 +14,7 @@ export function SetSecretDialog({
   onClose,
 }: {
   owner: SecretOwner;
-  secret?: ListedSecret;
+  secret?: SecretEntry;
   /** Gets what the service warns of; undefined when there is nothing. */
   onWarning: (warning: string | undefined) => void;
   onClose: () => void;

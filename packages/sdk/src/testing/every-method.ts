@@ -84,6 +84,8 @@ export const everyMethod: Readonly<Record<string, MethodCall>> = {
     Project.setSecret(projectId, "PROJECT_KEY", "value-of-the-project", { ...connection, signal }),
   "Project.listSecrets": ({ connection, projectId }, signal) =>
     Project.listSecrets(projectId, { ...connection, signal }),
+  "Project.listSecretEntries": ({ connection, projectId }, signal) =>
+    Project.listSecretEntries(projectId, { ...connection, signal }),
 
   "Sandbox.create": async (world, signal) => {
     world.sandbox = await Sandbox.create({

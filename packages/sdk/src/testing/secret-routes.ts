@@ -61,10 +61,7 @@ export function secretRoutes({ stores, projects }: SecretState): Route[] {
       path: "/secret-stores/:id/secrets",
       async handle(exchange) {
         const { row, secrets } = find(stores, exchange, "secret store");
-        const entries = [...secrets.values()].map(({ entry, substituteIn }) => ({
-          ...entry,
-          substituteIn: substituteIn ?? row.substituteIn ?? [...defaultPlacements],
-        }));
+        const entries = entriesOf(secrets, row.substituteIn);
         await exchange.respond(200, secretEntrySchema.array(), entries);
       },
     },
@@ -110,12 +107,28 @@ export function secretRoutes({ stores, projects }: SecretState): Route[] {
       path: "/projects/:id/secrets",
       async handle(exchange) {
         const { secrets } = find(projects, exchange, "project");
+        if (exchange.query.get("details") === "true") {
+          await exchange.respond(200, secretEntrySchema.array(), entriesOf(secrets));
+          return;
+        }
         await exchange.respond(200, projectSecretNamesSchema, [...secrets.keys()].sort());
       },
     },
     ...ownerRoutes("/secret-stores", "secret store", secretStoreSchema, stores),
     ...ownerRoutes("/projects", "project", projectSchema, projects),
   ];
+}
+
+function entriesOf(
+  secrets: Owner<unknown>["secrets"],
+  placements: readonly string[] = defaultPlacements,
+) {
+  return [...secrets.values()]
+    .map(({ entry, substituteIn }) => ({
+      ...entry,
+      substituteIn: substituteIn ?? [...placements],
+    }))
+    .sort((one, other) => one.name.localeCompare(other.name));
 }
 
 function refuseNameInUse<Row extends { name: string }>(

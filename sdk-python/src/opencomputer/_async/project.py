@@ -11,7 +11,7 @@ from opencomputer._async.named_secrets import listed, put_secret, remove_secret,
 from opencomputer._async.send import request_deletion, request_record
 from opencomputer._requests import ApiRequest, api_path, without_none
 from opencomputer.aws_credentials import AwsCredentials
-from opencomputer.records import ProjectRecord, RevokeSecretResponse
+from opencomputer.records import ProjectRecord, RevokeSecretResponse, SecretEntry
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -152,13 +152,30 @@ class Project:
     async def list_secrets(
         project_id: str, **connection: Unpack[ConnectionOptions]
     ) -> builtins.list[str]:
-        """Lists the names of the project's secrets.
+        """Lists the names of the project's secrets; ``list_secret_entries`` has more of each.
 
         Raises:
             NotFoundError: ``not_found``.
         """
         request = ApiRequest("GET", api_path("projects", project_id, "secrets"))
         shape = builtins.list[str]
+        return await request_record(resolve_connection(**connection), request, shape)
+
+    @staticmethod
+    async def list_secret_entries(
+        project_id: str, **connection: Unpack[ConnectionOptions]
+    ) -> builtins.list[SecretEntry]:
+        """Lists the project's secrets without their values, as ``SecretStore.list_secrets`` does.
+
+        ``substituteIn`` has the placements that apply, and ``storeId`` is of the store that the
+        project has for its secrets.
+
+        Raises:
+            NotFoundError: ``not_found``.
+        """
+        path = api_path("projects", project_id, "secrets")
+        request = ApiRequest("GET", path, {"details": "true"})
+        shape = builtins.list[SecretEntry]
         return await request_record(resolve_connection(**connection), request, shape)
 
     @staticmethod

@@ -46,7 +46,7 @@ export async function findRecommendation(
   return `Recommended for ${hosts.join(", ")}: ${flags.join(" ")} (${reason})`;
 }
 
-/** The limits that apply to a secret; undefined in a project, which lists names only. */
+/** The limits that apply to a secret; undefined when they cannot be read. */
 async function findEntry(
   owner: SecretOwner,
   id: string,
@@ -54,10 +54,8 @@ async function findEntry(
   connection: ConnectionOptions,
 ): Promise<SecretEntry | undefined> {
   try {
-    const secrets: (SecretEntry | string)[] = await owner.listSecrets(id, connection);
-    return secrets.find(
-      (secret): secret is SecretEntry => typeof secret !== "string" && secret.name === name,
-    );
+    const secrets = await owner.listSecretEntries(id, connection);
+    return secrets.find((secret) => secret.name === name);
   } catch (error) {
     // The secret was set, which a failure here must not hide.
     if (error instanceof OpenComputerError) return undefined;

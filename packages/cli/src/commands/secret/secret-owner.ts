@@ -1,17 +1,25 @@
 import { type ConnectionOptions, OpenComputerError, Project, SecretStore } from "@opencomputer/sdk";
 
 /** The methods for secrets that projects and secret stores share. */
-export type SecretOwner =
-  | Pick<typeof SecretStore, "setSecret" | "listSecrets" | "revokeSecret" | "deleteSecret">
-  | Pick<typeof Project, "setSecret" | "listSecrets" | "revokeSecret" | "deleteSecret">;
+export interface SecretOwner
+  extends Pick<
+    typeof Project,
+    "setSecret" | "listSecretEntries" | "revokeSecret" | "deleteSecret"
+  > {
+  kind: "store" | "project";
+}
 
 /** Finds the secret store or project with an id. @throws {OpenComputerError} `not_found`. */
 export async function findSecretOwner(
   id: string,
   connection: ConnectionOptions,
 ): Promise<SecretOwner> {
-  if (await exists(SecretStore.get(id, connection))) return SecretStore;
-  if (await exists(Project.get(id, connection))) return Project;
+  if (await exists(SecretStore.get(id, connection))) {
+    return { ...SecretStore, kind: "store", listSecretEntries: SecretStore.listSecrets };
+  }
+  if (await exists(Project.get(id, connection))) {
+    return { ...Project, kind: "project" };
+  }
   throw new OpenComputerError(
     "not_found",
     `There is no project or secret store with the id ${id}: list ids with \`oc project list\` and \`oc secret-store list\``,

@@ -157,32 +157,40 @@ describe("oc secret", () => {
     ]);
     const empty = (await oc.done(["project", "create", "--name", "empty"])).trim();
     assert.equal(await oc.done(["secret", "list", empty]), "");
+    assert.equal(await oc.done(["secret", "list", empty, "--json"]), "[]\n");
+    assert.equal(await oc.done(["secret", "list", empty, "--details"]), "");
   });
 
-  test("list prints a store's secrets with their hosts and placements", async () => {
-    const id = (await oc.done(["secret-store", "create", "--name", "listed"])).trim();
+  for (const kind of ["secret-store", "project"]) {
+    test(`list prints a ${kind}'s secrets with their hosts and placements`, () =>
+      listsDetails(kind));
+  }
+
+  async function listsDetails(kind: string) {
+    const id = (await oc.done([kind, "create", "--name", "listed"])).trim();
+    const list = ["secret", "list", id, ...(kind === "project" ? ["--details"] : [])];
     const set = async (name: string, ...flags: string[]) => {
       await oc.done(["secret", "set", id, name, "--from-stdin", ...flags], canary);
     };
     await set("PLAIN");
     await set("LIMITED", "--allowed-hosts", "api.example.com", "--in", "header:X-Api-Key,query");
     assert.equal(
-      await oc.done(["secret", "list", id]),
+      await oc.done(list),
       `NAME     HOSTS            PLACEMENTS               LAST USED
 LIMITED  api.example.com  header:x-api-key, query  never
 PLAIN    all hosts        header, body             never
 `,
     );
-    const json = await oc.done(["secret", "list", id, "--json"]);
+    const json = await oc.done([...list, "--json"]);
     assert.doesNotMatch(json, /canary/);
     assert.deepEqual(
       JSON.parse(json).map((entry: { substituteIn: string[] }) => entry.substituteIn),
       [
-        ["header", "body"],
         ["header:x-api-key", "query"],
+        ["header", "body"],
       ],
     );
-  });
+  }
 
   test("set takes placements by comma-separated and repeated flags, and keeps them", async () => {
     const set = async (...flags: string[]) => {

@@ -1,4 +1,3 @@
-import type { SecretEntry } from "@opencomputer/sdk";
 import type { Command } from "commander";
 import { defineCommand, defineGroup } from "../../arguments/define-command.ts";
 import { formatEgressAllowlist } from "../../arguments/egress-allowlist-options.ts";
@@ -28,33 +27,36 @@ export function addSecret(program: Command, context: CliContext): void {
 
 function addList(group: Command, context: CliContext): void {
   defineCommand(group, "list <id>", {
-    summary: "List secrets: a store's with their hosts and placements, a project's by name",
-    examples: ["oc secret list <id>", "oc secret list <id> --json"],
-  }).action(async (id: string, _options: unknown, command: Command) => {
-    const invocation = openInvocation(context, command);
-    const connection = await invocation.connection();
-    const listing = findSecretOwner(id, connection).then(
-      async (owner): Promise<(string | SecretEntry)[]> => await owner.listSecrets(id, connection),
-    );
-    const secrets = await invocation.progress("Listing secrets", listing);
-    if (secrets.length === 0) invocation.note(`No secrets. Set one with: oc secret set ${id} NAME`);
-    const names = secrets.filter((secret) => typeof secret === "string");
-    if (names.length > 0) {
-      invocation.print(names.map(printable).sort().join("\n"), secrets);
-      return;
-    }
-    const now = Date.now();
-    const rows = secrets
-      .filter((secret) => typeof secret !== "string")
-      .toSorted((one, other) => (one.name < other.name ? -1 : 1))
-      .map(({ name, kind, allowedHosts, substituteIn, revokedAt, lastUsedAt }) => [
-        kind === "value" ? name : `${name} (${kind})`,
-        formatEgressAllowlist(allowedHosts),
-        revokedAt === undefined ? formatPlacements(substituteIn) : "none (revoked)",
-        lastUsedAt === undefined ? "never" : `${formatAge(lastUsedAt, now)} ago`,
-      ]);
-    invocation.printTable(["NAME", "HOSTS", "PLACEMENTS", "LAST USED"], rows, secrets);
-  });
+    summary: "List secrets: a project's by name, a store's with hosts, placements and last use",
+    examples: ["oc secret list <id>", "oc secret list <project-id> --details --json"],
+  })
+    .option("--details", "show hosts, placements and last use of a project's secrets, too")
+    .action(async (id: string, { details }: { details?: boolean }, command: Command) => {
+      const invocation = openInvocation(context, command);
+      const connection = await invocation.connection();
+      const listing = findSecretOwner(id, connection).then(async (owner) => ({
+        owner,
+        secrets: await owner.listSecretEntries(id, connection),
+      }));
+      const { owner, secrets } = await invocation.progress("Listing secrets", listing);
+      if (secrets.length === 0)
+        invocation.note(`No secrets. Set one with: oc secret set ${id} NAME`);
+      if (owner.kind === "project" && details !== true) {
+        const names = secrets.map(({ name }) => name).sort();
+        invocation.print(names.map(printable).join("\n"), names);
+        return;
+      }
+      const now = Date.now();
+      const rows = secrets
+        .toSorted((one, other) => (one.name < other.name ? -1 : 1))
+        .map(({ name, kind, allowedHosts, substituteIn, revokedAt, lastUsedAt }) => [
+          kind === "value" ? name : `${name} (${kind})`,
+          formatEgressAllowlist(allowedHosts),
+          revokedAt === undefined ? formatPlacements(substituteIn) : "none (revoked)",
+          lastUsedAt === undefined ? "never" : `${formatAge(lastUsedAt, now)} ago`,
+        ]);
+      invocation.printTable(["NAME", "HOSTS", "PLACEMENTS", "LAST USED"], rows, secrets);
+    });
 }
 
 function addDelete(group: Command, context: CliContext): void {

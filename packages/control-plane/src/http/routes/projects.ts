@@ -2,6 +2,8 @@ import {
   createProjectRequestSchema,
   projectSchema,
   projectSecretNamesSchema,
+  projectSecretsQuerySchema,
+  secretEntrySchema,
   updateProjectRequestSchema,
 } from "@opencomputer/protocol/api";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
@@ -105,15 +107,17 @@ export const projectRoutes: FastifyPluginAsyncZod<ProjectRoutes> = async (app, d
     "/projects/:id/secrets",
     {
       schema: {
-        summary: "List the names of the secrets of a project",
+        summary:
+          "List the secrets of a project: their names, or with `details=true` all but their values",
         params: idParamsSchema,
-        response: { 200: projectSecretNamesSchema },
+        querystring: projectSecretsQuerySchema,
+        response: { 200: z.union([projectSecretNamesSchema, z.array(secretEntrySchema)]) },
       },
     },
     async (request) => {
       const storeId = await projects.storeIdOf(request.orgId, request.params.id);
       const entries = await secretStores.listSecrets(request.orgId, storeId);
-      return entries.map((entry) => entry.name);
+      return request.query.details === "true" ? entries : entries.map(({ name }) => name);
     },
   );
 

@@ -140,6 +140,25 @@ export function describeEgressLog(openDatabase: OpenTestDatabase): void {
       assert.deepEqual(await lastUses(otherId), [undefined, undefined]);
     });
 
+    test("so has the secret of a project", async () => {
+      const { egressProxy } = installation();
+      const { id } = (await call("POST", "/api/projects", { body: { name: "project-uses" } })).json;
+      const path = `/api/projects/${id}/secrets`;
+      for (const secret of ["USED", "UNUSED"]) {
+        const body = { value: `canary-project-${secret}-4Kq9Zr2wLm` };
+        await call("PUT", `${path}/${secret}`, { body });
+      }
+      const sandbox = (await call("POST", "/api/sandboxes", { body: { project: "project-uses" } }))
+        .json.sandboxID;
+      const time = new Date().toISOString();
+      const substituted = [{ name: "USED", places: ["header x-key"] }];
+      egressProxy.log(sandbox, { time, secrets: { ...noSecrets, substituted } });
+      await untilStored();
+      const { json } = await call("GET", `${path}?details=true`);
+      const lastUses = json.map(({ lastUsedAt }: SecretEntry) => lastUsedAt);
+      assert.deepEqual(lastUses, [undefined, time]);
+    });
+
     test("a line that is read again after an interruption is stored once", async () => {
       const { egressProxy } = installation();
       const sandbox = await create();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { projectSchema } from "@opencomputer/protocol/api";
+import { projectSchema, secretEntrySchema } from "@opencomputer/protocol/api";
 import { describeWithInstallation, type OpenTestDatabase } from "./with-installation.ts";
 
 export function describeProjects(openDatabase: OpenTestDatabase): void {
@@ -72,6 +72,22 @@ export function describeProjects(openDatabase: OpenTestDatabase): void {
       assert.deepEqual((await setSecret(path, "B", strong)).json, { name: "B", status: "set" });
       await setSecret(path, "A", { value: "a" });
       assert.deepEqual((await call("GET", `${path}/secrets`)).json, ["A", "B"]);
+      for (const query of ["details=", "details=false"]) {
+        assert.deepEqual((await call("GET", `${path}/secrets?${query}`)).json, ["A", "B"]);
+      }
+      const detailed = await call("GET", `${path}/secrets?details=true`);
+      assert.deepEqual(
+        secretEntrySchema
+          .array()
+          .parse(detailed.json)
+          .map(({ name, kind, substituteIn }) => [name, kind, substituteIn]),
+        [
+          ["A", "value", ["header", "body"]],
+          ["B", "value", ["header"]],
+        ],
+      );
+      assert.doesNotMatch(JSON.stringify(detailed.json), /9fK2mQx7Lw4RbT8vZc1N/);
+      assert.equal((await call("GET", `${path}/secrets?details=yes`)).status, 400);
       assert.equal((await call("DELETE", `${path}/secrets/A`)).status, 204);
       assert.deepEqual((await call("GET", `${path}/secrets`)).json, ["B"]);
     });

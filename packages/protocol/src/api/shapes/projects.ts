@@ -48,5 +48,10 @@ export const projectSchema = z.object({
 });
 export type ProjectRecord = z.infer<typeof projectSchema>;
 
-/** Response of `GET /projects/:id/secrets`: names only. */
+/** Query of `GET /projects/:id/secrets`: names only, or the entries that secrets of a store have. */
+export const projectSecretsQuerySchema = z.object({
+  details: z.enum(["true", "false", ""]).optional(),
+});
+
+/** Response of `GET /projects/:id/secrets` without details. */
 export const projectSecretNamesSchema = z.array(z.string());

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { createHmac, randomBytes } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { clearOrg, type Scenario, startSharedScenario } from "@opencomputer/harness";
-import { Project, Sandbox, SecretStore, Snapshots } from "@opencomputer/sdk";
+import { ApiKey, Project, Sandbox, SecretStore, Snapshots } from "@opencomputer/sdk";
 import { type GuideExamples, openGuideExamples, readFences } from "./guide-examples.ts";
 import { type GuideHosts, guideHost as host, openGuideHosts } from "./guide-hosts.ts";
 
@@ -245,9 +245,38 @@ describe("the examples of the guide run as they are printed", () => {
     assert.deepEqual(await Project.list(connection), []);
   });
 
-  test("terminals", async () => {
+  test("API keys", async () => {
+    const { connection } = scenario;
+    const before = await ApiKey.list(connection);
+    const shown = await guide.run("api-keys/on-the-command-line");
+    assert.match(shown.stdout, /^ID +NAME +KEY +LAST USED +AGE\n(.*\n)*\S+ +ci +osb_/);
+    const lines = (await guide.run("api-keys/typescript")).stdout.trimEnd().split("\n");
+    assert.deepEqual([lines[0], lines.at(-1)], ["68 0", "invalid_api_key"]);
+    assert.match(lines.at(-2) ?? "", /^agent osb_\w+ \d{4}-/);
+    assert.deepEqual(
+      (await ApiKey.list(connection)).map(({ id }) => id),
+      before.map(({ id }) => id),
+    );
+  });
+
+  test("files and terminals", async () => {
     const sandbox = await scenario.createSandbox();
     const replace = { "sb-abc123": sandbox.id };
+    for (const name of ["read-and-write", "signed-urls"]) {
+      const { stdout } = await guide.run(`files/${name}`, { replace });
+      assert.equal(stdout, guide.output(`files/${name}`));
+    }
+    await writeFile(join(guide.home, "data.tar"), randomBytes(1_000_000));
+    await guide.run("files/streams", { replace });
+    const copied = await readFile(join(guide.home, "copy.tar"));
+    assert.ok(copied.equals(await readFile(join(guide.home, "data.tar"))));
+    await mkdir(join(guide.home, "src"));
+    await writeFile(join(guide.home, "src/main.ts"), "");
+    await writeFile(join(guide.home, "notes.txt"), "of the reader\n");
+    const afterwards = "tar -tzf src.tar.gz";
+    const onTheCommandLine = await guide.run("files/on-the-command-line", { replace, afterwards });
+    assert.equal(onTheCommandLine.stdout, "of the reader\nsrc/\nsrc/main.ts\n");
+
     const shell = await guide.run("terminals/shell", { replace });
     assert.match(shell.stdout, /^xterm-256color\r?$/m);
     assert.match(shell.stdout, /^ended with 3$/m);

@@ -111,6 +111,33 @@ describe("the dashboard", () => {
     await dashboard.assertAccessible("overview");
   });
 
+  test("tags are edited, what others change meanwhile stays, and a malformed one is refused", async () => {
+    const sandbox = await Sandbox.connect(sandboxId, scenario.connection);
+    const tags = async () => (await Sandbox.get(sandboxId, scenario.connection)).tags;
+    await sandbox.setTags({ team: "search", stage: "test" });
+    await page.getByText("team=search").first().waitFor();
+    await button("Edit tags").click();
+    const field = dialog().getByLabel("Tags");
+    assert.deepEqual((await field.inputValue()).split("\n").sort(), ["stage=test", "team=search"]);
+    await sandbox.updateTags({ owner: "ada" });
+    await field.fill("team=research\nrun=7");
+    await dialog()
+      .getByText(`oc tag set ${sandboxId} team=research run=7`, { exact: true })
+      .waitFor();
+    await dialog().getByText(`oc tag delete ${sandboxId} stage`, { exact: true }).waitFor();
+    await dashboard.assertAccessible("tags dialog");
+    await submit("Save");
+    assert.deepEqual(await tags(), { team: "research", run: "7", owner: "ada" });
+    await page.getByText("team=research").first().waitFor();
+
+    await button("Edit tags").click();
+    await field.fill("not a tag=1");
+    await dialog().getByRole("button", { name: "Save", exact: true }).click();
+    await dialog().getByRole("alert").waitFor();
+    await page.keyboard.press("Escape");
+    assert.deepEqual(await tags(), { team: "research", run: "7", owner: "ada" });
+  });
+
   test("a terminal runs what is typed", async () => {
     await openTab("Terminal");
     const terminal = page.getByRole("textbox", { name: "Terminal input" });
@@ -297,6 +324,13 @@ describe("the dashboard", () => {
     await dialog().getByLabel("Name").fill("web");
     await submit("Create");
     await heading("Project web").waitFor();
+    await button("Set a secret").click();
+    await dialog().getByLabel("Name").fill("PROJECT_KEY");
+    await dialog().getByRole("textbox", { name: "Value" }).fill(canary);
+    await submit("Set");
+    const secret = page.getByRole("row").filter({ hasText: "PROJECT_KEY" });
+    await secret.filter({ hasText: "header, body" }).filter({ hasText: "never" }).waitFor();
+    assert.ok(dashboard.received.every(({ text }) => !text.includes(canary)));
     await dashboard.assertAccessible("project");
     await openSection("Images");
     await dashboard.assertAccessible("images");

@@ -170,7 +170,7 @@ describe("egress proxy, requests", () => {
         guestAddress: addresses.neighbour,
       });
       assert.equal(scenario.upstream.last().headers["x-api-key"], key.token);
-      await scenario.proxy.control("DELETE", `/v1/sessions/${otherSandboxId}`);
+      await scenario.endSession(otherSandboxId);
     });
   });
 
@@ -272,7 +272,7 @@ describe("egress proxy, requests", () => {
       await once(socket, "secureConnect");
       socket.on("error", () => socket.destroy());
       const closed = closeOf(socket);
-      await scenario.proxy.control("DELETE", `/v1/sessions/${testSandboxId}`);
+      await scenario.endSession(testSandboxId);
       await closed;
       assert.equal((await scenario.curlHttps(["https://api.example.com/"])).status, 0);
       await scenario.giveSession();
@@ -389,7 +389,7 @@ describe("egress proxy, requests", () => {
     });
     after(async () => {
       for (const socket of held) socket.destroy();
-      await scenario.proxy.control("DELETE", `/v1/sessions/${otherSandboxId}`);
+      await scenario.endSession(otherSandboxId);
     });
 
     test("get a reason over TLS and without, while a neighbour is served", async () => {

@@ -31,8 +31,8 @@ export interface EgressProxyClient {
   putSession(session: EgressSession): Promise<void>;
   /** Also `egress_proxy_unavailable` when the proxy holds no such session: it has restarted. */
   getPolicy(sandboxId: string): Promise<EgressPolicy>;
-  /** A session that does not exist counts as deleted. */
-  deleteSession(sandboxId: string): Promise<void>;
+  /** Ends the session of a sandbox, unless it has a higher version than this. One that does not exist counts as ended. */
+  endSession(sandboxId: string, version: number): Promise<void>;
   /** Returns what the egress log has after what is acknowledged, or after the wait nothing. */
   readEgressLog(read: ReadEgressLog, signal: AbortSignal): Promise<EgressLogBatch>;
   /** Explains what would happen to a request. Without a session it throws as {@link getPolicy}. */
@@ -86,13 +86,12 @@ export function createEgressProxyClient(socketPath: string): EgressProxyClient {
         ),
       ),
 
-    async deleteSession(sandboxId) {
-      try {
-        await client.send({ method: "DELETE", path: sessionPath(sandboxId), timeoutMilliseconds });
-      } catch (error) {
-        if (!(error instanceof WireError) || error.status !== 404) throw error;
-      }
-    },
+    endSession: (sandboxId, version) =>
+      client.send({
+        method: "DELETE",
+        path: `${sessionPath(sandboxId)}?version=${version}`,
+        timeoutMilliseconds,
+      }),
 
     readEgressLog: (read, signal) =>
       client.request(

@@ -41,7 +41,7 @@ function makeLink(
         putCertificateAuthority: unused,
         putSession: unused,
         getPolicy: unused,
-        deleteSession: unused,
+        endSession: unused,
         readEgressLog: unused,
         explain: unused,
         close: unused,

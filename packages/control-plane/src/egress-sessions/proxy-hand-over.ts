@@ -38,7 +38,8 @@ export class SessionWithheldError extends Error {
  * Gives the proxy what it needs to know: the one place where secrets leave
  * the control plane. A session is read from the database after its version is
  * counted there, under a mutex of its sandbox: so a hand-over never brings
- * back an older value or a killed sandbox.
+ * back an older value or a killed sandbox. The end of a session has a version, too: one that
+ * is late does not end a later session.
  */
 export interface ProxyHandOver {
   putCertificateAuthority(egressProxy: EgressProxyClient): Promise<void>;
@@ -119,7 +120,7 @@ export function createProxyHandOver(deps: {
     sandboxId: string,
     pendingRevocation: string | null,
   ): Promise<void> {
-    await remove(sandboxId);
+    await remove(sandboxId, await sandboxes.nextSessionVersion());
     if (pendingRevocation !== null) {
       await sandboxes.acknowledgeRevocation(orgId, sandboxId, pendingRevocation);
     }
@@ -127,13 +128,17 @@ export function createProxyHandOver(deps: {
 
   const proxiesOf = (sandboxId: string) => workers.of({ id: sandboxId }).egressProxies;
 
-  /** Takes the session away from each proxy but the one that it is to be handed to. */
-  async function remove(sandboxId: string, kept?: EgressProxyClient): Promise<void> {
+  /** Takes sessions up to a version away from each proxy but the one that it is to be handed to. */
+  async function remove(
+    sandboxId: string,
+    version: number,
+    kept?: EgressProxyClient,
+  ): Promise<void> {
     const others = proxiesOf(sandboxId).all.filter((egressProxy) => egressProxy !== kept);
     await Promise.all(
       others.map(async (egressProxy) => {
         try {
-          await egressProxy.deleteSession(sandboxId);
+          await egressProxy.endSession(sandboxId, version);
         } catch (error) {
           if (!(error instanceof PeerAbsentError)) throw error;
         }
@@ -151,7 +156,7 @@ export function createProxyHandOver(deps: {
     try {
       const egressProxy = proxiesOf(sandboxId).of(session);
       // In a new slot the sandbox may have another proxy than before.
-      await remove(sandboxId, egressProxy);
+      await remove(sandboxId, session.version, egressProxy);
       await egressProxy.putSession(session);
       if (pendingRevocation !== null) {
         await sandboxes.acknowledgeRevocation(orgId, sandboxId, pendingRevocation);
@@ -177,6 +182,7 @@ export function createProxyHandOver(deps: {
 
     putSession: (orgId, sandboxId) => mutex.run(sandboxId, () => put(orgId, sandboxId)),
 
-    removeSession: (sandboxId) => mutex.run(sandboxId, () => remove(sandboxId)),
+    removeSession: (sandboxId) =>
+      mutex.run(sandboxId, async () => remove(sandboxId, await sandboxes.nextSessionVersion())),
   };
 }

@@ -15,6 +15,7 @@ import {
   egressPolicySchema,
   egressProxyStatusSchema,
   egressSessionSchema,
+  endSessionQuerySchema,
   explainRequestSchema,
   metricsResponseSchema,
   type ReadEgressLog,
@@ -144,7 +145,9 @@ export function createFakeEgressProxy(socketPath: string) {
     app.delete("/v1/sessions/:id", async (request, reply) => {
       const { id } = paramsSchema.parse(request.params);
       await proxy.before("delete", id);
-      if (!sessions.delete(id)) throw new WireError("sandbox_not_found", `no session: ${id}`);
+      const { version } = endSessionQuerySchema.parse(request.query);
+      versions.set(id, Math.max(version + 1, versions.get(id) ?? 0));
+      if ((sessions.get(id)?.version ?? 0) <= version) sessions.delete(id);
       return reply.code(204).send();
     });
   });

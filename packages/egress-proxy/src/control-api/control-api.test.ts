@@ -68,7 +68,8 @@ async function scenario() {
   };
   const putSession = (session: EgressSession) => put(`/v1/sessions/${session.sandboxId}`, session);
   const get = (path: string) => server.inject({ method: "GET", url: path });
-  const remove = (id: string) => server.inject({ method: "DELETE", url: `/v1/sessions/${id}` });
+  const remove = (id: string, version: number) =>
+    server.inject({ method: "DELETE", url: `/v1/sessions/${id}?version=${version}` });
   return { server, sessions, egressLog, instanceId, logLines, put, putSession, get, remove };
 }
 
@@ -150,7 +151,7 @@ describe("createControlApi: sessions", () => {
     assert.equal(errorBodySchema.parse(late.json()).code, "stale_session");
     assert.equal(valueHeld(), "current");
     assert.equal((await give(5, "current")).statusCode, 204);
-    await remove(testSandboxId);
+    await remove(testSandboxId, 5);
     assert.equal((await give(4, "former")).statusCode, 409);
     assert.equal(sessions.count, 0);
     assert.equal((await give(6, "current")).statusCode, 204);
@@ -166,12 +167,34 @@ describe("createControlApi: sessions", () => {
   test("DELETE ends a session and may be repeated; GET then returns 404", async () => {
     const { putSession, get, remove, sessions } = await scenario();
     await putSession(testSession());
-    assert.equal((await remove(testSandboxId)).statusCode, 204);
-    assert.equal((await remove(testSandboxId)).statusCode, 204);
+    assert.equal((await remove(testSandboxId, 1)).statusCode, 204);
+    assert.equal((await remove(testSandboxId, 1)).statusCode, 204);
     assert.equal(sessions.findPolicy("198.18.4.6"), undefined);
     const response = await get(`/v1/sessions/${testSandboxId}`);
     assert.equal(response.statusCode, 404);
     assert.equal(errorBodySchema.parse(response.json()).code, "sandbox_not_found");
+  });
+
+  test("DELETE leaves a session of a higher version, and keeps out one that it has overtaken", async () => {
+    const { putSession, remove, sessions, server } = await scenario();
+    await putSession(testSession({ version: 5 }));
+    assert.equal((await remove(testSandboxId, 4)).statusCode, 204);
+    assert.equal(sessions.get(testSandboxId)?.version, 5);
+    assert.equal((await putSession(testSession({ version: 5 }))).statusCode, 204);
+    assert.equal((await remove(testSandboxId, 7)).statusCode, 204);
+    assert.equal(sessions.count, 0);
+    assert.equal((await putSession(testSession({ version: 7 }))).statusCode, 409);
+    assert.equal((await putSession(testSession({ version: 8 }))).statusCode, 204);
+
+    const other = { ...testSession(), sandboxId: otherSandboxId, sourceAddress: "198.18.4.10" };
+    assert.equal((await remove(otherSandboxId, 3)).statusCode, 204);
+    assert.equal((await putSession({ ...other, version: 3 })).statusCode, 409);
+    assert.equal((await putSession({ ...other, version: 4 })).statusCode, 204);
+    for (const query of ["", "?version=", "?version=0", "?version=x"]) {
+      const url = `/v1/sessions/${testSandboxId}${query}`;
+      assert.equal((await server.inject({ method: "DELETE", url })).statusCode, 400, query);
+    }
+    assert.equal(sessions.count, 2);
   });
 
   test("status has the number of sessions and whether a CA is set", async () => {

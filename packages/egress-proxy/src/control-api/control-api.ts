@@ -12,6 +12,7 @@ import {
   egressPolicySchema,
   egressProxyStatusSchema,
   egressSessionSchema,
+  endSessionQuerySchema,
   explainRequestSchema,
   metricsResponseSchema,
   readEgressLogSchema,
@@ -43,7 +44,7 @@ const noContent = z.null();
  * `PUT` responds with 204 and applies to every request that begins after it;
  * for a session older than the proxy's latest of the sandbox or of its address it responds with 409. `DELETE`
  * responds with 204 whether or not the session existed, and ends the sandbox's
- * connections. Error bodies are those of the public API.
+ * connections; a session of a higher version than its own stays. Error bodies are those of the public API.
  */
 export function createControlApi(deps: {
   egressLog: EgressLogBuffer;
@@ -134,11 +135,19 @@ export function createControlApi(deps: {
 
   routes.delete(
     "/v1/sessions/:sandboxId",
-    { schema: { params: sandboxParameters, response: { 204: noContent } } },
+    {
+      schema: {
+        params: sandboxParameters,
+        querystring: endSessionQuerySchema,
+        response: { 204: noContent },
+      },
+    },
     async (request, reply) => {
-      const ended = sessions.get(request.params.sandboxId);
-      if (ended !== undefined) sessionVersions.ended(ended);
-      sessions.remove(request.params.sandboxId);
+      const { sandboxId } = request.params;
+      const { version } = request.query;
+      sessionVersions.ended({ sandboxId, version });
+      const held = sessions.get(sandboxId);
+      if (held !== undefined && held.version <= version) sessions.remove(sandboxId);
       return await reply.code(204).send(null);
     },
   );

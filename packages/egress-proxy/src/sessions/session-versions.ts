@@ -27,7 +27,7 @@ export interface SessionVersions {
       readonly owner?: PresentSession | undefined;
     },
   ): void;
-  /** Records the version of a session that ends, so that only a higher one is admitted after it. */
+  /** Records up to which version the sessions of a sandbox have ended: only a higher one is admitted after it. */
   ended(session: PresentSession): void;
 }
 

@@ -51,6 +51,8 @@ export interface EgressProxyScenario {
   giveAuthority(): Promise<void>;
   /** A later version of a session each time. By default: the guest may reach `*.example.com` and has both secrets. */
   giveSession(changes?: Partial<EgressSession>): Promise<void>;
+  /** Ends the session of a sandbox, of whichever version it is. */
+  endSession(sandboxId: string): Promise<void>;
   /** Opens TLS to the proxy as the guest. */
   openTls(serverName: string, protocols?: readonly string[]): TLSSocket;
   openTcp(port: number): Socket;
@@ -119,12 +121,13 @@ export async function startEgressProxyScenario(): Promise<EgressProxyScenario> {
     if (proxy === undefined) throw new Error("The scenario has started no proxy");
     return proxy;
   };
-  const put = async (path: string, body: unknown): Promise<void> => {
-    const response = await running().control("PUT", path, body);
+  const request = async (method: "PUT" | "DELETE", path: string, body?: unknown): Promise<void> => {
+    const response = await running().control(method, path, body);
     if (response.status !== 204) {
-      throw new Error(`PUT ${path}: ${response.status} ${response.body}`);
+      throw new Error(`${method} ${path}: ${response.status} ${response.body}`);
     }
   };
+  const put = (path: string, body: unknown) => request("PUT", path, body);
   const openTcp = (port: number): Socket =>
     connectTcp({ host: addresses.proxy, port, localAddress: addresses.guest });
 
@@ -160,6 +163,9 @@ export async function startEgressProxyScenario(): Promise<EgressProxyScenario> {
         ...changes,
       });
       return put(`/v1/sessions/${session.sandboxId}`, session);
+    },
+    async endSession(sandboxId) {
+      await request("DELETE", `/v1/sessions/${sandboxId}?version=${version}`);
     },
     openTcp,
     openTls: (serverName, protocols = []) =>

@@ -127,6 +127,12 @@ export const egressSessionSchema = z.strictObject({
 });
 export type EgressSession = z.infer<typeof egressSessionSchema>;
 
+/**
+ * Query of `DELETE /v1/sessions/:sandboxId`, control plane to egress proxy. Ends the session of the
+ * sandbox that has this version or a lower one, also one that is still on its way; a later one stays.
+ */
+export const endSessionQuerySchema = z.object({ version: z.coerce.number().int().min(1) });
+
 /** Response of `GET /v1/sessions/:sandboxId`: the policy in force, without tokens and values. */
 export const egressPolicySchema = z.object({
   sandboxId: sandboxIdSchema,

@@ -1,4 +1,5 @@
 import { type EventContent, sandboxIdPattern } from "@opencomputer/protocol/api";
+import { z } from "zod";
 import { createBatchedLookup } from "../../database/batched-lookup.ts";
 import type { Database } from "../../database/database.ts";
 import {
@@ -25,6 +26,10 @@ import type { BeginningTransition, noTransition } from "./transition-columns.ts"
 export type SandboxRow = typeof sandboxes.$inferSelect;
 export type NewSandboxRow = typeof sandboxes.$inferInsert;
 export type SandboxSecretRow = typeof sandboxSecrets.$inferSelect;
+
+const sessionVersionRowsSchema = z.object({
+  rows: z.tuple([z.object({ version: z.int().min(1) })]),
+});
 
 /** The columns of a list. A row's variables and allowlist may have a megabyte, and no list returns them. */
 const listedColumns = {
@@ -251,6 +256,17 @@ export function createSandboxRepository(database: Database) {
         )
         .returning();
       return row;
+    },
+
+    /**
+     * A version for the end of a session: higher than that of each hand-over that was
+     * counted before, and lower than that of each later one.
+     */
+    async nextSessionVersion(): Promise<number> {
+      const result = await database.execute(
+        sql`select nextval(${sessionVersions.seqName})::float8 as version`,
+      );
+      return sessionVersionRowsSchema.parse(result).rows[0].version;
     },
 
     /** Stores that the proxy enforces a revocation, unless there was a later one. */

@@ -303,6 +303,19 @@ export function describeFormerSecrets(openDatabase: OpenTestDatabase): void {
       assert.equal(egressProxy.sessions.get(id)?.version, version);
     });
 
+    test("the end of a session has one between those of the hand-overs around it", async () => {
+      const { egressProxy } = installation();
+      const id = (await call("POST", "/api/sandboxes")).json.sandboxID;
+      const created = egressProxy.sessions.get(id)?.version ?? Infinity;
+      await call("POST", `/api/sandboxes/${id}/hibernate`);
+      const lowestAdmitted = egressProxy.versions.get(id) ?? 0;
+      assert.ok(lowestAdmitted > created + 1, "a repeated delivery of the ended one is refused");
+      await call("POST", `/api/sandboxes/${id}/wake`, { body: {} });
+      assert.ok((egressProxy.sessions.get(id)?.version ?? 0) >= lowestAdmitted);
+      await call("DELETE", `/api/sandboxes/${id}`);
+      assert.equal(egressProxy.sessions.has(id), false);
+    });
+
     test("a proxy that always holds a newer session makes it fail, with what to do", async () => {
       const { egressProxy } = installation();
       const store = (await call("POST", "/api/secret-stores", { body: { name: "stale" } })).json.id;

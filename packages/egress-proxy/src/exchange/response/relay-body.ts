@@ -1,8 +1,5 @@
 import { type Compression, decoderBytesMaxOf } from "../../content-coding/create-decoder.ts";
 import type { BodySource } from "../../content-coding/decode-body.ts";
-import type { BodySink } from "../../http/body-sink.ts";
-import { ChannelLostError } from "../../http/channel-lost-error.ts";
-import type { Field } from "../../http/fields.ts";
 import type { IncomingBody } from "../../http/incoming-body.ts";
 import type { Framing, ResponseHead } from "../../http/message-heads.ts";
 import { redactWhole, StreamRedactor } from "../../redaction/stream-redactor.ts";
@@ -10,11 +7,12 @@ import { workOfMessages } from "../../turns/fair-turns.ts";
 import { Refusal } from "../failure/refusal.ts";
 import { grpcStatusFields } from "../grpc/grpc-status.ts";
 import { pacedSource } from "../state/paced-body.ts";
+import { type BodyWithBeginning, joined, partsOf, readBeginning } from "./body-parts.ts";
 import { CompressedPassage, compressionOf, mayBeCompressed } from "./compressed-passage.ts";
 import { decodedBody, isEncoded } from "./content-decoding.ts";
 import { DecoderReservation } from "./decoder-reservation.ts";
 import { GrpcMessages } from "./grpc-messages.ts";
-import { outgoingResponse } from "./outgoing-response.ts";
+import { beginBody, finishBody, passOn, writeBody } from "./outgoing-body.ts";
 import { isInOtherCharset } from "./response-charset.ts";
 import type { ResponseContext, StreamedResponse } from "./response-context.ts";
 
@@ -40,7 +38,7 @@ export async function relayUnsearched(
 ): Promise<StreamedResponse> {
   const length = framing.kind === "length" ? framing.length : undefined;
   const isHiding = isEncoded(head) || isInOtherCharset(head);
-  const outgoing = begin(context, head, length);
+  const outgoing = beginBody(context, head, length);
   let holdsValue = false;
   const redactor = new StreamRedactor(context.search, (name) => {
     holdsValue = length !== undefined;
@@ -55,8 +53,8 @@ export async function relayUnsearched(
     const data = await body.read();
     return data === null ? null : checked(data.flatMap((part) => redactor.push(part)));
   });
-  await write(context, outgoing.writer, checked(redactor.end()));
-  await finish(outgoing, body.trailers);
+  await writeBody(context, outgoing.writer, checked(redactor.end()));
+  await finishBody(outgoing, body.trailers);
   return outgoing;
 }
 
@@ -80,14 +78,14 @@ export async function relaySearched(
   if (compression !== undefined) {
     return await relayCompressed(context, head, framing, compression, source);
   }
-  const outgoing = begin(context, head, undefined);
+  const outgoing = beginBody(context, head, undefined);
   const redactor = new StreamRedactor(context.search, noteRedacted(context));
   await passOn(context, outgoing.writer, async () => {
     const data = await source.read();
     return data === null ? null : redactor.push(joined(data));
   });
-  await write(context, outgoing.writer, redactor.end());
-  await finish(outgoing, body.trailers);
+  await writeBody(context, outgoing.writer, redactor.end());
+  await finishBody(outgoing, body.trailers);
   return outgoing;
 }
 
@@ -113,20 +111,20 @@ export async function relayDecoded(
     const whole = first.done === true ? Buffer.alloc(0) : first.value;
     if (whole.length < partBytes) {
       const redacted = redactWhole(whole, context.search(), noteRedacted(context));
-      const outgoing = begin(context, head, redacted.length, true);
-      await write(context, outgoing.writer, [redacted]);
-      await finish(outgoing, []);
+      const outgoing = beginBody(context, head, redacted.length, true);
+      await writeBody(context, outgoing.writer, [redacted]);
+      await finishBody(outgoing, []);
       return outgoing;
     }
-    const outgoing = begin(context, head, undefined, true);
+    const outgoing = beginBody(context, head, undefined, true);
     const redactor = new StreamRedactor(context.search, noteRedacted(context));
-    await write(context, outgoing.writer, redactor.push(whole));
+    await writeBody(context, outgoing.writer, redactor.push(whole));
     await passOn(context, outgoing.writer, async () => {
       const next = await parts.next();
       return next.done === true ? null : redactor.push(next.value);
     });
-    await write(context, outgoing.writer, redactor.end());
-    await finish(outgoing, []);
+    await writeBody(context, outgoing.writer, redactor.end());
+    await finishBody(outgoing, []);
     return outgoing;
   } finally {
     await parts.return(undefined);
@@ -158,12 +156,12 @@ export async function relayCompressed(
     let leaving = await passage.next(source);
     while (leaving?.length === 0) leaving = await passage.next(source);
     const length = framing.kind === "length" ? framing.length : undefined;
-    const outgoing = begin(context, head, length);
+    const outgoing = beginBody(context, head, length);
     while (leaving !== null) {
-      await write(context, outgoing.writer, leaving);
+      await writeBody(context, outgoing.writer, leaving);
       leaving = await passage.next(source);
     }
-    await finish(outgoing, []);
+    await finishBody(outgoing, []);
     return outgoing;
   } finally {
     passage?.close();
@@ -185,7 +183,7 @@ export async function relayGrpc(
   const { host, search, audit, turns, request } = context;
   const messages = new GrpcMessages(messageFraming, host, search, noteRedacted(context));
   const length = framing.kind === "length" ? framing.length : undefined;
-  const outgoing = begin(context, head, length);
+  const outgoing = beginBody(context, head, length);
   try {
     await passOn(context, outgoing.writer, async () => {
       const data = await body.read();
@@ -196,125 +194,15 @@ export async function relayGrpc(
       turns.charge(request.policy.sandboxId, work);
       return leaving;
     });
-    await write(context, outgoing.writer, messages.end());
-    await finish(outgoing, body.trailers);
+    await writeBody(context, outgoing.writer, messages.end());
+    await finishBody(outgoing, body.trailers);
   } catch (error) {
     if (!(error instanceof Refusal) || messageFraming !== "grpc" || length !== undefined)
       throw error;
     audit.failed(error.message);
-    await finish(outgoing, grpcStatusFields(error));
+    await finishBody(outgoing, grpcStatusFields(error));
   }
   return outgoing;
-}
-
-interface OutgoingBody extends StreamedResponse {
-  readonly writer: BodySink;
-  readonly context: ResponseContext;
-}
-
-function begin(
-  context: ResponseContext,
-  head: ResponseHead,
-  length: number | undefined,
-  decoded = false,
-): OutgoingBody {
-  const { guest, audit } = context;
-  const chunked = length === undefined && context.guestTakesChunked;
-  const closeDelimited = length === undefined && !chunked;
-  context.onResponseBegins();
-  const writer = guest.begin(
-    outgoingResponse(
-      head,
-      {
-        contentLength: length === undefined ? undefined : String(length),
-        chunked,
-        close: context.close || closeDelimited,
-        decoded,
-      },
-      audit.seen,
-    ),
-  );
-  return { writer, closeDelimited, context };
-}
-
-async function passOn(
-  context: ResponseContext,
-  writer: BodySink,
-  next: () => Promise<readonly Buffer[] | null>,
-): Promise<void> {
-  for (;;) {
-    const data = await next();
-    if (data === null) return;
-    await write(context, writer, data);
-  }
-}
-
-/** Writes what is released at one time as one chunk, so that chunk sizes reveal nothing of the content. */
-async function write(
-  context: ResponseContext,
-  writer: BodySink,
-  data: readonly Buffer[],
-): Promise<void> {
-  const blocked = writer.writeTogether(data);
-  context.audit.responseBytes = writer.bytes;
-  if (blocked !== undefined) await blocked;
-  if (!context.guest.writable) throw new ChannelLostError("the guest closed the connection");
-}
-
-async function finish({ writer }: OutgoingBody, trailers: readonly Field[]): Promise<void> {
-  const blocked = writer.end(trailers);
-  if (blocked !== undefined) await blocked;
-}
-
-/** A body with what is known of its beginning, which `read` returns, too. */
-type BodyWithBeginning = BodySource & { readonly beginning: Buffer };
-
-/** Reads a body as long as its beginning is too short. */
-async function readBeginning(
-  body: BodySource,
-  isTooShort: (beginning: Buffer) => boolean,
-): Promise<BodyWithBeginning> {
-  let beginning: Buffer = Buffer.alloc(0);
-  while (isTooShort(beginning)) {
-    const data = await body.read();
-    if (data === null) break;
-    beginning = joined([beginning, ...data]);
-  }
-  let pending: Buffer | undefined = beginning;
-  return {
-    beginning,
-    async read() {
-      const data = pending;
-      pending = undefined;
-      return data === undefined || data.length === 0 ? await body.read() : [data];
-    },
-  };
-}
-
-/** Yields the data in parts of exactly this size; the last one is shorter, and may be empty. */
-async function* partsOf(source: BodySource, partBytes: number): AsyncGenerator<Buffer> {
-  let waiting: Buffer[] = [];
-  let bytes = 0;
-  for (;;) {
-    const data = await source.read();
-    if (data === null) break;
-    for (const part of data) {
-      waiting.push(part);
-      bytes += part.length;
-      while (bytes >= partBytes) {
-        const all = joined(waiting);
-        yield all.subarray(0, partBytes);
-        waiting = [all.subarray(partBytes)];
-        bytes -= partBytes;
-      }
-    }
-  }
-  yield joined(waiting);
-}
-
-function joined(parts: readonly Buffer[]): Buffer {
-  const [only] = parts;
-  return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
 }
 
 function noteRedacted({ audit }: ResponseContext): (name: string) => void {

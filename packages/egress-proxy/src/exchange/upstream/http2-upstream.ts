@@ -2,21 +2,24 @@ import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node
 import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { BodySink } from "../../http/body-sink.ts";
 import { ChannelLostError } from "../../http/channel-lost-error.ts";
-import { type Field, fieldOf, fieldValues, parseFieldLines } from "../../http/fields.ts";
-import { malformed } from "../../http/http-syntax-error.ts";
+import { fieldValues } from "../../http/fields.ts";
 import type { IncomingBody } from "../../http/incoming-body.ts";
 import type { Framing, ResponseHead } from "../../http/message-heads.ts";
 import type { OutgoingRequestHead } from "../../http/outgoing-heads.ts";
-import { acceptOf, webSocketAccept, webSocketKey } from "../../http/web-socket-key.ts";
+import { acceptOf, webSocketKey } from "../../http/web-socket-key.ts";
 import { ByteChannel } from "../../http1/byte-channel.ts";
-import { parseResponseHead } from "../../http1/response-head.ts";
 import { declaredLength } from "../../http2/declared-length.ts";
 import type { FrameOverhead } from "../../http2/frame-overhead.ts";
 import { headBytes } from "../../http2/head-text.ts";
-import { readFields } from "../../http2/read-fields.ts";
 import { StreamReader, watchEnd } from "../../http2/stream-reader.ts";
 import { StreamWriter } from "../../http2/stream-writer.ts";
-import { keepOutOfTables, pushFields } from "../../http2/write-fields.ts";
+import {
+  isWebSocket,
+  readResponseHead,
+  readTrailers,
+  requestHeaders,
+  switchedHead,
+} from "./http2-heads.ts";
 import type { UnendedStreams } from "./unended-streams.ts";
 import type { UpstreamSide } from "./upstream-side.ts";
 
@@ -159,22 +162,7 @@ export class Http2Upstream implements UpstreamSide {
     options: { readonly endStream: boolean; readonly waitForTrailers?: boolean },
     expect?: string,
   ): ClientHttp2Stream {
-    const headers = [
-      ...(isWebSocket(head)
-        ? [":method", "CONNECT", ":protocol", "websocket"]
-        : [":method", head.method]),
-      ":scheme",
-      "https",
-      ":authority",
-      head.host,
-      ":path",
-      head.target,
-    ];
-    pushFields(headers, isWebSocket(head) ? withoutKey(head.fields) : head.fields);
-    if (head.takesTrailers) headers.push("te", "trailers");
-    if (expect !== undefined) headers.push("expect", expect);
-    if (contentLength !== undefined) headers.push("content-length", String(contentLength));
-    keepOutOfTables(headers, head.secretFields);
+    const headers = requestHeaders(head, contentLength, expect);
     const stream = this.#request(headers, options);
     this.#stream = stream;
     watchEnd(stream, () => {
@@ -254,56 +242,4 @@ function closedStream(cause: unknown): ChannelLostError {
     "the upstream closed the stream",
     cause === undefined ? undefined : { cause },
   );
-}
-
-/**
- * Reads the head of a response. Where a value is redacted in it, what is left is
- * read as the lines of a head: a value may extend from a name into its field.
- */
-function readResponseHead(raw: readonly string[], redact: (head: Buffer) => Buffer): ResponseHead {
-  const { pseudo, fields } = readFields(raw);
-  const status = pseudo.get(":status") ?? "";
-  if (!/^[1-9]\d\d$/.test(status)) throw malformed("the status is not a number of three digits");
-  if (status === "101") throw malformed("101 is not a status of HTTP/2");
-  let lines = `HTTP/1.1 ${status} `;
-  for (const { name, value } of fields) lines += `\r\n${name}: ${value}`;
-  const bytes = Buffer.from(lines, "latin1");
-  const redacted = redact(bytes);
-  if (redacted !== bytes) return parseResponseHead(redacted);
-  return { minorVersion: 1, status: Number(status), reason: "", fields };
-}
-
-function isWebSocket({ upgrade }: OutgoingRequestHead): boolean {
-  return upgrade?.toLowerCase() === "websocket";
-}
-
-function withoutKey(fields: readonly Field[]): readonly Field[] {
-  return fields.filter(({ lowerName }) => lowerName !== webSocketKey);
-}
-
-/** A success opens the WebSocket (RFC 8441 §5): what the head would be over HTTP/1.1. */
-function switchedHead(head: ResponseHead, accept: string): ResponseHead {
-  if (head.status < 200 || head.status > 299) return head;
-  return {
-    ...head,
-    status: 101,
-    reason: "Switching Protocols",
-    fields: [
-      ...head.fields.filter(({ lowerName }) => lowerName !== webSocketAccept),
-      fieldOf("Connection", "Upgrade"),
-      fieldOf("Upgrade", "websocket"),
-      fieldOf("Sec-WebSocket-Accept", accept),
-    ],
-  };
-}
-
-function readTrailers(
-  raw: readonly string[],
-  readLine: (line: string) => string,
-): readonly Field[] {
-  return readFields(raw).fields.flatMap((field) => {
-    const line = `${field.name}: ${field.value}`;
-    const redacted = readLine(line);
-    return redacted === line ? [field] : parseFieldLines([redacted]);
-  });
 }

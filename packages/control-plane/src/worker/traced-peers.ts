@@ -37,6 +37,6 @@ export function traceEgressProxy(tracer: Tracer, egressProxy: EgressProxyClient)
   return traceCalls(tracer, egressProxy, {
     peer: "egress-proxy",
     kind: "client",
-    calls: { putSession: "put session", endSession: "end session", explain: "explain" },
+    calls: { putSession: "put session", endSession: "delete session", explain: "explain" },
   });
 }

@@ -18,7 +18,7 @@ import { OpenComputerError, Sandbox } from "@opencomputer/sdk";
 const run = promisify(execFile);
 const ownCheckout = fileURLToPath(new URL("..", import.meta.url));
 const pollMilliseconds = 100;
-const processNames = ["standalone", "host", "worker", "egress-proxy", "control-plane"] as const;
+const processNames = ["supervisor", "host", "worker", "egress-proxy", "control-plane"] as const;
 type ProcessName = (typeof processNames)[number];
 
 describe("the service, run from sources that are saved", () => {

@@ -82,7 +82,7 @@ describe("the private database", () => {
 
   test("ends with a supervisor that is killed, and has every row at the next start", async () => {
     await SecretStore.create({ ...connection(), name: "before-the-end" });
-    const [supervisor] = await installation.pidsOf("standalone");
+    const [supervisor] = await installation.pidsOf("supervisor");
     assert.ok(supervisor !== undefined);
     process.kill(supervisor, "SIGKILL");
     await eventually(async () => (await findServer()) === undefined, "the server ends");

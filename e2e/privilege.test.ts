@@ -153,7 +153,7 @@ describe("privilege of the processes", () => {
   });
 
   test("nothing that the service started has a secret in its environment", async () => {
-    const [supervisor = 0] = await scenario.installation.pidsOf("standalone");
+    const [supervisor = 0] = await scenario.installation.pidsOf("supervisor");
     const environmentOf = (pid: number) => readFile(`/proc/${pid}/environ`, "utf8");
     assert.ok((await environmentOf(supervisor)).includes(apiKey), "it was given there");
     const started = await descendantsOf(supervisor);

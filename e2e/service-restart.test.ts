@@ -74,7 +74,7 @@ describe("a sandbox outlives the service", () => {
 
   test("killed: its processes end with it, the machine is found again", async () => {
     const machines = await listMachines(installation);
-    const [supervisor = 0] = await installation.pidsOf("standalone");
+    const [supervisor = 0] = await installation.pidsOf("supervisor");
     process.kill(supervisor, "SIGKILL");
     for (const name of ["control-plane", "worker", "egress-proxy"] as const) {
       while ((await installation.pidsOf(name)).length > 0) {

@@ -70,7 +70,7 @@ export async function startChaosService(): Promise<ChaosService> {
 
     async killSupervisor() {
       isSupervised = false;
-      for (const pid of await installation.pidsOf("standalone")) killProcess(pid);
+      for (const pid of await installation.pidsOf("supervisor")) killProcess(pid);
     },
 
     async killMachine(pick) {
@@ -85,7 +85,7 @@ export async function startChaosService(): Promise<ChaosService> {
 
     async untilRecovered() {
       if (!isSupervised) {
-        for (const part of ["standalone", ...parts] as const) {
+        for (const part of ["supervisor", ...parts] as const) {
           while ((await installation.pidsOf(part)).length > 0) await delay(pollMilliseconds);
         }
         installation = await startInstallation({ dataDirectory, environment, port });

@@ -4,6 +4,7 @@ import { readdir, readFile, readlink } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { programFiles, type ServiceProgram } from "@opencomputer/protocol/wire";
 import { z } from "zod";
 import { readProcFile } from "./proc-file.ts";
 
@@ -36,9 +37,7 @@ export interface RunningInstallation {
   /** What the service printed so far. */
   output(): string;
   /** Process ids of a part of the service, such as `worker`. */
-  pidsOf(
-    name: "control-plane" | "worker" | "host" | "egress-proxy" | "standalone",
-  ): Promise<number[]>;
+  pidsOf(name: ServiceProgram): Promise<number[]>;
   /** Waits until sandboxes can be made: right after the start, or after a part was killed. */
   untilReady(): Promise<void>;
   /** SIGTERM, and waits for the end. */
@@ -68,10 +67,10 @@ export async function startInstallation({
 }): Promise<RunningInstallation> {
   const apiPort = port ?? (await findFreePort());
   const apiUrl = `http://127.0.0.1:${apiPort}`;
-  const [nodeOption, mainFile] = {
-    compiled: ["--enable-source-maps", "packages/standalone/dist/program/main.js"] as const,
-    source: ["--conditions=source", "packages/standalone/src/main.ts"] as const,
-  }[program.code];
+  const nodeOption = { compiled: "--enable-source-maps", source: "--conditions=source" }[
+    program.code
+  ];
+  const mainFile = programFiles.supervisor[program.code];
   const child = spawn(program.node, [nodeOption, join(program.checkout, mainFile)], {
     env: {
       PATH: process.env["PATH"] ?? "",
@@ -141,19 +140,17 @@ async function installationId(dataDirectory: string): Promise<string> {
 }
 
 /** The processes of one part whose environment names this data directory or its sockets. */
-async function findProcesses(dataDirectory: string, name: string): Promise<number[]> {
+async function findProcesses(dataDirectory: string, name: ServiceProgram): Promise<number[]> {
   const id = await installationId(dataDirectory);
-  const mainFile =
-    name === "host"
-      ? /\/worker\/(dist\/program\/host\.js|src\/host\/main\.ts)/
-      : new RegExp(`/${name}/(dist/program/main\\.js|src/main\\.ts)`);
+  const mainFiles = Object.values<string>({ ...programFiles[name] });
   const found: number[] = [];
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
     // Tests ask often, and few processes of a host pass the first question.
     const executable = await readlink(`/proc/${entry}/exe`).catch(() => "");
     if (!executable.endsWith("/node")) continue;
-    if (!mainFile.test(await readProcFile(`/proc/${entry}/cmdline`))) continue;
+    const commandLine = await readProcFile(`/proc/${entry}/cmdline`);
+    if (!mainFiles.some((file) => commandLine.includes(`/${file}`))) continue;
     const environment = await readProcFile(`/proc/${entry}/environ`);
     const isOurs = environment.includes(dataDirectory) || environment.includes(`-${id}/`);
     if (isOurs) found.push(Number(entry));

@@ -7,7 +7,7 @@ import { listEntries } from "./list-entries.ts";
 import { readMemory } from "./process-memory.ts";
 
 const run = promisify(execFile);
-const parts = ["standalone", "control-plane", "worker", "host", "egress-proxy"] as const;
+const parts = ["supervisor", "control-plane", "worker", "host", "egress-proxy"] as const;
 
 /**
  * How many things of each kind an installation holds. Two counts of an idle

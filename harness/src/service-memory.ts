@@ -1,4 +1,5 @@
 import { readdir } from "node:fs/promises";
+import { programFiles } from "@opencomputer/protocol/wire";
 import { listMachines } from "./host-resources.ts";
 import type { RunningInstallation } from "./installation.ts";
 import { readProcFile } from "./proc-file.ts";
@@ -22,7 +23,7 @@ export async function readProportionalMemory(
 ): Promise<ServiceMemory> {
   const processes = await listProcesses();
   const machines = new Set(await listMachines(installation));
-  const ours = new Set([...machines, ...(await installation.pidsOf("standalone"))]);
+  const ours = new Set([...machines, ...(await installation.pidsOf("supervisor"))]);
   for (let found = -1; found !== ours.size; ) {
     found = ours.size;
     for (const { pid, parentPid } of processes) if (ours.has(parentPid)) ours.add(pid);
@@ -43,9 +44,10 @@ async function readProportionalSetSize(pid: number): Promise<number> {
 }
 
 function nameOf(commandLine: string): string {
-  if (commandLine.includes("/worker/dist/program/host.js")) return "host";
-  const part = /\/([a-z-]+)\/dist\/program\/main\.js/.exec(commandLine)?.[1];
-  if (part !== undefined) return part === "standalone" ? "supervisor" : part;
+  const program = Object.entries(programFiles).find(([, { compiled }]) =>
+    commandLine.includes(`/${compiled}`),
+  );
+  if (program !== undefined) return program[0];
   if (commandLine.includes("qemu-system")) return "machines";
   return /postgres/.test(commandLine) ? "database" : "other";
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { findFreePort } from "@opencomputer/harness";
+import { programFiles } from "@opencomputer/protocol/wire";
 
 const pollMilliseconds = 50;
 
@@ -27,7 +28,7 @@ export async function startBenchControlPlane({
   const port = await findFreePort();
   const apiKey = `osb_${randomBytes(32).toString("hex")}`;
   const child = fork(
-    fileURLToPath(new URL("../../../packages/control-plane/dist/program/main.js", import.meta.url)),
+    fileURLToPath(new URL(`../../../${programFiles["control-plane"].compiled}`, import.meta.url)),
     {
       env: {
         PATH: process.env["PATH"],

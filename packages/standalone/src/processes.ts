@@ -57,11 +57,11 @@ export function defineProcesses({
   egressProxies: readonly ProcessDefinition[];
   controlPlane: ProcessDefinition;
 } {
-  const nodeCommand = (name: NodeProcess, mainFile: string, { mayBeInspected = true } = {}) => [
+  const nodeCommand = (name: NodeProcess, { mayBeInspected = true } = {}) => [
     process.execPath,
     ...nodeOptionsOf(name),
     ...(mayBeInspected ? inspectorOptions(name, settings.OPENCOMPUTER_INSPECT) : []),
-    mainFile,
+    mainFileOf(name),
   ];
   const pass = (names: readonly string[]) =>
     pick(environment, ["PATH", "LANG", "TZ", "OPENCOMPUTER_LOG_LEVEL", ...names]);
@@ -94,7 +94,7 @@ export function defineProcesses({
   return {
     host: {
       name: "host",
-      command: nodeCommand("host", mainFileOf("worker", "host")),
+      command: nodeCommand("host"),
       environment: {
         ...pass([
           "OPENCOMPUTER_ALLOW_UNLIMITED",
@@ -112,7 +112,7 @@ export function defineProcesses({
     },
     worker: {
       name: "worker",
-      command: nodeCommand("worker", mainFileOf("worker")),
+      command: nodeCommand("worker"),
       confinement: confine({
         user: users.worker,
         readOnlyPaths: [guestImageDirectory, dirname(installation.hostSocket)],
@@ -141,7 +141,7 @@ export function defineProcesses({
     egressProxies: egressProxyIndexes.map((index) => ({
       name: egressProxyName(index),
       // There is one port for it: of several, the first is debugged.
-      command: nodeCommand("egress-proxy", mainFileOf("egress-proxy"), {
+      command: nodeCommand("egress-proxy", {
         mayBeInspected: index === 0,
       }),
       confinement: confine({
@@ -174,7 +174,7 @@ export function defineProcesses({
     })),
     controlPlane: {
       name: "control-plane",
-      command: nodeCommand("control-plane", mainFileOf("control-plane")),
+      command: nodeCommand("control-plane"),
       confinement: confine({
         user: users.controlPlane,
         capabilities: ports.some((port) => port < unprivilegedPortMin) ? ["net_bind_service"] : [],

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Authority } from "@opencomputer/harness";
-import { type EgressSession, nodeOptions } from "@opencomputer/protocol/wire";
+import { type EgressSession, nodeOptions, programFiles } from "@opencomputer/protocol/wire";
 import { Client } from "undici";
 import { listeningSchema } from "../peers/message.ts";
 
@@ -67,9 +67,7 @@ export async function startProxy({
   const caFile = join(directory, "ca.pem");
   await writeFile(caFile, originAuthority.certificatePem);
   const child = fork(
-    fileURLToPath(
-      new URL("../../../../packages/egress-proxy/dist/program/main.js", import.meta.url),
-    ),
+    fileURLToPath(new URL(`../../../../${programFiles["egress-proxy"].compiled}`, import.meta.url)),
     {
       env: {
         PATH: process.env["PATH"],

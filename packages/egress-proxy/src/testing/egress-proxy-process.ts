@@ -5,9 +5,11 @@ import { request } from "node:http";
 import { createInterface } from "node:readline";
 import { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { type AuditLine, auditLineSchema } from "@opencomputer/protocol/wire";
+import { type AuditLine, auditLineSchema, programFiles } from "@opencomputer/protocol/wire";
 
-const mainFile = fileURLToPath(new URL("../../dist/program/main.js", import.meta.url));
+const mainFile = fileURLToPath(
+  new URL(`../../../../${programFiles["egress-proxy"].compiled}`, import.meta.url),
+);
 
 /** Where the process finds the stream for audit lines. */
 const auditDescriptor = 3;

@@ -7,6 +7,7 @@ export * from "./preview-host.ts";
 export * from "./process/address-ranges.ts";
 export * from "./process/metrics.ts";
 export * from "./process/node-options.ts";
+export * from "./process/program-files.ts";
 export * from "./process/service-state.ts";
 export * from "./process/settings.ts";
 export * from "./process/trace-context.ts";

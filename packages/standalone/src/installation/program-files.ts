@@ -1,7 +1,7 @@
 import { realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { type NodeProcess, nodeOptions } from "@opencomputer/protocol/wire";
+import { type NodeProcess, nodeOptions, programFiles } from "@opencomputer/protocol/wire";
 
 const root = new URL("../../../../", import.meta.url);
 const pathOf = (path: string) => fileURLToPath(new URL(path, root));
@@ -24,12 +24,9 @@ export function nodeOptionsOf(name: NodeProcess): readonly string[] {
   return [...nodeOptions[name].commandLine, ...(runsFromSource ? ["--conditions=source"] : [])];
 }
 
-/** The main file of a package, or of a folder of it. */
-export function mainFileOf(packageName: string, folder?: string): string {
-  const file = runsFromSource
-    ? `src/${folder ?? "."}/main.ts`
-    : `dist/program/${folder ?? "main"}.js`;
-  return pathOf(`packages/${packageName}/${file}`);
+/** The main file of a process. */
+export function mainFileOf(name: NodeProcess): string {
+  return pathOf(programFiles[name][runsFromSource ? "source" : "compiled"]);
 }
 
 export const guestImageDirectory = pathOf("guest-image/build");

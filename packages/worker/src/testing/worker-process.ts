@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { type CommandResult, commandResultSchema } from "@opencomputer/protocol/api";
 import {
   type PrepareSandboxRequest,
+  programFiles,
   type WorkerStatus,
   workerStatusSchema,
 } from "@opencomputer/protocol/wire";
@@ -74,9 +75,14 @@ export async function startWorkerScene(options: {
     return workerStatusSchema.parse((await call("GET", "/v1/status")).body);
   }
 
-  function launch(program: string, asUser: readonly string[], environment: object): ChildProcess {
+  function launch(
+    program: "host" | "worker",
+    asUser: readonly string[],
+    environment: object,
+  ): ChildProcess {
     const log = createWriteStream(logPath, { flags: "a" });
-    const path = fileURLToPath(new URL(`../../dist/program/${program}.js`, import.meta.url));
+    const file = programFiles[program].compiled;
+    const path = fileURLToPath(new URL(`../../../../${file}`, import.meta.url));
     const node = [process.execPath, "--enable-source-maps", path];
     const [command = "", ...rest] = [...launcher, ...asUser, ...node];
     const launched = spawn(command, rest, {
@@ -110,7 +116,7 @@ export async function startWorkerScene(options: {
     });
     const asWorker = ["setpriv", `--reuid=${userId}`, `--regid=${groupId}`];
     const privileges = ["--clear-groups", "--no-new-privs", "--bounding-set=-all"];
-    child = launch("main", [...asWorker, ...privileges, "--inh-caps=-all"], {
+    child = launch("worker", [...asWorker, ...privileges, "--inh-caps=-all"], {
       OPENCOMPUTER_ACCEL: process.env["OPENCOMPUTER_ACCEL"],
       OPENCOMPUTER_WORKER_SOCKET: socketPath,
       OPENCOMPUTER_GUEST_IMAGE_DIR: new URL("../../../../guest-image/build", import.meta.url)

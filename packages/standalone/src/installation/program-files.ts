@@ -6,18 +6,20 @@ import { type NodeProcess, nodeOptions, programFiles } from "@opencomputer/proto
 const root = new URL("../../../../", import.meta.url);
 const pathOf = (path: string) => fileURLToPath(new URL(path, root));
 
-/** The paths that a process needs to run: this product, its libraries and Node. */
-export const programPaths: readonly string[] = [
-  pathOf("packages"),
-  pathOf("node_modules"),
-  realpathSync(process.execPath),
-];
-
 /** The root of the checkout. */
 export const checkoutDirectory = pathOf(".");
 
 /** Whether the service runs from its sources, as by `npm run dev`, and not from what was compiled. */
 export const runsFromSource = import.meta.url.endsWith(".ts");
+
+const librariesDirectory = pathOf("node_modules");
+
+/** The paths that a process needs to run: this product, Node, and the libraries where they are not bundled. */
+export const programPaths: readonly string[] = [
+  pathOf("packages"),
+  ...(runsFromSource ? [librariesDirectory] : []),
+  realpathSync(process.execPath),
+];
 
 /** The options of Node on the command line of a process. */
 export function nodeOptionsOf(name: NodeProcess): readonly string[] {
@@ -40,7 +42,8 @@ export const guestImageDirectory = pathOf("guest-image/build");
 export async function assertProgramIsReadable(): Promise<void> {
   const samples = [
     ...[mainFileOf("control-plane"), mainFileOf("egress-proxy")],
-    ...[pathOf("packages/protocol/package.json"), pathOf("node_modules/zod/package.json")],
+    pathOf("packages/protocol/package.json"),
+    ...(runsFromSource ? [`${librariesDirectory}/zod/package.json`] : []),
     ...programPaths,
   ];
   for (const path of samples) {

@@ -30,12 +30,22 @@ export interface SharedScenario extends Scenario {
   readonly metricsUrl: string;
 }
 let shared: Promise<SharedInstallation> | undefined;
+let isKept = false;
+
+/**
+ * Keeps the shared installation from one test file of this process to the next.
+ * Whoever calls it calls `endSharedInstallation` after the last.
+ */
+export function keepSharedInstallation(): void {
+  isKept = true;
+}
 
 /**
  * A scenario on the installation that all test files of this process share,
  * for tests that need no settings and leave the service as they found it.
  * `end` removes the sandboxes, stores, projects and snapshots; what is left
- * on the host shows in `endSharedInstallation`.
+ * on the host shows in `endSharedInstallation`. Where nobody keeps the installation, as for
+ * a file that runs by itself, `end` ends it, too.
  */
 export async function startSharedScenario({
   hosts = [],
@@ -56,7 +66,13 @@ export async function startSharedScenario({
   installation.handler = handler;
   const { scenario } = installation;
   scenario.internet.requests.length = 0;
-  return { ...scenario, end: () => removeEverything(scenario) };
+  return {
+    ...scenario,
+    async end() {
+      const notKilled = await removeEverything(scenario);
+      return isKept ? notKilled : [...notKilled, ...(await endSharedInstallation())];
+    },
+  };
 }
 
 /** Stops the shared installation, if there is one. Returns what it leaves on the host. */

@@ -6,6 +6,11 @@ import { projectDirectory } from "../project-steps.mjs";
 
 const directory = join(projectDirectory, ".cache/test-groups");
 
+/** A module of its own: it runs before the test files, which the program imports after it. */
+const keepingProgram = `
+import { keepSharedInstallation } from "@opencomputer/harness";
+keepSharedInstallation();
+`;
 const endOfSharedInstallation = `
 import assert from "node:assert/strict";
 import { after } from "node:test";
@@ -40,8 +45,26 @@ export function writeGroupProgram({ name, files }, { sharesInstallation = false,
     ...(priority === undefined ? [] : [withPriority(priority)]),
     ...files.map((file) => pathToFileURL(join(projectDirectory, file)).href),
   ];
-  const imports = urls.map((url) => `import ${JSON.stringify(url)};\n`).join("");
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(path, sharesInstallation ? imports + endOfSharedInstallation : imports);
+  if (!sharesInstallation) {
+    writeProgram(path, importsOf(urls));
+    return path;
+  }
+  const keeping = join(directory, `${name}-kept.mjs`);
+  writeProgram(keeping, keepingProgram);
+  writeProgram(path, importsOf([pathToFileURL(keeping).href, ...urls]) + endOfSharedInstallation);
   return path;
+}
+
+/** @param {string[]} urls */
+function importsOf(urls) {
+  return urls.map((url) => `import ${JSON.stringify(url)};\n`).join("");
+}
+
+/**
+ * @param {string} path
+ * @param {string} text
+ */
+function writeProgram(path, text) {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(path, text);
 }

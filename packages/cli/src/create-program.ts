@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Help } from "commander";
 import { addGlobalOptions, helpOption } from "./arguments/define-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { type CommandLoader, commandLoaders } from "./commands/command-loaders.ts";
@@ -26,6 +26,12 @@ export async function createProgram(
       writeErr: outcome.onUsageText,
     })
     .enablePositionalOptions()
+    .configureHelp({
+      optionDescription(option) {
+        const text = Help.prototype.optionDescription.call(this, option);
+        return option.mandatory ? `${text} (required)` : text;
+      },
+    })
     .addHelpText(
       "after",
       [

@@ -88,6 +88,12 @@ describe("runCli", () => {
     assert.equal(await oc.done(["--version"]), "1.2.3\n");
   });
 
+  test("help marks required options alone", async () => {
+    const help = await oc.done(["key", "create", "--help"]);
+    assert.match(help, /--name <name>.*\(required\)/);
+    assert.equal(help.match(/\(required\)/g)?.length, 1);
+  });
+
   test("every command has a summary, and help with examples that are its own", async () => {
     const context = {
       environment: {},
@@ -116,6 +122,8 @@ describe("runCli", () => {
       const help = await oc.done([...path, "--help"]);
       assert.match(help, /\nExamples:\n {2}\$ \S/, path.join(" "));
       assert.match(help, /--json/, path.join(" "));
+      // Only secrets are of objects of two kinds.
+      if (path[0] !== "secret") assert.doesNotMatch(help, /^Usage: .*<id>/, path.join(" "));
     }
   });
 });

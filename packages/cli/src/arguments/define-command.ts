@@ -33,14 +33,16 @@ export function addGlobalOptions(command: Command): void {
   command
     .addOption(new Option("--json", "print results and errors as JSON").helpGroup(globalHeading))
     .addOption(
-      new Option("--api-key <key>", "API key; overrides OPENCOMPUTER_API_KEY").helpGroup(
-        globalHeading,
-      ),
+      new Option(
+        "--api-key <key>",
+        "API key (default: OPENCOMPUTER_API_KEY, or what `oc config set` saved)",
+      ).helpGroup(globalHeading),
     )
     .addOption(
-      new Option("--api-url <url>", "URL of the service; overrides OPENCOMPUTER_API_URL").helpGroup(
-        globalHeading,
-      ),
+      new Option(
+        "--api-url <url>",
+        "URL of the service (default: OPENCOMPUTER_API_URL, what `oc config set` saved, or http://127.0.0.1:8080)",
+      ).helpGroup(globalHeading),
     );
   for (const child of command.commands) addGlobalOptions(child);
 }

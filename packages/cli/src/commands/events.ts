@@ -17,7 +17,7 @@ const optionsSchema = z.object({
   limit: z.number().default(defaultLimit),
 });
 
-/** `oc events`: what has happened in the organization. */
+/** `oc events`: what has happened in the org. */
 export function addEvents(program: Command, context: CliContext): void {
   defineCommand(program, "events", {
     summary: "List the latest events, oldest first, or follow them as they happen",

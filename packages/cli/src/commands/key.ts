@@ -8,7 +8,7 @@ import { formatAge } from "../output/format.ts";
 
 const createOptionsSchema = z.object({ name: z.string() });
 
-/** `oc key`: the API keys of the organization. */
+/** `oc key`: the API keys of the org. */
 export function addKey(program: Command, context: CliContext): void {
   const group = defineGroup(program, "key", {
     summary: "Manage API keys",

@@ -27,7 +27,7 @@ export function addTag(program: Command, context: CliContext): void {
 }
 
 function addSet(group: Command, context: CliContext): void {
-  defineCommand(group, "set <id>", {
+  defineCommand(group, "set <sandbox-id>", {
     summary: "Set tags of a sandbox, keep its others, and print all",
     examples: [
       "oc tag set sb-abc123 team=search env=prod",
@@ -55,7 +55,7 @@ function addSet(group: Command, context: CliContext): void {
 }
 
 function addList(group: Command, context: CliContext): void {
-  defineCommand(group, "list [id]", {
+  defineCommand(group, "list [sandbox-id]", {
     summary: "List the tags of a sandbox; without an id, the keys in use",
     examples: ["oc tag list sb-abc123", "oc tag list --json"],
   }).action(async (id: string | undefined, _options: unknown, command: Command) => {
@@ -77,7 +77,7 @@ function addList(group: Command, context: CliContext): void {
 }
 
 function addDelete(group: Command, context: CliContext): void {
-  defineCommand(group, "delete <id> <key...>", {
+  defineCommand(group, "delete <sandbox-id> <key...>", {
     summary: "Delete tags of a sandbox and print the remaining ones",
     examples: ["oc tag delete sb-abc123 env"],
   }).action(async (id: string, keys: string[], _options: unknown, command: Command) => {

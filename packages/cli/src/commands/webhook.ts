@@ -30,7 +30,7 @@ const deliveriesOptionsSchema = z.object({
 });
 const typeText = "events of these types (comma-separated, repeatable)";
 
-/** `oc webhook`: URLs that events of the organization are sent to. */
+/** `oc webhook`: URLs that events of the org are sent to. */
 export function addWebhook(program: Command, context: CliContext): void {
   const group = defineGroup(program, "webhook", {
     summary: "Manage webhooks: URLs that events are sent to",

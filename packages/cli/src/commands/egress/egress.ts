@@ -20,7 +20,7 @@ const optionsSchema = z.object({
 
 /** `oc egress`: what a sandbox exchanged with the network. */
 export function addEgress(program: Command, context: CliContext): void {
-  defineCommand(program, "egress <id>", {
+  defineCommand(program, "egress <sandbox-id>", {
     summary:
       "Show the egress log of a sandbox, even of a killed one: its latest exchanges with the network, oldest first",
     examples: [

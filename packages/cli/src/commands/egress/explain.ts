@@ -10,7 +10,7 @@ const optionsSchema = z.object({ method: z.string().optional() });
 
 /** `oc explain`: what would happen to a request of a sandbox. */
 export function addExplain(program: Command, context: CliContext): void {
-  defineCommand(program, "explain <id> <url>", {
+  defineCommand(program, "explain <sandbox-id> <url>", {
     summary:
       "Explain what would happen to a request of a sandbox and which rule decides, without sending it",
     examples: [

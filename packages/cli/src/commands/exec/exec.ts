@@ -27,7 +27,7 @@ export function addExec(
   context: CliContext,
   onExitCode: (exitCode: number) => void,
 ): void {
-  const exec = defineCommand(parent, "exec <id> <command...>", {
+  const exec = defineCommand(parent, "exec <sandbox-id> <command...>", {
     summary: "Run a command in a sandbox and exit with its exit code",
     examples: [
       "oc exec sb-abc123 -- 'cd /workspace && npm test | tail'    # one argument: a shell script",

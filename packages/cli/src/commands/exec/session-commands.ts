@@ -22,7 +22,7 @@ export function addSessionCommands(
 }
 
 function addList(exec: Command, context: CliContext): void {
-  defineCommand(exec, "list <id>", {
+  defineCommand(exec, "list <sandbox-id>", {
     summary: "List the running commands of a sandbox and the last that ended",
     examples: ["oc exec list sb-abc123"],
   }).action(async (id: string, _options: unknown, command: Command) => {
@@ -47,7 +47,7 @@ function addAttach(
   context: CliContext,
   onExitCode: (exitCode: number) => void,
 ): void {
-  defineCommand(exec, "attach <id> <session-id>", {
+  defineCommand(exec, "attach <sandbox-id> <session-id>", {
     summary: "Follow a command and exit with its exit code; an interrupt detaches from it",
     examples: [
       "oc exec attach sb-abc123 exec-0123",
@@ -93,7 +93,7 @@ async function* textOf(
 }
 
 function addKill(exec: Command, context: CliContext): void {
-  defineCommand(exec, "kill <id> <session-id>", {
+  defineCommand(exec, "kill <sandbox-id> <session-id>", {
     summary: "Send a signal to a command and the processes of its group",
     examples: [
       "oc exec kill sb-abc123 exec-0123",

@@ -6,7 +6,7 @@ import { openInvocation } from "../../invocation.ts";
 import { printable } from "../../output/format.ts";
 
 export function addAllowedHosts(parent: Command, context: CliContext): void {
-  defineCommand(parent, "allowed-hosts <id>", {
+  defineCommand(parent, "allowed-hosts <sandbox-id>", {
     summary: "Show the hosts that a sandbox may reach, and where its secrets may be sent",
     examples: ["oc sandbox allowed-hosts sb-abc123", "oc sandbox allowed-hosts sb-abc123 --json"],
   }).action(async (id: string, _options: unknown, command: Command) => {

@@ -52,18 +52,23 @@ export function addCreate(parent: Command, context: CliContext): void {
       defaults.idleTimeoutSeconds,
     )
     .addOption(createIdleOption("requests"))
-    .option("--cpu <count>", "CPU cores (0 = platform default)", wholeNumber, 0)
-    .option("--memory <MB>", "memory in MB (0 = platform default)", wholeNumber, 0)
-    .option("--disk <MB>", "disk in MB, 20480 to 262144 (0 = platform default)", wholeNumber, 0)
+    .option("--cpu <count>", "virtual CPUs, 1 to 8; 0: the project's, or 1", wholeNumber, 0)
+    .option(
+      "--memory <MB>",
+      "memory in MB, 256 to 16384; 0: the project's, or 1024",
+      wholeNumber,
+      0,
+    )
+    .option("--disk <MB>", "disk in MB, 20480 to 262144; 0: 20480", wholeNumber, 0)
     .option("--template <name>", "template (default: base)")
     .option("--env <NAME=VALUE>", "environment variable (repeatable)", collectVariables)
     .option("--metadata <KEY=VALUE>", "metadata (repeatable)", collectPairs)
-    .option("--project <name>", "project to inherit settings and secrets from")
+    .option("--project <name>", "name of the project whose settings and secrets it gets")
     .option(
       "--secret-store <name>",
-      "secret store whose secrets the sandbox gets, as sealed tokens",
+      "name of the secret store whose secrets the sandbox gets, as sealed tokens",
     )
-    .option("--snapshot <name>", "snapshot to start from")
+    .option("--snapshot <name>", "name of the snapshot to start from")
     .option("--preview-auth", "require a token for previews, which is printed once")
     .option(
       "--preview-auth-token <token>",

@@ -6,7 +6,7 @@ import { openInvocation } from "../../invocation.ts";
 import { formatFields } from "../../output/table.ts";
 
 export function addGet(parent: Command, context: CliContext): void {
-  defineCommand(parent, "get <id>", {
+  defineCommand(parent, "get <sandbox-id>", {
     summary: "Show a sandbox",
     examples: ["oc get sb-abc123", "oc sandbox get sb-abc123 --json"],
   }).action(async (id: string, _options: unknown, command: Command) => {

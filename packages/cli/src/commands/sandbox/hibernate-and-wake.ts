@@ -8,7 +8,7 @@ import { openInvocation } from "../../invocation.ts";
 import { formatSize } from "../../output/format.ts";
 
 export function addHibernate(parent: Command, context: CliContext): void {
-  defineCommand(parent, "hibernate <id>", {
+  defineCommand(parent, "hibernate <sandbox-id>", {
     summary: "Save the memory and disk of a sandbox and stop it; its next use wakes it",
     examples: ["oc sandbox hibernate sb-abc123"],
   }).action(async (id: string, _options: unknown, command: Command) => {
@@ -23,7 +23,7 @@ export function addHibernate(parent: Command, context: CliContext): void {
 const optionsSchema = z.object({ timeout: z.number() });
 
 export function addWake(parent: Command, context: CliContext): void {
-  defineCommand(parent, "wake <id>", {
+  defineCommand(parent, "wake <sandbox-id>", {
     summary: "Resume a hibernated sandbox",
     examples: ["oc sandbox wake sb-abc123", "oc sandbox wake sb-abc123 --timeout 3600"],
   })

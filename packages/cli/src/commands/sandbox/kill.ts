@@ -8,7 +8,7 @@ import { openInvocation } from "../../invocation.ts";
 const optionsSchema = z.object({ deleteSecretStore: z.boolean().optional() });
 
 export function addKill(parent: Command, context: CliContext): void {
-  defineCommand(parent, "kill <id>", {
+  defineCommand(parent, "kill <sandbox-id>", {
     summary: "Stop a sandbox and delete its memory and disk",
     examples: [
       "oc kill sb-abc123",

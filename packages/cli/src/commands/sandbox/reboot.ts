@@ -6,7 +6,7 @@ import { openInvocation } from "../../invocation.ts";
 
 /** Adds `reboot`, which ends processes first, and `power-cycle`, which does not. */
 export function addReboot(parent: Command, context: CliContext): void {
-  defineCommand(parent, "reboot <id>", {
+  defineCommand(parent, "reboot <sandbox-id>", {
     summary: "End the processes of a sandbox, and boot it from its disk",
     examples: ["oc sandbox reboot sb-abc123"],
   }).action(async (id: string, _options: unknown, command: Command) => {
@@ -17,7 +17,7 @@ export function addReboot(parent: Command, context: CliContext): void {
     invocation.print(`Rebooted ${id}`, { sandboxID: id, status: "running" });
   });
 
-  defineCommand(parent, "power-cycle <id>", {
+  defineCommand(parent, "power-cycle <sandbox-id>", {
     summary: "Power off a sandbox without ending its processes, and boot it from its disk",
     examples: ["oc sandbox power-cycle sb-abc123"],
   }).action(async (id: string, _options: unknown, command: Command) => {

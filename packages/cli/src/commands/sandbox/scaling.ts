@@ -15,12 +15,12 @@ export function addScaling(parent: Command, context: CliContext): void {
 }
 
 function addScale(parent: Command, context: CliContext): void {
-  defineCommand(parent, "scale <id>", {
+  defineCommand(parent, "scale <sandbox-id>", {
     summary: "Change the memory of a sandbox while it runs",
     examples: ["oc sandbox scale sb-abc123 4096"],
   })
     .addArgument(
-      new Argument("<memory-mb>", "memory in MB, 256–16384; disables autoscale").argParser(
+      new Argument("<memory-mb>", "memory in MB, 256 to 16384; disables autoscale").argParser(
         wholeNumber,
       ),
     )
@@ -45,7 +45,7 @@ const autoscaleOptionsSchema = z.object({
 });
 
 function addAutoscale(parent: Command, context: CliContext): void {
-  defineCommand(parent, "autoscale <id>", {
+  defineCommand(parent, "autoscale <sandbox-id>", {
     summary: "Scale the memory of a sandbox automatically, or show whether autoscale is enabled",
     examples: [
       "oc sandbox autoscale sb-abc123                             # show",
@@ -94,7 +94,7 @@ function addLocks(parent: Command, context: CliContext): void {
     summary: string,
     work: (sandbox: Sandbox) => Promise<{ locked: boolean }>,
   ) =>
-    defineCommand(parent, `${name} <id>`, {
+    defineCommand(parent, `${name} <sandbox-id>`, {
       summary,
       examples: [`oc sandbox ${name} sb-abc123`],
     }).action(async (id: string, _options: unknown, command: Command) => {

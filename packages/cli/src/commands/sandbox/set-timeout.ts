@@ -6,7 +6,7 @@ import type { CliContext } from "../../cli-context.ts";
 import { openInvocation } from "../../invocation.ts";
 
 export function addSetTimeout(parent: Command, context: CliContext): void {
-  defineCommand(parent, "set-timeout <id>", {
+  defineCommand(parent, "set-timeout <sandbox-id>", {
     summary: "Set the idle time-out of a running sandbox",
     examples: [
       "oc sandbox set-timeout sb-abc123 600",

@@ -51,11 +51,11 @@ function addCreate(group: Command, context: CliContext): void {
     summary: "Create a project and print its id",
     examples: ["oc project create --name my-agent --cpu 2 --memory 1024 --timeout 600"],
   })
-    .requiredOption("--name <name>", "project name, unique in the organization")
+    .requiredOption("--name <name>", "name, unique in the org")
     .option("--template <name>", "default template for sandboxes")
-    .option("--cpu <count>", "default vCPU count", wholeNumber)
-    .option("--memory <MB>", "default memory in MB", wholeNumber)
-    .option("--timeout <seconds>", "default idle time-out in seconds", wholeNumber);
+    .option("--cpu <count>", "default number of virtual CPUs, 1 to 8", wholeNumber)
+    .option("--memory <MB>", "default memory in MB, 256 to 16384", wholeNumber)
+    .option("--timeout <seconds>", "default idle time-out", wholeNumber);
   addEgressAllowlistOption(command).action(async (_options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);
     const options = readOptions(command, createOptionsSchema);
@@ -100,11 +100,11 @@ function addUpdate(group: Command, context: CliContext): void {
       "oc project update <project-id> --egress-allowlist api.anthropic.com",
     ],
   })
-    .option("--name <name>", "new project name")
+    .option("--name <name>", "new name")
     .option("--template <name>", "new default template")
-    .option("--cpu <count>", "new default vCPU count", wholeNumber)
-    .option("--memory <MB>", "new default memory in MB", wholeNumber)
-    .option("--timeout <seconds>", "new default idle time-out in seconds", wholeNumber);
+    .option("--cpu <count>", "new default number of virtual CPUs, 1 to 8", wholeNumber)
+    .option("--memory <MB>", "new default memory in MB, 256 to 16384", wholeNumber)
+    .option("--timeout <seconds>", "new default idle time-out", wholeNumber);
   addEgressAllowlistOptions(command).action(
     async (id: string, _options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);

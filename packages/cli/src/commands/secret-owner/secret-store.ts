@@ -41,7 +41,7 @@ export function addSecretStore(program: Command, context: CliContext): void {
   addGetAndDelete(group, context, {
     noun: "secret store",
     group: "secret-store",
-    argument: "<id>",
+    argument: "<store-id>",
     get: SecretStore.get,
     delete: SecretStore.delete,
     format: formatStore,
@@ -56,7 +56,7 @@ function addCreate(group: Command, context: CliContext): void {
       "oc secret-store create --name two-hosts --egress-allowlist api.anthropic.com --egress-allowlist '*.openai.com'",
       "oc secret-store create --name headers-only --substitute-in header",
     ],
-  }).requiredOption("--name <name>", "name, unique in the organization");
+  }).requiredOption("--name <name>", "name, unique in the org");
   addPlacementsOption(addEgressAllowlistOption(command)).action(
     async (_options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
@@ -94,13 +94,13 @@ function addList(group: Command, context: CliContext): void {
 }
 
 function addUpdate(group: Command, context: CliContext): void {
-  const command = defineCommand(group, "update <id>", {
+  const command = defineCommand(group, "update <store-id>", {
     summary: "Change a secret store; only what you pass is changed",
     examples: [
-      "oc secret-store update <id> --name new-name",
-      "oc secret-store update <id> --egress-allowlist api.anthropic.com",
-      "oc secret-store update <id> --clear-egress-allowlist",
-      "oc secret-store update <id> --substitute-in header,query",
+      "oc secret-store update <store-id> --name new-name",
+      "oc secret-store update <store-id> --egress-allowlist api.anthropic.com",
+      "oc secret-store update <store-id> --clear-egress-allowlist",
+      "oc secret-store update <store-id> --substitute-in header,query",
     ],
   }).option("--name <name>", "new name");
   addPlacementsOptions(addEgressAllowlistOptions(command)).action(

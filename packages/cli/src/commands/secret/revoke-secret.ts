@@ -13,7 +13,8 @@ import { findSecretOwner } from "./secret-owner.ts";
 /** Adds `oc secret revoke`, which withdraws a value from everything that has it. */
 export function addRevokeSecret(group: Command, context: CliContext): void {
   defineCommand(group, "revoke <id> <name>", {
-    summary: "Remove the value of a secret from running and hibernated sandboxes and checkpoints",
+    summary:
+      "Remove the value of a secret of a project or a store from running and hibernated sandboxes and checkpoints",
     examples: [
       "oc secret revoke <id> ANTHROPIC_API_KEY",
       "oc secret revoke <id> ANTHROPIC_API_KEY --json",

@@ -61,7 +61,7 @@ function addList(group: Command, context: CliContext): void {
 
 function addDelete(group: Command, context: CliContext): void {
   defineCommand(group, "delete <id> <name>", {
-    summary: "Delete a secret; running sandboxes are not affected",
+    summary: "Delete a secret of a project or a store; running sandboxes are not affected",
     examples: ["oc secret delete <id> ANTHROPIC_API_KEY"],
   }).action(async (id: string, name: string, _options: unknown, command: Command) => {
     const invocation = openInvocation(context, command);

@@ -24,7 +24,7 @@ type SetOptions = z.output<typeof setOptionsSchema>;
 
 export function addSetSecret(group: Command, context: CliContext): void {
   defineCommand(group, "set <id> <name> [value]", {
-    summary: "Set a secret, or replace its value",
+    summary: "Set a secret of a project or a store, by its id, or replace the value",
     examples: [
       "cat ~/.anthropic_key | oc secret set <id> ANTHROPIC_API_KEY --from-stdin",
       "oc secret set <id> ANTHROPIC_API_KEY --from-stdin --allowed-hosts api.anthropic.com --in header:x-api-key < key",

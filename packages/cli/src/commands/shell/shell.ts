@@ -17,7 +17,7 @@ export function addShell(
   context: CliContext,
   onExitCode: (exitCode: number) => void,
 ): void {
-  defineCommand(parent, "shell <id>", {
+  defineCommand(parent, "shell <sandbox-id>", {
     summary: "Open a terminal in a sandbox and exit with its shell's exit code",
     examples: [
       "oc shell sb-abc123",

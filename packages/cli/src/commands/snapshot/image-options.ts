@@ -35,9 +35,9 @@ export function addImageOptions(
   };
 
   command
-    .option("--apt-install <package>", "install a Debian package", addPackage("apt"))
-    .option("--pip-install <package>", "install a Python package", addPackage("pip"))
-    .option("--run <command>", "run a shell command as root", (text: string) =>
+    .option("--apt-install <package>", "install a Debian package (repeatable)", addPackage("apt"))
+    .option("--pip-install <package>", "install a Python package (repeatable)", addPackage("pip"))
+    .option("--run <command>", "run a shell command as root (repeatable)", (text: string) =>
       step((image) => image.runCommands(text)),
     )
     .option(

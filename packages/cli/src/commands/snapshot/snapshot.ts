@@ -39,10 +39,14 @@ function addCreate(group: Command, context: CliContext): void {
       "oc snapshot create --name app --workdir /app --add ./src:/app --run 'npm ci' --env NODE_ENV=production",
       "oc snapshot create --name app --manifest image.json",
     ],
-  }).requiredOption("--name <name>", "name, unique in the organization");
+  }).requiredOption("--name <name>", "name, unique in the org");
   const readImage = addImageOptions(command, context);
   command
-    .option("--builder-memory <MB>", "memory in MB of the sandbox that builds it", wholeNumber)
+    .option(
+      "--builder-memory <MB>",
+      "memory in MB of the sandbox that builds it, 256 to 16384 (default: 1024)",
+      wholeNumber,
+    )
     .action(async (_options: unknown, command: Command) => {
       const invocation = openInvocation(context, command);
       const { name, manifest, builderMemory } = readOptions(command, createOptionsSchema);

@@ -21,7 +21,7 @@ const optionsSchema = z.object({
 
 /** `oc usage`: what sandboxes use of their hosts. */
 export function addUsage(program: Command, context: CliContext): void {
-  defineCommand(program, "usage [id]", {
+  defineCommand(program, "usage [sandbox-id]", {
     summary: "Show what sandboxes use, now and over time: all of them, or one, even a killed one",
     examples: [
       "oc usage --since 7d",

@@ -99,7 +99,7 @@ describe("the private database", () => {
     assert.equal(await findServer(), undefined);
     const log = (name: string) => readFile(join(dataDirectory, "logs", `${name}.log`), "utf8");
     assert.match(await log("database"), /database system is shut down\s*$/);
-    const last = (await log("control-plane")).split("control plane ends").at(-1) ?? "";
+    const last = (await log("control-plane")).split("the process ends").at(-1) ?? "";
     assert.doesNotMatch(last, /database/);
   });
 

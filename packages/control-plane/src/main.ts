@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { openTracer, readSecretSettings, setV8Flags } from "@opencomputer/process";
+import { endWhenAsked, openTracer, readSecretSettings, setV8Flags } from "@opencomputer/process";
 import { exitCodes, readSettings, SettingsError } from "@opencomputer/protocol/wire";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { controlPlaneSettings, optionsOf } from "./control-plane-settings.ts";
@@ -36,10 +36,14 @@ async function run(): Promise<void> {
   });
   const database = await openServerDatabase(settings.DATABASE_URL, logger);
   let controlPlane: ControlPlane | undefined;
-  endWhenAsked(async () => {
-    // Undefined when the process is to end before it listens.
-    await controlPlane?.close();
-    await Promise.all([database.close(), closeTracer()]);
+  endWhenAsked({
+    log: logger,
+    async close() {
+      // Undefined when the process is to end before it listens.
+      await controlPlane?.close();
+      await Promise.all([database.close(), closeTracer()]);
+    },
+    closeMillisecondsMax: shutdownMilliseconds,
   });
   controlPlane = await startControlPlane(
     database,
@@ -57,28 +61,4 @@ async function run(): Promise<void> {
 async function holdDataDirectory(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   await lockDirectory(path);
-}
-
-/** Ends the process when it gets a signal, or when the process that started it has ended. */
-function endWhenAsked(close: () => Promise<void>): void {
-  let ending = false;
-  const end = async (reason: string) => {
-    if (ending) return;
-    ending = true;
-    logger.info({ reason }, "control plane ends");
-    setTimeout(() => {
-      logger.error("requests under way did not end in time");
-      process.exit(1);
-    }, shutdownMilliseconds).unref();
-    try {
-      await close();
-      process.exit(0);
-    } catch (error) {
-      logger.error({ err: error }, "the control plane did not end cleanly");
-      process.exit(1);
-    }
-  };
-  process.on("SIGTERM", () => void end("SIGTERM"));
-  process.on("SIGINT", () => void end("SIGINT"));
-  process.on("disconnect", () => void end("the parent process has ended"));
 }

@@ -1,6 +1,7 @@
 import { chmod, rm } from "node:fs/promises";
 import {
   describeError,
+  endWhenAsked,
   openLogOutput,
   openTracer,
   readSecretSettings,
@@ -62,24 +63,15 @@ async function main(): Promise<void> {
   // The group is that of the socket's directory, which also decides who can reach it.
   await chmod(settings.OPENCOMPUTER_WORKER_SOCKET, groupMayConnect);
 
-  let stopping = false;
-  async function stop(reason: string): Promise<void> {
-    if (stopping) return;
-    stopping = true;
-    log.info({ reason }, "Stopping; sandboxes keep running");
-    try {
+  endWhenAsked({
+    log,
+    // Sandboxes keep running.
+    async close() {
       await server.close();
       await worker.close();
       await Promise.all([host.close(), closeTracer()]);
-      process.exit(0);
-    } catch (error) {
-      log.fatal({ err: error }, "The worker failed to stop cleanly");
-      process.exit(1);
-    }
-  }
-  process.once("SIGTERM", () => void stop("SIGTERM"));
-  process.once("SIGINT", () => void stop("SIGINT"));
-  process.once("disconnect", () => void stop("the parent process ended"));
+    },
+  });
 }
 
 main().catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import { chmod, chown, mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { describeError, openLogOutput } from "@opencomputer/process";
+import { describeError, endWhenAsked, openLogOutput } from "@opencomputer/process";
 import {
   cloudServiceRanges,
   exitCodes,
@@ -79,16 +79,7 @@ async function main(): Promise<void> {
   await chown(socket, 0, worker.groupId);
   await chmod(socket, groupMayConnect);
 
-  let stopping = false;
-  async function stop(): Promise<void> {
-    if (stopping) return;
-    stopping = true;
-    await server.close();
-    process.exit(0);
-  }
-  process.once("SIGTERM", () => void stop());
-  process.once("SIGINT", () => void stop());
-  process.once("disconnect", () => void stop());
+  endWhenAsked({ log, close: () => server.close() });
 }
 
 main().catch((error: unknown) => {

@@ -1,7 +1,7 @@
 export { abortWhenClosed } from "./abort-when-closed.ts";
 export { describeError, type LoggedError } from "./describe-error.ts";
-export { hasAtMostJsonValues } from "./json-values.ts";
 export { endWhenAsked } from "./end-when-asked.ts";
+export { hasAtMostJsonValues } from "./json-values.ts";
 export { createProcessMetrics, type ProcessMetrics } from "./metrics/process-metrics.ts";
 export { createRequestMetrics, type RequestMetrics } from "./metrics/request-metrics.ts";
 export { createWorkMetrics, type ObserveWork } from "./metrics/work-metrics.ts";

@@ -40,6 +40,7 @@ import { connect, connectThroughProxy } from "./upstream/connect.ts";
 import { type DialDependencies, dial } from "./upstream/dial.ts";
 import type { Nameservers } from "./upstream/nameservers.ts";
 import { createOperatorHosts } from "./upstream/operator-hosts.ts";
+import { rememberAddresses } from "./upstream/remember-addresses.ts";
 import { resolveHost } from "./upstream/resolve-host.ts";
 import { createSessionCache } from "./upstream/session-cache.ts";
 import { UpstreamProtocols } from "./upstream/upstream-protocols.ts";
@@ -200,7 +201,8 @@ export async function startEgressProxy(options: {
     admitGuest: (socket) => admitGuest({ kind: "tcp", connections, ...admission }, socket),
     tlsFor,
     givenNames,
-    resolveHost: dialling.resolveHost,
+    // A guest may connect to many addresses that it was not given.
+    resolveHost: rememberAddresses(dialling.resolveHost),
     dial: (destination, signal) => dial(dialling, destination, signal, []),
     findPolicy,
     isAuditTrailWritable: options.isAuditTrailWritable,

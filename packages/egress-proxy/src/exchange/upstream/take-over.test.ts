@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
 import type { Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -143,15 +144,20 @@ describe("an upstream connection that a guest's connection left", () => {
   });
 
   test("is closed when its last exchange was not over", async (t) => {
+    const requests = new EventEmitter();
     const { exchange, request } = await start(t, {
       raw(socket, connection) {
         const response = connection === 1 ? ok.replace("Length: 2", "Length: 20") : ok;
-        socket.on("data", () => socket.write(response));
+        socket.on("data", () => {
+          socket.write(response);
+          requests.emit("arrived");
+        });
       },
     });
+    const arrived = once(requests, "arrived");
     const guest = exchange.connect();
     guest.write(`${get}\r\n`);
-    await delay(40);
+    await arrived;
     guest.destroy();
     await request(get);
     assert.equal(exchange.dialled.length, 2);

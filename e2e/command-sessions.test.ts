@@ -96,11 +96,7 @@ describe("command sessions", () => {
 
   for (const name of ["control-plane", "worker"] as const) {
     test(`a session outlives the ${name}`, async () => {
-      await comeBackAfter(async () => {
-        const [pid = 0] = await scenario.installation.pidsOf(name);
-        process.kill(pid, "SIGKILL");
-        while ((await scenario.installation.pidsOf(name)).includes(pid)) await pause();
-      });
+      await comeBackAfter(() => scenario.installation.kill(name));
     });
   }
 

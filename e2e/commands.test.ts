@@ -70,9 +70,7 @@ describe("shells, idempotency keys and what counts as use", () => {
   test("the key of a session is known after the worker was killed", async () => {
     const start = () => sandbox.exec.startDetached("sleep 654", { idempotencyKey: "session" });
     const { sessionID } = await start();
-    const [pid] = await scenario.installation.pidsOf("worker");
-    assert.ok(pid !== undefined);
-    process.kill(pid, "SIGKILL");
+    await scenario.installation.kill("worker");
     await untilHolds(() => reaches(sandbox));
     assert.equal((await start()).sessionID, sessionID);
     assert.equal((await sandbox.exec.run("pgrep -xfc 'sleep 654'")).stdout, "1\n");

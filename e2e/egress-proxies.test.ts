@@ -11,6 +11,7 @@ import {
   removeDataDirectory,
   startInstallation,
   startInternet,
+  untilGone,
 } from "@opencomputer/harness";
 import { processStateSchema } from "@opencomputer/protocol/api";
 import { egressProxyName } from "@opencomputer/protocol/wire";
@@ -125,7 +126,7 @@ describe("egress proxies that share the sandboxes of a host (full run)", () => {
     const { codes, keys } = await beside;
     assert.equal(codes, Array(requests).fill("200").join(" "));
     assert.deepEqual(keys, Array(requests).fill(key));
-    while ((await installation.pidsOf("egress-proxy")).includes(pid)) await pause();
+    await untilGone(pid);
     // Until the control plane asks next, it takes the former process for ready.
     const deadline = Date.now() + healMilliseconds;
     while ((await useSecret(atSecond)).codes !== "200") {

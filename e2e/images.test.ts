@@ -137,7 +137,7 @@ describe("images and snapshots", () => {
 
   test("the same content is not built again, also by a service that was restarted", async () => {
     for (const part of ["worker", "control-plane"] as const) {
-      for (const pid of await scenario.installation.pidsOf(part)) process.kill(pid, "SIGKILL");
+      await scenario.installation.kill(part);
     }
     await scenario.installation.untilReady();
     const events: BuildLogEvent[] = [];

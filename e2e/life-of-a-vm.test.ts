@@ -57,9 +57,7 @@ describe("the life of a sandbox", () => {
     return scenario.internet.requests.at(-1)?.headers["x-api-key"];
   }
   async function killAndWait(name: "worker" | "control-plane" | "egress-proxy"): Promise<void> {
-    const [pid = 0] = await scenario.installation.pidsOf(name);
-    process.kill(pid, "SIGKILL");
-    while ((await scenario.installation.pidsOf(name)).includes(pid)) await pause();
+    await scenario.installation.kill(name);
     await scenario.installation.untilReady();
   }
 

@@ -39,9 +39,7 @@ describe("killing one process loses no sandbox and no secret", () => {
     return { result, received: scenario.internet.requests.at(-1)?.headers["x-api-key"] };
   };
   const killAndWait = async (name: "worker" | "egress-proxy" | "control-plane") => {
-    const [pid = 0] = await scenario.installation.pidsOf(name);
-    process.kill(pid, "SIGKILL");
-    while ((await scenario.installation.pidsOf(name)).includes(pid)) await pause();
+    await scenario.installation.kill(name);
     await scenario.installation.untilReady();
   };
 

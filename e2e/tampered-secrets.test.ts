@@ -44,9 +44,7 @@ describe("sealed values that were changed in the database", () => {
   const use = (of: Sandbox, seconds = 20) =>
     of.exec.run(`curl -sS -m ${seconds} https://${host}/ -H "x-api-key: $KEY"`);
   const restartProxy = async () => {
-    const [pid = 0] = await scenario.installation.pidsOf("egress-proxy");
-    process.kill(pid, "SIGKILL");
-    while ((await scenario.installation.pidsOf("egress-proxy")).includes(pid)) await delay(100);
+    await scenario.installation.kill("egress-proxy");
     await scenario.installation.untilReady();
   };
   /** A table as it was, after `work` had it otherwise. */

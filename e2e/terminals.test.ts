@@ -178,11 +178,7 @@ describe("terminals", () => {
 
   for (const name of ["control-plane", "worker"] as const) {
     test(`a terminal outlives the ${name}`, () =>
-      comeBackAfter(async () => {
-        const [pid = 0] = await scenario.installation.pidsOf(name);
-        process.kill(pid, "SIGKILL");
-        while ((await scenario.installation.pidsOf(name)).includes(pid)) await pause();
-      }));
+      comeBackAfter(() => scenario.installation.kill(name)));
   }
 
   test("a terminal continues after a hibernation", () =>

@@ -38,6 +38,8 @@ export interface RunningInstallation {
   output(): string;
   /** Process ids of a part of the service, such as `worker`. */
   pidsOf(name: ServiceProgram): Promise<number[]>;
+  /** Ends a part with SIGKILL, and waits until it is gone; the supervisor starts another one. */
+  kill(name: ServiceProgram): Promise<void>;
   /** Waits until sandboxes can be made: right after the start, or after a part was killed. */
   untilReady(): Promise<void>;
   /** SIGTERM, and waits for the end. */
@@ -106,10 +108,34 @@ export async function startInstallation({
       (await readFile(join(dataDirectory, "api-key"), "utf8")).trim(),
     output: () => output,
     pidsOf: (name) => findProcesses(dataDirectory, name),
+    async kill(name) {
+      const pids = await findProcesses(dataDirectory, name);
+      if (pids.length === 0) throw new Error(`No ${name} runs that could be killed`);
+      for (const pid of pids) {
+        process.kill(pid, "SIGKILL");
+        await untilGone(pid);
+      }
+    },
     untilReady,
     stop: () => stopChild(child),
     exitCode: () => child.exitCode,
   };
+}
+
+/**
+ * Waits until a process is gone for its parent, too. Before that its sockets may still be open:
+ * what is sent to them is lost, and whoever sent it cannot know whether it took effect.
+ */
+export async function untilGone(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ESRCH") return;
+      throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+  }
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

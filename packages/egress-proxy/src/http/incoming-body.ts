@@ -47,6 +47,11 @@ export async function readWhole(body: IncomingBody): Promise<Buffer> {
     const data = await body.read();
     if (data !== null) parts.push(...data);
   }
+  return joined(parts);
+}
+
+/** Returns parts as one, without a copy where there is only one. */
+export function joined(parts: readonly Buffer[]): Buffer {
   const [only] = parts;
   return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
 }

@@ -16,6 +16,11 @@ export interface OutgoingRequestHead {
   readonly upgrade: string | undefined;
 }
 
+/** Whether a request asks to switch to a WebSocket. */
+export function opensWebSocket({ upgrade }: Pick<OutgoingRequestHead, "upgrade">): boolean {
+  return upgrade?.toLowerCase() === "websocket";
+}
+
 /** The head of a response as it is sent to a guest. */
 export interface OutgoingResponseHead {
   readonly status: number;

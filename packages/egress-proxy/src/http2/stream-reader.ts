@@ -12,17 +12,19 @@ interface PendingRead {
 const queuedBytesMax = 64 * 1024;
 
 /**
- * Calls `onEnd` once the peer has ended its side of the stream, before the rest is read. What
- * `node:http2` emits as the end is no proof: it also ends a stream that the peer resets without
- * an error (RFC 9113 §8.1), whose message may be cut short.
+ * Returns what tells whether the peer has ended its side of the stream since, also before the rest
+ * is read. What `node:http2` emits as the end is no proof: it also ends a stream that the peer
+ * resets without an error (RFC 9113 §8.1), whose message may be cut short.
  */
-export function watchEnd(stream: Http2Stream, onEnd: () => void): void {
+export function watchEnd(stream: Http2Stream): () => boolean {
+  let hasEnded = false;
   const push = stream.push;
   stream.push = (data: unknown, encoding?: BufferEncoding) => {
     // A reset closes the stream first.
-    if (data === null && !stream.closed) onEnd();
+    if (data === null && !stream.closed) hasEnded = true;
     return push.call(stream, data, encoding);
   };
+  return () => hasEnded;
 }
 
 /**

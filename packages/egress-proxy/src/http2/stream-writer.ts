@@ -2,6 +2,7 @@ import type { Http2Stream } from "node:http2";
 import type { BodySink } from "../http/body-sink.ts";
 import type { Field } from "../http/fields.ts";
 import { isForbiddenTrailer } from "../http/forbidden-trailers.ts";
+import { joined } from "../http/incoming-body.ts";
 import type { FrameOverhead } from "./frame-overhead.ts";
 import { headersOf } from "./write-fields.ts";
 
@@ -40,9 +41,7 @@ export class StreamWriter implements BodySink {
   }
 
   writeTogether(parts: readonly Buffer[]): Promise<void> | undefined {
-    const [only] = parts;
-    if (only === undefined) return undefined;
-    return this.write(parts.length === 1 ? only : Buffer.concat(parts));
+    return parts.length === 0 ? undefined : this.write(joined(parts));
   }
 
   end(trailers: readonly Field[]): undefined {

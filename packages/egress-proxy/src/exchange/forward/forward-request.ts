@@ -1,4 +1,5 @@
 import type { IncomingBody } from "../../http/incoming-body.ts";
+import { opensWebSocket } from "../../http/outgoing-heads.ts";
 import type { Destination } from "../../upstream/destination.ts";
 import type { OutgoingRequest } from "../request/prepare-request.ts";
 import type { Responded } from "../response/response-context.ts";
@@ -46,7 +47,7 @@ export async function forwardRequest(
         own: deps.options.unrepeatableReuseSeconds,
         takenOver: deps.options.unrepeatableTakeoverSeconds,
       };
-  const purpose = request.head.upgrade?.toLowerCase() === "websocket" ? "websocket" : "exchange";
+  const purpose = opensWebSocket(request.head) ? "websocket" : "exchange";
   let prepared: OutgoingBody | undefined;
   for (;;) {
     const lease =

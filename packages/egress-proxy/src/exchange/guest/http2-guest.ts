@@ -31,10 +31,10 @@ export class Http2Guest implements GuestSide {
   readonly #raw: readonly string[];
   readonly #overhead: FrameOverhead;
   readonly #hooks: ConnectionHooks;
+  readonly #hasEnded: () => boolean;
   #reader: StreamReader | undefined;
   #rawTrailers: readonly string[] = [];
   #isHeadRequest = false;
-  #hasEnded = false;
 
   constructor(
     stream: ServerHttp2Stream,
@@ -47,9 +47,7 @@ export class Http2Guest implements GuestSide {
     this.opensTunnel = isExtendedConnect(raw);
     this.#overhead = overhead;
     this.#hooks = hooks;
-    watchEnd(stream, () => {
-      this.#hasEnded = true;
-    });
+    this.#hasEnded = watchEnd(stream);
     stream.on("aborted", hooks.onClosed);
     stream.on("close", hooks.onClosed);
     // They may arrive together with the head, before the body is read.
@@ -78,12 +76,12 @@ export class Http2Guest implements GuestSide {
     const length = declaredLength(head.fields);
     const isEmpty = this.#stream.endAfterHeaders || length === 0;
     // The end may have arrived together with the head.
-    if (!isEmpty) this.#hasEnded ||= this.#stream.state.remoteClose === 1;
+    const endedWithHead = !isEmpty && this.#stream.state.remoteClose === 1;
     this.#reader = new StreamReader(this.#stream, {
       isEmpty,
       onActivity: this.#hooks.onActivity,
       overhead: this.#overhead,
-      hasEnded: () => this.#hasEnded,
+      hasEnded: () => endedWithHead || this.#hasEnded(),
       readTrailers: () => readFields(this.#rawTrailers).fields,
     });
     const framing: Framing = isEmpty

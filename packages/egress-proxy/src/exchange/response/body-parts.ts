@@ -1,4 +1,5 @@
 import type { BodySource } from "../../content-coding/decode-body.ts";
+import { joined } from "../../http/incoming-body.ts";
 
 /** A body with what is known of its beginning, which `read` returns, too. */
 export type BodyWithBeginning = BodySource & { readonly beginning: Buffer };
@@ -44,9 +45,4 @@ export async function* partsOf(source: BodySource, partBytes: number): AsyncGene
     }
   }
   yield joined(waiting);
-}
-
-export function joined(parts: readonly Buffer[]): Buffer {
-  const [only] = parts;
-  return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
 }

@@ -1,13 +1,13 @@
 import { type Compression, decoderBytesMaxOf } from "../../content-coding/create-decoder.ts";
 import type { BodySource } from "../../content-coding/decode-body.ts";
-import type { IncomingBody } from "../../http/incoming-body.ts";
+import { type IncomingBody, joined } from "../../http/incoming-body.ts";
 import type { Framing, ResponseHead } from "../../http/message-heads.ts";
 import { redactWhole, StreamRedactor } from "../../redaction/stream-redactor.ts";
 import { workOfMessages } from "../../turns/fair-turns.ts";
 import { Refusal } from "../failure/refusal.ts";
 import { grpcStatusFields } from "../grpc/grpc-status.ts";
 import { pacedSource } from "../state/paced-body.ts";
-import { type BodyWithBeginning, joined, partsOf, readBeginning } from "./body-parts.ts";
+import { type BodyWithBeginning, partsOf, readBeginning } from "./body-parts.ts";
 import { CompressedPassage, compressionOf, mayBeCompressed } from "./compressed-passage.ts";
 import { decodedBody, isEncoded } from "./content-decoding.ts";
 import { DecoderReservation } from "./decoder-reservation.ts";

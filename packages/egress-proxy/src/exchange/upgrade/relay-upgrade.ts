@@ -1,5 +1,6 @@
 import { fieldValues } from "../../http/fields.ts";
 import type { ResponseHead } from "../../http/message-heads.ts";
+import { opensWebSocket } from "../../http/outgoing-heads.ts";
 import { webSocketKey } from "../../http/web-socket-key.ts";
 import type { ByteChannel } from "../../http1/byte-channel.ts";
 import { StreamRedactor } from "../../redaction/stream-redactor.ts";
@@ -38,7 +39,7 @@ export async function relayUpgrade(
   { lease, head }: Responded,
 ): Promise<void> {
   const { connection, audit } = exchange;
-  const isWebSocket = request.head.upgrade?.toLowerCase() === "websocket";
+  const isWebSocket = opensWebSocket(request.head);
   if (isWebSocket) checkHandshake(exchange, head, destination.host);
   const bytes = { fromGuest: 0, toGuest: 0 };
   exchange.body = undefined;

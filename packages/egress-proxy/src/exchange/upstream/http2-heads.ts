@@ -1,7 +1,7 @@
 import { type Field, fieldOf, parseFieldLines } from "../../http/fields.ts";
 import { malformed } from "../../http/http-syntax-error.ts";
 import type { ResponseHead } from "../../http/message-heads.ts";
-import type { OutgoingRequestHead } from "../../http/outgoing-heads.ts";
+import { type OutgoingRequestHead, opensWebSocket } from "../../http/outgoing-heads.ts";
 import { webSocketAccept, webSocketKey } from "../../http/web-socket-key.ts";
 import { parseResponseHead } from "../../http1/response-head.ts";
 import { readFields } from "../../http2/read-fields.ts";
@@ -13,14 +13,12 @@ export function requestHeaders(
   contentLength: number | undefined,
   expect: string | undefined,
 ): readonly string[] {
-  const opensWebSocket = isWebSocket(head);
+  const isWebSocket = opensWebSocket(head);
   const headers = [
-    ...(opensWebSocket
-      ? [":method", "CONNECT", ":protocol", "websocket"]
-      : [":method", head.method]),
+    ...(isWebSocket ? [":method", "CONNECT", ":protocol", "websocket"] : [":method", head.method]),
     ...[":scheme", "https", ":authority", head.host, ":path", head.target],
   ];
-  pushFields(headers, opensWebSocket ? withoutKey(head.fields) : head.fields);
+  pushFields(headers, isWebSocket ? withoutKey(head.fields) : head.fields);
   if (head.takesTrailers) headers.push("te", "trailers");
   if (expect !== undefined) headers.push("expect", expect);
   if (contentLength !== undefined) headers.push("content-length", String(contentLength));
@@ -46,11 +44,6 @@ export function readResponseHead(
   const redacted = redact(bytes);
   if (redacted !== bytes) return parseResponseHead(redacted);
   return { minorVersion: 1, status: Number(status), reason: "", fields };
-}
-
-/** Whether a request opens a WebSocket. */
-export function isWebSocket({ upgrade }: OutgoingRequestHead): boolean {
-  return upgrade?.toLowerCase() === "websocket";
 }
 
 function withoutKey(fields: readonly Field[]): readonly Field[] {

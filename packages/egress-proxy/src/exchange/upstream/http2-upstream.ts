@@ -3,9 +3,9 @@ import { serviceLimits } from "@opencomputer/protocol/wire";
 import type { BodySink } from "../../http/body-sink.ts";
 import { ChannelLostError } from "../../http/channel-lost-error.ts";
 import { fieldValues } from "../../http/fields.ts";
-import type { IncomingBody } from "../../http/incoming-body.ts";
+import { type IncomingBody, joined } from "../../http/incoming-body.ts";
 import type { Framing, ResponseHead } from "../../http/message-heads.ts";
-import type { OutgoingRequestHead } from "../../http/outgoing-heads.ts";
+import { type OutgoingRequestHead, opensWebSocket } from "../../http/outgoing-heads.ts";
 import { acceptOf, webSocketKey } from "../../http/web-socket-key.ts";
 import { ByteChannel } from "../../http1/byte-channel.ts";
 import { declaredLength } from "../../http2/declared-length.ts";
@@ -13,13 +13,7 @@ import type { FrameOverhead } from "../../http2/frame-overhead.ts";
 import { headBytes } from "../../http2/head-text.ts";
 import { StreamReader, watchEnd } from "../../http2/stream-reader.ts";
 import { StreamWriter } from "../../http2/stream-writer.ts";
-import {
-  isWebSocket,
-  readResponseHead,
-  readTrailers,
-  requestHeaders,
-  switchedHead,
-} from "./http2-heads.ts";
+import { readResponseHead, readTrailers, requestHeaders, switchedHead } from "./http2-heads.ts";
 import type { UnendedStreams } from "./unended-streams.ts";
 import type { UpstreamSide } from "./upstream-side.ts";
 
@@ -48,7 +42,7 @@ export class Http2Upstream implements UpstreamSide {
   #body: IncomingBody | undefined;
   #hasResponded = false;
   #endsWithHead = false;
-  #hasEnded = false;
+  #hasEnded: () => boolean = () => false;
   /** What a handshake over HTTP/1.1 has for it; undefined for a request that opens no WebSocket. */
   #accept: string | undefined;
   #isSwitched = false;
@@ -79,7 +73,7 @@ export class Http2Upstream implements UpstreamSide {
   }
 
   sendBodiless(head: OutgoingRequestHead, declaresEmptyBody: boolean): void {
-    if (isWebSocket(head)) {
+    if (opensWebSocket(head)) {
       this.#accept = acceptOf(fieldValues(head.fields, webSocketKey)[0] ?? "");
       this.#open(head, undefined, { endStream: false });
       return;
@@ -89,7 +83,7 @@ export class Http2Upstream implements UpstreamSide {
 
   sendWhole(head: OutgoingRequestHead, body: readonly Buffer[], bodyBytes: number): void {
     const stream = this.#open(head, bodyBytes, { endStream: false });
-    stream.end(body.length === 1 ? body[0] : Buffer.concat(body));
+    stream.end(joined(body));
     this.#overhead.carry(bodyBytes);
   }
 
@@ -126,7 +120,7 @@ export class Http2Upstream implements UpstreamSide {
       isEmpty,
       onActivity: this.#onActivity,
       overhead: this.#overhead,
-      hasEnded: () => this.#hasEnded,
+      hasEnded: this.#hasEnded,
       readTrailers: () => readTrailers(this.#rawTrailers, readTrailerLine),
     });
     if (isEmpty && !this.#endsWithHead) this.#unended.add(stream);
@@ -165,9 +159,7 @@ export class Http2Upstream implements UpstreamSide {
     const headers = requestHeaders(head, contentLength, expect);
     const stream = this.#request(headers, options);
     this.#stream = stream;
-    watchEnd(stream, () => {
-      this.#hasEnded = true;
-    });
+    this.#hasEnded = watchEnd(stream);
     stream.on("headers", (_headers, _flags, raw: readonly string[]) => this.#arrive(raw));
     stream.on("response", (_headers, flags, raw: readonly string[]) => {
       this.#endsWithHead = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
